@@ -1,0 +1,134 @@
+"""The fold: any order of arrival and any repetition end in the same post, and every move is reported."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from tests.unit.histories import deliveries, fact, target
+from tracker.domain.change import Change
+from tracker.domain.event import Fact, State
+from tracker.domain.post import Post, arrive, fold
+
+
+def arrive_all(arrivals: list[Fact]) -> tuple[Post | None, list[Change]]:
+    """Feed facts one by one, as the projector does: a fact that is known already is dropped by the log."""
+    post: Post | None = None
+    seen: list[Fact] = []
+    changes: list[Change] = []
+    for arrived in arrivals:
+        post, change = arrive(post, arrived, seen)
+        if arrived not in seen:
+            seen.append(arrived)
+        changes.append(change)
+    return post, changes
+
+
+@given(deliveries())
+def test_any_order_and_any_repetition_give_the_same_post(case: tuple[list[Fact], list[Fact]]) -> None:
+    facts, arrivals = case
+    post, _ = arrive_all(arrivals)
+    assert (post or Post("sosyalkopru", "p1")) == fold("sosyalkopru", "p1", facts).post
+
+
+@given(deliveries())
+def test_every_move_of_the_final_history_was_reported(case: tuple[list[Fact], list[Fact]]) -> None:
+    facts, arrivals = case
+    _, changes = arrive_all(arrivals)
+    reported = {move.cause for change in changes for move in change.moves}
+    assert {move.cause for move in fold("sosyalkopru", "p1", facts).moves} <= reported
+
+
+@given(deliveries())
+def test_repeating_everything_reports_nothing_new(case: tuple[list[Fact], list[Fact]]) -> None:
+    facts, arrivals = case
+    post, _ = arrive_all(arrivals)
+    for again in facts:
+        post_again, change = arrive(post, again, facts)
+        assert (post_again, change.moves) == (post, ())
+
+
+@given(deliveries())
+def test_a_fold_may_start_from_the_fold_of_what_came_before(case: tuple[list[Fact], list[Fact]]) -> None:
+    facts = sorted({f.id: f for f in case[0]}.values(), key=lambda f: f.order)
+    whole = fold("sosyalkopru", "p1", facts).post
+    for cut in range(len(facts) + 1):
+        start = fold("sosyalkopru", "p1", facts[:cut]).post
+        assert fold("sosyalkopru", "p1", facts[cut:], start).post == whole
+
+
+def test_published_beside_failed_is_partial() -> None:
+    post, _ = arrive_all([fact(1, None, (target("x", State.PUBLISHED), target("instagram", State.FAILED)))])
+    assert post is not None
+    assert post.state is State.PARTIAL
+    assert post.problem is not None
+
+
+def test_publishing_after_failed_is_a_new_attempt() -> None:
+    post, changes = arrive_all([fact(1, State.PUBLISHING), fact(2, State.FAILED), fact(3, State.PUBLISHING)])
+    assert post is not None
+    assert (post.state, post.attempt) == (State.PUBLISHING, 2)
+    assert [change.attempt for change in changes] == [1, 1, 2]
+
+
+def test_a_late_fact_of_an_older_attempt_changes_nothing_and_says_so() -> None:
+    post, changes = arrive_all([fact(5, State.PUBLISHED, attempt=2), fact(6, State.FAILED, attempt=1)])
+    assert post is not None
+    assert post.state is State.PUBLISHED
+    assert [note.code for note in changes[1].notes] == ["older_attempt"]
+
+
+def test_a_late_fact_yields_only_the_new_move_and_marks_it_superseded() -> None:
+    post, changes = arrive_all([fact(1, State.PUBLISHING), fact(9, State.PUBLISHED), fact(5, State.FAILED)])
+    assert post is not None
+    assert post.state is State.PUBLISHED
+    assert [(m.after, m.superseded) for m in changes[2].moves] == [(State.FAILED, True)]
+    assert changes[2].kind == "revised"
+
+
+def test_a_fact_without_targets_speaks_for_every_target_of_its_attempt() -> None:
+    both = (target("x", State.PUBLISHING), target("instagram", State.PUBLISHING))
+    post, changes = arrive_all([fact(1, State.PUBLISHING, both), fact(2, State.FAILED)])
+    assert post is not None
+    assert {t.state for t in post.targets.values()} == {State.FAILED}
+    assert {move.target for move in changes[1].moves} == {"x#1", "instagram#1", None}
+
+
+def test_a_retry_without_targets_speaks_for_those_that_failed() -> None:
+    ended = (target("x", State.PUBLISHED), target("instagram", State.FAILED))
+    post, _ = arrive_all([fact(1, None, ended), fact(2, State.PUBLISHING), fact(3, State.PUBLISHED)])
+    assert post is not None
+    assert {key: t.attempt for key, t in post.targets.items()} == {"x#1": 1, "instagram#1": 2}
+    assert post.state is State.PUBLISHED
+
+
+def test_an_aggregate_that_contradicts_its_targets_is_flagged() -> None:
+    told = (target("x", State.PUBLISHED), target("instagram", State.FAILED))
+    _, changes = arrive_all([fact(1, State.PUBLISHED, told)])
+    assert [note.code for note in changes[0].notes] == ["disagrees"]
+    assert changes[0].after is State.PARTIAL
+
+
+def test_an_unknown_status_is_kept_and_explained() -> None:
+    post, changes = arrive_all([fact(1, State.SCHEDULED), fact(2, None, raw_status="ARCHIVED")])
+    assert post is not None
+    assert post.state is State.SCHEDULED
+    assert [note.code for note in changes[1].notes] == ["unknown_status"]
+
+
+def test_two_accounts_of_one_platform_are_two_targets() -> None:
+    two = (target("instagram", State.PUBLISHED, ordinal=1), target("instagram", State.FAILED, ordinal=2))
+    post, _ = arrive_all([fact(1, None, two)])
+    assert post is not None
+    assert sorted(post.targets) == ["instagram#1", "instagram#2"]
+
+
+def test_published_then_removed_is_removed() -> None:
+    post, _ = arrive_all([fact(1, State.PUBLISHED, (target("x", State.PUBLISHED),)), fact(2, State.REMOVED)])
+    assert post is not None
+    assert post.state is State.REMOVED
+
+
+def test_what_we_did_ourselves_is_no_sign_of_life_from_the_provider() -> None:
+    post, _ = arrive_all([fact(1, State.PUBLISHING), fact(60, None, source="action")])
+    assert post is not None
+    assert post.last_event_at == fact(1, None).occurred_at

@@ -1,0 +1,71 @@
+"""A target: one platform and account that a post goes to, and how it hears what a fact says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tracker.domain.event import Fact, Problem, State, TargetFact
+from tracker.domain.lifecycle import ENDED, STARTING, TRIED, UNFINISHED, WITHDRAWN, begins_attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`named` tells whether its state was said of it by name, or only of the post as a whole."""
+
+    platform: str = ""
+    account: str | None = None
+    ordinal: int = 1
+    state: State = State.UNKNOWN
+    attempt: int = 1
+    entered_at: datetime | None = None
+    named: bool = False
+    url: str | None = None
+    problem: Problem | None = None
+
+    def hears_too_late(self, fact: Fact) -> bool:
+        """The fact speaks of an attempt that a newer one has already replaced."""
+        return fact.attempt is not None and fact.attempt < self.attempt
+
+    def hear(self, fact: Fact, word: TargetFact) -> Target:
+        """The target after `word`: what the fact says of it, by name or as part of the whole."""
+        state = word.state or self.state
+        attempt = fact.attempt or self.attempt + begins_attempt(self.state, state)
+        same = (state, attempt) == (self.state, self.attempt)
+        return Target(
+            platform=self.platform,
+            account=self.account,
+            ordinal=self.ordinal,
+            state=state,
+            attempt=attempt,
+            entered_at=self.entered_at if same and self.entered_at else fact.occurred_at,
+            named=bool(fact.targets) if word.state else self.named,
+            url=word.url or self.url,
+            problem=word.problem or (self.problem if same else None),
+        )
+
+
+def first_heard(word: TargetFact, whole: Target | None) -> Target:
+    """A target named for the first time stands where the whole stood: that was said of it too."""
+    start = whole or Target()
+    return replace(start, platform=word.platform, account=word.account, ordinal=word.ordinal)
+
+
+def spoken_for(fact: Fact, targets: dict[str, Target], attempt: int) -> Iterable[str]:
+    """The keys of the targets for which a fact speaks that names none: those of its attempt.
+
+    What was said of a target by name in the same attempt stands against what is said of all; work that starts
+    again starts for those that failed, and for all of them only where none did.
+    """
+    if fact.state in WITHDRAWN:
+        return list(targets)
+    if fact.state is State.PARTIAL or fact.state is None:
+        return ()
+    current = [key for key, target in targets.items() if target.attempt == (fact.attempt or attempt)]
+    if fact.state in TRIED:
+        return [key for key in current if targets[key].state not in ENDED or not targets[key].named]
+    unfinished = [key for key in current if targets[key].state in UNFINISHED or targets[key].state is State.UNKNOWN]
+    if unfinished or fact.state not in STARTING:
+        return unfinished
+    return [key for key, target in targets.items() if target.state is State.FAILED] or current

@@ -1,0 +1,62 @@
+"""The errors, by who must act.
+
+TrackerError
+├── Rejected        the sender: what came in is not acceptable as it is
+├── Misconfigured   the operator: refuse to start; names the file and the key
+├── Unavailable     nobody: it passes, try again
+├── NotFound        the caller: there is no such thing
+└── NotAllowed      the caller: the key does not reach this far
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class TrackerError(Exception):
+    """Anything that tracker raises on purpose."""
+
+
+class Rejected(TrackerError):
+    """The sender must change what it sent; `code` is stable and short, for answers and metrics."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class Misconfigured(TrackerError):
+    """The operator must mend a file, an environment variable or an installation before we start."""
+
+    def __init__(
+        self, message: str, *, file: str = "", key: str = "", line: int | None = None, column: int | None = None
+    ) -> None:
+        place = ":".join(str(part) for part in (file, line, column) if part not in ("", None))
+        super().__init__(": ".join(part for part in (place, key, message) if part))
+        self.message, self.file, self.key, self.line, self.column = message, file, key, line, column
+
+
+class Unavailable(TrackerError):
+    """Something we need is away for now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotFound(TrackerError):
+    """The caller asked for something that is not here."""
+
+
+class NotAllowed(TrackerError):
+    """The caller's key lacks the scope."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """' (did you mean "x"?)' for the nearest known word, or an empty text when none is near."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f' (did you mean "{near[0]}"?)' if near else ""
