@@ -132,3 +132,20 @@ def test_what_we_did_ourselves_is_no_sign_of_life_from_the_provider() -> None:
     post, _ = arrive_all([fact(1, State.PUBLISHING), fact(60, None, source="action")])
     assert post is not None
     assert post.last_event_at == fact(1, None).occurred_at
+
+
+def test_that_we_asked_for_a_retry_begins_the_next_attempt_of_what_failed() -> None:
+    ended = (target("x", State.PUBLISHED), target("instagram", State.FAILED))
+    post, _ = arrive_all([fact(1, None, ended), fact(2, State.RETRYING, attempt=2, source="action")])
+    assert post is not None
+    assert {key: (t.state, t.attempt) for key, t in post.targets.items()} == {
+        "x#1": (State.PUBLISHED, 1),
+        "instagram#1": (State.RETRYING, 2),
+    }
+
+
+def test_that_we_asked_for_a_retry_says_nothing_once_the_attempt_has_begun() -> None:
+    told = [fact(1, State.FAILED), fact(2, State.PUBLISHING), fact(3, State.PUBLISHED)]
+    post, _ = arrive_all([*told, fact(9, State.RETRYING, attempt=2, source="action")])
+    assert post is not None
+    assert (post.state, post.attempt) == (State.PUBLISHED, 2)

@@ -90,6 +90,28 @@ class Fact:
         return (self.occurred_at, RANK[self.state or State.UNKNOWN], self.id)
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A row of the event log as its readers get it: the raw body, and where and when it was kept."""
+
+    position: int
+    bucket: int
+    source: str
+    provider: str
+    kind: str
+    post: str | None
+    part: int
+    occurred_at: datetime | None
+    received_at: datetime
+    body_hash: bytes
+    body: bytes
+
+    @property
+    def fact_id(self) -> str:
+        """Made from what was signed, so that it is the same under any delivery id and in any order."""
+        return f"{self.body_hash.hex()}.{self.part}"
+
+
 def bucket_of(provider: str, post: str | None) -> int:
     """The shard that owns a post: stable over processes and releases."""
     return crc32(f"{provider}/{post or ''}".encode()) % BUCKETS

@@ -29,8 +29,13 @@ class Target:
         return fact.attempt is not None and fact.attempt < self.attempt
 
     def hear(self, fact: Fact, word: TargetFact) -> Target:
-        """The target after `word`: what the fact says of it, by name or as part of the whole."""
+        """The target after `word`: what the fact says of it, by name or as part of the whole.
+
+        That attempt n is going to be tried says nothing once attempt n is known to have begun.
+        """
         state = word.state or self.state
+        if state is State.RETRYING and fact.attempt is not None and fact.attempt <= self.attempt:
+            state = self.state
         attempt = fact.attempt or self.attempt + begins_attempt(self.state, state)
         same = (state, attempt) == (self.state, self.attempt)
         return Target(
@@ -62,6 +67,8 @@ def spoken_for(fact: Fact, targets: dict[str, Target], attempt: int) -> Iterable
         return list(targets)
     if fact.state is State.PARTIAL or fact.state is None:
         return ()
+    if fact.state in STARTING and fact.attempt is not None and fact.attempt > attempt:
+        return [key for key, target in targets.items() if target.state is not State.PUBLISHED]
     current = [key for key, target in targets.items() if target.attempt == (fact.attempt or attempt)]
     if fact.state in TRIED:
         return [key for key in current if targets[key].state not in ENDED or not targets[key].named]

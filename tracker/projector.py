@@ -1,0 +1,144 @@
+"""The projector: folds the log's new facts into posts and records each change.
+
+A batch costs one read of its posts, one of the histories of those that got a late fact, and two writes, however
+many events it holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tracker.domain.change import Change
+from tracker.domain.post import arrive
+from tracker.store import posts
+from tracker.store.posts import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from tracker.domain.event import Fact, LoggedEvent
+    from tracker.domain.post import Post
+    from tracker.store.database import Connection, Row
+    from tracker.store.posts import Key
+    from tracker.store.snapshot import Checkpoint
+
+NAME = "projector"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A fact and the day of the log that keeps it."""
+
+    fact: Fact
+    day: date
+
+
+class FactReader(Protocol):
+    """The part of a provider's adapter that the projector needs."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        """What the event says; raises ValueError when it cannot be understood."""
+
+
+class Projector:
+    """Handles batches of the log for one projection: the current one, or (`version` given) one that is being built."""
+
+    def __init__(self, readers: Mapping[str, FactReader], version: int | None = None, name: str = NAME) -> None:
+        self._readers, self._version, self._name = readers, version, name
+
+    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
+        """Fold the rows' facts into their posts and record the changes."""
+        version = self._version or await posts.current_projection(conn)
+        arrivals = self._arrivals(rows)
+        changes = [_about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
+        about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
+        kept = await posts.load(conn, version, about_posts)
+        earlier, starts = await self._history(conn, about_posts, kept, seen, done)
+        saved: list[Kept] = []
+        for key, arrived in about_posts.items():
+            before = kept.get(key)
+            post = before.post if before else starts.get(key)
+            known = earlier.get(key, [])
+            for arrival in arrived:
+                post, change = arrive(post, arrival.fact, known, starts.get(key))
+                known.append(arrival.fact)
+                changes.append(change)
+            days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
+            if post:
+                saved.append(Kept(post, min(days), max(days)))
+        await self._write(conn, version, saved, changes)
+
+    async def caught_up(self, conn: Connection, buckets: Sequence[int], now: datetime) -> bool:
+        """Being up to date makes no work for the projector."""
+        return False
+
+    def _arrivals(self, rows: Sequence[Row]) -> dict[Key, list[Arrival]]:
+        """The rows' facts by post, in the order of their positions."""
+        arrivals: dict[Key, list[Arrival]] = defaultdict(list)
+        for row in sorted(rows, key=lambda row: row["position"]):
+            for fact in self._facts(posts.logged(row)):
+                arrivals[fact.provider, fact.post or ""].append(Arrival(fact, row["day"]))
+        return arrivals
+
+    def _facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        reader = self._readers.get(event.source)
+        if reader is None:
+            raise LookupError(f'no [providers.{event.source}] in the configuration reads events of "{event.source}"')
+        return reader.facts(event)
+
+    async def _history(
+        self, conn: Connection, arrivals: Mapping[Key, list[Arrival]], kept: Mapping[Key, Kept], seen: Checkpoint,
+        done: Sequence[Row],
+    ) -> tuple[dict[Key, list[Fact]], dict[Key, Post]]:
+        """The facts behind the posts that got a late one, and what stands for facts that are kept no longer."""
+        late = [key for key, arrived in arrivals.items() if _has_late_fact(kept.get(key), arrived)]
+        earlier: dict[Key, list[Fact]] = defaultdict(list)
+        if not late:
+            return earlier, {}
+        known = [key for key in late if key in kept]
+        if known:
+            from_day = min(kept[key].first_day for key in known)
+            for event in await posts.earlier_events(conn, known, from_day, seen, self._name):
+                for fact in self._facts(event):
+                    earlier[fact.provider, fact.post or ""].append(fact)
+        for key, arrived in self._arrivals(done).items():
+            if key in late:
+                earlier[key] += [arrival.fact for arrival in arrived]
+        return earlier, await posts.baselines(conn, late)
+
+    async def _write(self, conn: Connection, version: int, saved: list[Kept], changes: list[Change]) -> None:
+        if saved:
+            await posts.save(conn, version, saved)
+        if changes:
+            changes.sort(key=lambda change: change.cause)
+            await posts.record_changes(conn, version, self._version is None, changes)
+
+
+def _has_late_fact(kept: Kept | None, arrived: Sequence[Arrival]) -> bool:
+    last = kept.post.last_order if kept else None
+    for arrival in arrived:
+        if last and arrival.fact.order <= last:
+            return True
+        last = arrival.fact.order
+    return False
+
+
+def _about_no_post(fact: Fact) -> Change:
+    return Change(
+        provider=fact.provider,
+        post=None,
+        event=fact.event,
+        source=fact.source,
+        kind="noted",
+        before=None,
+        after=None,
+        attempt=0,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.position,
+        fact=fact.id,
+        detail=dict(fact.detail) or None,
+    )

@@ -1,0 +1,204 @@
+"""The event log: appending with dedup in the same transaction, and the order in which it may be read.
+
+Position is not commit order. A sequence gives position 7 to one transaction and 8 to another, and 8 may commit
+first. A reader that has seen 8 and remembers "after 8" never sees 7: it is lost, silently, under exactly the load
+that matters. Waiting for gaps to fill does not help either, because a rolled back transaction leaves a gap that
+never fills, and a long transaction would stall everyone.
+
+So each row carries the id of the transaction that wrote it (`xid`), and a checkpoint is not a number but a
+`pg_snapshot`: the set of transactions that had ended when it was taken. The next batch is what the new snapshot
+sees and the old one did not:
+
+* rows with xid >= old.xmax that the new snapshot sees: a range of the index (epoch, xid, position);
+* rows whose xid was in progress in the old snapshot and has ended since: one probe of that index for each of the
+  few transactions named in it. A transaction that stays open for an hour is one probe, not a wider range.
+
+Within a batch rows come by (xid, position), and a batch that is cut for its size is cut between transactions, so
+that the checkpoint after it is again a plain snapshot. `feed.py` reads this way for the log and for the changes.
+
+Transaction ids belong to one cluster. A restored dump starts a new epoch (`epoch.py`), and a reader finishes the
+rows of the old one before it goes on in the new.
+
+A row is put into the partition of its day. Once a day is sealed, no row can enter it any more, and a reader whose
+checkpoint has seen the seal leaves that partition out.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from tracker.store.database import Connection
+
+MAX_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event that asks to be kept. `delivery` and `body_hash` are what it must not share with another one."""
+
+    source: str
+    provider: str
+    delivery: str
+    body_hash: bytes
+    kind: str
+    post: str | None
+    bucket: int
+    received_at: datetime
+    body: bytes
+    headers: Mapping[str, str]
+    occurred_at: datetime | None = None
+    more_posts: tuple[tuple[str, int], ...] = ()
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where the event is kept; `duplicate` when it was there already."""
+
+    position: int
+    duplicate: bool = False
+
+
+APPEND_NEW_DELIVERIES = """
+with incoming as materialized (
+  select t.*, nextval('events_position_seq') as position
+    from unnest($1::date[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
+                $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::jsonb[], $13::bytea[]) with ordinality
+      as t (day, bucket, source, provider, delivery, body_hash, kind, post,
+            occurred_at, received_at, conflict, headers, body, ord)
+), claimed as (
+  insert into deliveries (source, delivery, body_hash, position, day)
+  select source, delivery, body_hash, position, day from incoming order by ord
+  on conflict do nothing
+  returning position
+), appended as (
+  insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
+                      occurred_at, received_at, conflict, headers, body)
+  select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
+         0, occurred_at, received_at, conflict, headers, body
+    from incoming join claimed using (position)
+), told as (
+  select pg_notify('tracker_events', '') from (select from claimed limit 1) any_row
+)
+select ord::integer - 1 as place, position from incoming join claimed using (position)
+ where (select count(*) from told) >= 0
+"""
+
+APPEND_FURTHER_PARTS = """
+insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
+                    occurred_at, received_at, conflict, headers, body)
+select e.day, e.epoch, t.bucket, e.source, e.provider, e.delivery, e.body_hash, e.kind, t.post, t.part::smallint,
+       e.occurred_at, e.received_at, e.conflict, e.headers, e.body
+  from unnest($2::text[], $3::smallint[]) with ordinality as t (post, bucket, part)
+ cross join (select * from events where position = $1 and part = 0) e
+"""
+
+FIND_EARLIER_DELIVERY = """
+select position, (delivery = $2) as same_delivery, (body_hash = $3) as same_body
+  from (select * from deliveries where source = $1 and delivery = $2
+        union
+        select * from deliveries where source = $1 and body_hash = $3) earlier
+ order by same_body desc, same_delivery desc
+ limit 1
+"""
+
+RECORD_REPEAT = """
+insert into repeats (source, delivery, same, position, received_at) values ($1, $2, $3, $4, $5)
+"""
+
+OPEN_DAY_FROM = """
+select coalesce(
+  (select day from log_days where day = $1 and sealed_by is null),
+  (select min(day) from log_days where day > $1 and sealed_by is null),
+  (select max(day) + 1 from log_days)
+)
+"""
+
+
+async def append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
+    """Keep every event once; the answer names, in the same order, where each one is.
+
+    Outside a transaction this is one statement when nothing repeats and no event is about several posts.
+    Raises asyncpg.DataError when Postgres cannot store one of them.
+    """
+    if any(event.more_posts for event in events):
+        async with conn.transaction():
+            return await _append(conn, events)
+    return await _append(conn, events)
+
+
+async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
+    new = dict(await _append_new(conn, events))
+    for place, position in new.items():
+        if events[place].more_posts:
+            await _append_parts(conn, position, events[place])
+    return [
+        Receipt(new[place]) if place in new else await _append_known(conn, event) for place, event in enumerate(events)
+    ]
+
+
+async def _append_new(conn: Connection, events: Sequence[Incoming]) -> list[tuple[int, int]]:
+    days = [event.received_at.date() for event in events]
+    try:
+        async with conn.transaction() if conn.is_in_transaction() else nullcontext():
+            return await _insert(conn, events, days)
+    except asyncpg.CheckViolationError:
+        opened = {day: await _open_day(conn, day) for day in set(days)}
+        return await _insert(conn, events, [opened[day] for day in days])
+
+
+async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[date]) -> list[tuple[int, int]]:
+    columns: list[list[Any]] = [
+        list(days),
+        [e.bucket for e in events],
+        [e.source for e in events],
+        [e.provider for e in events],
+        [e.delivery for e in events],
+        [e.body_hash for e in events],
+        [e.kind for e in events],
+        [e.post for e in events],
+        [e.occurred_at for e in events],
+        [e.received_at for e in events],
+        [e.conflict for e in events],
+        [e.headers for e in events],
+        [e.body for e in events],
+    ]
+    return [(row["place"], row["position"]) for row in await conn.fetch(APPEND_NEW_DELIVERIES, *columns)]
+
+
+async def _append_parts(conn: Connection, position: int, event: Incoming) -> None:
+    posts, buckets = zip(*event.more_posts, strict=True)
+    await conn.execute(APPEND_FURTHER_PARTS, position, list(posts), list(buckets))
+
+
+async def _append_known(conn: Connection, event: Incoming) -> Receipt:
+    """The delivery id or the body was seen: the same body is a repeat, another body under the same id is kept."""
+    row = await conn.fetchrow(FIND_EARLIER_DELIVERY, event.source, event.delivery, event.body_hash)
+    if row is None or not row["same_body"]:
+        flagged = replace(event, delivery=f"{event.delivery}~{event.body_hash.hex()[:32]}", conflict=True)
+        appended = await _append_new(conn, [flagged])
+        return Receipt(appended[0][1]) if appended else await _append_known(conn, flagged)
+    same = "delivery" if row["same_delivery"] else "body"
+    await conn.execute(RECORD_REPEAT, event.source, event.delivery, same, row["position"], event.received_at)
+    return Receipt(row["position"], duplicate=True)
+
+
+async def ensure_day(conn: Connection, day: date) -> None:
+    """Make the partition of a day, if it is not there."""
+    await conn.execute("select ensure_log_day($1)", day)
+
+
+async def _open_day(conn: Connection, day: date) -> date:
+    """The day itself when it can take rows, or the next one that can, because its own is sealed."""
+    await ensure_day(conn, day)
+    opened: date = await conn.fetchval(OPEN_DAY_FROM, day)
+    await ensure_day(conn, opened)
+    return opened

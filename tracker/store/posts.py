@@ -1,0 +1,155 @@
+"""Posts and changes as the projector reads and writes them: each function is one statement for a whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.event import LoggedEvent, bucket_of
+from tracker.domain.post import Post
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import date
+
+    from tracker.domain.change import Change
+    from tracker.store.database import Connection, Row
+    from tracker.store.snapshot import Checkpoint
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A post as the projection keeps it, with the log days between which its facts stand."""
+
+    post: Post
+    first_day: date
+    last_day: date
+
+
+CURRENT_PROJECTION = "select version from projections where current"
+
+LOAD = """
+select p.first_day, p.last_day, p.fold::text
+  from unnest($2::text[], $3::text[]) as wanted (provider, post)
+  join posts p on p.projection = $1 and p.provider = wanted.provider and p.post = wanted.post
+"""
+
+BASELINES = """
+select b.provider, b.post, b.fold::text
+  from unnest($1::text[], $2::text[]) as wanted (provider, post)
+  join baselines b on b.provider = wanted.provider and b.post = wanted.post
+"""
+
+EARLIER_EVENTS = """
+select e.*
+  from unnest($1::text[], $2::text[]) as wanted (provider, post)
+ cross join lateral (
+       select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
+         from events
+        where provider = wanted.provider and post = wanted.post and day >= $3
+          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))) e
+ where not exists (select from parked where subscription = $6 and item = e.position)
+"""
+
+SAVE = """
+insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
+                   scheduled_at, published_at, failed_at, last_event_at, first_day, last_day, fold)
+select $1, provider, post, bucket, state, attempt, version, string_to_array(platforms, chr(31)),
+       string_to_array(accounts, chr(31)), entered_at, scheduled_at, published_at, failed_at, last_event_at,
+       first_day, last_day, fold
+  from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::integer[], $7::integer[], $8::text[],
+              $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
+              $14::timestamptz[], $15::date[], $16::date[], $17::jsonb[])
+    as t (provider, post, bucket, state, attempt, version, platforms, accounts, entered_at, scheduled_at,
+          published_at, failed_at, last_event_at, first_day, last_day, fold)
+    on conflict (projection, provider, post) do update
+   set state = excluded.state, attempt = excluded.attempt, version = excluded.version,
+       platforms = excluded.platforms, accounts = excluded.accounts, entered_at = excluded.entered_at,
+       scheduled_at = excluded.scheduled_at, published_at = excluded.published_at, failed_at = excluded.failed_at,
+       last_event_at = excluded.last_event_at, first_day = excluded.first_day, last_day = excluded.last_day,
+       fold = excluded.fold
+"""
+
+RECORD_CHANGES = """
+insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, before, after, attempt,
+                     occurred_at, received_at, source, fact, moves, notes, context, detail)
+select $1, $2, (select max(epoch) from log_epochs), t.*
+  from unnest($3::smallint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
+              $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[],
+              $17::jsonb[], $18::jsonb[], $19::jsonb[]) t
+"""
+
+TELL_CHANGES = "select pg_notify('tracker_changes', '')"
+
+
+async def current_projection(conn: Connection) -> int:
+    """The version of the projection that people read and that rules react to."""
+    version: int = await conn.fetchval(CURRENT_PROJECTION)
+    return version
+
+
+async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, Kept]:
+    """Those of the posts that are known."""
+    rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
+    kept = [Kept(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
+    return {(k.post.provider, k.post.id): k for k in kept}
+
+
+async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
+    """What stands for the facts of these posts that the log no longer keeps."""
+    rows = await conn.fetch(BASELINES, *_columns(keys, 2))
+    return {(row["provider"], row["post"]): msgspec.json.decode(row["fold"], type=Post) for row in rows}
+
+
+async def earlier_events(
+    conn: Connection, keys: Collection[Key], from_day: date, seen: Checkpoint, subscription: str
+) -> list[LoggedEvent]:
+    """The events of these posts that `seen` sees, without those that are parked."""
+    rows = await conn.fetch(EARLIER_EVENTS, *_columns(keys, 2), from_day, seen.epoch, seen.raw, subscription)
+    return [logged(row) for row in rows]
+
+
+def logged(row: Row) -> LoggedEvent:
+    """A row of the log as a value."""
+    return LoggedEvent(
+        row["position"], row["bucket"], row["source"], row["provider"], row["kind"], row["post"], row["part"],
+        row["occurred_at"], row["received_at"], row["body_hash"], row["body"],
+    )  # fmt: skip
+
+
+async def save(conn: Connection, projection: int, posts: Sequence[Kept]) -> None:
+    """Write the posts as they are now."""
+    rows = [
+        (
+            k.post.provider, k.post.id, bucket_of(k.post.provider, k.post.id), k.post.state, k.post.attempt,
+            k.post.version, chr(31).join(sorted({t.platform for t in k.post.targets.values()})),
+            chr(31).join(sorted({t.account for t in k.post.targets.values() if t.account})), k.post.entered_at,
+            k.post.scheduled_at, k.post.published_at, k.post.failed_at, k.post.last_event_at,
+            k.first_day, k.last_day, k.post,
+        )
+        for k in posts
+    ]  # fmt: skip
+    await conn.execute(SAVE, projection, *_columns(rows, 16))
+
+
+async def record_changes(conn: Connection, projection: int, live: bool, changes: Sequence[Change]) -> None:
+    """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
+    rows = [
+        (
+            bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before, c.after, c.attempt,
+            c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes, c.context, c.detail,
+        )
+        for c in changes
+    ]  # fmt: skip
+    await conn.execute(RECORD_CHANGES, projection, live, *_columns(rows, 17))
+    if live:
+        await conn.execute(TELL_CHANGES)
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(width)]

@@ -1,0 +1,88 @@
+"""What could not be taken into the log: the authentic but unusable, for good, and the newest of the unauthentic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A delivery and the reason (a short, stable code) for which it is not in the log."""
+
+    provider: str
+    reason: str
+    authentic: bool
+    delivery: str
+    body_hash: bytes
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+
+
+KEEP = """
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body)
+select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
+                     $8::bytea[])
+on conflict (provider, delivery, body_hash) where authentic do nothing
+"""
+
+PRUNE_UNAUTHENTIC = """
+delete from quarantine
+ where not authentic
+   and id <= (select id from quarantine where not authentic order by id desc offset $1 limit 1)
+"""
+
+LIST = """
+select id, provider, reason, authentic, delivery, received_at, state, settled_at, headers, body
+  from quarantine
+ where ($1::text is null or state = $1) and id < $2
+ order by id desc
+ limit $3
+"""
+
+GET = "select * from quarantine where id = $1"
+
+LOCK = "select * from quarantine where id = $1 for update"
+
+SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
+
+
+async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
+    """Keep them; an authentic one that is there already is kept once."""
+    columns = zip(
+        *((i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body) for i in items),
+        strict=True,
+    )
+    await conn.execute(KEEP, *(list(column) for column in columns))
+
+
+async def prune_unauthentic(conn: Connection, newest: int) -> None:
+    """Forget all but the `newest` of those whose signature was wrong."""
+    await conn.execute(PRUNE_UNAUTHENTIC, newest)
+
+
+async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:
+    """A page of the quarantine."""
+    return await conn.fetch(LIST, state, before, limit)
+
+
+async def get(conn: Connection, item: int) -> Row | None:
+    """One of them."""
+    return await conn.fetchrow(GET, item)
+
+
+async def lock(conn: Connection, item: int) -> Row | None:
+    """One of them, held for this transaction, so that it is settled once."""
+    return await conn.fetchrow(LOCK, item)
+
+
+async def settle(conn: Connection, item: int, state: str, now: datetime) -> None:
+    """It was replayed or discarded."""
+    await conn.execute(SETTLE, item, state, now)
