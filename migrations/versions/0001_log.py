@@ -139,5 +139,5 @@ end $$;
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(LOG)
-    op.execute(PROTECTION)
+    op.script(LOG)
+    op.script(PROTECTION)

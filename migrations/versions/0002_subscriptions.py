@@ -39,4 +39,4 @@ create table parked (
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(SUBSCRIPTIONS)
+    op.script(SUBSCRIPTIONS)

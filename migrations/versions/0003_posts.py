@@ -93,4 +93,4 @@ update projections set current = true where version = 1;
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(POSTS)
+    op.script(POSTS)

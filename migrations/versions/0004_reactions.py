@@ -63,4 +63,4 @@ create index timers_of_post on timers (provider, post);
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(REACTIONS)
+    op.script(REACTIONS)

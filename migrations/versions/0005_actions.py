@@ -52,4 +52,4 @@ create table action_attempts (
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(ACTIONS)
+    op.script(ACTIONS)

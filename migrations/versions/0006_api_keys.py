@@ -19,4 +19,4 @@ create table api_keys (
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(API_KEYS)
+    op.script(API_KEYS)

@@ -1,0 +1,184 @@
+"""The schema: brought forward under a lock, one transaction for each migration, and checked before we start."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
+
+import tracker
+from tracker.errors import Misconfigured, Unavailable
+from tracker.store.database import away_is_unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from sqlalchemy import Connection
+
+CHECKSUMS = """
+create table if not exists migration_checksums (
+  revision   text primary key,
+  sha256     text not null,
+  applied_at timestamptz not null default now()
+)
+"""
+RECORD_CHECKSUM = "insert into migration_checksums (revision, sha256) values ($1, $2)"
+TABLE_EXISTS = "select to_regclass($1) is not null"
+APPLIED = "select revision, sha256 from migration_checksums order by revision"
+CURRENT = "select max(version_num) from alembic_version"
+TRY_LOCK = "select pg_try_advisory_lock(hashtext('tracker.migrations'))"
+
+LOCK_PATIENCE = 600.0
+LOCK_POLL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """Where a database stands; revisions are the migrations' numbers, oldest first."""
+
+    current: str | None
+    head: str
+    pending: tuple[str, ...]
+    unknown: tuple[str, ...]
+    altered: tuple[str, ...]
+
+
+async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> list[str]:
+    """Apply what is pending and answer it; of several that upgrade at once, one works and the others wait.
+
+    `progress` hears of each revision once it is committed for good or about to be. Raises Misconfigured for a
+    database that is not this code's past, and Unavailable when somebody holds the lock, or a table, for too long.
+    """
+    with away_is_unavailable():
+        async with _connected(dsn) as driver:
+            await _lock(driver)
+            await driver.execute(CHECKSUMS)
+            found = await _status(driver)
+            _refuse_strangers(found)
+            if found.pending:
+                await _apply(driver, progress or (lambda _revision: None))
+            return list(found.pending)
+
+
+async def status(dsn: str) -> MigrationStatus:
+    """What is applied, what is pending, and what does not fit this code."""
+    with away_is_unavailable():
+        async with _connected(dsn) as driver:
+            return await _status(driver)
+
+
+async def require_current(dsn: str) -> None:
+    """Raise Misconfigured unless the database has exactly this code's schema."""
+    found = await status(dsn)
+    _refuse_strangers(found)
+    if found.pending:
+        raise Misconfigured(
+            f"the database is at schema {found.current or 'nothing'} and this version needs {found.head}:"
+            " run `tracker db upgrade`",
+            key="database.url",
+        )
+
+
+def migrations_folder() -> Path:
+    """Beside the package in a checkout, inside it in an installed wheel."""
+    package = Path(tracker.__file__).parent
+    packaged = package / "_migrations"
+    return packaged if packaged.is_dir() else package.parent / "migrations"
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    driver = await asyncpg.connect(dsn, timeout=10)
+    try:
+        yield driver
+    finally:
+        driver.terminate() if driver.is_in_transaction() else await driver.close()
+
+
+async def _lock(driver: asyncpg.Connection) -> None:
+    # Asked for again and again: to wait inside Postgres would hold a snapshot, and could block the one who works.
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOCK_PATIENCE
+    while not await driver.fetchval(TRY_LOCK):
+        if loop.time() > deadline:
+            raise Unavailable("another process has been upgrading this database for ten minutes")
+        await asyncio.sleep(LOCK_POLL)
+
+
+def _checksums() -> dict[str, str]:
+    """The migrations of this code, oldest first, each with the hash of its file."""
+    revisions = reversed(list(ScriptDirectory(migrations_folder()).walk_revisions()))
+    return {script.revision: _hash(Path(script.path)) for script in revisions}
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+async def _status(driver: asyncpg.Connection) -> MigrationStatus:
+    known = _checksums()
+    current = await driver.fetchval(CURRENT) if await driver.fetchval(TABLE_EXISTS, "alembic_version") else None
+    recorded = await driver.fetch(APPLIED) if await driver.fetchval(TABLE_EXISTS, "migration_checksums") else []
+    applied = {row["revision"]: row["sha256"] for row in recorded}
+    names = list(known)
+    done = names.index(current) + 1 if current in known else 0
+    return MigrationStatus(
+        current=current,
+        head=names[-1],
+        pending=tuple(names[done:]),
+        unknown=tuple(sorted({*applied, *([current] if current else [])} - known.keys())),
+        altered=tuple(revision for revision in names[:done] if applied.get(revision) != known[revision]),
+    )
+
+
+def _refuse_strangers(found: MigrationStatus) -> None:
+    if found.unknown:
+        raise Misconfigured(
+            f"the database has schema {found.unknown[-1]}, which is newer than this version of tracker"
+            f" ({found.head} is the newest that it knows): install the version that wrote it",
+            key="database.url",
+        )
+    if found.altered:
+        raise Misconfigured(
+            f"migration {', '.join(found.altered)} is not the one that was applied to this database:"
+            " a migration must not be edited once it has run",
+            file=str(migrations_folder() / "versions"),
+        )
+
+
+async def _apply(driver: asyncpg.Connection, progress: Callable[[str], None]) -> None:
+    async def give_driver() -> asyncpg.Connection:
+        return driver
+
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=StaticPool, async_creator=give_driver)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_run_alembic, progress)
+    except (DBAPIError, asyncpg.LockNotAvailableError) as error:
+        if getattr(error, "orig", error).sqlstate == asyncpg.LockNotAvailableError.sqlstate:
+            raise Unavailable("a table that the upgrade needs is in use for too long: run it again") from error
+        raise
+
+
+def _run_alembic(connection: Connection, progress: Callable[[str], None]) -> None:
+    checksums = _checksums()
+
+    def applied(*, ctx: Any, step: Any, **_: object) -> None:
+        revision = step.up_revision_id
+        ctx.connection.exec_driver_sql(RECORD_CHECKSUM, (revision, checksums[revision]))
+        progress(revision)
+
+    config = Config(attributes={"connection": connection, "applied": applied})
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    command.upgrade(config, "head")
