@@ -57,12 +57,12 @@ class EmbeddedPostgres:
         """Run the server, or join the one that runs, and answer its DSN once it takes connections."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("start the embedded Postgres from the main thread: it ends with the thread")
-        deadline = time.monotonic() + START
         self._prepare_folder()
-        while not (self._own() and self._serve()) and not self._others_answer():
-            self._pause(deadline)
-        while not self._answers():
-            self._pause(deadline)
+        try:
+            self._serve_or_join(time.monotonic() + START)
+        except BaseException:
+            self.stop()
+            raise
         return self.dsn
 
     def revive(self) -> bool:
@@ -117,6 +117,12 @@ class EmbeddedPostgres:
             raise Misconfigured(
                 f"cannot make this folder: {error.strerror}", file=str(self._cluster.folder), key="database.data_dir"
             ) from error
+
+    def _serve_or_join(self, deadline: float) -> None:
+        while not (self._own() and self._serve()) and not self._others_answer():
+            self._pause(deadline)
+        while not self._answers():
+            self._pause(deadline)
 
     def _own(self) -> bool:
         if self._owner is None:
