@@ -1,0 +1,83 @@
+"""The complete config.toml, written from the settings themselves, so that it cannot fall behind them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from tracker.settings.sections import Channel, Endpoint, Provider, Section, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+HEAD = """\
+# Every setting of tracker, with its default. Any value may be { env = "NAME" } or { file = "path" } instead;
+# an environment variable TRACKER_SECTION__KEY goes over what stands here. Relative paths start from this folder.
+"""
+
+NAMED: dict[str, tuple[str, type[Section], str]] = {
+    "providers": ("sosyalkopru", Provider, "Who tells us about posts: its webhooks arrive at /webhooks/<name>."),
+    "channels": ("ops", Channel, "Where alerts go: { alert = \"<name>\" } in a rule."),
+    "endpoints": ("cms", Endpoint, "Where { send = \"<name>\" } goes, signed as Standard Webhooks say."),
+}  # fmt: skip
+
+
+def commented_config() -> str:
+    """config.toml with every setting, its default and a line of why; sections named freely are given as examples."""
+    parts = [HEAD]
+    for name, field in Settings.model_fields.items():
+        if name in NAMED:
+            parts.append("\n".join(_example(name)))
+        elif name == "jobs":
+            parts += ["\n".join(_job(job, inner)) for job, inner in _fields(field.annotation)]
+        else:
+            parts.append("\n".join([f"[{name}]", *_section(field.annotation)]))
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _fields(model: Any) -> list[tuple[str, FieldInfo]]:
+    assert issubclass(model, BaseModel)
+    return list(model.model_fields.items())
+
+
+def _section(model: Any) -> Iterator[str]:
+    defaults = model().model_dump(mode="json")
+    for name, field in _fields(model):
+        yield f"# {field.description}"
+        yield f"{name} = {_toml(defaults[name])}"
+
+
+def _job(name: str, field: FieldInfo) -> Iterator[str]:
+    yield f"[jobs.{name}]"
+    yield f"# {field.description} Give every or cron (with timezone)."
+    for key, value in field.default.model_dump(mode="json", exclude_defaults=True).items():
+        yield f"{key} = {_toml(value)}"
+
+
+def _example(section: str) -> Iterator[str]:
+    """A section that exists only where the operator writes one, so it stands behind #."""
+    name, model, why = NAMED[section]
+    yield f"# {why}"
+    yield f"# [{section}.{name}]"
+    for key, field in _fields(model):
+        value = field.examples[0] if field.examples else _default(field)
+        yield f"# ## {field.description}"
+        yield f"# {key} = {_toml(value)}"
+
+
+def _default(field: FieldInfo) -> Any:
+    return str(field.default) if not isinstance(field.default, tuple | dict) else field.default
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("$"):
+        return f'{{ env = "{value[1:]}" }}'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(inner) for inner in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_toml(inner)}' for name, inner in value.items())} }}" if value else "{}"
+    return json.dumps(value, ensure_ascii=False)

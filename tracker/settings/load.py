@@ -1,0 +1,87 @@
+"""From file and environment to Settings, with every fault told by file, line, key and nearest right word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from tracker.errors import did_you_mean
+from tracker.settings.sections import Settings
+from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from tracker.errors import Misconfigured
+    from tracker.settings.sources import Key
+
+SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url"})
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings in `path`, else in TRACKER_CONFIG, else in ./config.toml, else the defaults.
+
+    TRACKER_SECTION__KEY variables go over the file. Raises Misconfigured for the first fault, with one note for
+    each further one.
+    """
+    named = path or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
+    chosen = named or Path("config.toml")
+    data, origins = read_file(chosen) if named or chosen.exists() else ({}, Origins())
+    folder = chosen.absolute().parent
+    overlay(data, origins, environ)
+    data = dict.fromkeys(Settings.model_fields, {}) | resolve(data, origins, environ, folder)
+    try:
+        settings = Settings.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        raise _told(error.errors(include_url=False), data, origins) from None
+    settings._origins = origins
+    return settings
+
+
+def _told(errors: Sequence[ErrorDetails], data: dict[str, Any], origins: Origins) -> Misconfigured:
+    faults = [_fault(error, data, origins) for error in errors]
+    for further in faults[1:]:
+        faults[0].add_note(str(further))
+    return faults[0]
+
+
+def _fault(error: ErrorDetails, data: dict[str, Any], origins: Origins) -> Misconfigured:
+    key = tuple(str(part) for part in error["loc"] if part != "[key]")
+    return origins.fault(key, _message(error, key, data))
+
+
+def _message(error: ErrorDetails, key: Key, data: dict[str, Any]) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"there is no such setting{did_you_mean(key[-1], known_keys(key[:-1]))}"
+    if kind == "missing":
+        return "is required"
+    if kind == "value_error":
+        return str(context["error"])
+    given = "" if SECRET & set(key) else _quoted(key, data)
+    near = did_you_mean(given.strip('"'), re.findall(r"'([^']+)'", str(context.get("expected", ""))))
+    wanted = error["msg"].replace("Input should be", "must be")
+    return f"{wanted}{f', not {given}' if given else ''}{near}"
+
+
+def _quoted(key: Key, data: Any) -> str:
+    """The value that was given, where it is short enough to be shown."""
+    for part in key:
+        data = data.get(part) if isinstance(data, dict) else None
+    return f'"{data}"' if isinstance(data, str | int | float) and len(str(data)) < 60 else ""
+
+
+def known_keys(table: Key) -> list[str]:
+    """The settings that may stand in the table with that dotted name; none where the names are free."""
+    model: Any = Settings
+    for part in table:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[part].annotation if part in model.model_fields else None
+        else:
+            model = (get_args(model) or (None,))[-1]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -1,0 +1,260 @@
+"""Every setting there is: its section, name, default, and one line of why."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+from tracker.domain.event import State
+from tracker.errors import Misconfigured, did_you_mean
+from tracker.settings.sources import Origins
+from tracker.settings.values import (
+    Budget,
+    CallBudget,
+    LocalPath,
+    PositiveSpan,
+    PostgresUrl,
+    Secrets,
+    SecretWebAddress,
+    SectionName,
+    Size,
+    Span,
+    WebAddress,
+    Words,
+    Zone,
+)
+
+RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile"})
+"""Sources of the log that are our own; a provider of that name could not be told from them."""
+
+
+class Section(BaseModel):
+    """A table of the file; frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    """[server]"""
+
+    host: str = Field(
+        default="127.0.0.1", description="The address to listen on; 0.0.0.0 listens on all of this machine's."
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    max_body: Size = Field(default=2**20, gt=0, description="A webhook larger than this is refused with 413.")
+    max_pending: int = Field(
+        default=10_000,
+        gt=0,
+        description="Webhooks that may wait for the database at once; beyond it the answer is 503.",
+    )
+    open_dashboard: bool = Field(
+        default=False,
+        description="Show the dashboard without a key to requests from this machine. Not behind a proxy on it.",
+    )
+    shutdown: PositiveSpan = Field(
+        default=timedelta(seconds=20), description="How long requests and actions under way may take to end at a stop."
+    )
+
+
+class Database(Section):
+    """[database]"""
+
+    url: PostgresUrl = Field(
+        default=SecretStr(""), description="postgresql://user:password@host/name; empty starts an embedded Postgres."
+    )
+    data_dir: LocalPath = Field(default=Path(".tracker"), description="Where the embedded Postgres keeps its files.")
+    pool: int = Field(default=10, ge=2, le=500, description="Connections that one process may hold.")
+
+
+class Engine(Section):
+    """[engine]"""
+
+    lease: PositiveSpan = Field(
+        default=timedelta(seconds=30),
+        description="After a process dies, others take over its work when this has passed.",
+    )
+    poll: PositiveSpan = Field(
+        default=timedelta(seconds=1), description="How often to look for work that no notification has announced."
+    )
+    batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
+    actions: int = Field(default=16, ge=1, le=500, description="Actions that one process performs at the same time.")
+
+
+class Provider(Section):
+    """[providers.<name>]: who tells us about posts, at /webhooks/<name>."""
+
+    kind: str = Field(description="Which provider's language it speaks.", examples=["sosyalkopru"])
+    api_url: WebAddress = Field(description="Where its API begins.", examples=["https://api.sosyalkopru.com/v1"])
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The key for its API: without one, nothing is retried.",
+        examples=["$SOSYALKOPRU_API_KEY"],
+    )
+    webhook_secrets: Secrets = Field(
+        default=(), description="Secrets that sign its webhooks; several during a rotation.",
+        examples=[["$SOSYALKOPRU_WEBHOOK_SECRET"]],
+    )  # fmt: skip
+    timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
+    budget: CallBudget = Field(
+        default=Budget(600, timedelta(hours=1)), description="Calls that we may make to its API."
+    )
+    fields: dict[str, str] = Field(
+        default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
+        examples=[{"error_code": "data.error.code"}],
+    )  # fmt: skip
+    statuses: dict[str, State] = Field(
+        default={},
+        description="Its words for a post's state, beside those that the kind knows.",
+        examples=[{"LIVE": "published"}],
+    )
+    calls: dict[str, str] = Field(
+        default={}, description="Calls of its API that are not documented; an empty text means that there is none.",
+        examples=[{"retry": "POST /posts/{post}/retry"}],
+    )  # fmt: skip
+
+
+class Channel(Section):
+    """[channels.<name>]: where alerts go."""
+
+    kind: Literal["log", "slack", "webhook"] = Field(
+        description="log writes to our own log; slack and webhook post to url.", examples=["slack"]
+    )
+    url: SecretWebAddress = Field(
+        default=SecretStr(""), description="Where to post; kept secret.", examples=["$OPS_SLACK_URL"]
+    )
+    secrets: Secrets = Field(default=(), description="Sign what a webhook channel posts; several during a rotation.")
+
+    @model_validator(mode="after")
+    def _has_url(self) -> Channel:
+        if (self.kind == "log") is bool(self.url.get_secret_value()):
+            raise ValueError(
+                f'a channel of kind "{self.kind}" ' + ("has no url" if self.kind == "log" else "needs a url")
+            )
+        return self
+
+
+class Endpoint(Section):
+    """[endpoints.<name>]: where `send` goes, as Standard Webhooks."""
+
+    url: SecretWebAddress = Field(description="Where to post.", examples=["https://cms.example.com/hooks/posts"])
+    secrets: Secrets = Field(
+        description="Secrets that sign it; several during a rotation.", min_length=1, examples=[["$CMS_SECRET"]]
+    )
+
+
+class Outbound(Section):
+    """[outbound]"""
+
+    allow: Words = Field(
+        default=(),
+        description='Private networks and hosts that may be reached all the same, as in ["10.1.0.0/16", "cms.internal"].',
+    )
+    timeout: PositiveSpan = Field(
+        default=timedelta(seconds=10),
+        description="Everything about one request, from the look-up of the name to the last byte.",
+    )
+    max_answer: Size = Field(default=2**20, gt=0, description="The largest answer that is read, headers included.")
+
+
+class Rules(Section):
+    """[rules]"""
+
+    dir: LocalPath = Field(default=Path("rules"), description="The folder of the rule files.")
+
+
+def _is_cron(text: str) -> str:
+    if text and not re.fullmatch(r"(\S+ ){4}\S+", text.strip()):
+        raise ValueError(f'"{text}" is not a cron line: minute hour day month weekday, as in "0 4 * * *"')
+    return text.strip()
+
+
+class Job(Section):
+    """[jobs.<name>]"""
+
+    every: Span = Field(default=timedelta(0), description="How often it runs.")
+    cron: Annotated[str, AfterValidator(_is_cron)] = Field(default="", description="Or when, in place of every.")
+    timezone: Zone = Field(default="UTC", description="The zone of cron.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Job:
+        if bool(self.cron) is bool(self.every):
+            raise ValueError("give either every or cron")
+        return self
+
+
+class Jobs(Section):
+    """[jobs]"""
+
+    reconcile: Job = Field(
+        default=Job(every=timedelta(minutes=10)), description="Ask providers about posts that fell silent."
+    )
+    rescue: Job = Field(default=Job(every=timedelta(seconds=30)), description="Take up work whose process has died.")
+    seal: Job = Field(default=Job(every=timedelta(hours=1)), description="Close the log's past days to new rows.")
+    prune: Job = Field(default=Job(cron="0 4 * * *"), description="Drop what retention no longer keeps.")
+
+
+class Retention(Section):
+    """[retention]"""
+
+    events: PositiveSpan = Field(default=timedelta(days=365), description="The log, by whole days.")
+    repeats: PositiveSpan = Field(
+        default=timedelta(days=30), description="The record of deliveries that repeated one another."
+    )
+    actions: PositiveSpan = Field(
+        default=timedelta(days=90), description="Finished actions with their attempts, and finished runs."
+    )
+    quarantine: PositiveSpan = Field(
+        default=timedelta(days=90), description="Authentic webhooks that could not be used."
+    )
+    forged: int = Field(
+        default=1000, ge=0, description="Webhooks with a wrong signature that are kept, the newest, for each provider."
+    )
+
+
+class Telemetry(Section):
+    """[telemetry]"""
+
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="How the log is written; auto is console on a terminal, and json elsewhere."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+
+
+def _provider_name(name: str) -> str:
+    if name in RESERVED_PROVIDERS:
+        raise ValueError(f'"{name}" names a source of our own: call the provider something else')
+    return name
+
+
+ProviderName = Annotated[SectionName, AfterValidator(_provider_name)]
+
+
+class Settings(Section):
+    """All of config.toml and its overrides; `fault` makes the error for a value that proves wrong later."""
+
+    server: Server = Field(default_factory=Server)
+    database: Database = Field(default_factory=Database)
+    engine: Engine = Field(default_factory=Engine)
+    providers: dict[ProviderName, Provider] = {}
+    channels: dict[SectionName, Channel] = {}
+    endpoints: dict[SectionName, Endpoint] = {}
+    outbound: Outbound = Field(default_factory=Outbound)
+    rules: Rules = Field(default_factory=Rules)
+    jobs: Jobs = Field(default_factory=Jobs)
+    retention: Retention = Field(default_factory=Retention)
+    telemetry: Telemetry = Field(default_factory=Telemetry)
+
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    def fault(self, key: str, message: str) -> Misconfigured:
+        """The error about the setting with that dotted key, with the file and line that set it."""
+        return self._origins.fault(tuple(key.split(".")), message)
+
+    def unknown(self, key: str, known: set[str] | frozenset[str]) -> Misconfigured:
+        """The error about a name that is none of those known."""
+        word = key.rpartition(".")[2]
+        return self.fault(key, f'"{word}" is not known{did_you_mean(word, known)}; known: {", ".join(sorted(known))}')

@@ -1,0 +1,146 @@
+"""The values that settings are written in: sizes, durations, budgets, names, zones, paths and web addresses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr, ValidationInfo
+
+from tracker.domain.duration import format_duration, parse_duration
+from tracker.errors import did_you_mean
+
+SIZE_FORMS = 'a whole number and a unit (B, KiB, MiB, GiB), as in "1MiB" or "512KiB"'
+
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def parse_size(text: str) -> int:
+    """The number of bytes that `text` names; raises ValueError, whose text tells the accepted forms."""
+    match = re.fullmatch(r"(\d{1,12}) ?(B|KiB|MiB|GiB)", text.strip(), re.ASCII)
+    if not match:
+        raise ValueError(f'"{text}" is not a size: write {SIZE_FORMS}')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def format_size(size: int) -> str:
+    """The shortest text that `parse_size` reads as `size` bytes."""
+    unit = next((unit for unit in ("GiB", "MiB", "KiB") if size and size % _UNITS[unit] == 0), "B")
+    return f"{size // _UNITS[unit]}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `calls` requests in any span of `per`."""
+
+    calls: int
+    per: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read "600 in 1h"; raises ValueError."""
+        match = re.fullmatch(r"(\d{1,9}) in (\S+)", text.strip(), re.ASCII)
+        if not match or int(match[1]) < 1:
+            raise ValueError(f'"{text}" is not a budget: write how many calls in what time, as in "600 in 1h"')
+        return cls(int(match[1]), _positive(parse_duration(match[2])))
+
+    def __str__(self) -> str:
+        return f"{self.calls} in {format_duration(self.per)}"
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return span
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")  # noqa: TRY004  (pydantic turns only ValueError into its report)
+    return value
+
+
+def _read_span(value: Any) -> timedelta:
+    return value if isinstance(value, timedelta) else parse_duration(_text(value))
+
+
+def _read_size(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else parse_size(_text(value))
+
+
+def _read_budget(value: Any) -> Budget:
+    return value if isinstance(value, Budget) else Budget.parse(_text(value))
+
+
+def _split(value: Any) -> Any:
+    """An environment variable has no lists: there, commas separate."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise ValueError(f'"{name}" is not a time zone{did_you_mean(name, available_timezones())}') from error
+    return name
+
+
+def _beside_config(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths start from the folder of the file that names them."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / path.expanduser()
+
+
+def _web_address(value: str) -> str:
+    """The value is not quoted in the error, because some services put a secret into the address."""
+    try:
+        parts = urlsplit(value.strip())
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("must be a web address that begins with https:// or http://")
+    return value.strip().rstrip("/")
+
+
+def _secret_web_address(value: SecretStr) -> SecretStr:
+    return SecretStr(_web_address(value.get_secret_value())) if value.get_secret_value() else value
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql:// (or be empty, for the embedded Postgres)")
+    return value
+
+
+def _given(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("is empty: a secret must have a value")
+    return value
+
+
+def _section_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
+        raise ValueError(f'"{name}" is not a name: use lower-case letters, digits, - and _, and begin with a letter')
+    return name
+
+
+Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(format_duration)]
+PositiveSpan = Annotated[Span, AfterValidator(_positive)]
+Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(format_size)]
+CallBudget = Annotated[Budget, BeforeValidator(_read_budget), PlainSerializer(str)]
+Zone = Annotated[str, AfterValidator(_zone)]
+LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
+GivenSecret = Annotated[SecretStr, AfterValidator(_given)]
+Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(_split)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+SectionName = Annotated[str, AfterValidator(_section_name)]
