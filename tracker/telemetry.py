@@ -1,0 +1,83 @@
+"""What we tell about ourselves: the form of the log, every event name in it, and the metrics."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from structlog.types import Processor
+
+EVENTS = {
+    "alert": "An alert of a channel of kind log.",
+    "delivery.quarantined": "An authentic webhook could not be used; it is kept in the quarantine.",
+    "listen.lost": "The connection that listens for wake-ups was lost; polling goes on.",
+    "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
+    "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
+    "subscription.waiting": "A subscription waits for the database to come back.",
+}
+"""Every event name that the code logs, with what it means. A name that is not here may not be logged."""
+
+deliveries = Counter(
+    "tracker_deliveries", "Webhooks at the door, by configured provider and outcome.", ["provider", "outcome"]
+)
+refused_full = Counter("tracker_deliveries_refused", "Webhooks refused because too many wait to be kept.")
+append_batch = Histogram(
+    "tracker_append_batch", "Events in one commit of the log.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+)
+append_seconds = Histogram(
+    "tracker_append_seconds",
+    "Time of one commit of the log.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+pending = Gauge("tracker_deliveries_pending", "Webhooks that wait to be kept.")
+projected = Counter("tracker_projector_events", "Events folded into posts.")
+reacted = Counter("tracker_reactor_changes", "Changes matched against the rules.")
+parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
+actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])
+action_seconds = Histogram("tracker_action_seconds", "Time of one attempt at an action.", ["verb"])
+lag_seconds = Gauge("tracker_subscription_lag_seconds", "Age of the oldest event not yet handled.", ["subscription"])
+
+
+def configure_logging(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+    """Write the log to `stream` (standard error), as JSON lines or for a person (`auto`: a person has a terminal).
+
+    What libraries log through `logging` takes the same form.
+    """
+    out = stream or sys.stderr
+    console = form == "console" or (form == "auto" and out.isatty())
+    handler = logging.StreamHandler(out)
+    forget = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=[forget, *_rendering(console, out)])
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_common(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _common() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _rendering(console: bool, out: TextIO) -> list[Processor]:
+    if console:
+        return [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
