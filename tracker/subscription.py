@@ -99,11 +99,11 @@ class Subscription:
             if not held:
                 return False
             upto = await feed.head(conn)
-            seen = min(bucket.checkpoint for bucket in held)
+            seen = min((bucket.checkpoint for bucket in held), key=lambda checkpoint: checkpoint.order)
             buckets = [bucket.bucket for bucket in held if bucket.checkpoint == seen]
             batch = await feed.read_after(conn, self._feed, seen, upto, buckets, self._pace.batch)
             if batch.rows:
-                await self._handle(conn, batch.rows, seen, [], now)
+                await handle_or_park(conn, self._handler, self.name, self._feed, batch.rows, seen, [], now)
             caught_up = batch.reached == upto
             more = caught_up and await self._handler.caught_up(conn, buckets, now)
             await subscriptions.advance(
@@ -111,25 +111,24 @@ class Subscription:
             )
         return more or not caught_up or len(buckets) < len(held)
 
-    async def _handle(
-        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: list[Row], now: datetime
-    ) -> None:
-        """All rows, or, when one of them is poison, all but that one, which is parked and shown."""
-        try:
-            async with conn.transaction():
-                await self._handler.handle(conn, rows, seen, done)
-            done += rows
-        except (Unavailable, *AWAY):
-            raise
-        except Exception as error:
-            if len(rows) == 1:
-                await self._park(conn, rows[0], error, now)
-                return
-            half = len(rows) // 2
-            await self._handle(conn, rows[:half], seen, done, now)
-            await self._handle(conn, rows[half:], seen, done, now)
 
-    async def _park(self, conn: Connection, row: Row, error: Exception, now: datetime) -> None:
-        item = row[self._feed.key]
-        log.error("subscription.parked", subscription=self.name, item=item, error=str(error), exc_info=error)
-        await subscriptions.park(conn, self.name, item, row["bucket"], f"{type(error).__name__}: {error}", now)
+async def handle_or_park(
+    conn: Connection, handler: Handler, name: str, source: Feed, rows: Sequence[Row], seen: Checkpoint,
+    done: list[Row], now: datetime,
+) -> None:
+    """All rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
+    try:
+        async with conn.transaction():
+            await handler.handle(conn, rows, seen, done)
+        done += rows
+    except (Unavailable, *AWAY):
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            item = rows[0][source.key]
+            log.error("subscription.parked", subscription=name, item=item, error=str(error), exc_info=error)
+            await subscriptions.park(conn, name, item, rows[0]["bucket"], f"{type(error).__name__}: {error}", now)
+            return
+        half = len(rows) // 2
+        await handle_or_park(conn, handler, name, source, rows[:half], seen, done, now)
+        await handle_or_park(conn, handler, name, source, rows[half:], seen, done, now)

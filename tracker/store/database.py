@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import msgspec
@@ -30,8 +30,8 @@ AWAY = (
     asyncpg.LockNotAvailableError,
 )
 
-Connection = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
-Row = asyncpg.Record
+Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
+Row: TypeAlias = asyncpg.Record
 
 
 class Database:

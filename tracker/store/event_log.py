@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 MAX_BATCH = 1000
 
 
+class Unstorable(Exception):  # noqa: N818  (names what it is about, not that it is an error)
+    """Postgres cannot hold one of the values; none of the batch was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One event that asks to be kept. `delivery` and `body_hash` are what it must not share with another one."""
@@ -127,12 +131,15 @@ async def append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
     """Keep every event once; the answer names, in the same order, where each one is.
 
     Outside a transaction this is one statement when nothing repeats and no event is about several posts.
-    Raises asyncpg.DataError when Postgres cannot store one of them.
+    Raises Unstorable, and keeps none, when Postgres cannot hold one of them.
     """
-    if any(event.more_posts for event in events):
-        async with conn.transaction():
-            return await _append(conn, events)
-    return await _append(conn, events)
+    try:
+        if any(event.more_posts for event in events):
+            async with conn.transaction():
+                return await _append(conn, events)
+        return await _append(conn, events)
+    except (asyncpg.DataError, UnicodeEncodeError) as error:
+        raise Unstorable(str(error)) from error
 
 
 async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:

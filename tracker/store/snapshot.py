@@ -9,7 +9,7 @@ EVERYTHING = 2**63 - 1
 Raw = tuple[int, int, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A place in the log: what `epoch` holds is seen where the transaction had ended in (xmin, xmax, running)."""
 
@@ -28,6 +28,11 @@ class Checkpoint:
     def raw(self) -> Raw:
         """As asyncpg takes a pg_snapshot."""
         return (self.xmin, self.xmax, self.running)
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Which of two places came first: with the same xmax, the one that had more transactions running."""
+        return (self.epoch, self.xmax, -len(self.running))
 
     def sees(self, xid: int) -> bool:
         """Whether the transaction had ended here."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ LOCK_HELD = """
 select bucket, lease, epoch, snapshot from subscriptions where name = $1 and owner = $2 order by bucket for update
 """
 
+LOCK_ALL = "select bucket, lease, epoch, snapshot from subscriptions where name = $1 order by bucket for update"
+
+STANDS = "select bucket, lease, epoch, snapshot from subscriptions where name = $1 order by bucket"
+
 ADVANCE = """
 update subscriptions
    set epoch = $4, snapshot = $5, caught_up_at = coalesce($6, caught_up_at), heartbeat_at = clock_timestamp(),
@@ -108,8 +112,17 @@ async def leave(conn: Connection, name: str, node: str) -> None:
 
 async def lock_held(conn: Connection, name: str, node: str) -> list[Held]:
     """The buckets that are this node's, locked for this transaction: nobody takes them over inside it."""
-    rows = await conn.fetch(LOCK_HELD, name, node)
-    return [Held(row["bucket"], row["lease"], Checkpoint.of(row["epoch"], row["snapshot"])) for row in rows]
+    return [_held(row) for row in await conn.fetch(LOCK_HELD, name, node)]
+
+
+async def lock_all(conn: Connection, name: str) -> list[Held]:
+    """All buckets, whoever holds them, locked for this transaction: the subscription stands still inside it."""
+    return [_held(row) for row in await conn.fetch(LOCK_ALL, name)]
+
+
+async def stands(conn: Connection, name: str) -> list[Held]:
+    """All buckets as they stand."""
+    return [_held(row) for row in await conn.fetch(STANDS, name)]
 
 
 async def advance(
@@ -134,3 +147,7 @@ async def caught_up_at(conn: Connection, name: str, buckets: Iterable[int]) -> d
 async def park(conn: Connection, name: str, item: int, bucket: int, error: str, now: datetime) -> None:
     """Set an item aside that cannot be handled, so that its bucket goes on."""
     await conn.execute(PARK, name, item, bucket, error[:2000], now)
+
+
+def _held(row: Row) -> Held:
+    return Held(row["bucket"], row["lease"], Checkpoint.of(row["epoch"], row["snapshot"]))

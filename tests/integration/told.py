@@ -1,0 +1,62 @@
+"""Deliveries for the log's tests: small bodies that say a post's state, and the reader that understands them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from tracker.domain.event import Fact, LoggedEvent, State, TargetFact, bucket_of
+from tracker.store.event_log import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+PROVIDER = "sosyalkopru"
+
+
+def told(
+    post: str | None, state: str | None, second: int, delivery: str | None = None, *, now: datetime = NOON,
+    targets: Mapping[str, str] | None = None, extra: object = None,
+) -> Incoming:
+    """A delivery that says, `second` seconds after noon, that the post (or its targets) is in that state."""
+    body = json.dumps({"state": state, "second": second, "post": post, "targets": targets, "extra": extra}).encode()
+    return Incoming(
+        source=PROVIDER,
+        provider=PROVIDER,
+        delivery=delivery or f"d-{sha256(body).hexdigest()[:12]}",
+        body_hash=sha256(body).digest(),
+        kind=f"post.{state}",
+        post=post,
+        bucket=bucket_of(PROVIDER, post),
+        received_at=now,
+        body=body,
+        headers={"x-sosyalkopru-delivery": delivery or ""},
+        occurred_at=NOON + timedelta(seconds=second),
+    )
+
+
+class Reader:
+    """Understands `told`; a post called "poison" is beyond it."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        said = json.loads(event.body)
+        if said["post"] == "poison":
+            raise ValueError("poison")
+        targets = tuple(TargetFact(name, state=State(state)) for name, state in (said["targets"] or {}).items())
+        return (
+            Fact(
+                id=event.fact_id,
+                provider=event.provider,
+                post=event.post,
+                event=event.kind,
+                source=event.source,
+                occurred_at=event.occurred_at or event.received_at,
+                received_at=event.received_at,
+                position=event.position,
+                state=State(said["state"]) if said["state"] else None,
+                targets=targets,
+            ),
+        )
