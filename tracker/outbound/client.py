@@ -1,0 +1,168 @@
+"""The client: one request, one answer or one reason, within one deadline and one number of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlsplit
+
+import httpcore2
+
+from tracker.domain.action import Reason
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.connecting import Guard, OutboundError, Traffic, current, resolve
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+
+_REASONS = {
+    401: Reason.NOT_ALLOWED,
+    403: Reason.NOT_ALLOWED,
+    404: Reason.NOT_FOUND,
+    409: Reason.CONFLICT,
+    410: Reason.GONE,
+    429: Reason.RATE_LIMITED,
+}
+_CLASSES = {2: Reason.OK, 3: Reason.REDIRECT, 4: Reason.HTTP_4XX, 5: Reason.HTTP_5XX}
+
+
+def reason_of(status: int) -> Reason:
+    """What an HTTP status means for an attempt."""
+    return _REASONS.get(status) or _CLASSES.get(status // 100, Reason.BAD_ANSWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, of whatever status; header names are lower case, `body` is as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    latency_ms: int
+    retry_after: timedelta | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """What the status means."""
+        return reason_of(self.status)
+
+
+class Outbound:
+    """The HTTP client; an async context manager. Redirects are answers, the environment's proxies are not used."""
+
+    def __init__(
+        self,
+        allowed: Allowed | None = None,
+        *,
+        timeout: timedelta = timedelta(seconds=10),
+        max_answer: int = 2**20,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = allowed or Allowed()
+        self._timeout, self._max_answer = timeout.total_seconds(), max_answer
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=200,
+            max_keepalive_connections=50,
+            keepalive_expiry=30,
+            network_backend=Guard(self._allowed),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.aclose()
+
+    async def check_url(self, url: str) -> None:
+        """Raise OutboundError when a request to `url` would not be made: for when an address is saved."""
+        parsed = parse_url(url)
+        async with asyncio.timeout(self._timeout):
+            await resolve(parsed.host.decode(), parsed.port or 443, self._allowed)
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Send one request and read the whole answer; raises OutboundError."""
+        target = parse_url(url)
+        began = time.perf_counter()
+        traffic = Traffic(self._max_answer)
+        token = current.set(traffic)
+        heard: list[int] = []
+        try:
+            with _told_as_reasons(traffic, heard):
+                async with asyncio.timeout(self._timeout):
+                    return await self._exchange(
+                        method, target, {"user-agent": "tracker"} | dict(headers or {}), body, heard, began
+                    )
+        finally:
+            current.reset(token)
+
+    async def _exchange(
+        self, method: str, url: httpcore2.URL, headers: Mapping[str, str], body: bytes, heard: list[int], began: float
+    ) -> Answer:
+        extensions = {"timeout": {"connect": self._timeout, "read": self._timeout, "write": self._timeout}}
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        async with self._pool.stream(method, url, headers=sent, content=body, extensions=extensions) as response:
+            heard.append(response.status)
+            content = b"".join([chunk async for chunk in response.aiter_stream()])
+            got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            latency = round((time.perf_counter() - began) * 1000)
+            return Answer(response.status, got, content, latency, _retry_after(got.get("retry-after", "")))
+
+
+@contextmanager
+def _told_as_reasons(traffic: Traffic, heard: list[int]) -> Iterator[None]:
+    """Every way in which an exchange can fail, as one error that says whether the request had left."""
+    try:
+        yield
+    except (TimeoutError, httpcore2.TimeoutException) as error:
+        raise _error(Reason.TIMEOUT, "no complete answer in time", traffic, heard) from error
+    except OutboundError as error:
+        raise _error(error.reason, error.detail, traffic, heard) from error
+    except httpcore2.LocalProtocolError as error:
+        raise _error(Reason.INTERNAL, str(error), Traffic(0), heard) from error
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+        detail = str(error) or "the connection ended before the answer did"
+        raise _error(Reason.BAD_ANSWER, detail, traffic, heard) from error
+
+
+def _error(reason: Reason, detail: str, traffic: Traffic, heard: list[int]) -> OutboundError:
+    return OutboundError(reason, detail, sent=traffic.sent, status=heard[0] if heard else None)
+
+
+def parse_url(url: str) -> httpcore2.URL:
+    """The parts of a web address; raises OutboundError for anything that is none, or that carries a password."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+    except (ValueError, UnicodeError) as error:
+        raise OutboundError(Reason.BLOCKED, f"not a web address: {error}") from error
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host) or port == 0:
+        raise OutboundError(Reason.BLOCKED, "not a web address: write https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise OutboundError(Reason.BLOCKED, "a web address with a user or password in it is refused")
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (
+        f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~')}" if parts.query else ""
+    )
+    return httpcore2.URL(scheme=parts.scheme, host=host, port=port, target=target)
+
+
+def _retry_after(text: str) -> timedelta | None:
+    """Seconds, or a date; anything else is no wish at all."""
+    if re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
+        return timedelta(seconds=int(text))
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(when - datetime.now(UTC), timedelta(0))

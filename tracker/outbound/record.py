@@ -1,0 +1,45 @@
+"""What is remembered of an exchange: enough to see what went wrong, short, and without secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tracker.domain.action import Exchange
+from tracker.outbound.client import Answer
+from tracker.outbound.connecting import OutboundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SHOWN_BODY = 2000
+SHOWN_HEADERS = ("content-type", "retry-after", "location", "x-request-id", "date")
+
+
+def exchange(request: Mapping[str, object], result: Answer | OutboundError, hidden: Sequence[str] = ()) -> Exchange:
+    """The record of one attempt; `request` is already fit to be shown, `hidden` are texts to black out in the answer."""
+    if isinstance(result, OutboundError):
+        response: dict[str, object] = {
+            "reason": str(result.reason),
+            "detail": shown(result.detail, hidden),
+            "sent": result.sent,
+        }
+        return Exchange(request, response | ({"status": result.status} if result.status else {}))
+    headers = {name: shown(result.headers[name], hidden) for name in SHOWN_HEADERS if name in result.headers}
+    body = shown(result.body[: SHOWN_BODY * 4].decode("utf-8", "replace"), hidden)
+    return Exchange(
+        request, {"status": result.status, "headers": headers, "body": body, "latency_ms": result.latency_ms}
+    )
+
+
+def shown(text: str, hidden: Sequence[str]) -> str:
+    """`text` cut short, with every secret blacked out and nothing that Postgres could not keep."""
+    for secret in hidden:
+        text = text.replace(secret, "•••") if secret else text
+    return text.replace("\x00", "\ufffd")[:SHOWN_BODY]
+
+
+def origin_of(url: str) -> str:
+    """The part of a web address that never holds a secret: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
