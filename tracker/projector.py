@@ -71,7 +71,11 @@ class Projector:
                 saved.append(Kept(post, min(days), max(days)))
         await self._write(conn, version, saved, changes)
 
-    async def caught_up(self, conn: Connection, buckets: Sequence[int], now: datetime) -> bool:
+    async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
+        """The log is complete up to now: what is not committed yet has not been acknowledged."""
+        return dict.fromkeys(buckets, now)
+
+    async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Being up to date makes no work for the projector."""
         return False
 

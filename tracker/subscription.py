@@ -19,7 +19,7 @@ from tracker.store.database import AWAY
 from tracker.store.wakeups import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection, Database, Row
@@ -36,8 +36,11 @@ class Handler(Protocol):
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """All rows at once; `seen`, and `done` of this batch, came before them. Raises when one cannot be handled."""
 
-    async def caught_up(self, conn: Connection, buckets: Sequence[int], now: datetime) -> bool:
-        """Nothing is left to read for these buckets; answers whether this made new work."""
+    async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
+        """For each bucket the moment up to which the feed itself is complete; asked before the batch is read."""
+
+    async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
+        """Nothing is left to read up to these moments; answers whether there is more to do at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,15 @@ class Subscription:
             held = await subscriptions.lock_held(conn, self.name, self._node)
             if not held:
                 return False
-            upto = await feed.head(conn)
             seen = min((bucket.checkpoint for bucket in held), key=lambda checkpoint: checkpoint.order)
             buckets = [bucket.bucket for bucket in held if bucket.checkpoint == seen]
+            complete = await self._handler.upstream(conn, buckets, now)
+            upto = await feed.head(conn)
             batch = await feed.read_after(conn, self._feed, seen, upto, buckets, self._pace.batch)
             if batch.rows:
                 await handle_or_park(conn, self._handler, self.name, self._feed, batch.rows, seen, [], now)
             caught_up = batch.reached == upto
-            more = caught_up and await self._handler.caught_up(conn, buckets, now)
+            more = caught_up and await self._handler.caught_up(conn, complete, now)
             await subscriptions.advance(
                 conn, self.name, self._node, buckets, batch.reached, now if caught_up else None, self._pace.lease
             )

@@ -58,6 +58,11 @@ create table timers (
 );
 create index timers_due on timers (bucket, due_at);
 create index timers_of_post on timers (provider, post);
+
+create table armed_rules (
+  rule     text primary key,
+  revision text not null
+);
 """
 
 

@@ -32,6 +32,7 @@ create table actions (
 create index actions_due on actions (due_at, id) where state = 'pending';
 create index actions_leased on actions (leased_until) where state = 'claimed';
 create index actions_of_post on actions (provider, post, created_at);
+create unique index actions_one_retry_of_a_post on actions (provider, post) where verb = 'retry' and state = 'claimed';
 create index actions_newest on actions (created_at desc, id);
 
 create table action_attempts (

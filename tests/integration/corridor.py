@@ -1,0 +1,101 @@
+"""A corridor on a real database: projector, reactor and worker, stepped by the test, on the test's clock."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tests.integration.told import NOON, PROVIDER, Reader
+from tracker import projector, reactor
+from tracker.domain.action import Done, Outcome
+from tracker.domain.rule import Rule, RuleIndex
+from tracker.projector import Projector
+from tracker.providers import fact_readers
+from tracker.reactor import Reactor
+from tracker.store import subscriptions
+from tracker.store.event_log import append
+from tracker.store.feed import CHANGES, EVENTS
+from tracker.store.snapshot import beginning
+from tracker.store.wakeups import CHANGES as CHANGES_CHANNEL
+from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
+from tracker.subscription import Subscription
+from tracker.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracker.domain.action import Claimed
+    from tracker.store.database import Database
+    from tracker.store.event_log import Incoming
+
+READERS = fact_readers({PROVIDER: Reader()})
+
+
+class World:
+    """The far end of every action: it answers as told (done, otherwise), and counts."""
+
+    def __init__(self) -> None:
+        self.performed: list[Claimed] = []
+        self.answers: dict[str, list[Outcome]] = defaultdict(list)
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        self.performed.append(claimed)
+        return self.answers[claimed.verb].pop(0) if self.answers[claimed.verb] else Done()
+
+    @property
+    def verbs(self) -> Counter[str]:
+        return Counter(claimed.verb for claimed in self.performed)
+
+
+class Corridor:
+    """`at` is the present, in seconds after noon."""
+
+    def __init__(self, database: Database, rules: Iterable[Rule], node: str = "only") -> None:
+        self.database, self.rules, self.at, self.world = database, RuleIndex(rules), 0.0, World()
+        self._handler = Reactor(lambda: self.rules, self.now)
+        self.projector = Subscription(
+            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, node, self.now
+        )
+        self.reactor = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, self._handler, database, node, self.now)
+        performers = dict.fromkeys(("alert", "send", "retry"), self.world)
+        self.worker = Worker(database, performers, node, self.now)
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.at)
+
+    async def open(self) -> Corridor:
+        async with self.database.transaction() as conn:
+            for name in (projector.NAME, reactor.NAME):
+                await subscriptions.create(conn, name, beginning(1))
+            await self._handler.arm_standing(conn)
+        await self.projector.tend()
+        await self.reactor.tend()
+        return self
+
+    async def keep(self, *events: Incoming) -> None:
+        async with self.database.connection() as conn:
+            for event in events:
+                await append(conn, [event])
+
+    async def tell(self, *events: Incoming) -> None:
+        """Keep, and let everything follow that follows."""
+        await self.keep(*events)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until nobody has anything left to do at this moment."""
+        while True:
+            await self.projector.drain()
+            await self.reactor.drain()
+            if not await self.worker.claim():
+                return
+            await self.worker.settle()
+
+    async def wait_until(self, at: float) -> None:
+        self.at = at
+        await self.settle()
+
+    async def rows(self, query: str) -> list[tuple[object, ...]]:
+        async with self.database.connection() as conn:
+            return [tuple(row) for row in await conn.fetch(query)]

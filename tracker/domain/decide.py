@@ -1,0 +1,128 @@
+"""The decision: what every rule makes of one change. Pure, so that live, tests and backtests agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracker.domain.change import Change, Move
+from tracker.domain.decision import Arm, Cancel, Decision, Declined, Disarm, Failed, Fire, Resolve, Settle, Suppressed
+from tracker.domain.event import State
+from tracker.domain.lifecycle import WITHDRAWN
+from tracker.domain.rule import Expect, On, Rule, RuleIndex
+from tracker.domain.subject import Environment, Subject, environment, moves_for, subject_of, subjects_of, to_plain
+from tracker.domain.timing import kind_of, standing, wait_after
+from tracker.domain.words import Word, happened
+
+OURS = "action"
+"""The source of the facts about our own actions: they advance runs, and rules react only to the moves they make."""
+
+SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
+
+
+def decide(rules: RuleIndex, change: Change) -> list[Decision]:
+    """Everything that follows from the change: first what ends, then what begins."""
+    if change.source == OURS and not change.moves:
+        return []
+    return [*_endings(rules, change), *_firings(rules, change), *_arms(rules, change)]
+
+
+def _endings(rules: RuleIndex, change: Change) -> Iterator[Decision]:
+    for rule in rules.met.rules(change):
+        yield from _met(rule, change)
+    yield from _left(rules, change)
+    for rule in rules.cancel.rules(change):
+        for subject, move, _ in _occasions(rule, rule.cancel_on, change):
+            yield Cancel(rule, subject, f"post.{move.after}" if move else change.event)
+    for rule in rules.retrying if any(move.after in SETTLED for move in change.moves) else ():
+        for move in moves_for(rule.per, change):
+            if move.after in SETTLED and not move.superseded:
+                yield Settle(rule, _subject(rule, change, move), move.after)
+
+
+def _met(rule: Rule, change: Change) -> Iterator[Decision]:
+    """What was expected has come, or there is nothing left to expect."""
+    assert isinstance(rule.trigger, Expect)
+    found = [
+        _subject(rule, change, move)
+        for move in moves_for(rule.per, change)
+        if move.after in rule.trigger.over and not move.superseded
+    ]
+    for subject in found or [subject for subject, move, _ in _occasions(rule, rule.trigger.words, change) if not move]:
+        yield Disarm(rule, subject, "expect")
+        if rule.resolves:
+            yield Resolve(rule, subject)
+
+
+def _left(rules: RuleIndex, change: Change) -> Iterator[Decision]:
+    """A state that rules were watching has been left for one that they do not watch."""
+    left = {move.before for move in change.moves if move.before}
+    for rule in {rule.id: rule for state in left for rule in rules.holding.get(state, ())}.values():
+        for move in moves_for(rule.per, change):
+            if move.superseded or move.before not in rule.watched or move.after in rule.watched:
+                continue
+            subject = _subject(rule, change, move)
+            if not isinstance(rule.trigger, On):
+                yield Disarm(rule, subject, kind_of(rule))
+            if rule.resolves:
+                yield Resolve(rule, subject)
+
+
+def _firings(rules: RuleIndex, change: Change) -> Iterator[Decision]:
+    seen: dict[tuple[int, str | None], Environment] = {}
+    for rule in rules.on.rules(change):
+        words = rule.trigger.words if isinstance(rule.trigger, On) else getattr(rule.trigger, "on", ())
+        for subject, move, cause in _occasions(rule, words, change, late=True):
+            if not rule.admits(subject):
+                continue
+            if move and move.superseded:
+                if isinstance(rule.trigger, On):
+                    yield Suppressed(rule, subject, cause, "superseded")
+                continue
+            values = seen.get((id(move), subject.target))
+            if values is None:
+                values = seen[id(move), subject.target] = environment(change, move, subject)
+            yield from _judge(rule, subject, cause, values, change)
+
+
+def _judge(rule: Rule, subject: Subject, cause: str, values: Environment, change: Change) -> Iterator[Decision]:
+    if isinstance(rule.trigger, Expect):
+        timer = wait_after(rule, subject, change.occurred_at, cause, values)
+        if timer:
+            yield Arm(rule, timer)
+        return
+    verdict = rule.judge(values)
+    context = to_plain(values) if verdict.kind != "false" or rule.retries else {}
+    if verdict.kind == "true":
+        yield Fire(rule, subject, cause, context)
+    elif verdict.kind == "error":
+        yield Failed(rule, subject, cause, verdict.detail, context)
+    elif rule.retries:
+        yield Declined(rule, subject, cause, context)
+
+
+def _arms(rules: RuleIndex, change: Change) -> Iterator[Decision]:
+    """A reschedule moves nothing, so an expectation is worked out anew at each fact; a watch only when something moved."""
+    if change.context is None:
+        return
+    moved = bool(change.moves) or change.kind == "revised"
+    for arm in standing(rules, change.context):
+        if moved or arm.timer.kind == "expect":
+            yield arm
+
+
+def _occasions(
+    rule: Rule, words: tuple[Word, ...], change: Change, late: bool = False
+) -> Iterator[tuple[Subject, Move | None, str]]:
+    """Each subject to which one of `words` has happened, with the cause that identifies it; `late`: also in hindsight."""
+    for move in happened(words, change, moves_for(rule.per, change)):
+        if move is None and change.source == OURS:
+            continue
+        if move is None:
+            for subject in subjects_of(rule.per, change):
+                yield subject, None, f"{change.fact}:{change.event}"
+        elif late or not move.superseded:
+            yield _subject(rule, change, move), move, move.cause
+
+
+def _subject(rule: Rule, change: Change, move: Move) -> Subject:
+    return subject_of(rule.per, change.provider, change.post, change.context, move.target)

@@ -1,0 +1,79 @@
+"""What we did ourselves, as facts: the results of actions and what people did by hand go into the log like the rest."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.event import State, bucket_of
+from tracker.providers.internal import Told, encode
+from tracker.store import actions, event_log
+from tracker.store.event_log import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from tracker.domain.action import Claimed
+    from tracker.store.database import Connection
+
+
+def own_fact(
+    source: str, delivery: str, event: str, provider: str, post: str | None, at: datetime, now: datetime,
+    **said: Any,
+) -> Incoming:
+    """A fact of ours; `at` is when it happened, `said` may hold state, attempt and detail."""
+    body = encode(Told(event, at, post, **said))
+    return Incoming(
+        source=source,
+        provider=provider,
+        delivery=delivery,
+        body_hash=sha256(body).digest(),
+        kind=event,
+        post=post,
+        bucket=bucket_of(provider, post),
+        received_at=now,
+        body=body,
+        headers={},
+        occurred_at=at,
+    )
+
+
+def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
+    """An action has ended. A retry that the provider took begins the next attempt from the moment we asked for it."""
+    said: dict[str, Any] = {"detail": detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)}
+    if claimed.verb == "retry" and state == "done" and reason == "ok":
+        said |= {"state": State.RETRYING, "attempt": _attempt_asked_for(claimed.payload)}
+    return own_fact(
+        "action", f"{claimed.id}:{claimed.lease}", f"action.{state}", claimed.provider, claimed.post, began, now, **said
+    )
+
+
+def detail(
+    action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str
+) -> dict[str, object]:
+    """What a fact about an action says of it."""
+    return {"action": str(action), "run": str(run) if run else None, "rule": rule, "verb": verb, "outcome": state, "reason": reason}
+
+
+async def retry_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
+    """Attempt an ended action once more; the wish is a fact too."""
+    await _by_hand(conn, await actions.put_back(conn, action, now), "retried", now)
+
+
+async def discard_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
+    """Give an action up; the wish is a fact too."""
+    await _by_hand(conn, await actions.discard(conn, action, now), "discarded", now)
+
+
+async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
+    told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
+    delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"
+    fact = own_fact("manual", delivery, f"action.{what}", row["provider"], row["post"], now, now, detail=told)
+    await event_log.append(conn, [fact])
+
+
+def _attempt_asked_for(payload: Mapping[str, object]) -> int | None:
+    attempt = payload.get("attempt")
+    return attempt + 1 if isinstance(attempt, int) else None

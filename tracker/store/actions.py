@@ -1,0 +1,192 @@
+"""Actions in Postgres: recorded before they are attempted, claimed under a lease, finished only by who holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+
+from tracker.domain.action import ActionSpec, Claimed
+from tracker.domain.event import bucket_of
+from tracker.errors import NotFound, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime, timedelta
+
+    from tracker.domain.action import Exchange
+    from tracker.store.database import Connection, Row
+
+INTEND = """
+insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
+                     state, created_at)
+select t.*, 'pending', $13
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
+              $9::uuid[], $10::text[], $11::text[], $12::smallint[]) t
+on conflict (idempotency_key) do nothing
+"""
+
+TELL_WORKERS = "select pg_notify('tracker_actions', '')"
+
+CLAIM = """
+with due as (
+  select id from actions a
+   where state = 'pending' and due_at <= $1 and not (verb || ' ' || target = any($2::text[]))
+     and not (verb = 'retry' and exists (select from actions o where o.verb = 'retry' and o.state = 'claimed'
+                                            and o.provider = a.provider and o.post = a.post))
+   order by due_at, id
+   limit $3
+     for update skip locked
+), claimed as (
+  update actions a
+     set state = 'claimed', lease = a.lease + 1, attempts = a.attempts + 1, owner = $4,
+         leased_until = clock_timestamp() + $5::interval
+    from due where a.id = due.id
+  returning a.*
+), begun as (
+  insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
+)
+select c.*, p.outcome as previous
+  from claimed c left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
+"""
+
+RENEW = """
+update actions set leased_until = clock_timestamp() + $2::interval
+ where owner = $1 and state = 'claimed' and id = any($3::uuid[])
+"""
+
+RECORD_ATTEMPT = """
+update action_attempts
+   set finished_at = $3, outcome = $4, reason = $5, request = $6, response = $7, latency_ms = $8
+ where action = $1 and lease = $2
+"""
+
+FINISH = """
+update actions
+   set state = $3, reason = $4, due_at = coalesce($5, due_at), finished_at = $6, owner = null, leased_until = null
+ where id = $1 and lease = $2 and state = 'claimed'
+returning id
+"""
+
+RESCUE = """
+with lapsed as (
+  select id, attempts from actions
+   where state = 'claimed' and leased_until < clock_timestamp()
+   limit 500
+     for update skip locked
+), lost as (
+  update action_attempts t set outcome = 'lost', reason = 'lost', finished_at = $1
+    from lapsed where t.action = lapsed.id and t.attempt = lapsed.attempts and t.outcome is null
+)
+update actions a set state = 'pending', owner = null, leased_until = null, due_at = $1
+  from lapsed where a.id = lapsed.id
+"""
+
+NEXT_DUE = "select min(due_at) from actions where state = 'pending'"
+
+WITHDRAW = """
+update actions set state = 'discarded', reason = 'cancelled', finished_at = $2
+ where id = any($1::uuid[]) and state = 'pending'
+"""
+
+LOCK = "select * from actions where id = $1 for update"
+
+PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = $1"
+
+DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
+
+
+async def intend(
+    conn: Connection, actions: Sequence[tuple[ActionSpec, str, str, UUID, str, str | None]], now: datetime
+) -> None:
+    """Record (spec, rule, revision, run, provider, post), each once, and wake the workers."""
+    rows = [
+        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, rule, revision, run, provider, post,
+         bucket_of(provider, post))
+        for s, rule, revision, run, provider, post in actions
+    ]  # fmt: skip
+    await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
+    await conn.execute(TELL_WORKERS)
+
+
+async def claim(
+    conn: Connection, node: str, now: datetime, lease: timedelta, limit: int, busy: Collection[str]
+) -> list[Claimed]:
+    """Take what is due, but nothing for the `busy` ("verb target"); the attempt is on record before it is made."""
+    try:
+        rows = await conn.fetch(CLAIM, now, list(busy), limit, node, lease)
+    except asyncpg.UniqueViolationError:
+        return []
+    return [
+        Claimed(
+            row["id"], row["verb"], row["target"], row["payload"], row["idempotency_key"], row["attempts"],
+            row["lease"], row["previous"], row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def renew(conn: Connection, node: str, lease: timedelta, actions: Collection[UUID]) -> None:
+    """Keep the leases of what is still being attempted."""
+    await conn.execute(RENEW, node, lease, list(actions))
+
+
+async def record_attempt(
+    conn: Connection, claimed: Claimed, outcome: str, reason: str, exchange: Exchange, latency_ms: int, now: datetime
+) -> None:
+    """How the attempt ended; it is recorded even when the lease was lost meanwhile."""
+    await conn.execute(
+        RECORD_ATTEMPT, claimed.id, claimed.lease, now, outcome, reason, exchange.request, exchange.response, latency_ms
+    )
+
+
+async def finish(
+    conn: Connection, claimed: Claimed, state: str, reason: str, due_at: datetime | None, now: datetime
+) -> bool:
+    """Move the action on, if this lease still holds it; `due_at` is when a pending one is attempted again."""
+    ended = None if state == "pending" else now
+    return await conn.fetchval(FINISH, claimed.id, claimed.lease, state, reason, due_at, ended) is not None
+
+
+async def rescue(conn: Connection, now: datetime) -> int:
+    """Put back what a dead process held; answers how many."""
+    status: str = await conn.execute(RESCUE, now)
+    return int(status.split()[-1])
+
+
+async def next_due(conn: Connection) -> datetime | None:
+    """When the earliest pending action is due."""
+    due: datetime | None = await conn.fetchval(NEXT_DUE)
+    return due
+
+
+async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
+    """Discard those that nobody has begun."""
+    await conn.execute(WITHDRAW, list(ids), now)
+
+
+async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
+    """Attempt it once more, at once, because somebody asked; raises NotFound, or Rejected when it is under way."""
+    row = await _lock(conn, action)
+    if row["state"] not in ("dead", "unknown", "discarded"):
+        raise Rejected("not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried")
+    await conn.execute(PUT_BACK, action, now)
+    await conn.execute(TELL_WORKERS)
+    return row
+
+
+async def discard(conn: Connection, action: UUID, now: datetime) -> Row:
+    """Never attempt it again; raises NotFound, or Rejected when it is under way or done."""
+    row = await _lock(conn, action)
+    if row["state"] not in ("pending", "dead", "unknown"):
+        raise Rejected("not_open", f"action {action} is {row['state']}: only pending, dead or unknown ones are discarded")
+    await conn.execute(DISCARD, action, now)
+    return row
+
+
+async def _lock(conn: Connection, action: UUID) -> Row:
+    row = await conn.fetchrow(LOCK, action)
+    if row is None:
+        raise NotFound(f"there is no action {action}")
+    return row

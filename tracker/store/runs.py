@@ -1,0 +1,56 @@
+"""Runs in Postgres: one active run at most for each rule and key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.event import bucket_of
+from tracker.domain.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from tracker.store.database import Connection
+
+LOAD_ACTIVE = """
+select r.data
+  from unnest($1::text[], $2::text[]) as wanted (rule, key)
+  join runs r on r.rule = wanted.rule and r.key = wanted.key and r.state = 'active'
+   for update of r
+"""
+
+LOAD = "select data from runs where id = any($1::uuid[]) for update"
+
+SAVE = """
+insert into runs (id, rule, revision, key, cause, bucket, provider, post, target, state, data, started_at, updated_at)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[],
+                     $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[])
+    on conflict (id) do update
+   set state = excluded.state, revision = excluded.revision, data = excluded.data, updated_at = excluded.updated_at
+"""
+
+
+async def load_active(conn: Connection, wanted: Collection[tuple[str, str]]) -> list[Run]:
+    """The active runs of these (rule, key), held for this transaction."""
+    if not wanted:
+        return []
+    columns = (list(column) for column in zip(*wanted, strict=True))
+    return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD_ACTIVE, *columns)]
+
+
+async def load(conn: Connection, ids: Collection[UUID]) -> list[Run]:
+    """These runs, whatever their state, held for this transaction."""
+    return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD, list(ids))] if ids else []
+
+
+async def save(conn: Connection, runs: Collection[Run]) -> None:
+    """Write them as they are now; those that end come first, so that their keys are free."""
+    ended_first = sorted(runs, key=lambda run: run.state == "active")
+    rows = [
+        (r.id, r.rule, r.revision, r.key, r.cause, bucket_of(r.provider, r.post), r.provider, r.post, r.target,
+         r.state, r.to_data(), r.started_at, r.updated_at)
+        for r in ended_first
+    ]  # fmt: skip
+    if rows:
+        await conn.execute(SAVE, *(list(column) for column in zip(*rows, strict=True)))
