@@ -1,0 +1,36 @@
+"""A publishing provider to develop, demo and test against: documented API, signed webhooks, and a known truth.
+
+story, wishes     what happens to a post
+faults            what goes wrong on the way to us
+chance, clock     the seed and the time that everything else is given
+posts, stream     the book of what really happened, and new posts for it without end
+deliveries        webhooks, sent at least once
+wire, api, server the provider's language, its API, and HTTP
+simulator         all of it, running
+"""
+
+from tracker.simulator.clock import ManualClock
+from tracker.simulator.deliveries import Delivery, Try, Webhook
+from tracker.simulator.faults import ROUGH, Faults
+from tracker.simulator.posts import Truth
+from tracker.simulator.server import Call, Outage
+from tracker.simulator.simulator import API_KEY, Simulator, run_simulator
+from tracker.simulator.story import Odds
+from tracker.simulator.stream import PLATFORMS
+
+__all__ = [
+    "API_KEY",
+    "PLATFORMS",
+    "ROUGH",
+    "Call",
+    "Delivery",
+    "Faults",
+    "ManualClock",
+    "Odds",
+    "Outage",
+    "Simulator",
+    "Truth",
+    "Try",
+    "Webhook",
+    "run_simulator",
+]

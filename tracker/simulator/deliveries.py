@@ -1,0 +1,167 @@
+"""How the provider sends its webhooks: at least once, with the same delivery id each time, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from tracker.simulator.chance import Chance
+from tracker.simulator.clock import after
+from tracker.simulator.faults import fate
+from tracker.simulator.wire import DELIVERY, SIGNATURE, Refusal, event_body, sign
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.simulator.clock import Clock
+    from tracker.simulator.faults import Faults
+
+LADDER = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200))
+"""How long the provider waits before each further try: assumed, for its guide does not say."""
+
+DEADLINE = timedelta(seconds=15)
+"""Within which an answer must come, as documented; always in real time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A registration; `secret` is shown once, to who registers."""
+
+    id: str
+    url: str
+    secret: str = field(repr=False)
+    events: frozenset[str]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One request and its outcome; `status` is None, and `error` says why, when no answer came."""
+
+    at: datetime
+    id: str
+    status: int | None
+    error: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Only 2xx counts."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one webhook, with the raw body; `lost` ones were never sent."""
+
+    id: str
+    webhook: Webhook
+    event: str
+    post: str | None
+    body: bytes
+    lost: bool = False
+    given_up: bool = False
+    tries: list[Try] = field(default_factory=list)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether it was ever accepted."""
+        return any(attempt.accepted for attempt in self.tries)
+
+
+class Deliveries:
+    """All registrations and all deliveries; `silent` makes every new event a lost one."""
+
+    def __init__(
+        self, seed: str, clock: Clock, faults: Faults, ladder: Sequence[timedelta], deadline: timedelta
+    ) -> None:
+        self.webhooks: dict[str, Webhook] = {}
+        self.all: list[Delivery] = []
+        self.silent = False
+        self._seed, self._clock, self._faults = seed, clock, faults
+        self._ladder, self._deadline = tuple(ladder), deadline.total_seconds()
+        self._numbers = count(1)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._client = httpx2.AsyncClient(trust_env=False, timeout=None)  # one deadline over all, see _request
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def register(self, url: str, events: Sequence[str], description: str, secret: str | None) -> Webhook:
+        """A new webhook, with a new secret unless one is given."""
+        chance = Chance(self._seed).about("webhook", next(self._numbers))
+        secret = secret or "whsec_" + chance.name("secret", 32)
+        webhook = Webhook("wh_" + chance.name("id"), url, secret, frozenset(events), description)
+        self.webhooks[webhook.id] = webhook
+        return webhook
+
+    def webhook(self, name: str) -> Webhook:
+        """The registration of that id; raises Refusal."""
+        if name not in self.webhooks:
+            raise Refusal(404, "not_found", f"There is no webhook {name}")
+        return self.webhooks[name]
+
+    def announce(self, event: str, post: str, body: bytes) -> None:
+        """Send an event to every webhook that asked for it, as fate will have it."""
+        for webhook in self.webhooks.values():
+            if event in webhook.events:
+                self._dispatch(webhook, event, post, body)
+
+    async def test(self, webhook: Webhook) -> Try:
+        """Send `webhook.test` now, once, and tell what came back."""
+        delivery = self._record(webhook, "webhook.test", None, event_body("webhook.test", self._clock.now(), {}))
+        return await self._request(delivery, delivery.id)
+
+    async def resend(self, delivery: Delivery, as_id: str | None = None) -> Try:
+        """Send the same bytes once more, now; `as_id` puts another delivery id on them."""
+        return await self._request(delivery, as_id or delivery.id)
+
+    def _dispatch(self, webhook: Webhook, event: str, post: str, body: bytes) -> None:
+        delivery = self._record(webhook, event, post, body)
+        nth = self._counts[webhook.id, post]
+        destiny = fate(self._seed, webhook.id, post, nth, self._faults)
+        delivery.lost = destiny.lost or self.silent
+        if delivery.lost:
+            return
+        self._clock.at(after(self._clock, destiny.delay), partial(self._deliver, delivery, self._ladder))
+        for pause in destiny.repeats:
+            self._clock.at(after(self._clock, pause), partial(self._request, delivery, delivery.id))
+
+    def _record(self, webhook: Webhook, event: str, post: str | None, body: bytes) -> Delivery:
+        key = (webhook.id, post or "")
+        self._counts[key] += 1
+        name = "dlv_" + Chance(self._seed).about(*key).name(f"delivery {self._counts[key]}")
+        delivery = Delivery(name, webhook, event, post, body)
+        self.all.append(delivery)
+        return delivery
+
+    async def _deliver(self, delivery: Delivery, ladder: tuple[timedelta, ...]) -> None:
+        if (await self._request(delivery, delivery.id)).accepted:
+            return
+        if ladder and delivery.webhook.id in self.webhooks:
+            self._clock.at(after(self._clock, ladder[0]), partial(self._deliver, delivery, ladder[1:]))
+        else:
+            delivery.given_up = True
+
+    async def _request(self, delivery: Delivery, name: str) -> Try:
+        headers = {"Content-Type": "application/json", DELIVERY: name}
+        headers[SIGNATURE] = sign(delivery.webhook.secret, delivery.body)
+        at = self._clock.now()
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._client.post(delivery.webhook.url, content=delivery.body, headers=headers)
+            attempt = Try(at, name, response.status_code)
+        except TimeoutError:
+            attempt = Try(at, name, None, f"no answer within {self._deadline:g} s")
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            attempt = Try(at, name, None, str(error) or type(error).__name__)
+        delivery.tries.append(attempt)
+        return attempt

@@ -1,0 +1,56 @@
+"""What goes wrong between the provider and us: deliveries repeated, late, lost, and posts that fall silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tracker.simulator.chance import Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often (0 to 1) a delivery suffers what; none by default.
+
+    `late` ones wait up to `latest`, so that younger ones overtake them. `lost` ones are never sent. `silent` is for
+    whole posts: from some delivery on (the first included), nothing about them is sent.
+    """
+
+    repeated: float = 0.0
+    late: float = 0.0
+    latest: timedelta = timedelta(minutes=2)
+    lost: float = 0.0
+    silent: float = 0.0
+
+
+ROUGH = Faults(repeated=0.05, late=0.1, lost=0.01, silent=0.01)
+"""The weather of the demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one delivery: sent after `delay`, and once more after each of `repeats`; or not at all."""
+
+    delay: timedelta = timedelta(0)
+    repeats: tuple[timedelta, ...] = ()
+    lost: bool = False
+
+
+def fate(seed: str, webhook: str, post: str, nth: int, faults: Faults) -> Fate:
+    """The fate of the `nth` (from 1) delivery about a post to a webhook."""
+    chance = Chance(seed).about(webhook, post, nth)
+    if chance.happens("lost", faults.lost) or _silent(Chance(seed).about(webhook, post), nth, faults):
+        return Fate(lost=True)
+    zero = timedelta(0)
+    delay = chance.span("delay", zero, faults.latest) if chance.happens("late", faults.late) else zero
+    if not chance.happens("repeated", faults.repeated):
+        return Fate(delay)
+    return Fate(delay, tuple(delay + chance.span(f"again {n}", zero, faults.latest) for n in range(_times(chance))))
+
+
+def _silent(chance: Chance, nth: int, faults: Faults) -> bool:
+    return chance.happens("silent", faults.silent) and nth >= chance.pick("since", (1, 2, 3))
+
+
+def _times(chance: Chance) -> int:
+    return chance.pick("times", (1, 1, 1, 2, 3))

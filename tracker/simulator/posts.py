@@ -1,0 +1,141 @@
+"""The provider's own book of posts: the truth about each, and the steps that are still to come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tracker.domain.event import State
+from tracker.domain.lifecycle import derive
+from tracker.simulator.chance import Chance
+from tracker.simulator.clock import after
+from tracker.simulator.story import Odds, Step, Subject, Target, tell, untouched
+from tracker.simulator.wire import Refusal, event_body, outcome, stamp
+from tracker.simulator.wishes import read_wishes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.domain.event import Problem
+    from tracker.simulator.clock import Clock
+
+Announce = Callable[[str, str, bytes], None]
+"""Takes the name of an event, the post's id, and the raw body to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What really became of a post; `published` counts for each target how often it went public."""
+
+    id: str
+    state: State
+    attempt: int
+    targets: Mapping[str, State]
+    published: Mapping[str, int]
+    scheduled_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(slots=True)
+class Post:
+    """A post as the provider keeps it; `status` is what it calls the whole."""
+
+    subject: Subject
+    created_at: datetime
+    updated_at: datetime
+    scheduled_at: datetime | None
+    status: State
+    targets: tuple[Target, ...]
+    attempt: int = 1
+    problem: Problem | None = None
+    published: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def state(self) -> State:
+        """What the targets amount to."""
+        return derive([target.state for target in self.targets])
+
+    def shown(self) -> dict[str, object]:
+        """The post as the API answers it (assumed)."""
+        times = {"createdAt": stamp(self.created_at), "updatedAt": stamp(self.updated_at)}
+        scheduled = {"scheduledAt": stamp(self.scheduled_at) if self.scheduled_at else None}
+        whole = outcome(self.status, self.targets, self.problem)
+        return {"id": self.subject.post, "attempt": self.attempt} | whole | times | scheduled
+
+
+class Posts:
+    """All posts, by id, in the order of their creation."""
+
+    def __init__(self, seed: str, clock: Clock, odds: Odds, announce: Announce) -> None:
+        self.all: dict[str, Post] = {}
+        self._seed, self._clock, self._odds, self._announce = seed, clock, odds, announce
+
+    def create(self, platforms: tuple[str, ...], text: str, scheduled_at: datetime | None) -> Post:
+        """Publish now, or when scheduled; raises Rejected for a text with an impossible wish."""
+        wishes = read_wishes(text)
+        name = "post_" + Chance(self._seed).name(f"post {len(self.all) + 1}")
+        now, state = self._clock.now(), State.SCHEDULED if scheduled_at else State.PUBLISHING
+        post = Post(Subject(name, platforms, wishes), now, now, scheduled_at, state, untouched(platforms, state))
+        self.all[name] = post
+        if scheduled_at is None:
+            self._begin(post)
+        else:
+            self._say(post, "post.scheduled")
+            self._clock.at(scheduled_at, partial(self._start, post))
+        return post
+
+    def get(self, name: str) -> Post:
+        """The post of that id; raises Refusal."""
+        if name not in self.all:
+            raise Refusal(404, "not_found", f"There is no post {name}")
+        return self.all[name]
+
+    def retry(self, name: str) -> Post:
+        """Begin a new attempt at what failed; raises Refusal while there is nothing to retry."""
+        post = self.get(name)
+        if post.state not in (State.FAILED, State.PARTIAL):
+            raise Refusal(409, "not_failed", f"The post {name} has not failed: it is {post.state.upper()}")
+        post.attempt += 1
+        post.status, post.problem, post.updated_at = State.PUBLISHING, None, self._clock.now()
+        post.targets = tuple(_taken_up(target) for target in post.targets)
+        self._begin(post)
+        return post
+
+    def truth(self) -> dict[str, Truth]:
+        """Every post as it really is now."""
+        return {name: _truth(post) for name, post in self.all.items()}
+
+    async def _start(self, post: Post) -> None:
+        self._begin(post)
+
+    def _begin(self, post: Post) -> None:
+        for step in tell(self._seed, post.subject, post.attempt, self._odds):
+            self._clock.at(after(self._clock, step.after), partial(self._take, post, step))
+
+    async def _take(self, post: Post, step: Step) -> None:
+        before = {target.key: target.state for target in post.targets}
+        post.published.update(
+            target.key
+            for target in step.targets
+            if target.state is State.PUBLISHED and before[target.key] is not State.PUBLISHED
+        )
+        post.status, post.targets, post.problem = step.status, step.targets, step.problem
+        post.updated_at = self._clock.now()
+        self._say(post, step.event)
+
+    def _say(self, post: Post, event: str) -> None:
+        data = {"postId": post.subject.post} | outcome(post.status, post.targets, post.problem)
+        self._announce(event, post.subject.post, event_body(event, post.updated_at, data))
+
+
+def _taken_up(target: Target) -> Target:
+    return target if target.state is State.PUBLISHED else replace(target, state=State.PUBLISHING, problem=None)
+
+
+def _truth(post: Post) -> Truth:
+    states = {target.key: target.state for target in post.targets}
+    times = (post.scheduled_at, post.updated_at)
+    return Truth(post.subject.post, post.state, post.attempt, states, dict(post.published), *times)

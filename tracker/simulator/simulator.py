@@ -1,0 +1,117 @@
+"""The simulated provider as its users hold it: switches, streams, and the truth to compare with."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tracker.simulator.api import Api
+from tracker.simulator.clock import Clock, ManualClock, WallClock
+from tracker.simulator.deliveries import DEADLINE, LADDER, Deliveries, Delivery, Try, Webhook
+from tracker.simulator.faults import Faults
+from tracker.simulator.posts import Posts, Truth
+from tracker.simulator.server import Call, Front, Outage, listening
+from tracker.simulator.story import Odds
+from tracker.simulator.stream import PLATFORMS, Stream
+from tracker.simulator.wire import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+
+API_KEY = "sk_simulated"
+
+
+class Simulator:
+    """A running provider; `url` is where its API begins, `/v1` included, as the setting `api_url` wants it."""
+
+    def __init__(
+        self, url: str, api_key: str, front: Front, posts: Posts, deliveries: Deliveries, stream: Stream
+    ) -> None:
+        self.url, self.api_key = url, api_key
+        self._front, self._posts, self._deliveries, self._stream = front, posts, deliveries, stream
+
+    @property
+    def outage(self) -> Outage | None:
+        """How the API is away at the moment; settable."""
+        return self._front.outage
+
+    @outage.setter
+    def outage(self, outage: Outage | None) -> None:
+        self._front.outage = outage
+
+    @property
+    def silent(self) -> bool:
+        """Whether what happens now is kept from everybody for good; settable."""
+        return self._deliveries.silent
+
+    @silent.setter
+    def silent(self, silent: bool) -> None:
+        self._deliveries.silent = silent
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Every call of the API, in the order of arrival."""
+        return self._front.calls
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """Every delivery, in the order of what happened, also those that were lost."""
+        return self._deliveries.all
+
+    def truth(self) -> dict[str, Truth]:
+        """What really became of every post, by id."""
+        return self._posts.truth()
+
+    def register(self, url: str, events: Sequence[str] = EVENTS, secret: str | None = None) -> Webhook:
+        """Register a webhook without a call of the API, and with a secret of one's own choice."""
+        return self._deliveries.register(url, events, "", secret)
+
+    def create(self, platforms: Sequence[str] = PLATFORMS[:1], text: str = "", at: datetime | None = None) -> str:
+        """Create a post, published now or `at` a moment, and return its id; raises Rejected for an unknown wish."""
+        return self._posts.create(tuple(platforms), text, at).subject.post
+
+    async def resend(self, delivery: Delivery, as_id: str | None = None) -> Try:
+        """Send a delivery's bytes once more, now; `as_id` puts another delivery id on them."""
+        return await self._deliveries.resend(delivery, as_id)
+
+    def start_stream(self, rate: float, posts: int | None = None) -> None:
+        """Create `rate` posts a second, at whatever speed they pass, until there are `posts`; replaces an earlier stream."""
+        self._stream.start(timedelta(seconds=1) / rate, posts)
+
+    def stop_stream(self) -> None:
+        """Create no more posts; what has begun goes on."""
+        self._stream.stop()
+
+
+@asynccontextmanager
+async def run_simulator(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int | str = 0,
+    speed: float = 1.0,
+    clock: ManualClock | None = None,
+    faults: Faults | None = None,
+    odds: Odds | None = None,
+    ladder: Sequence[timedelta] = LADDER,
+    deadline: timedelta = DEADLINE,
+    api_key: str = API_KEY,
+) -> AsyncIterator[Simulator]:
+    """Run a provider until the block is left.
+
+    Stories and waits pass `speed` times as fast as in life, by the real time; or, with `clock`, as far as it is
+    advanced by hand. `ladder` are the waits before each further try of a delivery; `deadline` is the real time in
+    which an answer must come.
+    """
+    async with AsyncExitStack() as stack:
+        time: Clock = clock or WallClock(speed)
+        deliveries = Deliveries(str(seed), time, faults or Faults(), ladder, deadline)
+        stack.push_async_callback(deliveries.aclose)
+        if isinstance(time, WallClock):
+            await stack.enter_async_context(time.running())
+        posts = Posts(str(seed), time, odds or Odds(), deliveries.announce)
+        front = Front(Api(posts, deliveries, api_key), time)
+        url = await stack.enter_async_context(listening(front, host, port))
+        yield Simulator(url + "/v1", api_key, front, posts, deliveries, Stream(str(seed), time, posts))
