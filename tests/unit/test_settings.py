@@ -238,7 +238,7 @@ def test_a_later_check_names_the_line_too(tmp_path: Path) -> None:
     """Who uses a setting can report it as precisely as the loader does."""
     settings = load(tmp_path, '[outbound]\nallow = ["10.0.0.0/8",\n  "10.0.0.0/99"]')
     assert settings.fault("outbound.allow.1", "is no network").line == 2
-    assert 'did you mean "get"?' in settings.unknown("providers.a.calls.gett", {"get", "retry"}).message
+    assert 'did you mean "get"?' in settings.unknown("providers.a.calls.gett", frozenset({"get", "retry"})).message
 
 
 def test_every_way_of_writing_a_key_is_found() -> None:

@@ -254,7 +254,7 @@ class Settings(Section):
         """The error about the setting with that dotted key, with the file and line that set it."""
         return self._origins.fault(tuple(key.split(".")), message)
 
-    def unknown(self, key: str, known: set[str] | frozenset[str]) -> Misconfigured:
-        """The error about a name that is none of those known."""
-        word = key.rpartition(".")[2]
+    def unknown(self, key: str, known: frozenset[str], word: str = "") -> Misconfigured:
+        """The error about a name (the last of `key`, or the value `word`) that is none of those known."""
+        word = word or key.rpartition(".")[2]
         return self.fault(key, f'"{word}" is not known{did_you_mean(word, known)}; known: {", ".join(sorted(known))}')

@@ -1,0 +1,175 @@
+"""Signatures: every family in which providers sign, and anything that a stranger may send instead."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.errors import Rejected
+from tracker.providers.signature import Scheme, Verifier, sign
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BODY = b'{"event": "post.published", "text": "\xc3\xa7"}'
+SECRET = b"s3cret"
+
+PREFIXED = Scheme(("x-signature",), prefix="sha256=")
+BARE = Scheme(("x-signature", "x-signature-v2"))
+STAMPED = Scheme(
+    ("x-signature",), prefix="sha256=", signed="{timestamp}.{body}", timestamp_header="x-timestamp",
+    tolerance=timedelta(minutes=5),
+)  # fmt: skip
+FIELDS = Scheme(("x-signature",), form="fields", signed="{timestamp}.{body}", tolerance=timedelta(minutes=5))
+BASE64 = Scheme(("x-signature",), encoding="base64")
+SHARED = Scheme(("x-secret",), form="shared")
+SIGNED = {"prefixed": PREFIXED, "bare": BARE, "stamped": STAMPED, "fields": FIELDS, "base64": BASE64}
+ALL = SIGNED | {"shared": SHARED}
+
+schemes = pytest.mark.parametrize("scheme", ALL.values(), ids=ALL)
+signed = pytest.mark.parametrize("scheme", SIGNED.values(), ids=SIGNED)
+
+
+def code(scheme: Scheme, headers: dict[str, str], body: bytes = BODY, path: str = "", now: datetime = NOW) -> str:
+    """The code with which a delivery is rejected; "" when it is accepted."""
+    try:
+        Verifier(scheme, (SECRET, b"other")).verify(headers, body, now, path)
+    except Rejected as error:
+        return error.code
+    return ""
+
+
+def digest(text: bytes) -> str:
+    """The HMAC, written out once without the code under test."""
+    return hmac.new(SECRET, text, "sha256").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "headers"),
+    [
+        (PREFIXED, {"x-signature": f"sha256={digest(BODY)}"}),
+        (BARE, {"x-signature": digest(BODY)}),
+        (BARE, {"x-signature": "00" * 32, "x-signature-v2": digest(BODY)}),
+        (STAMPED, {"x-signature": f"sha256={digest(b'1795176000.' + BODY)}", "x-timestamp": "1795176000"}),
+        (FIELDS, {"x-signature": f"t=1795176000,v1={'00' * 32},v1={digest(b'1795176000.' + BODY)}"}),
+        (BASE64, {"x-signature": b64encode(bytes.fromhex(digest(BODY))).decode()}),
+        (SHARED, {"x-secret": "s3cret"}),
+    ],
+)
+def test_each_family_is_verified(scheme: Scheme, headers: dict[str, str]) -> None:
+    """Signatures made by hand, as each family's providers make them, are accepted."""
+    assert code(scheme, headers) == ""
+
+
+def test_the_secret_in_the_address_is_verified() -> None:
+    """Where a provider signs nothing, the end of the address is the secret."""
+    scheme = Scheme((), form="path")
+    assert code(scheme, {}, path="s3cret") == ""
+    assert code(scheme, {}, path="s3cre") == "signature_wrong"
+    assert code(scheme, {}) == "signature_missing"
+
+
+@schemes
+def test_what_is_signed_is_accepted_by_each_active_secret(scheme: Scheme) -> None:
+    """During a rotation the old secret and the new one both count."""
+    for secret in (SECRET, b"other"):
+        assert code(scheme, sign(scheme, [secret], BODY, NOW)) == ""
+    assert code(scheme, sign(scheme, [b"third"], BODY, NOW)) == "signature_wrong"
+
+
+@signed
+def test_one_changed_byte_is_noticed(scheme: Scheme) -> None:
+    """The signature covers every byte of the body as it came."""
+    headers = sign(scheme, [SECRET], BODY, NOW)
+    assert code(scheme, headers, BODY + b" ") == "signature_wrong"
+    assert code(scheme, headers, BODY.replace(b"p", b"q", 1)) == "signature_wrong"
+    assert code(scheme, headers, b"") == "signature_wrong"
+
+
+@schemes
+def test_nothing_is_missing_and_says_so(scheme: Scheme) -> None:
+    """A delivery without the header is told apart from one with a wrong signature."""
+    assert code(scheme, {}) == "signature_missing"
+
+
+@signed
+@pytest.mark.parametrize(
+    "value", ["", "sha256=", "sha256=abc", "sha256=zz", "zz", "ü", "t=1,v1=zz", "v1=00", "sha1=00", "00 00"]
+)
+def test_a_malformed_signature_is_rejected(scheme: Scheme, value: str) -> None:
+    """A short, empty or mis-encoded header is a rejection, never another error."""
+    assert code(scheme, {"x-signature": value, "x-timestamp": "1795176000"}).startswith("signature_")
+
+
+@pytest.mark.parametrize("scheme", [STAMPED, FIELDS])
+@pytest.mark.parametrize("shift", [timedelta(minutes=-6), timedelta(minutes=6)])
+def test_a_signed_time_far_from_now_is_stale(scheme: Scheme, shift: timedelta) -> None:
+    """A captured delivery cannot be played again much later, nor be dated ahead."""
+    headers = sign(scheme, [SECRET], BODY, NOW)
+    assert code(scheme, headers, now=NOW + shift) == "signature_stale"
+    assert code(replace(scheme, tolerance=None), headers, now=NOW + shift) == ""
+
+
+def test_a_time_that_is_not_signed_cannot_be_exchanged() -> None:
+    """The timestamp is under the signature."""
+    headers = sign(STAMPED, [SECRET], BODY, NOW)
+    assert code(STAMPED, headers | {"x-timestamp": str(int(NOW.timestamp()) + 1)}) == "signature_wrong"
+    assert code(STAMPED, headers | {"x-timestamp": "now"}) == "signature_malformed"
+
+
+def test_without_a_secret_nobody_is_believed() -> None:
+    """A provider without secrets refuses everything, an empty key's signature included."""
+    with pytest.raises(Rejected, match="signature_wrong"):
+        Verifier(PREFIXED, ()).verify(sign(PREFIXED, [b""], BODY, NOW), BODY, NOW)
+
+
+def test_a_header_that_is_the_secret_is_not_kept() -> None:
+    """Only what proves a signature may be stored."""
+    assert SHARED.keepable == frozenset()
+    assert STAMPED.keepable == {"x-signature", "x-timestamp"}
+
+
+def test_a_verifier_does_not_show_its_secrets() -> None:
+    """A verifier in a log line or a traceback gives nothing away."""
+    assert "s3cret" not in repr(Verifier(PREFIXED, (SECRET,)))
+
+
+@pytest.mark.parametrize("text", ["", "{timestamp}", "{body}{id}", "{}"])
+def test_a_scheme_that_signs_no_body_is_refused(text: str) -> None:
+    """A template must hold the body and only what is known."""
+    with pytest.raises(ValueError, match="must hold"):
+        Scheme(("x",), signed=text)
+
+
+@given(
+    st.sampled_from([*ALL.values(), Scheme((), form="path")]),
+    st.dictionaries(st.sampled_from(["x-signature", "x-signature-v2", "x-timestamp", "x-secret"]), st.text() | st.from_regex(
+        r"(t=\d{0,20},?)?(v1=|sha256=)?[0-9a-fA-F=+/,]{0,80}")),
+    st.binary(),
+    st.text(),
+)  # fmt: skip
+def test_hostile_input_is_rejected_and_raises_nothing_else(
+    scheme: Scheme, headers: dict[str, str], body: bytes, path: str
+) -> None:
+    """Whatever the headers, the body and the address hold, the answer is a rejection."""
+    with pytest.raises(Rejected):
+        Verifier(scheme, (b"\x00" * 64, b"z" * 31)).verify(headers, body, NOW, path)
+
+
+@given(st.sampled_from(list(SIGNED.values())), st.binary(), st.binary(min_size=1), st.data())
+def test_no_other_signature_is_accepted(scheme: Scheme, body: bytes, secret: bytes, data: st.DataObject) -> None:
+    """A right signature of which one character differs is not right."""
+    headers = sign(scheme, [secret], body, NOW)
+    value = headers["x-signature"]
+    start = value.index("v1=") + 3 if scheme.form == "fields" else len(scheme.prefix)
+    end = len(value) - (3 if scheme.encoding == "base64" else 1)  # the last bits of base64 say nothing
+    place = data.draw(st.integers(start, end))
+    other = data.draw(st.sampled_from("0123456789abcdefXYZ+/=,").filter(lambda c: c.lower() != value[place].lower()))
+    verifier = Verifier(scheme, (secret,))
+    verifier.verify(headers, body, NOW)
+    with pytest.raises(Rejected):
+        verifier.verify(headers | {"x-signature": value[:place] + other + value[place + 1 :]}, body, NOW)

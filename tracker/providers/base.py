@@ -1,0 +1,46 @@
+"""What the corridor asks of a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tracker.domain.event import Fact, LoggedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that a delivery is about: a post, or nothing in particular."""
+
+    post: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A delivery as far as the door must understand it; `items` has at least one.
+
+    `delivery` is the sender's own id of it, `headers` are those worth keeping: what was signed can be verified again.
+    """
+
+    kind: str
+    items: tuple[Item, ...]
+    occurred_at: datetime | None = None
+    delivery: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """One configured provider. Header names are in lower case."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Raises Rejected (signature_missing, _malformed, _wrong or _stale) when the sender is not who it says."""
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
+        """What the delivery is about; raises Rejected (not_json, no_event, bad_event, no_post or bad_post)."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        """What the event says, in neutral words; raises ValueError when its body cannot be understood."""

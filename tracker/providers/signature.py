@@ -1,0 +1,135 @@
+"""Signatures of webhooks, declared: one verifier for every way in which providers sign."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from tracker.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+_HOLES = re.compile(r"\{(\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How a provider signs. Header names are in lower case.
+
+    `form`: "plain" is a header `<prefix><signature>`; "fields" is a header `t=<seconds>,v1=<signature>[,v1=…]`;
+    "shared" is a header that holds the secret itself; "path" is the secret as the end of the address.
+    `signed` is what the signature covers, made of {body} and {timestamp}. `headers` are alternatives: during a
+    rotation some providers sign twice.
+    """
+
+    headers: tuple[str, ...]
+    form: Literal["plain", "fields", "shared", "path"] = "plain"
+    prefix: str = ""
+    encoding: Literal["hex", "base64"] = "hex"
+    signed: str = "{body}"
+    timestamp_header: str = ""
+    tolerance: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        holes = _HOLES.findall(self.signed)
+        if "body" not in holes or set(holes) - {"body", "timestamp"}:
+            raise ValueError(f'"{self.signed}" must hold {{body}}, may hold {{timestamp}}, and nothing else in braces')
+        if "timestamp" in holes and self.form == "plain" and not self.timestamp_header:
+            raise ValueError("a signed timestamp needs the header in which it comes")
+
+    @property
+    def times(self) -> bool:
+        """Whether a time is part of what is signed."""
+        return "{timestamp}" in self.signed
+
+    @property
+    def keepable(self) -> frozenset[str]:
+        """The headers that verify a kept delivery again; a header that is the secret itself is never kept."""
+        return frozenset() if self.form == "shared" else frozenset({*self.headers, self.timestamp_header} - {""})
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Checks deliveries against a scheme and the secrets that are active."""
+
+    scheme: Scheme
+    secrets: tuple[bytes, ...] = field(repr=False)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
+        """Raises Rejected, and nothing else, unless one of the secrets has signed. `path` is what follows the name."""
+        scheme = self.scheme
+        if scheme.form in ("shared", "path"):
+            given = [path] if scheme.form == "path" else [headers[name] for name in scheme.headers if name in headers]
+            self._compare([text.encode("utf-8", "replace") for text in given if text], self.secrets)
+            return
+        timestamp, texts = self._claimed(headers)
+        candidates = [decoded for text in texts if (decoded := _decoded(text, scheme.encoding)) is not None]
+        if texts and not candidates:
+            raise Rejected("signature_malformed")
+        text = signed_text(scheme, body, timestamp)
+        self._compare(candidates, [hmac.digest(secret, text, "sha256") for secret in self.secrets])
+        if scheme.tolerance and timestamp and abs(now.timestamp() - int(timestamp)) > scheme.tolerance.total_seconds():
+            raise Rejected("signature_stale")
+
+    def _claimed(self, headers: Mapping[str, str]) -> tuple[str, list[str]]:
+        """The timestamp and the signatures that the headers claim."""
+        scheme = self.scheme
+        timestamp, texts = headers.get(scheme.timestamp_header, "").strip(), []
+        for value in (headers[name].strip() for name in scheme.headers if name in headers):
+            if scheme.form == "fields":
+                pairs = [part.strip().partition("=") for part in value.split(",")]
+                timestamp = next((text for name, _, text in pairs if name == "t"), "")
+                texts += [text for name, _, text in pairs if name == "v1"]
+            elif value.startswith(scheme.prefix):
+                texts.append(value.removeprefix(scheme.prefix))
+            else:
+                raise Rejected("signature_malformed")
+        if scheme.times and texts and not re.fullmatch(r"\d{1,12}", timestamp, re.ASCII):
+            raise Rejected("signature_malformed")
+        return timestamp, texts
+
+    @staticmethod
+    def _compare(given: Sequence[bytes], right: Sequence[bytes]) -> None:
+        if not given:
+            raise Rejected("signature_missing")
+        if not sum(hmac.compare_digest(one, other) for one in given for other in right):
+            raise Rejected("signature_wrong")
+
+
+def signed_text(scheme: Scheme, body: bytes, timestamp: str) -> bytes:
+    """The bytes that the signature covers."""
+    if scheme.signed == "{body}":
+        return body
+    parts = re.split(r"(\{body\}|\{timestamp\})", scheme.signed)
+    values = {"{body}": body, "{timestamp}": timestamp.encode()}
+    return b"".join(values.get(part, part.encode()) for part in parts)
+
+
+def sign(scheme: Scheme, secrets: Sequence[bytes], body: bytes, now: datetime) -> dict[str, str]:
+    """The headers that a sender with these secrets puts on `body`; only form "fields" carries more than one."""
+    if scheme.form in ("shared", "path"):
+        return {scheme.headers[0]: secrets[0].decode()} if scheme.form == "shared" else {}
+    timestamp = str(int(now.timestamp()))
+    text = signed_text(scheme, body, timestamp)
+    signatures = [_encoded(hmac.digest(secret, text, "sha256"), scheme.encoding) for secret in secrets]
+    if scheme.form == "fields":
+        return {scheme.headers[0]: ",".join([f"t={timestamp}", *(f"v1={signature}" for signature in signatures)])}
+    stamped = {scheme.timestamp_header: timestamp} if scheme.timestamp_header else {}
+    return {scheme.headers[0]: scheme.prefix + signatures[0]} | stamped
+
+
+def _encoded(digest: bytes, encoding: str) -> str:
+    return digest.hex() if encoding == "hex" else b64encode(digest).decode()
+
+
+def _decoded(text: str, encoding: str) -> bytes | None:
+    try:
+        return binascii.unhexlify(text) if encoding == "hex" else binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return None
