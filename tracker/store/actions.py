@@ -33,8 +33,10 @@ CLAIM = """
 with due as (
   select id from actions a
    where state = 'pending' and due_at <= $1 and not (verb || ' ' || target = any($2::text[]))
-     and not (verb = 'retry' and exists (select from actions o where o.verb = 'retry' and o.state = 'claimed'
-                                            and o.provider = a.provider and o.post = a.post))
+     and not (verb = 'retry' and exists (
+           select from actions o
+            where o.provider = a.provider and o.post = a.post and o.verb = 'retry'
+              and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
    order by due_at, id
    limit $3
      for update skip locked

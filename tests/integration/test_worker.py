@@ -1,0 +1,183 @@
+"""Actions: claimed by one, fenced by the lease, put back when a process dies, and never held up by a target that hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.told import NOON, PROVIDER
+from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Unknown
+from tracker.errors import Rejected
+from tracker.operations import discard_by_hand, retry_by_hand
+from tracker.store import actions
+from tracker.worker import Capacity, Worker
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.domain.action import Claimed
+    from tracker.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+LAPSED = timedelta(seconds=-1)
+LEASE = timedelta(seconds=30)
+
+
+class Gate:
+    """A far end that answers when the test lets it."""
+
+    def __init__(self, outcome: Outcome | None = None) -> None:
+        self.open, self.outcome = asyncio.Event(), outcome or Done()
+        self.performed: list[Claimed] = []
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        self.performed.append(claimed)
+        await self.open.wait()
+        return self.outcome
+
+
+def a_worker(database: Database, gate: Gate, name: str = "w", capacity: Capacity | None = None) -> Worker:
+    performers = dict.fromkeys(("send", "alert", "retry"), gate)
+    return Worker(database, performers, name, lambda: NOON, capacity or Capacity())
+
+
+async def intend(database: Database, count: int = 1, verb: str = "send", target: str = "cms") -> None:
+    specs = [
+        (ActionSpec(verb, target, {}, str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, f"p{n}") for n in range(count)
+    ]
+    async with database.transaction() as conn:
+        await actions.intend(conn, specs, NOON)
+
+
+async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    async with database.connection() as conn:
+        return [tuple(row) for row in await conn.fetch(query)]
+
+
+async def test_racing_workers_perform_each_action_once(database: Database) -> None:
+    await intend(database, 60)
+    gate = Gate()
+    gate.open.set()
+    workers = [a_worker(database, gate, f"w{n}") for n in range(4)]
+
+    async def work(worker: Worker) -> None:
+        while await worker.claim():
+            await worker.settle()
+
+    await asyncio.gather(*map(work, workers))
+    assert len(gate.performed) == len({claimed.id for claimed in gate.performed}) == 60
+    assert await rows(database, "select distinct state, attempts from actions") == [("done", 1)]
+
+
+async def test_the_attempt_is_on_record_before_the_call_goes_out(database: Database) -> None:
+    await intend(database)
+    gate = Gate()
+    worker = a_worker(database, gate)
+    await worker.claim()
+    assert await rows(database, "select attempt, outcome from action_attempts") == [(1, None)]
+    gate.open.set()
+    await worker.settle()
+    assert await rows(database, "select attempt, outcome from action_attempts") == [(1, "done")]
+
+
+async def test_what_a_dead_process_held_is_put_back_as_lost(database: Database) -> None:
+    await intend(database)
+    dead, alive = Gate(), Gate()
+    dying = a_worker(database, dead, "dying", Capacity(lease=LAPSED))
+    await dying.claim()
+    async with database.transaction() as conn:
+        assert await actions.rescue(conn, NOON) == 1
+    alive.open.set()
+    worker = a_worker(database, alive, "alive")
+    await worker.claim()
+    await worker.settle()
+    assert [claimed.previous for claimed in alive.performed] == ["lost"]
+    assert await rows(database, "select attempt, outcome from action_attempts order by 1") == [(1, "lost"), (2, "done")]
+    await dying.settle(0)
+
+
+async def test_who_has_lost_the_lease_cannot_finish_but_its_attempt_says_what_happened(database: Database) -> None:
+    await intend(database)
+    slow, quick = Gate(), Gate(Unknown(Reason.TIMEOUT))
+    first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
+    await first.claim()
+    async with database.transaction() as conn:
+        await actions.rescue(conn, NOON)
+    quick.open.set()
+    second = a_worker(database, quick, "quick")
+    await second.claim()
+    await second.settle()
+    slow.open.set()
+    await first.settle()
+    assert await rows(database, "select state, attempts from actions") == [("unknown", 2)]
+    assert await rows(database, "select attempt, outcome from action_attempts order by 1") == [
+        (1, "done"),
+        (2, "unknown"),
+    ]
+    assert await rows(database, "select kind from events") == [("action.unknown",)]
+
+
+async def test_slow_work_whose_lease_is_renewed_is_not_done_twice(database: Database) -> None:
+    await intend(database)
+    gate = Gate()
+    worker = a_worker(database, gate, "slow", Capacity(lease=LAPSED))
+    await worker.claim()
+    async with database.transaction() as conn:
+        await actions.renew(conn, "slow", LEASE, [gate.performed[0].id] if gate.performed else [])
+        await actions.renew(conn, "slow", LEASE, [row["id"] for row in await conn.fetch("select id from actions")])
+        assert await actions.rescue(conn, NOON) == 0
+    gate.open.set()
+    await worker.settle()
+
+
+async def test_a_target_that_hangs_does_not_hold_up_the_others(database: Database) -> None:
+    await intend(database, 40, target="hangs")
+    hanging = Gate()
+    worker = a_worker(database, hanging, capacity=Capacity(actions=64, per_target=8, per_claim=8))
+    while await worker.claim():
+        pass
+    assert len(hanging.performed) == 8
+    await intend(database, 1, target="fine")
+    assert await worker.claim() == 1
+    hanging.open.set()
+    await worker.settle()
+
+
+async def test_one_retry_of_a_post_is_in_flight_at_a_time(database: Database) -> None:
+    await intend(database, 1, "retry")
+    await intend(database, 1, "retry")
+    gate = Gate()
+    worker = a_worker(database, gate)
+    claimed = await worker.claim()
+    claimed += await worker.claim()
+    assert claimed == 1
+    gate.open.set()
+    await worker.settle()
+    assert await worker.claim() == 1
+    await worker.settle()
+
+
+async def test_a_dead_action_is_retried_by_hand_and_the_wish_is_a_fact(database: Database) -> None:
+    await intend(database)
+    gate = Gate(Unknown(Reason.TIMEOUT))
+    gate.open.set()
+    worker = a_worker(database, gate)
+    await worker.claim()
+    await worker.settle()
+    ((action,),) = await rows(database, "select id from actions where state = 'unknown'")
+    gate.outcome = Done()
+    async with database.transaction() as conn:
+        await retry_by_hand(conn, action, NOON)
+    await worker.claim()
+    await worker.settle()
+    assert await rows(database, "select state from actions") == [("done",)]
+    kinds = await rows(database, "select source, kind from events order by position")
+    assert kinds == [("action", "action.unknown"), ("manual", "action.retried"), ("action", "action.done")]
+    async with database.transaction() as conn:
+        with pytest.raises(Rejected, match="is done"):
+            await discard_by_hand(conn, action, NOON)
