@@ -13,9 +13,6 @@ from tracker.domain.subject import Environment, Subject, environment, moves_for,
 from tracker.domain.timing import kind_of, standing, wait_after
 from tracker.domain.words import Word, happened
 
-OURS = "action"
-"""The source of the facts about our own actions: they advance runs, and rules react only to the moves they make."""
-
 SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 
 

@@ -1,0 +1,365 @@
+"""Runs: given a run, when it hears a signal, then this is how it stands and what it asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.histories import EPOCH, fact
+from tests.unit.reactions import ALERT, MINUTE, RETRY, Story, Text, on
+from tracker.domain.action import ActionSpec, Backoff
+from tracker.domain.decision import Fire
+from tracker.domain.event import Problem, State
+from tracker.domain.rule import Rule
+from tracker.domain.run import Phase, Run, RunState, begin
+from tracker.domain.signal import (
+    ActionFinished,
+    Again,
+    ArmTimer,
+    Cancelled,
+    DisarmTimer,
+    Intent,
+    Perform,
+    Resolved,
+    Settled,
+    Signal,
+    Started,
+    TimerDue,
+    Withdraw,
+)
+from tracker.domain.step import AlertStep, RetryStep, SendStep, Step
+from tracker.domain.workflow import advance
+
+GAVE_UP = AlertStep("ops", Text("gave up on <post.id> after <run.tries>"), severity="critical")
+HELD = AlertStep("ops", Text("stuck"), Text("body of <post.id>"), resolves=True)
+FAILED = Story((on("post.failed", do=[RETRY]),)).hear(fact(0, State.FAILED, problem=Problem("timeout", "timed out")))[0]
+
+
+def rule(*do: Step, exhausted: Iterable[Step] = ()) -> Rule:
+    return on("post.failed", do=do, exhausted=tuple(exhausted))
+
+
+def told(one: Rule, *signals: Signal) -> tuple[Run, list[Intent]]:
+    """A fresh run of the rule after the signals, and what the last of them made it ask for."""
+    assert isinstance(FAILED, Fire)
+    run = begin(replace(FAILED, rule=one), EPOCH)
+    intents: list[Intent] = []
+    for signal in (Started(), *signals):
+        run, intents = tell(run, one, signal)
+    return run, intents
+
+
+def tell(run: Run, one: Rule, signal: Signal) -> tuple[Run, list[Intent]]:
+    moved = advance(run, one, signal, EPOCH)
+    return moved.run, list(moved.intents)
+
+
+def actions(intents: Iterable[Intent]) -> list[ActionSpec]:
+    return [one.action for one in intents if isinstance(one, Perform)]
+
+
+TRYING = rule(RETRY, exhausted=[GAVE_UP])
+FIRST = told(TRYING)[0]
+
+
+def pause(run: Run) -> TimerDue:
+    """The end of the pause before the run's next try."""
+    return TimerDue(f"{run.path}:{run.tries + 1}")
+
+
+def finished(run: Run, outcome: str = "done", reason: str = "ok") -> ActionFinished:
+    assert run.pending
+    return ActionFinished(run.pending, outcome, reason)
+
+
+def acting() -> Run:
+    return tell(FIRST, TRYING, pause(FIRST))[0]
+
+
+def watching(tries: int = 1) -> Run:
+    """A run whose try of that number has been made."""
+    run = FIRST
+    for _ in range(tries):
+        run = run if run.phase is Phase.BACKOFF else tell(run, TRYING, Again(True))[0]
+        run, _ = tell(run, TRYING, pause(run))
+        run, _ = tell(run, TRYING, finished(run))
+    return run
+
+
+def test_an_alert_is_asked_for_and_the_next_step_follows_at_once() -> None:
+    run, intents = told(rule(ALERT, SendStep("cms", Text("post.failed"))))
+    assert [(one.verb, one.target, one.due_at) for one in actions(intents)] == [
+        ("alert", "ops", EPOCH),
+        ("send", "cms", EPOCH),
+    ]
+    assert run.state is RunState.DONE
+
+
+def test_each_action_has_a_key_made_of_run_step_and_try() -> None:
+    run, intents = told(rule(ALERT, ALERT))
+    assert [one.idempotency_key for one in actions(intents)] == [f"{run.id}:0:1", f"{run.id}:1:1"]
+
+
+def test_an_alert_says_what_happened() -> None:
+    (action,) = actions(told(rule(ALERT))[1])
+    wanted = {"title": "p1 timed out", "severity": "warning", "rule": "r", "post": "p1", "resolved": False}
+    assert wanted.items() <= dict(action.payload).items()
+
+
+def test_a_message_without_data_tells_how_the_post_stands() -> None:
+    (action,) = actions(told(rule(SendStep("cms", Text("post.<post.state>"))))[1])
+    assert action.payload["event"] == "post.failed"
+    data = json.loads(json.dumps(action.payload["data"]))
+    assert (data["post"]["id"], data["post"]["scheduled_at"], data["error"]["code"]) == ("p1", None, "timeout")
+    assert "run" not in data
+
+
+def test_a_message_with_data_tells_just_that() -> None:
+    step = SendStep("cms", Text("x"), {"id": Text("<post.id>!")})
+    assert actions(told(rule(step))[1])[0].payload["data"] == {"id": "p1!"}
+
+
+def test_a_retry_waits_for_its_pause_before_the_first_try() -> None:
+    run, intents = told(TRYING)
+    assert intents == [ArmTimer(EPOCH + MINUTE, "0:1")]
+    assert run.phase is Phase.BACKOFF
+
+
+def test_after_the_pause_the_provider_is_asked() -> None:
+    (action,) = actions(tell(FIRST, TRYING, pause(FIRST))[1])
+    assert (action.verb, action.target) == ("retry", "sosyalkopru")
+    assert action.payload == {"what": "publish", "post": "p1", "target": None, "attempt": 1}
+    assert action.idempotency_key == f"{FIRST.id}:0:1"
+
+
+@pytest.mark.parametrize("outcome", ["done", "unknown"])
+def test_after_a_try_the_run_watches_what_becomes_of_it(outcome: str) -> None:
+    run, intents = tell(acting(), TRYING, finished(acting(), outcome))
+    assert (run.phase, run.state, intents) == (Phase.WATCHING, RunState.ACTIVE, [])
+
+
+def test_a_try_that_failed_again_is_followed_by_a_longer_pause() -> None:
+    run, intents = tell(watching(), TRYING, Again(True))
+    assert intents == [ArmTimer(EPOCH + 2 * MINUTE, "0:2")]
+    (action,) = actions(tell(run, TRYING, pause(run))[1])
+    assert action.idempotency_key == f"{run.id}:0:2"
+
+
+def test_a_failure_that_comes_before_our_own_answer_counts_once_the_answer_is_here() -> None:
+    """A fast provider's webhook overtakes the answer to the request that caused it."""
+    run, intents = tell(acting(), TRYING, Again(True))
+    assert (run.phase, intents) == (Phase.ACTING, [])
+    run, intents = tell(run, TRYING, finished(run))
+    assert intents == [ArmTimer(EPOCH + 2 * MINUTE, "0:2")]
+
+
+def test_a_failure_during_the_pause_changes_nothing_but_the_count() -> None:
+    run, intents = tell(FIRST, TRYING, Again(True))
+    assert (run.phase, run.count, intents) == (Phase.BACKOFF, 2, [])
+
+
+def test_when_the_tries_are_used_up_the_exhausted_steps_follow() -> None:
+    run, intents = tell(watching(3), TRYING, Again(True))
+    (action,) = actions(intents)
+    assert action.payload["title"] == "gave up on p1 after 3"
+    assert action.idempotency_key == f"{run.id}:exhausted.0:1"
+    assert (run.state, run.why) == (RunState.EXHAUSTED, "all 3 tries are used up")
+
+
+def test_the_last_words_tell_of_the_last_error() -> None:
+    news = {"post.id": "p2", "error.message": "still"}
+    _, intents = tell(watching(3), TRYING, Again(True, news))
+    assert actions(intents)[0].payload["title"] == "gave up on p2 after 3"
+
+
+def test_a_failure_that_the_condition_declines_ends_the_trying() -> None:
+    assert tell(watching(), TRYING, Again(False))[0].state is RunState.EXHAUSTED
+
+
+def test_a_declined_failure_during_the_pause_takes_the_timer_away() -> None:
+    run, intents = tell(FIRST, TRYING, Again(False))
+    assert isinstance(intents[0], DisarmTimer)
+    assert run.state is RunState.EXHAUSTED
+
+
+@pytest.mark.parametrize("outcome", ["dead", "discarded"])
+def test_a_try_that_could_not_be_made_ends_the_trying(outcome: str) -> None:
+    run, intents = tell(acting(), TRYING, finished(acting(), outcome, "http_4xx"))
+    assert run.state is RunState.EXHAUSTED
+    assert "http_4xx" in run.why
+    assert len(actions(intents)) == 1
+
+
+def test_a_try_that_was_not_needed_is_as_good_as_made() -> None:
+    assert tell(acting(), TRYING, finished(acting(), "dead", "not_needed"))[0].phase is Phase.WATCHING
+
+
+def test_the_answer_to_an_earlier_try_means_nothing_any_more() -> None:
+    first = acting()
+    late = finished(first, "dead")
+    run, _ = tell(tell(first, TRYING, finished(first))[0], TRYING, Again(True))
+    run, _ = tell(run, TRYING, pause(run))
+    assert tell(run, TRYING, late) == (run, [])
+
+
+def test_the_timer_of_an_earlier_pause_means_nothing_any_more() -> None:
+    assert tell(watching(), TRYING, TimerDue("0:1"))[1] == []
+
+
+def test_a_published_post_ends_the_retry_and_the_next_step_follows() -> None:
+    one = rule(RETRY, ALERT)
+    run, intents = told(one, Settled(State.PUBLISHED))
+    assert isinstance(intents[0], DisarmTimer)
+    assert [action.verb for action in actions(intents)] == ["alert"]
+    assert run.state is RunState.DONE
+
+
+def test_a_post_published_before_the_try_was_made_withdraws_it() -> None:
+    run = acting()
+    assert tell(run, TRYING, Settled(State.PUBLISHED))[1] == [Withdraw((run.pending,))]  # type: ignore[arg-type]  # it is acting
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.REMOVED])
+def test_a_withdrawn_post_is_not_retried(state: State) -> None:
+    run, _ = tell(watching(), TRYING, Settled(state))
+    assert (run.state, run.why) == (RunState.CANCELLED, f"post.{state}")
+
+
+def test_a_cancelled_run_takes_back_its_timer_and_its_unclaimed_actions() -> None:
+    one = rule(ALERT, RETRY)
+    run, _ = told(one)
+    cancelled, intents = tell(run, one, Cancelled("post.published"))
+    assert intents == [DisarmTimer(), Withdraw(run.asked)]
+    assert (cancelled.state, cancelled.why) == (RunState.CANCELLED, "post.published")
+    assert len(run.asked) == 1
+
+
+def test_an_alert_that_resolves_keeps_the_run_until_it_is_over() -> None:
+    one = rule(HELD)
+    run, intents = told(one)
+    assert (run.state, run.phase) == (RunState.ACTIVE, Phase.HOLDING)
+    assert actions(intents)[0].payload["body"] == "body of p1"
+    over, intents = tell(run, one, Resolved())
+    (action,) = actions(intents)
+    assert (action.payload["title"], action.payload["resolved"]) == ("Resolved: stuck", True)
+    assert action.idempotency_key == f"{run.id}:0:resolved"
+    assert over.state is RunState.DONE
+
+
+def test_an_alert_that_resolves_while_trying_goes_on_trying() -> None:
+    one = rule(HELD, RETRY)
+    run, intents = told(one, Resolved())
+    assert len(actions(intents)) == 1
+    assert run.phase is Phase.BACKOFF
+    assert tell(run, one, Resolved()) == (run, [])
+
+
+def test_a_rule_edited_so_that_the_step_is_gone_ends_its_runs() -> None:
+    run, intents = tell(FIRST, rule(ALERT), pause(FIRST))
+    assert (run.state, run.why, actions(intents)) == (RunState.CANCELLED, "the rule was edited", [])
+
+
+def test_a_rule_edited_elsewhere_goes_on_by_its_new_text() -> None:
+    hasty = rule(RetryStep("publish", 1, Backoff(MINUTE)), exhausted=[GAVE_UP])
+    assert tell(watching(), hasty, Again(True))[0].state is RunState.EXHAUSTED
+
+
+def test_the_same_firing_makes_the_same_run() -> None:
+    assert told(TRYING)[0].id == told(TRYING)[0].id
+
+
+STEPS = st.lists(st.sampled_from([ALERT, HELD, RETRY, SendStep("cms", Text("x"))]), min_size=1, max_size=4)
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> list[tuple[str, object]]:
+    """Signals of every kind, most of them to the point; the actual ids are filled in as the run goes."""
+    kinds = ["timer", "timer", "stale timer", "finished", "finished", "stale finished", "again", "settled"]
+    drawn = draw(st.lists(st.sampled_from([*kinds, "resolved", "cancelled", "started"]), max_size=25))
+    return [(kind, draw(st.integers(0, 5))) for kind in drawn]
+
+
+def made(kind: str, choice: int, run: Run) -> Signal:
+    outcomes = ["done", "done", "unknown", "dead", "discarded", "nonsense"]
+    table: dict[str, Signal] = {
+        "timer": pause(run),
+        "stale timer": TimerDue(f"{choice}:{choice}"),
+        "finished": ActionFinished(run.pending or UUID(int=choice), outcomes[choice]),
+        "stale finished": ActionFinished(UUID(int=choice), outcomes[choice]),
+        "again": Again(choice > 0, {} if choice > 3 else None),
+        "settled": Settled([State.PUBLISHED, State.REMOVED, State.CANCELLED][choice % 3]),
+        "resolved": Resolved(),
+        "cancelled": Cancelled("somebody"),
+        "started": Started(),
+    }
+    return table[kind]
+
+
+Move = tuple[Signal, Run, tuple[Intent, ...]]
+
+
+def played(one: Rule, script: list[tuple[str, int]], through_json: bool = False) -> list[Move]:
+    """Each signal of the script, with the run and the intents after it."""
+    assert isinstance(FAILED, Fire)
+    run, seen = begin(replace(FAILED, rule=one), EPOCH), []
+    for place, (kind, choice) in enumerate([("started", 0), *script]):
+        if through_json:
+            run = Run.from_data(json.loads(json.dumps(run.to_data())))
+        signal = made(kind, choice, run)
+        moved = advance(run, one, signal, EPOCH + timedelta(seconds=place))
+        run = moved.run
+        seen.append((signal, run, moved.intents))
+    return seen
+
+
+@given(STEPS, st.lists(st.sampled_from([ALERT, HELD]), max_size=2), signals())
+def test_whatever_a_run_hears_it_keeps_its_promises(
+    do: list[Step], exhausted: list[Step], script: list[tuple[str, int]]
+) -> None:
+    """It never raises, asks once under one key, is silent once it has ended, and has a timer only in a pause."""
+    armed: str | None = None
+    keys: list[str] = []
+    ended = False
+    for signal, run, intents in played(rule(*do, exhausted=exhausted), script):
+        assert not (ended and intents)
+        ended = run.state is not RunState.ACTIVE
+        if signal == TimerDue(armed or ""):
+            armed = None
+        for intent in intents:
+            if isinstance(intent, ArmTimer):
+                armed = intent.meaning
+            elif isinstance(intent, DisarmTimer):
+                armed = None
+            elif isinstance(intent, Perform):
+                keys.append(intent.action.idempotency_key)
+        assert (armed is not None) == (run.phase is Phase.BACKOFF)
+    assert len(keys) == len(set(keys))
+
+
+@given(STEPS, signals())
+def test_a_run_kept_as_json_between_any_two_signals_goes_the_same_way(
+    do: list[Step], script: list[tuple[str, int]]
+) -> None:
+    one = rule(*do, exhausted=[GAVE_UP])
+    assert played(one, script) == played(one, script, through_json=True)
+
+
+@given(STEPS, signals(), signals())
+def test_a_cancelled_run_does_nothing_more(
+    do: list[Step], before: list[tuple[str, int]], after: list[tuple[str, int]]
+) -> None:
+    one = rule(*do)
+    seen = played(one, [*before, ("cancelled", 0), *after])
+    assert all(not intents for _, _, intents in seen[len(before) + 2 :])
+
+
+def test_a_stranger_to_the_run_cannot_finish_its_action() -> None:
+    run = acting()
+    assert tell(run, TRYING, ActionFinished(uuid4(), "done")) == (run, [])

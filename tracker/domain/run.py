@@ -1,0 +1,143 @@
+"""A run: how far one rule has come with one subject. Plain data that survives any restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from tracker.domain.decision import Fire
+
+_RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
+
+
+class RunState(StrEnum):
+    """How a run stands: only an active one still does anything."""
+
+    ACTIVE = "active"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    EXHAUSTED = "exhausted"
+    FAILED = "failed"
+
+
+class Phase(StrEnum):
+    """What an active run waits for."""
+
+    NEW = "new"
+    BACKOFF = "backoff"
+    ACTING = "acting"
+    WATCHING = "watching"
+    HOLDING = "holding"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An alert that was raised and will be taken back when what it was about is over."""
+
+    step: str
+    channel: str
+    title: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`branch` and `step` say where in the rule it is, `phase` what it waits for, `pending` for which action.
+
+    `tries` counts the tries of the present retry step, `count` the firings that joined; `heard` is what happened
+    again while an action was still under way (and whether trying may go on); `asked` are the actions so far;
+    `ending` is how it will end, `why` the reason when it did.
+    """
+
+    id: UUID
+    rule: str
+    revision: str
+    key: str
+    cause: str
+    provider: str
+    post: str | None
+    target: str | None
+    started_at: datetime
+    updated_at: datetime
+    context: Mapping[str, object]
+    state: RunState = RunState.ACTIVE
+    phase: Phase = Phase.NEW
+    branch: str = "do"
+    step: int = 0
+    tries: int = 0
+    count: int = 1
+    pending: UUID | None = None
+    asked: tuple[UUID, ...] = ()
+    heard: bool | None = None
+    notices: tuple[Notice, ...] = ()
+    ending: RunState = RunState.DONE
+    why: str = ""
+
+    @property
+    def path(self) -> str:
+        """The present step, as idempotency keys and histories name it."""
+        return str(self.step) if self.branch == "do" else f"{self.branch}.{self.step}"
+
+    def to_data(self) -> dict[str, object]:
+        """The whole run as plain JSON."""
+        plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        plain["asked"] = [str(action) for action in self.asked]
+        plain["notices"] = [[n.step, n.channel, n.title, n.severity] for n in self.notices]
+        return plain
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, object]) -> Run:
+        """The run that `to_data` wrote."""
+        read: dict[str, Any] = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        for name, make in _MAKERS.items():
+            if read.get(name) is not None:
+                read[name] = make(read[name])
+        return cls(**read)
+
+
+_MAKERS: Mapping[str, Callable[[Any], object]] = {
+    "id": UUID,
+    "pending": UUID,
+    "started_at": datetime.fromisoformat,
+    "updated_at": datetime.fromisoformat,
+    "state": RunState,
+    "ending": RunState,
+    "phase": Phase,
+    "asked": lambda ids: tuple(map(UUID, ids)),
+    "notices": lambda rows: tuple(Notice(*row) for row in rows),
+}
+
+
+def begin(fire: Fire, now: datetime) -> Run:
+    """The run that a firing starts. Its id follows from the firing, so that a replay makes the same run."""
+    return Run(
+        id=run_id(fire.rule.id, fire.subject.key, fire.cause),
+        rule=fire.rule.id,
+        revision=fire.rule.revision,
+        key=fire.subject.key,
+        cause=fire.cause,
+        provider=fire.subject.provider,
+        post=fire.subject.post,
+        target=fire.subject.target,
+        started_at=now,
+        updated_at=now,
+        context=fire.context,
+    )
+
+
+def run_id(rule: str, key: str, cause: str) -> UUID:
+    """The id of the run that this firing starts."""
+    return uuid5(_RUNS, f"{rule}\n{key}\n{cause}")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum | UUID):
+        return str(value)
+    return dict(value) if isinstance(value, Mapping) else value

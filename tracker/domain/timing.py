@@ -1,0 +1,122 @@
+"""Rules about time: what a post's standing makes them wait for, and what a timer means when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tracker.domain.change import PostView
+from tracker.domain.decision import Arm, Disarm, Failed, Fire, Timer
+from tracker.domain.rule import Expect, On, Rule, RuleIndex, While
+from tracker.domain.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
+
+MINUTE = timedelta(minutes=1)
+
+
+def kind_of(rule: Rule) -> str:
+    """The kind of the rule's timers."""
+    return "while" if isinstance(rule.trigger, While) else "expect"
+
+
+def standing(index: RuleIndex, view: PostView) -> Iterator[Arm]:
+    """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
+    states = {view.state, *(target.state for target in view.targets)}
+    rules = {rule.id: rule for state in states for rule in index.waiting.get(state, ())}
+    for rule in rules.values():
+        for subject in subjects(rule, view):
+            timer = wait_for(rule, subject, view)
+            if timer:
+                yield Arm(rule, timer)
+
+
+def subjects(rule: Rule, view: PostView) -> list[Subject]:
+    """The post, or each of its targets, as the rule counts."""
+    keys: list[str | None] = [target.key for target in view.targets] if rule.per is Per.TARGET else []
+    return [subject_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
+
+
+def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | None:
+    """The timer that the subject calls for as it stands; its cause is the same however often it is worked out."""
+    trigger = rule.trigger
+    if subject.state is None or not rule.concerns(subject):
+        return None
+    if isinstance(trigger, While) and subject.state in trigger.states:
+        since = next((t.entered_at for t in view.targets if t.key == subject.target), view.entered_at)
+        return _timer(rule, subject, since, trigger.lasting, f"{subject.state}") if since else None
+    if isinstance(trigger, Expect) and trigger.of and subject.state not in trigger.over:
+        start: datetime | None = getattr(view, trigger.of)
+        return _timer(rule, subject, start, trigger.within, trigger.of) if start else None
+    return None
+
+
+def wait_after(rule: Rule, subject: Subject, start: datetime, cause: str, values: Environment) -> Timer | None:
+    """The timer of an expectation that an event starts; it keeps what was known then for the texts."""
+    trigger = rule.trigger
+    if not isinstance(trigger, Expect) or subject.state in trigger.over:
+        return None
+    timer = _timer(rule, subject, start, trigger.within, cause)
+    return replace(timer, cause=cause, data={"context": to_plain(values)})
+
+
+def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm | Arm:
+    """What a timer means at its time, once everything that happened before it is known.
+
+    `view` is the post as it stands now. A wait that no longer holds is disarmed; one that began anew, or that the
+    rule's present text makes longer, is armed again.
+    """
+    subject = subject_of(rule.per, timer.provider, timer.post, view, timer.target)
+    gone = Disarm(rule, subject, timer.kind)
+    if isinstance(rule.trigger, On) or timer.kind != kind_of(rule):
+        return gone
+    if isinstance(rule.trigger, Expect) and not rule.trigger.of:
+        return gone if subject.state in rule.trigger.over else _fire(rule, subject, timer, view, now)
+    fresh = wait_for(rule, subject, view) if view else None
+    if fresh is None:
+        return gone
+    if fresh.cause != timer.cause or fresh.due_at > now:
+        return Arm(rule, fresh)
+    return _fire(rule, subject, timer, view, now)
+
+
+def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm:
+    values = _values(rule, timer, view, now)
+    verdict = rule.judge(values)
+    if verdict.kind == "true" and rule.admits(subject):
+        return Fire(rule, subject, timer.cause, to_plain(values))
+    if verdict.kind == "error":
+        return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values))
+    return Disarm(rule, subject, timer.kind)
+
+
+def _values(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
+    values = describe(timer.provider, timer.post, view, timer.target)
+    values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
+    kept = timer.data.get("context")
+    if isinstance(kept, dict):
+        values.update({name: value for name, value in from_plain(kept).items() if name.startswith("event.")})
+    values["run.rule"], values["run.held"] = rule.id, _held(rule, now - timer.due_at)
+    return values
+
+
+def _held(rule: Rule, late: timedelta) -> timedelta:
+    """How long it has been, without the moments that our own looking took."""
+    span = rule.trigger.lasting if isinstance(rule.trigger, While) else getattr(rule.trigger, "within", timedelta(0))
+    grain = MINUTE if span >= MINUTE else timedelta(seconds=1)
+    held: timedelta = span + max(late, timedelta(0)) // grain * grain
+    return held
+
+
+def _timer(rule: Rule, subject: Subject, start: datetime, span: timedelta, what: str) -> Timer:
+    return Timer(
+        rule=rule.id,
+        key=subject.key,
+        kind=kind_of(rule),
+        due_at=start + span,
+        meaning=rule.revision,
+        cause=f"{what}:{start.isoformat()}",
+        provider=subject.provider,
+        post=subject.post,
+        target=subject.target,
+        data={},
+    )
