@@ -18,8 +18,6 @@ SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 
 def decide(rules: RuleIndex, change: Change) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
-    if change.source == OURS and not change.moves:
-        return []
     return [*_endings(rules, change), *_firings(rules, change), *_arms(rules, change)]
 
 
@@ -112,8 +110,6 @@ def _occasions(
 ) -> Iterator[tuple[Subject, Move | None, str]]:
     """Each subject to which one of `words` has happened, with the cause that identifies it; `late`: also in hindsight."""
     for move in happened(words, change, moves_for(rule.per, change)):
-        if move is None and change.source == OURS:
-            continue
         if move is None:
             for subject in subjects_of(rule.per, change):
                 yield subject, None, f"{change.fact}:{change.event}"
