@@ -36,6 +36,7 @@ FLUSH_SECONDS = 1.0
 KEPT_UNAUTHENTIC = 1000
 WAITING_UNAUTHENTIC = 100
 LARGEST_UNAUTHENTIC = 64 * 1024
+UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
 
 
 class Door(Protocol):
@@ -92,7 +93,7 @@ class Receiver:
             raise
         try:
             reading = door.read(headers, body)
-            event = _incoming(provider, reading, body, now)
+            event = incoming(provider, reading, body, now)
             receipt = await self._keep(event)
         except (Rejected, Unstorable) as error:
             code = error.code if isinstance(error, Rejected) else "unstorable"
@@ -200,7 +201,8 @@ def _tell(waiting: Waiting, news: Receipt | Exception) -> None:
         waiting.receipt.set_result(news)
 
 
-def _incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:
+def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:
+    """The event to keep of a delivery that came `now`; without a delivery id its body is its id."""
     first, *more = reading.items
     digest = sha256(body).digest()
     return Incoming(
@@ -225,6 +227,3 @@ def _unusable(
     digest = sha256(body).digest()
     kept = {name: value.replace("\x00", "") for name, value in headers.items() if name not in UNKEPT_HEADERS}
     return Unusable(provider, code, authentic, digest.hex(), digest, now, kept, body)
-
-
-UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})

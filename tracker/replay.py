@@ -1,0 +1,71 @@
+"""Replaying the quarantine: what was put right is taken into the log under its own id and with its own time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.errors import NotFound, Rejected
+from tracker.receiver import incoming
+from tracker.store import event_log, quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from tracker.receiver import Door
+    from tracker.store.database import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a quarantined delivery: `kept`, `duplicate`, or `held` still, for `reason`."""
+
+    item: int
+    outcome: str
+    reason: str = ""
+    position: int | None = None
+
+
+class Replay:
+    """Tries quarantined deliveries against the providers as they are configured now."""
+
+    def __init__(self, database: Database, doors: Mapping[str, Door], clock: Callable[[], datetime]) -> None:
+        self._database, self._doors, self._clock = database, doors, clock
+
+    async def replay(self, item: int, *, dry_run: bool = False) -> Verdict:
+        """Take one delivery into the log, or (`dry_run`) say what would become of it. Raises NotFound."""
+        async with self._database.transaction() as conn:
+            row = await quarantine.lock(conn, item)
+            if row is None:
+                raise NotFound(f"there is no item {item} in the quarantine")
+            if row["state"] != "held":
+                return Verdict(item, row["state"], "it was settled before")
+            try:
+                event = self._understand(row)
+            except Rejected as error:
+                return Verdict(item, "held", error.code)
+            if dry_run:
+                return Verdict(item, "kept")
+            (receipt,) = await event_log.append(conn, [event])
+            await quarantine.settle(conn, item, "replayed", self._clock())
+        return Verdict(item, "duplicate" if receipt.duplicate else "kept", position=receipt.position)
+
+    async def discard(self, item: int) -> None:
+        """Give a delivery up; it stays on record. Raises NotFound, or Rejected when it was settled before."""
+        async with self._database.transaction() as conn:
+            row = await quarantine.lock(conn, item)
+            if row is None:
+                raise NotFound(f"there is no item {item} in the quarantine")
+            if row["state"] != "held":
+                raise Rejected("settled", f"item {item} was {row['state']} before")
+            await quarantine.settle(conn, item, "discarded", self._clock())
+
+    def _understand(self, row: Row) -> event_log.Incoming:
+        """An authentic one was verified at the door; the secret of that time may be gone by now."""
+        door = self._doors.get(row["provider"])
+        if door is None:
+            raise Rejected("unknown_provider", f'no [providers.{row["provider"]}] is configured')
+        if not row["authentic"]:
+            door.verify(row["headers"], row["body"], row["received_at"])
+        return incoming(row["provider"], door.read(row["headers"], row["body"]), row["body"], row["received_at"])

@@ -1,0 +1,87 @@
+"""Retention: a day of the log is sealed when it is over, and dropped, once folded into baselines, when it is old."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker.domain.post import fold
+from tracker.errors import Unavailable
+from tracker.store import event_log, posts, retention
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from tracker.domain.event import Fact
+    from tracker.domain.post import Post
+    from tracker.projector import FactReader
+    from tracker.store.database import Connection, Database
+
+log = structlog.get_logger(__name__)
+
+DAYS_AHEAD = 3
+OPEN_FOR = timedelta(days=2)
+PAGE = 1000
+
+
+async def open_days_ahead(database: Database, now: datetime) -> None:
+    """Make the partitions of today and the next days, so that no request has to."""
+    for days in range(DAYS_AHEAD + 1):
+        async with database.transaction() as conn:
+            await event_log.ensure_day(conn, (now + timedelta(days=days)).date())
+
+
+async def seal_past_days(database: Database, now: datetime) -> list[date]:
+    """Close days that ended long enough ago; one that is in use at the moment is left for the next time."""
+    async with database.connection() as conn:
+        days = await retention.open_days_before(conn, (now - OPEN_FOR).date())
+    sealed = []
+    for day in days:
+        try:
+            async with database.transaction() as conn:
+                await retention.wait_briefly(conn)
+                await retention.seal(conn, day)
+            sealed.append(day)
+        except Unavailable as error:
+            log.info("log.seal_postponed", day=str(day), error=str(error))
+    return sealed
+
+
+async def drop_old_days(
+    database: Database, readers: Mapping[str, FactReader], now: datetime, keep: timedelta
+) -> list[date]:
+    """Drop sealed days older than `keep`; the posts keep what those days said of them."""
+    async with database.connection() as conn:
+        days = await retention.droppable_days_before(conn, (now - keep).date())
+    for day in days:
+        async with database.transaction() as conn:
+            await _fold_away(conn, readers, day)
+            await retention.wait_briefly(conn)
+            await retention.drop(conn, day)
+        log.info("log.day_dropped", day=str(day))
+    return days
+
+
+async def _fold_away(conn: Connection, readers: Mapping[str, FactReader], day: date) -> None:
+    after = ("", "")
+    while keys := await retention.posts_of_day(conn, day, after, PAGE):
+        after = keys[-1]
+        ended = await retention.posts_that_ended_by(conn, day, keys)
+        going_on = sorted(set(keys) - {(post.provider, post.id) for post in ended})
+        await retention.save_baselines(conn, day, [*ended, *await _folded_through(conn, readers, day, going_on)])
+
+
+async def _folded_through(
+    conn: Connection, readers: Mapping[str, FactReader], day: date, keys: Sequence[tuple[str, str]]
+) -> list[Post]:
+    """Posts that go on after the day, as its events and what came before them made them."""
+    starts = await posts.baselines(conn, keys)
+    facts: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    for event in await retention.events_of_day(conn, day, keys):
+        for fact in readers[event.source].facts(event):
+            facts[fact.provider, fact.post or ""].append(fact)
+    return [fold(*key, facts[key], starts.get(key)).post for key in keys]
