@@ -1,0 +1,12 @@
+"""The tables as they stand after the last migration: what the test for drift compares the migrations with.
+
+Queries are SQL in the other files of `store`; triggers, functions and checks are in the migrations alone.
+"""
+
+from sqlmodel import SQLModel
+
+from tracker.store.tables import keeping, log, posts, reactions
+
+METADATA = SQLModel.metadata
+
+__all__ = ["METADATA", "keeping", "log", "posts", "reactions"]

@@ -1,0 +1,122 @@
+"""Tables of what the log says: who has read how far, the posts, and the changes to them."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Index, Integer, text
+from sqlmodel import SQLModel
+
+from tracker.store.tables.columns import BIG, JSON, MOMENT, SMALL, TEXT, TEXTS, PgSnapshot, Xid8, column, primary
+
+
+class Subscription(SQLModel, table=True):
+    """How far a reader is with a bucket, and whose it is."""
+
+    __tablename__ = "subscriptions"
+
+    name: str = primary(TEXT)
+    bucket: int = primary(SMALL)
+    epoch: int = column(Integer)
+    snapshot: str = column(PgSnapshot)
+    lease: int = column(BIG, "0")
+    owner: str | None = column(TEXT)
+    leased_until: datetime | None = column(MOMENT)
+    caught_up_at: datetime | None = column(MOMENT)
+    heartbeat_at: datetime | None = column(MOMENT)
+
+
+class Node(SQLModel, table=True):
+    """A process that takes its share of a subscription's buckets."""
+
+    __tablename__ = "nodes"
+
+    name: str = primary(TEXT)
+    node: str = primary(TEXT)
+    seen_at: datetime = column(MOMENT)
+
+
+class Parked(SQLModel, table=True):
+    """What a subscription could not handle, set aside so that the rest goes on."""
+
+    __tablename__ = "parked"
+
+    subscription: str = primary(TEXT)
+    item: int = primary(BIG)
+    bucket: int = column(SMALL)
+    error: str = column(TEXT)
+    parked_at: datetime = column(MOMENT)
+
+
+class Projection(SQLModel, table=True):
+    """A version of the posts and changes; one is current."""
+
+    __tablename__ = "projections"
+    __table_args__ = (Index("projections_current", "current", unique=True, postgresql_where=text("current")),)
+
+    version: int = primary(SMALL)
+    current: bool = column(Boolean, "false")
+    created_at: datetime = column(MOMENT, "now()")
+
+
+class Post(SQLModel, table=True):
+    """A post as the log has it."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        Index("posts_newest", "projection", text("last_event_at desc"), "provider", "post"),
+        Index("posts_by_state", "projection", "state", text("last_event_at desc"), "provider", "post"),
+        Index("posts_by_id", "projection", "post"),
+        {"postgresql_partition_by": "list (projection)"},
+    )
+
+    projection: int = primary(SMALL)
+    provider: str = primary(TEXT)
+    post: str = primary(TEXT)
+    bucket: int = column(SMALL)
+    state: str = column(TEXT)
+    attempt: int = column(Integer)
+    version: int = column(Integer)
+    platforms: list[str] = column(TEXTS)
+    accounts: list[str] = column(TEXTS)
+    entered_at: datetime | None = column(MOMENT)
+    scheduled_at: datetime | None = column(MOMENT)
+    published_at: datetime | None = column(MOMENT)
+    failed_at: datetime | None = column(MOMENT)
+    last_event_at: datetime | None = column(MOMENT)
+    first_day: date
+    last_day: date
+    fold: dict[str, Any] = column(JSON)
+
+
+class Change(SQLModel, table=True):
+    """What an event meant for a post."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        Index("changes_unread", "epoch", "xid", "id", postgresql_where=text("live")),
+        Index("changes_of_post", "projection", "provider", "post", "id"),
+        {"postgresql_partition_by": "list (projection)"},
+    )
+
+    projection: int = primary(SMALL)
+    id: int = primary(BIG, "nextval('changes_id_seq'::regclass)")
+    epoch: int = column(Integer)
+    xid: int = column(Xid8, "pg_current_xact_id()")
+    bucket: int = column(SMALL)
+    live: bool
+    provider: str = column(TEXT)
+    post: str | None = column(TEXT)
+    cause: int = column(BIG)
+    event: str = column(TEXT)
+    kind: str = column(TEXT)
+    before: str | None = column(TEXT)
+    after: str | None = column(TEXT)
+    attempt: int = column(Integer)
+    occurred_at: datetime = column(MOMENT)
+    received_at: datetime = column(MOMENT)
+    source: str = column(TEXT)
+    fact: str = column(TEXT)
+    moves: list[Any] = column(JSON)
+    notes: list[Any] = column(JSON)
+    context: dict[str, Any] | None = column(JSON)
+    detail: dict[str, Any] | None = column(JSON)
