@@ -112,14 +112,10 @@ def arrive(post: Post | None, fact: Fact, earlier: Sequence[Fact] = (), start: P
         step, kind = evolve(before, fact), "moved"
     else:
         step, kind = _revise(before, fact, earlier, start), "revised"
-    after = step.post
-    moves = tuple(
-        replace(move, superseded=any(later.target == move.target for later in step.moves[place + 1 :]))
-        for place, move in enumerate(step.moves)
-    )
+    after, moves = step.post, step.moves
     if kind == "revised":
         known = {move.cause for move in fold(fact.provider, before.id, earlier, start).moves}
-        moves = tuple(move for move in moves if move.cause not in known)
+        moves = tuple(move for move in _marked(moves) if move.cause not in known)
     elif not moves:
         kind = "noted"
     return after, Change(
@@ -140,6 +136,13 @@ def arrive(post: Post | None, fact: Fact, earlier: Sequence[Fact] = (), start: P
         context=view(after),
         detail=dict(fact.detail) or None,
     )
+
+
+def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
+    """Those after which the same thing moved on are superseded."""
+    for place, move in enumerate(moves):
+        moved_on = any(later.target == move.target for later in moves[place + 1 :])
+        yield replace(move, superseded=True) if moved_on else move
 
 
 def view(post: Post) -> PostView:
@@ -181,6 +184,8 @@ def _words(post: Post, fact: Fact) -> list[tuple[str, TargetFact]]:
 
 def _completed(word: TargetFact, fact: Fact) -> TargetFact:
     """What a target's entry leaves out, the fact as a whole says."""
+    if word.state and (word.problem or not fact.problem):
+        return word
     state = word.state or (None if word.raw_status else fact.state)
     problem = word.problem or (fact.problem if state is State.FAILED else None)
     return replace(word, state=state, problem=problem)
@@ -231,11 +236,10 @@ def _surprise(fact: Fact, name: str, before: Target | None, after: Target | None
 
 
 def _unknown_words(fact: Fact) -> list[Note]:
-    said = [("status", fact)] + [(word.key, word) for word in fact.targets]
     return [
-        _note(fact, "unknown_status", f'{name}: "{word.raw_status}" is not in the provider\'s map of statuses')
-        for name, word in said
-        if word.raw_status and word.state is None
+        _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
+        for word in (fact, *fact.targets)
+        if word.state is None and word.raw_status
     ]
 
 

@@ -58,14 +58,14 @@ select e.*
 SAVE = """
 insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
                    scheduled_at, published_at, failed_at, last_event_at, first_day, last_day, fold)
-select $1, provider, post, bucket, state, attempt, version, string_to_array(platforms, chr(31)),
-       string_to_array(accounts, chr(31)), entered_at, scheduled_at, published_at, failed_at, last_event_at,
-       first_day, last_day, fold
-  from unnest($2::text[], $3::text[], $4::smallint[], $5::text[], $6::integer[], $7::integer[], $8::text[],
-              $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-              $14::timestamptz[], $15::date[], $16::date[], $17::jsonb[])
-    as t (provider, post, bucket, state, attempt, version, platforms, accounts, entered_at, scheduled_at,
-          published_at, failed_at, last_event_at, first_day, last_day, fold)
+select $1, fold->>'provider', fold->>'id', bucket, fold->>'state', (fold->>'attempt')::integer,
+       (fold->>'version')::integer,
+       array(select distinct t.value->>'platform' from jsonb_each(fold->'targets') t order by 1),
+       array(select distinct t.value->>'account' from jsonb_each(fold->'targets') t
+              where t.value->>'account' is not null order by 1),
+       (fold->>'entered_at')::timestamptz, (fold->>'scheduled_at')::timestamptz, (fold->>'published_at')::timestamptz,
+       (fold->>'failed_at')::timestamptz, (fold->>'last_event_at')::timestamptz, first_day, last_day, fold
+  from unnest($2::smallint[], $3::date[], $4::date[], $5::jsonb[]) as t (bucket, first_day, last_day, fold)
     on conflict (projection, provider, post) do update
    set state = excluded.state, attempt = excluded.attempt, version = excluded.version,
        platforms = excluded.platforms, accounts = excluded.accounts, entered_at = excluded.entered_at,
@@ -74,14 +74,12 @@ select $1, provider, post, bucket, state, attempt, version, string_to_array(plat
        fold = excluded.fold
 """
 
-RECORD_CHANGES = """
-insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, before, after, attempt,
-                     occurred_at, received_at, source, fact, moves, notes, context, detail)
-select $1, $2, (select max(epoch) from log_epochs), t.*
-  from unnest($3::smallint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
-              $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[],
-              $17::jsonb[], $18::jsonb[], $19::jsonb[]) t
-"""
+CURRENT_EPOCH = "select max(epoch) from log_epochs"
+
+CHANGE_COLUMNS = (
+    "projection", "live", "epoch", "bucket", "provider", "post", "cause", "event", "kind", "before", "after",
+    "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
+)  # fmt: skip
 
 TELL_CHANGES = "select pg_notify('tracker_changes', '')"
 
@@ -122,30 +120,23 @@ def logged(row: Row) -> LoggedEvent:
 
 
 async def save(conn: Connection, projection: int, posts: Sequence[Kept]) -> None:
-    """Write the posts as they are now."""
-    rows = [
-        (
-            k.post.provider, k.post.id, bucket_of(k.post.provider, k.post.id), k.post.state, k.post.attempt,
-            k.post.version, chr(31).join(sorted({t.platform for t in k.post.targets.values()})),
-            chr(31).join(sorted({t.account for t in k.post.targets.values() if t.account})), k.post.entered_at,
-            k.post.scheduled_at, k.post.published_at, k.post.failed_at, k.post.last_event_at,
-            k.first_day, k.last_day, k.post,
-        )
-        for k in posts
-    ]  # fmt: skip
-    await conn.execute(SAVE, projection, *_columns(rows, 16))
+    """Write the posts as they are now; every column but the days follows from the fold."""
+    rows = [(bucket_of(k.post.provider, k.post.id), k.first_day, k.last_day, k.post) for k in posts]
+    await conn.execute(SAVE, projection, *_columns(rows, 4))
 
 
 async def record_changes(conn: Connection, projection: int, live: bool, changes: Sequence[Change]) -> None:
     """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
+    epoch = await conn.fetchval(CURRENT_EPOCH)
     rows = [
         (
-            bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before, c.after, c.attempt,
-            c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes, c.context, c.detail,
+            projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind,
+            c.before, c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
+            c.context if live else None, c.detail,
         )
         for c in changes
     ]  # fmt: skip
-    await conn.execute(RECORD_CHANGES, projection, live, *_columns(rows, 17))
+    await conn.copy_records_to_table("changes", records=rows, columns=CHANGE_COLUMNS)
     if live:
         await conn.execute(TELL_CHANGES)
 

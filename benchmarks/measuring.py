@@ -1,0 +1,79 @@
+"""What every benchmark needs: an embedded Postgres of its own, CPU per side, and the facts of the machine."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tracker.store.database import Database
+from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.migrations import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@dataclass
+class Spent:
+    """Wall seconds, and CPU seconds of this process and of Postgres."""
+
+    wall: float = 0.0
+    ours: float = 0.0
+    postgres: float = 0.0
+
+    def per(self, count: int) -> str:
+        """A line for a table: rate, and microseconds of CPU for each of `count`."""
+        return (
+            f"{count / self.wall:>10,.0f}/s   {self.ours / count * 1e6:6.1f} µs ours"
+            f"   {self.postgres / count * 1e6:6.1f} µs Postgres"
+        )
+
+
+@contextmanager
+def a_postgres() -> Iterator[str]:
+    """The DSN of a fresh embedded Postgres with its product settings, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tracker-bench-") as folder, EmbeddedPostgres(Path(folder)) as server:
+        yield server.dsn
+
+
+@asynccontextmanager
+async def a_database(dsn: str, size: int = 10) -> AsyncIterator[Database]:
+    """A migrated database."""
+    await upgrade(dsn)
+    async with Database.open(dsn, size=size) as database:
+        yield database
+
+
+@contextmanager
+def spending() -> Iterator[Spent]:
+    """Measures the block."""
+    spent = Spent()
+    wall, ours, postgres = time.perf_counter(), time.process_time(), postgres_cpu()
+    yield spent
+    spent.wall, spent.ours = time.perf_counter() - wall, time.process_time() - ours
+    spent.postgres = postgres_cpu() - postgres
+
+
+def postgres_cpu() -> float:
+    """CPU seconds of every Postgres process below this one, ended backends included through their parent."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def machine() -> str:
+    """What it ran on."""
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{platform.machine()}, {psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
