@@ -1,0 +1,63 @@
+"""A real server on a free port of the loopback, and a client for it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx2
+import uvicorn
+
+from tests.integration.told import NOON, PROVIDER, Reader
+from tracker import projector
+from tracker.projector import Projector
+from tracker.store import event_log, keys, subscriptions
+from tracker.store.feed import EVENTS
+from tracker.store.snapshot import beginning
+from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
+from tracker.subscription import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from litestar import Litestar
+
+    from tracker.store.database import Database
+    from tracker.store.event_log import Incoming
+
+
+@asynccontextmanager
+async def serving(app: Litestar) -> AsyncIterator[httpx2.AsyncClient]:
+    """The application behind real HTTP; the client knows its address and carries no key."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
+    task = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(10):
+            while not server.started:
+                await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def project(database: Database, *events: Incoming) -> None:
+    """Append the events, each in a transaction of its own, and fold them into posts."""
+    async with database.connection() as conn:
+        await subscriptions.create(conn, projector.NAME, beginning(1))
+        for event in events:
+            await event_log.append(conn, [event])
+    handler = Projector({PROVIDER: Reader()})
+    node = Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, handler, database, "only", lambda: NOON)
+    await node.tend()
+    await node.drain()
+
+
+async def bearer(database: Database, scope: str) -> dict[str, str]:
+    """Headers with a new key of that scope."""
+    async with database.connection() as conn:
+        _, text = await keys.create(conn, f"test {scope}", [scope], NOON)
+    return {"Authorization": f"Bearer {text}"}

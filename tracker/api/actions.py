@@ -1,0 +1,89 @@
+"""Actions: what we do to the world, each attempt at it, and the two things a person can do about one."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
+
+from tracker import operations
+from tracker.api import parameters
+from tracker.api.guards import requires
+from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
+from tracker.api.words import Clock, Cursor, Limit, ProviderName
+from tracker.errors import NotFound
+from tracker.store import action_reports
+from tracker.store.action_reports import STATES, After, Filters
+from tracker.store.database import Connection, Database, Row
+from tracker.store.paging import write_cursor
+
+NEWEST_FIRST = "-created_at"
+
+States = Annotated[
+    list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")
+]
+
+ActionId = Annotated[UUID, PathParameter(description="The action's id.")]
+
+
+@get("/actions", summary="Actions, the newest first")
+async def list_actions(
+    database: NamedDependency[Database],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    states: States = None,
+    verb: Annotated[str | None, QueryParameter(description="alert, send or retry.")] = None,
+    target: Annotated[str | None, QueryParameter(description="A channel, an endpoint or a provider.")] = None,
+    rule: Annotated[str | None, QueryParameter(description="The rule that asked for it.")] = None,
+    provider: ProviderName = None,
+    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+) -> Page[ActionOut]:
+    """Answers a page."""
+    parameters.storable(verb=verb, target=target, rule=rule, provider=provider, post=post)
+    after = parameters.cursor(cursor, NEWEST_FIRST, After)
+    filters = Filters(parameters.words("state", states, STATES), verb, target, rule, provider, post)
+    async with database.connection() as conn:
+        rows, following = await action_reports.list_actions(conn, filters, after, limit)
+    items = [ActionOut(**_fields(row)) for row in rows]
+    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+
+
+@get("/actions/{id:uuid}", summary="One action with its attempts")
+async def one_action(database: NamedDependency[Database], id: ActionId) -> OneActionOut:
+    """Requests and answers are shown without secrets."""
+    async with database.connection() as conn:
+        return await _one(conn, id)
+
+
+@post("/actions/{id:uuid}/retry", status_code=200, guards=[requires("operate")], summary="Attempt it once more")
+async def retry_action(
+    database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
+) -> OneActionOut:
+    """Only one that is dead, unknown or discarded; otherwise 409."""
+    async with database.transaction() as conn:
+        await operations.retry_by_hand(conn, id, clock())
+        return await _one(conn, id)
+
+
+@post("/actions/{id:uuid}/discard", status_code=200, guards=[requires("operate")], summary="Never attempt it again")
+async def discard_action(
+    database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
+) -> OneActionOut:
+    """Only one that is pending, dead or unknown; otherwise 409."""
+    async with database.transaction() as conn:
+        await operations.discard_by_hand(conn, id, clock())
+        return await _one(conn, id)
+
+
+async def _one(conn: Connection, action: UUID) -> OneActionOut:
+    found = await action_reports.one_action(conn, action)
+    if found is None:
+        raise NotFound(f"there is no action {action}")
+    row, attempts = found
+    history = [AttemptOut(**{name: attempt[name] for name in AttemptOut.__struct_fields__}) for attempt in attempts]
+    return OneActionOut(**_fields(row), payload=row["payload"], history=history)
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ActionOut.__struct_fields__}

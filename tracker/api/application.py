@@ -1,0 +1,97 @@
+"""The HTTP application: which addresses there are, who may use them, and how errors and the OpenAPI text look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from tracker.api import actions, events, health, posts
+from tracker.api.guards import refuse_unknown_parameters, requires
+from tracker.api.problems import HANDLERS
+from tracker.api.webhooks import door
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from litestar.types import ControllerRouterHandler
+
+    from tracker.receiver import Receiver
+    from tracker.store.database import Database
+
+REST = (
+    posts.list_posts, posts.one_post, posts.post_history, posts.stats,
+    events.list_events, events.one_event,
+    actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of.
+
+    No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
+    `max_body` is in bytes.
+    """
+
+    database: Database
+    clock: Callable[[], datetime]
+    receiver: Receiver | None
+    rest: bool = True
+    providers: Sequence[str] = ()
+    subscriptions: Sequence[str] = ()
+    silence: timedelta = timedelta(seconds=60)
+    max_body: int = 2**20
+    more: Sequence[ControllerRouterHandler] = ()
+
+
+def application(parts: Parts) -> Litestar:
+    """The ASGI application; it opens and closes nothing of its own."""
+    handlers: list[ControllerRouterHandler] = [health.healthz, health.readyz, health.metrics, *parts.more]
+    if parts.receiver:
+        handlers.append(door(parts.receiver, parts.max_body))
+    if parts.rest:
+        handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
+    readiness = health.Readiness(parts.database, parts.subscriptions, parts.silence)
+    return Litestar(
+        route_handlers=handlers,
+        dependencies={
+            "database": _given(parts.database),
+            "clock": _given(parts.clock),
+            "readiness": _given(readiness),
+            "provider_names": _given(tuple(parts.providers)),
+        },
+        state=State({"database": parts.database}),
+        exception_handlers=HANDLERS,
+        openapi_config=_openapi() if parts.rest else None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _given(value: Any) -> Provide:
+    def give() -> Any:
+        return value
+
+    return Provide(give, sync_to_thread=False)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="tracker",
+        version=version("tracker"),
+        description="What became of every social post.",
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"key": []}],
+        openapi_router=Router("/schema", route_handlers=[], guards=[requires("read")]),
+        render_plugins=[JsonRenderPlugin()],
+    )

@@ -1,0 +1,82 @@
+"""Is it alive, can it do its work, and the figures: the three addresses that answer without a key."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from tracker import telemetry
+from tracker.errors import TrackerError, Unavailable
+from tracker.store import health_reports, migrations
+from tracker.store.database import Database
+
+FRESH = 1.0
+PATIENCE = 5.0
+
+
+class Readiness:
+    """Whether this installation does its work; asked often, it looks once a second."""
+
+    def __init__(self, database: Database, subscriptions: Sequence[str], silence: timedelta) -> None:
+        self._database, self._subscriptions, self._silence = database, subscriptions, silence
+        self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._found: dict[str, str] = {}
+
+    async def faults(self) -> dict[str, str]:
+        """What is wrong, by what was looked at; empty when all is well."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at > FRESH:
+                self._found = await self._look()
+                self._looked_at = time.monotonic()
+            return self._found
+
+    async def _look(self) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await migrations.require_current(self._database.dsn)
+                return await self._silent()
+        except (Unavailable, TimeoutError) as error:
+            return {"database": str(error) or "does not answer"}
+        except TrackerError as error:
+            return {"migrations": str(error)}
+
+    async def _silent(self) -> dict[str, str]:
+        async with self._database.connection() as conn:
+            readers = await health_reports.readers(conn, self._subscriptions, self._silence)
+        for reader in readers:
+            if reader.lag is not None:
+                telemetry.lag_seconds.labels(reader.name).set(reader.lag)
+        return {reader.name: _said_of(reader) for reader in readers if reader.silent or not reader.buckets}
+
+
+def _said_of(reader: health_reports.Reader) -> str:
+    if not reader.buckets:
+        return "was never begun: no process has run with the role worker"
+    return f"{reader.silent} of its {reader.buckets} buckets show no sign of life"
+
+
+@get("/healthz", summary="Alive")
+async def healthz() -> dict[str, str]:
+    """Answers while the process can answer at all."""
+    return {"status": "ok"}
+
+
+@get("/readyz", summary="Able to work")
+async def readyz(readiness: NamedDependency[Readiness]) -> Response[dict[str, Any]]:
+    """503 with what is wrong: the database, its migrations, or a subscription that nobody serves."""
+    faults = await readiness.faults()
+    content = {"status": "failing" if faults else "ok", "faults": faults}
+    return Response(content, status_code=503 if faults else 200)
+
+
+@get("/metrics", summary="Figures for Prometheus", media_type=CONTENT_TYPE_LATEST)
+async def metrics(readiness: NamedDependency[Readiness]) -> Response[bytes]:
+    """Also while the database is away."""
+    await readiness.faults()
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

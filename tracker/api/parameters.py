@@ -1,0 +1,73 @@
+"""What stands in the address, read into values; whatever cannot be used is refused by the parameter's name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.api.problems import BadParameter
+from tracker.domain.duration import FORMS, parse_duration
+from tracker.errors import Rejected, did_you_mean
+from tracker.store import paging
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+After = TypeVar("After")
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """A time that says its zone; a + that the address turned into a space is taken for a +."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+        if at.tzinfo is None:
+            raise ValueError
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not a time with a zone, as in 2026-11-30T09:00:00Z') from error
+
+
+def ago(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The moment that lies as long ago as the duration says."""
+    if text is None:
+        return None
+    try:
+        span: timedelta = parse_duration(text)
+        return now - span
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error
+
+
+def words(name: str, given: Sequence[str] | None, known: Collection[str]) -> tuple[str, ...]:
+    """Words of a closed list, given one by one or with commas between them."""
+    found = tuple(word for text in given or () for word in text.split(",") if word)
+    for word in found:
+        if word not in known:
+            raise BadParameter(name, f'"{word}" is not a {name}{did_you_mean(word, known)}; known: {", ".join(known)}')
+    return found
+
+
+def word(name: str, text: str, known: Collection[str]) -> str:
+    """One word of a closed list."""
+    if text not in known:
+        raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {", ".join(known)}')
+    return text
+
+
+def storable(**texts: str | None) -> None:
+    """Refuse text that nothing in the database can be equal to."""
+    for name, text in texts.items():
+        if text is not None and "\x00" in text:
+            raise BadParameter(name, "contains a zero byte")
+
+
+def cursor(text: str | None, sort: str, kind: type[After]) -> After | None:
+    """Where the page begins."""
+    if text is None:
+        return None
+    try:
+        return paging.read_cursor(text, sort, kind)
+    except Rejected as error:
+        raise BadParameter("cursor", str(error)) from error

@@ -1,0 +1,78 @@
+"""Actions as people look at them: newest first, by filters, and one with each of its attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from tracker.store.paging import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.store.database import Connection, Row
+
+STATES = ("pending", "claimed", "done", "dead", "unknown", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All must hold."""
+
+    states: Sequence[str] = ()
+    verb: str | None = None
+    target: str | None = None
+    rule: str | None = None
+    provider: str | None = None
+    post: str | None = None
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last action of a page."""
+
+    created_at: datetime
+    id: UUID
+
+
+LIST = """
+select * from actions a where {where} order by a.created_at desc, a.id limit {limit}
+"""
+
+ONE = "select * from actions where id = $1"
+
+ATTEMPTS = "select * from action_attempts where action = $1 order by attempt"
+
+COUNTS = "select state, count(*) as actions from actions where state = any($1::text[]) group by state"
+
+
+async def list_actions(
+    conn: Connection, filters: Filters, after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of actions, the newest first, and where the next one begins."""
+    where = Conditions()
+    if filters.states:
+        where.add("a.state = any({}::text[])", list(filters.states))
+    for column in ("verb", "target", "rule", "provider", "post"):
+        if (value := getattr(filters, column)) is not None:
+            where.add(f"a.{column} = {{}}", value)
+    if after:
+        where.add("a.created_at <= {}", after.created_at)
+        where.add("(a.created_at < {0} or a.id > {1})", after.created_at, after.id)
+    rows = await conn.fetch(LIST.format(where=where, limit=limit + 1), *where.values)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], After(last["created_at"], last["id"]) if last else None
+
+
+async def one_action(conn: Connection, action: UUID) -> tuple[Row, list[Row]] | None:
+    """The action and its attempts, the first one first."""
+    row = await conn.fetchrow(ONE, action)
+    return (row, await conn.fetch(ATTEMPTS, action)) if row else None
+
+
+async def counts(conn: Connection, states: Sequence[str]) -> dict[str, int]:
+    """How many actions are in each of the states."""
+    return {row["state"]: row["actions"] for row in await conn.fetch(COUNTS, list(states))}

@@ -1,0 +1,93 @@
+"""The event log as people look at it: pages in the order of position, and one event with what was signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.store.paging import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.store.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All must hold; `after` is a position. `known_providers` are those that may have sent what is not projected."""
+
+    type: str | None = None
+    post: str | None = None
+    provider: str | None = None
+    source: str | None = None
+    after: int | None = None
+    known_providers: Sequence[str] = ()
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last event of a page."""
+
+    position: int
+
+
+LIST = """
+select e.position, e.source, e.provider, e.delivery, e.kind, e.post, e.part, e.occurred_at, e.received_at, e.conflict,
+       (select count(*) from repeats r where r.position = e.position) as repeats
+  from events e where {where} order by e.position {direction} limit {limit}
+"""
+
+# A post's events are found by the index on (provider, post), so the providers must be named.
+OF_KNOWN_PROVIDERS = """
+e.provider = any(array(
+  select p.provider from posts p
+   where p.projection = (select version from projections where current) and p.post = {0}
+  union select unnest({1}::text[])))
+"""
+
+ONE = """
+select e.*, coalesce(r.repeated, '[]') as repeated, jsonb_array_length(coalesce(r.repeated, '[]')) as repeats
+  from events e cross join lateral (
+       select jsonb_agg(jsonb_build_object('delivery', delivery, 'same', same, 'received_at', received_at)
+                        order by received_at, id) as repeated
+         from repeats where position = e.position) r
+ where e.position = $1
+"""
+
+
+async def list_events(
+    conn: Connection, filters: Filters, newest_first: bool, after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of the log, and where the next one begins."""
+    where = _where(filters)
+    if after:
+        where.add("e.position < {}" if newest_first else "e.position > {}", after.position)
+    direction = "desc" if newest_first else "asc"
+    statement = LIST.format(where=where, direction=direction, limit=limit + 1)
+    rows = await conn.fetch(statement, *where.values)
+    return rows[:limit], After(rows[limit - 1]["position"]) if len(rows) > limit else None
+
+
+async def one_event(conn: Connection, position: int) -> Row | None:
+    """The event at that position, with headers and body as they came, and the deliveries that repeated it."""
+    return await conn.fetchrow(ONE, position)
+
+
+def _where(filters: Filters) -> Conditions:
+    where = Conditions()
+    simple = {
+        "e.kind = {}": filters.type,
+        "e.provider = {}": filters.provider,
+        "e.source = {}": filters.source,
+        "e.position > {}": filters.after,
+    }
+    for fragment, value in simple.items():
+        if value is not None:
+            where.add(fragment, value)
+    if filters.post is not None:
+        where.add("e.post = {}", filters.post)
+    if filters.post is not None and filters.provider is None:
+        where.add(OF_KNOWN_PROVIDERS, filters.post, list(filters.known_providers))
+    return where

@@ -1,0 +1,78 @@
+"""How the installation is doing: the readers' heartbeats, what was set aside, and what waits for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from tracker.store.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One subscription: `silent` of its buckets show no sign of life; `lag` is in seconds, None before a first read."""
+
+    name: str
+    buckets: int
+    silent: int
+    lag: float | None
+
+
+READERS = """
+select wanted.name, count(s.bucket) as buckets,
+       count(s.bucket) filter (where s.heartbeat_at is null
+                                  or s.heartbeat_at < clock_timestamp() - $2::interval) as silent,
+       case when bool_and(s.caught_up_at is not null)
+            then greatest(extract(epoch from clock_timestamp() - min(s.caught_up_at)), 0)::float8 end as lag
+  from unnest($1::text[]) as wanted (name) left join subscriptions s on s.name = wanted.name
+ group by wanted.name order by wanted.name
+"""
+
+PARKED = "select subscription, item, error, parked_at from parked order by parked_at desc limit $1"
+
+HELD = "select count(*) from quarantine where state = 'held' and authentic"
+
+DAYS_AHEAD = "select count(*) from log_days where day >= $1 and sealed_by is null"
+
+CLOCK = "select clock_timestamp()"
+
+VERSION = "select current_setting('server_version_num')::integer"
+
+
+async def readers(conn: Connection, names: Sequence[str], patience: timedelta) -> list[Reader]:
+    """How each of the subscriptions is; one that was never begun has no buckets."""
+    rows = await conn.fetch(READERS, list(names), patience)
+    return [Reader(row["name"], row["buckets"], row["silent"], row["lag"]) for row in rows]
+
+
+async def parked(conn: Connection, limit: int) -> list[Row]:
+    """What could not be handled, the newest first."""
+    return await conn.fetch(PARKED, limit)
+
+
+async def held_in_quarantine(conn: Connection) -> int:
+    """Authentic deliveries that nobody has replayed or discarded yet."""
+    held: int = await conn.fetchval(HELD)
+    return held
+
+
+async def open_days(conn: Connection, today: datetime) -> int:
+    """For how many days, from today on, the log has a partition."""
+    days: int = await conn.fetchval(DAYS_AHEAD, today.date())
+    return days
+
+
+async def clock(conn: Connection) -> datetime:
+    """The database's time."""
+    now: datetime = await conn.fetchval(CLOCK)
+    return now
+
+
+async def server_version(conn: Connection) -> int:
+    """Postgres' major version."""
+    number: int = await conn.fetchval(VERSION)
+    return number // 10_000

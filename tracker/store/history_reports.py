@@ -1,0 +1,96 @@
+"""A post's history as one timeline: what we were told, what it changed, which rules fired, and what we did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from tracker.store.database import Connection, Row
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last entry of a page: its time, the rank of its kind among equal times, and its own key."""
+
+    at: datetime
+    rank: int
+    key: str
+
+
+
+def _utc(column: str) -> str:
+    """The moment as JSON text in UTC, whatever the zone of the session."""
+    return f"to_jsonb(timezone('UTC', {column})) #>> '{{}}' || 'Z'"
+
+
+TIMELINE = f"""
+with changed as (
+  select * from changes
+   where projection = (select version from projections where current) and provider = $1 and post = $2
+), timeline as (
+  select e.received_at as at, 0 as rank, lpad(e.position::text, 20, '0') as key, 'fact' as type,
+         jsonb_build_object(
+           'position', e.position, 'event', e.kind, 'source', e.source, 'delivery', e.delivery,
+           'occurred_at', {_utc('coalesce(e.occurred_at, e.received_at)')}, 'received_at', {_utc('e.received_at')},
+           'late', exists (select from changed c where c.cause = e.position and c.kind = 'revised'),
+           'conflict', e.conflict,
+           'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'projector'),
+           'repeats', coalesce((
+             select jsonb_agg(jsonb_build_object('delivery', r.delivery, 'same', r.same,
+                                                 'received_at', {_utc('r.received_at')}) order by r.id)
+               from repeats r where r.position = e.position), '[]')) as entry
+    from events e
+   where e.provider = $1 and e.post = $2 and e.day >= $3
+  union all
+  select c.received_at, 1, lpad(c.id::text, 20, '0'), 'change',
+         jsonb_build_object(
+           'kind', c.kind, 'event', c.event, 'position', c.cause, 'before', c.before, 'after', c.after,
+           'attempt', c.attempt, 'occurred_at', {_utc('c.occurred_at')}, 'moves', c.moves, 'notes', c.notes)
+    from changed c
+   where c.moves <> '[]' or c.notes <> '[]'
+  union all
+  select f.fired_at, 2, f.rule || ' ' || f.cause, 'firing',
+         jsonb_build_object('rule', f.rule, 'key', f.key, 'outcome', f.outcome, 'detail', f.detail, 'run', f.run,
+                            'revision', f.revision)
+    from firings f where f.provider = $1 and f.post = $2
+  union all
+  select r.started_at, 3, r.id::text, 'run',
+         jsonb_build_object('run', r.id, 'rule', r.rule, 'target', r.target, 'state', r.state,
+                            'updated_at', {_utc('r.updated_at')})
+    from runs r where r.provider = $1 and r.post = $2
+  union all
+  select a.created_at, 4, a.id::text, 'action',
+         jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'rule', a.rule, 'run', a.run,
+                            'state', a.state, 'reason', a.reason, 'due_at', {_utc('a.due_at')},
+                            'finished_at', {_utc('a.finished_at')})
+    from actions a where a.provider = $1 and a.post = $2
+  union all
+  select t.started_at, 5, a.id::text || ' ' || lpad(t.attempt::text, 10, '0'), 'attempt',
+         jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'attempt', t.attempt,
+                            'outcome', t.outcome, 'reason', t.reason, 'finished_at', {_utc('t.finished_at')},
+                            'latency_ms', t.latency_ms)
+    from actions a join action_attempts t on t.action = a.id
+   where a.provider = $1 and a.post = $2
+)
+select at, rank, key, type, entry from timeline
+ where $4::timestamptz is null or (at, rank, key) > ($4, $5, $6)
+ order by at, rank, key
+ limit $7
+"""
+
+
+async def timeline(
+    conn: Connection, provider: str, post: str, first_day: date, after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of the history in the order in which we came to know it, and where the next one begins.
+
+    `first_day` is the day of the log before which nothing is kept of the post.
+    """
+    begins = (after.at, after.rank, after.key) if after else (None, 0, "")
+    rows = await conn.fetch(TIMELINE, provider, post, first_day, *begins, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], After(last["at"], last["rank"], last["key"]) if last else None

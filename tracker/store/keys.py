@@ -1,0 +1,81 @@
+"""API keys: made once, shown once, kept only as a hash, and compared in constant time."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+from tracker.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+PREFIX = "trk"
+
+SCOPES = ("read", "operate", "admin")
+"""From the least to the most; each includes those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Who calls, and how far the key reaches."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+
+    def reaches(self, scope: str) -> bool:
+        """Whether the key may do what `scope` stands for."""
+        return any(SCOPES.index(held) >= SCOPES.index(scope) for held in self.scopes)
+
+
+INSERT = "insert into api_keys (id, name, scopes, hash, created_at) values ($1, $2, $3, $4, $5)"
+
+LIST = "select id, name, scopes, created_at, revoked_at from api_keys order by created_at, id"
+
+REVOKE = "update api_keys set revoked_at = coalesce(revoked_at, $2) where id = $1 returning id"
+
+FIND = "select id, name, scopes, hash from api_keys where id = $1 and revoked_at is null"
+
+
+async def create(conn: Connection, name: str, scopes: Sequence[str], now: datetime) -> tuple[str, str]:
+    """A new key's id and its text, which cannot be had again."""
+    key = secrets.token_hex(6)
+    text = f"{PREFIX}_{key}_{secrets.token_urlsafe(32)}"
+    await conn.execute(INSERT, key, name, list(scopes), _hash(text), now)
+    return key, text
+
+
+async def everyone(conn: Connection) -> list[Row]:
+    """All keys, the revoked ones too, without their hashes."""
+    rows: list[Row] = await conn.fetch(LIST)
+    return rows
+
+
+async def revoke(conn: Connection, key: str, now: datetime) -> None:
+    """From now on the key opens nothing; raises NotFound."""
+    if await conn.fetchval(REVOKE, key, now) is None:
+        raise NotFound(f'there is no key "{key}"')
+
+
+async def authenticate(conn: Connection, text: str) -> Key | None:
+    """The key that has this text, unless it is unknown or revoked."""
+    prefix, _, rest = text.partition("_")
+    key, _, secret = rest.partition("_")
+    if prefix != PREFIX or not secret or not key.isalnum() or not text.isascii():
+        return None
+    row = await conn.fetchrow(FIND, key)
+    if row is None or not compare_digest(row["hash"], _hash(text)):
+        return None
+    return Key(row["id"], row["name"], tuple(row["scopes"]))
+
+
+def _hash(text: str) -> bytes:
+    # The secret has 256 random bits: a slow hash would protect nothing and cost each request its time.
+    return sha256(text.encode()).digest()

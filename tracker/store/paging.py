@@ -1,0 +1,56 @@
+"""Pages of a list: a cursor says after which item the next page begins, so that new data never shifts it."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from typing import TypeVar
+
+import msgspec
+
+from tracker.errors import Rejected
+
+After = TypeVar("After")
+
+MAX_LIMIT = 500
+
+
+def write_cursor(sort: str, after: object) -> str:
+    """`after` (a dataclass: the sort values of the last item) as text that its readers need not understand."""
+    return urlsafe_b64encode(msgspec.json.encode((sort, after))).rstrip(b"=").decode()
+
+
+def read_cursor(text: str, sort: str, kind: type[After]) -> After:
+    """What `write_cursor` wrote for a list with the same sorting; raises Rejected."""
+    try:
+        data = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        written_for, after = msgspec.json.decode(data, type=tuple[str, kind])  # type: ignore[valid-type]  # the caller's
+    except (NotBase64, ValueError, msgspec.MsgspecError) as error:
+        raise Rejected("cursor", "this is not a cursor that a list has given out") from error
+    if written_for != sort:
+        raise Rejected("cursor", f'this cursor belongs to the list sorted by "{written_for}", not by "{sort}"')
+    if b"\\u0000" in data:
+        raise Rejected("cursor", "this is not a cursor that a list has given out")
+    return after  # type: ignore[no-any-return]  # mypy does not follow the tuple's second type
+
+
+class Conditions:
+    """A `where` clause of fixed fragments; every value is a bind parameter."""
+
+    def __init__(self, *fragments: str, values: tuple[object, ...] = ()) -> None:
+        self._fragments = list(fragments)
+        self.values = list(values)
+
+    def add(self, fragment: str, *values: object) -> Conditions:
+        """Put the numbers of the new parameters in place of the braces in `fragment`."""
+        numbers = range(len(self.values) + 1, len(self.values) + len(values) + 1)
+        self._fragments.append(fragment.format(*(f"${number}" for number in numbers)))
+        self.values += values
+        return self
+
+    def copy(self) -> Conditions:
+        """Another one that begins with the same fragments."""
+        return Conditions(*self._fragments, values=tuple(self.values))
+
+    def __str__(self) -> str:
+        return " and ".join(self._fragments) or "true"

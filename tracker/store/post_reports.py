@@ -1,0 +1,159 @@
+"""Posts as people look at them: filtered lists by keyset, one post with what is about to happen to it, counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.lifecycle import ENDED
+from tracker.domain.post import Post
+from tracker.store.paging import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.store.database import Connection, Row
+
+SORTS = ("last_event_at", "entered_at", "scheduled_at", "published_at", "failed_at")
+"""The times by which posts can be sorted; a list sorted by another one than the first is not read from an index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All must hold; `since` and `until` bound the last event, `still_since` the time since when nothing moved."""
+
+    states: Sequence[str] = ()
+    platform: str | None = None
+    account: str | None = None
+    provider: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    still_since: datetime | None = None
+    q: str | None = None
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last post of a page."""
+
+    at: datetime | None
+    provider: str
+    post: str
+
+
+CURRENT = "p.projection = (select version from projections where current)"
+
+STILL = "greatest(p.entered_at, case p.state when 'scheduled' then p.scheduled_at end) <= {}"
+
+SAYS = """
+(p.post ilike {0} or exists (
+  select from jsonb_path_query(p.fold, '$.**.problem.*') word where word #>> '{{}}' ilike {0}
+  union all
+  select from jsonb_path_query(p.fold, '$.**.url') word where word #>> '{{}}' ilike {0}))
+"""
+
+LIST = "select p.fold::text from posts p where {where} order by {order} limit {limit}"
+
+ONE = """
+select p.first_day, p.fold::text from posts p
+ where p.projection = (select version from projections where current)
+   and p.post = $1 and ($2::text is null or p.provider = $2)
+"""
+
+PENDING = """
+select due_at, kind as what, rule, run, null as verb, target, null::uuid as action
+  from timers where provider = $1 and post = $2
+union all
+select due_at, 'action', rule, run, verb, target, id
+  from actions where provider = $1 and post = $2 and state in ('pending', 'claimed')
+ order by due_at, rule
+"""
+
+COUNTS = """
+select state, count(*) as posts from posts
+ where projection = (select version from projections where current)
+ group by state order by state
+"""
+
+
+async def list_posts(
+    conn: Connection, filters: Filters, sort: str, after: After | None, limit: int
+) -> tuple[list[Post], After | None]:
+    """A page of posts, and where the next one begins. `sort` is one of SORTS, with a - in front for newest first."""
+    where = _where(filters)
+    column, newest_first = sort.lstrip("-"), sort.startswith("-")
+    phases = [True, False] if newest_first else [False, True]  # posts that lack the time come first, or last
+    posts: list[Post] = []
+    for without in phases[phases.index(after.at is None) :] if after else phases:
+        statement, values = _page(where.copy(), column, newest_first, without, after, limit + 1 - len(posts))
+        posts += [_post(row) for row in await conn.fetch(statement, *values)]
+        if len(posts) > limit:
+            last = posts[limit - 1]
+            return posts[:limit], After(getattr(last, column), last.provider, last.id)
+        after = None
+    return posts, None
+
+
+async def find_posts(conn: Connection, post: str, provider: str | None) -> list[tuple[Post, Row]]:
+    """The posts of that id, one for each provider that has one, each with its row."""
+    return [(_post(row), row) for row in await conn.fetch(ONE, post, provider)]
+
+
+async def pending(conn: Connection, provider: str, post: str) -> list[Row]:
+    """What is going to happen to the post, the soonest first: timers and open actions."""
+    return await conn.fetch(PENDING, provider, post)
+
+
+async def counts(conn: Connection) -> dict[str, int]:
+    """How many posts are in each state."""
+    return {row["state"]: row["posts"] for row in await conn.fetch(COUNTS)}
+
+
+def _page(
+    where: Conditions, column: str, newest_first: bool, without: bool, after: After | None, limit: int
+) -> tuple[str, list[object]]:
+    where.add(f"p.{column} is null" if without else f"p.{column} is not null")
+    direction, rest, beyond = ("desc", "asc", ">") if newest_first else ("asc", "desc", "<")
+    if after and after.at is None:
+        where.add(f"(p.provider, p.post) {beyond} ({{}}, {{}})", after.provider, after.post)
+    elif after:
+        on, past = ("<=", "<") if newest_first else (">=", ">")
+        where.add(f"p.{column} {on} {{0}}", after.at).add(
+            f"(p.{column} {past} {{0}} or (p.provider, p.post) {beyond} ({{1}}, {{2}}))",
+            after.at, after.provider, after.post,
+        )  # fmt: skip
+    order = f"p.{column} {direction}, p.provider {rest}, p.post {rest}"
+    return LIST.format(where=where, order=order, limit=limit), where.values
+
+
+def _where(filters: Filters) -> Conditions:
+    where = Conditions(CURRENT)
+    if len(filters.states) == 1:  # said as an equality, so that the index by state also gives the order
+        where.add("p.state = {}", filters.states[0])
+    elif filters.states:
+        where.add("p.state = any({}::text[])", list(filters.states))
+    elif filters.still_since:
+        where.add("p.state <> all({}::text[])", sorted(ENDED))
+    simple = {
+        "{}::text = any(p.platforms)": filters.platform,
+        "{}::text = any(p.accounts)": filters.account,
+        "p.provider = {}": filters.provider,
+        "p.last_event_at >= {}": filters.since,
+        "p.last_event_at < {}": filters.until,
+        STILL: filters.still_since,
+        SAYS: f"%{_literally(filters.q)}%" if filters.q else None,
+    }
+    for fragment, value in simple.items():
+        if value is not None:
+            where.add(fragment, value)
+    return where
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _post(row: Row) -> Post:
+    return msgspec.json.decode(row["fold"], type=Post)
