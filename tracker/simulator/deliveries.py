@@ -133,7 +133,7 @@ class Deliveries:
             return
         self._clock.at(after(self._clock, destiny.delay), partial(self._deliver, delivery, self._ladder))
         for pause in destiny.repeats:
-            self._clock.at(after(self._clock, pause), partial(self._request, delivery, delivery.id))
+            self._clock.at(after(self._clock, pause), partial(self._repeat, delivery))
 
     def _record(self, webhook: Webhook, event: str, post: str | None, body: bytes) -> Delivery:
         key = (webhook.id, post or "")
@@ -144,12 +144,17 @@ class Deliveries:
         return delivery
 
     async def _deliver(self, delivery: Delivery, ladder: tuple[timedelta, ...]) -> None:
-        if (await self._request(delivery, delivery.id)).accepted:
+        wanted = delivery.webhook.id in self.webhooks
+        if wanted and (await self._request(delivery, delivery.id)).accepted:
             return
-        if ladder and delivery.webhook.id in self.webhooks:
+        if wanted and ladder:
             self._clock.at(after(self._clock, ladder[0]), partial(self._deliver, delivery, ladder[1:]))
         else:
             delivery.given_up = True
+
+    async def _repeat(self, delivery: Delivery) -> None:
+        if delivery.webhook.id in self.webhooks:
+            await self._request(delivery, delivery.id)
 
     async def _request(self, delivery: Delivery, name: str) -> Try:
         headers = {"Content-Type": "application/json", DELIVERY: name}

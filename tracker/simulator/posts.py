@@ -13,7 +13,7 @@ from tracker.domain.lifecycle import derive
 from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
 from tracker.simulator.story import Odds, Step, Subject, Target, tell, untouched
-from tracker.simulator.wire import Refusal, event_body, outcome, stamp
+from tracker.simulator.wire import Refusal, event_body, in_milliseconds, outcome, stamp
 from tracker.simulator.wishes import read_wishes
 
 if TYPE_CHECKING:
@@ -61,9 +61,12 @@ class Post:
     def shown(self) -> dict[str, object]:
         """The post as the API answers it (assumed)."""
         times = {"createdAt": stamp(self.created_at), "updatedAt": stamp(self.updated_at)}
-        scheduled = {"scheduledAt": stamp(self.scheduled_at) if self.scheduled_at else None}
         whole = outcome(self.status, self.targets, self.problem)
-        return {"id": self.subject.post, "attempt": self.attempt} | whole | times | scheduled
+        return {"id": self.subject.post} | whole | times | self.schedule()
+
+    def schedule(self) -> dict[str, object]:
+        """When it is to be published, if that was said (assumed)."""
+        return {"scheduledAt": stamp(self.scheduled_at)} if self.scheduled_at else {}
 
 
 class Posts:
@@ -76,8 +79,9 @@ class Posts:
     def create(self, platforms: tuple[str, ...], text: str, scheduled_at: datetime | None) -> Post:
         """Publish now, or when scheduled; raises Rejected for a text with an impossible wish."""
         wishes = read_wishes(text)
+        scheduled_at = in_milliseconds(scheduled_at) if scheduled_at else None
         name = "post_" + Chance(self._seed).name(f"post {len(self.all) + 1}")
-        now, state = self._clock.now(), State.SCHEDULED if scheduled_at else State.PUBLISHING
+        now, state = self._now(), State.SCHEDULED if scheduled_at else State.PUBLISHING
         post = Post(Subject(name, platforms, wishes), now, now, scheduled_at, state, untouched(platforms, state))
         self.all[name] = post
         if scheduled_at is None:
@@ -99,7 +103,7 @@ class Posts:
         if post.state not in (State.FAILED, State.PARTIAL):
             raise Refusal(409, "not_failed", f"The post {name} has not failed: it is {post.state.upper()}")
         post.attempt += 1
-        post.status, post.problem, post.updated_at = State.PUBLISHING, None, self._clock.now()
+        post.status, post.problem, post.updated_at = State.PUBLISHING, None, self._now()
         post.targets = tuple(_taken_up(target) for target in post.targets)
         self._begin(post)
         return post
@@ -107,6 +111,9 @@ class Posts:
     def truth(self) -> dict[str, Truth]:
         """Every post as it really is now."""
         return {name: _truth(post) for name, post in self.all.items()}
+
+    def _now(self) -> datetime:
+        return in_milliseconds(self._clock.now())
 
     async def _start(self, post: Post) -> None:
         self._begin(post)
@@ -123,11 +130,12 @@ class Posts:
             if target.state is State.PUBLISHED and before[target.key] is not State.PUBLISHED
         )
         post.status, post.targets, post.problem = step.status, step.targets, step.problem
-        post.updated_at = self._clock.now()
+        post.updated_at = self._now()
         self._say(post, step.event)
 
     def _say(self, post: Post, event: str) -> None:
         data = {"postId": post.subject.post} | outcome(post.status, post.targets, post.problem)
+        data |= post.schedule() if event == "post.scheduled" else {}
         self._announce(event, post.subject.post, event_body(event, post.updated_at, data))
 
 

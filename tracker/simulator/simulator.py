@@ -72,12 +72,16 @@ class Simulator:
         """Create a post, published now or `at` a moment, and return its id; raises Rejected for an unknown wish."""
         return self._posts.create(tuple(platforms), text, at).subject.post
 
+    def retry(self, post: str) -> None:
+        """Begin a new attempt at what failed; raises Rejected while there is nothing to retry."""
+        self._posts.retry(post)
+
     async def resend(self, delivery: Delivery, as_id: str | None = None) -> Try:
         """Send a delivery's bytes once more, now; `as_id` puts another delivery id on them."""
         return await self._deliveries.resend(delivery, as_id)
 
     def start_stream(self, rate: float, posts: int | None = None) -> None:
-        """Create `rate` posts a second, at whatever speed they pass, until there are `posts`; replaces an earlier stream."""
+        """Create `rate` posts a second, whatever the speed, until there are `posts`; replaces an earlier stream."""
         self._stream.start(timedelta(seconds=1) / rate, posts)
 
     def stop_stream(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from tracker.domain.event import Problem, State
 from tracker.domain.lifecycle import derive
 from tracker.simulator.chance import Chance
-from tracker.simulator.wishes import PROBLEMS, Wishes
+from tracker.simulator.wishes import NO_WISHES, PROBLEMS, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Subject:
 
     post: str
     platforms: tuple[str, ...]
-    wishes: Wishes = Wishes()
+    wishes: Wishes = NO_WISHES
 
 
 def untouched(platforms: Sequence[str], state: State) -> tuple[Target, ...]:

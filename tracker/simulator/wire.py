@@ -1,7 +1,8 @@
 """The provider's language: envelopes, times, webhook bodies and their signature.
 
 What its guide shows is written as it is shown there. Assumed, because the guide does not show it: `error` on
-failures, PARTIAL, everything about reading or retrying a post, and every answer that is a refusal.
+failures, `scheduledAt` in post.scheduled, PARTIAL, everything about reading or retrying a post, and every answer
+that is a refusal.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Answe
     """The envelope of a refusal (assumed)."""
     error = {"code": refusal.code, "message": str(refusal)}
     return Answer(refusal.status, msgspec.json.encode({"success": False, "error": error}), headers or {})
+
+
+def in_milliseconds(moment: datetime) -> datetime:
+    """The moment as the provider keeps it, and as `stamp` writes it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def stamp(moment: datetime) -> str:

@@ -58,6 +58,9 @@ class Wishes:
         return next((wish.problem for wish in self.failing if wish.speaks_of(platform, attempt)), None)
 
 
+NO_WISHES = Wishes()
+
+
 def read_wishes(text: str) -> Wishes:
     """The wishes in a text; raises Rejected for a reason that does not exist."""
     found = list(_WISH.finditer(text))
