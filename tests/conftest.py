@@ -24,9 +24,7 @@ OUTSIDE = "TRACKER_TEST_DATABASE_URL"
 QUICK = {"fsync": "off", "full_page_writes": "off"}  # no test pulls the plug of the machine
 NUMBERS = count(1)
 
-settings.register_profile(
-    "default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), max_examples=200, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -98,7 +96,7 @@ def _own_database(server: str, origin: str = "") -> Iterator[str]:
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        if "file_copy" in statement and connection.get_server_version().major < 15:  # noqa: PLR2004
+        if "file_copy" in statement and connection.get_server_version().major < 15:
             statement = statement.replace("strategy file_copy", "")
         await connection.execute(statement)
     finally:

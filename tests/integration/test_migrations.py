@@ -66,7 +66,9 @@ async def test_keys_and_defaults_are_what_the_migrations_make(connection: asyncp
         for column in table.columns
     }
     rows = await connection.fetch(KEYS_AND_DEFAULTS)
-    assert {(row["name"], row["column"]): (row["key"], row["default"]) for row in rows if row["name"] in TABLES} == columns
+    assert {
+        (row["name"], row["column"]): (row["key"], row["default"]) for row in rows if row["name"] in TABLES
+    } == columns
 
 
 def declared_default(column: Column[Any]) -> str | None:

@@ -74,7 +74,7 @@ class Cluster:
         """The server that runs here, or that did until it was killed."""
         with suppress(OSError, ValueError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return Postmaster(int(lines[0]), *lines[4:5] or [""], ready=lines[7:8] == ["ready   "])
+            return Postmaster(int(lines[0]), sockets="".join(lines[4:5]), ready="".join(lines[7:8]).strip() == "ready")
         return None
 
     def take_over(self, sockets: Path) -> int:

@@ -166,7 +166,8 @@ async def _apply(driver: asyncpg.Connection, progress: Callable[[str], None]) ->
         async with engine.connect() as connection:
             await connection.run_sync(_run_alembic, progress)
     except (DBAPIError, asyncpg.LockNotAvailableError) as error:
-        if getattr(error, "orig", error).sqlstate == asyncpg.LockNotAvailableError.sqlstate:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(cause, "sqlstate", None) == asyncpg.LockNotAvailableError.sqlstate:
             raise Unavailable("a table that the upgrade needs is in use for too long: run it again") from error
         raise
 

@@ -1,0 +1,1 @@
+"""What tracker knows and decides: pure functions over values, and the time is an argument."""

@@ -1,0 +1,1 @@
+"""The one place for SQL: every statement is a named constant beside the function that runs it."""
