@@ -103,7 +103,7 @@ class Receiver:
 
     async def run(self) -> None:
         """Until cancelled: commit what waits, everything at once, then what has come meanwhile."""
-        flushing = asyncio.create_task(self._flush_unauthentic(), name="receiver.unauthentic")
+        flushing = asyncio.create_task(self._flush_regularly(), name="receiver.unauthentic")
         try:
             while True:
                 await self._arrived.wait()
@@ -169,17 +169,21 @@ class Receiver:
         if len(body) <= LARGEST_UNAUTHENTIC:
             self._unauthentic.append(_unusable(provider, headers, body, now, code, authentic=False))
 
-    async def _flush_unauthentic(self) -> None:
-        """Write the newest of the unauthentic, at most a hundred a second however many are forged."""
+    async def flush_unauthentic(self) -> None:
+        """Write the newest of the unauthentic, and forget what exceeds the bound."""
+        items = list(self._unauthentic)
+        self._unauthentic.clear()
+        if items:
+            async with self._database.transaction() as conn:
+                await quarantine.keep(conn, items)
+                await quarantine.prune_unauthentic(conn, KEPT_UNAUTHENTIC)
+
+    async def _flush_regularly(self) -> None:
+        """At most a hundred a second are written, however many are forged."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            items = list(self._unauthentic)
-            self._unauthentic.clear()
-            if items:
-                with suppress(Unavailable):
-                    async with self._database.transaction() as conn:
-                        await quarantine.keep(conn, items)
-                        await quarantine.prune_unauthentic(conn, KEPT_UNAUTHENTIC)
+            with suppress(Unavailable):
+                await self.flush_unauthentic()
 
 
 async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:
