@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LADDER = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200))
 """How long the provider waits before each further try: assumed, for its guide does not say."""
 
+ACCEPTED = range(200, 300)
+
 DEADLINE = timedelta(seconds=15)
 """Within which an answer must come, as documented; always in real time."""
 
@@ -54,7 +56,7 @@ class Try:
     @property
     def accepted(self) -> bool:
         """Only 2xx counts."""
-        return self.status is not None and 200 <= self.status < 300
+        return self.status in ACCEPTED
 
 
 @dataclass(slots=True)
