@@ -66,6 +66,16 @@ async def drop_old_days(
     return days
 
 
+async def prune_records(database: Database, now: datetime, repeats: timedelta, held: timedelta, done: timedelta) -> None:
+    """Forget repeats, quarantined deliveries, and ended actions and runs that are older than they are kept."""
+    async with database.transaction() as conn:
+        await retention.prune_repeats(conn, now - repeats)
+    async with database.transaction() as conn:
+        await retention.prune_quarantine(conn, now - held)
+    async with database.transaction() as conn:
+        await retention.prune_actions(conn, now - done)
+
+
 async def _fold_away(conn: Connection, readers: Mapping[str, FactReader], day: date) -> None:
     after = ("", "")
     while keys := await retention.posts_of_day(conn, day, after, PAGE):

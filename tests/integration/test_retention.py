@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.corridor import READERS, Corridor
+from tests.integration.test_reactor import ALERT, on
 from tests.integration.told import NOON, told
 from tracker.rebuild import Rebuild
-from tracker.retention import drop_old_days, open_days_ahead, seal_past_days
+from tracker.retention import drop_old_days, open_days_ahead, prune_records, seal_past_days
 from tracker.store.event_log import append
 
 if TYPE_CHECKING:
@@ -75,3 +76,16 @@ async def test_a_reader_leaves_out_days_whose_seal_it_has_seen(database: Databas
     await _age(corridor, 9)
     await corridor.tell(told("p1", "published", 9 * DAY, now=NOON + timedelta(days=9)))
     assert await corridor.rows("select state from posts") == [("published",)]
+
+
+async def test_records_are_forgotten_when_they_are_older_than_they_are_kept(database: Database) -> None:
+    corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
+    await corridor.tell(told("p1", "failed", 1, "d1"), told("p1", "failed", 1, "d1"))
+    week = timedelta(days=7)
+    await prune_records(database, corridor.now() + timedelta(days=6), week, week, week)
+    assert await corridor.rows("select count(*) from actions, runs, repeats") == [(1,)]
+    await prune_records(database, corridor.now() + timedelta(days=8), week, week, week)
+    for table in ("actions", "action_attempts", "runs", "repeats"):
+        assert await corridor.rows(f"select * from {table}") == []  # noqa: S608  (a test's own word)
+    await corridor.tell(told("p1", "failed", 1, "d2"))
+    assert await corridor.rows("select * from actions") == []

@@ -11,7 +11,7 @@ from tracker.store.posts import logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from tracker.domain.event import LoggedEvent
     from tracker.store.database import Connection
@@ -63,7 +63,19 @@ on conflict (provider, post) do update set through = excluded.through, fold = ex
 
 DROP = "select drop_log_day($1)"
 
-PRUNE_REPEATS = "delete from repeats where received_at < $1::date"
+PRUNE_REPEATS = "delete from repeats where received_at < $1"
+
+PRUNE_QUARANTINE = "delete from quarantine where authentic and received_at < $1"
+
+PRUNE_ACTIONS = """
+with old as (
+  delete from action_attempts t using actions a
+   where t.action = a.id and a.finished_at < $1 and a.state in ('done', 'dead', 'discarded')
+)
+delete from actions where finished_at < $1 and state in ('done', 'dead', 'discarded')
+"""
+
+PRUNE_RUNS = "delete from runs where state <> 'active' and updated_at < $1"
 
 
 async def wait_briefly(conn: Connection) -> None:
@@ -113,9 +125,20 @@ async def drop(conn: Connection, day: date) -> None:
     await conn.execute(DROP, day)
 
 
-async def prune_repeats(conn: Connection, before: date) -> None:
-    """Forget which deliveries came again before that day."""
+async def prune_repeats(conn: Connection, before: datetime) -> None:
+    """Forget which deliveries came again before that moment."""
     await conn.execute(PRUNE_REPEATS, before)
+
+
+async def prune_quarantine(conn: Connection, before: datetime) -> None:
+    """Forget authentic but unusable deliveries that came before that moment."""
+    await conn.execute(PRUNE_QUARANTINE, before)
+
+
+async def prune_actions(conn: Connection, before: datetime) -> None:
+    """Forget actions, with their attempts, and runs that ended before that moment; firings are never forgotten."""
+    await conn.execute(PRUNE_ACTIONS, before)
+    await conn.execute(PRUNE_RUNS, before)
 
 
 def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
