@@ -72,9 +72,9 @@ class Cluster:
 
     def postmaster(self) -> Postmaster | None:
         """The server that runs here, or that did until it was killed."""
-        with suppress(OSError, ValueError):
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return Postmaster(int(lines[0]), sockets="".join(lines[4:5]), ready="".join(lines[7:8]).strip() == "ready")
+        with suppress(OSError, ValueError):  # ValueError: it is being written at this moment
+            pid, _data, _began, _port, sockets, *more = (self.data / "postmaster.pid").read_text().splitlines()
+            return Postmaster(int(pid), sockets, ready="".join(more[2:3]).strip() == "ready")
         return None
 
     def take_over(self, sockets: Path) -> int:

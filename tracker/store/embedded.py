@@ -47,7 +47,7 @@ class EmbeddedPostgres:
     def __init__(
         self, folder: Path, settings: Mapping[str, str] | None = None, identity: Identity | None = None
     ) -> None:
-        self._cluster = Cluster(folder.absolute())
+        self._cluster = Cluster(folder.resolve())
         self._settings = SETTINGS | dict(settings or {})
         self._identity = identity
         self._owner: BinaryIO | None = None
