@@ -47,7 +47,8 @@ class EmbeddedPostgres:
     def __init__(
         self, folder: Path, settings: Mapping[str, str] | None = None, identity: Identity | None = None
     ) -> None:
-        self._cluster = Cluster(folder.resolve())
+        self.folder = folder.resolve()
+        self._cluster = Cluster(self.folder)
         self._settings = SETTINGS | dict(settings or {})
         self._identity = identity
         self._owner: BinaryIO | None = None
@@ -82,7 +83,7 @@ class EmbeddedPostgres:
                 self._process.wait(STOP)
         self._process = None
         if self._owner:
-            if self._sockets != self._cluster.folder:
+            if self._sockets != self.folder:
                 with suppress(OSError):
                     self._sockets.rmdir()
             self._owner.close()
@@ -104,7 +105,7 @@ class EmbeddedPostgres:
 
     @property
     def _sockets(self) -> Path:
-        folder = self._cluster.folder
+        folder = self.folder
         if len(os.fsencode(folder / SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(folder):
             return folder
         name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
@@ -112,10 +113,10 @@ class EmbeddedPostgres:
 
     def _prepare_folder(self) -> None:
         try:
-            self._cluster.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Misconfigured(
-                f"cannot make this folder: {error.strerror}", file=str(self._cluster.folder), key="database.data_dir"
+                f"cannot make this folder: {error.strerror}", file=str(self.folder), key="database.data_dir"
             ) from error
 
     def _serve_or_join(self, deadline: float) -> None:
@@ -126,7 +127,7 @@ class EmbeddedPostgres:
 
     def _own(self) -> bool:
         if self._owner is None:
-            claim = (self._cluster.folder / "owner.lock").open("ab")
+            claim = (self.folder / "owner.lock").open("ab")
             try:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -152,7 +153,7 @@ class EmbeddedPostgres:
             # In a session of its own, so that Ctrl-C reaches us and not the server beneath us.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True,
-                cwd=self._cluster.folder, env=plain_environment(),
+                cwd=self.folder, env=plain_environment(),
             )  # fmt: skip
         os.close(lock)
         return True
@@ -184,5 +185,5 @@ class EmbeddedPostgres:
 
     def _pause(self, deadline: float) -> None:
         if time.monotonic() > deadline:
-            raise Unavailable(f"the Postgres of {self._cluster.folder} is not ready after {START:.0f} s")
+            raise Unavailable(f"the Postgres of {self.folder} is not ready after {START:.0f} s")
         time.sleep(POLL)
