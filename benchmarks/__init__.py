@@ -1,0 +1,1 @@
+"""What README's performance figures are made of; each prints what it compares."""

@@ -62,10 +62,12 @@ def spending() -> Iterator[Spent]:
 
 
 def postgres_cpu() -> float:
-    """CPU seconds of every Postgres process below this one, ended backends included through their parent."""
+    """CPU seconds of the Postgres below this process, ended backends included through their parent."""
     total = 0.0
     for process in psutil.Process().children(recursive=True):
         try:
+            if not process.name().startswith("postgres"):
+                continue
             times = process.cpu_times()
         except psutil.Error:
             continue

@@ -29,6 +29,11 @@ settings.register_profile("ci", settings.get_profile("default"), max_examples=20
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the acceptance tests go on."""
+    parser.addoption("--kills", type=int, default=6, help="how often to kill -9 the server or Postgres under load")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """The one event loop that the product runs on."""

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def own_fact(
-    source: str, delivery: str, event: str, provider: str, post: str | None, at: datetime, now: datetime,
+    source: str,
+    delivery: str,
+    event: str,
+    provider: str,
+    post: str | None,
+    at: datetime,
+    now: datetime,
     **said: Any,
 ) -> Incoming:
     """A fact of ours; `at` is when it happened, `said` may hold state, attempt and detail."""
@@ -50,11 +56,16 @@ def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: da
     )
 
 
-def detail(
-    action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str
-) -> dict[str, object]:
+def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:
     """What a fact about an action says of it."""
-    return {"action": str(action), "run": str(run) if run else None, "rule": rule, "verb": verb, "outcome": state, "reason": reason}
+    return {
+        "action": str(action),
+        "run": str(run) if run else None,
+        "rule": rule,
+        "verb": verb,
+        "outcome": state,
+        "reason": reason,
+    }
 
 
 async def retry_by_hand(conn: Connection, action: UUID, now: datetime) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tracker.domain.change import Change
 from tracker.domain.post import arrive
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.event import Fact, LoggedEvent
     from tracker.domain.post import Post
+    from tracker.providers.base import FactReader
     from tracker.store.database import Connection, Row
     from tracker.store.posts import Key
     from tracker.store.snapshot import Checkpoint
@@ -34,13 +35,6 @@ class Arrival:
 
     fact: Fact
     day: date
-
-
-class FactReader(Protocol):
-    """The part of a provider's adapter that the projector needs."""
-
-    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
-        """What the event says; raises ValueError when it cannot be understood."""
 
 
 class Projector:
@@ -94,7 +88,11 @@ class Projector:
         return reader.facts(event)
 
     async def _history(
-        self, conn: Connection, arrivals: Mapping[Key, list[Arrival]], kept: Mapping[Key, Kept], seen: Checkpoint,
+        self,
+        conn: Connection,
+        arrivals: Mapping[Key, list[Arrival]],
+        kept: Mapping[Key, Kept],
+        seen: Checkpoint,
         done: Sequence[Row],
     ) -> tuple[dict[Key, list[Fact]], dict[Key, Post]]:
         """The facts behind the posts that got a late one, and what stands for facts that are kept no longer."""

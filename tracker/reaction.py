@@ -61,7 +61,11 @@ class Reaction:
         keys = {(d.rule.id, _key(d)) for d in decisions}
         if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
             await firings.lock_shared_keys(conn, shared)
-        causes = {(d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Fire | Failed | Suppressed | Declined)}
+        causes = {
+            (d.rule.id, d.subject.key, d.cause)
+            for d in decisions
+            if isinstance(d, Fire | Failed | Suppressed | Declined)
+        }
         self._known = await firings.known(conn, causes)
         for run in await runs.load_active(conn, keys):
             self._keep(run)
@@ -142,7 +146,9 @@ class Reaction:
     def _new(self, rule: str, key: str, cause: str) -> bool:
         return (rule, key, cause) not in self._known and (rule, key, cause) not in self._firings
 
-    def _record(self, decision: Fire | Failed | Suppressed, outcome: str, detail: str | None, run: UUID | None = None) -> None:
+    def _record(
+        self, decision: Fire | Failed | Suppressed, outcome: str, detail: str | None, run: UUID | None = None
+    ) -> None:
         rule, subject = decision.rule, decision.subject
         firing = Firing(
             rule.id, subject.key, decision.cause, rule.revision, outcome, detail, subject.provider, subject.post, run

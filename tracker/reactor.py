@@ -49,7 +49,9 @@ class Reactor:
         changes = [_change(row) for row in sorted(rows, key=lambda row: row["id"])]
         decisions = [decide(rules, change) for change in changes]
         results = [_result(change) for change in changes]
-        await reaction.prepare(conn, [one for made in decisions for one in made], [run for run, _ in filter(None, results)])
+        await reaction.prepare(
+            conn, [one for made in decisions for one in made], [run for run, _ in filter(None, results)]
+        )
         for made, result in zip(decisions, results, strict=True):
             if result:
                 reaction.hear(*result)
@@ -95,7 +97,12 @@ class Reactor:
         version = await posts.current_projection(conn)
         known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
         decisions = [
-            due(rules.by_id[kept.timer.rule], kept.timer, _view(known.get((kept.timer.provider, kept.timer.post or ""))), now)
+            due(
+                rules.by_id[kept.timer.rule],
+                kept.timer,
+                _view(known.get((kept.timer.provider, kept.timer.post or ""))),
+                now,
+            )
             for kept in ripe
             if kept.run is None and kept.timer.rule in rules.by_id
         ]
@@ -123,5 +130,3 @@ def _result(change: Change) -> tuple[UUID, ActionFinished] | None:
         return None
     outcome, reason = str(said["outcome"]), str(said["reason"])
     return UUID(str(said["run"])), ActionFinished(UUID(str(said["action"])), outcome, reason)
-
-

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from tracker.projector import FactReader
+    from tracker.providers.base import FactReader
     from tracker.store.database import Connection, Database
     from tracker.store.snapshot import Checkpoint
 
@@ -54,7 +54,10 @@ class Rebuild:
     """One rebuild; `progress` is told (events read, events in the log)."""
 
     def __init__(
-        self, database: Database, readers: Mapping[str, FactReader], clock: Callable[[], datetime],
+        self,
+        database: Database,
+        readers: Mapping[str, FactReader],
+        clock: Callable[[], datetime],
         progress: Callable[[int, int], None],
     ) -> None:
         self._database, self._readers, self._clock, self._progress = database, readers, clock, progress

@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tracker.providers.base import Reading
+    from tracker.providers.base import Provider, Reading
     from tracker.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -37,16 +37,6 @@ KEPT_UNAUTHENTIC = 1000
 WAITING_UNAUTHENTIC = 100
 LARGEST_UNAUTHENTIC = 64 * 1024
 UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
-
-
-class Door(Protocol):
-    """The part of a provider's adapter that the receiver needs."""
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Raises Rejected when the sender is not who it says."""
-
-    def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
-        """What the delivery is about; raises Rejected, with the reason's code, when it is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,12 @@ class Receiver:
     """The one way into the log for providers' webhooks; `run` writes what `receive` has taken."""
 
     def __init__(
-        self, database: Database, doors: Mapping[str, Door], clock: Callable[[], datetime], *, max_pending: int = 2000
+        self,
+        database: Database,
+        doors: Mapping[str, Provider],
+        clock: Callable[[], datetime],
+        *,
+        max_pending: int = 2000,
     ) -> None:
         self._database, self._doors, self._clock, self._max_pending = database, doors, clock, max_pending
         self._waiting: deque[Waiting] = deque()

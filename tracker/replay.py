@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tracker.receiver import Door
+    from tracker.providers.base import Provider
     from tracker.store.database import Database, Row
 
 
@@ -30,7 +30,7 @@ class Verdict:
 class Replay:
     """Tries quarantined deliveries against the providers as they are configured now."""
 
-    def __init__(self, database: Database, doors: Mapping[str, Door], clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, doors: Mapping[str, Provider], clock: Callable[[], datetime]) -> None:
         self._database, self._doors, self._clock = database, doors, clock
 
     async def replay(self, item: int, *, dry_run: bool = False) -> Verdict:
@@ -65,7 +65,7 @@ class Replay:
         """An authentic one was verified at the door; the secret of that time may be gone by now."""
         door = self._doors.get(row["provider"])
         if door is None:
-            raise Rejected("unknown_provider", f'no [providers.{row["provider"]}] is configured')
+            raise Rejected("unknown_provider", f"no [providers.{row['provider']}] is configured")
         if not row["authentic"]:
             door.verify(row["headers"], row["body"], row["received_at"])
         return incoming(row["provider"], door.read(row["headers"], row["body"]), row["body"], row["received_at"])

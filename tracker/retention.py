@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.event import Fact
     from tracker.domain.post import Post
-    from tracker.projector import FactReader
+    from tracker.providers.base import FactReader
     from tracker.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,9 @@ async def drop_old_days(
     return days
 
 
-async def prune_records(database: Database, now: datetime, repeats: timedelta, held: timedelta, done: timedelta) -> None:
+async def prune_records(
+    database: Database, now: datetime, repeats: timedelta, held: timedelta, done: timedelta
+) -> None:
     """Forget repeats, quarantined deliveries, and ended actions and runs that are older than they are kept."""
     async with database.transaction() as conn:
         await retention.prune_repeats(conn, now - repeats)

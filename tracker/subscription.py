@@ -56,8 +56,15 @@ class Subscription:
     """One named reader of a feed, on one node."""
 
     def __init__(
-        self, name: str, source: Feed, channel: str, handler: Handler, database: Database, node: str,
-        clock: Callable[[], datetime], pace: Pace = Pace(),
+        self,
+        name: str,
+        source: Feed,
+        channel: str,
+        handler: Handler,
+        database: Database,
+        node: str,
+        clock: Callable[[], datetime],
+        pace: Pace = Pace(),
     ) -> None:
         self.name, self._feed, self._channel, self._handler = name, source, channel, handler
         self._database, self._node, self._clock, self._pace = database, node, clock, pace
@@ -117,8 +124,14 @@ class Subscription:
 
 
 async def handle_or_park(
-    conn: Connection, handler: Handler, name: str, source: Feed, rows: Sequence[Row], seen: Checkpoint,
-    done: list[Row], now: datetime,
+    conn: Connection,
+    handler: Handler,
+    name: str,
+    source: Feed,
+    rows: Sequence[Row],
+    seen: Checkpoint,
+    done: list[Row],
+    now: datetime,
 ) -> None:
     """All rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EVENTS = {
     "action.ended": "An attempt at an action ended; state says whether it is done, pending again, dead or unknown.",
     "action.fault": "A performer failed by a fault of our own; the action is dead and shown.",
-    "action.lease_lost": "An attempt ended after its lease had lapsed; its end is on record, and another attempt decides.",
+    "action.lease_lost": "An attempt ended after its lease had lapsed; another attempt decides.",
     "alert": "An alert of a channel of kind log.",
     "delivery.quarantined": "An authentic webhook could not be used; it is kept in the quarantine.",
     "listen.lost": "The connection that listens for wake-ups was lost; polling goes on.",
@@ -24,7 +24,7 @@ EVENTS = {
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
     "subscription.waiting": "A subscription waits for the database to come back.",
-    "worker.outcome_not_recorded": "The end of an attempt could not be written; the lease will lapse and the action is put back.",
+    "worker.outcome_not_recorded": "The end of an attempt could not be written; it is put back when the lease lapses.",
     "worker.rescued": "Actions of a process that died were put back.",
     "worker.waiting": "The worker waits for the database to come back.",
 }

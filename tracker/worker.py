@@ -58,7 +58,11 @@ class Worker:
     """Performs actions on one node."""
 
     def __init__(
-        self, database: Database, performers: Mapping[str, Performer], node: str, clock: Callable[[], datetime],
+        self,
+        database: Database,
+        performers: Mapping[str, Performer],
+        node: str,
+        clock: Callable[[], datetime],
         capacity: Capacity = Capacity(),
     ) -> None:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock

@@ -160,7 +160,9 @@ async def test_a_node_that_has_lost_its_lease_writes_nothing(database: Database)
 async def test_a_rebuild_says_what_differs_then_switches_and_nothing_of_it_is_live(database: Database) -> None:
     await project(database, *stories(5))
     async with database.connection() as conn:
-        await conn.execute("update posts set state = 'failed', fold = jsonb_set(fold, '{state}', '\"failed\"') where post = 'p3'")
+        await conn.execute(
+            "update posts set state = 'failed', fold = jsonb_set(fold, '{state}', '\"failed\"') where post = 'p3'"
+        )
         live_before = await conn.fetchval("select count(*) from changes where live")
     difference = await rebuild(database)
     assert (difference.different, difference.posts) == (1, 5)

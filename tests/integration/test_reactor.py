@@ -159,7 +159,7 @@ async def test_a_rebuild_fires_nothing(database: Database) -> None:
 
 async def test_an_action_that_fails_is_tried_again_under_the_same_key_and_dies_in_the_end(database: Database) -> None:
     corridor = await Corridor(database, [on("post.failed", SendStep("cms", lambda _: "e"))]).open()
-    corridor.world.answers["send"] = [Retry(Reason.TIMEOUT)] * 7 + [Discard(Reason.GONE)]
+    corridor.world.answers["send"] = [*[Retry(Reason.TIMEOUT)] * 7, Discard(Reason.GONE)]
     await corridor.tell(told("p1", "failed", 1))
     for hours in range(1, 12):
         await corridor.wait_until(hours * 5000)

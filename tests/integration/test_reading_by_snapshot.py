@@ -155,8 +155,9 @@ async def test_a_restored_log_is_read_to_its_end_before_the_new_epoch_begins(dat
         reader.seen = seen
         posts = []
         for _ in range(3):
-            for position in await reader.read(conn):
-                posts.append(await conn.fetchval("select post from events where position = $1", position))
+            positions = await reader.read(conn)
+            rows = await conn.fetch("select post from events where position = any($1) order by position", positions)
+            posts += [row["post"] for row in rows]
         assert posts == ["old-2", "new"]
         assert reader.seen.epoch == 2
         assert receipt.position

@@ -35,7 +35,9 @@ async def test_dropping_a_day_changes_no_post_and_a_rebuild_still_agrees(databas
     await corridor.tell(told("over", "publishing", 1), told("over", "published", 2), told("goes-on", "failed", 3))
     later = NOON + timedelta(days=5)
     corridor.at = 5 * DAY
-    await corridor.tell(told("goes-on", "publishing", 5 * DAY, now=later), told("goes-on", "published", 5 * DAY + 9, now=later))
+    await corridor.tell(
+        told("goes-on", "publishing", 5 * DAY, now=later), told("goes-on", "published", 5 * DAY + 9, now=later)
+    )
     before = await corridor.rows("select post, fold::text from posts order by post")
     await _age(corridor, 9)
     dropped = await drop_old_days(database, READERS, corridor.now(), timedelta(days=6))
@@ -86,6 +88,6 @@ async def test_records_are_forgotten_when_they_are_older_than_they_are_kept(data
     assert await corridor.rows("select count(*) from actions, runs, repeats") == [(1,)]
     await prune_records(database, corridor.now() + timedelta(days=8), week, week, week)
     for table in ("actions", "action_attempts", "runs", "repeats"):
-        assert await corridor.rows(f"select * from {table}") == []  # noqa: S608  (a test's own word)
+        assert await corridor.rows(f"select * from {table}") == []
     await corridor.tell(told("p1", "failed", 1, "d2"))
     assert await corridor.rows("select * from actions") == []

@@ -1,10 +1,10 @@
-"""Actions: claimed by one, fenced by the lease, put back when a process dies, and never held up by a target that hangs."""
+"""Actions: claimed by one, fenced by the lease, put back when a process dies, and not held up by a hanging target."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -54,7 +54,7 @@ async def intend(database: Database, count: int = 1, verb: str = "send", target:
         await actions.intend(conn, specs, NOON)
 
 
-async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+async def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
     async with database.connection() as conn:
         return [tuple(row) for row in await conn.fetch(query)]
 

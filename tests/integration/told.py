@@ -18,8 +18,14 @@ PROVIDER = "sosyalkopru"
 
 
 def told(
-    post: str | None, state: str | None, second: int, delivery: str | None = None, *, now: datetime = NOON,
-    targets: Mapping[str, str] | None = None, extra: object = None,
+    post: str | None,
+    state: str | None,
+    second: int,
+    delivery: str | None = None,
+    *,
+    now: datetime = NOON,
+    targets: Mapping[str, str] | None = None,
+    extra: object = None,
 ) -> Incoming:
     """A delivery that says, `second` seconds after noon, that the post (or its targets) is in that state."""
     body = json.dumps({"state": state, "second": second, "post": post, "targets": targets, "extra": extra}).encode()

@@ -101,7 +101,9 @@ def stands_last(post: Post | None, fact: Fact) -> bool:
     return post is None or post.last_order is None or fact.order > post.last_order
 
 
-def arrive(post: Post | None, fact: Fact, earlier: Sequence[Fact] = (), start: Post | None = None) -> tuple[Post, Change]:
+def arrive(
+    post: Post | None, fact: Fact, earlier: Sequence[Fact] = (), start: Post | None = None
+) -> tuple[Post, Change]:
     """A fact has come in: the post with it, and the change, which holds only moves that were not known before.
 
     `earlier` are the facts behind `post`; they are needed only when the fact does not stand last. `start` is the
@@ -236,9 +238,10 @@ def _surprise(fact: Fact, name: str, before: Target | None, after: Target | None
 
 
 def _unknown_words(fact: Fact) -> list[Note]:
+    said: tuple[Fact | TargetFact, ...] = (fact, *fact.targets)
     return [
         _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
-        for word in (fact, *fact.targets)
+        for word in said
         if word.state is None and word.raw_status
     ]
 

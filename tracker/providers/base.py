@@ -33,7 +33,14 @@ class Reading:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Provider(Protocol):
+class FactReader(Protocol):
+    """Who can say what an event of the log means."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        """What the event says, in neutral words; raises ValueError when its body cannot be understood."""
+
+
+class Provider(FactReader, Protocol):
     """One configured provider. Header names are in lower case."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -41,6 +48,3 @@ class Provider(Protocol):
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected (not_json, no_event, bad_event, no_post or bad_post)."""
-
-    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
-        """What the event says, in neutral words; raises ValueError when its body cannot be understood."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.outbound import Outbound
     from tracker.providers.adapter import Adapter
-    from tracker.providers.base import Provider
+    from tracker.providers.base import FactReader
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
@@ -36,7 +36,7 @@ def build_clients(settings: Settings, outbound: Outbound) -> dict[str, ProviderC
     return {name: _client(name, provider, outbound) for name, provider in settings.providers.items()}
 
 
-def fact_readers(providers: Mapping[str, Provider]) -> dict[str, Provider | InternalReader]:
+def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
     """Who reads the events of each source of the log: the providers', and our own."""
     return {**providers, **dict.fromkeys(RESERVED_PROVIDERS, InternalReader())}
 

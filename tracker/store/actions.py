@@ -154,7 +154,7 @@ async def finish(
 async def rescue(conn: Connection, now: datetime) -> int:
     """Put back what a dead process held; answers how many."""
     status: str = await conn.execute(RESCUE, now)
-    return int(status.split()[-1])
+    return int(status.rsplit(maxsplit=1)[-1])
 
 
 async def next_due(conn: Connection) -> datetime | None:
@@ -172,7 +172,9 @@ async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
     """Attempt it once more, at once, because somebody asked; raises NotFound, or Rejected when it is under way."""
     row = await _lock(conn, action)
     if row["state"] not in ("dead", "unknown", "discarded"):
-        raise Rejected("not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried")
+        raise Rejected(
+            "not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried"
+        )
     await conn.execute(PUT_BACK, action, now)
     await conn.execute(TELL_WORKERS)
     return row
@@ -182,7 +184,9 @@ async def discard(conn: Connection, action: UUID, now: datetime) -> Row:
     """Never attempt it again; raises NotFound, or Rejected when it is under way or done."""
     row = await _lock(conn, action)
     if row["state"] not in ("pending", "dead", "unknown"):
-        raise Rejected("not_open", f"action {action} is {row['state']}: only pending, dead or unknown ones are discarded")
+        raise Rejected(
+            "not_open", f"action {action} is {row['state']}: only pending, dead or unknown ones are discarded"
+        )
     await conn.execute(DISCARD, action, now)
     return row
 

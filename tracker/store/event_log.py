@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MAX_BATCH = 1000
 
 
-class Unstorable(Exception):  # noqa: N818  (names what it is about, not that it is an error)
+class Unstorable(Exception):
     """Postgres cannot hold one of the values; none of the batch was kept."""
 
 

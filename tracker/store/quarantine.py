@@ -57,7 +57,10 @@ SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
 async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
     """Keep them; an authentic one that is there already is kept once."""
     columns = zip(
-        *((i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body) for i in items),
+        *(
+            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body)
+            for i in items
+        ),
         strict=True,
     )
     await conn.execute(KEEP, *(list(column) for column in columns))
@@ -70,7 +73,8 @@ async def prune_unauthentic(conn: Connection, newest: int) -> None:
 
 async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:
     """A page of the quarantine."""
-    return await conn.fetch(LIST, state, before, limit)
+    rows: list[Row] = await conn.fetch(LIST, state, before, limit)
+    return rows
 
 
 async def get(conn: Connection, item: int) -> Row | None:

@@ -1,0 +1,124 @@
+"""tracker as its users run it: a process of its own, which the test may kill at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import httpx2
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """
+[server]
+port = {port}
+
+[database]
+url = "{dsn}"
+
+[engine]
+lease = "{lease}"
+poll = "200ms"
+
+[providers.sosyalkopru]
+kind = "sosyalkopru"
+api_url = "{provider}"
+api_key = "sk_simulated"
+webhook_secrets = ["{secret}"]
+
+[endpoints.cms]
+url = "{sink}"
+secrets = ["whsec_c2VjcmV0IG9mIHRoZSB0ZXN0"]
+
+[channels.ops]
+kind = "log"
+
+[outbound]
+allow = ["127.0.0.1"]
+timeout = "5s"
+
+[rules]
+dir = "rules"
+
+[telemetry]
+format = "json"
+level = "warning"
+"""
+
+RULES = """
+[rule.tell-the-cms]
+on = ["post.published", "post.failed", "post.partial"]
+do = [{ send = "cms", event = "{{ event.name }}" }]
+
+[rule.try-again]
+on        = ["post.failed", "post.partial"]
+when      = "error.retryable && post.attempt < 3"
+cancel_on = ["post.published", "post.removed"]
+do        = [{ retry = "publish", tries = 2, backoff = "1s x2 max 4s" }]
+exhausted = [{ alert = "ops", title = "{{ post.id }} gave up after {{ run.tries }} tries" }]
+"""
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Service:
+    """`tracker serve` on a config of its own."""
+
+    def __init__(self, folder: Path, port: int, **values: str) -> None:
+        self.folder, self.port, self.url = folder, port, f"http://127.0.0.1:{port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "rules").mkdir(exist_ok=True)
+        (folder / "rules" / "all.toml").write_text(RULES)
+        (folder / "config.toml").write_text(CONFIG.format(port=port, **values))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin, without waiting until it is ready."""
+        command = [sys.executable, "-m", "tracker", "serve", "--config", str(self.folder / "config.toml"), "--migrate"]
+        with (self.folder / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    async def ready(self, seconds: float = 60) -> None:
+        """Until /readyz agrees; fails with the end of the log when the process has ended or time is over."""
+        end = time.monotonic() + seconds
+        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
+            while time.monotonic() < end:
+                assert self.process is not None
+                assert self.process.poll() is None, self.log_end()
+                try:
+                    if (await client.get(f"{self.url}/readyz")).is_success:
+                        return
+                except httpx2.TransportError:
+                    pass
+                await asyncio.sleep(0.05)
+        raise AssertionError(f"not ready after {seconds} s\n{self.log_end()}")
+
+    def kill(self) -> None:
+        """kill -9, in the middle of whatever it does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to stop, and answer with its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def log_end(self) -> str:
+        """What it said last."""
+        return "\n".join((self.folder / "serve.log").read_text(errors="replace").splitlines()[-30:])
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(60)

@@ -1,0 +1,53 @@
+"""Another system that `send` reaches: it counts what it accepted under each webhook-id, and is down at times."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+BUSY = b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n"
+
+
+class Sink:
+    """`accepted` counts by webhook-id; every `fails`-th request is refused."""
+
+    def __init__(self, fails: int = 7) -> None:
+        self.accepted: Counter[str] = Counter()
+        self.url = ""
+        self._fails, self._requests = fails, 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, kept open for many requests."""
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode("latin-1").split("\r\n")[1:]
+                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+                await reader.readexactly(int(headers.get("content-length", "0")))
+                self._requests += 1
+                refused = self._requests % self._fails == 0
+                if not refused:
+                    self.accepted[headers["webhook-id"]] += 1
+                writer.write(BUSY if refused else OK)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def a_sink() -> AsyncIterator[Sink]:
+    """A sink that listens on the loopback."""
+    sink = Sink()
+    server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
+    sink.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
+    try:
+        yield sink
+    finally:
+        server.close()
