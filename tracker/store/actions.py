@@ -66,7 +66,7 @@ update action_attempts
 
 FINISH = """
 update actions
-   set state = $3, reason = $4, due_at = coalesce($5, due_at), finished_at = $6, owner = null, leased_until = null
+   set state = $3, reason = $4, due_at = coalesce($5, due_at), finished_at = $6, leased_until = null
  where id = $1 and lease = $2 and state = 'claimed'
 returning id
 """
