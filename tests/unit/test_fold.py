@@ -115,6 +115,13 @@ def test_an_unknown_status_is_kept_and_explained() -> None:
     assert [note.code for note in changes[1].notes] == ["unknown_status"]
 
 
+def test_an_event_whose_name_contradicts_its_status_is_flagged_and_the_status_counts() -> None:
+    post, changes = arrive_all([fact(1, State.FAILED, event="post.published")])
+    assert post is not None
+    assert post.state is State.FAILED
+    assert [note.code for note in changes[0].notes] == ["event_disagrees"]
+
+
 def test_two_accounts_of_one_platform_are_two_targets() -> None:
     two = (target("instagram", State.PUBLISHED, ordinal=1), target("instagram", State.FAILED, ordinal=2))
     post, _ = arrive_all([fact(1, None, two)])

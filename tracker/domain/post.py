@@ -17,6 +17,7 @@ from tracker.domain.lifecycle import ENDED, TRIED, derive, is_surprising
 from tracker.domain.target import Target, first_heard, spoken_for
 
 KEPT_NOTES = 20
+STATE_EVENTS = {f"post.{state}": state for state in State}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Step:
 def evolve(post: Post, fact: Fact) -> Step:
     """Apply a fact that stands after everything the post has seen."""
     moves: list[Move] = []
-    notes = _unknown_words(fact)
+    notes = _odd_words(fact)
     targets, whole = dict(post.targets), post.whole
     for key, word in _words(post, fact):
         known = targets.get(key) if key else whole
@@ -237,9 +238,14 @@ def _surprise(fact: Fact, name: str, before: Target | None, after: Target | None
     return []
 
 
-def _unknown_words(fact: Fact) -> list[Note]:
+def _odd_words(fact: Fact) -> list[Note]:
+    """What the fact says in words that we do not know, or that contradict one another."""
+    named = STATE_EVENTS.get(fact.event)
+    notes = []
+    if named and fact.state and named is not fact.state:
+        notes.append(_note(fact, "event_disagrees", f"the event is called {fact.event}, its status says {fact.state}"))
     said: tuple[Fact | TargetFact, ...] = (fact, *fact.targets)
-    return [
+    return notes + [
         _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
         for word in said
         if word.state is None and word.raw_status
