@@ -131,8 +131,8 @@ async def test_a_table_in_use_is_waited_for_only_so_long(empty_database_url: str
     """Whoever upgrades is told to try again, and nobody queues behind the upgrade for ever."""
     connection = await asyncpg.connect(empty_database_url)
     await upgrade(empty_database_url)
-    await connection.execute("update alembic_version set version_num = '0005'; drop table api_keys")
-    await connection.execute("delete from migration_checksums where revision = '0006'")
+    await connection.execute("update alembic_version set version_num = '0005'; drop table sessions, api_keys")
+    await connection.execute("delete from migration_checksums where revision > '0005'")
     async with connection.transaction():
         await connection.execute("lock table alembic_version in share mode")
         with pytest.raises(Unavailable, match="again"):

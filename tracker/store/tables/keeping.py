@@ -1,8 +1,8 @@
-"""Tables of the house itself: who may come in, and which migrations made the tables."""
+"""Tables of the house itself: who may come in, what was run when, and which migrations made the tables."""
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import BYTES, MOMENT, TEXT, TEXTS, column, primary
@@ -22,6 +22,21 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = column(MOMENT)
 
 
+class Session(SQLModel, table=True):
+    """Somebody who signed in with a key, of whose token only the hash is known."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["key"], ["api_keys.id"], name="sessions_key_fkey"),
+        Index("sessions_expired", "expires_at"),
+    )
+
+    hash: bytes = primary(BYTES)
+    key: str = column(TEXT)
+    created_at: datetime = column(MOMENT)
+    expires_at: datetime = column(MOMENT)
+
+
 class MigrationChecksum(SQLModel, table=True):
     """The file of a migration as it was when it ran."""
 
@@ -30,3 +45,13 @@ class MigrationChecksum(SQLModel, table=True):
     revision: str = primary(TEXT)
     sha256: str = column(TEXT)
     applied_at: datetime = column(MOMENT, "now()")
+
+
+class Fire(SQLModel, table=True):
+    """An occasion of a schedule that somebody has taken."""
+
+    __tablename__ = "fires"
+
+    schedule: str = primary(TEXT)
+    fire_at: datetime = primary(MOMENT)
+    taken_at: datetime = column(MOMENT)

@@ -105,6 +105,7 @@ class Action(SQLModel, table=True):
         ),
         Index("actions_of_post", "provider", "post", "created_at"),
         Index("actions_newest", text("created_at desc"), "id"),
+        Index("actions_by_state", "state", text("created_at desc"), "id"),
     )
 
     id: UUID = primary(ID)
