@@ -36,13 +36,15 @@ def _endings(rules: RuleIndex, change: Change) -> Iterator[Decision]:
 
 def _met(rule: Rule, change: Change) -> Iterator[Decision]:
     """What was expected has come, or there is nothing left to expect."""
-    assert isinstance(rule.trigger, Expect)
+    expected = rule.trigger
+    if not isinstance(expected, Expect):
+        return
     found = [
         _subject(rule, change, move)
         for move in moves_for(rule.per, change)
-        if move.after in rule.trigger.over and not move.superseded
+        if move.after in expected.over and not move.superseded
     ]
-    for subject in found or [subject for subject, move, _ in _occasions(rule, rule.trigger.words, change) if not move]:
+    for subject in found or [subject for subject, move, _ in _occasions(rule, expected.words, change) if not move]:
         yield Disarm(rule, subject, "expect")
         if rule.resolves:
             yield Resolve(rule, subject)
@@ -96,7 +98,7 @@ def _judge(rule: Rule, subject: Subject, cause: str, values: Environment, change
 
 
 def _arms(rules: RuleIndex, change: Change) -> Iterator[Decision]:
-    """A reschedule moves nothing, so an expectation is worked out anew at each fact; a watch only when something moved."""
+    """What the post now calls for. A reschedule moves nothing, so expectations are worked out anew at each fact."""
     if change.context is None:
         return
     moved = bool(change.moves) or change.kind == "revised"
@@ -108,7 +110,7 @@ def _arms(rules: RuleIndex, change: Change) -> Iterator[Decision]:
 def _occasions(
     rule: Rule, words: tuple[Word, ...], change: Change, late: bool = False
 ) -> Iterator[tuple[Subject, Move | None, str]]:
-    """Each subject to which one of `words` has happened, with the cause that identifies it; `late`: also in hindsight."""
+    """Each subject to which one of `words` has happened, with the cause that names it; `late`: in hindsight too."""
     for move in happened(words, change, moves_for(rule.per, change)):
         if move is None:
             for subject in subjects_of(rule.per, change):

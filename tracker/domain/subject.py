@@ -11,6 +11,8 @@ from tracker.domain.change import Change, Move, PostView, TargetView
 from tracker.domain.event import Problem, State
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_MESSAGE = 4000
+"""Strangers write the messages of errors, and conditions may multiply them."""
 
 
 class Per(StrEnum):
@@ -41,7 +43,7 @@ DEFAULTS: Mapping[str, object] = {
     "post.provider": "",
     "post.state": "",
     "post.attempt": 0,
-    "post.platforms": (),
+    "post.platforms": [],
     "post.scheduled_at": EPOCH,
     "post.published_at": EPOCH,
     "post.failed_at": EPOCH,
@@ -133,14 +135,14 @@ def describe(
     if view:
         values["post.state"] = str(view.state)
         values["post.attempt"] = view.attempt
-        values["post.platforms"] = view.platforms
+        values["post.platforms"] = list(view.platforms)
         for name in ("scheduled_at", "published_at", "failed_at"):
             values[f"post.{name}"] = getattr(view, name) or EPOCH
     if one:
         values.update(_target_values(one))
     problem = problem or (one.problem if one else view.problem if view else None)
     if problem:
-        values["error.code"], values["error.message"] = problem.code, problem.message
+        values["error.code"], values["error.message"] = problem.code, problem.message[:LONGEST_MESSAGE]
         values["error.retryable"] = problem.retryable is True
     return values
 
@@ -190,7 +192,7 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return list(value) if isinstance(value, tuple) else value
+    return value
 
 
 def _typed(default: object, value: object) -> object:
@@ -198,4 +200,4 @@ def _typed(default: object, value: object) -> object:
         return datetime.fromisoformat(str(value))
     if isinstance(default, timedelta):
         return timedelta(seconds=float(str(value)))
-    return tuple(value) if isinstance(value, list) else value
+    return value

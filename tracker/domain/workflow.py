@@ -111,7 +111,8 @@ def _pause(run: Run, step: RetryStep, now: datetime) -> Advance:
 
 def _try(run: Run, rule: Rule, now: datetime) -> Advance:
     step = _trying(run, rule)
-    assert step is not None
+    if step is None:
+        return Advance(run)
     run = replace(run, tries=run.tries + 1, phase=Phase.ACTING)
     action = ask_retry(run, step, now)
     return Advance(replace(run, pending=action.id, asked=(*run.asked, action.id)), (Perform(action),))

@@ -1,0 +1,398 @@
+"""A faulty rule file is refused with file, line, column, key and the nearest right word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tracker.rulebook import Known, load_rules, load_text
+
+KNOWN = Known(channels={"ops", "web"}, endpoints={"cms"}, providers={"sosyalkopru"})
+HEAD = '[rule.a]\non = "post.failed"\n'
+DO = 'do = [{ alert = "ops", title = "x" }]\n'
+ALERT = HEAD + 'do = [{ alert = "ops", title = "x" }]\n'
+TEST = ALERT + '[[test]]\nrule = "a"\n'
+
+
+def faults(text: str) -> list[str]:
+    return [str(fault) for fault in load_text(text, "r.toml", KNOWN).faults]
+
+
+KEYS = {
+    "a key that is nearly right": (
+        ALERT + 'cancle_on = "post.published"',
+        ['r.toml:4:1: rule.a.cancle_on: a rule has no such key (did you mean "cancel_on"?)'],
+    ),
+    "keys of a later version": (
+        ALERT + 'count = "> 5 in 10m"\nonce = "1h"',
+        [
+            'r.toml:4:1: rule.a.count: "count" is not supported by this version',
+            'r.toml:5:1: rule.a.once: "once" is not supported by this version',
+        ],
+    ),
+    "a table of another name": (
+        ALERT + "[rules.b]",
+        ['r.toml:4:2: rules: a rule file has no such key (did you mean "rule"?)'],
+    ),
+    "a name that cannot be written everywhere": (
+        '[rule."A b"]\non = "post.failed"\n' + DO,
+        ["r.toml:1:2: rule.A b: a rule's name is made of a–z, 0–9, - and _, and is at most 64 characters long"],
+    ),
+    "a flag in quotes": (
+        ALERT + 'enabled = "no"',
+        ['r.toml:4:11: rule.a.enabled: must be true or false, but it is "no"'],
+    ),
+    "an unknown severity": (
+        ALERT + 'severity = "critcal"',
+        ['r.toml:4:12: rule.a.severity: "critcal" is none of "info", "warning", "critical" (did you mean "critical"?)'],
+    ),
+    "not TOML": ("[rule.a]\non =\n", ["r.toml:2:5: is not TOML: Invalid value"]),
+    "a key given twice": (ALERT + 'on = "post.x"', ["r.toml:4:14: is not TOML: Cannot overwrite a value"]),
+}
+
+TRIGGERS = {
+    "none": ("[rule.a]\n" + DO, ["r.toml:1:2: rule.a: has no trigger: on, while … for, or expect … within"]),
+    "the clock, which is for later": (
+        '[rule.a]\nevery = "5m"\n' + DO,
+        ['r.toml:2:1: rule.a.every: "every" is not supported by this version'],
+    ),
+    "two at once": (
+        ALERT + 'while = { state = "publishing" }\nfor = "1m"',
+        ["r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, or expect … within"],
+    ),
+    "a state nearly right, in a list": (
+        '[rule.a]\non = ["post.published", "post.faild"]\n' + DO,
+        ['r.toml:2:25: rule.a.on[1]: "post.faild" is not a state (did you mean "post.failed"?)'],
+    ),
+    "a transition to nowhere": (
+        '[rule.a]\non = "publishing -> faled"\n' + DO,
+        ['r.toml:2:6: rule.a.on: "faled" is not a state (did you mean "failed"?)'],
+    ),
+    "its own actions": (
+        '[rule.a]\non = "action.dead"\n' + DO,
+        [
+            (
+                'r.toml:2:6: rule.a.on: "action.dead": a rule cannot react to its own actions;'
+                ' "exhausted" names what follows them'
+            )
+        ],
+    ),
+    "no text": (
+        "[rule.a]\non = 3\n" + DO,
+        ["r.toml:2:6: rule.a.on: must be a text in quotes, or a list of them, but it is 3"],
+    ),
+    "a watch without an end": (
+        '[rule.a]\nwhile = { state = "publishing" }\n' + DO,
+        ['r.toml:2:9: rule.a.while: needs a "for": how long the state must have held'],
+    ),
+    "a watch with two slips": (
+        '[rule.a]\nwhile = { state = "publising" }\nfor = "15 min"\n' + DO,
+        [
+            'r.toml:2:19: rule.a.while.state: "publising" is not a state (did you mean "publishing"?)',
+            (
+                'r.toml:3:7: rule.a.for: "15 min" is not a duration: write a number and a unit (ms, s, m, h, d, w),'
+                ' as in "90s", "15m", "2d" or "1h30m"'
+            ),
+        ],
+    ),
+    "a span of nothing": (
+        '[rule.a]\nwhile = { state = "publishing" }\nfor = "0s"\n' + DO,
+        ["r.toml:3:7: rule.a.for: must be longer than nothing"],
+    ),
+    "a stray part of another shape": (
+        ALERT + 'within = "10m"',
+        ['r.toml:4:10: rule.a.within: goes with "expect", which this rule does not have'],
+    ),
+    "an expectation without a beginning": (
+        '[rule.a]\nexpect = "post.publishing"\nwithin = "10m"\n' + DO,
+        ['r.toml:2:10: rule.a.expect: needs either "of" (a time of the post) or "on" (an event) from which to count'],
+    ),
+    "an expectation from a time that is none": (
+        '[rule.a]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.schedule_at"\n' + DO,
+        [
+            (
+                'r.toml:4:6: rule.a.of: "post.schedule_at" is none of post.scheduled_at, post.published_at, post.failed_at'
+                ' (did you mean "post.scheduled_at"?)'
+            )
+        ],
+    ),
+    "an expectation of many things": (
+        '[rule.a]\nexpect = "post.*"\nwithin = "10m"\nof = "post.failed_at"\n' + DO,
+        ['r.toml:2:10: rule.a.expect: "post.*": what is expected is one state or event, such as "post.publishing"'],
+    ),
+}
+
+MATCHES = {
+    "a platform nearly right": (
+        ALERT + 'match = { platform = ["x", "instagarm"], acount = "a" }',
+        [
+            'r.toml:4:28: rule.a.match.platform[1]: "instagarm" is no platform (did you mean "instagram"?)',
+            'r.toml:4:42: rule.a.match.acount: match has no such key (did you mean "account"?)',
+        ],
+    ),
+    "a platform in capitals": (
+        ALERT + 'match.platform = "Instagram"',
+        ['r.toml:4:18: rule.a.match.platform: "Instagram" is no platform (did you mean "instagram"?)'],
+    ),
+    "a provider that is not configured": (
+        ALERT + 'match.provider = "sosyalkopr"',
+        ['r.toml:4:18: rule.a.match.provider: there is no provider "sosyalkopr" (did you mean "sosyalkopru"?)'],
+    ),
+    "an unknown kind of thing to count": (
+        ALERT + 'per = "acount"',
+        [
+            (
+                'r.toml:4:7: rule.a.per: "acount" is none of "post", "target", "account", "platform", "provider"'
+                ' (did you mean "account"?)'
+            )
+        ],
+    ),
+}
+
+CONDITIONS = {
+    "a value nearly right": (
+        "when = 'error.retryble && post.attempt < 4'",
+        ['r.toml:4:9: rule.a.when: error.retryble: not a value that rules can read (did you mean "error.retryable"?)'],
+    ),
+    "a value of nothing known": (
+        "when = 'true && account.size > 3'",
+        ["r.toml:4:17: rule.a.when: account.size: not a value that rules can read (account has id, platform)"],
+    ),
+    "a value only texts know": (
+        "when = 'run.tries < 3'",
+        ["r.toml:4:9: rule.a.when: run.tries is known only in texts, not where a condition is judged"],
+    ),
+    "not a condition": ("when = 'post.attempt'", ["r.toml:4:9: rule.a.when: must be true or false, but it is an int"]),
+    "a comparison of unlike things": (
+        "when = 'post.attempt < \"3\"'",
+        ['r.toml:4:22: rule.a.when: "<" cannot be used with (int, text)'],
+    ),
+    "one equals sign": ("when = 'post.id = \"p\"'", ['r.toml:4:17: rule.a.when: "=" is not CEL (write "==")']),
+    "another language's and": (
+        "when = 'error.retryable and true'",
+        ['r.toml:4:25: rule.a.when: "and" is not CEL (write "&&")'],
+    ),
+    "a function nearly right": (
+        "when = 'post.id.startWith(\"x\")'",
+        ['r.toml:4:17: rule.a.when: startWith: no function of that name (did you mean "startsWith"?)'],
+    ),
+    "no end": ("when = 'post.attempt <'", ["r.toml:4:23: rule.a.when: something is missing at the end"]),
+    "nothing": ("when = ''", ["r.toml:4:8: rule.a.when: must be a text in quotes, but it is empty"]),
+    "several lines": (
+        "when = '''\npost.attempt < 3\n&& error.code == 3'''",
+        ['r.toml:6:15: rule.a.when: "==" cannot be used with (text, int)'],
+    ),
+    "escapes before the fault": (
+        'when = "error.message == \\"x\\" && error.cod == \\"\\""',
+        ['r.toml:4:35: rule.a.when: error.cod: not a value that rules can read (did you mean "error.code"?)'],
+    ),
+}
+
+STEPS = {
+    "a verb nearly right": (
+        'do = [{ allert = "ops", title = "x" }]',
+        ['r.toml:3:9: rule.a.do[0].allert: no verb of that name (did you mean "alert"?)'],
+    ),
+    "a verb of a later version": (
+        'do = [\n  { wait = "cms.acked", at_most = "24h" },\n]',
+        ['r.toml:4:5: rule.a.do[0].wait: "wait" is not supported by this version'],
+    ),
+    "an option of a later version": (
+        'do = [{ alert = "ops", title = "x", group = true }]',
+        ['r.toml:3:37: rule.a.do[0].group: "group" is not supported by this version'],
+    ),
+    "two verbs": (
+        'do = [{ alert = "ops", title = "x", send = "cms" }]',
+        ["r.toml:3:37: rule.a.do[0].send: a step does one thing: alert and send are steps of their own"],
+    ),
+    "no verb": (
+        'do = [{ title = "x" }]',
+        ["r.toml:3:7: rule.a.do[0]: says nothing to do: a step has one of alert, send, retry"],
+    ),
+    "no list": (
+        'do = { alert = "ops" }',
+        ["r.toml:3:6: rule.a.do: must be a list of tables: [{ … }, { … }], but it is a table"],
+    ),
+    "nothing": (
+        "",
+        ['r.toml:1:2: rule.a: has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]'],
+    ),
+    "a channel that is not configured": (
+        'do = [{ alert = "opps", title = "x" }]',
+        ['r.toml:3:17: rule.a.do[0].alert: there is no channel "opps" in the configuration (did you mean "ops"?)'],
+    ),
+    "an endpoint of quite another name": (
+        'do = [{ send = "warehouse", event = "x" }]',
+        ['r.toml:3:16: rule.a.do[0].send: there is no endpoint "warehouse" in the configuration (there is cms)'],
+    ),
+    "a hole nearly right": (
+        'do = [{ alert = "ops", title = "{{ post.id }} of {{ post.stat }}" }]',
+        [
+            (
+                "r.toml:3:53: rule.a.do[0].title: {{ post.stat }}: post.stat: not a value that rules can read"
+                ' (did you mean "post.state"?)'
+            )
+        ],
+    ),
+    "a hole without an end": (
+        'do = [{ alert = "ops", title = "{{ post.id" }]',
+        ['r.toml:3:33: rule.a.do[0].title: "{{" is never closed by "}}"'],
+    ),
+    "a retry that never tries": (
+        'do = [{ retry = "publish", tries = 0 }]',
+        ["r.toml:3:36: rule.a.do[0].tries: must be a whole number from 1 to 20, but it is 0"],
+    ),
+    "pauses in another order": (
+        'do = [{ retry = "publish", backoff = "1m 2x" }]',
+        [
+            (
+                'r.toml:3:38: rule.a.do[0].backoff: "1m 2x" is not a backoff: write the first pause, then "x2", "max 30m"'
+                ' and "jitter 20%" as wanted, as in "1m x2 max 30m jitter 20%"'
+            )
+        ],
+    ),
+    "a retry after the retries": (
+        'do = [{ retry = "publish" }]\nexhausted = [{ retry = "publish" }]',
+        ["r.toml:4:13: rule.a.exhausted: cannot retry: it is what happens when retrying is over"],
+    ),
+    "what cannot be exhausted": (
+        DO + 'exhausted = [{ alert = "ops", title = "x" }]',
+        ['r.toml:4:13: rule.a.exhausted: is never reached: "do" has no retry that could be used up'],
+    ),
+    "what cancels itself": (
+        DO + 'cancel_on = ["post.failed"]',
+        ['r.toml:4:13: rule.a.cancel_on: would cancel what it starts: the same word stands in "on"'],
+    ),
+    "a retry of a whole account": (
+        'per = "account"\ndo = [{ retry = "publish" }]',
+        ["r.toml:3:7: rule.a.per: a retry concerns a post or a target, not a whole account"],
+    ),
+}
+
+TESTS = {
+    "another rule": (
+        ALERT + '[[test]]\nrule = "b"\ntimeline = "1m ! retry"',
+        ['r.toml:4: test.rule: there is no rule "b"'],
+    ),
+    "an action nearly right": (
+        TEST + 'timeline = """\n0s > post.failed\n1m < retri\n"""',
+        ['r.toml:8:1: test[0].timeline: "retri" is none of alert, send, retry (did you mean "retry"?)'],
+    ),
+    "a value nearly right": (
+        TEST + 'timeline = "0s > post.failed error.cod=x"',
+        ['r.toml:6:13: test[0].timeline: "error.cod=x" is no name=value of this line (did you mean "error.code"?)'],
+    ),
+    "a command nearly right": (
+        TEST + 'timeline = "0s > @restrat"',
+        ['r.toml:6:13: test[0].timeline: "@restrat" is none of @restart, @reload (did you mean "@restart"?)'],
+    ),
+    "a state nearly right": (
+        TEST + 'timeline = "0s > post.faild"',
+        ['r.toml:6:13: test[0].timeline: "post.faild" is not a state (did you mean "post.failed"?)'],
+    ),
+    "time that runs backwards": (
+        TEST + "timeline = '''\n  2m > post.failed\n  1m < alert\n'''",
+        ["r.toml:8:3: test[0].timeline: the lines must be in the order of their times"],
+    ),
+    "no demand": (
+        TEST + 'timeline = "0s > post.failed"',
+        [
+            (
+                'r.toml:6:13: test[0].timeline: demands nothing: a test needs a line with "<" (must happen) or "!"'
+                " (must not)"
+            )
+        ],
+    ),
+    "an unknown given": (
+        TEST + 'given = { platfrm = "x" }\ntimeline = "1m ! alert"',
+        ['r.toml:6:11: test[0].given.platfrm: given has no such key (did you mean "platform"?)'],
+    ),
+}
+
+
+def cases(*tables: dict[str, tuple[str, list[str]]]) -> pytest.MarkDecorator:
+    rows = [pytest.param(text, wanted, id=name) for table in tables for name, (text, wanted) in table.items()]
+    return pytest.mark.parametrize(("text", "wanted"), rows)
+
+
+@cases(KEYS, TRIGGERS, MATCHES, TESTS)
+def test_a_fault_of_a_file_is_named_where_it_stands(text: str, wanted: list[str]) -> None:
+    assert faults(text) == wanted
+
+
+@cases(CONDITIONS)
+def test_a_condition_that_cannot_be_judged_is_refused_where_it_goes_wrong(text: str, wanted: list[str]) -> None:
+    assert faults(ALERT + text) == wanted
+
+
+@cases(STEPS)
+def test_a_step_that_cannot_be_done_is_refused(text: str, wanted: list[str]) -> None:
+    assert faults(HEAD + text) == wanted
+
+
+def test_all_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text(HEAD + 'do = [{ alert = "opps", titel = "x" }]')
+    (tmp_path / "a.toml").write_text("nonsense")
+    (tmp_path / "c.toml").write_bytes(b"\xff")
+    (tmp_path / "d.toml").write_text(ALERT.replace("rule.a", "rule.d"))
+    book = load_rules(tmp_path, KNOWN)
+    assert [str(fault).replace(f"{tmp_path}/", "") for fault in book.faults] == [
+        "a.toml:1:9: is not TOML: Expected '=' after a key in a key/value pair",
+        'b.toml:3:7: rule.a.do[0]: an alert needs a "title"',
+        'b.toml:3:17: rule.a.do[0].alert: there is no channel "opps" in the configuration (did you mean "ops"?)',
+        'b.toml:3:25: rule.a.do[0].titel: an alert step has no such key (did you mean "title"?)',
+        "c.toml: cannot be read: it is not UTF-8",
+    ]
+    assert [rule.id for rule in book.rules] == ["d"]
+
+
+def test_a_rule_of_the_same_name_in_two_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("\n" + ALERT)
+    (tmp_path / "b.toml").write_text(ALERT)
+    (fault,) = load_rules(tmp_path, KNOWN).faults
+    assert str(fault) == f"{tmp_path}/b.toml:1: rule.a: there is a rule of that name already: {tmp_path}/a.toml:2"
+
+
+def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = load_rules(tmp_path / "nowhere", KNOWN).faults
+    assert str(fault) == f"{tmp_path}/nowhere: rules.dir: there is no such folder"
+
+
+JUNK = st.recursive(
+    st.one_of(st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False), st.sampled_from(["", "x", "post.failed"])),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["alert", "state", "x"]), inner),
+    max_leaves=4,
+)
+ALL_KEYS = [
+    "on", "while", "for", "expect", "within", "of", "match", "when", "per", "cancel_on", "do", "exhausted", "enabled",
+    "severity", "count",
+]  # fmt: skip
+
+
+def toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[ " + ", ".join(map(toml, value)) + " ]"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+@given(st.dictionaries(st.sampled_from(ALL_KEYS), JUNK))
+def test_whatever_stands_in_a_rule_is_refused_in_words_and_with_a_place(junk: dict[str, object]) -> None:
+    text = "[rule.a]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in junk.items())
+    book = load_text(text, "r.toml", KNOWN)
+    assert book.faults or book.rules
+    assert all(fault.line and fault.column and fault.key for fault in book.faults)
+
+
+@given(st.text())
+@example("a = 'x")
+@example("[rule]\na = 1")
+@example("[[rule]]")
+@example("rule.a.do = [[]]")
+@example("[rule.a]\r\non = 'x'\r\n")
+def test_no_text_makes_loading_raise(text: str) -> None:
+    load_text(text, "r.toml", KNOWN)

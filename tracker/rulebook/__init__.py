@@ -1,0 +1,7 @@
+"""Rule files into rules."""
+
+from tracker.rulebook.examples import RuleTest
+from tracker.rulebook.loading import Rulebook, load_rules, load_text
+from tracker.rulebook.steps import Known
+
+__all__ = ["Known", "RuleTest", "Rulebook", "load_rules", "load_text"]

@@ -1,0 +1,182 @@
+"""Tables of a rule file, read with care: every fault is noted where it stands, and reading goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from textwrap import shorten
+from typing import TypeVar
+
+from tracker.domain.duration import parse_duration
+from tracker.errors import Misconfigured, did_you_mean
+from tracker.rulebook.positions import BadText, Path, Place, Positions
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with a file, in the order in which it was found."""
+
+    file: str
+    positions: Positions
+    found: list[Misconfigured] = field(default_factory=list)
+
+    def note(self, path: Path, message: str, place: Place | None = None) -> None:
+        place = place or self.positions.value(path)
+        self.found.append(
+            Misconfigured(message, file=self.file, key=key_of(path), line=place.line, column=place.column)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the file; `path` says where it is. Reading a key that is absent or faulty gives None."""
+
+    values: Mapping[str, object]
+    path: Path
+    faults: Faults
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def fault(self, key: str, message: str) -> None:
+        """Something is wrong with the value of `key`, or with the table as a whole where that is absent."""
+        path = (*self.path, key) if key in self.values else self.path
+        self.faults.note(path, message)
+
+    def fault_at_key(self, key: str, message: str) -> None:
+        """The key itself is wrong, whatever its value."""
+        path = (*self.path, key)
+        self.faults.note(path, message, self.faults.positions.key(path))
+
+    def only(self, known: Iterable[str], what: str, later: Collection[str] = ()) -> None:
+        """Refuse the keys that are not among `known`; `later` are those that a later version will know."""
+        for key in self.values:
+            if key in known:
+                continue
+            wrong = f"{what} has no such key{did_you_mean(key, known)}"
+            self.fault_at_key(key, f'"{key}" is not supported by this version' if key in later else wrong)
+
+    def text(self, key: str) -> str | None:
+        """A text that is not empty."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            self._wrong(key, "must be a text in quotes", value)
+            return None
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.values.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self._wrong(key, "must be true or false", value)
+        return default
+
+    def number(self, key: str, default: int, least: int, most: int) -> int:
+        value = self.values.get(key, default)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        self._wrong(key, f"must be a whole number from {least} to {most}", value)
+        return default
+
+    def choice(self, key: str, known: Iterable[str], default: str) -> str:
+        """One of `known`."""
+        value = self.values.get(key, default)
+        known = list(known)
+        if value in known:
+            return str(value)
+        options = ", ".join(f'"{one}"' for one in known)
+        self.fault(key, f'"{value}" is none of {options}{did_you_mean(str(value), known)}')
+        return default
+
+    def span(self, key: str) -> timedelta | None:
+        """A duration above zero."""
+        span = self.parsed(key, parse_duration)
+        if span is not None and span <= timedelta(0):
+            self.fault(key, "must be longer than nothing")
+            return None
+        return span
+
+    def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
+        """What `parse` makes of the text; a ValueError is noted with the key, a bad text where it goes wrong."""
+        text = self.text(key)
+        return None if text is None else self._made((*self.path, key), text, parse)
+
+    def several(self, key: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """What `parse` makes of one text or of each text in a list."""
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if isinstance(value, str):
+            made = self._made((*self.path, key), value, parse)
+            return () if made is None else (made,)
+        if not isinstance(value, list) or not value:
+            self._wrong(key, "must be a text in quotes, or a list of them", value)
+            return ()
+        found = [self._element((*self.path, key, place), one, parse) for place, one in enumerate(value)]
+        return tuple(one for one in found if one is not None)
+
+    def table(self, key: str) -> Table | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self._wrong(key, "must be a table: { … }", value)
+            return None
+        return Table(value, (*self.path, key), self.faults)
+
+    def tables(self, key: str) -> list[Table]:
+        """A list of tables."""
+        value = self.values.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not value:
+            self._wrong(key, "must be a list of tables: [{ … }, { … }]", value)
+            return []
+        found: list[Table] = []
+        for place, one in enumerate(value):
+            path = (*self.path, key, place)
+            if isinstance(one, dict):
+                found.append(Table(one, path, self.faults))
+            else:
+                self.faults.note(path, f"must be a table: {{ … }}, but it is {_kind(one)}")
+        return found
+
+    def _element(self, path: Path, value: object, parse: Callable[[str], T]) -> T | None:
+        if isinstance(value, str):
+            return self._made(path, value, parse)
+        self.faults.note(path, f"must be a text in quotes, but it is {_kind(value)}")
+        return None
+
+    def _made(self, path: Path, text: str, parse: Callable[[str], T]) -> T | None:
+        try:
+            return parse(text)
+        except BadText as error:
+            self.faults.note(path, str(error), self.faults.positions.inside(path, error.offset))
+        except ValueError as error:
+            self.faults.note(path, str(error))
+        return None
+
+    def _wrong(self, key: str, message: str, value: object) -> None:
+        self.fault(key, f"{message}, but it is {_kind(value)}")
+
+
+def key_of(path: Path) -> str:
+    """The path as people write it: `rule.first.do[0].title`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
+    return text
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "empty" if not value.strip() else f'"{shorten(value, 60)}"'
+    if isinstance(value, list | dict):
+        empty = "" if value else "n empty"
+        return f"a{empty} {'list' if isinstance(value, list) else 'table'}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

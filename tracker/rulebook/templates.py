@@ -1,0 +1,90 @@
+"""Texts with holes: `{{ CEL }}` compiled when the rule is loaded, rendered without raising, and never too long."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from tracker.domain.duration import format_duration
+from tracker.domain.subject import EPOCH
+from tracker.rulebook.expressions import Hole
+from tracker.rulebook.positions import BadText
+
+OPENING, CLOSING = "{{", "}}"
+
+
+class Template:
+    """A text with holes. What goes into a hole is text and nothing more: it is not looked at for further holes."""
+
+    def __init__(self, text: str, longest: int, *, one_line: bool = False) -> None:
+        """Raises BadText, with the offset in `text`, for a hole that cannot be evaluated."""
+        self.text, self._longest, self._one_line = text, longest, one_line
+        self._parts = list(_parts(text))
+
+    def __call__(self, values: Mapping[str, object]) -> str:
+        """The text with its holes filled, at most `longest` characters; a hole without a value says why."""
+        text = "".join(part if isinstance(part, str) else self._fill(part, values) for part in self._parts)
+        text = " ".join(text.split()) if self._one_line else text
+        return text if len(text) <= self._longest else text[: self._longest - 1] + "…"
+
+    def _fill(self, hole: Hole, values: Mapping[str, object]) -> str:
+        try:
+            return shown(hole(values))[: self._longest + 1]
+        except ValueError as error:
+            return f"[{hole.text}: {error}]"
+
+
+def shown(value: object) -> str:
+    """A value as people read it; a time that is not known is nothing."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return "" if value == EPOCH else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=shown)
+    return "" if value is None else str(value)
+
+
+def _parts(text: str) -> Iterator[str | Hole]:
+    at = 0
+    while (opening := text.find(OPENING, at)) >= 0:
+        start = opening + len(OPENING)
+        end = _closing(text, start)
+        if end is None:
+            raise BadText('"{{" is never closed by "}}"', opening)
+        yield text[at:opening]
+        yield _hole(text, start, end)
+        at = end + len(CLOSING)
+    yield text[at:]
+
+
+def _hole(text: str, start: int, end: int) -> Hole:
+    inner = text[start:end]
+    start += len(inner) - len(inner.lstrip())
+    try:
+        return Hole(inner.strip())
+    except BadText as error:
+        raise BadText(f"{{{{ {inner.strip()} }}}}: {error}", start + error.offset) from error
+
+
+def _closing(text: str, at: int) -> int | None:
+    """Where the hole ends: the first closing that is neither in a string nor inside a map."""
+    depth, quote = 0, ""
+    while at < len(text):
+        sign = text[at]
+        if quote:
+            at += sign == "\\"
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif depth == 0 and text.startswith(CLOSING, at):
+            return at
+        else:
+            depth += (sign == "{") - (sign == "}")
+        at += 1
+    return None
