@@ -114,8 +114,8 @@ TRIGGERS = {
         '[rule.a]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.schedule_at"\n' + DO,
         [
             (
-                'r.toml:4:6: rule.a.of: "post.schedule_at" is none of post.scheduled_at, post.published_at, post.failed_at'
-                ' (did you mean "post.scheduled_at"?)'
+                'r.toml:4:6: rule.a.of: "post.schedule_at" is none of post.scheduled_at, post.published_at,'
+                ' post.failed_at (did you mean "post.scheduled_at"?)'
             )
         ],
     ),
@@ -249,8 +249,8 @@ STEPS = {
         'do = [{ retry = "publish", backoff = "1m 2x" }]',
         [
             (
-                'r.toml:3:38: rule.a.do[0].backoff: "1m 2x" is not a backoff: write the first pause, then "x2", "max 30m"'
-                ' and "jitter 20%" as wanted, as in "1m x2 max 30m jitter 20%"'
+                'r.toml:3:38: rule.a.do[0].backoff: "1m 2x" is not a backoff: write the first pause, then "x2",'
+                ' "max 30m" and "jitter 20%" as wanted, as in "1m x2 max 30m jitter 20%"'
             )
         ],
     ),

@@ -9,11 +9,15 @@ from datetime import timedelta
 from hashlib import sha256
 
 from tracker.domain.rule import Rule
+from tracker.domain.step import AlertStep, RetryStep, SendStep
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.templates import Template
 
 LOOKS = frozenset({"revision", "enabled"})
 """What a rule can change without meaning something else."""
+
+IN_ORDER = (AlertStep, SendStep, RetryStep)
+"""Only steps mean something by the order in which they stand."""
 
 _TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
 _LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
@@ -31,15 +35,20 @@ def _plain(value: object) -> object:
     if isinstance(value, Template):
         return value.text
     if is_dataclass(value):
-        named = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in LOOKS}
-        return {"is": type(value).__name__, **named}
-    if isinstance(value, frozenset):
-        return sorted(str(one) for one in value)
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return {"is": type(value).__name__, **_named(value)}
+    if isinstance(value, tuple | frozenset):
+        parts = [_plain(one) for one in value]
+        return parts if any(isinstance(one, IN_ORDER) for one in value) else sorted(parts, key=json.dumps)
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _named(value: object) -> dict[str, object]:
+    """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
+    said = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in LOOKS}  # type: ignore[arg-type]  # only dataclasses come here
+    defaults = {one.name: one.default for one in fields(value)}  # type: ignore[arg-type]  # the same
+    return {name: _plain(one) for name, one in said.items() if one != defaults[name]}
 
 
 def _expression(text: str) -> str:
