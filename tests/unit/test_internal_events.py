@@ -52,7 +52,15 @@ def test_the_same_content_is_the_same_bytes() -> None:
     assert encode(one) == encode(two)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"event":"x","at":"2026-11-20T11:00:00"}', b'{"event":"x","at":"2026-11-20T11:00:00Z","stat":"failed"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"event":"x","at":"2026-11-20T11:00:00"}',
+        b'{"event":"x","at":"2026-11-20T11:00:00Z","stat":"failed"}',
+    ],
+)
 def test_a_body_that_is_not_ours_is_a_value_error(body: bytes) -> None:
     """Who reads the log can set such an event aside."""
     with pytest.raises(ValueError, match=r".+"):

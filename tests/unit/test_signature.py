@@ -147,8 +147,8 @@ def test_a_scheme_that_signs_no_body_is_refused(text: str) -> None:
 
 @given(
     st.sampled_from([*ALL.values(), Scheme((), form="path")]),
-    st.dictionaries(st.sampled_from(["x-signature", "x-signature-v2", "x-timestamp", "x-secret"]), st.text() | st.from_regex(
-        r"(t=\d{0,20},?)?(v1=|sha256=)?[0-9a-fA-F=+/,]{0,80}")),
+    st.dictionaries(st.sampled_from(["x-signature", "x-signature-v2", "x-timestamp", "x-secret"]), st.text()
+        | st.from_regex(r"(t=\d{0,20},?)?(v1=|sha256=)?[0-9a-fA-F=+/,]{0,80}")),
     st.binary(),
     st.text(),
 )  # fmt: skip

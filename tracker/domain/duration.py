@@ -23,7 +23,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(span: timedelta) -> str:
-    """The shortest text that `parse_duration` reads as `span`, to the millisecond: "1h30m", "0s". Not for negative spans."""
+    """The shortest text that `parse_duration` reads as `span`, to the millisecond: "1h30m", "0s"; none is negative."""
     left, text = round(span / timedelta(milliseconds=1)), ""
     for unit in ("d", "h", "m", "s", "ms"):
         number, left = divmod(left, round(_SECONDS[unit] * 1000))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OutboundError(Exception):
-    """There is no complete answer. `sent`: the other side may have got the request. `status`: what it began to answer."""
+    """There is no complete answer. `sent`: the request may have been heard. `status`: of an answer that was cut."""
 
     def __init__(self, reason: Reason, detail: str = "", *, sent: bool = False, status: int | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
@@ -65,7 +65,7 @@ class Guard(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  (the name and the argument are the protocol's)
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
@@ -86,7 +86,7 @@ class Guard(httpcore2.AsyncNetworkBackend):
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ASYNC109  (the name and the argument are the protocol's)
+        timeout: float | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         raise OutboundError(Reason.BLOCKED, "a Unix socket is nowhere outside")
@@ -101,7 +101,7 @@ class CountedStream(httpcore2.AsyncNetworkStream):
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  (protocol)
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         traffic = current.get()
         data = await self._inner.read(max_bytes, timeout)
         traffic.may_read -= len(data)
@@ -109,7 +109,7 @@ class CountedStream(httpcore2.AsyncNetworkStream):
             raise OutboundError(Reason.TOO_LARGE, "the answer is larger than [outbound] max_answer", sent=True)
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  (protocol)
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         current.get().sent = True
         await self._inner.write(buffer, timeout)
 
@@ -117,7 +117,7 @@ class CountedStream(httpcore2.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  (the name and the argument are the protocol's)
+        timeout: float | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         began = time.monotonic()
         try:

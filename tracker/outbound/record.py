@@ -17,7 +17,7 @@ SHOWN_HEADERS = ("content-type", "retry-after", "location", "x-request-id", "dat
 
 
 def exchange(request: Mapping[str, object], result: Answer | OutboundError, hidden: Sequence[str] = ()) -> Exchange:
-    """The record of one attempt; `request` is already fit to be shown, `hidden` are texts to black out in the answer."""
+    """The record of one attempt; `request` is fit to be shown, `hidden` is blacked out in the answer."""
     if isinstance(result, OutboundError):
         response: dict[str, object] = {
             "reason": str(result.reason),

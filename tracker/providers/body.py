@@ -64,7 +64,9 @@ def find(value: Any, path: Path) -> Any:
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
     found = find(value, path)
-    if isinstance(found, int) and not isinstance(found, bool):
+    if found is None:
+        return None
+    if type(found) is int:
         found = str(found) if abs(found) < 10**30 else None
     return storable(found)[:LONGEST_TEXT] or None if isinstance(found, str) else None
 
@@ -72,7 +74,7 @@ def text_at(value: Any, path: Path) -> str | None:
 def storable(text: str) -> str:
     """`text` with what Postgres cannot keep replaced: NUL, and halves of surrogate pairs."""
     if text.isascii():
-        return text.replace("\x00", "\ufffd")
+        return text.replace("\x00", "\ufffd") if "\x00" in text else text
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

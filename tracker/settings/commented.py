@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from tracker.settings.sections import Channel, Endpoint, Provider, Section, Settings
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ def commented_config() -> str:
 
 
 def _fields(model: Any) -> list[tuple[str, FieldInfo]]:
-    assert issubclass(model, BaseModel)
     return list(model.model_fields.items())
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.errors import Misconfigured
     from tracker.settings.sources import Key
 
+LONGEST_QUOTE = 60
 SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url"})
 
 
@@ -34,13 +35,11 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     data, origins = read_file(chosen) if named or chosen.exists() else ({}, Origins())
     folder = chosen.absolute().parent
     overlay(data, origins, environ)
-    data = dict.fromkeys(Settings.model_fields, {}) | resolve(data, origins, environ, folder)
+    data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder)
     try:
-        settings = Settings.model_validate(data, context={"folder": folder})
+        return Settings.model_validate(data, context={"folder": folder}).found_in(origins)
     except ValidationError as error:
         raise _told(error.errors(include_url=False), data, origins) from None
-    settings._origins = origins
-    return settings
 
 
 def _told(errors: Sequence[ErrorDetails], data: dict[str, Any], origins: Origins) -> Misconfigured:
@@ -73,7 +72,7 @@ def _quoted(key: Key, data: Any) -> str:
     """The value that was given, where it is short enough to be shown."""
     for part in key:
         data = data.get(part) if isinstance(data, dict) else None
-    return f'"{data}"' if isinstance(data, str | int | float) and len(str(data)) < 60 else ""
+    return f'"{data}"' if isinstance(data, str | int | float) and len(str(data)) < LONGEST_QUOTE else ""
 
 
 def known_keys(table: Key) -> list[str]:

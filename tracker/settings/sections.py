@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
@@ -151,7 +151,7 @@ class Outbound(Section):
 
     allow: Words = Field(
         default=(),
-        description='Private networks and hosts that may be reached all the same, as in ["10.1.0.0/16", "cms.internal"].',
+        description='Private networks and hosts that may be reached all the same, as in ["10.1.0.0/16", "cms.lan"].',
     )
     timeout: PositiveSpan = Field(
         default=timedelta(seconds=10),
@@ -249,6 +249,11 @@ class Settings(Section):
     telemetry: Telemetry = Field(default_factory=Telemetry)
 
     _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    def found_in(self, origins: Origins) -> Self:
+        """These settings, which now know where each of them was set."""
+        self._origins = origins
+        return self
 
     def fault(self, key: str, message: str) -> Misconfigured:
         """The error about the setting with that dotted key, with the file and line that set it."""

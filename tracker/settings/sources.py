@@ -95,7 +95,7 @@ def overlay(data: dict[str, Any], origins: Origins, environ: Mapping[str, str]) 
     """Put TRACKER_SECTION__KEY variables over what the file says, in place."""
     for variable, text in sorted(environ.items()):
         parts = variable.removeprefix(PREFIX).lower().split("__")
-        if not variable.startswith(PREFIX) or len(parts) < 2 or not all(parts):
+        if not variable.startswith(PREFIX) or "__" not in variable or not all(parts):
             continue
         table = data
         key: Key = ()

@@ -1,0 +1,85 @@
+"""The log: one list of its event names, and lines that a machine or a person reads."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from tracker import telemetry
+
+SOURCE = Path(telemetry.__file__).parent
+METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+def logged_names() -> set[str]:
+    """The first argument of every call log.<level>(…) in the package."""
+    names = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=method), args=[first, *_]) if (
+                    method in METHODS
+                ):
+                    words = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+                    for word in words:
+                        assert isinstance(word, ast.Constant), f"{path}:{node.lineno}: an event name is a literal"
+                        names.add(str(word.value))
+    return names
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_exactly_the_listed_names_are_logged() -> None:
+    """Each event name in the code is explained in EVENTS, and each name in EVENTS is in the code."""
+    assert logged_names() == set(telemetry.EVENTS)
+
+
+def test_off_a_terminal_each_line_is_json() -> None:
+    """Format auto writes JSON to what is not a terminal, with a time in UTC, a level and the values."""
+    out = io.StringIO()
+    telemetry.configure_logging("auto", "info", out)
+    structlog.get_logger("tracker.test").info("alert", channel="ops", secret=SecretStr("hidden"))
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["level"], line["channel"]) == ("alert", "info", "ops")
+    assert line["timestamp"].endswith("Z")
+    assert "hidden" not in out.getvalue()
+
+
+def test_libraries_log_in_the_same_form() -> None:
+    """What comes through the standard library's logging is a line of the same kind, errors included."""
+    out = io.StringIO()
+    telemetry.configure_logging("json", "warning", out)
+    logging.getLogger("uvicorn").info("not shown")
+    try:
+        raise RuntimeError("broken")
+    except RuntimeError:
+        logging.getLogger("uvicorn").exception("failed %s", "hard")
+    line = json.loads(out.getvalue())
+    assert (line["event"], line["logger"], line["level"]) == ("failed hard", "uvicorn", "error")
+    assert line["exception"][0]["exc_value"] == "broken"
+
+
+def test_for_a_person_lines_are_text() -> None:
+    """Format console is for reading, and leaves colours out where there is no terminal."""
+    out = io.StringIO()
+    telemetry.configure_logging("console", "debug", out)
+    structlog.get_logger("tracker.test").debug("alert", channel="ops")
+    assert "alert" in out.getvalue()
+    assert "channel=ops" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
