@@ -20,6 +20,7 @@ EVENTS = {
     "agent.waiting": "Part of the service waits for the database.",
     "alert": "An alert of a channel of kind log.",
     "api.fault": "Our own code failed while it answered a request.",
+    "dashboard.fault": "Our own code failed while it made a page of the dashboard.",
     "database.waiting": "The database does not answer yet.",
     "delivery.quarantined": "An authentic webhook could not be used; it is kept in the quarantine.",
     "door.fault": "Our own code failed while it took a webhook; the provider was asked to send it again.",
