@@ -26,6 +26,11 @@ class OutboundError(Exception):
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason, self.detail, self.sent, self.status = reason, detail, sent, status
 
+    @property
+    def accepted(self) -> bool:
+        """The answer began with a success, so the request did its work whatever happened to the rest."""
+        return self.status in range(200, 300)
+
 
 @dataclass(slots=True)
 class Traffic:

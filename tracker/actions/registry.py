@@ -1,0 +1,40 @@
+"""Which verbs there are, and who performs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.actions.notify import Alert
+from tracker.actions.retry import RetryPost
+from tracker.actions.signing import key_of
+from tracker.actions.webhook import Send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.actions.retry import Publisher
+    from tracker.outbound import Outbound
+    from tracker.settings import Settings
+
+
+def build_performers(
+    settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
+) -> dict[str, Alert | Send | RetryPost]:
+    """The performers by verb; raises Misconfigured for a secret that cannot sign."""
+    _check_secrets(settings)
+    return {
+        "alert": Alert(settings.channels, outbound),
+        "send": Send(settings.endpoints, outbound),
+        "retry": RetryPost(clients),
+    }
+
+
+def _check_secrets(settings: Settings) -> None:
+    signing = {f"channels.{name}": channel.secrets for name, channel in settings.channels.items()}
+    signing |= {f"endpoints.{name}": endpoint.secrets for name, endpoint in settings.endpoints.items()}
+    for key, secrets in signing.items():
+        for place, secret in enumerate(secrets):
+            try:
+                key_of(secret.get_secret_value())
+            except ValueError as error:
+                raise settings.fault(f"{key}.secrets.{place}", str(error)) from error

@@ -1,0 +1,58 @@
+"""Posting something that may safely be said again, because its receiver knows it by its id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.actions.signing import signed
+from tracker.domain.action import Discard, Done, Reason, Retry
+from tracker.outbound import Answer, OutboundError, exchange, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from pydantic import SecretStr
+
+    from tracker.domain.action import Exchange, Outcome
+    from tracker.outbound import Outbound
+
+HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
+"""Nothing but a change of our configuration helps; for the rest, the other side may be put right meanwhile."""
+
+
+async def post_json(
+    outbound: Outbound,
+    url: SecretStr,
+    secrets: Sequence[SecretStr],
+    message: str,
+    content: Mapping[str, object],
+    now: datetime,
+) -> Outcome:
+    """Post `content` once under the id `message`; the record shows of the address only what cannot be secret."""
+    address = url.get_secret_value()
+    body = msgspec.json.encode(content)
+    headers = {"content-type": "application/json"} | signed(message, now, body, secrets)
+    shown = {"method": "POST", "url": origin_of(address), "webhook-id": message, "body": content}
+    hidden = [address, *(secret.get_secret_value() for secret in secrets)]
+    try:
+        answer = await outbound.request("POST", address, headers=headers, body=body)
+    except OutboundError as error:
+        return _outcome(error, exchange(shown, error, hidden))
+    return _outcome(answer, exchange(shown, answer, hidden))
+
+
+def _outcome(result: Answer | OutboundError, record: Exchange) -> Outcome:
+    if result.reason is Reason.OK:
+        return Done(exchange=record)
+    if isinstance(result, Answer):
+        detail, after = f"answered {result.status}", result.retry_after
+    elif result.accepted:
+        return Done(f"accepted, although the answer did not end well: {result.detail}", exchange=record)
+    else:
+        detail, after = result.detail, None
+    if result.reason in HOPELESS:
+        return Discard(result.reason, detail, record)
+    return Retry(result.reason, after, detail, record)
