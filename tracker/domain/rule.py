@@ -88,7 +88,8 @@ class Match:
     words: tuple[str, ...]
 
     def admits(self, subject: Subject) -> bool:
-        return any(fnmatchcase(value, word) for value in self._values(subject) for word in self.words)
+        values = self._values(subject)
+        return any(value in self.words or any(fnmatchcase(value, word) for word in self.words) for value in values)
 
     def _values(self, subject: Subject) -> tuple[str, ...]:
         if self.field == "platform":

@@ -1,7 +1,8 @@
-"""Rule files into rules."""
+"""Rule files into rules, and rules tried out in memory."""
 
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.loading import Rulebook, load_rules, load_text
 from tracker.rulebook.steps import Known
+from tracker.rulebook.testing import Outcome, run_tests
 
-__all__ = ["Known", "RuleTest", "Rulebook", "load_rules", "load_text"]
+__all__ = ["Known", "Outcome", "RuleTest", "Rulebook", "load_rules", "load_text", "run_tests"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import TEST_KEYS
-from tracker.rulebook.timeline import GIVEN, Line, parse_timeline
+from tracker.rulebook.timeline import GIVEN, Line, checked, parse_timeline
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise."""
+    """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise.
+
+    `line` is where the test begins in its file, and `first` where its timeline does.
+    """
 
     rule: str
     name: str
@@ -24,6 +27,7 @@ class RuleTest:
     timeline: tuple[Line, ...]
     file: str
     line: int
+    first: int
 
 
 def read_test(table: Table) -> RuleTest | None:
@@ -36,13 +40,24 @@ def read_test(table: Table) -> RuleTest | None:
     given = table.table("given")
     if given:
         given.only(GIVEN, "given")
-    fields = given.values if given else {}
+    told = _given(given) if given else {}
     rule, timeline = table.text("rule"), table.parsed("timeline", parse_timeline)
     if rule is None or timeline is None or len(table.faults.found) != before:
         return None
-    place = table.faults.positions.key(table.path)
-    told = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-    return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, place.line)
+    positions = table.faults.positions
+    line, first = positions.key(table.path).line, positions.inside((*table.path, "timeline"), 0).line
+    return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, line, first)
+
+
+def _given(table: Table) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for name, value in table.values.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        try:
+            told[name] = checked(name, text)
+        except ValueError as error:
+            table.fault(name, str(error))
+    return told
 
 
 def unknown_rule(test: RuleTest, rules: Collection[str]) -> str | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tracker.domain.duration import parse_duration
-from tracker.domain.words import parse_word
+from tracker.domain.words import Crossing, Named, parse_word
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import STEP_KEYS
 from tracker.rulebook.positions import BadText
@@ -23,6 +23,7 @@ from tracker.rulebook.positions import BadText
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")
 """Fields that are moments, written as the time since the beginning."""
+FLAGS = ("error.retryable", "resolved")
 GIVEN = (
     "provider", "post", "platform", "account", "attempt", "url", "scheduled_at", "error.code", "error.message",
     "error.retryable",
@@ -80,8 +81,8 @@ def _check_happening(word: str) -> None:
     if word.startswith("@"):
         if word not in COMMANDS:
             raise ValueError(f'"{word}" is none of {", ".join(COMMANDS)}{did_you_mean(word, COMMANDS)}')
-    else:
-        parse_word(word)
+    elif isinstance(event := parse_word(word), Crossing) or (isinstance(event, Named) and event.is_glob):
+        raise ValueError(f'"{word}": what happens is one event, such as "post.failed"')
 
 
 def _fields(text: str, known: Collection[str], names_target: bool) -> dict[str, str]:
@@ -92,7 +93,16 @@ def _fields(text: str, known: Collection[str], names_target: bool) -> dict[str, 
             name, value = "to", part
         elif not equals or name not in known:
             raise ValueError(f'"{part}" is no name=value of this line{did_you_mean(name, known)}')
-        if name in SPANS:
-            parse_duration(value)
-        fields[name] = value
+        fields[name] = checked(name, value)
     return fields
+
+
+def checked(name: str, value: str) -> str:
+    """The value, if the field can have it. Raises ValueError."""
+    if name in SPANS:
+        parse_duration(value)
+    if name == "attempt" and not value.isdecimal():
+        raise ValueError(f'{name}="{value}" is not a number')
+    if name in FLAGS and value not in ("true", "false"):
+        raise ValueError(f'{name}="{value}" is neither true nor false')
+    return value

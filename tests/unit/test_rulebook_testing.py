@@ -1,0 +1,176 @@
+"""A rule's tests pass while the rule does what they say, and fail when it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracker.rulebook import Known, Outcome, load_rules, load_text, run_tests
+
+RULES = Path(__file__).parents[2] / "rules"
+STARTER = load_rules(RULES, Known(channels={"ops"}, endpoints=(), providers={"sosyalkopru"}))
+
+RETRY = """
+[rule.retry]
+on        = "post.failed"
+match     = { platform = "instagram" }
+when      = 'error.retryable && post.attempt < 4'
+per       = "target"
+cancel_on = ["post.published", "post.removed"]
+do        = [{ retry = "publish", tries = 3, backoff = "1m x2 max 30m jitter 20%" }]
+exhausted = [{ alert = "ops", title = "{{ post.id }}: gave up after {{ run.tries }} tries: {{ error.message }}" }]
+"""
+STUCK = """
+[rule.stuck]
+while = { state = "publishing" }
+for   = "15m"
+do    = [{ alert = "ops", title = "{{ post.id }} has been publishing for {{ run.held }}", resolves = true }]
+"""
+LATE = """
+[rule.late]
+expect = "post.publishing"
+within = "10m"
+of     = "post.scheduled_at"
+do     = [{ alert = "ops", title = "{{ post.id }} never started" }]
+"""
+
+
+def played(rule: str, timeline: str, given: str = 'platform = "instagram"') -> Outcome:
+    name = rule.partition("[rule.")[2].partition("]")[0]
+    book = load_text(f'{rule}\n[[test]]\nrule = "{name}"\ngiven = {{ {given} }}\ntimeline = """{timeline}"""')
+    assert [str(fault) for fault in book.faults] == []
+    (outcome,) = run_tests(book.tests, book.rules)
+    return outcome
+
+
+def test_the_rules_we_ship_load_without_faults() -> None:
+    assert [str(fault) for fault in STARTER.faults] == []
+
+
+@pytest.mark.parametrize(
+    "outcome", run_tests(STARTER.tests, STARTER.rules), ids=lambda one: f"{one.test.rule}: {one.test.name}"
+)
+def test_the_rules_we_ship_do_what_their_tests_say(outcome: Outcome) -> None:
+    assert outcome.wrong == ""
+
+
+def test_each_rule_we_ship_has_a_test() -> None:
+    assert {rule.id for rule in STARTER.rules} == {test.rule for test in STARTER.tests}
+
+
+RETRIED = """
+0s     >  post.failed   error.code=timeout error.retryable=true
+1m     <  retry
+2m     >  @restart
+2m     >  post.published
+1h     !  retry
+"""
+HELD = """
+0s   >  post.publishing
+15m  <  alert ops  title="p1 has been publishing for 15m"
+20m  >  @reload
+30m  >  post.published
+30m  <  alert ops  resolved=true
+"""
+STARTED = """
+0s     >  post.scheduled  scheduled_at=1h
+1h10m  <  alert
+"""
+
+
+def test_timelines_of_rules_that_work_pass() -> None:
+    assert [played(*case).wrong for case in ((RETRY, RETRIED), (STUCK, HELD), (LATE, STARTED))] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("rule", "timeline", "before", "after"),
+    [
+        (RETRY, RETRIED, '"post.failed"', '"removed -> failed"'),
+        (RETRY, RETRIED, '"instagram"', '"x"'),
+        (RETRY, RETRIED, "error.retryable &&", "!error.retryable &&"),
+        (RETRY, RETRIED, '"1m x2', '"2m x2'),
+        (STUCK, HELD, '"publishing"', '"retrying"'),
+        (STUCK, HELD, '"15m"', '"14m"'),
+        (STUCK, HELD, '"15m"', '"16m"'),
+        (STUCK, HELD, ", resolves = true", ""),
+        (STUCK, HELD, "has been publishing", "is stuck"),
+        (LATE, STARTED, '"post.scheduled_at"', '"post.failed_at"'),
+        (LATE, STARTED, '"10m"', '"9m"'),
+    ],
+)
+def test_the_timeline_of_a_broken_rule_fails(rule: str, timeline: str, before: str, after: str) -> None:
+    assert before in rule
+    assert not played(rule.replace(before, after), timeline).passed
+
+
+def test_a_rule_that_is_not_cancelled_in_time_fails_what_must_not_happen() -> None:
+    timeline = "\n0s > post.failed error.retryable=true\n30s > post.removed\n1h ! retry\n"
+    assert played(RETRY, timeline).passed
+    eager = RETRY.replace('cancel_on = ["post.published", "post.removed"]', "").replace(
+        "[{ retry", '[{ alert = "ops", title = "x" }, { retry'
+    )
+    assert played(eager, timeline.replace("! retry", "! alert")).wrong == "it must not, but it did at 0s"
+
+
+@pytest.mark.parametrize(
+    ("demand", "wrong"),
+    [
+        ("5m < retry", "it did not then, but at 1m"),
+        ("5m ! retry", "it must not, but it did at 1m"),
+        ("5m < alert", "it did not; what was done: retry sosyalkopru at 1m"),
+        ("30s < retry", "it did not; nothing was done"),
+        ("1m < retry post=p2", "it did not; what was done: retry sosyalkopru at 1m"),
+        ("1m < retry twitter", "it did not; what was done: retry sosyalkopru at 1m"),
+    ],
+)
+def test_a_demand_that_is_not_met_says_what_was_done_instead(demand: str, wrong: str) -> None:
+    outcome = played(RETRY, f"\n0s > post.failed error.retryable=true\n{demand}\n")
+    assert outcome.wrong == wrong
+    assert outcome.line is not None
+    assert outcome.line.text == demand
+    assert outcome.place == f"rules.toml:{2 + RETRY.count(chr(10)) + 5}"
+
+
+def test_one_action_meets_one_demand() -> None:
+    assert not played(RETRY, "\n0s > post.failed error.retryable=true\n1m < retry\n1m < retry\n").passed
+
+
+def test_a_condition_that_cannot_be_judged_fails_the_test() -> None:
+    rule = RETRY.replace("post.attempt < 4", "4 / (post.attempt - 1) > 0")
+    assert played(rule, "\n0s > post.failed error.retryable=true\n1h ! retry\n").wrong == (
+        "the condition of retry: divide by zero"
+    )
+
+
+def test_a_rule_that_is_switched_off_is_tested_all_the_same() -> None:
+    assert played(RETRY + "enabled = false", RETRIED).passed
+
+
+def test_each_post_of_a_timeline_is_a_story_of_its_own() -> None:
+    timeline = """
+    0s   > post.publishing
+    5m   > post.publishing post=p2
+    15m  < alert title="p1 has"
+    20m  < alert title="p2 has"
+    """
+    assert played(STUCK, timeline).wrong == ""
+
+
+def test_a_fact_may_arrive_later_than_it_happened() -> None:
+    timeline = """
+    10m  > post.publishing at=0s
+    12m  > post.published  at=1m
+    1h   ! alert
+    """
+    assert played(STUCK, timeline).wrong == ""
+
+
+def test_a_retry_that_the_provider_takes_begins_an_attempt_even_if_it_never_says_so() -> None:
+    timeline = """
+    0s   > post.failed error.retryable=true
+    1m   < retry
+    5m   > post.failed error.retryable=true
+    7m   < retry
+    """
+    assert played(RETRY, timeline).wrong == ""
