@@ -56,6 +56,7 @@ async def test_nothing_acknowledged_is_lost_however_often_we_are_killed(
                 service.start()
             else:
                 _kill_postgres(server)
+                server.stop()
                 server.start()
             if chance.random() < 0.7:
                 await service.ready()

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     HTTP_5XX = "http_5xx"
     NOT_CONFIGURED = "not_configured"
     NOT_NEEDED = "not_needed"
+    NOT_RETRYABLE = "not_retryable"
     CANCELLED = "cancelled"
     LOST = "lost"
     INTERNAL = "internal"
@@ -149,3 +150,26 @@ def next_attempt(outcome: Outcome, attempts: int, policy: Policy, now: datetime,
 def _fraction(seed: str) -> float:
     """A number in [0, 1) that only the seed decides."""
     return int.from_bytes(sha256(seed.encode()).digest()[:8]) / 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An action that this process has the lease to attempt.
+
+    `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost
+    when its process died in the middle, so that nobody knows), and is None for the first.
+    """
+
+    id: UUID
+    verb: str
+    target: str
+    payload: Mapping[str, object]
+    idempotency_key: str
+    attempt: int
+    lease: int
+    previous: str | None
+    provider: str
+    post: str | None
+    rule: str | None
+    run: UUID | None
+    created_at: datetime

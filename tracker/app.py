@@ -1,0 +1,260 @@
+"""The composition root: settings in, a running service out; the only file that knows everyone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import structlog
+import uvicorn
+
+from tracker import projector, reactor
+from tracker.actions import build_performers
+from tracker.api.application import Parts, application
+from tracker.errors import Unavailable
+from tracker.outbound import Allowed, Outbound
+from tracker.projector import Projector
+from tracker.providers import build_clients, build_providers, fact_readers
+from tracker.reactor import Reactor
+from tracker.receiver import Receiver
+from tracker.rules_in_force import RulesInForce
+from tracker.scheduler import Scheduler
+from tracker.store import feed, migrations, subscriptions, wakeups
+from tracker.store.database import Database
+from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.snapshot import beginning
+from tracker.subscription import Pace, Subscription
+from tracker.worker import Capacity, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+
+    from tracker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 60.0
+REVIVE_EVERY = 0.5
+LONGEST_PAUSE = 30.0
+
+
+class Role(StrEnum):
+    """What one process may do; every process answers /healthz, /readyz and /metrics."""
+
+    RECEIVER = "receiver"
+    API = "api"
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+
+
+def clock() -> datetime:
+    """The time, for everybody who is given a clock."""
+    return datetime.now(UTC)
+
+
+def serve(settings: Settings, roles: Collection[Role], *, migrate: bool = False) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads the rules. Call it from the main thread.
+
+    Raises Misconfigured when it must not start and Unavailable when the database does not answer.
+    """
+    with postgres(settings) as (dsn, embedded):
+        asyncio.run(_Service(settings, roles, dsn, embedded).run(migrate=migrate or embedded is not None))
+
+
+@contextmanager
+def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
+    """The DSN to use, and the embedded server where that is what it names."""
+    url = settings.database.url.get_secret_value()
+    if url:
+        yield url, None
+        return
+    with EmbeddedPostgres(settings.database.data_dir / "postgres") as server:
+        yield server.dsn, server
+
+
+@asynccontextmanager
+async def opened(dsn: str, *, migrate: bool, size: int = 10) -> AsyncIterator[Database]:
+    """The database, once it answers and its schema is ours."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                if migrate:
+                    await migrations.upgrade(dsn)
+                await migrations.require_current(dsn)
+                break
+            except Unavailable as error:
+                log.warning("database.waiting", error=str(error))
+                await asyncio.sleep(1)
+    async with Database.open(dsn, size=size) as database:
+        yield database
+
+
+class _Service:
+    def __init__(
+        self, settings: Settings, roles: Collection[Role], dsn: str, embedded: EmbeddedPostgres | None
+    ) -> None:
+        self._settings, self._roles, self._dsn, self._embedded = settings, roles, dsn, embedded
+        self._node = f"{socket.gethostname()}-{uuid4().hex[:8]}"
+        self._rules = RulesInForce(settings)
+        self._providers = build_providers(settings)
+        self._readers = fact_readers(self._providers)
+        self._subscriptions: list[Subscription] = []
+
+    async def run(self, *, migrate: bool) -> None:
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
+            listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
+            outbound = await stack.enter_async_context(self._outbound())
+            receiver = self._receiver(database)
+            agents = [*self._agents(database, listening, outbound)]
+            if receiver:
+                agents.append(("receiver", receiver.run))
+            tasks = [asyncio.create_task(_supervised(name, agent), name=name) for name, agent in agents]
+            try:
+                await self._serve_http(database, receiver)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                with suppress(Unavailable):
+                    for subscription in self._subscriptions:
+                        await subscription.leave()
+
+    def _agents(
+        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound
+    ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Everything that runs beside the HTTP server."""
+        if self._embedded:
+            yield "postgres", self._revive_postgres
+        if Role.SCHEDULER in self._roles:
+            yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
+        if Role.WORKER in self._roles:
+            yield from self._workers(database, listening, outbound)
+
+    def _workers(
+        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound
+    ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        engine = self._settings.engine
+        pace = Pace(engine.batch, engine.lease, engine.poll)
+        reacting = Reactor(self._rules.index, clock)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, database, reacting)
+        for name, source, channel, handler in (
+            (projector.NAME, feed.EVENTS, wakeups.EVENTS, Projector(self._readers)),
+            (reactor.NAME, feed.CHANGES, wakeups.CHANGES, reacting),
+        ):
+            subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace)
+            self._subscriptions.append(subscription)
+            yield name, _Reading(database, subscription, reacting, listening).run
+        clients = build_clients(self._settings, outbound)
+        performers = build_performers(self._settings, clients, outbound)
+        capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
+        worker = Worker(database, performers, self._node, clock, capacity)
+        yield "worker", lambda: worker.run(listening)
+
+    def _receiver(self, database: Database) -> Receiver | None:
+        if Role.RECEIVER not in self._roles:
+            return None
+        return Receiver(database, self._providers, clock, max_pending=self._settings.server.max_pending)
+
+    def _outbound(self) -> Outbound:
+        options = self._settings.outbound
+        return Outbound(Allowed.parse(options.allow), timeout=options.timeout, max_answer=options.max_answer)
+
+    async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
+        settings = self._settings.server
+        parts = Parts(
+            database=database,
+            clock=clock,
+            receiver=receiver,
+            rest=Role.API in self._roles,
+            providers=tuple(self._providers),
+            subscriptions=[projector.NAME, reactor.NAME],
+            silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
+            max_body=settings.max_body,
+        )
+        config = uvicorn.Config(
+            application(parts),
+            host=settings.host,
+            port=settings.port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
+        )
+        server = _Server(config)
+        loop = asyncio.get_running_loop()
+        for how in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(how, server.stop)
+        log.info("service.started", host=settings.host, port=settings.port, node=self._node, roles=sorted(self._roles))
+        await server.serve()
+        log.info("service.stopped", node=self._node)
+
+    def _reload(self, database: Database, reacting: Reactor) -> None:
+        if self._rules.reload():
+            asyncio.create_task(_armed(database, reacting), name="rules")  # noqa: RUF006  (logs its own failure)
+
+    async def _revive_postgres(self) -> None:
+        """A server that died is started again, from this thread, with which it ends."""
+        while True:
+            await asyncio.sleep(REVIVE_EVERY)
+            if self._embedded and self._embedded.revive():
+                log.warning("postgres.revived")
+
+
+class _Reading:
+    """A subscription from its very first run."""
+
+    def __init__(
+        self, database: Database, subscription: Subscription, reacting: Reactor, listening: wakeups.Wakeups
+    ) -> None:
+        self._database, self._subscription = database, subscription
+        self._reacting, self._listening = reacting, listening
+
+    async def run(self) -> None:
+        async with self._database.transaction() as conn:
+            await subscriptions.create(conn, self._subscription.name, beginning(1))
+            await self._reacting.arm_standing(conn)
+        await self._subscription.run(self._listening)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to who runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+async def _armed(database: Database, reacting: Reactor) -> None:
+    try:
+        async with database.transaction() as conn:
+            await reacting.arm_standing(conn)
+    except Unavailable as error:
+        log.warning("database.waiting", error=str(error))
+
+
+async def _supervised(name: str, agent: Callable[[], Awaitable[None]]) -> None:
+    """Run an agent for ever: one that fails is begun again, after a pause that grows."""
+    pause = 0.5
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await agent()
+        except Unavailable as error:
+            log.warning("agent.waiting", agent=name, error=str(error))
+        except Exception as error:
+            log.error("agent.failed", agent=name, error=str(error), exc_info=error)
+        if asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
+            pause = 0.5
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
