@@ -78,11 +78,8 @@ class ProviderClient:
         return await self._call("POST", f"/webhooks/{quote(webhook, safe='')}/test", _tested)
 
     async def _configured(self, call: str, post: str, read: Callable[[Any], T | None], key: str = "") -> Reply[T]:
-        if not self.can(call):
-            what = (
-                f"providers.{self.name}.calls.{call}" if not self.calls.get(call) else f"providers.{self.name}.api_key"
-            )
-            return Reply(None, Reason.NOT_CONFIGURED, f"{what} is not set")
+        if not self.calls.get(call):
+            return self._not_set(f"calls.{call}")
         method, path = self.calls[call].split(" ", 1)
         return await self._call(method, path.replace("{post}", quote(post, safe="")), read, key=key)
 
@@ -96,6 +93,8 @@ class ProviderClient:
         key: str = "",
     ) -> Reply[T]:
         secret = self.api_key.get_secret_value()
+        if not secret:
+            return self._not_set("api_key")
         headers = {"accept": "application/json", "authorization": f"Bearer {secret}"}
         headers |= {"content-type": "application/json"} if body is not None else {}
         headers |= {"idempotency-key": key} if key else {}
@@ -108,6 +107,9 @@ class ProviderClient:
             record = exchange(shown, error, [secret])
             return Reply(None, error.reason, error.detail, error.sent, error.status, None, record)
         return _read(answer, read, exchange(shown, answer, [secret]))
+
+    def _not_set(self, setting: str) -> Reply[Any]:
+        return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
 
 
 def _read(answer: Answer, read: Callable[[Any], T | None], record: Exchange) -> Reply[T]:
