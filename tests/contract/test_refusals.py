@@ -53,9 +53,11 @@ async def test_nothing_of_the_api_answers_without_a_key(client: httpx2.AsyncClie
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Basic dHJrOng=", "Bearer trk_abc_", "Bearer trk__x", "ünknown"])
-async def test_a_wrong_key_is_told_from_no_error_of_ours(client: httpx2.AsyncClient, header: str) -> None:
-    await is_problem(await client.get("/api/v1/posts", headers={"Authorization": header.encode()}), 401)
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer x", "Basic dHJrOng=", "Bearer trk_abc_", "Bearer trk__x", "ünknown"]
+)
+async def test_whatever_stands_in_the_header_a_wrong_key_is_a_401(client: httpx2.AsyncClient, header: str) -> None:
+    await is_problem(await client.get("/api/v1/posts", headers=[(b"Authorization", header.encode())]), 401)
 
 
 async def test_a_key_with_the_right_id_and_a_wrong_secret_opens_nothing(
@@ -74,9 +76,7 @@ async def test_a_revoked_key_opens_nothing(client: httpx2.AsyncClient, database:
     await is_problem(await client.get("/api/v1/posts", headers={"Authorization": f"Bearer {text}"}), 401)
 
 
-@pytest.mark.parametrize(
-    ("scope", "allowed"), [("read", False), ("operate", True), ("admin", True)]
-)
+@pytest.mark.parametrize(("scope", "allowed"), [("read", False), ("operate", True), ("admin", True)])
 async def test_each_scope_includes_those_below_it(
     client: httpx2.AsyncClient, database: Database, scope: str, allowed: bool
 ) -> None:
@@ -139,9 +139,7 @@ async def test_a_method_that_an_address_does_not_take_is_a_405_that_lists_those_
     assert "GET" in response.headers["allow"]
 
 
-async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(
-    client: httpx2.AsyncClient, database: Database
-) -> None:
+async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(client: httpx2.AsyncClient, database: Database) -> None:
     client.headers |= await bearer(database, "read")
     async with database.connection() as conn:
         await conn.execute("alter table projections rename to elsewhere")
