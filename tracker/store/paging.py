@@ -48,9 +48,5 @@ class Conditions:
         self.values += values
         return self
 
-    def copy(self) -> Conditions:
-        """Another one that begins with the same fragments."""
-        return Conditions(*self._fragments, values=tuple(self.values))
-
     def __str__(self) -> str:
         return " and ".join(self._fragments) or "true"

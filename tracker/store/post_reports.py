@@ -82,16 +82,14 @@ async def list_posts(
     conn: Connection, filters: Filters, sort: str, after: After | None, limit: int
 ) -> tuple[list[Post], After | None]:
     """A page of posts, and where the next one begins. `sort` is one of SORTS, with a - in front for newest first."""
-    where = _where(filters)
-    column, newest_first = sort.lstrip("-"), sort.startswith("-")
-    phases = [True, False] if newest_first else [False, True]  # posts that lack the time come first, or last
+    phases = [True, False] if sort.startswith("-") else [False, True]  # posts that lack the time come first, or last
     posts: list[Post] = []
     for without in phases[phases.index(after.at is None) :] if after else phases:
-        statement, values = _page(where.copy(), column, newest_first, without, after, limit + 1 - len(posts))
+        statement, values = page(filters, sort, without, after, limit + 1 - len(posts))
         posts += [_post(row) for row in await conn.fetch(statement, *values)]
         if len(posts) > limit:
             last = posts[limit - 1]
-            return posts[:limit], After(getattr(last, column), last.provider, last.id)
+            return posts[:limit], After(getattr(last, sort.lstrip("-")), last.provider, last.id)
         after = None
     return posts, None
 
@@ -111,9 +109,10 @@ async def counts(conn: Connection) -> dict[str, int]:
     return {row["state"]: row["posts"] for row in await conn.fetch(COUNTS)}
 
 
-def _page(
-    where: Conditions, column: str, newest_first: bool, without: bool, after: After | None, limit: int
-) -> tuple[str, list[object]]:
+def page(filters: Filters, sort: str, without: bool, after: After | None, limit: int) -> tuple[str, list[object]]:
+    """The statement and its values for posts that have the time they are sorted by, or for those `without` it."""
+    where = _where(filters)
+    column, newest_first = sort.lstrip("-"), sort.startswith("-")
     where.add(f"p.{column} is null" if without else f"p.{column} is not null")
     direction, rest, beyond = ("desc", "asc", ">") if newest_first else ("asc", "desc", "<")
     if after and after.at is None:
