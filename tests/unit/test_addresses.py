@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.errors import Misconfigured
+from tracker.outbound import build_outbound
 from tracker.outbound.addresses import Allowed, is_public
+from tracker.settings import load_settings
 
 PRIVATE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254",
@@ -67,3 +71,11 @@ def test_what_is_no_network_and_no_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is n") as refused:
         Allowed.parse(["10.0.0.0/8", text])
     assert f'"{text}"' in str(refused.value)
+
+
+def test_a_wrong_entry_in_the_configuration_is_named_with_its_line(tmp_path: Path) -> None:
+    """What only the rule about addresses can judge is reported as precisely as the rest."""
+    path = tmp_path / "config.toml"
+    path.write_text('[outbound]\nallow = [\n  "10.0.0.0/8",\n  "10.0.0.0/99",\n]\n')
+    with pytest.raises(Misconfigured, match=r"config\.toml:2: outbound\.allow\.1: .10\.0\.0\.0/99. is not a network"):
+        build_outbound(load_settings(path, {}))
