@@ -17,8 +17,9 @@ import uvicorn
 from tracker import projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
+from tracker.dashboard import handlers
 from tracker.errors import Unavailable
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
 from tracker.reactor import Reactor
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 
     from tracker.settings import Settings
+
+    Companion = Callable[[Database], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -58,13 +61,17 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def serve(settings: Settings, roles: Collection[Role], *, migrate: bool = False) -> None:
+def serve(
+    settings: Settings, roles: Collection[Role], *, migrate: bool = False, companion: Companion | None = None
+) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads the rules. Call it from the main thread.
 
-    Raises Misconfigured when it must not start and Unavailable when the database does not answer.
+    A `companion` runs beside the service, on its database; where it returns, the service stops. Raises Misconfigured
+    when it must not start and Unavailable when the database does not answer.
     """
     with postgres(settings) as (dsn, embedded):
-        asyncio.run(_Service(settings, roles, dsn, embedded).run(migrate=migrate or embedded is not None))
+        service = _Service(settings, roles, dsn, embedded, companion)
+        asyncio.run(service.run(migrate=migrate or embedded is not None))
 
 
 @contextmanager
@@ -97,9 +104,15 @@ async def opened(dsn: str, *, migrate: bool, size: int = 10) -> AsyncIterator[Da
 
 class _Service:
     def __init__(
-        self, settings: Settings, roles: Collection[Role], dsn: str, embedded: EmbeddedPostgres | None
+        self,
+        settings: Settings,
+        roles: Collection[Role],
+        dsn: str,
+        embedded: EmbeddedPostgres | None,
+        companion: Companion | None,
     ) -> None:
         self._settings, self._roles, self._dsn, self._embedded = settings, roles, dsn, embedded
+        self._companion = companion
         self._node = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self._rules = RulesInForce(settings)
         self._providers = build_providers(settings)
@@ -111,7 +124,7 @@ class _Service:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
             listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
-            outbound = await stack.enter_async_context(self._outbound())
+            outbound = await stack.enter_async_context(build_outbound(settings))
             receiver = self._receiver(database)
             agents = [*self._agents(database, listening, outbound)]
             if receiver:
@@ -161,23 +174,27 @@ class _Service:
     def _receiver(self, database: Database) -> Receiver | None:
         if Role.RECEIVER not in self._roles:
             return None
-        return Receiver(database, self._providers, clock, max_pending=self._settings.server.max_pending)
-
-    def _outbound(self) -> Outbound:
-        options = self._settings.outbound
-        return Outbound(Allowed.parse(options.allow), timeout=options.timeout, max_answer=options.max_answer)
+        return Receiver(
+            database,
+            self._providers,
+            clock,
+            max_pending=self._settings.server.max_pending,
+            kept_unauthentic=self._settings.retention.forged,
+        )
 
     async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
         settings = self._settings.server
+        rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         parts = Parts(
             database=database,
             clock=clock,
             receiver=receiver,
-            rest=Role.API in self._roles,
+            rest=rest,
             providers=tuple(self._providers),
-            subscriptions=[projector.NAME, reactor.NAME],
+            subscriptions=readers,
             silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
             max_body=settings.max_body,
+            more=handlers(database, clock, subscriptions=readers, open_here=settings.open_dashboard) if rest else (),
         )
         config = uvicorn.Config(
             application(parts),
@@ -193,7 +210,10 @@ class _Service:
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)
         log.info("service.started", host=settings.host, port=settings.port, node=self._node, roles=sorted(self._roles))
-        await server.serve()
+        async with asyncio.TaskGroup() as running:
+            running.create_task(server.serve())
+            if self._companion:
+                running.create_task(_until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)
 
     def _reload(self, database: Database, reacting: Reactor) -> None:
@@ -227,12 +247,29 @@ class _Reading:
 class _Server(uvicorn.Server):
     """Leaves signals to who runs it."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
         self.should_exit = True
+        self.ended.set()
+
+
+async def _until_over(companion: Awaitable[None], server: _Server) -> None:
+    """Run the companion as long as the server; whichever ends first ends the other."""
+    task = asyncio.ensure_future(companion)
+    ended = asyncio.ensure_future(server.ended.wait())
+    await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    ended.cancel()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _armed(database: Database, reacting: Reactor) -> None:

@@ -33,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 APPEND_SECONDS = 10.0
 FLUSH_SECONDS = 1.0
-KEPT_UNAUTHENTIC = 1000
 WAITING_UNAUTHENTIC = 100
 LARGEST_UNAUTHENTIC = 64 * 1024
 UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
@@ -65,8 +64,10 @@ class Receiver:
         clock: Callable[[], datetime],
         *,
         max_pending: int = 2000,
+        kept_unauthentic: int = 1000,
     ) -> None:
-        self._database, self._doors, self._clock, self._max_pending = database, doors, clock, max_pending
+        self._database, self._doors, self._clock = database, doors, clock
+        self._max_pending, self._kept_unauthentic = max_pending, kept_unauthentic
         self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
@@ -171,7 +172,7 @@ class Receiver:
         if items:
             async with self._database.transaction() as conn:
                 await quarantine.keep(conn, items)
-                await quarantine.prune_unauthentic(conn, KEPT_UNAUTHENTIC)
+                await quarantine.prune_unauthentic(conn, self._kept_unauthentic)
 
     async def _flush_regularly(self) -> None:
         """At most a hundred a second are written, however many are forged."""

@@ -20,9 +20,7 @@ from tracker.store.paging import write_cursor
 
 NEWEST_FIRST = "-created_at"
 
-States = Annotated[
-    list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")
-]
+States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
 
 ActionId = Annotated[UUID, PathParameter(description="The action's id.")]
 

@@ -34,9 +34,7 @@ async def list_events(
     post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
     provider: ProviderName = None,
     source: Annotated[str | None, QueryParameter(description="A provider, or action, manual, reconcile.")] = None,
-    after: Annotated[
-        int | None, QueryParameter(description="Only later positions.", ge=0, le=LARGEST_POSITION)
-    ] = None,
+    after: Annotated[int | None, QueryParameter(description="Only later positions.", ge=0, le=LARGEST_POSITION)] = None,
     sort: Annotated[str, QueryParameter(description="position, or -position for the newest first.")] = "position",
 ) -> Page[EventOut]:
     """Events of transactions under way may still come in at positions just behind the last one shown."""

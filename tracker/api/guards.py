@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Database
 
+
 def requires(scope: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     """A guard that lets through keys that reach as far as `scope`."""
 

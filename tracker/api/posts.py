@@ -101,7 +101,10 @@ async def one_post(
 
 @get("/posts/{id:str}/history", summary="Everything that is known to have happened to a post")
 async def post_history(
-    database: NamedDependency[Database], id: PostId, provider: ProviderName = None, limit: Limit = 200,
+    database: NamedDependency[Database],
+    id: PostId,
+    provider: ProviderName = None,
+    limit: Limit = 200,
     cursor: Cursor = None,
 ) -> Page[EntryOut]:
     """One timeline in the order in which we came to know things: facts, changes, firings, runs, actions, attempts."""

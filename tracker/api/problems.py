@@ -33,8 +33,13 @@ class NoKey(NotAllowed):
 
 
 def problem(
-    request: Request[Any, Any, Any], status: int, code: str, detail: str, *,
-    headers: dict[str, str] | None = None, **more: object,
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    **more: object,
 ) -> Response[Any]:
     """The answer about one error; `code` names its kind for programs."""
     content = {

@@ -21,7 +21,7 @@ FOUND_PROBLEMS, USED_WRONGLY = 1, 2
 
 def main() -> None:
     """Run the command line; what we raise on purpose is one clear line, and no traceback."""
-    from tracker.cli import serve  # noqa: F401, PLC0415  (the import is the registration)
+    from tracker.cli import demo, serve  # noqa: F401, PLC0415  (the import is the registration)
 
     try:
         app()

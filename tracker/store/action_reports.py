@@ -46,6 +46,8 @@ ONE = "select * from actions where id = $1"
 
 ATTEMPTS = "select * from action_attempts where action = $1 order by attempt"
 
+ATTEMPTS_OF = "select * from action_attempts where action = any($1::uuid[]) order by action, attempt"
+
 COUNTS = "select state, count(*) as actions from actions where state = any($1::text[]) group by state"
 
 
@@ -71,6 +73,12 @@ async def one_action(conn: Connection, action: UUID) -> tuple[Row, list[Row]] | 
     """The action and its attempts, the first one first."""
     row = await conn.fetchrow(ONE, action)
     return (row, await conn.fetch(ATTEMPTS, action)) if row else None
+
+
+async def attempts_of(conn: Connection, actions: Sequence[UUID]) -> list[Row]:
+    """The attempts at each of the actions, the first one first."""
+    rows: list[Row] = await conn.fetch(ATTEMPTS_OF, list(actions))
+    return rows
 
 
 async def counts(conn: Connection, states: Sequence[str]) -> dict[str, int]:

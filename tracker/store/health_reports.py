@@ -51,7 +51,8 @@ async def readers(conn: Connection, names: Sequence[str], patience: timedelta) -
 
 async def parked(conn: Connection, limit: int) -> list[Row]:
     """What could not be handled, the newest first."""
-    return await conn.fetch(PARKED, limit)
+    rows: list[Row] = await conn.fetch(PARKED, limit)
+    return rows
 
 
 async def held_in_quarantine(conn: Connection) -> int:

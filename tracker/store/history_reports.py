@@ -21,7 +21,6 @@ class After(msgspec.Struct, frozen=True, array_like=True):
     key: str
 
 
-
 def _utc(column: str) -> str:
     """The moment as JSON text in UTC, whatever the zone of the session."""
     return f"to_jsonb(timezone('UTC', {column})) #>> '{{}}' || 'Z'"
@@ -35,13 +34,13 @@ with changed as (
   select e.received_at as at, 0 as rank, lpad(e.position::text, 20, '0') as key, 'fact' as type,
          jsonb_build_object(
            'position', e.position, 'event', e.kind, 'source', e.source, 'delivery', e.delivery,
-           'occurred_at', {_utc('coalesce(e.occurred_at, e.received_at)')}, 'received_at', {_utc('e.received_at')},
+           'occurred_at', {_utc("coalesce(e.occurred_at, e.received_at)")}, 'received_at', {_utc("e.received_at")},
            'late', exists (select from changed c where c.cause = e.position and c.kind = 'revised'),
            'conflict', e.conflict,
            'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'projector'),
            'repeats', coalesce((
              select jsonb_agg(jsonb_build_object('delivery', r.delivery, 'same', r.same,
-                                                 'received_at', {_utc('r.received_at')}) order by r.id)
+                                                 'received_at', {_utc("r.received_at")}) order by r.id)
                from repeats r where r.position = e.position), '[]')) as entry
     from events e
    where e.provider = $1 and e.post = $2 and e.day >= $3
@@ -49,7 +48,7 @@ with changed as (
   select c.received_at, 1, lpad(c.id::text, 20, '0'), 'change',
          jsonb_build_object(
            'kind', c.kind, 'event', c.event, 'position', c.cause, 'before', c.before, 'after', c.after,
-           'attempt', c.attempt, 'occurred_at', {_utc('c.occurred_at')}, 'moves', c.moves, 'notes', c.notes)
+           'attempt', c.attempt, 'occurred_at', {_utc("c.occurred_at")}, 'moves', c.moves, 'notes', c.notes)
     from changed c
    where c.moves <> '[]' or c.notes <> '[]'
   union all
@@ -60,37 +59,70 @@ with changed as (
   union all
   select r.started_at, 3, r.id::text, 'run',
          jsonb_build_object('run', r.id, 'rule', r.rule, 'target', r.target, 'state', r.state,
-                            'updated_at', {_utc('r.updated_at')})
+                            'updated_at', {_utc("r.updated_at")})
     from runs r where r.provider = $1 and r.post = $2
   union all
   select a.created_at, 4, a.id::text, 'action',
          jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'rule', a.rule, 'run', a.run,
-                            'state', a.state, 'reason', a.reason, 'due_at', {_utc('a.due_at')},
-                            'finished_at', {_utc('a.finished_at')})
+                            'state', a.state, 'reason', a.reason, 'due_at', {_utc("a.due_at")},
+                            'finished_at', {_utc("a.finished_at")})
     from actions a where a.provider = $1 and a.post = $2
   union all
   select t.started_at, 5, a.id::text || ' ' || lpad(t.attempt::text, 10, '0'), 'attempt',
          jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'attempt', t.attempt,
-                            'outcome', t.outcome, 'reason', t.reason, 'finished_at', {_utc('t.finished_at')},
+                            'outcome', t.outcome, 'reason', t.reason, 'finished_at', {_utc("t.finished_at")},
                             'latency_ms', t.latency_ms)
     from actions a join action_attempts t on t.action = a.id
    where a.provider = $1 and a.post = $2
 )
 select at, rank, key, type, entry from timeline
+"""
+
+OLDEST_FIRST = f"""
+{TIMELINE}
  where $4::timestamptz is null or (at, rank, key) > ($4, $5, $6)
  order by at, rank, key
  limit $7
 """
 
+NEWEST_FIRST = f"""
+{TIMELINE}
+ where $4::timestamptz is null or (at, rank, key) < ($4, $5, $6)
+ order by at desc, rank desc, key desc
+ limit $7
+"""
+
+PATH = """
+select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>'occurred_at')::timestamptz as at
+  from changes c cross join lateral jsonb_array_elements(c.moves) move
+ where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
+   and c.moves <> '[]' and move->>'target' is null and not coalesce((move->>'superseded')::boolean, false)
+ order by 3 desc, c.id desc
+ limit $3
+"""
+
 
 async def timeline(
-    conn: Connection, provider: str, post: str, first_day: date, after: After | None, limit: int
+    conn: Connection,
+    provider: str,
+    post: str,
+    first_day: date,
+    after: After | None,
+    limit: int,
+    newest_first: bool = False,
 ) -> tuple[list[Row], After | None]:
     """A page of the history in the order in which we came to know it, and where the next one begins.
 
     `first_day` is the day of the log before which nothing is kept of the post.
     """
     begins = (after.at, after.rank, after.key) if after else (None, 0, "")
-    rows = await conn.fetch(TIMELINE, provider, post, first_day, *begins, limit + 1)
+    statement = NEWEST_FIRST if newest_first else OLDEST_FIRST
+    rows = await conn.fetch(statement, provider, post, first_day, *begins, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     return rows[:limit], After(last["at"], last["rank"], last["key"]) if last else None
+
+
+async def path(conn: Connection, provider: str, post: str, limit: int) -> list[Row]:
+    """The last `limit` states that the post as a whole came into, the first one first."""
+    rows: list[Row] = await conn.fetch(PATH, provider, post, limit)
+    return rows[::-1]

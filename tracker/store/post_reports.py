@@ -101,7 +101,8 @@ async def find_posts(conn: Connection, post: str, provider: str | None) -> list[
 
 async def pending(conn: Connection, provider: str, post: str) -> list[Row]:
     """What is going to happen to the post, the soonest first: timers and open actions."""
-    return await conn.fetch(PENDING, provider, post)
+    rows: list[Row] = await conn.fetch(PENDING, provider, post)
+    return rows
 
 
 async def counts(conn: Connection) -> dict[str, int]:

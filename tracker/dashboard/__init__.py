@@ -1,0 +1,16 @@
+"""The dashboard: pages for people, rendered here, kept up to date by a small script of our own, with no outside parts.
+
+mounting      the addresses, and what every answer of theirs has in common
+visitor       who looks: a session begun with a key, or somebody at this machine
+signing_in    sign in, sign out, change the language
+overview, posts, actions   the pages
+timeline      a post's history in the groups in which people read it
+asked         the filters in an address, and addresses with filters
+rendering     templates into pages, or into the part of a page that is kept up to date
+language      every word that we say, in each language
+assets        styles and script, as they were packed
+"""
+
+from tracker.dashboard.mounting import handlers
+
+__all__ = ["handlers"]

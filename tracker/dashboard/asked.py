@@ -1,0 +1,90 @@
+"""What stands in an address: filters read into values, and values written into addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from tracker.domain.duration import parse_duration
+from tracker.domain.event import State
+from tracker.domain.lifecycle import UNFINISHED
+from tracker.errors import Rejected, did_you_mean
+from tracker.store import post_reports
+from tracker.store.paging import read_cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from litestar.datastructures import FormMultiDict, MultiDict
+
+After = TypeVar("After")
+
+STATES = tuple(str(state) for state in State)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The query of an address; what is empty was not asked for."""
+
+    query: MultiDict[str] | FormMultiDict
+
+    def text(self, name: str) -> str | None:
+        """One text; raises Rejected when nothing in the database can be equal to it."""
+        found = str(self.query.get(name) or "").strip()
+        if "\x00" in found:
+            raise Rejected("bad_parameter", f"{name}: contains a zero byte")
+        return found or None
+
+    def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
+        """Words of a closed list, repeated or with commas between them."""
+        found = tuple(word for text in self.query.getall(name, []) for word in text.split(",") if word)
+        for word in found:
+            if word not in known:
+                raise Rejected("bad_parameter", f'{name}: "{word}" is not known{did_you_mean(word, known)}')
+        return found
+
+    def cursor(self, sort: str, kind: type[After]) -> After | None:
+        """Where the page begins."""
+        text = self.text("cursor")
+        return read_cursor(text, sort, kind) if text else None
+
+
+def post_filters(asked: Asked, now: datetime) -> post_reports.Filters:
+    """Which posts are asked for; those that have not moved are looked for among the unfinished."""
+    states, still_for = asked.words("state", STATES), asked.text("stuck_for")
+    return post_reports.Filters(
+        states=states or (tuple(sorted(UNFINISHED)) if still_for else ()),
+        platform=asked.text("platform"),
+        account=asked.text("account"),
+        provider=asked.text("provider"),
+        still_since=_ago("stuck_for", still_for, now) if still_for else None,
+        q=asked.text("q"),
+    )
+
+
+def address(path: str, **query: object) -> str:
+    """An address with the parts of the query that are not empty."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+def post_address(provider: str, post: str, **query: object) -> str:
+    """The page of a post, whatever its id is made of."""
+    return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
+
+
+def own(address: str | None) -> str:
+    """The address, if it is one of our own pages, and the overview otherwise."""
+    text = address or "/"
+    parts = urlsplit(text)
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and text.isprintable()
+    return quote(text, safe="/?&=%+-._~,:@") if ours else "/"
+
+
+def _ago(name: str, text: str, now: datetime) -> datetime:
+    try:
+        return now - parse_duration(text)
+    except (ValueError, OverflowError) as error:
+        raise Rejected("bad_parameter", f"{name}: {error}") from error

@@ -1,0 +1,64 @@
+"""Signing in with a key, signing out, and choosing the language by hand."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect
+
+from tracker.dashboard.asked import Asked, own
+from tracker.dashboard.language import LANGUAGES
+from tracker.dashboard.rendering import LANGUAGE_COOKIE, Visit
+from tracker.dashboard.visitor import COOKIE, LASTING, Clock
+from tracker.store import keys, sessions
+from tracker.store.database import Database
+
+YEAR = 365 * 24 * 3600
+
+
+@get("/sign-in")
+async def show_sign_in(guest: NamedDependency[Visit]) -> Response[Any]:
+    """The form that asks for a key."""
+    return guest.page("sign_in", then=own(guest.request.query_params.get("then")), refused=False)
+
+
+@post("/sign-in")
+async def sign_in(
+    guest: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
+) -> Response[Any]:
+    """A key that is known begins a session; its token goes into a cookie that no script can read."""
+    form = Asked(await guest.request.form())
+    then = own(form.text("then"))
+    async with database.transaction() as conn:
+        key = await keys.authenticate(conn, form.text("key") or "")
+        token = await sessions.begin(conn, key, clock(), LASTING) if key else None
+    if token is None:
+        return guest.page("sign_in", 401, then=then, refused=True)
+    response = Redirect(then, status_code=303)
+    _keep(response, guest.request, COOKIE, token, int(LASTING.total_seconds()))
+    return response
+
+
+@post("/sign-out")
+async def sign_out(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
+    """The session is over, here and for whoever may have its token."""
+    async with database.connection() as conn:
+        await sessions.end(conn, request.cookies.get(COOKIE, ""))
+    response = Redirect("/sign-in", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@post("/language")
+async def change_language(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Remembered by this browser for a year."""
+    form = Asked(await request.form())
+    response = Redirect(own(form.text("then")), status_code=303)
+    if (code := form.text("language")) in LANGUAGES:
+        _keep(response, request, LANGUAGE_COOKIE, str(code), YEAR)
+    return response
+
+
+def _keep(response: Response[Any], request: Request[Any, Any, Any], name: str, value: str, seconds: int) -> None:
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="strict", secure=secure)

@@ -1,0 +1,115 @@
+// Keeps a page up to date by asking for its live part, and writes times as the reader's clock and language have them.
+"use strict";
+
+(() => {
+  const EVERY = 2000, AFTER_A_FAILURE = 5000;
+  const language = document.documentElement.lang;
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+  const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  const ago = (seconds) => {
+    const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS.at(-1);
+    return relative.format(-Math.trunc(seconds / size), unit);
+  };
+
+  const clock = (seconds) => {
+    const days = Math.floor(seconds / 86400), rest = Math.floor(seconds % 86400);
+    const parts = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map((n) => String(n).padStart(2, "0"));
+    if (parts[0] === "00" && !days) parts.shift();
+    return (days ? `${relative.format(days, "day")}, ` : "") + parts.join(":");
+  };
+
+  const write = (element) => {
+    const at = new Date(element.dateTime), seconds = (Date.now() - at) / 1000, kind = element.dataset.time;
+    const text = kind === "full" ? full.format(at)
+      : kind === "ago" ? ago(seconds)
+      : seconds >= 0 ? element.dataset.due : clock(-seconds);
+    if (element.textContent !== text) element.textContent = text;
+    if (kind !== "full" && !element.title) element.title = full.format(at);
+  };
+
+  const writeAll = (root) => root.querySelectorAll("time[data-time]").forEach(write);
+  const writeMoving = () => document.querySelectorAll("time[data-time=ago], time[data-time=until]").forEach(write);
+  writeAll(document);
+  setInterval(writeMoving, 1000);
+
+  const live = document.getElementById("live"), state = document.getElementById("live-state");
+  if (!live || !state) return;
+  const word = document.getElementById("live-word"), news = document.getElementById("live-news");
+  const button = document.getElementById("live-switch");
+  let tag = live.dataset.tag, pressed = false, paused = sessionStorage.getItem("paused") === "yes";
+
+  const show = (how) => {
+    if (state.className === `live ${how}`) return;
+    state.className = `live ${how}`;
+    word.textContent = state.dataset[how];
+  };
+
+  const headline = () => document.getElementById("announce")?.textContent;
+
+  // What is open stays open, what has the focus keeps it, and what is new can be seen to be new.
+  const replace = (html) => {
+    const open = [...live.querySelectorAll("details[open]")].map((one) => one.id);
+    const focused = live.contains(document.activeElement) ? document.activeElement : null;
+    const known = new Set([...live.querySelectorAll("[data-key]")].map((one) => one.dataset.key));
+    const said = headline();
+    live.innerHTML = html;
+    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    live.querySelectorAll("[data-key]").forEach((one) => known.has(one.dataset.key) || one.classList.add("fresh"));
+    if (focused) {
+      const same = focused.id ? document.getElementById(focused.id)
+        : focused.href && live.querySelector(`a[href="${CSS.escape(focused.getAttribute("href"))}"]`);
+      same?.focus({ preventScroll: true });
+    }
+    writeAll(live);
+    if (headline() !== said) news.textContent = state.dataset.updated.replace("{}", headline());
+  };
+
+  const busy = () => pressed || document.hidden || paused
+    || (live.contains(getSelection().anchorNode) && !getSelection().isCollapsed);
+
+  const look = async () => {
+    const answer = await fetch(location.href, {
+      headers: { "X-Live": "1", "If-None-Match": tag }, cache: "no-store", signal: AbortSignal.timeout(10000),
+    });
+    if (answer.status === 401) location.reload();
+    if (answer.status === 304) return;
+    if (!answer.ok) throw new Error(answer.status);
+    const html = await answer.text();
+    if (busy()) return;
+    tag = answer.headers.get("ETag");
+    replace(html);
+  };
+
+  const goOn = async () => {
+    let pause = EVERY;
+    if (!busy()) {
+      try {
+        await look();
+        show(paused ? "off" : "on");
+      } catch {
+        show("lost");
+        pause = AFTER_A_FAILURE;
+      }
+    }
+    setTimeout(goOn, pause);
+  };
+
+  const showSwitch = () => {
+    show(paused ? "off" : "on");
+    button.classList.toggle("off", paused);
+    button.querySelector(".hidden").textContent = button.title = button.dataset[paused ? "resume" : "pause"];
+  };
+
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    paused = !paused;
+    sessionStorage.setItem("paused", paused ? "yes" : "no");
+    showSwitch();
+  });
+  addEventListener("pointerdown", () => { pressed = true; });
+  ["pointerup", "pointercancel"].forEach((name) => addEventListener(name, () => setTimeout(() => { pressed = false; })));
+  showSwitch();
+  setTimeout(goOn, EVERY);
+})();
