@@ -45,7 +45,7 @@ async def test_two_services_share_the_work_and_either_takes_over_from_the_other(
         async with a_sink() as sink, simulated as simulator:
             first, second = (
                 Service(
-                    tmp_path / name, free_port(), dsn=server.dsn, lease=f"{LEASE}s", provider=simulator.url,
+                    tmp_path / name, free_port(), dsn=server.dsn, lease=f"{LEASE:g}s", provider=simulator.url,
                     secret=SECRET, sink=sink.url,
                 )
                 for name in ("first", "second")
