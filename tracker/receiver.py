@@ -71,6 +71,7 @@ class Receiver:
         self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
+        telemetry.pending.set_function(lambda: len(self._waiting))
 
     async def receive(self, provider: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Take one delivery and return once it is committed.

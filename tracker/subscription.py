@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from tracker import telemetry
 from tracker.errors import Unavailable
 from tracker.store import feed, subscriptions
 from tracker.store.database import AWAY
@@ -120,6 +121,7 @@ class Subscription:
             await subscriptions.advance(
                 conn, self.name, self._node, buckets, batch.reached, now if caught_up else None, self._pace.lease
             )
+        telemetry.handled.labels(self.name).inc(len(batch.rows))
         return more or not caught_up or len(buckets) < len(held)
 
 
@@ -144,6 +146,7 @@ async def handle_or_park(
         if len(rows) == 1:
             item = rows[0][source.key]
             log.error("subscription.parked", subscription=name, item=item, error=str(error), exc_info=error)
+            telemetry.parked.labels(name).inc()
             await subscriptions.park(conn, name, item, rows[0]["bucket"], f"{type(error).__name__}: {error}", now)
             return
         half = len(rows) // 2

@@ -55,8 +55,7 @@ append_seconds = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 pending = Gauge("tracker_deliveries_pending", "Webhooks that wait to be kept.")
-projected = Counter("tracker_projector_events", "Events folded into posts.")
-reacted = Counter("tracker_reactor_changes", "Changes matched against the rules.")
+handled = Counter("tracker_subscription_rows", "Events folded, or changes matched against the rules.", ["subscription"])
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])
 action_seconds = Histogram("tracker_action_seconds", "Time of one attempt at an action.", ["verb"])

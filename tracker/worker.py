@@ -123,9 +123,10 @@ class Worker:
     async def _attempt(self, claimed: Claimed) -> None:
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
-        latency = round((perf_counter() - clock) * 1000)
+        seconds = perf_counter() - clock
+        telemetry.action_seconds.labels(claimed.verb).observe(seconds)
         telemetry.actions.labels(claimed.verb, OUTCOMES[type(outcome)]).inc()
-        await self._record(claimed, outcome, began, latency)
+        await self._record(claimed, outcome, began, round(seconds * 1000))
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
         performer = self._performers.get(claimed.verb)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import SecretStr
 
 from tracker import telemetry
@@ -83,3 +84,10 @@ def test_for_a_person_lines_are_text() -> None:
     assert "alert" in out.getvalue()
     assert "channel=ops" in out.getvalue()
     assert "\x1b" not in out.getvalue()
+
+
+def test_every_metric_is_measured_somewhere() -> None:
+    """A figure that nothing sets is always zero, which is a lie."""
+    metrics = {name for name, value in vars(telemetry).items() if isinstance(value, Counter | Gauge | Histogram)}
+    code = "\n".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py") if path.name != "telemetry.py")
+    assert metrics == {name for name in metrics if f"telemetry.{name}." in code}
