@@ -41,13 +41,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt."""
+    """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
+
+    Actions of one `group` that wait at the same time may be done as one.
+    """
 
     verb: str
     target: str
     payload: Mapping[str, object]
     idempotency_key: str
     due_at: datetime
+    group: str | None = None
 
     @property
     def id(self) -> UUID:
@@ -136,6 +140,7 @@ POLICIES: Mapping[str, Policy] = {
     "alert": Policy(8, _PATIENT),
     "send": Policy(8, _PATIENT),
     "retry": Policy(4, _CAREFUL),
+    "reconcile": Policy(4, _CAREFUL),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tracker.domain.event import Problem, State
@@ -71,6 +71,7 @@ class PostView:
     problem: Problem | None
     urls: tuple[str, ...]
     targets: tuple[TargetView, ...]
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ class Fire:
     subject: Subject
     cause: str
     context: Mapping[str, object]
+    occurred_at: datetime
+    earlier: tuple[str, ...] = ()
+    """What the rule waits for and what had already happened by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Failed:
     cause: str
     detail: str
     context: Mapping[str, object]
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Suppressed:
     subject: Subject
     cause: str
     detail: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +113,20 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """What an alert was about is over."""
+    """What the rule's runs for this key are about is over, since `occurred_at`."""
 
     rule: Rule
     subject: Subject
+    occurred_at: datetime
 
 
-Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Some of what the rule's steps wait for has happened."""
+
+    rule: Rule
+    subject: Subject
+    words: tuple[str, ...]
+
+
+Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Came

@@ -10,7 +10,7 @@ from zlib import crc32
 
 BUCKETS = 16
 
-OWN_SOURCES = frozenset({"action", "manual"})
+OWN_SOURCES = frozenset({"action", "manual", "rule", "signal"})
 """Facts about what we did ourselves: kept and shown, but not a sign of life from the provider."""
 
 
@@ -83,6 +83,7 @@ class Fact:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

@@ -7,7 +7,7 @@ argument for correctness. `arrive` only spares the sorting when the new fact sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -38,6 +38,7 @@ class Post:
     last_event_at: datetime | None = None
     last_order: tuple[datetime, int, str] | None = None
     notes: tuple[Note, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Target, ...]:
@@ -168,6 +169,7 @@ def view(post: Post) -> PostView:
             TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
             for key, t in sorted(post.targets.items())
         ),
+        labels=post.labels,
     )
 
 
@@ -221,11 +223,17 @@ def _settle(
         last_event_at=post.last_event_at if fact.source in OWN_SOURCES else fact.occurred_at,
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:],
+        labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
     )
     if moved:
         before = post.state if post.entered_at else None
         moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, after.problem))
     return Step(after, tuple(moves), tuple(notes))
+
+
+def _labelled(labels: dict[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """The labels with those that a fact puts on; an empty one is taken away."""
+    return {name: text for name, text in {**labels, **told}.items() if text}
 
 
 def _move(key: str, before: State | None, after: Target, fact: Fact) -> Move:

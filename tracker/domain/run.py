@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,8 +15,9 @@ _RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
 
 
 class RunState(StrEnum):
-    """How a run stands: only an active one still does anything."""
+    """How a run stands: a queued one waits until its key is free, and only an active one does anything."""
 
+    QUEUED = "queued"
     ACTIVE = "active"
     DONE = "done"
     CANCELLED = "cancelled"
@@ -31,18 +32,26 @@ class Phase(StrEnum):
     BACKOFF = "backoff"
     ACTING = "acting"
     WATCHING = "watching"
+    WAITING = "waiting"
     HOLDING = "holding"
     OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An alert that was raised and will be taken back when what it was about is over."""
+    """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
+
+    `hidden`: nobody got it. `action` is the one that raised it.
+    """
 
     step: str
     channel: str
     title: str
     severity: str
+    action: UUID
+    resolves: bool = False
+    repeat: timedelta | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,10 @@ class Run:
     """`branch` and `step` say where in the rule it is, `phase` what it waits for, `pending` for which action.
 
     `tries` counts the tries of the present retry step, `count` the firings that joined; `heard` is what happened
-    again while an action was still under way (and whether trying may go on); `asked` are the actions so far;
-    `ending` is how it will end, `why` the reason when it did.
+    again while an action was still under way (and whether trying may go on); `seen` are the awaited words that came
+    before anybody waited for them; `asked` are the actions so far; `again` counts the repetitions of its alerts;
+    `ending` is how it will end, `why` the reason when it did. `fired_at` is when what it is about was true. A run in
+    the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended.
     """
 
     id: UUID
@@ -74,7 +85,14 @@ class Run:
     pending: UUID | None = None
     asked: tuple[UUID, ...] = ()
     heard: bool | None = None
+    seen: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    again: int = 0
+    moves: int = 0
+    per: str = "post"
+    shadow: bool = False
+    over: bool = False
+    fired_at: datetime | None = None
     ending: RunState = RunState.DONE
     why: str = ""
 
@@ -87,7 +105,7 @@ class Run:
         """The whole run as plain JSON."""
         plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
         plain["asked"] = [str(action) for action in self.asked]
-        plain["notices"] = [[n.step, n.channel, n.title, n.severity] for n in self.notices]
+        plain["notices"] = [{one.name: _plain(getattr(n, one.name)) for one in fields(n)} for n in self.notices]
         return plain
 
     @classmethod
@@ -109,11 +127,13 @@ _MAKERS: Mapping[str, Callable[[Any], object]] = {
     "ending": RunState,
     "phase": Phase,
     "asked": lambda ids: tuple(map(UUID, ids)),
-    "notices": lambda rows: tuple(Notice(*row) for row in rows),
+    "fired_at": datetime.fromisoformat,
+    "seen": tuple,
+    "notices": lambda rows: tuple(map(_notice, rows)),
 }
 
 
-def begin(fire: Fire, now: datetime) -> Run:
+def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = False) -> Run:
     """The run that a firing starts. Its id follows from the firing, so that a replay makes the same run."""
     return Run(
         id=run_id(fire.rule.id, fire.subject.key, fire.cause),
@@ -127,7 +147,20 @@ def begin(fire: Fire, now: datetime) -> Run:
         started_at=now,
         updated_at=now,
         context=fire.context,
+        state=RunState.QUEUED if queued else RunState.ACTIVE,
+        per=fire.rule.per,
+        seen=fire.earlier,
+        shadow=shadow,
+        fired_at=fire.occurred_at,
     )
+
+
+def describe(run: Run) -> str:
+    """Where the run has come to, for its history."""
+    reason = f": {run.why}" if run.why else ""
+    if run.state is not RunState.ACTIVE:
+        return f"{run.state}{reason}"
+    return f"step {run.path}, {run.phase}{reason}"
 
 
 def run_id(rule: str, key: str, cause: str) -> UUID:
@@ -135,9 +168,17 @@ def run_id(rule: str, key: str, cause: str) -> UUID:
     return uuid5(_RUNS, f"{rule}\n{key}\n{cause}")
 
 
+def _notice(row: Mapping[str, Any]) -> Notice:
+    repeat = row["repeat"]
+    span = None if repeat is None else timedelta(seconds=repeat)
+    return Notice(**{**row, "action": UUID(row["action"]), "repeat": span})
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, StrEnum | UUID):
         return str(value)
     return dict(value) if isinstance(value, Mapping) else value

@@ -49,7 +49,16 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the run's alerts were about is over."""
+    """What the run is about is over, since `occurred_at`."""
+
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Some of what the run's steps wait for has happened."""
+
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Cancelled:
     by: str
 
 
-Signal = Started | TimerDue | ActionFinished | Again | Settled | Resolved | Cancelled
+Signal = Started | TimerDue | ActionFinished | Again | Settled | Resolved | Heard | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +98,27 @@ class Withdraw:
     actions: tuple[UUID, ...]
 
 
-Intent = Perform | ArmTimer | DisarmTimer | Withdraw
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Pause another rule, within what the run is about, until then."""
+
+    rule: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End the pauses of another rule within what the run is about."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Put labels on the run's post; `key` is the same however often it is asked for."""
+
+    labels: Mapping[str, str]
+    key: str
+
+
+Intent = Perform | ArmTimer | DisarmTimer | Withdraw | Hold | Release | Label

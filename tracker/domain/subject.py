@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, object] = {
     "post.scheduled_at": EPOCH,
     "post.published_at": EPOCH,
     "post.failed_at": EPOCH,
+    "post.labels": {},
     "target.key": "",
     "target.platform": "",
     "target.account": "",
@@ -62,6 +63,8 @@ DEFAULTS: Mapping[str, object] = {
     "run.count": 0,
     "run.held": timedelta(0),
     "run.rule": "",
+    "run.since": EPOCH,
+    "run.items": [],
 }
 """The variables of conditions and templates, each with what it is when it is absent; the type follows from it."""
 
@@ -77,6 +80,24 @@ class Subject:
     platforms: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     state: State | None = None
+
+    @property
+    def within(self) -> frozenset[str]:
+        """The scopes of all that it is, or is part of, itself included."""
+        wider = [(Per.PROVIDER, self.provider), (Per.POST, f"{self.provider}/{self.post or ''}")]
+        wider += [(Per.TARGET, f"{self.provider}/{self.post}/{self.target}")] if self.target else []
+        wider += [(Per.PLATFORM, f"{self.provider}/{platform}") for platform in self.platforms]
+        wider += [
+            (Per.ACCOUNT, f"{self.provider}/{platform}:{account}")
+            for platform in self.platforms
+            for account in self.accounts
+        ]
+        return frozenset(scope_of(per, key) for per, key in wider)
+
+
+def scope_of(per: Per, key: str) -> str:
+    """The name of everything under a key, whichever rule counts by it."""
+    return f"{per} {key}"
 
 
 def subject_of(per: Per, provider: str, post: str | None, view: PostView | None, target: str | None) -> Subject:
@@ -136,6 +157,7 @@ def describe(
         values["post.state"] = str(view.state)
         values["post.attempt"] = view.attempt
         values["post.platforms"] = list(view.platforms)
+        values["post.labels"] = dict(view.labels)
         for name in ("scheduled_at", "published_at", "failed_at"):
             values[f"post.{name}"] = getattr(view, name) or EPOCH
     if one:

@@ -8,22 +8,25 @@ from datetime import datetime, timedelta
 
 from tracker.domain.change import PostView
 from tracker.domain.decision import Arm, Disarm, Failed, Fire, Timer
-from tracker.domain.rule import Expect, On, Rule, RuleIndex, While
+from tracker.domain.dispatch import RuleIndex, marks_of
+from tracker.domain.rule import Rule
 from tracker.domain.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
+from tracker.domain.trigger import Every, Expect, On, While
 
 MINUTE = timedelta(minutes=1)
 
 
 def kind_of(rule: Rule) -> str:
     """The kind of the rule's timers."""
-    return "while" if isinstance(rule.trigger, While) else "expect"
+    return type(rule.trigger).__name__.lower()
 
 
 def standing(index: RuleIndex, view: PostView) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
-    states = {view.state, *(target.state for target in view.targets)}
-    rules = {rule.id: rule for state in states for rule in index.waiting.get(state, ())}
-    for rule in rules.values():
+    shelves = [index.waiting.get(state) for state in {view.state, *(target.state for target in view.targets)}]
+    marks = marks_of(view.provider, view)
+    rules = {rule.id: rule for shelf in shelves if shelf for rule in shelf.rules(marks)}
+    for _, rule in sorted(rules.items()):
         for subject in subjects(rule, view):
             timer = wait_for(rule, subject, view)
             if timer:
@@ -67,7 +70,7 @@ def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Fire 
     """
     subject = subject_of(rule.per, timer.provider, timer.post, view, timer.target)
     gone = Disarm(rule, subject, timer.kind)
-    if isinstance(rule.trigger, On) or timer.kind != kind_of(rule):
+    if isinstance(rule.trigger, On | Every) or timer.kind != kind_of(rule):
         return gone
     if isinstance(rule.trigger, Expect) and not rule.trigger.of:
         return gone if subject.state in rule.trigger.over else _fire(rule, subject, timer, view, now)
@@ -83,9 +86,9 @@ def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now
     values = _values(rule, timer, view, now)
     verdict = rule.judge(values)
     if verdict.kind == "true" and rule.admits(subject):
-        return Fire(rule, subject, timer.cause, to_plain(values))
+        return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
     if verdict.kind == "error":
-        return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values))
+        return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values), timer.due_at)
     return Disarm(rule, subject, timer.kind)
 
 

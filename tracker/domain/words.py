@@ -11,8 +11,8 @@ from tracker.domain.change import Change, Move
 from tracker.domain.event import State
 from tracker.errors import did_you_mean
 
-OURS = "action"
-"""The source of the facts about our own actions. What they change counts; their names are no rule's business."""
+OURS = frozenset({"action", "rule"})
+"""The sources of facts about what rules did. What they change counts; their names are no rule's business."""
 
 _STATES = {state.value: state for state in State}
 _NEARLY_A_STATE = 0.7
@@ -28,6 +28,9 @@ class Entering:
     def admits(self, move: Move) -> bool:
         return move.after is self.state
 
+    def __str__(self) -> str:
+        return f"post.{self.state}"
+
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
@@ -38,6 +41,9 @@ class Crossing:
 
     def admits(self, move: Move) -> bool:
         return (self.before is None or move.before is self.before) and (self.after is None or move.after is self.after)
+
+    def __str__(self) -> str:
+        return f"{self.before or '*'} -> {self.after or '*'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,9 @@ class Named:
 
     def names(self, event: str) -> bool:
         return fnmatchcase(event, self.pattern) if self.is_glob else event == self.pattern
+
+    def __str__(self) -> str:
+        return self.pattern
 
 
 Word = Entering | Crossing | Named
@@ -105,7 +114,7 @@ def happened(words: Iterable[Word], change: Change, moves: Iterable[Move]) -> li
     admitted: list[Move | None] = [move for move in moves if any(word.admits(move) for word in words)]
     if admitted:
         return admitted
-    named = change.source != OURS and any(isinstance(word, Named) and word.names(change.event) for word in words)
+    named = change.source not in OURS and any(isinstance(word, Named) and word.names(change.event) for word in words)
     return [None] if named else []
 
 

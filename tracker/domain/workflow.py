@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from tracker.domain.action import Reason
 from tracker.domain.event import State
-from tracker.domain.message import ask, ask_retry, take_back
+from tracker.domain.message import ask_retry
+from tracker.domain.notices import put_right, say_again
 from tracker.domain.rule import Rule
 from tracker.domain.run import Notice, Phase, Run, RunState
 from tracker.domain.signal import (
@@ -22,6 +22,7 @@ from tracker.domain.signal import (
     ArmTimer,
     Cancelled,
     DisarmTimer,
+    Heard,
     Intent,
     Perform,
     Resolved,
@@ -31,11 +32,20 @@ from tracker.domain.signal import (
     TimerDue,
     Withdraw,
 )
-from tracker.domain.step import AlertStep, RetryStep
+from tracker.domain.step import ReconcileStep, RetryStep, Step, WaitStep
+from tracker.domain.stepping import Moved, do_at_once
 
 TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 TRIED = frozenset({"done", "unknown"})
 """After these ends of a retry action only the provider's next word tells what became of it."""
+
+STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
+    Phase.BACKOFF: (RetryStep,),
+    Phase.WATCHING: (RetryStep,),
+    Phase.ACTING: (RetryStep, ReconcileStep),
+    Phase.WAITING: (WaitStep,),
+}
+"""The steps at which a run can stand in a phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +64,31 @@ def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     """Move the run by one signal. Total: a signal that means nothing in the run's state changes nothing."""
     if run.state is not RunState.ACTIVE:
         return Advance(run)
-    if run.phase in TRYING and _trying(run, rule) is None and not isinstance(signal, Cancelled):
+    stands_at = STANDS_AT.get(run.phase)
+    if stands_at and not isinstance(_step(run, rule), stands_at) and not isinstance(signal, Cancelled):
         signal = Cancelled("the rule was edited")
     moved = _hear(run, rule, signal, now)
-    return moved if moved.run == run else replace(moved, run=replace(moved.run, updated_at=now))
+    if moved.run == run:
+        return moved
+    return replace(moved, run=replace(moved.run, updated_at=now, moves=run.moves + 1))
 
 
 def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     match signal:
         case Started() if run.phase is Phase.NEW:
             return _walk(run, rule, now)
-        case TimerDue(meaning) if run.phase is Phase.BACKOFF and meaning == _pause_name(run):
-            return _try(run, rule, now)
+        case TimerDue(meaning):
+            return _timer(run, rule, meaning, now)
         case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
-            return _tried(run, rule, outcome, reason, now)
+            return _acted(run, rule, outcome, reason, now)
         case Again(eligible, context):
             return _again(_heard_of(run, context), rule, eligible, now)
-        case Settled(state) if run.phase in TRYING:
+        case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
             return _settle(run, rule, state, now)
-        case Resolved() if run.notices:
-            return _resolve(run, rule, now)
+        case Heard(words):
+            return _heard(run, rule, words, now)
+        case Resolved(occurred_at):
+            return _resolve(run, rule, occurred_at, now)
         case Cancelled(by):
             return _cancel(run, by)
     return Advance(run)
@@ -82,43 +97,74 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
 def _walk(run: Run, rule: Rule, now: datetime) -> Advance:
     """Do step after step, until one has to wait or none is left."""
     intents: list[Intent] = []
-    steps = rule.do if run.branch == "do" else rule.exhausted
-    while run.step < len(steps):
-        step = steps[run.step]
-        if isinstance(step, RetryStep):
-            return _pause(replace(run, tries=0), step, now).after(*intents)
-        action = ask(run, step, now)
-        intents.append(Perform(action))
-        if isinstance(step, AlertStep) and step.resolves:
-            notice = Notice(run.path, step.channel, str(action.payload["title"]), step.severity)
-            run = replace(run, notices=(*run.notices, notice))
-        run = replace(run, step=run.step + 1, asked=(*run.asked, action.id))
-    return _finish(run).after(*intents)
+    while (step := _step(run, rule)) is not None:
+        moved = _begin(run, step, now)
+        run = moved.run
+        intents += moved.intents
+        if run.phase in STANDS_AT:
+            return Advance(run, tuple(intents))
+    return _finish(run, rule, now).after(*intents)
 
 
-def _finish(run: Run) -> Advance:
-    """No step is left: the run ends, unless it still has an alert to take back one day."""
-    if run.notices:
-        return Advance(replace(run, phase=Phase.HOLDING))
+def _begin(run: Run, step: Step, now: datetime) -> Moved:
+    run = replace(run, phase=Phase.NEW)
+    if isinstance(step, RetryStep):
+        return _pause(replace(run, tries=0), step, now)
+    if isinstance(step, WaitStep):
+        return _wait(run, step, now)
+    return do_at_once(run, step, now)
+
+
+def _finish(run: Run, rule: Rule, now: datetime) -> Advance:
+    """No step is left: the run ends, unless the end of what it is about still means something to it."""
+    run = replace(run, notices=_owed(run, rule))
+    last = run.branch == "resolved" or "resolved" not in rule.branches
+    if not last and run.over:
+        return _walk(replace(run, branch="resolved", step=0), rule, now)
+    if run.notices or not last:
+        return _repeat_later(replace(run, phase=Phase.HOLDING), now)
     return Advance(replace(run, state=run.ending, phase=Phase.OVER))
 
 
-def _pause(run: Run, step: RetryStep, now: datetime) -> Advance:
+def _owed(run: Run, rule: Rule) -> tuple[Notice, ...]:
+    """The alerts about which something may still have to be said."""
+    if run.over:
+        return ()
+    return tuple(one for one in run.notices if one.resolves or one.repeat or rule.is_about_absence)
+
+
+def _repeat_later(run: Run, now: datetime) -> Advance:
+    spans = [notice.repeat for notice in run.notices if notice.repeat]
+    return Advance(run, (ArmTimer(now + min(spans), _name_of_repetition(run)),) if spans else ())
+
+
+def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
+    step = _step(run, rule)
+    if run.phase is Phase.BACKOFF and meaning == _name_of_try(run) and isinstance(step, RetryStep):
+        return _try(run, step, now)
+    if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
+        return _waited_in_vain(run, rule, step, now)
+    if run.phase is Phase.HOLDING and meaning == _name_of_repetition(run):
+        said = say_again(replace(run, again=run.again + 1), now)
+        return _repeat_later(said.run, now).after(*said.intents)
+    return Advance(run)
+
+
+def _pause(run: Run, step: RetryStep, now: datetime) -> Moved:
     run = replace(run, phase=Phase.BACKOFF, pending=None, heard=None)
     delay = step.backoff.delay(run.tries + 1, f"{run.id}:{run.path}")
-    return Advance(run, (ArmTimer(now + delay, _pause_name(run)),))
+    return Moved(run, (ArmTimer(now + delay, _name_of_try(run)),))
 
 
-def _try(run: Run, rule: Rule, now: datetime) -> Advance:
-    step = _trying(run, rule)
-    if step is None:
-        return Advance(run)
+def _try(run: Run, step: RetryStep, now: datetime) -> Advance:
     run = replace(run, tries=run.tries + 1, phase=Phase.ACTING)
     action = ask_retry(run, step, now)
     return Advance(replace(run, pending=action.id, asked=(*run.asked, action.id)), (Perform(action),))
 
 
-def _tried(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Advance:
+def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Advance:
+    if not isinstance(_step(run, rule), RetryStep):
+        return _next(run, rule, now)
     if outcome not in TRIED and reason != Reason.NOT_NEEDED:
         return _exhaust(run, rule, f"try {run.tries} could not be made: {reason or outcome}", now)
     watching = replace(run, phase=Phase.WATCHING, heard=None)
@@ -127,19 +173,20 @@ def _tried(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Ad
 
 def _again(run: Run, rule: Rule, eligible: bool, now: datetime) -> Advance:
     """It happened once more: what is under way goes on; after a try it means that the try did not help."""
+    step = _step(run, rule)
+    if run.phase not in TRYING or not isinstance(step, RetryStep):
+        return Advance(run)
     if run.phase is Phase.ACTING:
         return Advance(replace(run, heard=eligible))
-    if run.phase not in TRYING:
-        return Advance(run)
     if not eligible:
         disarm = (DisarmTimer(),) if run.phase is Phase.BACKOFF else ()
         return _exhaust(run, rule, "the condition no longer allows another try", now).after(*disarm)
-    step = _trying(run, rule)
-    if run.phase is Phase.BACKOFF or step is None:
+    if run.phase is Phase.BACKOFF:
         return Advance(run)
     if run.tries >= step.tries:
         return _exhaust(run, rule, f"all {step.tries} tries are used up", now)
-    return _pause(run, step, now)
+    moved = _pause(run, step, now)
+    return Advance(moved.run, moved.intents)
 
 
 def _exhaust(run: Run, rule: Rule, why: str, now: datetime) -> Advance:
@@ -150,34 +197,74 @@ def _exhaust(run: Run, rule: Rule, why: str, now: datetime) -> Advance:
 def _settle(run: Run, rule: Rule, state: State, now: datetime) -> Advance:
     if state is not State.PUBLISHED:
         return _cancel(run, f"post.{state}")
-    done = replace(run, step=run.step + 1, pending=None, heard=None)
-    return _walk(done, rule, now).after(*_stop(run, (run.pending,) if run.pending else ()))
+    return _next(run, rule, now).after(*_stop(run, asked=False))
 
 
-def _resolve(run: Run, rule: Rule, now: datetime) -> Advance:
-    intents = tuple(Perform(take_back(run, notice, now)) for notice in run.notices)
-    run = replace(run, notices=())
-    return _finish(run).after(*intents) if run.phase is Phase.HOLDING else Advance(run, intents)
+def _wait(run: Run, step: WaitStep, now: datetime) -> Moved:
+    """Go on at once if it has happened since the run began."""
+    came = {str(word) for word in step.words} & set(run.seen)
+    if came:
+        return Moved(replace(run, step=run.step + 1, seen=tuple(word for word in run.seen if word not in came)))
+    arm = (ArmTimer(now + step.at_most, run.path),) if step.at_most else ()
+    return Moved(replace(run, phase=Phase.WAITING), arm)
+
+
+def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advance:
+    """What is waited for ends the wait; what comes too early is remembered until somebody waits for it."""
+    step = _step(run, rule)
+    if run.phase is Phase.WAITING and isinstance(step, WaitStep) and {str(word) for word in step.words} & set(words):
+        return _next(run, rule, now).after(DisarmTimer())
+    return Advance(replace(run, seen=tuple(dict.fromkeys((*run.seen, *words)))))
+
+
+def _waited_in_vain(run: Run, rule: Rule, step: WaitStep, now: datetime) -> Advance:
+    if step.otherwise is None:
+        return _next(run, rule, now)
+    why = f"waited in vain for {' or '.join(map(str, step.words))}"
+    return _walk(replace(run, branch=step.otherwise, step=0, why=why), rule, now)
+
+
+def _next(run: Run, rule: Rule, now: datetime) -> Advance:
+    return _walk(replace(run, step=run.step + 1, pending=None, heard=None), rule, now)
+
+
+def _resolve(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Advance:
+    """What the run is about is over: so are its remaining steps, where they were about an absence."""
+    if run.over:
+        return Advance(run)
+    righted = put_right(replace(run, notices=_owed(run, rule), over=True), occurred_at, now)
+    if run.phase is not Phase.HOLDING and not rule.is_about_absence:
+        return Advance(righted.run, righted.intents)
+    stopped = _stop(run, asked=rule.is_about_absence)
+    left = replace(righted.run, branch="resolved", step=0, pending=None)
+    return _walk(left, rule, now).after(*stopped, *righted.intents)
 
 
 def _cancel(run: Run, by: str) -> Advance:
     cancelled = replace(run, state=RunState.CANCELLED, phase=Phase.OVER, why=by)
-    return Advance(cancelled, tuple(_stop(run, run.asked)))
+    return Advance(cancelled, tuple(_stop(run)))
 
 
-def _stop(run: Run, actions: tuple[UUID, ...]) -> list[Intent]:
-    stopped: list[Intent] = [DisarmTimer()] if run.phase is Phase.BACKOFF else []
+def _stop(run: Run, *, asked: bool = True) -> list[Intent]:
+    """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
+    timed = run.phase in (Phase.BACKOFF, Phase.WAITING) or any(notice.repeat for notice in run.notices)
+    actions = run.asked if asked else (run.pending,) if run.pending else ()
+    stopped: list[Intent] = [DisarmTimer()] if timed else []
     return [*stopped, Withdraw(actions)] if actions else stopped
 
 
-def _trying(run: Run, rule: Rule) -> RetryStep | None:
-    """The retry step at which the run stands, if the rule still has it."""
-    step = rule.do[run.step] if run.branch == "do" and run.step < len(rule.do) else None
-    return step if isinstance(step, RetryStep) else None
+def _step(run: Run, rule: Rule) -> Step | None:
+    """The step at which the run stands, if the rule still has it."""
+    steps = rule.steps(run.branch)
+    return steps[run.step] if run.step < len(steps) else None
 
 
-def _pause_name(run: Run) -> str:
+def _name_of_try(run: Run) -> str:
     return f"{run.path}:{run.tries + 1}"
+
+
+def _name_of_repetition(run: Run) -> str:
+    return f"again:{run.again + 1}"
 
 
 def _heard_of(run: Run, context: Mapping[str, object] | None) -> Run:

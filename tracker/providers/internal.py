@@ -34,6 +34,7 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     scheduled_at: Moment | None = None
     attempt: int | None = None
     detail: Mapping[str, Any] = {}
+    labels: Mapping[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(Told)
@@ -46,7 +47,7 @@ def encode(told: Told) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class InternalReader:
-    """Reads the events of the sources action, manual and reconcile."""
+    """Reads the events of the sources action, manual, rule, signal and reconcile."""
 
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is; raises ValueError when the body is not one of ours."""
@@ -68,5 +69,6 @@ class InternalReader:
                 scheduled_at=told.scheduled_at,
                 attempt=told.attempt,
                 detail=told.detail,
+                labels=told.labels,
             ),
         )

@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from tracker.domain.event import State
+from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
-    Budget,
     CallBudget,
     LocalPath,
     PositiveSpan,
@@ -28,7 +28,7 @@ from tracker.settings.values import (
     Zone,
 )
 
-RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile"})
+RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile", "rule", "signal"})
 """Sources of the log that are our own; a provider of that name could not be told from them."""
 
 
@@ -100,7 +100,7 @@ class Provider(Section):
     )  # fmt: skip
     timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
     budget: CallBudget = Field(
-        default=Budget(600, timedelta(hours=1)), description="Calls that we may make to its API."
+        default=Rate(600, timedelta(hours=1)), description="Calls that we may make to its API."
     )
     fields: dict[str, str] = Field(
         default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr, ValidationInfo
 
 from tracker.domain.duration import format_duration, parse_duration
+from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
 
 SIZE_FORMS = 'a whole number and a unit (B, KiB, MiB, GiB), as in "1MiB" or "512KiB"'
@@ -32,25 +33,6 @@ def format_size(size: int) -> str:
     """The shortest text that `parse_size` reads as `size` bytes."""
     unit = next((unit for unit in ("GiB", "MiB", "KiB") if size and size % _UNITS[unit] == 0), "B")
     return f"{size // _UNITS[unit]}{unit}"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """At most `calls` requests in any span of `per`."""
-
-    calls: int
-    per: timedelta
-
-    @classmethod
-    def parse(cls, text: str) -> Budget:
-        """Read "600 in 1h"; raises ValueError."""
-        match = re.fullmatch(r"(\d{1,9}) in (\S+)", text.strip(), re.ASCII)
-        if not match or int(match[1]) < 1:
-            raise ValueError(f'"{text}" is not a budget: write how many calls in what time, as in "600 in 1h"')
-        return cls(int(match[1]), _positive(parse_duration(match[2])))
-
-    def __str__(self) -> str:
-        return f"{self.calls} in {format_duration(self.per)}"
 
 
 def _positive(span: timedelta) -> timedelta:
@@ -73,8 +55,8 @@ def _read_size(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else parse_size(_text(value))
 
 
-def _read_budget(value: Any) -> Budget:
-    return value if isinstance(value, Budget) else Budget.parse(_text(value))
+def _read_budget(value: Any) -> Rate:
+    return value if isinstance(value, Rate) else Rate.parse(_text(value))
 
 
 def _split(value: Any) -> Any:
@@ -134,7 +116,7 @@ def _section_name(name: str) -> str:
 Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(format_duration)]
 PositiveSpan = Annotated[Span, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(format_size)]
-CallBudget = Annotated[Budget, BeforeValidator(_read_budget), PlainSerializer(str)]
+CallBudget = Annotated[Rate, BeforeValidator(_read_budget), PlainSerializer(str)]
 Zone = Annotated[str, AfterValidator(_zone)]
 LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

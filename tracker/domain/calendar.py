@@ -1,0 +1,148 @@
+"""Times of the clock and the week: when something comes round, and hours in which nobody is disturbed.
+
+A local time that a change of the clocks leaves out comes as much later as the clocks were moved; one that it brings
+twice comes at its first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from tracker.domain.duration import format_duration, parse_duration
+from tracker.errors import did_you_mean
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+EVERY_DAY, WEEKDAYS, WEEKENDS = frozenset(range(7)), frozenset(range(5)), frozenset((5, 6))
+NAMES = {"day": EVERY_DAY, "daily": EVERY_DAY, "weekdays": WEEKDAYS, "weekends": WEEKENDS} | {
+    name: frozenset((place,)) for place, name in enumerate(DAYS)
+}
+SHORTEST = timedelta(seconds=10)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Every `span`, counted from 1970, so that a restart does not move it."""
+
+    span: timedelta
+
+    def after(self, moment: datetime) -> datetime:
+        """The first occasion after the moment."""
+        return EPOCH + ((moment - EPOCH) // self.span + 1) * self.span
+
+    def __str__(self) -> str:
+        return format_duration(self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """At a local time on some days of the week, 0 being Monday."""
+
+    days: frozenset[int]
+    at: time
+    zone: str
+
+    def after(self, moment: datetime) -> datetime:
+        """The first occasion after the moment, in UTC."""
+        return next(occasion for occasion in self._from(moment) if occasion > moment)
+
+    def _from(self, moment: datetime) -> Iterator[datetime]:
+        zone = ZoneInfo(self.zone)
+        day = moment.astimezone(zone).date() - timedelta(days=1)
+        while True:
+            if day.weekday() in self.days:
+                yield instant(day, self.at, zone)
+            day += timedelta(days=1)
+
+    def __str__(self) -> str:
+        days = next((name for name, days in NAMES.items() if days == self.days), "") or ",".join(
+            DAYS[day] for day in sorted(self.days)
+        )
+        return f"{days} {self.at:%H:%M} {self.zone}"
+
+
+Calendar = Interval | Weekly
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Hours from `start` to `end`, local time, on the days on which they begin."""
+
+    start: time
+    end: time
+    days: frozenset[int]
+    zone: str
+
+    def over_at(self, moment: datetime) -> datetime | None:
+        """When the quiet in which the moment lies is over; None where it lies in none."""
+        zone = ZoneInfo(self.zone)
+        today = moment.astimezone(zone).date()
+        for day in (today - timedelta(days=1), today):
+            begins = instant(day, self.start, zone)
+            ends = instant(day + timedelta(days=self.end <= self.start), self.end, zone)
+            if day.weekday() in self.days and begins <= moment < ends:
+                return ends
+        return None
+
+
+def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """The moment of a local time, in UTC."""
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def parse_calendar(text: str) -> Calendar:
+    """Read "15m", "day 09:00 UTC", "weekdays 09:00 Europe/Istanbul", "monday,friday 18:30 UTC"; raises ValueError."""
+    match text.split():
+        case [interval]:
+            span = parse_duration(interval)
+            if span < SHORTEST:
+                raise ValueError(f'"{text}" is too often: the shortest interval is {format_duration(SHORTEST)}')
+            return Interval(span)
+        case [days, at, zone]:
+            return Weekly(_days(days), _time(at), _zone(zone))
+    form = 'an interval ("15m"), or days, a time and a zone ("weekdays 09:00 Europe/Istanbul")'
+    raise ValueError(f'"{text}" is no time: write {form}')
+
+
+def parse_quiet(text: str) -> Quiet:
+    """Read "22:00-08:00 Europe/Istanbul" or "weekends 00:00-24:00 UTC"; raises ValueError."""
+    match text.split():
+        case [hours, zone]:
+            return _quiet(EVERY_DAY, hours, zone)
+        case [days, hours, zone]:
+            return _quiet(_days(days), hours, zone)
+    raise ValueError(f'"{text}" are no quiet hours: write hours and a zone, as in "22:00-08:00 Europe/Istanbul"')
+
+
+def _quiet(days: frozenset[int], hours: str, zone: str) -> Quiet:
+    start, _, end = hours.partition("-")
+    return Quiet(_time(start), _time("00:00" if end == "24:00" else end), days, _zone(zone))
+
+
+def _days(text: str) -> frozenset[int]:
+    found: frozenset[int] = frozenset()
+    for name in text.lower().split(","):
+        if name not in NAMES:
+            raise ValueError(f'"{name}" is no day{did_you_mean(name, NAMES)}; known: {", ".join(NAMES)}')
+        found |= NAMES[name]
+    return found
+
+
+def _time(text: str) -> time:
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise ValueError(f'"{text}" is no time of day: write it as in "09:00"')
+    return time(int(match[1]), int(match[2]))
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError) as error:
+        raise ValueError(f'"{text}" is no time zone: write one as in "Europe/Istanbul" or "UTC"') from error
+    return text

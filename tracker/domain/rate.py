@@ -1,0 +1,74 @@
+"""How often something may happen: "600 in 1h", "50 per hour"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracker.domain.duration import format_duration, parse_duration
+
+FORMS = 'write how many times in what span, as in "600 in 1h" or "50 per hour"'
+FEWEST, MOST = 2, 1000
+_NAMED = {"second": "1s", "minute": "1m", "hour": "1h", "day": "1d", "week": "1w"}
+_RATE = re.compile(r"(\d{1,9}) (in|per) (\S+)", re.ASCII)
+_COUNT = re.compile(r"(>=?) ?(\d{1,4}) in (\S+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `times` in any span of `per`."""
+
+    times: int
+    per: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Raises ValueError, whose text tells the accepted forms."""
+        match = _RATE.fullmatch(text.strip())
+        if not match or int(match[1]) < 1:
+            raise ValueError(f'"{text}" is not a rate: {FORMS}')
+        return cls(int(match[1]), _span(_NAMED.get(match[3], match[3])))
+
+    def __str__(self) -> str:
+        return f"{self.times} in {format_duration(self.per)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """At least `least` occurrences within one span of `window`."""
+
+    least: int
+    window: timedelta
+
+    @classmethod
+    def parse(cls, text: str) -> Count:
+        """Read "> 5 in 10m" or ">= 6 in 10m"; raises ValueError."""
+        match = _COUNT.fullmatch(text.strip())
+        if not match:
+            raise ValueError(f'"{text}" is not a count: write it as in "> 5 in 10m" or ">= 6 in 10m"')
+        least = int(match[2]) + (match[1] == ">")
+        if not FEWEST <= least <= MOST:
+            raise ValueError(f'"{text}" counts to {least}; a count is of {FEWEST} to {MOST} occurrences')
+        return cls(least, _span(match[3]))
+
+    def reached(self, times: Iterable[datetime], latest: datetime) -> int:
+        """The most occurrences, `latest` among them, that one span of `window` holds; in any order of arrival."""
+        moments = sorted([*times, latest])
+        spans = (
+            [one for one in moments if start <= one <= start + self.window]
+            for start in moments
+            if start <= latest <= start + self.window
+        )
+        return max(map(len, spans))
+
+    def __str__(self) -> str:
+        return f">= {self.least} in {format_duration(self.window)}"
+
+
+def _span(text: str) -> timedelta:
+    span = parse_duration(text)
+    if span <= timedelta(0):
+        raise ValueError(f'"{text}": the span must be longer than nothing')
+    return span
