@@ -9,9 +9,10 @@ import pytest
 
 from tracker.domain.action import Backoff
 from tracker.domain.event import State
-from tracker.domain.rule import Expect, Match, On, Rule, While
+from tracker.domain.rule import Match, Rule
 from tracker.domain.step import AlertStep, RetryStep, SendStep
 from tracker.domain.subject import DEFAULTS, Per
+from tracker.domain.trigger import Expect, On, While
 from tracker.domain.words import Crossing, Entering, Named
 from tracker.rulebook import load_rules, load_text
 from tracker.rulebook.backoff import parse_backoff
@@ -50,7 +51,7 @@ def test_a_rule_about_an_event_is_read_whole() -> None:
     assert rule.cancel_on == (Entering(State.PUBLISHED), Entering(State.REMOVED))
     assert rule.do == (RetryStep("publish", 3, Backoff(MINUTE, 2, 30 * MINUTE, 0.2)),)
     assert rule.judge({**DEFAULTS, "error.retryable": True}).kind == "true"
-    (gave_up,) = rule.exhausted
+    (gave_up,) = rule.branches["exhausted"]
     assert isinstance(gave_up, AlertStep)
     told = {**DEFAULTS, "post.id": "p1", "run.tries": 3, "error.message": "boom"}
     assert gave_up.title(told) == "p1: gave up after 3 tries: boom"
@@ -178,7 +179,7 @@ def test_steps_in_another_order_mean_something_else() -> None:
 
 def test_a_revision_is_the_same_in_every_process() -> None:
     """It is stored with every timer; a value that changes here re-arms all timers of all installations."""
-    assert revision(RETRY) == "a4f2e6c100f9"
+    assert revision(RETRY) == "9137284c2ae0"
 
 
 @pytest.mark.parametrize(

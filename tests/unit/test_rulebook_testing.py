@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.rulebook import Known, Outcome, load_rules, load_text, run_tests
+from tracker.rulebook import Known, load_rules, load_text
+from tracker.rulebook.testing import Outcome, run_tests
 
 RULES = Path(__file__).parents[2] / "rules"
 STARTER = load_rules(RULES, Known(channels={"ops"}, endpoints=(), providers={"sosyalkopru"}))

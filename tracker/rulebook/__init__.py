@@ -3,6 +3,5 @@
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.loading import Rulebook, load_rules, load_text
 from tracker.rulebook.steps import Known
-from tracker.rulebook.testing import Outcome, run_tests
 
-__all__ = ["Known", "Outcome", "RuleTest", "Rulebook", "load_rules", "load_text", "run_tests"]
+__all__ = ["Known", "RuleTest", "Rulebook", "load_rules", "load_text"]

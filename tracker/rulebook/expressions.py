@@ -32,17 +32,20 @@ _SLIP = re.compile(r"Syntax error: (?:token recognition error at: '|extraneous i
 _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 
-def _type(value: object) -> cel.Type:
+def _type(name: str, value: object) -> cel.Type:
+    """The type of a variable follows from its default; only what a list holds does not."""
     if isinstance(value, list):
-        return cel.Type.List(cel.Type.STRING)
+        return cel.Type.List(_ITEM if name == "run.items" else cel.Type.STRING)
+    if isinstance(value, dict):
+        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
     types = {bool: cel.Type.BOOL, int: cel.Type.INT, datetime: cel.Type.TIMESTAMP, timedelta: cel.Type.DURATION}
     return types.get(type(value), cel.Type.STRING)
 
 
-_IN_TEXTS = cel.NewEnv(variables={name: _type(value) for name, value in DEFAULTS.items()})
-_IN_CONDITIONS = cel.NewEnv(
-    variables={name: _type(value) for name, value in DEFAULTS.items() if not name.startswith("run.")}
-)
+_ITEM = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+_VARIABLES = {name: _type(name, value) for name, value in DEFAULTS.items()}
+_IN_TEXTS = cel.NewEnv(variables=_VARIABLES)
+_IN_CONDITIONS = cel.NewEnv(variables={name: kind for name, kind in _VARIABLES.items() if not name.startswith("run.")})
 
 
 class Condition:

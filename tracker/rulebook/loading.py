@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tracker.domain.rule import Rule, RuleIndex
+from tracker.domain.dispatch import RuleIndex
+from tracker.domain.rule import Rule
 from tracker.errors import Misconfigured
 from tracker.rulebook.examples import RuleTest, read_test, unknown_rule
 from tracker.rulebook.positions import Place, Positions, find_positions

@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import On, Rule, While
-from tracker.domain.step import AlertStep, RetryStep
+from tracker.domain.rule import Rule
+from tracker.domain.step import AlertStep, RetryStep, Step
 from tracker.domain.subject import Per
+from tracker.domain.trigger import On, While
 from tracker.domain.words import entered, parse_word
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import LATER_KEYS, RULE_KEYS, SEVERITIES
@@ -37,7 +38,7 @@ def read_rule(name: str, table: Table, known: Known) -> Rule | None:
         revision="",
         trigger=trigger or On(()),
         do=read_steps(table, "do", known, severity),
-        exhausted=read_steps(table, "exhausted", known, severity),
+        branches=_branches(table, known, severity),
         match=read_match(table, known.providers),
         when=table.parsed("when", Condition),
         per=Per(table.choice("per", [str(per) for per in Per], Per.POST)),
@@ -51,11 +52,17 @@ def read_rule(name: str, table: Table, known: Known) -> Rule | None:
     return replace(rule, revision=revision_of(rule)) if len(table.faults.found) == before else None
 
 
+def _branches(table: Table, known: Known, severity: str) -> dict[str, tuple[Step, ...]]:
+    steps = read_steps(table, "exhausted", known, severity)
+    return {"exhausted": steps} if steps else {}
+
+
 def _check(rule: Rule, table: Table) -> None:
     _check_per(rule, table)
-    if any(isinstance(step, RetryStep) for step in rule.exhausted):
+    exhausted = rule.steps("exhausted")
+    if any(isinstance(step, RetryStep) for step in exhausted):
         table.fault("exhausted", "cannot retry: it is what happens when retrying is over")
-    if rule.exhausted and not rule.retries:
+    if exhausted and not rule.retries:
         table.fault("exhausted", 'is never reached: "do" has no retry that could be used up')
     if isinstance(rule.trigger, On):
         if set(rule.cancel_on) & set(rule.trigger.words):
@@ -72,5 +79,5 @@ def _check_per(rule: Rule, table: Table) -> None:
         table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
     if rule.retries:
         table.fault("per", f"a retry concerns a post or a target, not a whole {rule.per}")
-    if any(isinstance(step, AlertStep) and step.resolves for step in (*rule.do, *rule.exhausted)):
+    if any(isinstance(step, AlertStep) and step.resolves for step in rule.all_steps):
         table.fault("per", f"an alert that resolves concerns a post or a target, not a whole {rule.per}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import Expect, Match, On, While
+from tracker.domain.rule import Match
+from tracker.domain.trigger import Expect, On, While
 from tracker.domain.words import Crossing, Named, Word, is_glob, parse_state, parse_word
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import MATCH_KEYS, TIMES, meant_platform
