@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.action import Claimed
+    from tracker.domain.run import Run
+    from tracker.domain.signal import Label
     from tracker.store.database import Connection
 
 
@@ -54,6 +56,21 @@ def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: da
     return own_fact(
         "action", f"{claimed.id}:{claimed.lease}", f"action.{state}", claimed.provider, claimed.post, began, now, **said
     )
+
+
+def labelled(label: Label, run: Run, at: datetime, now: datetime) -> Incoming:
+    """A rule has put labels on its post."""
+    said = {"run": str(run.id), "rule": run.rule}
+    return own_fact(
+        "rule", label.key, "post.labelled", run.provider, run.post, at, now, labels=label.labels, detail=said
+    )
+
+
+def signalled(
+    name: str, provider: str, post: str | None, delivery: str, now: datetime, said: Mapping[str, Any]
+) -> Incoming:
+    """Somebody outside says that something has happened."""
+    return own_fact("signal", delivery, name, provider, post, now, now, detail=said)
 
 
 def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:

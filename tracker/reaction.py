@@ -1,190 +1,142 @@
-"""One batch of reactions: read once what it touches, worked out in memory, written in a handful of statements."""
+"""One batch of reactions: what it may touch is read, the engine works it out, and what follows is written.
+
+Reading and writing take a handful of statements, however many decisions a batch holds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from tracker.domain.decision import Arm, Cancel, Declined, Disarm, Failed, Fire, Resolve, Settle, Suppressed, Timer
-from tracker.domain.run import RunState, begin
-from tracker.domain.signal import (
-    Again,
-    ArmTimer,
-    Cancelled,
-    DisarmTimer,
-    Perform,
-    Resolved,
-    Settled,
-    Started,
-    Withdraw,
-)
+from tracker.domain.alerting import muting_keys, scope_of_run
+from tracker.domain.decide import words_heard
+from tracker.domain.decision import Arm, Declined, Failed, Fire, Suppressed
+from tracker.domain.engine import Engine
+from tracker.domain.memory import Memory
 from tracker.domain.subject import Per
-from tracker.domain.workflow import advance
-from tracker.store import actions, firings, runs, timers
-from tracker.store.firings import Firing
+from tracker.operations import labelled
+from tracker.store import actions, changes, event_log, firings, holds, runs, timers
 from tracker.store.timers import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from uuid import UUID
 
-    from tracker.domain.action import ActionSpec
     from tracker.domain.decision import Decision
-    from tracker.domain.rule import RuleIndex
-    from tracker.domain.run import Run
-    from tracker.domain.signal import Intent, Signal
+    from tracker.domain.dispatch import RuleIndex
+    from tracker.domain.firing import Identity
+    from tracker.domain.memory import Asked, Effects, RuleKey
+    from tracker.domain.rule import Rule
     from tracker.store.database import Connection
-    from tracker.store.firings import Identity
 
 SHARED = frozenset({Per.ACCOUNT, Per.PLATFORM, Per.PROVIDER})
 
 
-class Reaction:
-    """Collects what follows from decisions and signals; nothing is written before `write`."""
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Decisions that follow from one thing, which the log has at `at`; `cause` is its place there, 0 for a timer."""
 
-    def __init__(self, rules: RuleIndex, now: datetime) -> None:
-        self._rules, self._now = rules, now
-        self._known: set[Identity] = set()
-        self._runs: dict[UUID, Run] = {}
-        self._active: dict[tuple[str, str], UUID] = {}
-        self._changed: dict[UUID, Run] = {}
-        self._firings: dict[Identity, Firing] = {}
-        self._set: dict[timers.Key, Kept] = {}
-        self._removed: set[timers.Key] = set()
-        self._intended: dict[UUID, tuple[ActionSpec, Run]] = {}
-        self._withdrawn: list[UUID] = []
+    at: datetime
+    decisions: Sequence[Decision]
+    cause: int = 0
 
-    async def prepare(self, conn: Connection, decisions: Iterable[Decision], run_ids: Sequence[UUID]) -> None:
-        """Read the firings and runs that the decisions may touch, and hold the keys that buckets share."""
-        decisions = list(decisions)
-        keys = {(d.rule.id, _key(d)) for d in decisions}
-        if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
-            await firings.lock_shared_keys(conn, shared)
-        causes = {
-            (d.rule.id, d.subject.key, d.cause)
-            for d in decisions
-            if isinstance(d, Fire | Failed | Suppressed | Declined)
-        }
-        self._known = await firings.known(conn, causes)
-        for run in await runs.load_active(conn, keys):
-            self._keep(run)
-        for run in await runs.load(conn, [run for run in run_ids if run not in self._runs]):
-            self._keep(run)
 
-    def drop_timers(self, ripe: Iterable[Kept]) -> None:
-        """They have come; whatever still waits is armed anew."""
-        self._removed |= {(kept.timer.rule, kept.timer.key, kept.timer.kind) for kept in ripe}
+async def prepare(
+    conn: Connection,
+    rules: RuleIndex,
+    since: Mapping[str, datetime],
+    occasions: Sequence[Occasion],
+    run_ids: Iterable[UUID],
+) -> tuple[Engine, list[Occasion]]:
+    """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them."""
+    occasions = [await _looked_back(conn, occasion) for occasion in occasions]
+    decisions = [decision for occasion in occasions for decision in occasion.decisions]
+    fires = [decision for decision in decisions if isinstance(decision, Fire)]
+    keys = {(d.rule.id, _key(d)) for d in decisions}
+    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
+        await firings.lock_shared_keys(conn, shared)
+    earliest = min((occasion.at for occasion in occasions), default=None)
+    memory = Memory(in_force_since=since)
+    memory.known = await firings.known(conn, _identities(decisions))
+    for run in await runs.load(conn, list(run_ids)):
+        memory.keep_run(run)
+        keys |= {(run.rule, run.key), *muting_keys(rules, run.rule, scope_of_run(run))}
+    keys |= {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
+    for run in await runs.load_open(conn, keys):
+        memory.keep_run(run)
+    if earliest:
+        memory.holds = await holds.in_force(conn, earliest)
+        for firing in await firings.recent(conn, _looked_at(fires, earliest)):
+            memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
+        memory.spent = await _spent(conn, fires, earliest)
+    return Engine(rules, memory), occasions
 
-    def carry_out(self, decision: Decision) -> None:
-        """One decision, in the light of all before it."""
-        match decision:
-            case Fire():
-                self._fire(decision)
-            case Declined(rule, subject, cause, context):
-                if self._new(rule.id, subject.key, cause):
-                    self._tell(rule.id, subject.key, Again(eligible=False, context=context))
-            case Failed(_, _, _, detail, _):
-                self._record(decision, "error", detail)
-            case Suppressed(_, _, _, detail):
-                self._record(decision, "suppressed", detail)
-            case Arm(_, timer):
-                self._arm(Kept(timer))
-            case Disarm(rule, subject, kind):
-                self._disarm((rule.id, subject.key, kind))
-            case Cancel(rule, subject, by):
-                self._tell(rule.id, subject.key, Cancelled(by))
-            case Settle(rule, subject, state):
-                self._tell(rule.id, subject.key, Settled(state))
-            case Resolve(rule, subject):
-                self._tell(rule.id, subject.key, Resolved())
 
-    def hear(self, run_id: UUID, signal: Signal) -> None:
-        """Advance a run; where its rule is gone, the run ends."""
-        run = self._runs.get(run_id)
-        if run is None or run.state is not RunState.ACTIVE:
-            return
-        rule = self._rules.by_id.get(run.rule)
-        if rule is None:
-            self._keep(replace(run, state=RunState.CANCELLED, why="the rule was removed or switched off"), changed=True)
-            self._disarm((run.rule, run.key, "run"))
-            return
-        moved = advance(run, rule, signal, self._now)
-        self._keep(moved.run, changed=True)
-        for intent in moved.intents:
-            self._intend(moved.run, intent)
+async def write(conn: Connection, effects: Effects, now: datetime) -> None:
+    """Everything that the engine has come to want."""
+    await firings.record(conn, effects.firings)
+    await runs.save(conn, effects.runs.values())
+    await runs.record_moves(conn, effects.movements)
+    await timers.remove(conn, effects.disarmed - effects.timers.keys())
+    await timers.set_all(conn, [Kept(timer, run) for timer, run in effects.timers.values()])
+    await holds.release(conn, effects.released)
+    await holds.hold(conn, effects.pauses)
+    unsaid = await actions.withdraw(conn, effects.withdrawn, now)
+    if asked := [one for one in effects.actions.values() if not _about(one, unsaid)]:
+        await actions.intend(conn, asked, now)
+    if effects.labels:
+        await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
 
-    async def write(self, conn: Connection) -> None:
-        """Everything that was collected."""
-        await firings.record(conn, list(self._firings.values()), self._now)
-        await runs.save(conn, self._changed.values())
-        await timers.remove(conn, self._removed - self._set.keys())
-        await timers.set_all(conn, self._set.values())
-        if self._withdrawn:
-            await actions.withdraw(conn, self._withdrawn, self._now)
-        if self._intended:
-            wanted = [(a, r.rule, r.revision, r.id, r.provider, r.post) for a, r in self._intended.values()]
-            await actions.intend(conn, wanted, self._now)
 
-    def _fire(self, fire: Fire) -> None:
-        if not self._new(fire.rule.id, fire.subject.key, fire.cause):
-            return
-        active = self._active.get((fire.rule.id, fire.subject.key))
-        if active:
-            self._record(fire, "joined", None, active)
-            self.hear(active, Again(eligible=True, context=fire.context))
-            return
-        run = begin(fire, self._now)
-        self._record(fire, "fired", None, run.id)
-        self._keep(run, changed=True)
-        self.hear(run.id, Started())
+async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
+    """A rule that waits for something may find that it has come already."""
+    if not any(isinstance(one, Fire) and one.rule.waits_for for one in occasion.decisions):
+        return occasion
+    return Occasion(
+        occasion.at, [await _with_earlier(conn, one, occasion) for one in occasion.decisions], occasion.cause
+    )
 
-    def _tell(self, rule: str, key: str, signal: Signal) -> None:
-        if run := self._active.get((rule, key)):
-            self.hear(run, signal)
 
-    def _new(self, rule: str, key: str, cause: str) -> bool:
-        return (rule, key, cause) not in self._known and (rule, key, cause) not in self._firings
+async def _with_earlier(conn: Connection, decision: Decision, occasion: Occasion) -> Decision:
+    if not isinstance(decision, Fire) or not decision.rule.waits_for or not decision.subject.post:
+        return decision
+    subject = decision.subject
+    before = occasion.cause or 2**62
+    found = await changes.of_post(conn, subject.provider, decision.subject.post, decision.occurred_at, before)
+    return decision.having_heard(words_heard(decision.rule, subject.key, found))
 
-    def _record(
-        self, decision: Fire | Failed | Suppressed, outcome: str, detail: str | None, run: UUID | None = None
-    ) -> None:
-        rule, subject = decision.rule, decision.subject
-        firing = Firing(
-            rule.id, subject.key, decision.cause, rule.revision, outcome, detail, subject.provider, subject.post, run
-        )
-        if firing.identity not in self._known:
-            self._firings.setdefault(firing.identity, firing)
 
-    def _keep(self, run: Run, *, changed: bool = False) -> None:
-        self._runs[run.id] = run
-        if run.state is RunState.ACTIVE:
-            self._active[run.rule, run.key] = run.id
-        elif self._active.get((run.rule, run.key)) == run.id:
-            del self._active[run.rule, run.key]
-        if changed:
-            self._changed[run.id] = run
+def _identities(decisions: Iterable[Decision]) -> set[Identity]:
+    return {
+        (d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Fire | Failed | Suppressed | Declined)
+    }
 
-    def _intend(self, run: Run, intent: Intent) -> None:
-        match intent:
-            case Perform(action):
-                self._intended.setdefault(action.id, (action, run))
-            case ArmTimer(due_at, meaning):
-                timer = Timer(
-                    run.rule, run.key, "run", due_at, meaning, run.cause, run.provider, run.post, run.target, {}
-                )
-                self._arm(Kept(timer, run.id))
-            case DisarmTimer():
-                self._disarm((run.rule, run.key, "run"))
-            case Withdraw(ids):
-                self._withdrawn += [action for action in ids if self._intended.pop(action, None) is None]
 
-    def _arm(self, kept: Kept) -> None:
-        self._set[kept.timer.rule, kept.timer.key, kept.timer.kind] = kept
+def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datetime]:
+    """How far back the counts and cooldowns of these firings look."""
+    spans = {(fire.rule.id, fire.subject.key): _span(fire.rule) for fire in fires}
+    return {key: earliest - span for key, span in spans.items() if span}
 
-    def _disarm(self, key: timers.Key) -> None:
-        self._set.pop(key, None)
-        self._removed.add(key)
+
+def _span(rule: Rule) -> timedelta:
+    return max(rule.once or timedelta(0), 2 * rule.count.window if rule.count else timedelta(0))
+
+
+async def _spent(conn: Connection, fires: Sequence[Fire], earliest: datetime) -> dict[str, list[datetime]]:
+    """What rules have spent of their budgets; a rule that is far from its end needs no look at its past."""
+    budgets = {fire.rule.id: fire.rule.budget for fire in fires if fire.rule.budget}
+    more = Counter(fire.rule.id for fire in fires)
+    close = await firings.close_to_budget(conn, budgets, more, earliest)
+    return await firings.spent(conn, {rule: budgets[rule] for rule in close}, earliest)
+
+
+def _about(one: Asked, unsaid: set[UUID]) -> bool:
+    """Whether it follows an alert that was taken back before anybody got it."""
+    raised = one.action.payload.get("of") if one.action.verb == "alert" else None
+    return raised is not None and UUID(str(raised)) in unsaid
 
 
 def _key(decision: Decision) -> str:

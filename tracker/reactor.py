@@ -7,24 +7,27 @@ and the reactor are complete up to its time, so that a backlog never passes for 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import msgspec
 
-from tracker.domain.change import Change
+from tracker import reaction
+from tracker.domain import periodic
 from tracker.domain.decide import decide
 from tracker.domain.post import Post, view
-from tracker.domain.signal import ActionFinished, TimerDue
 from tracker.domain.timing import due, standing
-from tracker.reaction import Reaction
-from tracker.store import posts, subscriptions, timers
+from tracker.domain.trigger import Every
+from tracker.domain.words import Named
+from tracker.domain.world import result_of
+from tracker.reaction import Occasion
+from tracker.store import changes, posts, subscriptions, timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from tracker.domain.change import PostView
-    from tracker.domain.rule import RuleIndex
+    from tracker.domain.change import Change, PostView
+    from tracker.domain.decision import Decision
+    from tracker.domain.dispatch import RuleIndex
     from tracker.store.database import Connection, Row
     from tracker.store.snapshot import Checkpoint
     from tracker.store.timers import Kept
@@ -33,7 +36,6 @@ NAME = "reactor"
 UPSTREAM = "projector"
 DUE_AT_ONCE = 500
 POSTS_AT_ONCE = 1000
-OUTCOMES = {"action.done", "action.dead", "action.unknown", "action.discarded"}
 
 
 class Reactor:
@@ -41,23 +43,22 @@ class Reactor:
 
     def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
         self._rules, self._clock = rules, clock
+        self._since: dict[str, datetime] = {}
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Let every rule see every change, in the order in which they were recorded."""
-        rules, now = self._rules(), self._clock()
-        reaction = Reaction(rules, now)
-        changes = [_change(row) for row in sorted(rows, key=lambda row: row["id"])]
-        decisions = [decide(rules, change) for change in changes]
-        results = [_result(change) for change in changes]
-        await reaction.prepare(
-            conn, [one for made in decisions for one in made], [run for run, _ in filter(None, results)]
-        )
-        for made, result in zip(decisions, results, strict=True):
+        rules = self._rules()
+        heard = [changes.change_of(row) for row in sorted(rows, key=lambda row: row["id"])]
+        results = [result_of(change) for change in heard]
+        occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
+        run_ids = [run for run, _ in filter(None, results)]
+        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids)
+        for occasion, result in zip(occasions, results, strict=True):
             if result:
-                reaction.hear(*result)
-            for decision in made:
-                reaction.carry_out(decision)
-        await reaction.write(conn)
+                engine.hear(*result, occasion.at)
+            for decision in occasion.decisions:
+                engine.carry_out(decision, occasion.at)
+        await reaction.write(conn, engine.drain(), self._clock())
 
     async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
         """Up to when the projector has turned the log into changes."""
@@ -69,64 +70,84 @@ class Reactor:
         if not complete:
             return False
         ripe = await timers.due(conn, complete, DUE_AT_ONCE)
-        if ripe:
-            await self._ring(conn, ripe, now)
-        return len(ripe) == DUE_AT_ONCE
+        sure = await _certain(conn, ripe)
+        if sure:
+            await self._ring(conn, sure, now)
+        return len(sure) == DUE_AT_ONCE
 
-    async def arm_standing(self, conn: Connection) -> None:
-        """Let rules that are new wait for the posts that are there already."""
-        rules = self._rules()
+    async def arm_standing(self, conn: Connection) -> dict[str, tuple[int, int]]:
+        """Let rules that are new, or mean something new, wait for what is there already.
+
+        Answers, for each of them, how many timers its earlier text had set, and how many are set now.
+        """
+        rules, now = self._rules(), self._clock()
         armed = await timers.armed_revisions(conn)
-        new = {rule.id for rule in rules if armed.get(rule.id) != rule.revision}
+        new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
+        self._since = {rule.id: now if rule.id in new else armed[rule.id][1] for rule in rules}
         if not new:
-            return
+            return {}
+        dropped = {name: await timers.drop_stale(conn, name, rule.revision) for name, rule in new.items()}
+        counts = await self._arm(conn, rules, set(new), now)
+        for name, rule in new.items():
+            await timers.note_revision(conn, name, rule.revision, now)
+        return {name: (dropped[name], counts.get(name, 0)) for name in new}
+
+    async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
+        arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
+        counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
+        await timers.set_all(conn, [timers.Kept(arm.timer) for arm in arms])
         after = ("", "")
         while page := await timers.open_posts(conn, after, POSTS_AT_ONCE):
             found = [msgspec.json.decode(text, type=Post) for text in page]
             after = (found[-1].provider, found[-1].id)
             arms = [arm for post in found for arm in standing(rules, view(post)) if arm.rule.id in new]
             await timers.set_all(conn, [timers.Kept(arm.timer) for arm in arms])
-        for rule in rules:
-            if rule.id in new:
-                await timers.note_revision(conn, rule.id, rule.revision)
+            for arm in arms:
+                counts[arm.rule.id] = counts.get(arm.rule.id, 0) + 1
+        return counts
 
     async def _ring(self, conn: Connection, ripe: Sequence[Kept], now: datetime) -> None:
         rules = self._rules()
-        reaction = Reaction(rules, now)
-        reaction.drop_timers(ripe)
         version = await posts.current_projection(conn)
         known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
-        decisions = [
-            due(
-                rules.by_id[kept.timer.rule],
-                kept.timer,
-                _view(known.get((kept.timer.provider, kept.timer.post or ""))),
-                now,
-            )
-            for kept in ripe
-            if kept.run is None and kept.timer.rule in rules.by_id
-        ]
-        await reaction.prepare(conn, decisions, [kept.run for kept in ripe if kept.run])
+        occasions = [Occasion(kept.timer.due_at, await self._meaning(conn, rules, kept, known, now)) for kept in ripe]
+        run_ids = [kept.run for kept in ripe if kept.run]
+        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids)
         for kept in ripe:
+            engine.effects.disarm((kept.timer.rule, kept.timer.key, kept.timer.kind))
+        for kept, occasion in zip(ripe, occasions, strict=True):
             if kept.run:
-                reaction.hear(kept.run, TimerDue(kept.timer.meaning))
-        for decision in decisions:
-            reaction.carry_out(decision)
-        await reaction.write(conn)
+                engine.ring(kept.run, kept.timer.meaning, kept.timer.due_at)
+            for decision in occasion.decisions:
+                engine.carry_out(decision, occasion.at)
+        await reaction.write(conn, engine.drain(), now)
+
+    async def _meaning(
+        self, conn: Connection, rules: RuleIndex, kept: Kept, known: Mapping[posts.Key, posts.Kept], now: datetime
+    ) -> Sequence[Decision]:
+        timer, rule = kept.timer, rules.by_id.get(kept.timer.rule)
+        if kept.run or rule is None:
+            return []
+        if timer.kind == periodic.KIND:
+            return periodic.occasion(rule, timer, await _gathered(conn, kept, rule.trigger), now)
+        return [due(rule, timer, _view(known.get((timer.provider, timer.post or ""))), now)]
+
+
+async def _gathered(conn: Connection, kept: Kept, trigger: object) -> Sequence[Change]:
+    if not isinstance(trigger, Every) or not trigger.over:
+        return []
+    named = [word for word in trigger.over if isinstance(word, Named)]
+    names = None if any(word.is_glob for word in named) else [word.pattern for word in named]
+    return await changes.arrived(conn, periodic.since_of(kept.timer), kept.timer.due_at, names)
+
+
+async def _certain(conn: Connection, ripe: Sequence[Kept]) -> Sequence[Kept]:
+    """Those whose time has come by what is known: what gathers from everywhere waits for every bucket."""
+    if all(kept.timer.kind != periodic.KIND for kept in ripe):
+        return ripe
+    everywhere = await subscriptions.caught_up_everywhere(conn, UPSTREAM)
+    return [one for one in ripe if one.timer.kind != periodic.KIND or (everywhere and one.timer.due_at <= everywhere)]
 
 
 def _view(kept: posts.Kept | None) -> PostView | None:
     return view(kept.post) if kept else None
-
-
-def _change(row: Row) -> Change:
-    return msgspec.convert({**row, "cause": row["cause"]}, Change)
-
-
-def _result(change: Change) -> tuple[UUID, ActionFinished] | None:
-    """How an action of a run ended, where that is what the change tells."""
-    said = change.detail or {}
-    if change.event not in OUTCOMES or not said.get("run"):
-        return None
-    outcome, reason = str(said["outcome"]), str(said["reason"])
-    return UUID(str(said["run"])), ActionFinished(UUID(str(said["action"])), outcome, reason)

@@ -10,7 +10,7 @@ from tracker.errors import Misconfigured
 from tracker.rulebook import Known, Rulebook, load_rules
 
 if TYPE_CHECKING:
-    from tracker.domain.rule import RuleIndex
+    from tracker.domain.dispatch import RuleIndex
     from tracker.settings import Settings
 
 log = structlog.get_logger(__name__)

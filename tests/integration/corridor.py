@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.integration.told import NOON, PROVIDER, Reader
 from tracker import projector, reactor
 from tracker.domain.action import Done, Outcome
-from tracker.domain.rule import Rule, RuleIndex
+from tracker.domain.dispatch import RuleIndex
+from tracker.domain.rule import Rule
 from tracker.projector import Projector
 from tracker.providers import fact_readers
 from tracker.reactor import Reactor
@@ -58,7 +60,7 @@ class Corridor:
             projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, node, self.now
         )
         self.reactor = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, self._handler, database, node, self.now)
-        performers = dict.fromkeys(("alert", "send", "retry"), self.world)
+        performers = dict.fromkeys(("alert", "send", "retry", "reconcile"), self.world)
         self.worker = Worker(database, performers, node, self.now)
 
     def now(self) -> datetime:
@@ -76,7 +78,7 @@ class Corridor:
     async def keep(self, *events: Incoming) -> None:
         async with self.database.connection() as conn:
             for event in events:
-                await append(conn, [event])
+                await append(conn, [replace(event, received_at=self.now())])
 
     async def tell(self, *events: Incoming) -> None:
         """Keep, and let everything follow that follows."""

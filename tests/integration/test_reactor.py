@@ -11,9 +11,10 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tracker.domain.action import Backoff, Discard, Reason, Retry
 from tracker.domain.event import State
-from tracker.domain.rule import On, Rule, Verdict, While
+from tracker.domain.rule import Rule, Verdict
 from tracker.domain.step import AlertStep, RetryStep, SendStep
 from tracker.domain.subject import Per
+from tracker.domain.trigger import On, While
 from tracker.domain.words import parse_word
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ async def test_each_target_that_fails_is_its_own_key(database: Database) -> None
 
 
 async def test_a_retry_waits_its_backoff_tries_and_gives_up_after_its_tries(database: Database) -> None:
-    rule = on("post.failed", RETRY, exhausted=(ALERT,))
+    rule = on("post.failed", RETRY, branches={"exhausted": (ALERT,)})
     corridor = await Corridor(database, [rule]).open()
     corridor.at = at = 1.0
     await corridor.tell(told("p1", "failed", 1))

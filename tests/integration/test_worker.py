@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.told import NOON, PROVIDER
 from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Unknown
+from tracker.domain.memory import Asked
 from tracker.errors import Rejected
 from tracker.operations import discard_by_hand, retry_by_hand
 from tracker.store import actions
@@ -48,7 +49,8 @@ def a_worker(database: Database, gate: Gate, name: str = "w", capacity: Capacity
 
 async def intend(database: Database, count: int = 1, verb: str = "send", target: str = "cms") -> None:
     specs = [
-        (ActionSpec(verb, target, {}, str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, f"p{n}") for n in range(count)
+        Asked(ActionSpec(verb, target, {}, str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, f"p{n}")
+        for n in range(count)
     ]
     async with database.transaction() as conn:
         await actions.intend(conn, specs, NOON)

@@ -11,10 +11,12 @@ from tracker.domain.action import Backoff
 from tracker.domain.change import Change
 from tracker.domain.decide import decide
 from tracker.domain.decision import Decision
+from tracker.domain.dispatch import RuleIndex
 from tracker.domain.event import Fact, State
 from tracker.domain.post import Post, arrive
-from tracker.domain.rule import FALSE, TRUE, Expect, Match, On, Rule, RuleIndex, Verdict, While
+from tracker.domain.rule import FALSE, TRUE, Match, Rule, Verdict
 from tracker.domain.step import AlertStep, RetryStep, Step
+from tracker.domain.trigger import Expect, On, Trigger, While
 from tracker.domain.words import parse_word
 
 MINUTE = timedelta(minutes=1)
@@ -54,8 +56,11 @@ def expect(word: str, of: str | None = None, after: Iterable[str] = (), **more: 
     return _rule(trigger, (ALERT,), **more)
 
 
-def _rule(trigger: On | While | Expect, do: Iterable[Step], **more: object) -> Rule:
-    values: dict[str, object] = {"id": "r", "revision": "1", "trigger": trigger, "do": tuple(do)}
+def _rule(trigger: Trigger, do: Iterable[Step], exhausted: Iterable[Step] = (), **more: object) -> Rule:
+    branches = {"exhausted": tuple(exhausted)} if exhausted else {}
+    values: dict[str, object] = {
+        "id": "r", "revision": "1", "trigger": trigger, "do": tuple(do), "branches": branches,
+    }  # fmt: skip
     return Rule(**(values | more))  # type: ignore[arg-type]  # the test states only what it is about
 
 

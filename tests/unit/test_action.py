@@ -82,4 +82,5 @@ def test_an_actions_id_follows_from_its_key_alone() -> None:
 
 
 def test_every_verb_gives_up_in_the_end() -> None:
-    assert {verb: policy.attempts for verb, policy in POLICIES.items()} == {"alert": 8, "send": 8, "retry": 4}
+    attempts = {verb: policy.attempts for verb, policy in POLICIES.items()}
+    assert attempts == {"alert": 8, "send": 8, "retry": 4, "reconcile": 4}

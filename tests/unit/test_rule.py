@@ -11,9 +11,9 @@ from hypothesis import given
 from tests.unit.histories import deliveries, fact, histories, target
 from tests.unit.reactions import RETRY, Story, broken, match, on, retryable
 from tracker.domain.decision import Cancel, Declined, Failed, Fire, Resolve, Settle, Suppressed
+from tracker.domain.dispatch import RuleIndex, marks_of
 from tracker.domain.event import Fact, Problem, State
 from tracker.domain.post import arrive
-from tracker.domain.rule import RuleIndex
 from tracker.domain.step import AlertStep
 from tracker.domain.subject import Per
 from tracker.domain.words import Crossing, Entering, Named, parse_word
@@ -226,7 +226,7 @@ def test_a_thousand_rules_about_other_things_are_not_tried() -> None:
     others += [on("post.removed", id=f"s{n}", when=never) for n in range(500)]
     index = RuleIndex([*others, on("post.failed")])
     _, change = arrive(None, fact(1, F))
-    assert [rule.id for rule in index.on.rules(change)] == ["r"]
+    assert [rule.id for rule in index.on.rules(change, marks_of(change.provider, change.context))] == ["r"]
 
 
 def test_a_disabled_rule_is_as_if_absent() -> None:

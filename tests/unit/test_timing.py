@@ -12,9 +12,10 @@ from tests.unit.histories import EPOCH, fact, histories, target
 from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, retryable
 from tracker.domain.change import PostView
 from tracker.domain.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
+from tracker.domain.dispatch import RuleIndex
 from tracker.domain.event import Fact, State
 from tracker.domain.post import view
-from tracker.domain.rule import Rule, RuleIndex
+from tracker.domain.rule import Rule
 from tracker.domain.step import AlertStep
 from tracker.domain.subject import Per, from_plain
 from tracker.domain.timing import due, standing

@@ -25,6 +25,7 @@ from tracker.domain.signal import (
     ArmTimer,
     Cancelled,
     DisarmTimer,
+    Heard,
     Intent,
     Perform,
     Resolved,
@@ -34,9 +35,21 @@ from tracker.domain.signal import (
     TimerDue,
     Withdraw,
 )
-from tracker.domain.step import AlertStep, RetryStep, SendStep, Step
+from tracker.domain.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.domain.words import parse_word
 from tracker.domain.workflow import advance
 
+LATER = EPOCH + timedelta(days=1)
 GAVE_UP = AlertStep("ops", Text("gave up on <post.id> after <run.tries>"), severity="critical")
 HELD = AlertStep("ops", Text("stuck"), Text("body of <post.id>"), resolves=True)
 FAILED = Story((on("post.failed", do=[RETRY]),)).hear(fact(0, State.FAILED, problem=Problem("timeout", "timed out")))[0]
@@ -246,7 +259,7 @@ def test_an_alert_that_resolves_keeps_the_run_until_it_is_over() -> None:
     run, intents = told(one)
     assert (run.state, run.phase) == (RunState.ACTIVE, Phase.HOLDING)
     assert actions(intents)[0].payload["body"] == "body of p1"
-    over, intents = tell(run, one, Resolved())
+    over, intents = tell(run, one, Resolved(LATER))
     (action,) = actions(intents)
     assert (action.payload["title"], action.payload["resolved"]) == ("Resolved: stuck", True)
     assert action.idempotency_key == f"{run.id}:0:resolved"
@@ -255,10 +268,10 @@ def test_an_alert_that_resolves_keeps_the_run_until_it_is_over() -> None:
 
 def test_an_alert_that_resolves_while_trying_goes_on_trying() -> None:
     one = rule(HELD, RETRY)
-    run, intents = told(one, Resolved())
+    run, intents = told(one, Resolved(EPOCH))
     assert len(actions(intents)) == 1
     assert run.phase is Phase.BACKOFF
-    assert tell(run, one, Resolved()) == (run, [])
+    assert tell(run, one, Resolved(EPOCH)) == (run, [])
 
 
 def test_a_rule_edited_so_that_the_step_is_gone_ends_its_runs() -> None:
@@ -275,13 +288,19 @@ def test_the_same_firing_makes_the_same_run() -> None:
     assert told(TRYING)[0].id == told(TRYING)[0].id
 
 
-STEPS = st.lists(st.sampled_from([ALERT, HELD, RETRY, SendStep("cms", Text("x"))]), min_size=1, max_size=4)
+WAIT = WaitStep((parse_word("cms.acked"),), MINUTE, "escalate")
+REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
+EVERY_STEP = [
+    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, ReconcileStep(), PauseStep("other", MINUTE),
+    ResumeStep("other"), SetStep({"a": Text("<post.id>")}),
+]  # fmt: skip
+STEPS = st.lists(st.sampled_from(EVERY_STEP), min_size=1, max_size=4)
 
 
 @st.composite
 def signals(draw: st.DrawFn) -> list[tuple[str, object]]:
     """Signals of every kind, most of them to the point; the actual ids are filled in as the run goes."""
-    kinds = ["timer", "timer", "stale timer", "finished", "finished", "stale finished", "again", "settled"]
+    kinds = ["timer", "timer", "stale timer", "finished", "finished", "stale finished", "again", "settled", "heard"]
     drawn = draw(st.lists(st.sampled_from([*kinds, "resolved", "cancelled", "started"]), max_size=25))
     return [(kind, draw(st.integers(0, 5))) for kind in drawn]
 
@@ -289,17 +308,31 @@ def signals(draw: st.DrawFn) -> list[tuple[str, object]]:
 def made(kind: str, choice: int, run: Run) -> Signal:
     outcomes = ["done", "done", "unknown", "dead", "discarded", "nonsense"]
     table: dict[str, Signal] = {
-        "timer": pause(run),
+        "timer": due(run),
+        "heard": Heard(("cms.acked",)),
         "stale timer": TimerDue(f"{choice}:{choice}"),
         "finished": ActionFinished(run.pending or UUID(int=choice), outcomes[choice]),
         "stale finished": ActionFinished(UUID(int=choice), outcomes[choice]),
         "again": Again(choice > 0, {} if choice > 3 else None),
         "settled": Settled([State.PUBLISHED, State.REMOVED, State.CANCELLED][choice % 3]),
-        "resolved": Resolved(),
+        "resolved": Resolved(EPOCH),
         "cancelled": Cancelled("somebody"),
         "started": Started(),
     }
     return table[kind]
+
+
+def due(run: Run) -> TimerDue:
+    """What the run's own timer would say."""
+    if run.phase is Phase.WAITING:
+        return TimerDue(run.path)
+    return TimerDue(f"again:{run.again + 1}") if run.phase is Phase.HOLDING else pause(run)
+
+
+def is_timed(run: Run) -> bool:
+    """Whether the run must have a timer."""
+    repeats = run.phase is Phase.HOLDING and any(notice.repeat for notice in run.notices)
+    return run.state is RunState.ACTIVE and (repeats or run.phase in (Phase.BACKOFF, Phase.WAITING))
 
 
 Move = tuple[Signal, Run, tuple[Intent, ...]]
@@ -327,7 +360,9 @@ def test_whatever_a_run_hears_it_keeps_its_promises(
     armed: str | None = None
     keys: list[str] = []
     ended = False
-    for signal, run, intents in played(rule(*do, exhausted=exhausted), script):
+    one = rule(*do, exhausted=exhausted)
+    one = replace(one, branches={**one.branches, "escalate": (ALERT,), "resolved": (ALERT,)})
+    for signal, run, intents in played(one, script):
         assert not (ended and intents)
         ended = run.state is not RunState.ACTIVE
         if signal == TimerDue(armed or ""):
@@ -339,7 +374,7 @@ def test_whatever_a_run_hears_it_keeps_its_promises(
                 armed = None
             elif isinstance(intent, Perform):
                 keys.append(intent.action.idempotency_key)
-        assert (armed is not None) == (run.phase is Phase.BACKOFF)
+        assert (armed is not None) == is_timed(run)
     assert len(keys) == len(set(keys))
 
 

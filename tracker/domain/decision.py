@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tracker.domain.event import State
@@ -41,6 +41,10 @@ class Fire:
     occurred_at: datetime
     earlier: tuple[str, ...] = ()
     """What the rule waits for and what had already happened by then."""
+
+    def having_heard(self, words: tuple[str, ...]) -> Fire:
+        """The same, with what had already happened."""
+        return replace(self, earlier=words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from tracker.domain.decision import Fire
+from tracker.domain.rule import Mode
 
 _RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
 
@@ -90,6 +91,7 @@ class Run:
     again: int = 0
     moves: int = 0
     per: str = "post"
+    alone: bool = True
     shadow: bool = False
     over: bool = False
     fired_at: datetime | None = None
@@ -149,6 +151,7 @@ def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = Fal
         context=fire.context,
         state=RunState.QUEUED if queued else RunState.ACTIVE,
         per=fire.rule.per,
+        alone=fire.rule.mode is not Mode.PARALLEL,
         seen=fire.earlier,
         shadow=shadow,
         fired_at=fire.occurred_at,

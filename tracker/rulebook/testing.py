@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tracker.domain.dispatch import RuleIndex
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.event import Fact, Problem, TargetFact
-from tracker.domain.rule import Rule, RuleIndex
+from tracker.domain.rule import Rule
 from tracker.domain.words import Entering, parse_word
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.rehearsal import Rehearsal, Taken, calm
@@ -117,14 +118,14 @@ def _demand(line: Line, left: list[Taken]) -> str:
         return ""
     if fitting:
         return f"it did not then, but at {_at(fitting[0])}"
-    others = ", ".join(f"{one.action.verb} {one.action.target} at {_at(one)}" for one in left)
+    others = ", ".join(f"{one.asked.action.verb} {one.asked.action.target} at {_at(one)}" for one in left)
     return f"it did not{f'; what was done: {others}' if others else '; nothing was done'}"
 
 
 def _fits(line: Line, one: Taken) -> bool:
-    payload = one.action.payload
-    known = {**payload, "to": one.action.target}
-    return one.action.verb == line.word and all(
+    payload = one.asked.action.payload
+    known = {**payload, "to": one.asked.action.target}
+    return one.asked.action.verb == line.word and all(
         _says(name, known.get(name), text) for name, text in line.fields.items()
     )
 

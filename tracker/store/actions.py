@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tracker.domain.action import ActionSpec, Claimed
+from tracker.domain.action import Claimed
 from tracker.domain.event import bucket_of
 from tracker.errors import NotFound, Rejected
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from tracker.domain.action import Exchange
+    from tracker.domain.memory import Asked
     from tracker.store.database import Connection, Row
 
 INTEND = """
 insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
-                     state, created_at)
-select t.*, 'pending', $13
+                     state, hidden_by, created_at)
+select t.*, $15
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
-              $9::uuid[], $10::text[], $11::text[], $12::smallint[]) t
+              $9::uuid[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::text[]) t
 on conflict (idempotency_key) do nothing
 """
 
@@ -90,6 +91,7 @@ NEXT_DUE = "select min(due_at) from actions where state = 'pending'"
 WITHDRAW = """
 update actions set state = 'discarded', reason = 'cancelled', finished_at = $2
  where id = any($1::uuid[]) and state = 'pending'
+returning id
 """
 
 LOCK = "select * from actions where id = $1 for update"
@@ -99,14 +101,12 @@ PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = nul
 DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
 
 
-async def intend(
-    conn: Connection, actions: Sequence[tuple[ActionSpec, str, str, UUID, str, str | None]], now: datetime
-) -> None:
-    """Record (spec, rule, revision, run, provider, post), each once, and wake the workers."""
+async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> None:
+    """Record them, each once, and wake the workers."""
     rows = [
-        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, rule, revision, run, provider, post,
-         bucket_of(provider, post))
-        for s, rule, revision, run, provider, post in actions
+        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, one.rule, one.revision, one.run,
+         one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
+        for one in asked for s in [one.action]
     ]  # fmt: skip
     await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
     await conn.execute(TELL_WORKERS)
@@ -163,9 +163,9 @@ async def next_due(conn: Connection) -> datetime | None:
     return due
 
 
-async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
-    """Discard those that nobody has begun."""
-    await conn.execute(WITHDRAW, list(ids), now)
+async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Discard those that nobody has begun, and answer which these were."""
+    return {row["id"] for row in await conn.fetch(WITHDRAW, list(ids), now)} if ids else set()
 
 
 async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:

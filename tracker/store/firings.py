@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.domain.firing import Firing, Outcome
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
-    from uuid import UUID
 
+    from tracker.domain.firing import Identity
+    from tracker.domain.rate import Rate
     from tracker.store.database import Connection
-
-Identity = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """What a rule made of a cause. `outcome`: fired, joined (an active run heard of it), error or suppressed."""
-
-    rule: str
-    key: str
-    cause: str
-    revision: str
-    outcome: str
-    detail: str | None
-    provider: str
-    post: str | None
-    run: UUID | None
-
-    @property
-    def identity(self) -> Identity:
-        """What is unique about it."""
-        return (self.rule, self.key, self.cause)
-
 
 LOCK_SHARED_KEYS = """
 select pg_advisory_xact_lock(key) from (select distinct hashtextextended(name, 0) as key from unnest($1::text[]) name
@@ -46,13 +25,42 @@ select f.rule, f.key, f.cause
   join firings f on f.rule = wanted.rule and f.key = wanted.key and f.cause = wanted.cause
 """
 
+RECENT = """
+select f.*
+  from unnest($1::text[], $2::text[], $3::timestamptz[]) as wanted (rule, key, since)
+ cross join lateral (select * from firings
+                      where rule = wanted.rule and key = wanted.key and fired_at >= wanted.since
+                      order by fired_at desc limit $4) f
+ order by f.fired_at
+"""
+
+SPENT = """
+select wanted.rule, array(select fired_at from firings
+                           where rule = wanted.rule and fired_at > wanted.since and outcome in ('fired', 'queued')
+                           order by fired_at desc limit wanted.most) as times
+  from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
+"""
+
+CLOSE_TO_BUDGET = """
+select wanted.rule
+  from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
+ cross join lateral (select count(*) as times
+                       from (select from firings
+                              where rule = wanted.rule and fired_at > wanted.since
+                                and outcome in ('fired', 'queued')
+                              limit wanted.most) f) spent
+ where spent.times >= wanted.most
+"""
+
 RECORD = """
-insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at)
-select t.*, $10
+insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
+select *
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-              $9::uuid[]) t
+              $9::uuid[], $10::timestamptz[], $11::timestamptz[])
 on conflict (rule, key, cause) do nothing
 """
+
+MOST_RECENT = 2000
 
 
 async def lock_shared_keys(conn: Connection, names: Collection[str]) -> None:
@@ -68,8 +76,46 @@ async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]
     return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns)}
 
 
-async def record(conn: Connection, firings: Sequence[Firing], now: datetime) -> None:
+async def recent(conn: Connection, wanted: Mapping[tuple[str, str], datetime]) -> list[Firing]:
+    """The firings of each (rule, key) since its moment, the first one first."""
+    if not wanted:
+        return []
+    rules, keys = zip(*wanted, strict=True)
+    rows = await conn.fetch(RECENT, list(rules), list(keys), list(wanted.values()), MOST_RECENT)
+    return [
+        Firing(
+            row["rule"], row["key"], row["cause"], row["revision"], Outcome(row["outcome"]), row["detail"],
+            row["provider"], row["post"], row["run"], row["fired_at"], row["occurred_at"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def spent(conn: Connection, budgets: Mapping[str, Rate], now: datetime) -> dict[str, list[datetime]]:
+    """When runs of these rules began within the span of their budgets."""
+    if not budgets:
+        return {}
+    since = [now - budget.per for budget in budgets.values()]
+    rows = await conn.fetch(SPENT, list(budgets), since, [budget.times for budget in budgets.values()])
+    return {row["rule"]: row["times"] for row in rows}
+
+
+async def close_to_budget(
+    conn: Connection, budgets: Mapping[str, Rate], more: Mapping[str, int], now: datetime
+) -> list[str]:
+    """Those of the rules whose budget could be used up by so many `more` firings."""
+    if not budgets:
+        return []
+    since = [now - budget.per for budget in budgets.values()]
+    most = [max(budget.times - more[rule], 0) for rule, budget in budgets.items()]
+    return [row["rule"] for row in await conn.fetch(CLOSE_TO_BUDGET, list(budgets), since, most)]
+
+
+async def record(conn: Connection, firings: Sequence[Firing]) -> None:
     """Keep them, each once."""
-    rows = [(f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run) for f in firings]
+    rows = [
+        (f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.at, f.occurred_at)
+        for f in firings
+    ]
     if rows:
-        await conn.execute(RECORD, *(list(column) for column in zip(*rows, strict=True)), now)
+        await conn.execute(RECORD, *(list(column) for column in zip(*rows, strict=True)))

@@ -83,6 +83,8 @@ update subscriptions
 
 CAUGHT_UP = "select bucket, caught_up_at from subscriptions where name = $1 and bucket = any($2::smallint[])"
 
+CAUGHT_UP_EVERYWHERE = "select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1"
+
 PARK = """
 insert into parked (subscription, item, bucket, error, parked_at) values ($1, $2, $3, $4, $5)
 on conflict do nothing
@@ -142,6 +144,12 @@ async def caught_up_at(conn: Connection, name: str, buckets: Iterable[int]) -> d
     """For each bucket, the moment up to which nothing was left to read."""
     rows = await conn.fetch(CAUGHT_UP, name, list(buckets))
     return {row["bucket"]: row["caught_up_at"] for row in rows}
+
+
+async def caught_up_everywhere(conn: Connection, name: str) -> datetime | None:
+    """The moment up to which nothing was left to read in any bucket."""
+    reached: datetime | None = await conn.fetchval(CAUGHT_UP_EVERYWHERE, name)
+    return reached
 
 
 async def park(conn: Connection, name: str, item: int, bucket: int, error: str, now: datetime) -> None:

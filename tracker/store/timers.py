@@ -49,11 +49,14 @@ select t.*
  limit $3
 """
 
-REVISIONS = "select rule, revision from armed_rules"
+REVISIONS = "select rule, revision, noted_at from armed_rules"
 
 NOTE_REVISION = """
-insert into armed_rules (rule, revision) values ($1, $2) on conflict (rule) do update set revision = excluded.revision
+insert into armed_rules (rule, revision, noted_at) values ($1, $2, $3)
+    on conflict (rule) do update set revision = excluded.revision, noted_at = excluded.noted_at
 """
+
+DROP_STALE = "delete from timers where rule = $1 and meaning <> $2 and run is null returning key"
 
 OPEN_POSTS = """
 select fold::text from posts
@@ -88,14 +91,19 @@ async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> lis
     return [_kept(row) for row in rows]
 
 
-async def armed_revisions(conn: Connection) -> dict[str, str]:
-    """The revision of each rule for which the posts that were there already have been looked at."""
-    return {row["rule"]: row["revision"] for row in await conn.fetch(REVISIONS)}
+async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
+    """For each rule the revision for which the posts that were there have been looked at, and when that was."""
+    return {row["rule"]: (row["revision"], row["noted_at"]) for row in await conn.fetch(REVISIONS)}
 
 
-async def note_revision(conn: Connection, rule: str, revision: str) -> None:
+async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:
     """The posts have been looked at for this revision."""
-    await conn.execute(NOTE_REVISION, rule, revision)
+    await conn.execute(NOTE_REVISION, rule, revision, now)
+
+
+async def drop_stale(conn: Connection, rule: str, revision: str) -> int:
+    """Take away the rule's timers that an earlier revision has set, and answer how many these were."""
+    return len(await conn.fetch(DROP_STALE, rule, revision))
 
 
 async def open_posts(conn: Connection, after: tuple[str, str], limit: int) -> Sequence[str]:

@@ -95,6 +95,7 @@ class Change(SQLModel, table=True):
     __table_args__ = (
         Index("changes_unread", "epoch", "xid", "id", postgresql_where=text("live")),
         Index("changes_of_post", "projection", "provider", "post", "id"),
+        Index("changes_by_arrival", "received_at", postgresql_using="brin"),
         {"postgresql_partition_by": "list (projection)"},
     )
 

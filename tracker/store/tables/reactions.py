@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
 from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import BIG, ID, JSON, MOMENT, SMALL, TEXT, column, primary
+
+OPEN_RUN = "state = any (array['active'::text, 'queued'::text])"
 
 
 class Firing(SQLModel, table=True):
@@ -17,6 +19,7 @@ class Firing(SQLModel, table=True):
     __table_args__ = (
         Index("firings_of_post", "provider", "post", "fired_at"),
         Index("firings_of_rule", "rule", text("fired_at desc")),
+        Index("firings_recent", "rule", "key", text("fired_at desc")),
     )
 
     rule: str = primary(TEXT)
@@ -29,6 +32,7 @@ class Firing(SQLModel, table=True):
     post: str | None = column(TEXT)
     run: UUID | None = column(ID)
     fired_at: datetime = column(MOMENT)
+    occurred_at: datetime = column(MOMENT)
 
 
 class Run(SQLModel, table=True):
@@ -37,7 +41,8 @@ class Run(SQLModel, table=True):
     __tablename__ = "runs"
     __table_args__ = (
         UniqueConstraint("rule", "key", "cause", name="runs_rule_key_cause_key"),
-        Index("runs_active", "rule", "key", unique=True, postgresql_where=text("state = 'active'::text")),
+        Index("runs_active", "rule", "key", unique=True, postgresql_where=text("state = 'active'::text and alone")),
+        Index("runs_open", "rule", "key", "started_at", postgresql_where=text(OPEN_RUN)),
         Index("runs_of_post", "provider", "post", "started_at"),
     )
 
@@ -54,6 +59,19 @@ class Run(SQLModel, table=True):
     data: dict[str, Any] = column(JSON)
     started_at: datetime = column(MOMENT)
     updated_at: datetime = column(MOMENT)
+    alone: bool = column(Boolean, "true")
+
+
+class RunMove(SQLModel, table=True):
+    """One move of a run."""
+
+    __tablename__ = "run_moves"
+    __table_args__ = (ForeignKeyConstraint(["run"], ["runs.id"], name="run_moves_run_fkey", ondelete="CASCADE"),)
+
+    run: UUID = primary(ID)
+    number: int = primary(Integer)
+    at: datetime = column(MOMENT)
+    said: str = column(TEXT)
 
 
 class Timer(SQLModel, table=True):
@@ -86,6 +104,32 @@ class ArmedRule(SQLModel, table=True):
 
     rule: str = primary(TEXT)
     revision: str = column(TEXT)
+    noted_at: datetime = column(MOMENT, "now()")
+
+
+class Pause(SQLModel, table=True):
+    """A rule that is held for a while, within a scope."""
+
+    __tablename__ = "pauses"
+
+    rule: str = primary(TEXT)
+    scope: str = primary(TEXT)
+    by: str = primary(TEXT)
+    until: datetime = column(MOMENT)
+
+
+class Silence(SQLModel, table=True):
+    """Alerts that nobody is to get for a while."""
+
+    __tablename__ = "silences"
+    __table_args__ = (Index("silences_until", "until"),)
+
+    id: UUID = primary(ID)
+    match: dict[str, Any] = column(JSON)
+    since: datetime = column(MOMENT)
+    until: datetime = column(MOMENT)
+    by: str = column(TEXT)
+    reason: str = column(TEXT)
 
 
 class Action(SQLModel, table=True):
@@ -106,6 +150,7 @@ class Action(SQLModel, table=True):
         Index("actions_of_post", "provider", "post", "created_at"),
         Index("actions_newest", text("created_at desc"), "id"),
         Index("actions_by_state", "state", text("created_at desc"), "id"),
+        Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
     )
 
     id: UUID = primary(ID)
@@ -128,6 +173,7 @@ class Action(SQLModel, table=True):
     leased_until: datetime | None = column(MOMENT)
     created_at: datetime = column(MOMENT)
     finished_at: datetime | None = column(MOMENT)
+    hidden_by: str | None = column(TEXT)
 
 
 class ActionAttempt(SQLModel, table=True):

@@ -1,0 +1,52 @@
+"""Changes read back: what happened to one post, and what came in during a span of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.change import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+OF_POST = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
+   and c.occurred_at >= $3 and c.cause < $4
+ order by c.id
+ limit $5
+"""
+
+ARRIVED = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.received_at > $1 and c.received_at <= $2
+   and ($3::text[] is null or c.event = any($3::text[]) or c.moves <> '[]')
+ order by c.received_at, c.id
+ limit $4
+"""
+
+MOST_OF_POST = 500
+MOST_ARRIVED = 50_000
+
+
+def change_of(row: Row) -> Change:
+    """A row as a value."""
+    return msgspec.convert(dict(row), Change)
+
+
+async def of_post(
+    conn: Connection, provider: str, post: str, occurred_since: datetime, before_cause: int
+) -> Sequence[Change]:
+    """What had happened to the post at or after that moment, as far as it was known before that event."""
+    rows = await conn.fetch(OF_POST, provider, post, occurred_since, before_cause, MOST_OF_POST)
+    return [change_of(row) for row in rows]
+
+
+async def arrived(conn: Connection, after: datetime, upto: datetime, events: Sequence[str] | None) -> Sequence[Change]:
+    """What came in during (after, upto] and moved a post or has one of these names; None: whatever its name."""
+    return [change_of(row) for row in await conn.fetch(ARRIVED, after, upto, events, MOST_ARRIVED)]
