@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.action import Claimed
+    from tracker.domain.report import Report
     from tracker.domain.run import Run
     from tracker.domain.signal import Label
     from tracker.store.database import Connection
@@ -71,6 +73,16 @@ def signalled(
 ) -> Incoming:
     """Somebody outside says that something has happened."""
     return own_fact("signal", delivery, name, provider, post, now, now, detail=said)
+
+
+def answered(claimed: Claimed, report: Report, began: datetime, now: datetime) -> Incoming:
+    """What a provider said about a post when an action asked it; true when it was asked."""
+    told = {one.name: getattr(report, one.name) for one in fields(report)}
+    said = {"action": str(claimed.id), "verb": claimed.verb}
+    delivery = f"{claimed.id}:{claimed.lease}:answered"
+    return own_fact(
+        "reconcile", delivery, "post.reconciled", claimed.provider, claimed.post, began, now, detail=said, **told
+    )
 
 
 def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:

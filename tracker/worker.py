@@ -18,7 +18,7 @@ import structlog
 from tracker import telemetry
 from tracker.domain.action import POLICIES, Discard, Done, Exchange, Reason, Retry, Unknown, next_attempt
 from tracker.errors import Unavailable
-from tracker.operations import finished
+from tracker.operations import answered, finished
 from tracker.store import actions, event_log
 from tracker.store.wakeups import ACTIONS, wait
 
@@ -150,8 +150,10 @@ class Worker:
                 conn, claimed, OUTCOMES[type(outcome)], outcome.reason, outcome.exchange, latency, now
             )
             held = await actions.finish(conn, claimed, state, outcome.reason, due, now)
-            if held and not due:
-                await event_log.append(conn, [finished(claimed, state, outcome.reason, began, now)])
+            facts = [answered(claimed, learned, began, now)] if (learned := getattr(outcome, "learned", None)) else []
+            facts += [finished(claimed, state, outcome.reason, began, now)] if held and not due else []
+            if facts:
+                await event_log.append(conn, facts)
         log.info(
             "action.ended" if held else "action.lease_lost",
             action=str(claimed.id), verb=claimed.verb, target=claimed.target, state=state, reason=str(outcome.reason),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.actions.notify import Alert
+from tracker.actions.reconcile import Reconcile
 from tracker.actions.retry import RetryPost
 from tracker.actions.signing import key_of
 from tracker.actions.webhook import Send
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 def build_performers(
     settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
-) -> dict[str, Alert | Send | RetryPost]:
+) -> dict[str, Alert | Send | RetryPost | Reconcile]:
     """The performers by verb; raises Misconfigured for a secret that cannot sign."""
     _check_secrets(settings)
     return {
         "alert": Alert(settings.channels, outbound),
         "send": Send(settings.endpoints, outbound),
         "retry": RetryPost(clients),
+        "reconcile": Reconcile(clients),
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.action import Claimed, Outcome
-    from tracker.domain.event import Problem, TargetFact
+    from tracker.domain.report import Report
     from tracker.outbound.reply import Reply
 
 FAILED = frozenset({State.FAILED, State.PARTIAL})
@@ -42,29 +42,13 @@ UNTAKEN = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 
 
-class Standing(Protocol):
-    """How a post stands by its provider's word."""
-
-    @property
-    def state(self) -> State | None:
-        """The post as a whole."""
-
-    @property
-    def problem(self) -> Problem | None:
-        """Why the post failed."""
-
-    @property
-    def targets(self) -> tuple[TargetFact, ...]:
-        """Its parts."""
-
-
 class Publisher(Protocol):
     """The part of a provider's client that a retry needs."""
 
     def can(self, call: str) -> bool:
         """Whether the call "get" or "retry" is to be had."""
 
-    async def get_post(self, post: str) -> Reply[Standing]:
+    async def get_post(self, post: str) -> Reply[Report]:
         """How the post stands."""
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
@@ -102,11 +86,11 @@ class RetryPost:
             return Unknown(reply.reason, reply.detail, reply.exchange)
         asked = await client.get_post(post)
         if asked.value and _is_at_it(asked.value):
-            return Done("its answer was lost, but the provider is at it", exchange=reply.exchange)
+            return Done("its answer was lost, but the provider is at it", exchange=reply.exchange, learned=asked.value)
         return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
 
 
-def _settled(reply: Reply[Standing]) -> Outcome | None:
+def _settled(reply: Reply[Report]) -> Outcome | None:
     """What follows from how the post stands at the provider; None: it may be tried again."""
     standing = reply.value
     if standing is None:
@@ -114,23 +98,25 @@ def _settled(reply: Reply[Standing]) -> Outcome | None:
             return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
         return Discard(reply.reason, reply.detail, reply.exchange)
     if _is_at_it(standing):
-        return Done(f"the provider says {standing.state}", Reason.NOT_NEEDED, reply.exchange)
+        return Done(f"the provider says {standing.state}", Reason.NOT_NEEDED, reply.exchange, standing)
     if not _has_failed(standing):
         detail = f"only what has failed is tried again, and the provider says {standing.state or 'nothing we know'}"
-        return Discard(Reason.NOT_NEEDED, detail, reply.exchange)
+        return Discard(Reason.NOT_NEEDED, detail, reply.exchange, standing)
     problems = [standing.problem, *(target.problem for target in standing.targets)]
     said = [problem.retryable for problem in problems if problem and problem.retryable is not None]
     if said and not any(said):
-        return Discard(Reason.NOT_RETRYABLE, "the provider says that another try would not help", reply.exchange)
+        return Discard(
+            Reason.NOT_RETRYABLE, "the provider says that another try would not help", reply.exchange, standing
+        )
     return None
 
 
-def _is_at_it(standing: Standing) -> bool:
+def _is_at_it(standing: Report) -> bool:
     """Published, or on the way there: the whole by the provider's word, or any part of it that is still moving."""
     states = {target.state for target in standing.targets}
     moving = standing.state in UNDER_WAY or bool(states & UNDER_WAY)
     return moving or (standing.state is State.PUBLISHED and not states & FAILED)
 
 
-def _has_failed(standing: Standing) -> bool:
+def _has_failed(standing: Report) -> bool:
     return standing.state in FAILED or any(target.state in FAILED for target in standing.targets)

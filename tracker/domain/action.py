@@ -9,6 +9,8 @@ from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID, uuid5
 
+from tracker.domain.report import Report
+
 _ACTIONS = UUID("6a3c8f0e-2b57-5d1c-9d0e-51f2c07b9a44")
 
 
@@ -69,11 +71,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It happened."""
+    """It happened. `learned` is what the other side said on the way about how the post stands."""
 
     detail: str = ""
     reason: Reason = Reason.OK
     exchange: Exchange = field(default_factory=Exchange)
+    learned: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """It did not happen and never will: repeating it would change nothing."""
+    """It did not happen and never will: repeating it would change nothing. `learned` as for Done."""
 
     reason: Reason
     detail: str = ""
     exchange: Exchange = field(default_factory=Exchange)
+    learned: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)

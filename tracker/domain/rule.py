@@ -121,6 +121,16 @@ class Rule:
         return tuple(dict.fromkeys(word for step in self._waits() for word in step.words))
 
     @cached_property
+    def starting_words(self) -> tuple[Word, ...]:
+        """The words that set it going: that fire it, or that begin its waiting for what is expected."""
+        return getattr(self.trigger, "words" if isinstance(self.trigger, On) else "on", ())
+
+    @cached_property
+    def reacts_to(self) -> str:
+        """The same text for rules that are set going by the same words and count the same."""
+        return f"{self.per}|{'|'.join(map(str, self.starting_words))}"
+
+    @cached_property
     def watched(self) -> frozenset[State]:
         """The states that the rule reacts to, so that leaving them means something to it."""
         if isinstance(self.trigger, While):

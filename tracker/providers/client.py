@@ -12,10 +12,11 @@ import msgspec
 from pydantic import SecretStr
 
 from tracker.domain.action import Exchange, Reason
+from tracker.domain.report import Report
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
 from tracker.providers.body import decode, find, text_at
-from tracker.providers.vocabulary import Report, Vocabulary
+from tracker.providers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tracker.outbound import Outbound

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.event import Problem, State, TargetFact
+from tracker.domain.report import Report
 from tracker.providers.body import Path, find, parse_path, text_at, time_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
 MOST_ATTEMPTS = 10_000
 
@@ -36,18 +37,6 @@ def documented(path: str, meaning: str) -> Place:
 def assumed(path: str, meaning: str) -> Place:
     """A place that we take for likely, until somebody has seen it."""
     return Place(path, documented=False, meaning=meaning)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a post stands by its provider's own word, in a webhook or in an answer of its API."""
-
-    state: State | None = None
-    raw_status: str | None = None
-    targets: tuple[TargetFact, ...] = ()
-    problem: Problem | None = None
-    scheduled_at: datetime | None = None
-    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

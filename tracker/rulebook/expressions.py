@@ -17,6 +17,7 @@ from tracker.domain.rule import FALSE, TRUE, Verdict
 from tracker.domain.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
 from tracker.rulebook.positions import BadText
+from tracker.rulebook.shortcut import shortcut
 
 LONGEST = 2000
 FUNCTIONS = (
@@ -56,9 +57,16 @@ class Condition:
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {_article(_plain_type(kind.name()))}")
+        self._shortcut = shortcut(text)
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
+        if not self._shortcut.holds(values):
+            return FALSE
+        return TRUE if self._shortcut.whole else self.evaluate(values)
+
+    def evaluate(self, values: Mapping[str, object]) -> Verdict:
+        """The same by CEL alone."""
         try:
             found = self._expression.eval(_activation(values)).value()
         except Exception as error:  # the evaluator's bindings raise what they like, and a batch must go on

@@ -1,0 +1,20 @@
+"""How a post stands by its provider's own word, in a webhook or in an answer of its API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracker.domain.event import Problem, State, TargetFact
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was said; None for what was not. `raw_status` is the provider's own word for the state."""
+
+    state: State | None = None
+    raw_status: str | None = None
+    targets: tuple[TargetFact, ...] = ()
+    problem: Problem | None = None
+    scheduled_at: datetime | None = None
+    attempt: int | None = None
