@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.domain.event import bucket_of
 from tracker.domain.firing import Firing, Outcome
 
 if TYPE_CHECKING:
@@ -53,11 +54,23 @@ select wanted.rule
 """
 
 RECORD = """
-insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
-select *
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-              $9::uuid[], $10::timestamptz[], $11::timestamptz[])
-on conflict (rule, key, cause) do nothing
+with kept as (
+  insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
+  select *
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::uuid[], $10::timestamptz[], $11::timestamptz[])
+  on conflict (rule, key, cause) do nothing
+  returning rule, key, cause, outcome, fired_at
+), counted as (
+  select k.rule, k.outcome, t.bucket, count(*) as firings, max(k.fired_at) as last_at
+    from kept k join unnest($1::text[], $2::text[], $3::text[], $12::smallint[]) as t (rule, key, cause, bucket)
+                using (rule, key, cause)
+   group by 1, 2, 3
+   order by 1, 2, 3
+)
+insert into rule_counts (rule, outcome, bucket, firings, last_at) select * from counted
+    on conflict (rule, outcome, bucket) do update
+   set firings = rule_counts.firings + excluded.firings, last_at = greatest(rule_counts.last_at, excluded.last_at)
 """
 
 MOST_RECENT = 2000
@@ -112,10 +125,11 @@ async def close_to_budget(
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
-    """Keep them, each once."""
+    """Keep them, each once, and count them."""
     rows = [
-        (f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.at, f.occurred_at)
+        (f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.at, f.occurred_at,
+         bucket_of(f.provider, f.post))
         for f in firings
-    ]
+    ]  # fmt: skip
     if rows:
         await conn.execute(RECORD, *(list(column) for column in zip(*rows, strict=True)))

@@ -18,7 +18,7 @@ class Firing(SQLModel, table=True):
     __tablename__ = "firings"
     __table_args__ = (
         Index("firings_of_post", "provider", "post", "fired_at"),
-        Index("firings_of_rule", "rule", text("fired_at desc")),
+        Index("firings_of_rule", "rule", "outcome", text("fired_at desc")),
         Index("firings_recent", "rule", "key", text("fired_at desc")),
     )
 
@@ -44,6 +44,9 @@ class Run(SQLModel, table=True):
         Index("runs_active", "rule", "key", unique=True, postgresql_where=text("state = 'active'::text and alone")),
         Index("runs_open", "rule", "key", "started_at", postgresql_where=text(OPEN_RUN)),
         Index("runs_of_post", "provider", "post", "started_at"),
+        Index("runs_newest", text("started_at desc"), "id"),
+        Index("runs_by_state", "state", text("started_at desc"), "id"),
+        Index("runs_of_rule", "rule", text("started_at desc"), "id"),
     )
 
     id: UUID = primary(ID)
@@ -81,6 +84,7 @@ class Timer(SQLModel, table=True):
     __table_args__ = (
         Index("timers_due", "bucket", "due_at"),
         Index("timers_of_post", "provider", "post"),
+        Index("timers_of_run", "run", postgresql_where=text("run is not null")),
     )
 
     rule: str = primary(TEXT)
@@ -107,6 +111,29 @@ class ArmedRule(SQLModel, table=True):
     noted_at: datetime = column(MOMENT, "now()")
 
 
+class RuleSwitch(SQLModel, table=True):
+    """A rule that somebody has switched on or off by hand."""
+
+    __tablename__ = "rule_switches"
+
+    rule: str = primary(TEXT)
+    enabled: bool
+    by: str = column(TEXT)
+    at: datetime = column(MOMENT)
+
+
+class RuleCount(SQLModel, table=True):
+    """How often a rule came to an outcome, in one bucket."""
+
+    __tablename__ = "rule_counts"
+
+    rule: str = primary(TEXT)
+    outcome: str = primary(TEXT)
+    bucket: int = primary(SMALL)
+    firings: int = column(BIG)
+    last_at: datetime = column(MOMENT)
+
+
 class Pause(SQLModel, table=True):
     """A rule that is held for a while, within a scope."""
 
@@ -122,7 +149,10 @@ class Silence(SQLModel, table=True):
     """Alerts that nobody is to get for a while."""
 
     __tablename__ = "silences"
-    __table_args__ = (Index("silences_until", "until"),)
+    __table_args__ = (
+        Index("silences_until", "until"),
+        Index("silences_newest", text("since desc"), "id"),
+    )
 
     id: UUID = primary(ID)
     match: dict[str, Any] = column(JSON)
@@ -150,6 +180,7 @@ class Action(SQLModel, table=True):
         Index("actions_of_post", "provider", "post", "created_at"),
         Index("actions_newest", text("created_at desc"), "id"),
         Index("actions_by_state", "state", text("created_at desc"), "id"),
+        Index("actions_of_run", "run", "created_at", postgresql_where=text("run is not null")),
         Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
     )
 
