@@ -26,11 +26,27 @@ KEYS = {
         ALERT + 'cancle_on = "post.published"',
         ['r.toml:4:1: rule.a.cancle_on: a rule has no such key (did you mean "cancel_on"?)'],
     ),
-    "keys of a later version": (
-        ALERT + 'count = "> 5 in 10m"\nonce = "1h"',
+    "a count and a rate that are none": (
+        ALERT + 'count = "5 in 10m"\nbudget = "50 an hour"',
         [
-            'r.toml:4:1: rule.a.count: "count" is not supported by this version',
-            'r.toml:5:1: rule.a.once: "once" is not supported by this version',
+            'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m" or ">= 6 in 10m"',
+            (
+                'r.toml:5:10: rule.a.budget: "50 an hour" is not a rate: write how many times in what span,'
+                ' as in "600 in 1h" or "50 per hour"'
+            ),
+        ],
+    ),
+    "quiet hours in no zone": (
+        ALERT + 'quiet = "22:00-08:00 Europe/Istambul"',
+        ['r.toml:4:9: rule.a.quiet: "Europe/Istambul" is no time zone (did you mean "Europe/Istanbul"?)'],
+    ),
+    "a mode nearly right": (
+        ALERT + 'mode = "paralel"',
+        [
+            (
+                'r.toml:4:8: rule.a.mode: "paralel" is none of "single", "restart", "queued", "parallel"'
+                ' (did you mean "parallel"?)'
+            )
         ],
     ),
     "a table of another name": (
@@ -54,14 +70,39 @@ KEYS = {
 }
 
 TRIGGERS = {
-    "none": ("[rule.a]\n" + DO, ["r.toml:1:2: rule.a: has no trigger: on, while … for, or expect … within"]),
-    "the clock, which is for later": (
-        '[rule.a]\nevery = "5m"\n' + DO,
-        ['r.toml:2:1: rule.a.every: "every" is not supported by this version'],
+    "none": ("[rule.a]\n" + DO, ["r.toml:1:2: rule.a: has no trigger: on, while … for, expect … within, or every"]),
+    "a time of the clock in words of one's own": (
+        '[rule.a]\nevery = "workdays 09:00 Europe/Istanbul"\n' + DO,
+        [
+            (
+                'r.toml:2:9: rule.a.every: "workdays" is no day (did you mean "weekdays"?); known: day, daily,'
+                " weekdays, weekends, monday, tuesday, wednesday, thursday, friday, saturday, sunday"
+            )
+        ],
+    ),
+    "a digest of nothing": (
+        '[rule.a]\nevery = "1h"\nover = { event = "post.failed", since = "yesterday" }\n' + DO,
+        [
+            'r.toml:3:8: rule.a.over: needs "events": over = { events = ["post.published"], since = "last-run" }',
+            'r.toml:3:10: rule.a.over.event: over has no such key (did you mean "events"?)',
+            'r.toml:3:41: rule.a.over.since: "yesterday" is none of "last-run"',
+        ],
+    ),
+    "what to do with nothing, where nothing is gathered": (
+        '[rule.a]\nevery = "1h"\nempty = "skip"\n' + DO,
+        ['r.toml:3:9: rule.a.empty: goes with "over", which this rule does not have'],
+    ),
+    "an expectation of what has happened": (
+        '[rule.a]\non = "post.published"\nexpect = "post.published"\nwithin = "1h"\n' + DO,
+        [('r.toml:3:10: rule.a.expect: has happened before anybody waits for it: the same word stands in "on"')],
+    ),
+    "what rules did": (
+        '[rule.a]\non = "rule.labelled"\n' + DO,
+        ['r.toml:2:6: rule.a.on: "rule.labelled": what rules did is no event for other rules'],
     ),
     "two at once": (
         ALERT + 'while = { state = "publishing" }\nfor = "1m"',
-        ["r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, or expect … within"],
+        ["r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, expect … within, or every"],
     ),
     "a state nearly right, in a list": (
         '[rule.a]\non = ["post.published", "post.faild"]\n' + DO,
@@ -139,7 +180,12 @@ MATCHES = {
     ),
     "a provider that is not configured": (
         ALERT + 'match.provider = "sosyalkopr"',
-        ['r.toml:4:18: rule.a.match.provider: there is no provider "sosyalkopr" (did you mean "sosyalkopru"?)'],
+        [
+            (
+                'r.toml:4:18: rule.a.match.provider: there is no provider "sosyalkopr" in the configuration'
+                ' (did you mean "sosyalkopru"?)'
+            )
+        ],
     ),
     "an unknown kind of thing to count": (
         ALERT + 'per = "acount"',
@@ -196,13 +242,49 @@ STEPS = {
         'do = [{ allert = "ops", title = "x" }]',
         ['r.toml:3:9: rule.a.do[0].allert: no verb of that name (did you mean "alert"?)'],
     ),
-    "a verb of a later version": (
-        'do = [\n  { wait = "cms.acked", at_most = "24h" },\n]',
-        ['r.toml:4:5: rule.a.do[0].wait: "wait" is not supported by this version'],
+    "an option of another verb": (
+        'do = [{ wait = "cms.acked", within = "24h" }]',
+        ['r.toml:3:29: rule.a.do[0].within: a wait step has no such key (did you mean "wait"?)'],
     ),
-    "an option of a later version": (
-        'do = [{ alert = "ops", title = "x", group = true }]',
-        ['r.toml:3:37: rule.a.do[0].group: "group" is not supported by this version'],
+    "a wait for nothing that can be heard": (
+        'do = [{ wait = ["cms.acked", "acked"] }]',
+        [
+            (
+                'r.toml:3:30: rule.a.do[0].wait[1]: "acked" is neither an event ("post.failed") nor a transition'
+                ' ("publishing -> failed") (did you mean "post.failed"?)'
+            )
+        ],
+    ),
+    "a wait that cannot end in vain": (
+        'do = [{ wait = "cms.acked", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
+        ['r.toml:3:36: rule.a.do[0].else: goes with "at_most": without it the wait never ends in vain'],
+    ),
+    "a group that is neither": (
+        'do = [{ alert = "ops", title = "x", group = 5 }]',
+        [('r.toml:3:45: rule.a.do[0].group: must be true (for one minute) or how long to wait for others, as in "5m"')],
+    ),
+    "a pause without an end": (
+        'do = [{ pause = "b" }]\n[rule.b]\non = "post.failed"\ndo = [{ reconcile = "post" }]',
+        ['r.toml:3:7: rule.a.do[0]: a pause needs a "for": how long it lasts'],
+    ),
+    "a label of odd letters": (
+        'do = [{ set = { "a b" = "x" } }]',
+        [
+            (
+                "r.toml:3:17: rule.a.do[0].set.a b: a label's name is made of letters, digits, - and _,"
+                " and is at most 64 long"
+            )
+        ],
+    ),
+    "two texts": (
+        'do = [{ alert = "ops", title = "x", body = "y", template = "z.j2" }]',
+        [
+            'r.toml:3:60: rule.a.do[0].template: stands in place of "body": give one of the two',
+            (
+                "r.toml:3:60: rule.a.do[0].template: a template stands in a file beside the rules,"
+                " and here there are no files"
+            ),
+        ],
     ),
     "two verbs": (
         'do = [{ alert = "ops", title = "x", send = "cms" }]',
@@ -210,7 +292,12 @@ STEPS = {
     ),
     "no verb": (
         'do = [{ title = "x" }]',
-        ["r.toml:3:7: rule.a.do[0]: says nothing to do: a step has one of alert, send, retry"],
+        [
+            (
+                "r.toml:3:7: rule.a.do[0]: says nothing to do: a step has one of alert, send, retry, wait,"
+                " reconcile, pause, resume, set, run"
+            )
+        ],
     ),
     "no list": (
         'do = { alert = "ops" }',
@@ -226,7 +313,12 @@ STEPS = {
     ),
     "an endpoint of quite another name": (
         'do = [{ send = "warehouse", event = "x" }]',
-        ['r.toml:3:16: rule.a.do[0].send: there is no endpoint "warehouse" in the configuration (there is cms)'],
+        [
+            (
+                'r.toml:3:16: rule.a.do[0].send: there is no endpoint or channel "warehouse" in the'
+                " configuration (there is cms, ops, web)"
+            )
+        ],
     ),
     "a hole nearly right": (
         'do = [{ alert = "ops", title = "{{ post.id }} of {{ post.stat }}" }]',
@@ -279,7 +371,12 @@ TESTS = {
     ),
     "an action nearly right": (
         TEST + 'timeline = """\n0s > post.failed\n1m < retri\n"""',
-        ['r.toml:8:1: test[0].timeline: "retri" is none of alert, send, retry (did you mean "retry"?)'],
+        [
+            (
+                'r.toml:8:1: test[0].timeline: "retri" is none of alert, send, retry, reconcile, pause, resume,'
+                ' set (did you mean "retry"?)'
+            )
+        ],
     ),
     "a value nearly right": (
         TEST + 'timeline = "0s > post.failed error.cod=x"',
@@ -353,7 +450,7 @@ def test_a_rule_of_the_same_name_in_two_files_is_refused(tmp_path: Path) -> None
     (tmp_path / "a.toml").write_text("\n" + ALERT)
     (tmp_path / "b.toml").write_text(ALERT)
     (fault,) = load_rules(tmp_path, KNOWN).faults
-    assert str(fault) == f"{tmp_path}/b.toml:1: rule.a: there is a rule of that name already: {tmp_path}/a.toml:2"
+    assert str(fault) == f"{tmp_path}/b.toml:1:2: rule.a: there is a rule of that name already: {tmp_path}/a.toml:2"
 
 
 def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_rule_about_an_absence_is_read() -> None:
         '[rule.a]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.scheduled_at"\ndo = [{ retry = "publish" }]'
     )
     assert of.trigger == Expect((Entering(State.PUBLISHING),), 10 * MINUTE, "scheduled_at")
-    on = only('[rule.a]\non = "post.published"\nexpect = "cms.acked"\nwithin = "1h"\ndo = [{ retry = "publish" }]')
+    on = only('[rule.a]\non = "post.published"\nexpect = "cms.acked"\nwithin = "1h"\ndo = [{ reconcile = "post" }]')
     assert on.trigger == Expect((Named("cms.acked"),), 60 * MINUTE, None, (Entering(State.PUBLISHED),))
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.errors import did_you_mean
@@ -143,6 +143,7 @@ def _time(text: str) -> time:
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
-    except (ValueError, OSError) as error:
-        raise ValueError(f'"{text}" is no time zone: write one as in "Europe/Istanbul" or "UTC"') from error
+    except (LookupError, ValueError, OSError) as error:
+        hint = did_you_mean(text, available_timezones()) or ': write one as in "Europe/Istanbul" or "UTC"'
+        raise ValueError(f'"{text}" is no time zone{hint}') from error
     return text

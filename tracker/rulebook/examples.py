@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import TEST_KEYS
-from tracker.rulebook.timeline import GIVEN, Line, checked, parse_timeline
+from tracker.rulebook.grammar import GIVEN, TEST
+from tracker.rulebook.timeline import Line, checked, parse_timeline
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -33,7 +33,7 @@ class RuleTest:
 def read_test(table: Table) -> RuleTest | None:
     """The test, or None where it is faulty; the reasons are noted with the table."""
     before = len(table.faults.found)
-    table.only(TEST_KEYS, "a test")
+    table.only(TEST, "a test")
     for needed in ("rule", "timeline"):
         if needed not in table:
             table.fault("", f'a test needs a "{needed}"')

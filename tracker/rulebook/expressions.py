@@ -6,9 +6,11 @@ takes for true: so a condition holds only where its value `is True`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from cel_expr_python import cel
@@ -16,8 +18,10 @@ from cel_expr_python import cel
 from tracker.domain.rule import FALSE, TRUE, Verdict
 from tracker.domain.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
+from tracker.rulebook.cost import check_cost
 from tracker.rulebook.positions import BadText
 from tracker.rulebook.shortcut import shortcut
+from tracker.rulebook.syntax import Node, names, parse, patterns
 
 LONGEST = 2000
 FUNCTIONS = (
@@ -30,6 +34,9 @@ _ERROR = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*?)'")
 _OVERLOAD = re.compile(r"found no matching overload for '_?(.*?)_?' applied to '\((.*)\)'")
 _SLIP = re.compile(r"Syntax error: (?:token recognition error at: '|extraneous input '|mismatched input ')(=|\w+|&|\|)")
+_COSTLY = re.compile(r"[+]|matches|\.\s*(?:all|exists|exists_one|filter|map)\s*\(")
+"""Without one of these no expression is more work than its length."""
+
 _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 
@@ -53,15 +60,25 @@ class Condition:
     """A compiled `when`: values in, verdict out."""
 
     def __init__(self, text: str) -> None:
+        """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
         self.text, self._expression = text, _compile(_IN_CONDITIONS, text)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {_article(_plain_type(kind.name()))}")
         self._shortcut = shortcut(text)
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The variables on which it rests."""
+        return frozenset(names(parse(self._expression.serialize()))) & DEFAULTS.keys()
+
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
-        if not self._shortcut.holds(values):
+        try:
+            holds = self._shortcut.holds(values)
+        except (KeyError, TypeError):
+            return self.evaluate(values)
+        if not holds:
             return FALSE
         return TRUE if self._shortcut.whole else self.evaluate(values)
 
@@ -108,9 +125,21 @@ def _compile(environment: cel.Env, text: str) -> cel.Expression:
     if len(text) > LONGEST:
         raise BadText(f"is {len(text)} characters long; {LONGEST} are allowed")
     try:
-        return environment.compile(text)
+        expression = environment.compile(text)
     except Exception as error:
         raise _explain(str(error), text) from error
+    if _COSTLY.search(text):
+        _check(parse(expression.serialize()), text)
+    return expression
+
+
+def _check(node: Node, text: str) -> None:
+    """Refuse what could take too long, and patterns that are none."""
+    for pattern in patterns(node):
+        said = _IN_TEXTS.compile(f'"".matches({json.dumps(pattern, ensure_ascii=False)})').eval(data={})
+        if said.type() == cel.Type.ERROR:
+            raise BadText(_reason(str(said.value())), max(text.find(pattern), 0))
+    check_cost(node)
 
 
 def _explain(message: str, text: str) -> BadText:

@@ -1,41 +1,165 @@
-"""The words of the rule language: those of this version, and those that it will know later."""
+"""The rule language as one table: every key, what may stand under it, and a sentence for people.
+
+The reading, the JSON Schema for editors and the tests of the documentation all go by it.
+"""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-RULE_KEYS = (
-    "on", "while", "for", "expect", "within", "of", "match", "when", "per", "cancel_on", "do", "exhausted", "enabled",
-    "severity",
-)  # fmt: skip
-LATER_KEYS = frozenset(
-    {"every", "over", "empty", "count", "once", "branch", "resolved", "mode", "quiet", "mutes", "canary", "budget"}
-)
-STEP_KEYS = {
-    "alert": ("alert", "title", "body", "severity", "resolves"),
-    "send": ("send", "event", "data"),
-    "retry": ("retry", "tries", "backoff"),
-}
-LATER_STEP_KEYS = frozenset({"group", "repeat", "template", "at_most", "else", "for"})
-LATER_VERBS = frozenset({"wait", "reconcile", "pause", "resume", "set", "run"})
-TEST_KEYS = ("rule", "name", "given", "timeline")
-MATCH_KEYS = ("platform", "account", "provider", "state")
-TIMES = {f"post.{name}": name for name in ("scheduled_at", "published_at", "failed_at")}
+from tracker.domain.event import State
+from tracker.domain.rule import Mode
+from tracker.domain.subject import Per
+from tracker.domain.words import state_words
+from tracker.rulebook.platforms import PLATFORMS
+
+Form = Literal[
+    "text", "texts", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
+    "free", "values",
+]  # fmt: skip
+"""`texts` may be empty ones, `words` are one text or a list, `named` are tables by free names, `free` are texts by
+free names, `values` are texts, numbers or flags by the names of `keys`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What may stand under a key. `offers` are words that editors suggest, `among` the only ones that there are."""
+
+    says: str
+    form: Form = "text"
+    among: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+    needed: bool = False
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+
 SEVERITIES = ("info", "warning", "critical")
-RETRIED = ("publish",)
+TIMES = {f"post.{name}": name for name in ("scheduled_at", "published_at", "failed_at")}
+RETRIED, ASKED, SINCE, EMPTY = ("publish",), ("post",), ("last-run",), ("skip", "send")
+MOST_STEPS, MOST_TRIES = 20, 20
 
-PLATFORMS = (
-    "bluesky", "discord", "dribbble", "facebook", "google_business", "instagram", "kick", "linkedin", "mastodon",
-    "medium", "pinterest", "reddit", "slack", "snapchat", "substack", "telegram", "threads", "tiktok", "tumblr",
-    "twitch", "twitter", "vimeo", "vk", "whatsapp", "wordpress", "x", "youtube",
-)  # fmt: skip
-_NEARLY = 0.75
+_WORDS = tuple(state_words())
+_STATES = tuple(state.value for state in State)
+_WHEN = "A condition in CEL, judged when the rule would fire."
 
+MATCH: Mapping[str, Key] = {
+    "platform": Key("Platforms or globs, one of which the post or target is on.", "words", offers=PLATFORMS),
+    "account": Key("Accounts or globs, one of which the post or target belongs to.", "words"),
+    "provider": Key("Providers, as they are called in the configuration, or globs.", "words"),
+    "state": Key("States or globs, in one of which the post or target is.", "words", offers=_STATES),
+}
+WATCHED: Mapping[str, Key] = {
+    "state": Key("The state, or several, that must have held.", "words", among=_STATES, needed=True)
+}
+GATHERED: Mapping[str, Key] = {
+    "events": Key("What is gathered: events, transitions or globs.", "words", offers=_WORDS, needed=True),
+    "since": Key("From when on.", "choice", among=SINCE),
+}
 
-def meant_platform(word: str) -> str | None:
-    """The platform that an unknown word nearly is; a word that is near to none is taken for a platform of its own."""
-    if word in PLATFORMS:
-        return None
-    if word.lower() in PLATFORMS:
-        return word.lower()
-    return next(iter(get_close_matches(word.lower(), PLATFORMS, 1, _NEARLY)), None)
+RULE: Mapping[str, Key] = {
+    "on": Key("Something that happens: an event, a transition, a glob, or a list of them.", "words", offers=_WORDS),
+    "while": Key("A state that holds too long.", "table", keys=WATCHED),
+    "for": Key("How long the state must have held.", "span"),
+    "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
+    "within": Key("How long what is expected may take.", "span"),
+    "of": Key("The time of the post from which the wait counts; `on` counts from an event.", "choice", tuple(TIMES)),
+    "every": Key("A time of the clock: an interval, or days, a time and a zone."),
+    "over": Key("What has happened since the last time, as run.items.", "table", keys=GATHERED),
+    "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
+    "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
+    "when": Key(_WHEN),
+    "per": Key("What the rule counts as one.", "choice", tuple(Per)),
+    "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
+    "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
+    "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
+    "mode": Key("What a firing does while a run for the same thing is under way.", "choice", tuple(Mode)),
+    "do": Key("The steps, one after another.", "steps", needed=True),
+    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+    "exhausted": Key("The steps when a retry is given up.", "steps"),
+    "resolved": Key("The steps when what the rule is about is over.", "steps"),
+    "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
+    "mutes": Key("Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words"),
+    "canary": Key("So long after an edit it is only recorded what the rule would have done.", "span"),
+    "budget": Key('How often it may fire before it is held as a whole, as in "50 per hour".'),
+    "severity": Key("The severity of its alerts that name none.", "choice", SEVERITIES),
+    "enabled": Key("Whether it is in force.", "flag"),
+}
+TRIGGERS: Mapping[str, tuple[str, ...]] = {
+    "while": ("while", "for"),
+    "expect": ("expect", "within"),
+    "every": ("every",),
+    "on": ("on",),
+}
+"""The shapes of a trigger, and the keys that each needs."""
+
+GOES_WITH = {"for": "while", "within": "expect", "of": "expect", "over": "every", "empty": "over"}
+"""Keys that mean nothing without another."""
+
+_BODY = {
+    "body": Key("The text below, with {{ CEL }} holes."),
+    "template": Key("A Jinja file under templates/, in place of `body`.", offers=("digest.md.j2",)),
+}
+STEPS: Mapping[str, Mapping[str, Key]] = {
+    "alert": {
+        "alert": Key("Tell people: the name of a channel."),
+        "title": Key("One line, with {{ CEL }} holes.", needed=True),
+        **_BODY,
+        "severity": Key("How grave it is.", "choice", SEVERITIES),
+        "resolves": Key("Tell the same people when it is over.", "flag"),
+        "group": Key("Wait so long (true: 1m) for others like it, and go out as one.", "flag or span"),
+        "repeat": Key("Say it again each time that this has passed and it is not over.", "span"),
+    },
+    "send": {
+        "send": Key("Tell another system: the name of an endpoint or a channel."),
+        "event": Key("The name under which it hears of it."),
+        "data": Key("What it is told, name by name, in place of how the post stands.", "free"),
+        **_BODY,
+    },
+    "retry": {
+        "retry": Key("Have the provider try again.", "choice", RETRIED),
+        "tries": Key("At most so often.", "number", least=1, most=MOST_TRIES),
+        "backoff": Key("The pauses before each try.", offers=("1m x2 max 30m jitter 20%",)),
+    },
+    "wait": {
+        "wait": Key("Go on when one of these has happened since the run began.", "words", offers=_WORDS),
+        "at_most": Key("Go on without it after so long.", "span"),
+        "else": Key("The branch to take when it did not come in time."),
+    },
+    "reconcile": {"reconcile": Key("Ask the provider how the post stands, and wait for the answer.", "choice", ASKED)},
+    "pause": {
+        "pause": Key("Hold another rule, for what this one is about."),
+        "for": Key("How long.", "span", needed=True),
+    },
+    "resume": {"resume": Key("End the pauses of another rule, for what this one is about.")},
+    "set": {"set": Key("Put labels on the post; an empty text takes one away.", "free")},
+    "run": {"run": Key("Do the steps of a [workflow] of that name here.")},
+}
+PERFORMED = tuple(verb for verb in STEPS if verb not in ("wait", "run"))
+"""The verbs that a test can demand."""
+
+WORKFLOW: Mapping[str, Key] = {
+    "do": Key("The steps, one after another.", "steps", needed=True),
+    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+}
+GIVEN: Mapping[str, Key] = {
+    name: Key("A value that each fact has unless its line says otherwise.")
+    for name in (
+        "provider", "post", "platform", "account", "attempt", "url", "scheduled_at", "error.code", "error.message",
+        "error.retryable",
+    )
+}  # fmt: skip
+TEST: Mapping[str, Key] = {
+    "rule": Key("The rule that is tested.", needed=True),
+    "name": Key("What the test shows, as a sentence."),
+    "given": Key("What each fact of the timeline has unless its line says otherwise.", "values", keys=GIVEN),
+    "timeline": Key("Line by line: a time, then > happens, < must happen, ! must not, then what.", needed=True),
+}
+FILE: Mapping[str, Key] = {
+    "rule": Key("Rules by their ids.", "named"),
+    "workflow": Key("Sequences of steps that rules run by name.", "named"),
+    "test": Key("Timelines that rules must pass.", "tables"),
+}

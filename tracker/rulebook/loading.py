@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from tracker.domain.dispatch import RuleIndex
 from tracker.domain.rule import Rule
 from tracker.errors import Misconfigured
-from tracker.rulebook.examples import RuleTest, read_test, unknown_rule
+from tracker.rulebook.across import rivals, strays
+from tracker.rulebook.context import Context, Known
+from tracker.rulebook.examples import RuleTest, read_test
+from tracker.rulebook.grammar import FILE
+from tracker.rulebook.pages import Pages
 from tracker.rulebook.positions import Place, Positions, find_positions
 from tracker.rulebook.reading import Faults, Table
-from tracker.rulebook.rules import read_rule
-from tracker.rulebook.steps import Known
+from tracker.rulebook.rules import read_rule, read_workflow
+from tracker.rulebook.workflows import Workflows
 
 EVERYTHING_KNOWN = Known()
 _TOML_FAULT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -24,12 +28,13 @@ _TOML_FAULT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Everything that some rule files say. With faults it is not fit to be put in force."""
+    """Everything that some rule files say. With faults it is not fit to be put in force; with warnings it is."""
 
     rules: tuple[Rule, ...] = ()
     tests: tuple[RuleTest, ...] = ()
     files: tuple[Path, ...] = ()
     faults: tuple[Misconfigured, ...] = ()
+    warnings: tuple[Misconfigured, ...] = ()
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """The file and the line of each rule, by its id."""
 
@@ -43,71 +48,92 @@ def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
     """All rules of `folder`/*.toml; `known` are the names of channels, endpoints and providers to check against."""
     if not folder.is_dir():
         return Rulebook(faults=(Misconfigured("there is no such folder", file=str(folder), key="rules.dir"),))
-    book = Rulebook()
-    for file in sorted(folder.glob("*.toml")):
-        book = _with(book, _load_file(file, known))
-    return _checked(book)
+    return _read([_opened(file) for file in sorted(folder.glob("*.toml"))], known, folder)
 
 
-def load_text(text: str, file: str = "rules.toml", known: Known = EVERYTHING_KNOWN) -> Rulebook:
-    """The rules of one text; `file` is what faults call it."""
-    return _checked(_load_text(text, file, known))
+def load_text(
+    text: str, file: str = "rules.toml", known: Known = EVERYTHING_KNOWN, folder: Path | None = None
+) -> Rulebook:
+    """The rules of one text; `file` is what faults call it, `folder` that of the rules beside which it stands."""
+    return _read([_parsed(text, file)], known, folder)
 
 
-def _load_file(file: Path, known: Known) -> Rulebook:
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One file: its table, or nothing where the file itself is faulty."""
+
+    file: str
+    faults: Faults
+    top: Table | None = None
+
+    def named(self, key: str) -> dict[str, Table]:
+        """The tables under `key` by their names."""
+        tables = self.top.table(key) if self.top else None
+        found = {name: tables.table(name) for name in tables.values} if tables else {}
+        return {name: table for name, table in found.items() if table}
+
+
+def _opened(file: Path) -> _Document:
     try:
-        return _load_text(file.read_text(encoding="utf-8"), str(file), known)
+        return _parsed(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        return Rulebook(files=(file,), faults=(Misconfigured(f"cannot be read: {reason}", file=str(file)),))
+        unread = Misconfigured(f"cannot be read: {reason}", file=str(file))
+        return _Document(str(file), Faults(str(file), Positions(""), [unread]))
 
 
-def _load_text(text: str, file: str, known: Known) -> Rulebook:
+def _parsed(text: str, file: str) -> _Document:
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return Rulebook(files=(Path(file),), faults=(_not_toml(str(error), file, text),))
+        return _Document(file, Faults(file, Positions(text), [_not_toml(str(error), file, text)]))
     faults = Faults(file, find_positions(text))
     top = Table(document, (), faults)
-    top.only(("rule", "test"), "a rule file")
-    tables = top.table("rule")
-    named = [(name, tables.table(name)) for name in tables.values] if tables else []
-    read = [(name, read_rule(name, table, known)) for name, table in named if table]
-    tests = [read_test(table) for table in top.tables("test")]
+    top.only(FILE, "a rule file")
+    return _Document(file, faults, top)
+
+
+def _read(documents: Sequence[_Document], known: Known, folder: Path | None) -> Rulebook:
+    """First the workflows of all files, then the rules that may run them."""
+    pages = Pages(folder)
+    workflows: dict[str, Table] = _united("workflow", documents)
+    context = Context(known, pages, Workflows(workflows))
+    for name, table in workflows.items():
+        read_workflow(name, table, context)
+    tables = _united("rule", documents)
+    rules = tuple(rule for name, table in tables.items() if (rule := read_rule(name, table, context)))
+    tests = tuple(
+        test for one in documents if one.top for table in one.top.tables("test") if (test := read_test(table))
+    )
+    places = {name: (table.faults.file, table.faults.positions.key(table.path).line) for name, table in tables.items()}
+    mentions = [mention for one in documents for mention in one.faults.mentions]
+    found = [fault for one in documents for fault in _sorted(one.faults.found)]
+    odd = [fault for one in documents for fault in _sorted(one.faults.odd)]
     return Rulebook(
-        rules=tuple(rule for _, rule in read if rule),
-        tests=tuple(test for test in tests if test),
-        files=(Path(file),),
-        faults=tuple(sorted(faults.found, key=lambda fault: (fault.line or 0, fault.column or 0))),
-        places={name: (file, faults.positions.key(("rule", name)).line) for name, _ in named},
+        rules=rules,
+        tests=tests,
+        files=(*(Path(one.file) for one in documents), *pages.files),
+        faults=(*found, *pages.found, *strays(tests, mentions, places.keys())),
+        warnings=(*odd, *rivals(rules, places)),
+        places=places,
     )
 
 
-def _with(book: Rulebook, more: Rulebook) -> Rulebook:
-    """Both together; a rule that both have is a fault."""
-    twice = [
-        Misconfigured(f"there is a rule of that name already: {':'.join(map(str, book.places[name]))}",
-                      file=more.places[name][0], line=more.places[name][1], key=f"rule.{name}")
-        for name in more.places if name in book.places
-    ]  # fmt: skip
-    return Rulebook(
-        rules=(*book.rules, *more.rules),
-        tests=(*book.tests, *more.tests),
-        files=(*book.files, *more.files),
-        faults=(*book.faults, *more.faults, *twice),
-        places={**more.places, **book.places},
-    )
+def _united(key: str, documents: Sequence[_Document]) -> dict[str, Table]:
+    """The named tables of all files; a name that stands twice is a fault of the later."""
+    united: dict[str, Table] = {}
+    for document in documents:
+        for name, table in document.named(key).items():
+            first = united.setdefault(name, table)
+            if first is not table:
+                place = f"{first.faults.file}:{first.faults.positions.key(first.path).line}"
+                table.fault("", f"there is a {key} of that name already: {place}")
+    return united
 
 
-def _checked(book: Rulebook) -> Rulebook:
-    """With a fault for each test whose rule is nowhere."""
-    strays = [
-        Misconfigured(wrong, file=test.file, line=test.line, key="test.rule")
-        for test in book.tests
-        if (wrong := unknown_rule(test, book.places.keys()))
-    ]
-    return replace(book, faults=(*book.faults, *strays))
+def _sorted(faults: Sequence[Misconfigured]) -> list[Misconfigured]:
+    return sorted(faults, key=lambda fault: (fault.line or 0, fault.column or 0))
 
 
 def _not_toml(message: str, file: str, text: str) -> Misconfigured:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from textwrap import shorten
@@ -15,19 +15,40 @@ from tracker.rulebook.positions import BadText, Path, Place, Positions
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A rule that is named where only all files together can tell whether it is there."""
+
+    rule: str
+    file: str
+    key: str
+    place: Place
+
+
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with a file, in the order in which it was found."""
+    """What is wrong with a file, in the order in which it was found; and what is only odd."""
 
     file: str
     positions: Positions
     found: list[Misconfigured] = field(default_factory=list)
+    odd: list[Misconfigured] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
 
     def note(self, path: Path, message: str, place: Place | None = None) -> None:
+        self.found.append(self._at(path, message, place))
+
+    def warn(self, path: Path, message: str) -> None:
+        """It can be put in force, but somebody should look at it."""
+        self.odd.append(self._at(path, message, None))
+
+    def mention(self, path: Path, rule: str) -> None:
+        """The value at `path` names a rule."""
+        self.mentions.append(Mention(rule, self.file, key_of(path), self.positions.value(path)))
+
+    def _at(self, path: Path, message: str, place: Place | None) -> Misconfigured:
         place = place or self.positions.value(path)
-        self.found.append(
-            Misconfigured(message, file=self.file, key=key_of(path), line=place.line, column=place.column)
-        )
+        return Misconfigured(message, file=self.file, key=key_of(path), line=place.line, column=place.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +72,19 @@ class Table:
         path = (*self.path, key)
         self.faults.note(path, message, self.faults.positions.key(path))
 
-    def only(self, known: Iterable[str], what: str, later: Collection[str] = ()) -> None:
-        """Refuse the keys that are not among `known`; `later` are those that a later version will know."""
+    def warn(self, key: str, message: str) -> None:
+        """Something is odd about the value of `key`."""
+        self.faults.warn((*self.path, key), message)
+
+    def aside(self) -> Table:
+        """The same table, whose faults have been noted before and are not noted again."""
+        return Table(self.values, self.path, Faults(self.faults.file, self.faults.positions))
+
+    def only(self, known: Collection[str], what: str) -> None:
+        """Refuse the keys that are not among `known`."""
         for key in self.values:
-            if key in known:
-                continue
-            wrong = f"{what} has no such key{did_you_mean(key, known)}"
-            self.fault_at_key(key, f'"{key}" is not supported by this version' if key in later else wrong)
+            if key not in known:
+                self.fault_at_key(key, f"{what} has no such key{did_you_mean(key, known)}")
 
     def text(self, key: str) -> str | None:
         """A text that is not empty."""
@@ -83,10 +110,9 @@ class Table:
         self._wrong(key, f"must be a whole number from {least} to {most}", value)
         return default
 
-    def choice(self, key: str, known: Iterable[str], default: str) -> str:
+    def choice(self, key: str, known: Collection[str], default: str) -> str:
         """One of `known`."""
         value = self.values.get(key, default)
-        known = list(known)
         if value in known:
             return str(value)
         options = ", ".join(f'"{one}"' for one in known)
@@ -100,6 +126,14 @@ class Table:
             self.fault(key, "must be longer than nothing")
             return None
         return span
+
+    def texts(self, key: str, parse: Callable[[str], T]) -> dict[str, T]:
+        """What `parse` makes of each text of a table, also of an empty one."""
+        inner = self.table(key)
+        if inner is None:
+            return {}
+        found = {name: self._element((*inner.path, name), one, parse) for name, one in inner.values.items()}
+        return {name: one for name, one in found.items() if one is not None}
 
     def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
         """What `parse` makes of the text; a ValueError is noted with the key, a bad text where it goes wrong."""

@@ -1,4 +1,4 @@
-"""One rule from its table, with what its parts must not say together."""
+"""One rule from its table."""
 
 from __future__ import annotations
 
@@ -6,78 +6,106 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import Rule
-from tracker.domain.step import AlertStep, RetryStep, Step
+from tracker.domain.calendar import parse_quiet
+from tracker.domain.rate import Count, Rate
+from tracker.domain.rule import Mode, Rule
 from tracker.domain.subject import Per
-from tracker.domain.trigger import On, While
-from tracker.domain.words import entered, parse_word
+from tracker.domain.trigger import Every, On, Trigger
+from tracker.domain.words import Entering, Named
+from tracker.rulebook.checks import check
+from tracker.rulebook.context import Context
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.grammar import LATER_KEYS, RULE_KEYS, SEVERITIES
+from tracker.rulebook.grammar import RULE, SEVERITIES, WORKFLOW
+from tracker.rulebook.matching import read_match
+from tracker.rulebook.paths import check_branches
 from tracker.rulebook.revision import revision_of
-from tracker.rulebook.steps import Known, read_steps
-from tracker.rulebook.triggers import read_match, read_trigger
+from tracker.rulebook.steps import read_branches, read_steps
+from tracker.rulebook.triggers import read_trigger, read_word
 
 if TYPE_CHECKING:
+    from tracker.domain.step import Step
     from tracker.rulebook.reading import Table
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-OWN = (Per.POST, Per.TARGET)
-"""What a rule must count as one where it acts on, or waits for, that one thing."""
 
 
-def read_rule(name: str, table: Table, known: Known) -> Rule | None:
+def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     """The rule, or None where it is faulty; the reasons are noted with the table."""
     before = len(table.faults.found)
-    table.only(RULE_KEYS, "a rule", LATER_KEYS)
-    if not NAME.fullmatch(name):
-        table.fault("", "a rule's name is made of a–z, 0–9, - and _, and is at most 64 characters long")
-    severity = table.choice("severity", SEVERITIES, "warning")
+    table.only(RULE, "a rule")
+    _check_name("rule", name, table)
     trigger = read_trigger(table)
+    severity = table.choice("severity", SEVERITIES, "warning")
+    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={})
+    do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,
         revision="",
         trigger=trigger or On(()),
-        do=read_steps(table, "do", known, severity),
-        branches=_branches(table, known, severity),
-        match=read_match(table, known.providers),
+        do=do,
+        branches={**context.found, **branches},
+        match=read_match(table, context.known.providers),
         when=table.parsed("when", Condition),
-        per=Per(table.choice("per", [str(per) for per in Per], Per.POST)),
-        cancel_on=table.several("cancel_on", parse_word),
+        per=Per(table.choice("per", tuple(Per), Per.POST)),
+        count=table.parsed("count", Count.parse),
+        once=table.span("once"),
+        cancel_on=table.several("cancel_on", read_word),
+        mode=Mode(table.choice("mode", tuple(Mode), Mode.SINGLE)),
+        quiet=table.parsed("quiet", parse_quiet),
+        mutes=_muted(name, table),
+        canary=table.span("canary"),
+        budget=table.parsed("budget", Rate.parse),
         enabled=table.flag("enabled", default=True),
     )
     if "do" not in table:
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
-    if trigger:
-        _check(rule, table)
-    return replace(rule, revision=revision_of(rule)) if len(table.faults.found) == before else None
+    if trigger and len(table.faults.found) == before:
+        check(rule, table)
+    if len(table.faults.found) != before:
+        return None
+    return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
 
 
-def _branches(table: Table, known: Known, severity: str) -> dict[str, tuple[Step, ...]]:
-    steps = read_steps(table, "exhausted", known, severity)
-    return {"exhausted": steps} if steps else {}
+def read_workflow(name: str, table: Table, context: Context) -> None:
+    """Note what is wrong with a workflow, whoever runs it."""
+    table.only(WORKFLOW, "a workflow")
+    _check_name("workflow", name, table)
+    if "do" not in table:
+        table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
+    before = len(table.faults.found)
+    context = replace(context, trail=(name,), found={})
+    steps, branches = read_steps(table, "do", context), read_branches(table, context)
+    if len(table.faults.found) == before:
+        check_branches(Rule(name, "", On(()), steps, {**context.found, **branches}), table)
 
 
-def _check(rule: Rule, table: Table) -> None:
-    _check_per(rule, table)
-    exhausted = rule.steps("exhausted")
-    if any(isinstance(step, RetryStep) for step in exhausted):
-        table.fault("exhausted", "cannot retry: it is what happens when retrying is over")
-    if exhausted and not rule.retries:
-        table.fault("exhausted", 'is never reached: "do" has no retry that could be used up')
-    if isinstance(rule.trigger, On):
-        if set(rule.cancel_on) & set(rule.trigger.words):
-            table.fault("cancel_on", 'would cancel what it starts: the same word stands in "on"')
-        if rule.resolves and not entered(rule.trigger.words):
-            table.fault("on", 'an alert that resolves needs a state that can be left, as "post.failed"')
+def _check_name(what: str, name: str, table: Table) -> None:
+    if not NAME.fullmatch(name):
+        table.fault("", f"a {what}'s name is made of a–z, 0–9, - and _, and is at most 64 characters long")
 
 
-def _check_per(rule: Rule, table: Table) -> None:
-    if rule.per in OWN:
-        return
-    if not isinstance(rule.trigger, On):
-        what = "while" if isinstance(rule.trigger, While) else "expect"
-        table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
-    if rule.retries:
-        table.fault("per", f"a retry concerns a post or a target, not a whole {rule.per}")
-    if any(isinstance(step, AlertStep) and step.resolves for step in rule.all_steps):
-        table.fault("per", f"an alert that resolves concerns a post or a target, not a whole {rule.per}")
+def _branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]:
+    named = read_branches(table, context)
+    own = {key: read_steps(table, key, context) for key in ("exhausted", "resolved") if key in table}
+    return {**named, **own}
+
+
+def _muted(name: str, table: Table) -> tuple[str, ...]:
+    muted = table.several("mutes", str)
+    if name in muted:
+        table.fault("mutes", "a rule cannot mute itself")
+    value = table.values.get("mutes")
+    for place, rule in enumerate(muted):
+        table.faults.mention((*table.path, "mutes", place) if isinstance(value, list) else (*table.path, "mutes"), rule)
+    return muted
+
+
+def _event(name: str, trigger: Trigger | None) -> str:
+    """What a message of the rule is called that has no name of its own."""
+    if isinstance(trigger, Every):
+        return "digest"
+    if not isinstance(trigger, On):
+        return f"rule.{name}"
+    word = trigger.words[0]
+    plain = isinstance(word, Entering) or (isinstance(word, Named) and not word.is_glob)
+    return str(word) if plain and len(trigger.words) == 1 else "{{ event.name }}"

@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tracker.domain.subject import DEFAULTS
 
@@ -17,11 +18,11 @@ _NAME = r"([a-z_]+\.[a-z_]+)"
 _TRUTH = re.compile(rf"(!?)\s*{_NAME}")
 _COMPARISON = re.compile(rf"{_NAME}\s*(==|!=|<=|>=|<|>)\s*(-?\d{{1,18}}|true|false|'[^'\\]*'|\"[^\"\\]*\")")
 _TOKEN = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"|&&|\|\||[?()\[\]{}\\'\"]|.", re.DOTALL)
-_OPERATORS: Mapping[str, Callable[[object, object], bool]] = {
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 
-Test = tuple[str, Callable[[object, object], bool], object]
+Test = tuple[str, Callable[[Any, Any], bool], object]
 """The name of a value, how it is compared, and with what."""
 
 

@@ -1,108 +1,84 @@
-"""The steps of a rule, read from its tables."""
+"""Sequences of steps, read from their tables; those of a workflow stand where it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracker.domain.action import Backoff
-from tracker.domain.step import AlertStep, RetryStep, SendStep, Step
+from tracker.domain.step import PauseStep, ResumeStep, Step
 from tracker.errors import did_you_mean
-from tracker.rulebook.backoff import parse_backoff
-from tracker.rulebook.grammar import LATER_STEP_KEYS, LATER_VERBS, RETRIED, SEVERITIES, STEP_KEYS
-from tracker.rulebook.templates import Template
+from tracker.rulebook.context import Context, named
+from tracker.rulebook.grammar import MOST_STEPS, STEPS
+from tracker.rulebook.verbs import READERS, article
+from tracker.rulebook.workflows import MOST_IN_ALL
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
 
-LONGEST_TITLE, LONGEST_EVENT, LONGEST_TEXT = 300, 100, 10_000
-MOST_STEPS, MOST_TRIES, TRIES = 20, 20, 3
-BACKOFF = "1m x2 max 30m jitter 20%"
+RESERVED = ("do", "exhausted", "resolved")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The names that rules may use; None where they are not known, so that nothing is checked against them."""
-
-    channels: Collection[str] | None = None
-    endpoints: Collection[str] | None = None
-    providers: Collection[str] | None = None
-
-
-def read_steps(table: Table, key: str, known: Known, severity: str) -> tuple[Step, ...]:
+def read_steps(table: Table, key: str, context: Context) -> tuple[Step, ...]:
     """The steps under `key`, those that are faulty left out with the reason noted."""
     tables = table.tables(key)
     if len(tables) > MOST_STEPS:
         table.fault(key, f"has {len(tables)} steps; {MOST_STEPS} are allowed")
         return ()
-    found = [_step(one, known, severity) for one in tables]
-    return tuple(step for step in found if step is not None)
+    return tuple(step for one in tables for step in _read(one, context))
 
 
-def _step(table: Table, known: Known, severity: str) -> Step | None:
-    verbs = [verb for verb in STEP_KEYS if verb in table]
-    later = [verb for verb in table.values if verb in LATER_VERBS]
-    if later and not verbs:
-        table.fault_at_key(later[0], f'"{later[0]}" is not supported by this version')
-        return None
+def read_branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]:
+    """The steps of each branch by its name, with the prefix of the workflow that it belongs to."""
+    branches = table.table("branch")
+    if branches is None:
+        return {}
+    for name in branches.values:
+        if name in RESERVED:
+            branches.fault_at_key(name, f'is no name for a branch: "{name}" stands by itself, not under "branch"')
+    return {f"{context.prefix}{name}": read_steps(branches, name, context) for name in branches.values}
+
+
+def _read(table: Table, context: Context) -> Iterator[Step]:
+    verbs = [verb for verb in STEPS if verb in table]
     if len(verbs) != 1:
         _no_verb(table, verbs)
-        return None
-    table.only(STEP_KEYS[verbs[0]], f"{_article(verbs[0])} step", LATER_STEP_KEYS | LATER_VERBS)
-    if verbs[0] == "alert":
-        return _alert(table, known, severity)
-    return _send(table, known) if verbs[0] == "send" else _retry(table)
+        return
+    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step")
+    if verbs[0] == "run":
+        yield from _run(table, context)
+    elif step := READERS[verbs[0]](table, context):
+        yield step
 
 
 def _no_verb(table: Table, verbs: list[str]) -> None:
-    hints = [(key, hint) for key in table.values if (hint := did_you_mean(key, (*STEP_KEYS, *LATER_VERBS)))]
+    hints = [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
     if verbs:
         table.fault_at_key(verbs[1], f"a step does one thing: {' and '.join(verbs)} are steps of their own")
     elif hints:
         table.fault_at_key(hints[0][0], f"no verb of that name{hints[0][1]}")
     else:
-        table.fault("", f"says nothing to do: a step has one of {', '.join(STEP_KEYS)}")
+        table.fault("", f"says nothing to do: a step has one of {', '.join(STEPS)}")
 
 
-def _alert(table: Table, known: Known, severity: str) -> AlertStep | None:
-    channel = table.parsed("alert", _named("channel", known.channels))
-    title = table.parsed("title", lambda text: Template(text, LONGEST_TITLE, one_line=True))
-    body = table.parsed("body", lambda text: Template(text, LONGEST_TEXT))
-    severity, resolves = table.choice("severity", SEVERITIES, severity), table.flag("resolves", default=False)
-    if "title" not in table:
-        table.fault("", 'an alert needs a "title"')
-    return AlertStep(channel, title, body, severity, resolves) if channel and title else None
-
-
-def _send(table: Table, known: Known) -> SendStep | None:
-    endpoint = table.parsed("send", _named("endpoint", known.endpoints))
-    event = table.parsed("event", lambda text: Template(text, LONGEST_EVENT, one_line=True))
-    if "event" not in table:
-        table.fault("", 'a send needs an "event": the name under which the other system hears of it')
-    data = table.table("data")
-    fields = (
-        {name: data.parsed(name, lambda text: Template(text, LONGEST_TEXT)) for name in data.values} if data else {}
-    )
-    told = {name: text for name, text in fields.items() if text}
-    return SendStep(endpoint, event, told if data else None) if endpoint and event else None
-
-
-def _retry(table: Table) -> RetryStep:
-    what, tries = table.choice("retry", RETRIED, RETRIED[0]), table.number("tries", TRIES, 1, MOST_TRIES)
-    backoff: Backoff | None = table.parsed("backoff", parse_backoff)
-    return RetryStep(what, tries, backoff or parse_backoff(BACKOFF))
-
-
-def _named(what: str, known: Collection[str] | None) -> Callable[[str], str]:
-    def check(name: str) -> str:
-        if known is None or name in known:
-            return name
-        hint = did_you_mean(name, known) or (f" (there is {', '.join(sorted(known))})" if known else "")
-        raise ValueError(f'there is no {what} "{name}" in the configuration{hint}')
-
-    return check
-
-
-def _article(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+def _run(table: Table, context: Context) -> tuple[Step, ...]:
+    """The steps of a workflow. Its own faults are noted once, where it stands, and not for each rule that runs it."""
+    workflows = context.workflows
+    name = table.parsed("run", named("workflow", workflows.tables.keys(), "in these rules"))
+    if name is None:
+        return ()
+    circle = workflows.circle(context.trail[-1] if context.trail else name)
+    if name in context.trail or name in circle:
+        if context.trail and name in circle:
+            table.fault("run", f"never comes to an end: {' -> '.join(circle)}")
+        return ()
+    if workflows.size(name) > MOST_IN_ALL:
+        table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
+        return ()
+    inner = replace(context, prefix=f"{name}.", trail=(*context.trail, name))
+    workflow = workflows.tables[name].aside()
+    context.found.update(read_branches(workflow, inner))
+    steps = read_steps(workflow, "do", inner)
+    if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in steps):
+        table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
+    return steps

@@ -17,17 +17,13 @@ from datetime import timedelta
 from tracker.domain.duration import parse_duration
 from tracker.domain.words import Crossing, Named, parse_word
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import STEP_KEYS
+from tracker.rulebook.grammar import GIVEN, PERFORMED
 from tracker.rulebook.positions import BadText
 
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")
 """Fields that are moments, written as the time since the beginning."""
 FLAGS = ("error.retryable", "resolved")
-GIVEN = (
-    "provider", "post", "platform", "account", "attempt", "url", "scheduled_at", "error.code", "error.message",
-    "error.retryable",
-)  # fmt: skip
 FACT_FIELDS = (*GIVEN, "at")
 ACTION_FIELDS = ("to", "post", "target", "title", "body", "severity", "resolved", "event")
 
@@ -71,8 +67,8 @@ def _line(number: int, written: str, before: timedelta) -> Line:
         raise ValueError("the lines must be in the order of their times")
     if mark == ">":
         _check_happening(word)
-    elif word not in STEP_KEYS:
-        raise ValueError(f'"{word}" is none of {", ".join(STEP_KEYS)}{did_you_mean(word, STEP_KEYS)}')
+    elif word not in PERFORMED:
+        raise ValueError(f'"{word}" is none of {", ".join(PERFORMED)}{did_you_mean(word, PERFORMED)}')
     fields = _fields(found[4] or "", FACT_FIELDS if mark == ">" else ACTION_FIELDS, mark != ">")
     return Line(number, at, mark, word, fields, written.strip())
 

@@ -1,45 +1,47 @@
-"""What a rule reacts to and to whom it applies, read from its table."""
+"""What a rule reacts to, read from its table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import Match
-from tracker.domain.trigger import Expect, On, While
-from tracker.domain.words import Crossing, Named, Word, is_glob, parse_state, parse_word
+from tracker.domain.calendar import parse_calendar
+from tracker.domain.trigger import Every, Expect, On, Trigger, While
+from tracker.domain.words import Crossing, Named, Word, parse_state, parse_word
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import MATCH_KEYS, TIMES, meant_platform
+from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, SINCE, TIMES, TRIGGERS, WATCHED
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
 
-Trigger = On | While | Expect
+SHAPES = "on, while … for, expect … within, or every"
 
 
 def read_trigger(table: Table) -> Trigger | None:
     """The one trigger of a rule, or None with the reason noted."""
-    shapes = [key for key in ("while", "expect") if key in table]
-    _strays(table, shapes)
-    if len(shapes) > 1 or (shapes == ["while"] and "on" in table):
-        table.fault(shapes[-1], "a rule has one trigger: on, while … for, or expect … within")
+    shapes = [key for key in TRIGGERS if key in table]
+    for key, other in GOES_WITH.items():
+        if key in table and other not in table:
+            table.fault(key, f'goes with "{other}", which this rule does not have')
+    if not shapes:
+        table.fault("", f"has no trigger: {SHAPES}")
         return None
-    if shapes == ["while"]:
-        return _while(table)
-    if shapes == ["expect"]:
-        return _expect(table)
-    if "on" not in table:
-        if "every" not in table:
-            table.fault("", "has no trigger: on, while … for, or expect … within")
+    if len(shapes) > 1 and shapes != ["expect", "on"]:
+        table.fault(shapes[0], f"a rule has one trigger: {SHAPES}")
         return None
-    words = table.several("on", parse_word)
+    return {"on": _on, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
+
+
+def read_word(text: str) -> Word:
+    """An event, a transition or a glob that is any rule's business. Raises ValueError."""
+    word = parse_word(text)
+    if isinstance(word, Named) and word.pattern.startswith("rule."):
+        raise ValueError(f'"{text}": what rules did is no event for other rules')
+    return word
+
+
+def _on(table: Table) -> On | None:
+    words = table.several("on", read_word)
     return On(words) if words else None
-
-
-def _strays(table: Table, shapes: list[str]) -> None:
-    for key, shape in (("for", "while"), ("within", "expect"), ("of", "expect")):
-        if key in table and shape not in shapes:
-            table.fault(key, f'goes with "{shape}", which this rule does not have')
 
 
 def _while(table: Table) -> While | None:
@@ -48,7 +50,7 @@ def _while(table: Table) -> While | None:
     watched, lasting = table.table("while"), table.span("for")
     if watched is None:
         return None
-    watched.only(("state",), "while")
+    watched.only(WATCHED, "while")
     if "state" not in watched:
         table.fault("while", 'needs a state: while = { state = "publishing" }')
         return None
@@ -62,12 +64,14 @@ def _expect(table: Table) -> Expect | None:
     if ("of" in table) == ("on" in table):
         table.fault("expect", 'needs either "of" (a time of the post) or "on" (an event) from which to count')
     words, within = table.several("expect", _expected), table.span("within")
-    of, on = table.parsed("of", _time), table.several("on", parse_word)
+    of, on = table.parsed("of", _time), table.several("on", read_word)
+    if set(words) & set(on):
+        table.fault("expect", 'has happened before anybody waits for it: the same word stands in "on"')
     return Expect(words, within, of, on) if words and within and (of or on) else None
 
 
 def _expected(text: str) -> Word:
-    word = parse_word(text)
+    word = read_word(text)
     if isinstance(word, Crossing) or (isinstance(word, Named) and word.is_glob):
         raise ValueError(f'"{text}": what is expected is one state or event, such as "post.publishing"')
     return word
@@ -79,34 +83,14 @@ def _time(text: str) -> str:
     return TIMES[text]
 
 
-def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, ...]:
-    """The `match` of a rule; `providers` are the names to check against, None where they are not known."""
-    match = table.table("match")
-    if match is None:
-        return ()
-    match.only(MATCH_KEYS, "match")
-
-    def provider(text: str) -> str:
-        if providers is None or text in providers or is_glob(text):
-            return text
-        raise ValueError(f'there is no provider "{text}"{did_you_mean(text, providers)}')
-
-    checks: dict[str, Callable[[str], str]] = {
-        "platform": _platform,
-        "account": str,
-        "provider": provider,
-        "state": _state,
-    }
-    found = [Match(key, match.several(key, checks[key])) for key in MATCH_KEYS if key in match]
-    return tuple(one for one in found if one.words)
-
-
-def _platform(text: str) -> str:
-    meant = None if is_glob(text) else meant_platform(text)
-    if meant:
-        raise ValueError(f'"{text}" is no platform (did you mean "{meant}"?)')
-    return text
-
-
-def _state(text: str) -> str:
-    return text if is_glob(text) else str(parse_state(text))
+def _every(table: Table) -> Every | None:
+    calendar, over = table.parsed("every", parse_calendar), table.table("over")
+    skips = table.choice("empty", EMPTY, "send") == "skip"
+    words: tuple[Word, ...] = ()
+    if over:
+        over.only(GATHERED, "over")
+        over.choice("since", SINCE, SINCE[0])
+        words = over.several("events", read_word)
+        if "events" not in over:
+            table.fault("over", 'needs "events": over = { events = ["post.published"], since = "last-run" }')
+    return Every(calendar, words, skips) if calendar else None

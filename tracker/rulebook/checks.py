@@ -1,0 +1,182 @@
+"""What the parts of a rule must not say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tracker.domain.event import State
+from tracker.domain.rule import Mode, Rule
+from tracker.domain.step import AlertStep, RetryStep, WaitStep
+from tracker.domain.subject import Per
+from tracker.domain.trigger import Every, Expect, On, While
+from tracker.domain.words import Crossing, Entering, Named, Word, entered
+from tracker.rulebook.expressions import Condition
+from tracker.rulebook.paths import check_branches
+
+if TYPE_CHECKING:
+    from tracker.rulebook.reading import Table
+
+OWN = (Per.POST, Per.TARGET)
+"""What a rule must count as one where it acts on, or waits for, that one thing."""
+
+ABOUT_A_POST = {"retry": "a retry", "reconcile": "reconciling", "set": "a label"}
+ENDING = {"resolves": "an alert that resolves", "repeat": "an alert that is repeated", "resolved": '"resolved"'}
+NOT_BY_THE_CLOCK = {
+    "count": "the clock comes once at a time",
+    "once": "the clock says how often",
+    "cancel_on": "its runs are about no post",
+    "mutes": "it is about no post for which others could be mute",
+    "resolved": "a time of the clock is never over",
+}
+STEPS_ABOUT_A_POST = ("retry", "reconcile", "set", "wait", "pause", "resume")
+LEADS_TO = (State.RETRYING, State.PUBLISHING, State.PUBLISHED)
+"""Where a retry takes a post of its own accord."""
+ATTEMPTS = frozenset({"post.attempt", "target.attempt"})
+
+
+def check(rule: Rule, table: Table) -> None:
+    """Note with the table what does not go together."""
+    check_branches(rule, table)
+    if isinstance(rule.trigger, Every):
+        _check_clock(rule, table)
+    else:
+        _check_per(rule, table)
+        _check_ends(rule, table)
+    _check_words(rule, table)
+    _check_retries(rule, table)
+    _check_oddities(rule, table)
+
+
+def saying(table: Table, key: str) -> Iterator[Table]:
+    """The rule's own tables in which the key stands: steps, or the rule itself."""
+    if key in table:
+        yield table
+    branches = table.table("branch")
+    sequences = [(table, name) for name in ("do", "exhausted", "resolved")]
+    sequences += [(branches, name) for name in branches.values] if branches else []
+    for owner, name in sequences:
+        yield from (step for step in owner.tables(name) if key in step)
+
+
+def _fault(table: Table, key: str, message: str) -> None:
+    """Where the key stands first, or at `do` where it comes from a workflow."""
+    found = next(saying(table, key), None)
+    if found:
+        found.fault(key, message)
+    else:
+        table.fault("do", f"{key}: {message}")
+
+
+def _uses(rule: Rule, table: Table, key: str) -> bool:
+    if key == "retry":
+        return rule.retries
+    if key in ("resolves", "repeat"):
+        return any(isinstance(step, AlertStep) and getattr(step, key) for step in rule.all_steps)
+    if key == "resolved":
+        return "resolved" in rule.branches
+    verbs = {type(step).__name__.removesuffix("Step").lower() for step in rule.all_steps}
+    return key in verbs
+
+
+def _check_clock(rule: Rule, table: Table) -> None:
+    for key, why in NOT_BY_THE_CLOCK.items():
+        if key in table:
+            table.fault(key, f'does not go with "every": {why}')
+    for key in STEPS_ABOUT_A_POST:
+        if _uses(rule, table, key):
+            _fault(table, key, 'does not go with "every": its runs are about no post')
+    for key in ("resolves", "repeat"):
+        if _uses(rule, table, key):
+            _fault(table, key, 'does not go with "every": a time of the clock is never over')
+    if not getattr(rule.trigger, "over", ()):
+        for key in ("match", "when", "per"):
+            if key in table:
+                table.fault(key, 'goes with "over" here: without it a rule by the clock looks at no post')
+    match = table.table("match")
+    if match and "state" in match:
+        match.fault("state", 'does not go with "every": name the state in "over"')
+
+
+def _check_per(rule: Rule, table: Table) -> None:
+    if rule.per in OWN:
+        return
+    if not isinstance(rule.trigger, On):
+        what = "while" if isinstance(rule.trigger, While) else "expect"
+        table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
+    for key, what in ABOUT_A_POST.items():
+        if _uses(rule, table, key):
+            table.fault("per", f"{what} concerns a post or a target, not a whole {rule.per}")
+    for key in ("resolves", "resolved"):
+        if _uses(rule, table, key):
+            table.fault("per", f"{ENDING[key]} concerns a post or a target, not a whole {rule.per}")
+
+
+def _check_ends(rule: Rule, table: Table) -> None:
+    """What speaks of an end needs something that can end."""
+    if rule.count and not isinstance(rule.trigger, On):
+        table.fault("count", 'goes with "on": what lasts or is missing happens once')
+    if not isinstance(rule.trigger, On):
+        return
+    can_be_left = bool(entered(rule.trigger.words))
+    for key, what in ENDING.items():
+        ends = can_be_left and rule.per in OWN
+        if _uses(rule, table, key) and not ends and not (key == "repeat" and rule.cancel_on):
+            if key == "repeat":
+                _fault(table, key, f'{what} needs an end: a state that can be left, or "cancel_on"')
+            elif not can_be_left:
+                table.fault("on", f'{what} needs a state that can be left, as "post.failed"')
+
+
+def _check_words(rule: Rule, table: Table) -> None:
+    cancelling = set(rule.cancel_on)
+    if isinstance(rule.trigger, On) and cancelling & set(rule.trigger.words):
+        table.fault("cancel_on", 'would cancel what it starts: the same word stands in "on"')
+    if cancelling & set(rule.waits_for):
+        _fault(table, "wait", 'is never heard: the same word stands in "cancel_on", which ends the run')
+
+
+def _check_retries(rule: Rule, table: Table) -> None:
+    if not rule.retries:
+        return
+    if rule.mode is Mode.PARALLEL:
+        table.fault("mode", "runs side by side would retry the same post twice")
+    again = [state for state in LEADS_TO if state in _starting(rule)]
+    reads = rule.when.reads if isinstance(rule.when, Condition) else frozenset()
+    if again and not reads & ATTEMPTS:
+        bound = 'or let "when" bound post.attempt'
+        _fault(table, "retry", f'starts itself again without end: it leads to "post.{again[0]}" ({bound})')
+
+
+def _starting(rule: Rule) -> frozenset[State]:
+    """The states that set the rule going."""
+    trigger = rule.trigger
+    if isinstance(trigger, While):
+        return trigger.states
+    words = trigger.on if isinstance(trigger, Expect) else getattr(trigger, "words", ())
+    return frozenset(state for word in words for state in State if reaches(word, state))
+
+
+def reaches(word: Word, state: State) -> bool:
+    """Whether a post that enters the state makes the word true."""
+    if isinstance(word, Entering):
+        return word.state is state
+    if isinstance(word, Crossing):
+        return word.after in (None, state)
+    return word.is_glob and Named(word.pattern).names(f"post.{state}")
+
+
+def _check_oddities(rule: Rule, table: Table) -> None:
+    alerts = any(isinstance(step, AlertStep) for step in rule.all_steps)
+    if rule.quiet and not alerts:
+        table.warn("quiet", "holds alerts, and this rule has none")
+    lasts = rule.resolves or any(isinstance(step, RetryStep | WaitStep) for step in rule.all_steps)
+    if rule.mutes and not lasts:
+        table.warn("mutes", "mutes nothing: the rule's runs end at once")
+    states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}
+    starting = set(map(str, _starting(rule)))
+    names_only_states = isinstance(rule.trigger, While) or (
+        isinstance(rule.trigger, On) and all(isinstance(word, Entering) for word in rule.trigger.words)
+    )
+    if states and names_only_states and not states & starting:
+        table.warn("match", f"never holds: the state is then {' or '.join(sorted(starting))}")

@@ -1,0 +1,158 @@
+"""Long texts from Jinja files under templates/: checked when a rule is loaded, and rendered without raising.
+
+What a file may say is limited when it is loaded, so that rendering has an end: loops go over what a rule knows, two
+deep at most, and nothing is called but filters that make no text longer than they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tracker.domain.subject import DEFAULTS
+from tracker.errors import Misconfigured, did_you_mean
+from tracker.rulebook.jinja_rules import FILTERS, NOUNS, NUMERIC, check
+from tracker.rulebook.templates import shown
+
+FOLDER = "templates"
+LONGEST_FILE, LONGEST_PAGE, GREATEST = 65_536, 20_000, 10**18
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Knows the filters that are safe, and no globals; what a map holds goes before what a map can do."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
+        self.filters = {name: self.filters[name] for name in FILTERS} | {"join": _join}
+        self.globals = {}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A value of a map by its name, also where maps have a method of that name."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic of numbers and times; texts stand beside one another without it."""
+        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC) or operator == "**":
+            raise SecurityError(f'"{operator}" is for numbers and times')
+        made = super().call_binop(context, operator, left, right)
+        if isinstance(made, int) and abs(made) > GREATEST:
+            raise SecurityError("the number is too great")
+        return made
+
+
+class Page:
+    """A compiled file. `text` is its source, by which a rule's revision knows it."""
+
+    def __init__(self, name: str, text: str, template: Template) -> None:
+        self.name, self.text, self._template = name, text, template
+
+    def __call__(self, values: Mapping[str, object]) -> str:
+        """The text with its values; from where that goes wrong on, the reason in brackets."""
+        parts: list[str] = []
+        left = LONGEST_PAGE
+        try:
+            for part in self._template.generate(_nouns(values)):
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    break
+        except Exception as error:  # a filter raises what it likes, and a message must go out
+            parts.append(f"[{self.name}: {error or type(error).__name__}]")
+        text = "".join(parts)
+        return text if len(text) <= LONGEST_PAGE else text[: LONGEST_PAGE - 1] + "…"
+
+
+class Pages:
+    """The files of one folder of rules, each read once. `found` are the faults of the files themselves."""
+
+    def __init__(self, rules: Path | None = None) -> None:
+        self._folder = rules / FOLDER if rules else None
+        self._sandbox = Sandbox()
+        self._read: dict[str, Page | None] = {}
+        self.found: list[Misconfigured] = []
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that rules use."""
+        return [self._folder / name for name in self._read] if self._folder else []
+
+    def page(self, name: str) -> Page | None:
+        """The file of that name. Raises ValueError where there is none; a faulty one is noted, and None."""
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        return self._read[name]
+
+    def _load(self, name: str) -> Page | None:
+        path = self._existing(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+            if len(text) > LONGEST_FILE:
+                raise ValueError(f"is {len(text)} characters long; {LONGEST_FILE} are allowed")
+            return self._compiled(path, name, text)
+        except UnicodeDecodeError:
+            self._fault(path, None, "is not UTF-8")
+        except (OSError, ValueError) as error:
+            self._fault(path, None, str(error))
+        return None
+
+    def _compiled(self, path: Path, name: str, text: str) -> Page | None:
+        try:
+            wrong = list(check(self._sandbox.parse(text)))
+            for line, message in wrong:
+                self._fault(path, line, message)
+            return None if wrong else Page(name, text, self._sandbox.from_string(text))
+        except TemplateSyntaxError as error:
+            self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
+        except (TemplateError, RecursionError) as error:
+            self._fault(path, None, f"cannot be compiled: {error or type(error).__name__}")
+        return None
+
+    def _existing(self, name: str) -> Path:
+        if self._folder is None:
+            raise ValueError("a template stands in a file beside the rules, and here there are no files")
+        known = sorted(str(path.relative_to(self._folder).as_posix()) for path in self._files())
+        if name not in known:
+            hint = did_you_mean(name, known) or (f" (there is {', '.join(known)})" if known else "")
+            raise ValueError(f'there is no file "{name}" under {FOLDER}/{hint}')
+        return self._folder / name
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in self._folder.rglob("*") if path.is_file()) if self._folder else iter(())
+
+    def _fault(self, path: Path, line: int | None, message: str) -> None:
+        self.found.append(Misconfigured(message, file=str(path), line=line))
+
+
+def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
+    nouns: dict[str, dict[str, object]] = {noun: {} for noun in NOUNS}
+    for name in DEFAULTS:
+        noun, _, field = name.partition(".")
+        nouns[noun][field] = values[name]
+    return {noun: SimpleNamespace(**fields) for noun, fields in nouns.items()}
+
+
+def _finalize(value: object) -> str:
+    return str(value) if isinstance(value, StrictUndefined) else shown(value)
+
+
+def _join(values: Any, separator: str = "", attribute: str | None = None) -> str:
+    """The parts as one text, as long as a page can be."""
+    parts: list[str] = []
+    left = LONGEST_PAGE
+    for value in values:
+        part = shown(value[attribute] if attribute else value)
+        left -= len(part) + len(separator)
+        parts.append(part)
+        if left < 0:
+            break
+    return separator.join(parts)

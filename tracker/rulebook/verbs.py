@@ -1,0 +1,144 @@
+"""One step from its table: what each verb needs, and what it means where it says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tracker.domain.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    Render,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.rulebook.backoff import parse_backoff
+from tracker.rulebook.context import Context, named
+from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES
+from tracker.rulebook.templates import Template
+from tracker.rulebook.triggers import read_word
+
+if TYPE_CHECKING:
+    from tracker.rulebook.reading import Table
+
+LONGEST_TITLE, LONGEST_EVENT, LONGEST_LABEL, LONGEST_TEXT = 300, 100, 200, 10_000
+TRIES, BACKOFF = 3, "1m x2 max 30m jitter 20%"
+GROUP = timedelta(minutes=1)
+MOST_LABELS = 20
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+def _alert(table: Table, context: Context) -> AlertStep | None:
+    channel = table.parsed("alert", named("channel", context.known.channels))
+    title = table.parsed("title", lambda text: Template(text, LONGEST_TITLE, one_line=True))
+    if "title" not in table:
+        table.fault("", 'an alert needs a "title"')
+    body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
+    resolves, group, repeat = table.flag("resolves", default=False), _group(table), table.span("repeat")
+    return AlertStep(channel, title, body, severity, resolves, group, repeat) if channel and title else None
+
+
+def _group(table: Table) -> timedelta | None:
+    value = table.values.get("group", False)
+    if isinstance(value, bool):
+        return GROUP if value else None
+    if isinstance(value, str):
+        return table.span("group")
+    table.fault("group", 'must be true (for one minute) or how long to wait for others, as in "5m"')
+    return None
+
+
+def _body(table: Table, context: Context) -> Render | None:
+    if "body" in table and "template" in table:
+        table.fault("template", 'stands in place of "body": give one of the two')
+    page = table.parsed("template", context.pages.page)
+    return page or table.parsed("body", lambda text: Template(text, LONGEST_TEXT))
+
+
+def _send(table: Table, context: Context) -> SendStep | None:
+    endpoint = table.parsed("send", named("endpoint or channel", context.known.addressees))
+    event = table.parsed("event", _event) or _event(context.event)
+    data = table.texts("data", lambda text: Template(text, LONGEST_TEXT)) if "data" in table else None
+    body = _body(table, context)
+    return SendStep(endpoint, event, data, body) if endpoint else None
+
+
+def _event(text: str) -> Template:
+    return Template(text, LONGEST_EVENT, one_line=True)
+
+
+def _retry(table: Table, context: Context) -> RetryStep:
+    what, tries = table.choice("retry", RETRIED, RETRIED[0]), table.number("tries", TRIES, 1, MOST_TRIES)
+    return RetryStep(what, tries, table.parsed("backoff", parse_backoff) or parse_backoff(BACKOFF))
+
+
+def _wait(table: Table, context: Context) -> WaitStep | None:
+    words, at_most, otherwise = table.several("wait", read_word), table.span("at_most"), table.text("else")
+    if "else" in table and "at_most" not in table:
+        table.fault("else", 'goes with "at_most": without it the wait never ends in vain')
+    return WaitStep(words, at_most, f"{context.prefix}{otherwise}" if otherwise else None) if words else None
+
+
+def _reconcile(table: Table, context: Context) -> ReconcileStep:
+    table.choice("reconcile", ASKED, ASKED[0])
+    return ReconcileStep()
+
+
+def _pause(table: Table, context: Context) -> PauseStep | None:
+    rule, lasting = _rule(table, "pause", context), table.span("for")
+    if "for" not in table:
+        table.fault("", 'a pause needs a "for": how long it lasts')
+    return PauseStep(rule, lasting) if rule and lasting else None
+
+
+def _resume(table: Table, context: Context) -> ResumeStep | None:
+    rule = _rule(table, "resume", context)
+    return ResumeStep(rule) if rule else None
+
+
+def _rule(table: Table, key: str, context: Context) -> str | None:
+    rule = table.text(key)
+    if rule and rule == context.rule:
+        better = (
+            '"once" keeps it from firing again too soon' if key == "pause" else "while it is paused, it does not run"
+        )
+        table.fault(key, f"a rule cannot {key} itself: {better}")
+        return None
+    if rule:
+        table.faults.mention((*table.path, key), rule)
+    return rule
+
+
+def _set(table: Table, context: Context) -> SetStep | None:
+    labels = table.texts("set", lambda text: Template(text, LONGEST_LABEL, one_line=True))
+    inner = table.table("set")
+    for name in inner.values if inner else ():
+        if inner and not LABEL.fullmatch(name):
+            inner.fault_at_key(name, "a label's name is made of letters, digits, - and _, and is at most 64 long")
+    if inner and not 1 <= len(inner.values) <= MOST_LABELS:
+        table.fault("set", f"puts {len(inner.values)} labels on the post; a step puts 1 to {MOST_LABELS}")
+    return SetStep(labels) if labels else None
+
+
+READERS: Mapping[str, Callable[[Table, Context], Step | None]] = {
+    "alert": _alert,
+    "send": _send,
+    "retry": _retry,
+    "wait": _wait,
+    "reconcile": _reconcile,
+    "pause": _pause,
+    "resume": _resume,
+    "set": _set,
+}
+
+
+def article(noun: str) -> str:
+    """The noun with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

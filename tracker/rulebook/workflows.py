@@ -1,0 +1,55 @@
+"""Named workflows: which there are, what each runs in its turn, and which would never come to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tracker.rulebook.reading import Table
+
+MOST_IN_ALL = 100
+"""Steps that a workflow may come to, with those that it runs."""
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """The tables of all workflows by name."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+    def circle(self, name: str) -> tuple[str, ...]:
+        """The way from a workflow back to itself; empty where there is none."""
+        ways: list[tuple[str, ...]] = [(name, inner) for inner in self._run_by(name)]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop()
+            if way[-1] == name:
+                return way
+            if way[-1] not in seen:
+                seen.add(way[-1])
+                ways += [(*way, inner) for inner in self._run_by(way[-1])]
+        return ()
+
+    def size(self, name: str) -> int:
+        """How many steps it comes to in all; for one that runs in a circle this says nothing."""
+        return self._size(name, {})
+
+    def _size(self, name: str, known: dict[str, int]) -> int:
+        if name not in known:
+            known[name] = 0
+            known[name] = sum(1 for _ in self._steps(name)) + sum(
+                self._size(inner, known) for inner in self._run_by(name)
+            )
+        return known[name]
+
+    def _run_by(self, name: str) -> list[str]:
+        found = [step.get("run") for step in self._steps(name)]
+        return [inner for inner in found if isinstance(inner, str) and inner in self.tables]
+
+    def _steps(self, name: str) -> Iterator[Mapping[str, object]]:
+        table = self.tables[name].values
+        branches = table.get("branch")
+        named = branches.values() if isinstance(branches, dict) else ()
+        for steps in (table.get("do"), *named):
+            if isinstance(steps, list):
+                yield from (step for step in steps if isinstance(step, dict))
