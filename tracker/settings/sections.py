@@ -164,6 +164,10 @@ class Rules(Section):
     """[rules]"""
 
     dir: LocalPath = Field(default=Path("rules"), description="The folder of the rule files.")
+    budget: CallBudget = Field(
+        default=Rate(1000, timedelta(hours=1)),
+        description="How often a rule that names no budget may fire before it is held, and people are told.",
+    )
 
 
 def _is_cron(text: str) -> str:
