@@ -82,6 +82,7 @@ class Reactor:
         """
         rules, now = self._rules(), self._clock()
         armed = await timers.armed_revisions(conn)
+        await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
         new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
         self._since = {rule.id: now if rule.id in new else armed[rule.id][1] for rule in rules}
         if not new:

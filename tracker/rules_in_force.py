@@ -1,17 +1,26 @@
-"""The rules in force: loaded once, and replaced as a whole or not at all."""
+"""The rules in force: loaded once, replaced as a whole or not at all, and switched on and off by hand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
+from tracker.domain.dispatch import RuleIndex
 from tracker.errors import Misconfigured
 from tracker.rulebook import Known, Rulebook, load_rules
+from tracker.store import rule_switches
+from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
-    from tracker.domain.dispatch import RuleIndex
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import timedelta
+
+    from tracker.domain.rule import Rule
     from tracker.settings import Settings
+    from tracker.store.database import Connection, Database
+    from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
 
@@ -22,24 +31,73 @@ class RulesInForce:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._book = self._load()
+        self._faults: tuple[Misconfigured, ...] = ()
+        self._switched: dict[str, bool] = {}
         if self._book.faults:
             raise Misconfigured("\n".join(map(str, self._book.faults)))
+        self._index = self._book.index
 
     def index(self) -> RuleIndex:
         """What decides at this moment."""
-        return self._book.index
+        return self._index
+
+    def rules(self) -> Sequence[Rule]:
+        """Every rule of the files, as they say it, the disabled ones too."""
+        return self._book.rules
+
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        """The file and the line of each rule, by its id."""
+        return self._book.places
+
+    def faults(self) -> tuple[Misconfigured, ...]:
+        """Why the files as they were last read are not in force; empty when they are."""
+        return self._faults
 
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
         book = self._load()
+        self._faults = book.faults
         for fault in book.faults:
             log.error("rules.refused", fault=str(fault))
         if not book.faults:
             self._book = book
+            self._index = self._switch()
             log.info("rules.loaded", rules=len(book.rules), files=len(book.files))
         return not book.faults
 
+    async def take_switches(self, conn: Connection) -> bool:
+        """Honour what people have switched by hand; answers whether other rules are in force now."""
+        switched = {switch.rule: switch.enabled for switch in (await rule_switches.by_rule(conn)).values()}
+        before, self._switched = self._index.by_id.keys(), switched
+        self._index = self._switch()
+        return self._index.by_id.keys() != before
+
+    async def follow_switches(
+        self,
+        database: Database,
+        wakeups: Wakeups,
+        changed: Callable[[Connection], Awaitable[object]],
+        poll: timedelta,
+    ) -> None:
+        """Until cancelled: take switches as they come; `changed` is told in the same transaction, and at first."""
+        other = True
+        async with wakeups.on(RULES) as woken:
+            while True:
+                async with database.transaction() as conn:
+                    if await self.take_switches(conn) or other:
+                        await changed(conn)
+                other = False
+                await wait(woken, poll.total_seconds())
+
+    def _switch(self) -> RuleIndex:
+        if not self._switched:
+            return self._book.index
+        switched = self._switched
+        return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
+
     def _load(self) -> Rulebook:
         settings = self._settings
-        known = Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys())
+        known = Known(
+            settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget
+        )
         return load_rules(settings.rules.dir, known)

@@ -75,6 +75,11 @@ class Corridor:
         await self.reactor.tend()
         return self
 
+    async def arm(self) -> None:
+        """Other rules may be in force now."""
+        async with self.database.transaction() as conn:
+            await self._handler.arm_standing(conn)
+
     async def keep(self, *events: Incoming) -> None:
         async with self.database.connection() as conn:
             for event in events:

@@ -104,6 +104,8 @@ class Engine:
 
     def _advance(self, run_id: UUID, signal: Signal, at: datetime) -> None:
         run = self.memory.runs.get(run_id)
+        if run and run.state is RunState.QUEUED and isinstance(signal, Cancelled):
+            self._end(run, RunState.CANCELLED, signal.by, at)
         if run is None or run.state is not RunState.ACTIVE:
             return
         rule = self.rules.by_id.get(run.rule)

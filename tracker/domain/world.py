@@ -22,7 +22,7 @@ from tracker.domain.engine import Engine
 from tracker.domain.firing import Firing
 from tracker.domain.memory import Asked, Effects, Memory, TimerKey
 from tracker.domain.run import Run
-from tracker.domain.signal import ActionFinished, Label
+from tracker.domain.signal import ActionFinished, Cancelled, Label
 from tracker.domain.timing import due, standing
 from tracker.domain.trigger import Every
 
@@ -170,13 +170,23 @@ class World:
         heappush(self._queue, (timer.due_at, key))
 
 
-def result_of(change: Change) -> tuple[UUID, ActionFinished] | None:
-    """How an action of a run ended, where that is what the change tells."""
+def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
+    """What the change tells a run: how an action of it ended, or that somebody has cancelled it."""
     said = change.detail or {}
-    if change.event not in OUTCOMES or not said.get("run"):
+    if change.source not in TELLING or not said.get("run"):
         return None
-    outcome, reason = str(said["outcome"]), str(said["reason"])
-    return UUID(str(said["run"])), ActionFinished(UUID(str(said["action"])), outcome, reason)
+    run = UUID(str(said["run"]))
+    if change.event == CANCELLED:
+        return run, Cancelled("by hand")
+    if change.event not in OUTCOMES:
+        return None
+    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
 
+
+CANCELLED = "run.cancelled"
+"""Somebody has cancelled a run."""
 
 OUTCOMES = frozenset({"action.done", "action.dead", "action.unknown", "action.discarded"})
+
+TELLING = frozenset({"action", "manual"})
+"""The sources of facts that concern one run; what others call so is theirs."""

@@ -114,6 +114,10 @@ select position, (delivery = $2) as same_delivery, (body_hash = $3) as same_body
  limit 1
 """
 
+HOLD_DELIVERY = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+FIND_DELIVERY = "select position from deliveries where source = $1 and delivery = $2"
+
 RECORD_REPEAT = """
 insert into repeats (source, delivery, same, position, received_at) values ($1, $2, $3, $4, $5)
 """
@@ -140,6 +144,19 @@ async def append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
         return await _append(conn, events)
     except (asyncpg.DataError, UnicodeEncodeError) as error:
         raise Unstorable(str(error)) from error
+
+
+async def append_once(conn: Connection, event: Incoming) -> Receipt:
+    """Keep the event unless one of that delivery id is there, whatever it says; in a transaction of the caller's.
+
+    For what tells the same thing again in another moment's words. Raises Unstorable as `append` does.
+    """
+    await conn.execute(HOLD_DELIVERY, f"{event.source}\n{event.delivery}")
+    known = await conn.fetchval(FIND_DELIVERY, event.source, event.delivery)
+    if known is None:
+        return (await append(conn, [event]))[0]
+    await conn.execute(RECORD_REPEAT, event.source, event.delivery, "delivery", known, event.received_at)
+    return Receipt(known, duplicate=True)
 
 
 async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:

@@ -56,6 +56,8 @@ insert into armed_rules (rule, revision, noted_at) values ($1, $2, $3)
     on conflict (rule) do update set revision = excluded.revision, noted_at = excluded.noted_at
 """
 
+FORGET_REVISIONS = "delete from armed_rules where rule = any($1::text[])"
+
 DROP_STALE = "delete from timers where rule = $1 and meaning <> $2 and run is null returning key"
 
 OPEN_POSTS = """
@@ -99,6 +101,12 @@ async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
 async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:
     """The posts have been looked at for this revision."""
     await conn.execute(NOTE_REVISION, rule, revision, now)
+
+
+async def forget_revisions(conn: Connection, rules: Collection[str]) -> None:
+    """Rules that are not in force any more: when they are again, the posts are looked at anew."""
+    if rules:
+        await conn.execute(FORGET_REVISIONS, list(rules))
 
 
 async def drop_stale(conn: Connection, rule: str, revision: str) -> int:

@@ -17,7 +17,7 @@ from tracker.store.database import AWAY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-EVENTS, CHANGES, ACTIONS = "tracker_events", "tracker_changes", "tracker_actions"
+EVENTS, CHANGES, ACTIONS, RULES = "tracker_events", "tracker_changes", "tracker_actions", "tracker_rules"
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ class Wakeups:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._waiting: dict[str, set[asyncio.Event]] = {EVENTS: set(), CHANGES: set(), ACTIONS: set()}
+        self._waiting: dict[str, set[asyncio.Event]] = {name: set() for name in (EVENTS, CHANGES, ACTIONS, RULES)}
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Wakeups]:

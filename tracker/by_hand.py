@@ -1,0 +1,87 @@
+"""What people do by hand, and what they signal from outside: done at once, and a fact of the log like all the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tracker.domain.run import RunState
+from tracker.domain.world import CANCELLED
+from tracker.errors import NotFound, Rejected
+from tracker.operations import own_fact, signalled
+from tracker.store import event_log, rule_switches, run_reports, silences
+from tracker.store.rule_switches import Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+    from uuid import UUID
+
+    from tracker.domain.pause import Silence
+    from tracker.domain.rule import Rule
+    from tracker.domain.run import Run
+    from tracker.store.database import Connection
+    from tracker.store.event_log import Incoming, Receipt
+
+OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
+
+
+async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: datetime) -> bool:
+    """Put the rule in force or out of it, whatever its file says; answers whether it was otherwise before.
+
+    `rule` is as its file says it.
+    """
+    known = (await rule_switches.by_rule(conn)).get(rule.id)
+    if (known.enabled if known else rule.enabled) is on:
+        return False
+    if rule.enabled is on:
+        await rule_switches.clear(conn, rule.id)
+    else:
+        await rule_switches.put(conn, Switch(rule.id, on, by, now))
+    event = "rule.enabled" if on else "rule.disabled"
+    await event_log.append(conn, [_done(event, f"{rule.id}:{event}:{now.isoformat()}", by, now, rule=rule.id)])
+    return True
+
+
+async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:
+    """Ask the reactor to end the run; raises NotFound, or Rejected when it has ended."""
+    found = await run_reports.lock(conn, run)
+    if found.state not in OPEN:
+        raise Rejected("not_open", f"run {run} is {found.state}: only active and queued ones are cancelled")
+    said = {"run": str(run), "rule": found.rule, "by": by}
+    fact = own_fact("manual", f"{run}:cancelled", CANCELLED, found.provider, found.post, now, now, detail=said)
+    await event_log.append_once(conn, fact)
+    return found
+
+
+async def begin_silence(conn: Connection, silence: Silence) -> None:
+    """Hide the alerts that fit it, from now to its end."""
+    await silences.begin(conn, silence)
+    said = {"match": silence.match, "until": silence.until.isoformat(), "reason": silence.reason}
+    event = _done("silence.begun", f"{silence.id}:begun", silence.by, silence.since, silence=str(silence.id), **said)
+    await event_log.append(conn, [event])
+
+
+async def end_silence(conn: Connection, silence: UUID, by: str, now: datetime) -> Silence:
+    """End it now, if it is not over; it is kept. Raises NotFound."""
+    if await silences.end(conn, silence, now):
+        await event_log.append(conn, [_done("silence.ended", f"{silence}:ended", by, now, silence=str(silence))])
+    found = await silences.one(conn, silence)
+    if found is None:
+        raise NotFound(f"there is no silence {silence}")
+    return found
+
+
+async def signal(
+    conn: Connection, name: str, provider: str, post: str | None, delivery: str | None, said: Mapping[str, Any],
+    now: datetime,
+) -> Receipt:  # fmt: skip
+    """Somebody outside says that something has happened; what comes again under the same `delivery` is the same."""
+    delivery = delivery or str(uuid4())
+    return await event_log.append_once(conn, signalled(name, provider, post, delivery, now, {**said, "id": delivery}))
+
+
+def _done(event: str, delivery: str, by: str, now: datetime, **said: Any) -> Incoming:
+    """A fact about no post."""
+    return own_fact("manual", delivery, event, "", None, now, now, detail={**said, "by": by})

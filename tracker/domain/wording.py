@@ -1,0 +1,64 @@
+"""Triggers and steps in a few words, for people who look at a rule, a run or what a post waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from tracker.domain.duration import format_duration
+from tracker.domain.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.domain.trigger import Every, Expect, On, Trigger, While
+
+
+def trigger_in_words(trigger: Trigger) -> str:
+    """What sets a rule going."""
+    match trigger:
+        case On(words):
+            return _either(words)
+        case While(states, lasting):
+            return f"{_either(sorted(states))} for {format_duration(lasting)}"
+        case Expect():
+            since = f"post.{trigger.of}" if trigger.of else _either(trigger.on)
+            return f"no {_either(trigger.words)} within {format_duration(trigger.within)} of {since}"
+        case Every(calendar):
+            return f"every {calendar}"
+        case _:
+            assert_never(trigger)
+
+
+def step_in_words(step: Step) -> str:
+    """What a step does."""
+    match step:
+        case AlertStep(channel):
+            return f"alert {channel}"
+        case SendStep(endpoint):
+            return f"send to {endpoint}"
+        case RetryStep(what, tries):
+            return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
+        case ReconcileStep():
+            return "ask the provider how the post stands"
+        case WaitStep(words, at_most, otherwise):
+            limit = f", at most {format_duration(at_most)}" if at_most else ""
+            return f"wait for {_either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"
+        case PauseStep(rule, lasting):
+            return f"pause {rule} for {format_duration(lasting)}"
+        case ResumeStep(rule):
+            return f"resume {rule}"
+        case SetStep(labels):
+            return f"label the post with {', '.join(sorted(labels))}"
+        case _:
+            assert_never(step)
+
+
+def _either(words: Iterable[object]) -> str:
+    return " or ".join(map(str, words))

@@ -1,0 +1,49 @@
+"""Rules switched by hand: what people want, over what the files say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracker.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Who has switched a rule on or off, and when."""
+
+    rule: str
+    enabled: bool
+    by: str
+    at: datetime
+
+
+ALL = "select rule, enabled, by, at from rule_switches"
+
+SET = """
+insert into rule_switches (rule, enabled, by, at) values ($1, $2, $3, $4)
+    on conflict (rule) do update set enabled = excluded.enabled, by = excluded.by, at = excluded.at
+"""
+
+CLEAR = "delete from rule_switches where rule = $1"
+
+TELL = "select pg_notify('tracker_rules', '')"
+
+
+async def by_rule(conn: Connection) -> dict[str, Switch]:
+    """Every switch, by the rule's id."""
+    return {row["rule"]: Switch(*row) for row in await conn.fetch(ALL)}
+
+
+async def put(conn: Connection, switch: Switch) -> None:
+    """From now on the rule is on or off, whatever its file says."""
+    await conn.execute(SET, switch.rule, switch.enabled, switch.by, switch.at)
+    await conn.execute(TELL)
+
+
+async def clear(conn: Connection, rule: str) -> None:
+    """From now on the rule is what its file says."""
+    await conn.execute(CLEAR, rule)
+    await conn.execute(TELL)
