@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from tracker.domain.dispatch import RuleIndex
     from tracker.domain.firing import Identity
     from tracker.domain.memory import Asked, Effects, RuleKey
-    from tracker.domain.rule import Rule
     from tracker.store.database import Connection
 
 SHARED = frozenset({Per.ACCOUNT, Per.PLATFORM, Per.PROVIDER})
@@ -63,9 +61,12 @@ async def prepare(
     memory.known = await firings.known(conn, _identities(decisions))
     for run in await runs.load(conn, list(run_ids)):
         memory.keep_run(run)
-        keys |= {(run.rule, run.key), *muting_keys(rules, run.rule, scope_of_run(run))}
-    keys |= {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
+        keys.add((run.rule, run.key))
     for run in await runs.load_open(conn, keys):
+        memory.keep_run(run)
+    muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
+    muting |= {key for run in memory.runs.values() for key in muting_keys(rules, run.rule, scope_of_run(run))}
+    for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
     if earliest:
         memory.holds = await holds.in_force(conn, earliest)
@@ -117,12 +118,14 @@ def _identities(decisions: Iterable[Decision]) -> set[Identity]:
 
 def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datetime]:
     """How far back the counts and cooldowns of these firings look."""
-    spans = {(fire.rule.id, fire.subject.key): _span(fire.rule) for fire in fires}
-    return {key: earliest - span for key, span in spans.items() if span}
-
-
-def _span(rule: Rule) -> timedelta:
-    return max(rule.once or timedelta(0), 2 * rule.count.window if rule.count else timedelta(0))
+    wanted: dict[RuleKey, datetime] = {}
+    for fire in fires:
+        rule, key = fire.rule, (fire.rule.id, fire.subject.key)
+        since = [min(earliest, fire.occurred_at) - rule.count.window] if rule.count else []
+        since += [earliest - rule.once] if rule.once else []
+        if since:
+            wanted[key] = min(*since, wanted.get(key, earliest))
+    return wanted
 
 
 async def _spent(conn: Connection, fires: Sequence[Fire], earliest: datetime) -> dict[str, list[datetime]]:

@@ -12,6 +12,7 @@ alter table firings add constraint firings_outcome_check
 alter table firings add column occurred_at timestamptz;
 update firings set occurred_at = fired_at;
 alter table firings alter column occurred_at set not null;
+alter table firings add column number bigint generated always as identity;
 create index firings_recent on firings (rule, key, fired_at desc);
 
 alter table runs drop constraint runs_state_check;

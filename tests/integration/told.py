@@ -26,6 +26,7 @@ def told(
     now: datetime = NOON,
     targets: Mapping[str, str] | None = None,
     extra: object = None,
+    kind: str | None = None,
 ) -> Incoming:
     """A delivery that says, `second` seconds after noon, that the post (or its targets) is in that state."""
     body = json.dumps({"state": state, "second": second, "post": post, "targets": targets, "extra": extra}).encode()
@@ -34,7 +35,7 @@ def told(
         provider=PROVIDER,
         delivery=delivery or f"d-{sha256(body).hexdigest()[:12]}",
         body_hash=sha256(body).digest(),
-        kind=f"post.{state}",
+        kind=kind or f"post.{state}",
         post=post,
         bucket=bucket_of(PROVIDER, post),
         received_at=now,

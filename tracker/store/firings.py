@@ -31,8 +31,8 @@ select f.*
   from unnest($1::text[], $2::text[], $3::timestamptz[]) as wanted (rule, key, since)
  cross join lateral (select * from firings
                       where rule = wanted.rule and key = wanted.key and fired_at >= wanted.since
-                      order by fired_at desc limit $4) f
- order by f.fired_at
+                      order by fired_at desc, number desc limit $4) f
+ order by f.number
 """
 
 SPENT = """

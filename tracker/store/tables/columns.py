@@ -46,6 +46,11 @@ def primary(kind: Any, default: str | None = None) -> Any:
     return column(kind, default, key=True)
 
 
+def counted() -> Any:
+    """A column that Postgres counts up."""
+    return Field(sa_type=BigInteger, sa_column_args=[Identity(always=True)])
+
+
 def number() -> Any:
     """A primary key that Postgres counts up."""
     return Field(sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])

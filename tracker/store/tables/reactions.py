@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, ID, JSON, MOMENT, SMALL, TEXT, column, primary
+from tracker.store.tables.columns import BIG, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
 
 OPEN_RUN = "state = any (array['active'::text, 'queued'::text])"
 
@@ -33,6 +33,7 @@ class Firing(SQLModel, table=True):
     run: UUID | None = column(ID)
     fired_at: datetime = column(MOMENT)
     occurred_at: datetime = column(MOMENT)
+    number: int = counted()
 
 
 class Run(SQLModel, table=True):

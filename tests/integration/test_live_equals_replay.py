@@ -1,0 +1,242 @@
+"""Random rules, random histories, random crashes: what the service did is what a pure replay of its log comes to."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from tests.integration.corridor import Corridor
+from tests.integration.told import NOON, told
+from tracker.domain.action import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.dispatch import RuleIndex
+from tracker.domain.event import State
+from tracker.domain.rate import Count
+from tracker.domain.rule import FALSE, TRUE, Match, Mode, Rule
+from tracker.domain.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.domain.subject import Per
+from tracker.domain.trigger import Expect, On, Trigger, While
+from tracker.domain.words import parse_word
+from tracker.domain.world import World
+from tracker.errors import Unavailable
+from tracker.reactor import Reactor
+from tracker.store import actions
+from tracker.store.changes import change_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.store.database import Connection, Database, Row
+    from tracker.store.snapshot import Checkpoint
+
+pytestmark = pytest.mark.anyio
+
+STATES = ("scheduled", "publishing", "failed", "published", "removed")
+WORDS = (*(f"post.{state}" for state in STATES), "publishing -> failed", "post.*", "cms.acked")
+SPANS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300))
+PLATFORMS = ("instagram", "x")
+POSTS = 4
+
+
+class CrashingReactor(Reactor):
+    """Dies now and then, when all is written and nothing is committed."""
+
+    def __init__(self, corridor: CrashingCorridor, random: Random) -> None:
+        super().__init__(lambda: corridor.rules, corridor.now)
+        self._random = random
+
+    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
+        await super().handle(conn, rows, seen, done)
+        self._perhaps_die()
+
+    async def _ring(self, conn: Connection, ripe: Any, now: datetime) -> None:
+        await super()._ring(conn, ripe, now)
+        self._perhaps_die()
+
+    def _perhaps_die(self) -> None:
+        if self._random.random() < 0.2:
+            raise Unavailable("killed")
+
+
+class CrashingCorridor(Corridor):
+    """Everything in it dies now and then, and begins again with what is in Postgres."""
+
+    def __init__(self, database: Database, rules: Sequence[Rule], random: Random) -> None:
+        super().__init__(database, rules)
+        self._random = random
+        self._handler = CrashingReactor(self, random)
+        self.reactor._handler = self._handler
+        self.world.perform = self._perform  # type: ignore[method-assign]
+
+    async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Goes well, or not yet, or never, or its process dies in the middle."""
+        chance = self._random.random()
+        if chance < 0.15:
+            raise asyncio.CancelledError
+        if chance < 0.3:
+            return Retry(Reason.TIMEOUT)
+        return Discard(Reason.HTTP_4XX) if chance < 0.4 else Done()
+
+    async def settle(self) -> None:
+        while True:
+            try:
+                await super().settle()
+            except Unavailable:
+                self.reactor._handler = self._handler = CrashingReactor(self, self._random)
+                continue
+            async with self.database.transaction() as conn:
+                await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
+                if not await actions.rescue(conn, self.now()):
+                    return
+
+    async def pass_time(self, until: float) -> None:
+        """Stop at every moment at which something is due."""
+        while (due := await self._next_due()) is not None and due <= until:
+            await self.wait_until(max(due, self.at))
+        await self.wait_until(until)
+
+    async def _next_due(self) -> float | None:
+        found = await self.rows(
+            "select min(due_at) from (select due_at from timers union all"
+            " select due_at from actions where state = 'pending') due"
+        )
+        due = found[0][0]
+        return (due - NOON).total_seconds() if isinstance(due, datetime) else None
+
+
+def a_rule(random: Random, name: str, others: list[str]) -> Rule:
+    """Anything that a rule file may say, but for the clock."""
+    per = random.choice([Per.POST, Per.POST, Per.TARGET, Per.PLATFORM])
+    own = per in (Per.POST, Per.TARGET)
+    trigger = _trigger(random) if own else On((parse_word(random.choice(WORDS)),))
+    counted = isinstance(trigger, On) and random.random() < 0.3
+    branches = {"late": tuple(_steps(random, others, own)), "exhausted": (ALERT,)}
+    if random.random() < 0.3:
+        branches["resolved"] = (ALERT,)
+    return Rule(
+        id=name,
+        revision="1",
+        trigger=trigger,
+        do=tuple(_steps(random, others, own)),
+        branches=branches if own else {"late": (ALERT,), "exhausted": (ALERT,)},
+        match=(Match("platform", (random.choice(PLATFORMS),)),) if random.random() < 0.3 else (),
+        when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
+        per=per,
+        count=Count(random.randint(2, 3), random.choice(SPANS)) if counted else None,
+        once=random.choice([None, None, random.choice(SPANS)]),
+        cancel_on=tuple(map(parse_word, random.sample(["post.removed", "post.published"], random.randint(0, 1)))),
+        mode=random.choice(list(Mode)) if own else Mode.SINGLE,
+        mutes=tuple(random.sample(others, 1)) if others and random.random() < 0.2 else (),
+    )
+
+
+ALERT = AlertStep("ops", lambda _: "look")
+
+
+def _trigger(random: Random) -> Trigger:
+    kind = random.random()
+    if kind < 0.6:
+        return On(tuple(map(parse_word, random.sample(WORDS, random.randint(1, 2)))))
+    if kind < 0.8:
+        return While(frozenset({random.choice([State.PUBLISHING, State.FAILED])}), random.choice(SPANS))
+    return Expect((parse_word("post.published"),), random.choice(SPANS), None, (parse_word("post.publishing"),))
+
+
+def _steps(random: Random, others: list[str], own: bool) -> list[Step]:
+    other = random.choice(others) if others else "nobody"
+    steps: list[Step] = [
+        ALERT,
+        AlertStep("ops", lambda _: "held", resolves=own, repeat=random.choice([None, SPANS[2]]) if own else None),
+        SendStep("cms", lambda _: "x"),
+        WaitStep((parse_word(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice([None, "late"])),
+        PauseStep(other, random.choice(SPANS)),
+        ResumeStep(other),
+        SetStep({"a": lambda _: "b"}),
+        ReconcileStep(),
+    ]
+    if own:
+        steps.append(RetryStep("publish", random.randint(1, 3), Backoff(random.choice(SPANS[:2]), 2, jitter=0.2)))
+    return random.sample(steps, random.randint(1, 3))
+
+
+async def played(database: Database, random: Random) -> tuple[list[Rule], CrashingCorridor]:
+    """A corridor in which rules have reacted to a history, the clock stopping wherever something was due."""
+    rules: list[Rule] = []
+    for n in range(random.randint(2, 6)):
+        rules.append(a_rule(random, f"rule-{n}", [rule.id for rule in rules]))
+    corridor = CrashingCorridor(database, rules, random)
+    await corridor.open()
+    for _ in range(random.randint(5, 25)):
+        await corridor.pass_time(corridor.at + random.choice([0, 1, 7, 40, 200]))
+        await corridor.tell(a_fact(random, corridor.at))
+    await corridor.pass_time(corridor.at + 30)
+    return rules, corridor
+
+
+def a_fact(random: Random, at: float) -> Any:
+    """Mostly of now, sometimes of earlier; of a post, of its targets, or of an event that is no state."""
+    post, second = f"p{random.randrange(POSTS)}", int(at) - random.choice([0, 0, 0, 3, 50])
+    if random.random() < 0.15:
+        return told(post, None, second, extra="acked", kind="cms.acked")
+    state = random.choice(STATES)
+    named = random.random() < 0.5
+    return told(post, state, second, targets={name: random.choice(STATES) for name in PLATFORMS} if named else None)
+
+
+async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> World:
+    """A world in memory that has seen the same changes."""
+    on_record = {row[0] for row in await corridor.rows("select id from actions")}
+    world = World(RuleIndex(rules), NOON, on_record={UUID(str(one)) for one in on_record})
+    async with corridor.database.connection() as conn:
+        rows = await conn.fetch("select * from changes order by id")
+    for row in rows:
+        change = change_of(row)
+        world.pass_time(change.received_at)
+        world.see(change)
+    world.pass_time(corridor.now())
+    return world
+
+
+async def compared(database: Database, seed: int) -> int:
+    """One case: raises AssertionError where the service and the replay differ; answers how many firings there were."""
+    rules, corridor = await played(database, Random(seed))
+    world = await replayed(rules, corridor)
+    live = await corridor.rows("select rule, key, cause, outcome, coalesce(detail, ''), occurred_at from firings")
+    pure = [(f.rule, f.key, f.cause, str(f.outcome), f.detail or "", f.occurred_at) for f in world.firings]
+    assert sorted(live) == sorted(pure), f"seed {seed}: firings"
+    runs = await corridor.rows("select id, state, data->>'phase', data->>'branch', data->'step' from runs")
+    held = [(run.id, str(run.state), str(run.phase), run.branch, run.step) for run in world.memory.runs.values()]
+    assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
+    asked = await corridor.rows("select id, case when hidden_by is null then '' else state end from actions")
+    unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
+    wanted = [
+        (one.asked.action.id, "" if one.asked.fate == "pending" else one.asked.fate)
+        for one in world.taken
+        if one.asked.action.payload.get("of") not in unsaid  # what nobody was told needs no end and no correction
+    ]
+    assert sorted(map(str, asked)) == sorted(map(str, wanted)), f"seed {seed}: actions"
+    timers = await corridor.rows("select rule, key, kind, due_at from timers")
+    assert sorted(timers) == sorted((*key, timer.due_at) for key, (timer, _) in world.timers.items()), f"seed {seed}"
+    return len(pure)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("seed", range(metafunc.config.getoption("--cases")))
+
+
+async def test_the_service_did_what_a_replay_of_its_log_comes_to(database: Database, seed: int) -> None:
+    await compared(database, seed)
