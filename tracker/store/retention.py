@@ -72,10 +72,12 @@ with old as (
   delete from action_attempts t using actions a
    where t.action = a.id and a.finished_at < $1 and a.state in ('done', 'dead', 'discarded')
 )
-delete from actions where finished_at < $1 and state in ('done', 'dead', 'discarded')
+delete from actions
+ where finished_at < $1 and state in ('done', 'dead', 'discarded')
+    or created_at < $1 and state in ('shadow', 'hidden')
 """
 
-PRUNE_RUNS = "delete from runs where state <> 'active' and updated_at < $1"
+PRUNE_RUNS = "delete from runs where state not in ('active', 'queued') and updated_at < $1"
 
 
 async def wait_briefly(conn: Connection) -> None:
