@@ -86,18 +86,20 @@ def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]
 
 
 @asynccontextmanager
-async def opened(dsn: str, *, migrate: bool, size: int = 10) -> AsyncIterator[Database]:
-    """The database, once it answers and its schema is ours."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                if migrate:
-                    await migrations.upgrade(dsn)
-                await migrations.require_current(dsn)
-                break
-            except Unavailable as error:
-                log.warning("database.waiting", error=str(error))
-                await asyncio.sleep(1)
+async def opened(dsn: str, *, migrate: bool, size: int = 10, patience: float = PATIENCE) -> AsyncIterator[Database]:
+    """The database, once it answers and its schema is ours; raises Unavailable after `patience` seconds."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            if migrate:
+                await migrations.upgrade(dsn)
+            await migrations.require_current(dsn)
+            break
+        except Unavailable as error:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            log.warning("database.waiting", error=str(error))
+            await asyncio.sleep(1)
     async with Database.open(dsn, size=size) as database:
         yield database
 

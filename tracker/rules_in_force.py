@@ -10,6 +10,8 @@ from tracker.errors import Misconfigured
 from tracker.rulebook import Known, Rulebook, load_rules
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.domain.rule import RuleIndex
     from tracker.settings import Settings
 
@@ -21,7 +23,7 @@ class RulesInForce:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._book = self._load()
+        self._book = read_rules(self._settings)
         if self._book.faults:
             raise Misconfigured("\n".join(map(str, self._book.faults)))
 
@@ -31,7 +33,7 @@ class RulesInForce:
 
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
-        book = self._load()
+        book = read_rules(self._settings)
         for fault in book.faults:
             log.error("rules.refused", fault=str(fault))
         if not book.faults:
@@ -39,7 +41,8 @@ class RulesInForce:
             log.info("rules.loaded", rules=len(book.rules), files=len(book.files))
         return not book.faults
 
-    def _load(self) -> Rulebook:
-        settings = self._settings
-        known = Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys())
-        return load_rules(settings.rules.dir, known)
+
+def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
+    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
+    known = Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys())
+    return load_rules(folder or settings.rules.dir, known)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tracker.cli import app
-
-CONFIG = typer.Option("--config", envvar="TRACKER_CONFIG", help="The configuration; ./config.toml if not named.")
+from tracker.cli.opening import Config
 
 
 @app.command()
 def serve(
-    config: Annotated[Path | None, CONFIG] = None,
+    config: Config = None,
     role: Annotated[
         list[str] | None, typer.Option(help="receiver, api, worker or scheduler; may be repeated; all if not named.")
     ] = None,
