@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from tracker.errors import did_you_mean
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -50,3 +52,12 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 
     with postgres(settings) as (dsn, embedded):
         return asyncio.run(run(dsn, embedded is not None))
+
+
+def known_words(option: str, given: Sequence[str], known: Collection[str]) -> Sequence[str]:
+    """The words given to an option, of which every one must be known."""
+    for word in given:
+        if word not in known:
+            what = f'"{word}" is not known{did_you_mean(word, known)}; known: {", ".join(known)}'
+            raise typer.BadParameter(what, param_hint=option)
+    return given

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, open_settings
+from tracker.cli.opening import Config, Json, known_words, open_settings
 from tracker.cli.showing import counted, say, show_list
-from tracker.errors import Misconfigured, did_you_mean
 
 if TYPE_CHECKING:
+    from tracker.errors import Misconfigured
     from tracker.rulebook import Outcome, Rulebook
 
 rules = noun("rules", "The rule files.")
@@ -53,10 +53,8 @@ def play(
         say(str(fault), aside=True)
     if book.faults:
         raise typer.Exit(FOUND_PROBLEMS)
-    for name in rule or ():
-        if name not in book.places:
-            raise Misconfigured(f'there is no rule "{name}"{did_you_mean(name, book.places)}', key="--rule")
-    outcomes = run_tests([test for test in book.tests if not rule or test.rule in rule], book.rules)
+    wanted = known_words("--rule", rule or list(book.places), book.places)
+    outcomes = run_tests([test for test in book.tests if test.rule in wanted], book.rules)
     if json:
         show_list([_outcome(outcome) for outcome in outcomes])
     else:
