@@ -22,8 +22,8 @@ FITS = "up to date"
 @db.command()
 def upgrade(config: Config = None) -> None:
     """Bring the schema up to date; while another process does it, this one waits."""
-    from tracker.app import postgres  # noqa: PLC0415  (takes a second)
-    from tracker.store import migrations  # noqa: PLC0415  (as above)
+    from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
+    from tracker.store.server import postgres  # noqa: PLC0415  (as above)
 
     with postgres(open_settings(config)) as (dsn, _):
         applied = asyncio.run(migrations.upgrade(dsn, lambda revision: say(f"applied {revision}")))
@@ -33,8 +33,8 @@ def upgrade(config: Config = None) -> None:
 @db.command()
 def status(config: Config = None, json: Json = False) -> None:
     """Where the schema stands; exit code 1 when it is not this version's."""
-    from tracker.app import postgres  # noqa: PLC0415  (takes a second)
-    from tracker.store import migrations  # noqa: PLC0415  (as above)
+    from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
+    from tracker.store.server import postgres  # noqa: PLC0415  (as above)
 
     with postgres(open_settings(config)) as (dsn, _):
         found = asyncio.run(migrations.status(dsn))

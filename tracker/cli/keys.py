@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracker.cli import noun
-from tracker.cli.opening import Config, Json, known_words, on_database
+from tracker.cli.opening import Config, Json, known_words, now, on_database
 from tracker.cli.showing import say, show_json, show_list, show_table
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def create(
 
     async def work(_: Settings, database: Database) -> tuple[str, str]:
         async with database.connection() as conn:
-            return await store.create(conn, name, scopes, datetime.now(UTC))
+            return await store.create(conn, name, scopes, now())
 
     made, text = on_database(config, work)
     if json:
@@ -72,7 +71,7 @@ def revoke(
 
     async def work(_: Settings, database: Database) -> None:
         async with database.connection() as conn:
-            await store.revoke(conn, key, datetime.now(UTC))
+            await store.revoke(conn, key, now())
 
     on_database(config, work)
     say(f"revoked {key}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -27,6 +28,11 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
+def now() -> datetime:
+    """The time, for everything that a command does."""
+    return datetime.now(UTC)
+
+
 def open_settings(config: Path | None) -> Settings:
     """The settings, with only warnings in the log: what a command has to say is its answer."""
     from tracker.settings import load_settings  # noqa: PLC0415  (takes a third of a second)
@@ -42,7 +48,7 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 
     Raises Misconfigured when the schema is not this version's, and Unavailable when nobody answers.
     """
-    from tracker.app import opened, postgres  # noqa: PLC0415  (takes a second)
+    from tracker.store.server import opened, postgres  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
 

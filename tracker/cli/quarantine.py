@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, on_database
+from tracker.cli.opening import Config, Json, known_words, now, on_database
 from tracker.cli.showing import say, show_list, show_table
 from tracker.errors import NotFound, Rejected
 
@@ -84,12 +84,11 @@ def _each(
     config: Config, items: list[int], do: Callable[[Replay, int], Awaitable[tuple[str, int | None]]]
 ) -> list[dict[str, Any]]:
     """What became of each of them, and at which position of the log it stands where it was taken."""
-    from tracker.app import clock  # noqa: PLC0415  (takes a second)
-    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
     from tracker.replay import Replay  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> list[dict[str, Any]]:
-        replay = Replay(database, build_providers(settings), clock)
+        replay = Replay(database, build_providers(settings), now)
         told = []
         for item in items:
             try:
