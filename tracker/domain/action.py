@@ -35,19 +35,24 @@ class Reason(StrEnum):
     NOT_NEEDED = "not_needed"
     NOT_RETRYABLE = "not_retryable"
     CANCELLED = "cancelled"
+    GROUPED = "grouped"
     LOST = "lost"
     INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt."""
+    """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
+
+    Alerts of one `group` that wait for the same channel go out as one message.
+    """
 
     verb: str
     target: str
     payload: Mapping[str, object]
     idempotency_key: str
     due_at: datetime
+    group: str | None = None
 
     @property
     def id(self) -> UUID:
@@ -65,11 +70,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It happened."""
+    """It happened; `reference` is how the other side knows the message, as plain JSON, where there is such a thing."""
 
     detail: str = ""
     reason: Reason = Reason.OK
     exchange: Exchange = field(default_factory=Exchange)
+    reference: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,8 @@ class Claimed:
     """An action that this process has the lease to attempt.
 
     `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost
-    when its process died in the middle, so that nobody knows), and is None for the first.
+    when its process died in the middle, so that nobody knows), and is None for the first. `reference` is that of the
+    message which the same alert became earlier on the same channel.
     """
 
     id: UUID
@@ -173,3 +180,5 @@ class Claimed:
     rule: str | None
     run: UUID | None
     created_at: datetime
+    group: str | None = None
+    reference: Mapping[str, object] | None = None

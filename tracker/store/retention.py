@@ -75,6 +75,8 @@ with old as (
 delete from actions where finished_at < $1 and state in ('done', 'dead', 'discarded')
 """
 
+PRUNE_ALERT_MESSAGES = "delete from alert_messages where sent_at < $1"
+
 PRUNE_RUNS = "delete from runs where state <> 'active' and updated_at < $1"
 
 
@@ -138,6 +140,7 @@ async def prune_quarantine(conn: Connection, before: datetime) -> None:
 async def prune_actions(conn: Connection, before: datetime) -> None:
     """Forget actions, with their attempts, and runs that ended before that moment; firings are never forgotten."""
     await conn.execute(PRUNE_ACTIONS, before)
+    await conn.execute(PRUNE_ALERT_MESSAGES, before)
     await conn.execute(PRUNE_RUNS, before)
 
 
