@@ -157,6 +157,7 @@ class _Service:
     async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
+        pages = handlers(database, clock, readers, self._rules.faults, open_here=settings.open_dashboard)
         parts = Parts(
             database=database,
             clock=clock,
@@ -166,7 +167,7 @@ class _Service:
             subscriptions=readers,
             silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
             max_body=settings.max_body,
-            more=handlers(database, clock, subscriptions=readers, open_here=settings.open_dashboard) if rest else (),
+            more=pages if rest else (),
         )
         config = uvicorn.Config(
             application(parts),

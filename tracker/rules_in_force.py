@@ -24,6 +24,7 @@ class RulesInForce:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._book = read_rules(self._settings)
+        self._faults: tuple[Misconfigured, ...] = ()
         if self._book.faults:
             raise Misconfigured("\n".join(map(str, self._book.faults)))
 
@@ -31,9 +32,14 @@ class RulesInForce:
         """What decides at this moment."""
         return self._book.index
 
+    def faults(self) -> tuple[Misconfigured, ...]:
+        """Why the files as they were last read are not in force; empty when they are."""
+        return self._faults
+
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
         book = read_rules(self._settings)
+        self._faults = book.faults
         for fault in book.faults:
             log.error("rules.refused", fault=str(fault))
         if not book.faults:
