@@ -31,6 +31,8 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     HTTP_4XX = "http_4xx"
     HTTP_5XX = "http_5xx"
+    REJECTED = "rejected"
+    POSTPONED = "postponed"
     NOT_CONFIGURED = "not_configured"
     NOT_NEEDED = "not_needed"
     NOT_RETRYABLE = "not_retryable"
