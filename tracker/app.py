@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -26,15 +26,16 @@ from tracker.reactor import Reactor
 from tracker.receiver import Receiver
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler
-from tracker.store import feed, migrations, subscriptions, wakeups
+from tracker.store import feed, subscriptions, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.server import opened, postgres
 from tracker.store.snapshot import beginning
 from tracker.subscription import Pace, Subscription
 from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from tracker.settings import Settings
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 60.0
 REVIVE_EVERY = 0.5
 LONGEST_PAUSE = 30.0
 
@@ -72,34 +72,6 @@ def serve(
     with postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion)
         asyncio.run(service.run(migrate=migrate or embedded is not None))
-
-
-@contextmanager
-def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
-    """The DSN to use, and the embedded server where that is what it names."""
-    url = settings.database.url.get_secret_value()
-    if url:
-        yield url, None
-        return
-    with EmbeddedPostgres(settings.database.data_dir / "postgres") as server:
-        yield server.dsn, server
-
-
-@asynccontextmanager
-async def opened(dsn: str, *, migrate: bool, size: int = 10) -> AsyncIterator[Database]:
-    """The database, once it answers and its schema is ours."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                if migrate:
-                    await migrations.upgrade(dsn)
-                await migrations.require_current(dsn)
-                break
-            except Unavailable as error:
-                log.warning("database.waiting", error=str(error))
-                await asyncio.sleep(1)
-    async with Database.open(dsn, size=size) as database:
-        yield database
 
 
 class _Service:
@@ -185,6 +157,7 @@ class _Service:
     async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
+        pages = handlers(database, clock, readers, self._rules.faults, open_here=settings.open_dashboard)
         parts = Parts(
             database=database,
             clock=clock,
@@ -194,7 +167,7 @@ class _Service:
             subscriptions=readers,
             silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
             max_body=settings.max_body,
-            more=handlers(database, clock, subscriptions=readers, open_here=settings.open_dashboard) if rest else (),
+            more=pages if rest else (),
         )
         config = uvicorn.Config(
             application(parts),

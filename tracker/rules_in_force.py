@@ -16,6 +16,7 @@ from tracker.store.wakeups import RULES, wait
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
+    from pathlib import Path
 
     from tracker.domain.rule import Rule
     from tracker.settings import Settings
@@ -30,7 +31,7 @@ class RulesInForce:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._book = self._load()
+        self._book = read_rules(self._settings)
         self._faults: tuple[Misconfigured, ...] = ()
         self._switched: dict[str, bool] = {}
         if self._book.faults:
@@ -55,7 +56,7 @@ class RulesInForce:
 
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
-        book = self._load()
+        book = read_rules(self._settings)
         self._faults = book.faults
         for fault in book.faults:
             log.error("rules.refused", fault=str(fault))
@@ -95,9 +96,10 @@ class RulesInForce:
         switched = self._switched
         return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
 
-    def _load(self) -> Rulebook:
-        settings = self._settings
-        known = Known(
-            settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget
-        )
-        return load_rules(settings.rules.dir, known)
+
+def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
+    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
+    known = Known(
+        settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget
+    )
+    return load_rules(folder or settings.rules.dir, known)

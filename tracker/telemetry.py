@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
     from structlog.types import Processor
@@ -97,6 +99,8 @@ def _common() -> list[Processor]:
 
 
 def _rendering(console: bool, out: TextIO) -> list[Processor]:
+    # Values of variables are left out of tracebacks: among them are keys, cookies and bodies.
     if console:
-        return [structlog.dev.ConsoleRenderer(colors=out.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        return [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+    tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [tracebacks, structlog.processors.JSONRenderer(default=str)]

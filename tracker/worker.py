@@ -19,7 +19,7 @@ from tracker import telemetry
 from tracker.domain.action import POLICIES, Discard, Done, Exchange, Reason, Retry, Unknown, next_attempt
 from tracker.errors import Unavailable
 from tracker.operations import answered, finished
-from tracker.store import actions, event_log
+from tracker.store import actions, alerts, event_log
 from tracker.store.wakeups import ACTIONS, wait
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ class Performer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much at once, in all and for one target, so that a target that hangs does not hold up the others."""
+    """How much at once, in all and for one target, so that a target that hangs does not hold up the others.
+
+    One target has at most half of it all. When that is used up, each target for which nothing is under way may still
+    begin one action: however many targets hang, another is not delayed.
+    """
 
     actions: int = 64
     per_target: int = 16
@@ -67,34 +71,39 @@ class Worker:
     ) -> None:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
         self._capacity = capacity
+        self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._targets: Counter[str] = Counter()
+        self._looked, self._woken = clock(), asyncio.Event()
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled; what is under way then has ten seconds to end."""
         tending = asyncio.create_task(self._tend(), name="worker.leases")
         try:
-            async with wakeups.on(ACTIONS) as woken:
+            async with wakeups.on(ACTIONS) as self._woken:
                 while True:
                     try:
                         if not await self.claim():
-                            await wait(woken, await self._pause())
+                            await wait(self._woken, await self._pause())
                     except Unavailable as error:
                         log.warning("worker.waiting", error=str(error))
-                        await wait(woken, self._capacity.poll.total_seconds())
+                        await wait(self._woken, self._capacity.poll.total_seconds())
         finally:
             tending.cancel()
             await self.settle(10)
 
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
-        room = min(self._capacity.actions - len(self._running), self._capacity.per_claim)
-        if room <= 0:
-            await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
-            return 1
-        busy = [target for target, count in self._targets.items() if count >= self._capacity.per_target]
+        self._looked = now = self._clock()
+        room = min(self._capacity.actions - len(self._running), self._capacity.per_claim, self._per_target)
+        most = self._per_target if room > 0 else 1
+        busy = [target for target, count in self._targets.items() if count >= most]
         async with self._database.transaction() as conn:
-            claimed = await actions.claim(conn, self._node, self._clock(), self._capacity.lease, room, busy)
+            claimed = await actions.claim(conn, self._node, now, self._capacity.lease, max(room, 1), busy)
+            claimed, taken = await alerts.gather(conn, claimed, now)
+            if taken:
+                facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
+                await event_log.append(conn, facts)
         for action in claimed:
             self._begin(action)
         return len(claimed)
@@ -115,6 +124,7 @@ class Worker:
         def ended(done: asyncio.Task[None]) -> None:
             self._running.pop(claimed.id, None)
             self._targets[target] -= 1
+            self._woken.set()
             if not done.cancelled() and (error := done.exception()):
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
 
@@ -150,6 +160,8 @@ class Worker:
                 conn, claimed, OUTCOMES[type(outcome)], outcome.reason, outcome.exchange, latency, now
             )
             held = await actions.finish(conn, claimed, state, outcome.reason, due, now)
+            if held and isinstance(outcome, Done) and outcome.reference:
+                await alerts.remember(conn, claimed.target, _told(claimed), outcome.reference, now)
             facts = [answered(claimed, learned, began, now)] if (learned := getattr(outcome, "learned", None)) else []
             facts += [finished(claimed, state, outcome.reason, began, now)] if held and not due else []
             if facts:
@@ -160,9 +172,9 @@ class Worker:
         )  # fmt: skip
 
     async def _pause(self) -> float:
-        """Seconds until the next action is due, at most the poll interval."""
+        """Seconds until the next action is due, at most the poll interval; what was due already waits for others."""
         async with self._database.connection() as conn:
-            due = await actions.next_due(conn)
+            due = await actions.next_due(conn, self._looked)
         poll = self._capacity.poll.total_seconds()
         return poll if due is None else min(max((due - self._clock()).total_seconds(), 0.01), poll)
 
@@ -177,3 +189,10 @@ class Worker:
                         log.warning("worker.rescued", actions=rescued)
             except Unavailable as error:
                 log.warning("worker.waiting", error=str(error))
+
+
+def _told(claimed: Claimed) -> set[str]:
+    """The keys of the alerts that the action's message tells of."""
+    others = claimed.payload.get("others")
+    said = [claimed.payload, *(others if isinstance(others, list) else ())]
+    return {str(one["key"]) for one in said if one.get("key")}

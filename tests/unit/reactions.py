@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.unit.histories import EPOCH
 from tracker.domain.action import Backoff
@@ -39,24 +40,24 @@ ALERT = AlertStep("ops", Text("<post.id> <error.message>"))
 RETRY = RetryStep("publish", 3, Backoff(MINUTE, 2))
 
 
-def on(*words: str, do: Iterable[Step] = (ALERT,), cancel_on: Iterable[str] = (), **more: object) -> Rule:
+def on(*words: str, do: Iterable[Step] = (ALERT,), cancel_on: Iterable[str] = (), **more: Any) -> Rule:
     """A rule that reacts to any of `words`."""
     trigger = On(tuple(map(parse_word, words)))
     return _rule(trigger, do, cancel_on=tuple(map(parse_word, cancel_on)), **more)
 
 
-def during(*states: State, lasting: timedelta = 15 * MINUTE, do: Iterable[Step] = (ALERT,), **more: object) -> Rule:
+def during(*states: State, lasting: timedelta = 15 * MINUTE, do: Iterable[Step] = (ALERT,), **more: Any) -> Rule:
     """A rule that watches how long a state holds."""
     return _rule(While(frozenset(states), lasting), do, **more)
 
 
-def expect(word: str, of: str | None = None, after: Iterable[str] = (), **more: object) -> Rule:
+def expect(word: str, of: str | None = None, after: Iterable[str] = (), **more: Any) -> Rule:
     """A rule that waits ten minutes for `word`."""
     trigger = Expect((parse_word(word),), 10 * MINUTE, of, tuple(map(parse_word, after)))
     return _rule(trigger, (ALERT,), **more)
 
 
-def _rule(trigger: Trigger, do: Iterable[Step], exhausted: Iterable[Step] = (), **more: object) -> Rule:
+def _rule(trigger: Trigger, do: Iterable[Step], exhausted: Iterable[Step] = (), **more: Any) -> Rule:
     branches = {"exhausted": tuple(exhausted)} if exhausted else {}
     values: dict[str, object] = {
         "id": "r", "revision": "1", "trigger": trigger, "do": tuple(do), "branches": branches,

@@ -38,10 +38,6 @@ def only(text: str) -> Rule:
     return rule
 
 
-def revision(text: str) -> str:
-    return only(text).revision
-
-
 def test_a_rule_about_an_event_is_read_whole() -> None:
     rule = only(RETRY)
     assert rule.id == "instagram-retry"
@@ -130,56 +126,6 @@ def test_an_empty_folder_has_no_rules_and_no_faults(tmp_path: Path) -> None:
     book = load_rules(tmp_path)
     assert not book.faults
     assert not book.rules
-
-
-COSMETIC = {
-    "a remark": RETRY + "# a remark",
-    "other blanks": RETRY.replace("        =", " ="),
-    "blanks in the condition": RETRY.replace("post.attempt < 4", "  post.attempt<4 "),
-    "a default said aloud": RETRY + 'severity = "warning"',
-    "switched off for a while": RETRY + "enabled = false",
-    "the same span in other words": RETRY.replace("1m x2", "60s x2.0"),
-    "a list of one": RETRY.replace('= "post.failed"', '= ["post.failed"]'),
-    "words in another order": RETRY.replace('["post.published", "post.removed"]', '["post.removed", "post.published"]'),
-    "keys in another order": "[rule.instagram-retry]\nper = 'target'\n"
-    + RETRY.replace("[rule.instagram-retry]", "").replace('per       = "target"\n', ""),
-}
-REAL = {
-    "another platform": RETRY.replace('"instagram"', '"x"'),
-    "another condition": RETRY.replace("< 4", "< 5"),
-    "a blank inside a quoted word of the condition": RETRY.replace("post.attempt < 4", 'error.code != "a b"'),
-    "another text": RETRY.replace("gave up", "stopped"),
-    "another pause": RETRY.replace("1m x2", "2m x2"),
-    "one try more": RETRY.replace("tries = 3", "tries = 4"),
-    "another thing to count": RETRY.replace('"target"', '"post"'),
-    "one thing less that cancels": RETRY.replace(', "post.removed"', ""),
-}
-
-
-@pytest.mark.parametrize("text", COSMETIC.values(), ids=COSMETIC.keys())
-def test_an_edit_of_looks_keeps_the_revision(text: str) -> None:
-    assert revision(text) == revision(RETRY)
-
-
-def test_each_real_edit_makes_a_revision_of_its_own() -> None:
-    revisions = [revision(text) for text in (RETRY, *REAL.values())]
-    assert len(set(revisions)) == len(revisions)
-
-
-def test_conditions_that_differ_only_within_quotes_are_different() -> None:
-    one, other = (RETRY.replace("post.attempt < 4", f'error.code != "{code}"') for code in ("a b", "ab"))
-    assert revision(one) != revision(other)
-
-
-def test_steps_in_another_order_mean_something_else() -> None:
-    steps = ['{ alert = "ops", title = "x" }', '{ retry = "publish" }']
-    one, other = (f'[rule.a]\non = "post.failed"\ndo = [{", ".join(order)}]' for order in (steps, steps[::-1]))
-    assert revision(one) != revision(other)
-
-
-def test_a_revision_is_the_same_in_every_process() -> None:
-    """It is stored with every timer; a value that changes here re-arms all timers of all installations."""
-    assert revision(RETRY) == "9137284c2ae0"
 
 
 @pytest.mark.parametrize(

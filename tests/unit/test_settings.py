@@ -15,6 +15,12 @@ from tracker.settings.sources import key_lines
 
 ROOT = Path(__file__).parents[2]
 
+EMAIL = """[channels.ops]
+kind = 'email'
+host = 'x'
+from = 'A <a@x>'
+to   = ['c@x', "b@x"]
+"""
 PROVIDER = """\
 [providers.sosyalkopru]
 kind = "sosyalkopru"
@@ -64,9 +70,10 @@ def test_the_written_examples_load_when_their_comments_go(tmp_path: Path) -> Non
     examples = [line[2:] for line in lines if line.startswith(("# [", "# ")) and (" = " in line or line[2] == "[")]
     text = "\n".join(line for line in examples if not line.startswith(("#", "Every", "an ", "Where")))
     environ = {"SOSYALKOPRU_API_KEY": "k", "SOSYALKOPRU_WEBHOOK_SECRET": "s", "OPS_SLACK_URL": "https://h.example/x"}
+    environ |= {"SMTP_PASSWORD": "p", "ONCALL_SECRET": "s", "PHONE_APPRISE_URL": "ntfy://topic"}
     settings = load(tmp_path, text, CMS_SECRET="c", **environ)
     assert settings.providers["sosyalkopru"].api_key.get_secret_value() == "k"
-    assert settings.channels["ops"].kind == "slack"
+    assert {channel.kind for channel in settings.channels.values()} == {"slack", "email", "webhook", "apprise", "log"}
     assert set(tomllib.loads(text)["providers"]["sosyalkopru"]) == set(
         type(settings.providers["sosyalkopru"]).model_fields
     )
@@ -152,8 +159,17 @@ def test_the_file_is_the_argument_then_the_variable_then_the_folder(
         ("[engine]\nlease = '0s'", 2, "engine.lease", "must be longer than nothing"),
         ("[database]\nurl = 'mysql://x'", 2, "database.url", "must begin with postgresql://"),
         ("[telemetry]\nformat = 'jsonn'", 2, "telemetry.format", 'did you mean "json"?'),
-        ("[channels.ops]\nkind = 'email'", 2, "channels.ops.kind", "must be 'log', 'slack' or 'webhook', not"),
+        ("[channels.ops]\nkind = 'slck'", 2, "channels.ops.kind", '"slck" is not known (did you mean "slack"?); known: log,'),
+        ("[channels.ops]\nurl = 'x'", 1, "channels.ops.kind", "is required"),
         ("[channels.ops]\nkind = 'slack'", 1, "channels.ops", 'a channel of kind "slack" needs a url'),
+        ("[channels.ops]\nkind = 'slack'\nurl = 'x'", 3, "channels.ops.url", "must be a web address"),
+        ("[channels.ops]\nkind = 'webhook'\nurl = 'https://x'\nsecret = 'x'", 4, "channels.ops.secret", '"secrets"?'),
+        (EMAIL + "form = 'x'", 6, "channels.ops.form", 'did you mean "from"?'),
+        (EMAIL + "tls = 'tls'", 6, "channels.ops.tls", "must be 'starttls', 'implicit' or 'none'"),
+        (EMAIL + "username = 'u'", 1, "channels.ops", "username and password go together"),
+        (EMAIL + "tls = 'none'\nusername = 'u'\npassword = 'p'", 1, "channels.ops", "would travel in clear"),
+        (EMAIL.replace("b@x", "b@x\\nBcc: c@x"), 5, "channels.ops.to.1", "is not a mail address"),
+        (EMAIL.replace("<a@x>", "a@x"), 4, "channels.ops.from", "is not a mail address"),
         ("[channels.Ops]\nkind = 'log'", 1, "channels.Ops", "use lower-case letters"),
         ("[providers.action]\nkind='x'\napi_url='https://x'", 1, "providers.action", "call the provider"),
         ("[providers.manual]\nkind='x'\napi_url='https://x'", 1, "providers.manual", "call the provider"),

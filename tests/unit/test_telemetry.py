@@ -86,6 +86,20 @@ def test_for_a_person_lines_are_text() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_where_but_not_the_values_of_variables(form: str) -> None:
+    """Among the variables of a request's handler are keys and cookies."""
+    out = io.StringIO()
+    telemetry.configure_logging(form, "warning", out)
+    key = "trk_" + "very-secret"
+    try:
+        raise RuntimeError("broken")
+    except RuntimeError as error:
+        structlog.get_logger("tracker.test").error("dashboard.fault", exc_info=error)
+    assert "test_telemetry.py" in out.getvalue()
+    assert key not in out.getvalue()
+
+
 def test_every_metric_is_measured_somewhere() -> None:
     """A figure that nothing sets is always zero, which is a lie."""
     metrics = {name for name, value in vars(telemetry).items() if isinstance(value, Counter | Gauge | Histogram)}

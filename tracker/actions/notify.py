@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from tracker.actions.speaking import post_json
+from tracker.actions.wording import others_of
 from tracker.domain.action import Discard, Done, Exchange, Reason
 
 if TYPE_CHECKING:
@@ -16,41 +17,55 @@ if TYPE_CHECKING:
 
     from tracker.domain.action import Claimed, Outcome
     from tracker.outbound import Outbound
-    from tracker.settings import Channel
+    from tracker.settings import WebhookChannel
 
 log = structlog.get_logger(__name__)
 
-LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "resolved")
-LONGEST_SLACK_TEXT = 3000
+LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again")
+
+
+class Way(Protocol):
+    """How one channel tells people."""
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Tell the alert once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Performs `alert` for the configured channels."""
 
-    channels: Mapping[str, Channel]
-    outbound: Outbound
+    ways: Mapping[str, Way]
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
         """Raise the alert once, in the way of its channel."""
-        channel = self.channels.get(claimed.target)
-        if channel is None:
+        way = self.ways.get(claimed.target)
+        if way is None:
             return Discard(Reason.NOT_CONFIGURED, f"channels.{claimed.target} is not in the configuration")
-        said = claimed.payload
-        if channel.kind == "log":
-            shown = {name: said[name] for name in LOGGED if said.get(name)}
-            log.warning("alert", channel=claimed.target, **shown)
-            return Done(exchange=Exchange({"channel": claimed.target, **shown}))
-        plain = {"type": "alert", "timestamp": claimed.created_at, "data": said}
-        content = slack_text(said) if channel.kind == "slack" else plain
-        return await post_json(self.outbound, channel.url, channel.secrets, str(claimed.id), content, now)
+        return await way.tell(claimed, now)
 
 
-def slack_text(said: Mapping[str, object]) -> dict[str, str]:
-    """Title and body as Slack shows them; what stands in them is text and mentions nobody."""
-    text = f"*{_plain(said.get('title'))}*\n{_plain(said.get('body'))}".strip()
-    return {"text": text[:LONGEST_SLACK_TEXT]}
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Our own log."""
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Write the alert as one line."""
+        shown = {name: claimed.payload[name] for name in LOGGED if claimed.payload.get(name)}
+        if others := others_of(claimed.payload):
+            shown["others"] = [other.get("title") for other in others]
+        log.warning("alert", channel=claimed.target, **shown)
+        return Done(exchange=Exchange({"channel": claimed.target, **shown}))
 
 
-def _plain(text: object) -> str:
-    return str(text or "").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+@dataclass(frozen=True, slots=True)
+class SignedWebhook:
+    """Another system, which gets the alert as data."""
+
+    channel: WebhookChannel
+    outbound: Outbound
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Post `{"type": "alert", "timestamp", "data"}`, as `send` does."""
+        content = {"type": "alert", "timestamp": claimed.created_at, "data": claimed.payload}
+        return await post_json(self.outbound, self.channel.url, self.channel.secrets, str(claimed.id), content, now)

@@ -34,17 +34,33 @@ async def post_json(
     """Post `content` once under the id `message`; the record shows of the address only what cannot be secret."""
     address = url.get_secret_value()
     body = msgspec.json.encode(content)
-    headers = {"content-type": "application/json"} | signed(message, now, body, secrets)
+    headers = signed(message, now, body, secrets)
     shown = {"method": "POST", "url": origin_of(address), "webhook-id": message, "body": content}
     hidden = [address, *(secret.get_secret_value() for secret in secrets)]
+    return outcome_of(*await post(outbound, address, headers, body, shown, hidden))
+
+
+async def post(
+    outbound: Outbound,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    shown: Mapping[str, object],
+    hidden: Sequence[str],
+) -> tuple[Answer | OutboundError, Exchange]:
+    """Post a JSON text once; the record has `shown` for the request, and nothing `hidden` in the answer."""
+    result: Answer | OutboundError
     try:
-        answer = await outbound.request("POST", address, headers=headers, body=body)
+        result = await outbound.request(
+            "POST", address, headers={"content-type": "application/json; charset=utf-8", **headers}, body=body
+        )
     except OutboundError as error:
-        return _outcome(error, exchange(shown, error, hidden))
-    return _outcome(answer, exchange(shown, answer, hidden))
+        result = error
+    return result, exchange(shown, result, hidden)
 
 
-def _outcome(result: Answer | OutboundError, record: Exchange) -> Outcome:
+def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:
+    """What the answer to a message, or the lack of one, means for the action."""
     if result.reason is Reason.OK:
         return Done(exchange=record)
     if isinstance(result, Answer):

@@ -8,7 +8,15 @@ import typer
 
 from tracker.errors import Misconfigured, TrackerError
 
-app = typer.Typer(name="tracker", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+FOUND_PROBLEMS, USED_WRONGLY = 1, 2
+
+app = typer.Typer(
+    name="tracker",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+)
 
 
 @app.callback()
@@ -16,18 +24,25 @@ def tracker() -> None:
     """Knows what became of every social post."""
 
 
-FOUND_PROBLEMS, USED_WRONGLY = 1, 2
+def noun(name: str, what: str) -> typer.Typer:
+    """The commands that stand behind one word."""
+    commands = typer.Typer(no_args_is_help=True, help=what)
+    app.add_typer(commands, name=name)
+    return commands
+
+
+def every_command() -> typer.Typer:
+    """The command line with all that it knows."""
+    from tracker.cli import db, demo, init, keys, quarantine, rules, serve  # noqa: F401, PLC0415  (the import is the registration)
+
+    return app
 
 
 def main() -> None:
-    """Run the command line; what we raise on purpose is one clear line, and no traceback."""
-    from tracker.cli import demo, serve  # noqa: F401, PLC0415  (the import is the registration)
-
+    """Run the command line; what we raise on purpose is told in clear lines, and no traceback."""
     try:
-        app()
-    except Misconfigured as error:
-        print(f"tracker: {error}", file=sys.stderr)  # noqa: T201  (this is what a command line does)
-        sys.exit(USED_WRONGLY)
+        every_command()(prog_name="tracker")
     except TrackerError as error:
-        print(f"tracker: {error}", file=sys.stderr)  # noqa: T201  (as above)
-        sys.exit(FOUND_PROBLEMS)
+        for line in (error, *getattr(error, "__notes__", ())):
+            print(f"tracker: {line}", file=sys.stderr)  # noqa: T201  (this is what a command line does)
+        sys.exit(USED_WRONGLY if isinstance(error, Misconfigured) else FOUND_PROBLEMS)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tracker.cli import app
-
-CONFIG = typer.Option("--config", envvar="TRACKER_CONFIG", help="The configuration; ./config.toml if not named.")
+from tracker.cli.opening import Config, known_words
 
 
 @app.command()
 def serve(
-    config: Annotated[Path | None, CONFIG] = None,
+    config: Config = None,
     role: Annotated[
         list[str] | None, typer.Option(help="receiver, api, worker or scheduler; may be repeated; all if not named.")
     ] = None,
@@ -23,13 +21,10 @@ def serve(
 ) -> None:
     """Run the service: all roles in one process, or the roles named."""
     from tracker.app import Role, serve  # noqa: PLC0415  (costs a second)
-    from tracker.errors import Misconfigured, did_you_mean  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (as above)
     from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
-    for name in role or ():
-        if name not in list(Role):
-            raise Misconfigured(f'"{name}" is no role{did_you_mean(name, list(Role))}', key="--role")
+    roles = known_words("--role", role or list(Role), list(Role))
     settings = load_settings(config, os.environ)
     configure_logging(settings.telemetry.format, settings.telemetry.level)
-    serve(settings, [Role(name) for name in role] if role else list(Role), migrate=migrate)
+    serve(settings, [Role(name) for name in roles], migrate=migrate)

@@ -1,11 +1,14 @@
 """The dashboard: pages for people, rendered here, kept up to date by a small script of our own, with no outside parts.
 
-mounting      the addresses, and what every answer of theirs has in common
+mounting      the addresses, and what their pages are given
+refusals      what is said when something is wrong
 visitor       who looks: a session begun with a key, or somebody at this machine
 signing_in    sign in, sign out, change the language
 overview, posts, actions   the pages
+lookout       what the overview finds, looked for once a second for everybody
 timeline      a post's history in the groups in which people read it
 asked         the filters in an address, and addresses with filters
+naming        what platforms and targets are called
 rendering     templates into pages, or into the part of a page that is kept up to date
 language      every word that we say, in each language
 assets        styles and script, as they were packed

@@ -10,8 +10,8 @@ from litestar.response import Redirect
 
 from tracker import operations
 from tracker.dashboard import timeline
-from tracker.dashboard.asked import Asked, address, own
-from tracker.dashboard.overview import NEEDS_SOMEBODY
+from tracker.dashboard.asked import Asked, address, own, with_done
+from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.errors import NotAllowed
@@ -52,7 +52,7 @@ async def retry(
     _may_operate(visit)
     async with database.transaction() as conn:
         await operations.retry_by_hand(conn, action, clock())
-    return await _back(visit)
+    return await _back(visit, "retried")
 
 
 @post("/actions/{action:uuid}/discard")
@@ -63,7 +63,7 @@ async def discard(
     _may_operate(visit)
     async with database.transaction() as conn:
         await operations.discard_by_hand(conn, action, clock())
-    return await _back(visit)
+    return await _back(visit, "discarded")
 
 
 def _may_operate(visit: Visit) -> None:
@@ -71,6 +71,6 @@ def _may_operate(visit: Visit) -> None:
         raise NotAllowed('this needs a key with the scope "operate"')
 
 
-async def _back(visit: Visit) -> Response[Any]:
+async def _back(visit: Visit, done: str) -> Response[Any]:
     form = Asked(await visit.request.form())
-    return Redirect(own(form.text("then")), status_code=303)
+    return Redirect(with_done(own(form.text("then")), done), status_code=303)

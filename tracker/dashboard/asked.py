@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tracker.domain.duration import parse_duration
 from tracker.domain.event import State
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 After = TypeVar("After")
 
 STATES = tuple(str(state) for state in State)
+DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,13 @@ class Asked:
 
 def post_filters(asked: Asked, now: datetime) -> post_reports.Filters:
     """Which posts are asked for; those that have not moved are looked for among the unfinished."""
-    states, still_for = asked.words("state", STATES), asked.text("stuck_for")
+    states, still_for, since = asked.words("state", STATES), asked.text("stuck_for"), asked.text("since")
     return post_reports.Filters(
         states=states or (tuple(sorted(UNFINISHED)) if still_for else ()),
         platform=asked.text("platform"),
         account=asked.text("account"),
         provider=asked.text("provider"),
+        since=_ago("since", since, now) if since else None,
         still_since=_ago("stuck_for", still_for, now) if still_for else None,
         q=asked.text("q"),
     )
@@ -73,6 +75,13 @@ def address(path: str, **query: object) -> str:
 def post_address(provider: str, post: str, **query: object) -> str:
     """The page of a post, whatever its id is made of."""
     return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
+
+
+def with_done(where: str, what: str) -> str:
+    """The address of the page that says what was just done."""
+    path, _, query = where.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query) if name != DONE]
+    return f"{path}?{urlencode([*kept, (DONE, what)])}"
 
 
 def own(address: str | None) -> str:

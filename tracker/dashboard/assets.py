@@ -9,7 +9,7 @@ from litestar.params import PathParameter
 
 from tracker.errors import NotFound
 
-TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
 CONTENT = {

@@ -23,7 +23,7 @@ class Texts:
     def __init__(self, code: str, texts: Mapping[str, str]) -> None:
         self.code, self.texts = code, texts
 
-    def __call__(self, name: str, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> str:
         """The text, escaped, with the values in its holes; markup among the values stays markup."""
         return escape(self.texts[name]).format(**values)
 

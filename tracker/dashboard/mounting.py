@@ -1,44 +1,54 @@
-"""The addresses of the dashboard, who may use them, and what is said when something is wrong."""
+"""The addresses of the dashboard, who may use them, and what their pages are given."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
-from litestar import Request, Response, Router
-from litestar.di import Provide
-from litestar.exceptions import HTTPException
-from litestar.response import Redirect
+from litestar import Request, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter
 
 from tracker.dashboard import actions, assets, overview, posts, signing_in
-from tracker.dashboard.asked import address
-from tracker.dashboard.rendering import HEADERS, LIVE, Visit, visit_of
+from tracker.dashboard.lookout import Faults, Lookout
+from tracker.dashboard.refusals import HANDLERS
+from tracker.dashboard.rendering import Visit, raw_path, visit_of
 from tracker.dashboard.visitor import NotSignedIn, Reception, from_our_own_pages
-from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable
+from tracker.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
+    from litestar.types import ControllerRouterHandler
 
     from tracker.store.database import Database
 
-log = structlog.get_logger(__name__)
+
+@get("/{anything:path}")
+async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, PathParameter()]) -> None:
+    """An address with a slip in it gets a page, and not an answer for programs."""
+    raise NotFound(raw_path(guest.request))
+
 
 PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, actions.show_actions, actions.retry, actions.discard,
     signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
+    nothing_here,
 )  # fmt: skip
 
 
 def handlers(
-    database: Database, clock: Callable[[], datetime], *, subscriptions: Sequence[str] = (), open_here: bool = False
+    database: Database,
+    clock: Callable[[], datetime],
+    subscriptions: Sequence[str] = (),
+    rule_faults: Faults = tuple,
+    *,
+    open_here: bool = False,
 ) -> list[ControllerRouterHandler]:
     """What to mount at the root of the application.
 
-    `subscriptions` are those whose silence the overview reports; with `open_here`, who comes from this machine needs
-    no key.
+    `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused; with
+    `open_here`, who comes from this machine needs no key.
     """
     reception = Reception(database, clock, open_here)
 
@@ -50,7 +60,7 @@ def handlers(
     given = {
         "database": _given(database),
         "clock": _given(clock),
-        "lookout": _given(overview.Lookout(database, clock, subscriptions)),
+        "lookout": _given(Lookout(database, clock, subscriptions, rule_faults)),
         "guest": Provide(guest),
         "visit": Provide(_known),
     }
@@ -73,48 +83,7 @@ def _given(value: Any) -> Provide:
     return Provide(give, sync_to_thread=False)
 
 
-async def _known(guest: Visit) -> Visit:
+async def _known(guest: NamedDependency[Visit]) -> Visit:
     if guest.key is None:
         raise NotSignedIn("sign in with a key")
     return guest
-
-
-def _not_signed_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[Any]:
-    """To the sign-in page; but who follows a link from another site may well be signed in.
-
-    Browsers keep a strict cookie from such a request, so a page of ours that asks again comes first.
-    """
-    if LIVE in request.headers:
-        return Response(None, status_code=401, headers=HEADERS)
-    if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
-        return visit_of(request).page("again")
-    return Redirect(address("/sign-in", then=visit_of(request).here), status_code=303)
-
-
-def _explained(status: int, title: str) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
-    def explain(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        visit: Visit = request.state.get("visit") or visit_of(request)
-        return visit.page("error", status, title=title, detail=str(error))
-
-    return explain
-
-
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    title = {404: "error.not_found"}.get(error.status_code, "error.refused")
-    return _explained(error.status_code, title)(request, Exception(error.detail))
-
-
-def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    log.error("dashboard.fault", method=request.method, path=request.url.path, exc_info=error)
-    return _explained(500, "error.fault")(request, Exception())
-
-
-HANDLERS: ExceptionHandlersMap = {
-    NotSignedIn: _not_signed_in,
-    NotAllowed: _explained(403, "error.not_allowed"),
-    NotFound: _explained(404, "error.not_found"),
-    Rejected: _explained(400, "error.refused"),
-    Unavailable: _explained(503, "error.unavailable"),
-    HTTPException: _http,
-    Exception: _fault,
-}

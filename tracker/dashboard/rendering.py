@@ -14,8 +14,9 @@ from litestar import Request, Response
 from markupsafe import Markup
 
 from tracker.dashboard import assets
-from tracker.dashboard.asked import address, post_address
+from tracker.dashboard.asked import DONE, address, post_address
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
+from tracker.dashboard.naming import platform_name, target_names
 from tracker.store.keys import Key
 
 LANGUAGE_COOKIE = "tracker_language"
@@ -32,7 +33,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,17 @@ class Visit:
     def may_operate(self) -> bool:
         """Whether buttons are shown that do something."""
         return self.key is not None and self.key.reaches("operate")
+
+    @property
+    def may_see_bodies(self) -> bool:
+        """Whether bodies are shown as they came; the API asks for the same scope."""
+        return self.key is not None and self.key.reaches("admin")
+
+    @property
+    def done(self) -> str | None:
+        """What the visitor has just done, to be confirmed on the page."""
+        found = self.request.query_params.get(DONE)
+        return found if found in {"retried", "discarded"} else None
 
     def page(self, name: str, status: int = 200, **context: object) -> Response[Any]:
         """The page of that name; its `_name.html`, where there is one, is the part that is kept up to date."""
@@ -95,8 +107,11 @@ def _moment(value: datetime | str) -> datetime:
 
 
 def _pretty(value: object) -> str:
-    """JSON for people; text that holds JSON, as bodies do, is opened up."""
-    return msgspec.json.format(msgspec.json.encode(_opened(value)), indent=2).decode()
+    """JSON for people; text that holds JSON, as bodies do, is opened up, and what is no JSON stays as it is."""
+    value = _opened(value.decode(errors="replace") if isinstance(value, bytes) else value)
+    if isinstance(value, str):
+        return value
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _opened(value: object) -> object:
@@ -125,7 +140,7 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {"moment": _moment, "pretty": _pretty}
+PAGES.filters |= {"moment": _moment, "pretty": _pretty, "platform": platform_name, "target_names": target_names}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {"asset": assets.address, "address": address, "post_address": post_address}
 TEMPLATES = frozenset(PAGES.list_templates())

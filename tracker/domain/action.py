@@ -33,10 +33,13 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     HTTP_4XX = "http_4xx"
     HTTP_5XX = "http_5xx"
+    REJECTED = "rejected"
+    POSTPONED = "postponed"
     NOT_CONFIGURED = "not_configured"
     NOT_NEEDED = "not_needed"
     NOT_RETRYABLE = "not_retryable"
     CANCELLED = "cancelled"
+    GROUPED = "grouped"
     LOST = "lost"
     INTERNAL = "internal"
 
@@ -45,7 +48,7 @@ class Reason(StrEnum):
 class ActionSpec:
     """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
 
-    Actions of one `group` that wait at the same time may be done as one.
+    Alerts of one `group` that wait for the same channel go out as one message.
     """
 
     verb: str
@@ -71,12 +74,17 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It happened. `learned` is what the other side said on the way about how the post stands."""
+    """It happened.
+
+    `learned` is what the other side said on the way about how the post stands, `reference` how it knows the message,
+    as plain JSON, where there is such a thing.
+    """
 
     detail: str = ""
     reason: Reason = Reason.OK
     exchange: Exchange = field(default_factory=Exchange)
     learned: Report | None = None
+    reference: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +174,8 @@ class Claimed:
     """An action that this process has the lease to attempt.
 
     `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost
-    when its process died in the middle, so that nobody knows), and is None for the first.
+    when its process died in the middle, so that nobody knows), and is None for the first. `reference` is that of the
+    message which the same alert became earlier on the same channel.
     """
 
     id: UUID
@@ -182,3 +191,5 @@ class Claimed:
     rule: str | None
     run: UUID | None
     created_at: datetime
+    group: str | None = None
+    reference: Mapping[str, object] | None = None

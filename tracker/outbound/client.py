@@ -17,10 +17,12 @@ import httpcore2
 from tracker.domain.action import Reason
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.connecting import Guard, OutboundError, Traffic, current, resolve
+from tracker.outbound.mail import MailServer, Receipt, deliver
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
+    from email.message import EmailMessage
 
 _REASONS = {
     401: Reason.NOT_ALLOWED,
@@ -67,6 +69,7 @@ class Outbound:
     ) -> None:
         self._allowed = allowed or Allowed()
         self._timeout, self._max_answer = timeout.total_seconds(), max_answer
+        self._ssl_context = ssl_context
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl_context,
             max_connections=200,
@@ -80,6 +83,15 @@ class Outbound:
 
     async def __aexit__(self, *_: object) -> None:
         await self._pool.aclose()
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that one request may take."""
+        return self._timeout
+
+    async def mail(self, server: MailServer, message: EmailMessage) -> Receipt:
+        """Hand a message to a mail server; raises OutboundError, also when no recipient is accepted."""
+        return await deliver(server, message, self._allowed, self._timeout, self._ssl_context)
 
     async def check_url(self, url: str) -> None:
         """Raise OutboundError when a request to `url` would not be made: for when an address is saved."""

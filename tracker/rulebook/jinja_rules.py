@@ -41,8 +41,8 @@ Wrong = tuple[int, str]
 def check(tree: nodes.Template) -> Iterator[Wrong]:
     """Each thing that a template may not say, with its line."""
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-    yield from _unknown_nouns(tree)
-    yield from _odd(tree, frozenset(NOUNS) - own, 0)
+    odd = list(_odd(tree, frozenset(NOUNS) - own, 0))
+    yield from odd or _unknown_nouns(tree)
 
 
 def _unknown_nouns(tree: nodes.Template) -> Iterator[Wrong]:

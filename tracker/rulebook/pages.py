@@ -6,7 +6,8 @@ deep at most, and nothing is called but filters that make no text longer than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,11 +28,11 @@ LONGEST_FILE, LONGEST_PAGE, GREATEST = 65_536, 20_000, 10**18
 class Sandbox(ImmutableSandboxedEnvironment):
     """Knows the filters that are safe, and no globals; what a map holds goes before what a map can do."""
 
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
-        self.filters = {name: self.filters[name] for name in FILTERS} | {"join": _join}
+        self.filters = {name: _cut(self.filters[name]) for name in FILTERS} | {"join": _join}
         self.globals = {}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -42,7 +43,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic of numbers and times; texts stand beside one another without it."""
-        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC) or operator == "**":
+        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC):
             raise SecurityError(f'"{operator}" is for numbers and times')
         made = super().call_binop(context, operator, left, right)
         if isinstance(made, int) and abs(made) > GREATEST:
@@ -143,6 +144,17 @@ def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
 
 def _finalize(value: object) -> str:
     return str(value) if isinstance(value, StrictUndefined) else shown(value)
+
+
+def _cut(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, whose text is never longer than a page."""
+
+    @wraps(filter_)
+    def cut(*args: Any, **options: Any) -> Any:
+        made = filter_(*args, **options)
+        return made[:LONGEST_PAGE] if isinstance(made, str) else made
+
+    return cut
 
 
 def _join(values: Any, separator: str = "", attribute: str | None = None) -> str:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import time, timedelta
 from hashlib import sha256
+from typing import get_args
 
 from tracker.domain.rule import Rule
-from tracker.domain.step import AlertStep, RetryStep, SendStep
+from tracker.domain.step import Step
 from tracker.rulebook.expressions import Condition
+from tracker.rulebook.pages import Page
 from tracker.rulebook.templates import Template
 
 LOOKS = frozenset({"revision", "enabled"})
 """What a rule can change without meaning something else."""
 
-IN_ORDER = (AlertStep, SendStep, RetryStep)
-"""Only steps mean something by the order in which they stand."""
+STEPS = get_args(Step)
+"""Only they mean something by the order in which they stand."""
 
 _TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
 _LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
@@ -32,23 +35,29 @@ def revision_of(rule: Rule) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Condition):
         return _expression(value.text)
-    if isinstance(value, Template):
+    if isinstance(value, Template | Page):
         return value.text
     if is_dataclass(value):
         return {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
         parts = [_plain(one) for one in value]
-        return parts if any(isinstance(one, IN_ORDER) for one in value) else sorted(parts, key=json.dumps)
-    if isinstance(value, dict):
+        return parts if any(isinstance(one, STEPS) for one in value) else sorted(parts, key=json.dumps)
+    if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, time):
+        return value.isoformat()
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _named(value: object) -> dict[str, object]:
     """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
-    said = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in LOOKS}  # type: ignore[arg-type]  # only dataclasses come here
-    defaults = {one.name: one.default for one in fields(value)}  # type: ignore[arg-type]  # the same
-    return {name: _plain(one) for name, one in said.items() if one != defaults[name]}
+    said: dict[str, object] = {}
+    for one in fields(value):  # type: ignore[arg-type]  # only dataclasses come here
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        found = getattr(value, one.name)
+        if one.name not in LOOKS and found != default:
+            said[one.name] = _plain(found)
+    return said
 
 
 def _expression(text: str) -> str:

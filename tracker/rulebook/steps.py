@@ -75,10 +75,11 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if workflows.size(name) > MOST_IN_ALL:
         table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
         return ()
-    inner = replace(context, prefix=f"{name}.", trail=(*context.trail, name))
+    inner = replace(context, rule="", prefix=f"{name}.", trail=(*context.trail, name))
     workflow = workflows.tables[name].aside()
-    context.found.update(read_branches(workflow, inner))
-    steps = read_steps(workflow, "do", inner)
-    if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in steps):
+    branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
+    context.found.update(branches)
+    every = (*steps, *(step for branch in branches.values() for step in branch))
+    if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
         table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
     return steps

@@ -1,10 +1,17 @@
 """config.toml and the environment, read once into one frozen Settings."""
 
+from tracker.settings.channels import (
+    AppriseChannel,
+    Channel,
+    EmailChannel,
+    LogChannel,
+    SlackChannel,
+    WebhookChannel,
+)
 from tracker.settings.commented import commented_config
 from tracker.settings.load import load_settings
 from tracker.settings.sections import (
     RESERVED_PROVIDERS,
-    Channel,
     Endpoint,
     Job,
     Jobs,
@@ -17,15 +24,20 @@ from tracker.settings.sections import (
 
 __all__ = [
     "RESERVED_PROVIDERS",
+    "AppriseChannel",
     "Channel",
+    "EmailChannel",
     "Endpoint",
     "Job",
     "Jobs",
+    "LogChannel",
     "Outbound",
     "Provider",
     "Retention",
     "Settings",
+    "SlackChannel",
     "Telemetry",
+    "WebhookChannel",
     "commented_config",
     "load_settings",
 ]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tracker.settings.sections import Channel, Endpoint, Provider, Section, Settings
+from pydantic import SecretStr
+
+from tracker.settings.channels import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
+from tracker.settings.section import Section
+from tracker.settings.sections import Endpoint, Provider, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +21,26 @@ HEAD = """\
 # an environment variable TRACKER_SECTION__KEY goes over what stands here. Relative paths start from this folder.
 """
 
-NAMED: dict[str, tuple[str, type[Section], str]] = {
-    "providers": ("sosyalkopru", Provider, "Who tells us about posts: its webhooks arrive at /webhooks/<name>."),
-    "channels": ("ops", Channel, "Where alerts go: { alert = \"<name>\" } in a rule."),
-    "endpoints": ("cms", Endpoint, "Where { send = \"<name>\" } goes, signed as Standard Webhooks say."),
-}  # fmt: skip
+NAMED: dict[str, tuple[str, dict[str, type[Section]]]] = {
+    "providers": (
+        "Who tells us about posts: its webhooks arrive at /webhooks/<name>.",
+        {"sosyalkopru": Provider},
+    ),
+    "channels": (
+        'Where alerts go: { alert = "<name>" } in a rule. `tracker channels test <name>` sends one.',
+        {
+            "ops": SlackChannel,
+            "team": EmailChannel,
+            "oncall": WebhookChannel,
+            "phone": AppriseChannel,
+            "journal": LogChannel,
+        },
+    ),
+    "endpoints": (
+        'Where { send = "<name>" } goes, signed as Standard Webhooks say.',
+        {"cms": Endpoint},
+    ),
+}
 
 
 def commented_config() -> str:
@@ -56,18 +75,22 @@ def _job(name: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _example(section: str) -> Iterator[str]:
-    """A section that exists only where the operator writes one, so it stands behind #."""
-    name, model, why = NAMED[section]
+    """Sections that exist only where the operator writes them, so they stand behind #."""
+    why, models = NAMED[section]
     yield f"# {why}"
-    yield f"# [{section}.{name}]"
-    for key, field in _fields(model):
-        value = field.examples[0] if field.examples else _default(field)
-        yield f"# ## {field.description}"
-        yield f"# {key} = {_toml(value)}"
+    for name, model in models.items():
+        yield f"# [{section}.{name}]"
+        for key, field in _fields(model):
+            value = field.examples[0] if field.examples else _default(field)
+            yield f"# ## {field.description}"
+            yield f"# {field.alias or key} = {_toml(value)}"
 
 
 def _default(field: FieldInfo) -> Any:
-    return str(field.default) if not isinstance(field.default, tuple | dict) else field.default
+    value = field.default
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return value if isinstance(value, tuple | dict | int) else str(value)
 
 
 def _toml(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from tracker.errors import did_you_mean
+from tracker.settings.channels import Channel
 from tracker.settings.sections import Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from tracker.settings.sources import Key
 
 LONGEST_QUOTE = 60
-SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url"})
+KINDS_OF = "channels"
+"""The section whose tables differ by their kind; the place of a fault in them names the kind too."""
+
+SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url", "token", "password"})
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -50,16 +54,24 @@ def _told(errors: Sequence[ErrorDetails], data: dict[str, Any], origins: Origins
 
 
 def _fault(error: ErrorDetails, data: dict[str, Any], origins: Origins) -> Misconfigured:
-    key = tuple(str(part) for part in error["loc"] if part != "[key]")
-    return origins.fault(key, _message(error, key, data))
+    place = tuple(str(part) for part in error["loc"] if part != "[key]")
+    key = place
+    if place[0] == KINDS_OF and error["type"].startswith("union_tag"):
+        key = (*place, "kind")
+    elif place[0] == KINDS_OF:
+        key = (*place[:2], *place[3:])
+    return origins.fault(key, _message(error, place, key, data))
 
 
-def _message(error: ErrorDetails, key: Key, data: dict[str, Any]) -> str:
+def _message(error: ErrorDetails, place: Key, key: Key, data: dict[str, Any]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"there is no such setting{did_you_mean(key[-1], known_keys(key[:-1]))}"
-    if kind == "missing":
+        return f"there is no such setting{did_you_mean(key[-1], known_keys(place[:-1]))}"
+    if kind in ("missing", "union_tag_not_found"):
         return "is required"
+    if kind == "union_tag_invalid":
+        known = re.findall(r"'([^']+)'", str(context["expected_tags"]))
+        return f'"{context["tag"]}" is not known{did_you_mean(str(context["tag"]), known)}; known: {", ".join(known)}'
     if kind == "value_error":
         return str(context["error"])
     given = "" if SECRET & set(key) else _quoted(key, data)
@@ -76,11 +88,20 @@ def _quoted(key: Key, data: Any) -> str:
 
 
 def known_keys(table: Key) -> list[str]:
-    """The settings that may stand in the table with that dotted name; none where the names are free."""
+    """The settings that may stand in the table; none where the names are free. A channel's kind follows its name."""
     model: Any = Settings
     for part in table:
         if isinstance(model, type) and issubclass(model, BaseModel):
             model = model.model_fields[part].annotation if part in model.model_fields else None
+        elif model is Channel:
+            kinds = {kind: one for one in get_args(get_args(Channel)[0]) for kind in _kind_of(one)}
+            model = kinds.get(part)
         else:
             model = (get_args(model) or (None,))[-1]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _kind_of(channel: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(channel.model_fields["kind"].annotation)

@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from tracker.domain.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
+from tracker.settings.channels import Channel
+from tracker.settings.section import Section
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
@@ -30,12 +32,6 @@ from tracker.settings.values import (
 
 RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile", "rule", "signal"})
 """Sources of the log that are our own; a provider of that name could not be told from them."""
-
-
-class Section(BaseModel):
-    """A table of the file; frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class Server(Section):
@@ -115,26 +111,6 @@ class Provider(Section):
         default={}, description="Calls of its API that are not documented; an empty text means that there is none.",
         examples=[{"retry": "POST /posts/{post}/retry"}],
     )  # fmt: skip
-
-
-class Channel(Section):
-    """[channels.<name>]: where alerts go."""
-
-    kind: Literal["log", "slack", "webhook"] = Field(
-        description="log writes to our own log; slack and webhook post to url.", examples=["slack"]
-    )
-    url: SecretWebAddress = Field(
-        default=SecretStr(""), description="Where to post; kept secret.", examples=["$OPS_SLACK_URL"]
-    )
-    secrets: Secrets = Field(default=(), description="Sign what a webhook channel posts; several during a rotation.")
-
-    @model_validator(mode="after")
-    def _has_url(self) -> Channel:
-        if (self.kind == "log") is bool(self.url.get_secret_value()):
-            raise ValueError(
-                f'a channel of kind "{self.kind}" ' + ("has no url" if self.kind == "log" else "needs a url")
-            )
-        return self
 
 
 class Endpoint(Section):
@@ -243,9 +219,9 @@ class Settings(Section):
     server: Server = Field(default_factory=Server)
     database: Database = Field(default_factory=Database)
     engine: Engine = Field(default_factory=Engine)
-    providers: dict[ProviderName, Provider] = {}
-    channels: dict[SectionName, Channel] = {}
-    endpoints: dict[SectionName, Endpoint] = {}
+    providers: dict[ProviderName, Provider] = Field(default_factory=dict)
+    channels: dict[SectionName, Channel] = Field(default_factory=dict)
+    endpoints: dict[SectionName, Endpoint] = Field(default_factory=dict)
     outbound: Outbound = Field(default_factory=Outbound)
     rules: Rules = Field(default_factory=Rules)
     jobs: Jobs = Field(default_factory=Jobs)

@@ -17,6 +17,12 @@ from tracker.errors import did_you_mean
 
 SIZE_FORMS = 'a whole number and a unit (B, KiB, MiB, GiB), as in "1MiB" or "512KiB"'
 
+MAIL_ADDRESS = re.compile(
+    r"(?:(?P<name>[^<>\"\\@,;:\x00-\x1f\x7f]*[^<>\"\\@,;:\s\x00-\x1f\x7f]) *<)?"
+    r"(?P<address>[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(?(name)>)"
+)
+"""An address, with or without the name of who it belongs to."""
+
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -106,6 +112,12 @@ def _given(value: SecretStr) -> SecretStr:
     return value
 
 
+def _mail_address(value: str) -> str:
+    if not MAIL_ADDRESS.fullmatch(value.strip()):
+        raise ValueError(f'"{value}" is not a mail address: write name@example.com or "A name <name@example.com>"')
+    return value.strip()
+
+
 def _section_name(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
         raise ValueError(f'"{name}" is not a name: use lower-case letters, digits, - and _, and begin with a letter')
@@ -124,4 +136,6 @@ PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 GivenSecret = Annotated[SecretStr, AfterValidator(_given)]
 Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(_split)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_split)]
 SectionName = Annotated[str, AfterValidator(_section_name)]

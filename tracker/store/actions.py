@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 INTEND = """
-insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
-                     state, hidden_by, created_at)
-select t.*, $15
+insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
+                     post, bucket, state, hidden_by, created_at)
+select t.*, $16
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
-              $9::uuid[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::text[]) t
+              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[]) t
 on conflict (idempotency_key) do nothing
 """
 
@@ -38,6 +38,16 @@ with due as (
            select from actions o
             where o.provider = a.provider and o.post = a.post and o.verb = 'retry'
               and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
+     and not (verb = 'alert' and exists (
+           select from actions o
+            where o.target = a.target and o.payload ->> 'key' = a.payload ->> 'key' and o.verb = 'alert'
+              and o.state in ('pending', 'claimed')
+              and (o.created_at, coalesce(o.payload ->> 'resolved', ''), o.id)
+                < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)))
+     and not (attempts = 0 and exists (
+           select from actions o
+            where o.group_key = a.group_key and o.state = 'pending' and o.attempts = 0
+              and o.verb = a.verb and o.target = a.target and (o.due_at, o.id) < (a.due_at, a.id)))
    order by due_at, id
    limit $3
      for update skip locked
@@ -50,8 +60,10 @@ with due as (
 ), begun as (
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
 )
-select c.*, p.outcome as previous
-  from claimed c left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
+select c.*, p.outcome as previous, m.reference
+  from claimed c
+  left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
+  left join alert_messages m on c.verb = 'alert' and m.channel = c.target and m.key = c.payload ->> 'key'
 """
 
 RENEW = """
@@ -86,11 +98,11 @@ update actions a set state = 'pending', owner = null, leased_until = null, due_a
   from lapsed where a.id = lapsed.id
 """
 
-NEXT_DUE = "select min(due_at) from actions where state = 'pending'"
+NEXT_DUE = "select min(due_at) from actions where state = 'pending' and due_at > $1"
 
 WITHDRAW = """
 update actions set state = 'discarded', reason = 'cancelled', finished_at = $2
- where id = any($1::uuid[]) and state = 'pending'
+ where id = any($1::uuid[]) and state = 'pending' and not payload ? 'others'
 returning id
 """
 
@@ -104,7 +116,7 @@ DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_
 async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> None:
     """Record them, each once, and wake the workers."""
     rows = [
-        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, one.rule, one.revision, one.run,
+        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,
          one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
         for one in asked for s in [one.action]
     ]  # fmt: skip
@@ -115,18 +127,25 @@ async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> N
 async def claim(
     conn: Connection, node: str, now: datetime, lease: timedelta, limit: int, busy: Collection[str]
 ) -> list[Claimed]:
-    """Take what is due, but nothing for the `busy` ("verb target"); the attempt is on record before it is made."""
+    """Take what is due, but nothing for the `busy` ("verb target"); the attempt is on record before it is made.
+
+    What is said of one alert on one channel goes out in the order in which it was meant; of a group that nobody has
+    begun to tell, only the earliest is taken.
+    """
     try:
         rows = await conn.fetch(CLAIM, now, list(busy), limit, node, lease)
     except asyncpg.UniqueViolationError:
         return []
-    return [
-        Claimed(
-            row["id"], row["verb"], row["target"], row["payload"], row["idempotency_key"], row["attempts"],
-            row["lease"], row["previous"], row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [claimed_from(row) for row in rows]
+
+
+def claimed_from(row: Row) -> Claimed:
+    """The action of a row, which may lack `previous` and `reference`."""
+    return Claimed(
+        row["id"], row["verb"], row["target"], row["payload"], row["idempotency_key"], row["attempts"],
+        row["lease"], row.get("previous"), row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
+        row["group_key"], row.get("reference"),
+    )  # fmt: skip
 
 
 async def renew(conn: Connection, node: str, lease: timedelta, actions: Collection[UUID]) -> None:
@@ -157,14 +176,14 @@ async def rescue(conn: Connection, now: datetime) -> int:
     return int(status.rsplit(maxsplit=1)[-1])
 
 
-async def next_due(conn: Connection) -> datetime | None:
-    """When the earliest pending action is due."""
-    due: datetime | None = await conn.fetchval(NEXT_DUE)
+async def next_due(conn: Connection, after: datetime) -> datetime | None:
+    """When the earliest pending action is due that was not due yet at `after`."""
+    due: datetime | None = await conn.fetchval(NEXT_DUE, after)
     return due
 
 
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Discard those that nobody has begun, and answer which these were."""
+    """Discard those that nobody has begun, unless others travel with them, and answer which these were."""
     return {row["id"] for row in await conn.fetch(WITHDRAW, list(ids), now)} if ids else set()
 
 

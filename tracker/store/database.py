@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 import msgspec
 
-from tracker.errors import Unavailable
+from tracker.errors import Misconfigured, Unavailable
 from tracker.store.epoch import ensure_epoch
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ AWAY = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
 )
+
+REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
@@ -70,7 +72,7 @@ class Database:
 
 
 class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
-    """Turns every way in which Postgres can be away into Unavailable, and nothing else."""
+    """Turns every way in which Postgres can be away into Unavailable, and its refusal of us into Misconfigured."""
 
     def __enter__(self) -> None:
         return None
@@ -78,6 +80,8 @@ class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, AWAY) and not isinstance(error, Unavailable):
             raise Unavailable(f"the database is away: {str(error) or type(error).__name__}") from error
+        if isinstance(error, REFUSED):
+            raise Misconfigured(f"the database refuses us: {error}", key="database.url") from error
 
 
 async def prepare(connection: asyncpg.Connection) -> None:

@@ -11,6 +11,7 @@ from tracker.store.paging import Conditions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from tracker.store.database import Connection, Row
 
@@ -56,6 +57,11 @@ select e.*, coalesce(r.repeated, '[]') as repeated, jsonb_array_length(coalesce(
  where e.position = $1
 """
 
+BODIES = """
+select position, substring(body for $3) as body, length(body) as size
+  from events where position = any($1::bigint[]) and day >= $2
+"""
+
 
 async def list_events(
     conn: Connection, filters: Filters, newest_first: bool, after: After | None, limit: int
@@ -73,6 +79,12 @@ async def list_events(
 async def one_event(conn: Connection, position: int) -> Row | None:
     """The event at that position, with headers and body as they came, and the deliveries that repeated it."""
     return await conn.fetchrow(ONE, position)
+
+
+async def bodies(conn: Connection, positions: Sequence[int], first_day: date, size: int) -> dict[int, Row]:
+    """By position the first `size` bytes of each body as it came, and how many bytes it has; from that day on."""
+    rows = await conn.fetch(BODIES, list(positions), first_day, size) if positions else []
+    return {row["position"]: row for row in rows}
 
 
 def _where(filters: Filters) -> Conditions:

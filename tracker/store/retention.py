@@ -77,6 +77,8 @@ delete from actions
     or created_at < $1 and state in ('shadow', 'hidden')
 """
 
+PRUNE_ALERT_MESSAGES = "delete from alert_messages where sent_at < $1"
+
 PRUNE_RUNS = "delete from runs where state not in ('active', 'queued') and updated_at < $1"
 
 
@@ -140,6 +142,7 @@ async def prune_quarantine(conn: Connection, before: datetime) -> None:
 async def prune_actions(conn: Connection, before: datetime) -> None:
     """Forget actions, with their attempts, and runs that ended before that moment; firings are never forgotten."""
     await conn.execute(PRUNE_ACTIONS, before)
+    await conn.execute(PRUNE_ALERT_MESSAGES, before)
     await conn.execute(PRUNE_RUNS, before)
 
 

@@ -2,10 +2,12 @@
 "use strict";
 
 (() => {
-  const EVERY = 2000, AFTER_A_FAILURE = 5000;
-  const language = document.documentElement.lang;
+  const EVERY = 2000, WHILE_HIDDEN = 30000, AFTER_A_FAILURE = 5000;
+  const spoken = document.documentElement.lang;
+  const language = navigator.languages.find((one) => one.split("-")[0] === spoken) || spoken;
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const ofToday = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   const ago = (seconds) => {
@@ -23,7 +25,8 @@
   const write = (element) => {
     const at = new Date(element.dateTime), seconds = (Date.now() - at) / 1000, kind = element.dataset.time;
     const text = kind === "full" ? full.format(at)
-      : kind === "ago" ? ago(seconds)
+      : kind === "moment" ? (at.toDateString() === new Date().toDateString() ? ofToday : full).format(at)
+      : kind === "ago" ? ago(Math.max(seconds, 0))
       : seconds >= 0 ? element.dataset.due : clock(-seconds);
     if (element.textContent !== text) element.textContent = text;
     if (kind !== "full" && !element.title) element.title = full.format(at);
@@ -34,11 +37,18 @@
   writeAll(document);
   setInterval(writeMoving, 1000);
 
+  if (document.getElementById("notice")) {
+    const here = new URL(location.href);
+    here.searchParams.delete("done");
+    history.replaceState(null, "", here);
+  }
+
   const live = document.getElementById("live"), state = document.getElementById("live-state");
   if (!live || !state) return;
   const word = document.getElementById("live-word"), news = document.getElementById("live-news");
   const button = document.getElementById("live-switch");
-  let tag = live.dataset.tag, pressed = false, paused = sessionStorage.getItem("paused") === "yes";
+  const title = document.title;
+  let waiting = 0, tag = live.dataset.tag, pressed = false, paused = sessionStorage.getItem("paused") === "yes";
 
   const show = (how) => {
     if (state.className === `live ${how}`) return;
@@ -47,6 +57,12 @@
   };
 
   const headline = () => document.getElementById("announce")?.textContent;
+
+  // A tab in the background says how many things need somebody.
+  const showCount = () => {
+    const count = Number(document.getElementById("announce")?.dataset.count || 0);
+    document.title = count ? `(${count}) ${title}` : title;
+  };
 
   // What is open stays open, what has the focus keeps it, and what is new can be seen to be new.
   const replace = (html) => {
@@ -63,17 +79,18 @@
       same?.focus({ preventScroll: true });
     }
     writeAll(live);
+    showCount();
     if (headline() !== said) news.textContent = state.dataset.updated.replace("{}", headline());
   };
 
-  const busy = () => pressed || document.hidden || paused
+  const busy = () => pressed || paused
     || (live.contains(getSelection().anchorNode) && !getSelection().isCollapsed);
 
   const look = async () => {
     const answer = await fetch(location.href, {
       headers: { "X-Live": "1", "If-None-Match": tag }, cache: "no-store", signal: AbortSignal.timeout(10000),
     });
-    if (answer.status === 401) location.reload();
+    if (answer.status === 401) return location.reload();
     if (answer.status === 304) return;
     if (!answer.ok) throw new Error(answer.status);
     const html = await answer.text();
@@ -83,7 +100,8 @@
   };
 
   const goOn = async () => {
-    let pause = EVERY;
+    waiting = 0;
+    let pause = document.hidden ? WHILE_HIDDEN : EVERY;
     if (!busy()) {
       try {
         await look();
@@ -93,7 +111,7 @@
         pause = AFTER_A_FAILURE;
       }
     }
-    setTimeout(goOn, pause);
+    waiting = setTimeout(goOn, pause);
   };
 
   const showSwitch = () => {
@@ -102,7 +120,7 @@
     button.querySelector(".hidden").textContent = button.title = button.dataset[paused ? "resume" : "pause"];
   };
 
-  button.hidden = false;
+  button.hidden = state.hidden = false;
   button.addEventListener("click", () => {
     paused = !paused;
     sessionStorage.setItem("paused", paused ? "yes" : "no");
@@ -110,6 +128,13 @@
   });
   addEventListener("pointerdown", () => { pressed = true; });
   ["pointerup", "pointercancel"].forEach((name) => addEventListener(name, () => setTimeout(() => { pressed = false; })));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !waiting) return;
+    clearTimeout(waiting);
+    waiting = 0;
+    goOn();
+  });
   showSwitch();
-  setTimeout(goOn, EVERY);
+  showCount();
+  waiting = setTimeout(goOn, EVERY);
 })();

@@ -183,6 +183,19 @@ class Action(SQLModel, table=True):
         Index("actions_by_state", "state", text("created_at desc"), "id"),
         Index("actions_of_run", "run", "created_at", postgresql_where=text("run is not null")),
         Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
+        Index(
+            "actions_of_group",
+            "group_key",
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'pending'::text and attempts = 0 and group_key is not null"),
+        ),
+        Index(
+            "actions_of_alert",
+            "target",
+            text("(payload ->> 'key'::text)"),
+            postgresql_where=text("verb = 'alert'::text and state = any (array['pending'::text, 'claimed'::text])"),
+        ),
     )
 
     id: UUID = primary(ID)
@@ -205,6 +218,7 @@ class Action(SQLModel, table=True):
     leased_until: datetime | None = column(MOMENT)
     created_at: datetime = column(MOMENT)
     finished_at: datetime | None = column(MOMENT)
+    group_key: str | None = column(TEXT)
     hidden_by: str | None = column(TEXT)
 
 
@@ -224,3 +238,15 @@ class ActionAttempt(SQLModel, table=True):
     request: dict[str, Any] | None = column(JSON)
     response: dict[str, Any] | None = column(JSON)
     latency_ms: int | None = column(Integer)
+
+
+class AlertMessage(SQLModel, table=True):
+    """The message that an alert became on a channel, as the other side knows it."""
+
+    __tablename__ = "alert_messages"
+    __table_args__ = (Index("alert_messages_sent", "sent_at"),)
+
+    channel: str = primary(TEXT)
+    key: str = primary(TEXT)
+    reference: dict[str, Any] = column(JSON)
+    sent_at: datetime = column(MOMENT)

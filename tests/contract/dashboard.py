@@ -1,0 +1,57 @@
+"""The dashboard behind real HTTP, and visitors who have signed in to it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from tests.contract.serving import serving
+from tests.integration.told import NOON, PROVIDER
+from tracker.api.application import Parts, application
+from tracker.dashboard import handlers
+from tracker.domain.action import ActionSpec
+from tracker.domain.memory import Asked
+from tracker.store import actions, keys
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx2
+
+    from tracker.store.database import Database
+
+NOW = NOON + timedelta(hours=1)
+
+
+@asynccontextmanager
+async def dashboard(database: Database, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """A visitor who has not signed in; forms are sent from a page of ours."""
+    app = application(Parts(database, lambda: NOW, None, more=handlers(database, lambda: NOW, **options)))
+    async with serving(app) as client:
+        client.headers["Origin"] = str(client.base_url).rstrip("/")
+        yield client
+
+
+async def sign_in(client: httpx2.AsyncClient, database: Database, scope: str, **form: str) -> httpx2.Response:
+    """The answer to a new key of that scope; from then on the client has the session's cookie."""
+    async with database.connection() as conn:
+        _, text = await keys.create(conn, f"test {scope}", [scope], NOON)
+    return await client.post("/sign-in", data={"key": text, **form})
+
+
+async def an_action(database: Database, state: str, post: str = "p1", title: str = "it failed") -> str:
+    """One action of the post in that state."""
+    spec = ActionSpec("alert", "ops", {"title": title}, f"key-{uuid4()}", NOON)
+    async with database.connection() as conn:
+        await actions.intend(conn, [Asked(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
+        await conn.execute("update actions set state = $2 where id = $1", spec.id, state)
+    return str(spec.id)
+
+
+async def state_of(database: Database, action: str) -> str:
+    """The action's state as the database has it."""
+    async with database.connection() as conn:
+        state: str = await conn.fetchval("select state from actions where id = $1", action)
+    return state

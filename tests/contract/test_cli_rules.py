@@ -1,0 +1,108 @@
+"""`tracker rules`: every fault by its place, and every test that fails by its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.command_line import CommandLine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RULE = """\
+[rule.tell]
+on = "post.failed"
+do = [{ alert = "ops", title = "{{ post.id }} failed" }]
+"""
+
+TESTS = """
+[[test]]
+rule     = "tell"
+name     = "people are told"
+timeline = '''
+0s  >  post.failed
+0s  <  alert ops
+'''
+
+[[test]]
+rule     = "tell"
+name     = "nobody is told"
+timeline = '''
+0s  >  post.failed
+1h  !  alert
+'''
+"""
+
+FAULTY = """\
+[rule.tell]
+on = "post.faild"
+do = [
+  { alert = "opps", title = "{{ post.id }} failed" },
+]
+"""
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path).configure("")
+
+
+def test_each_fault_is_told_by_file_line_and_column(tracker: CommandLine) -> None:
+    file = tracker.rules / "all.toml"
+    file.write_text(FAULTY)
+    ran = tracker("rules", "check")
+    assert ran.code == 1
+    assert [line.partition(" ")[0] for line in ran.lines] == [f"{file}:2:6:", f"{file}:4:13:"]
+    assert '(did you mean "ops"?)' in ran.lines[1]
+    shown = tracker("rules", "check", "--json")
+    assert (shown.code, shown.json["next"]) == (1, None)
+    assert [(item["file"], item["line"], item["column"]) for item in shown.json["items"]] == [
+        (str(file), 2, 6), (str(file), 4, 13),
+    ]  # fmt: skip
+    assert 'did you mean "ops"' in shown.json["items"][1]["message"]
+    tested = tracker("rules", "test")
+    assert (tested.code, tested.out, tested.err) == (1, "", ran.out)
+
+
+def test_rules_in_order_are_counted(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE)
+    ran, shown = tracker("rules", "check"), tracker("rules", "check", "--json")
+    assert (ran.code, ran.out) == (0, "1 rule in 1 file: nothing is wrong\n")
+    assert (shown.code, shown.json) == (0, {"items": [], "next": None})
+
+
+def test_another_folder_can_be_looked_over(tracker: CommandLine) -> None:
+    other = tracker.folder / "other"
+    other.mkdir()
+    (other / "one.toml").write_text(FAULTY)
+    assert tracker("rules", "check").code == 0
+    assert tracker("rules", "check", "--dir", "other").code == 1
+    nowhere = tracker("rules", "check", "--dir", "nowhere")
+    assert (nowhere.code, "nowhere" in nowhere.err) == (2, True)
+
+
+def test_a_test_that_fails_is_told_by_its_line(tracker: CommandLine) -> None:
+    file = tracker.rules / "all.toml"
+    file.write_text(RULE + TESTS)
+    ran = tracker("rules", "test")
+    assert ran.code == 1
+    assert ran.lines == [
+        f"{file}:18: tell: nobody is told: 1h  !  alert: it must not, but it did at 0s",
+        "1 passed, 1 failed",
+    ]
+    shown = tracker("rules", "test", "--json").json["items"]
+    assert [(item["name"], item["passed"], item["line"]) for item in shown] == [
+        ("people are told", True, 5), ("nobody is told", False, 18),
+    ]  # fmt: skip
+
+
+def test_the_tests_of_one_rule_can_be_played_alone(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(
+        RULE + TESTS + RULE.replace("tell", "other") + TESTS.replace("tell", "other")
+    )
+    ran = tracker("rules", "test", "--rule", "other")
+    assert ran.lines[-1] == "1 passed, 1 failed"
+    wrong = tracker("rules", "test", "--rule", "oter")
+    assert (wrong.code, 'did you mean "other"' in wrong.err) == (2, True)

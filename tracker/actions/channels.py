@@ -1,0 +1,47 @@
+"""Which kinds of channel there are, and how each tells people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.actions.apprise import AppriseService, NotInstalledError, open_service
+from tracker.actions.mail import Mail
+from tracker.actions.notify import Alert, Journal, SignedWebhook
+from tracker.actions.slack import SlackApp, SlackWebhook
+from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
+
+if TYPE_CHECKING:
+    from tracker.actions.notify import Way
+    from tracker.outbound import Outbound
+    from tracker.settings import Channel, Settings
+
+
+def build_alert(settings: Settings, outbound: Outbound) -> Alert:
+    """The performer of `alert`; raises Misconfigured for a channel that could never tell anybody."""
+    return Alert({name: _way(settings, name, channel, outbound) for name, channel in settings.channels.items()})
+
+
+def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> Way:
+    match channel:
+        case LogChannel():
+            return Journal()
+        case SlackChannel() if channel.token.get_secret_value():
+            return SlackApp(channel, outbound)
+        case SlackChannel():
+            return SlackWebhook(channel.url, outbound)
+        case EmailChannel():
+            return Mail(channel, outbound)
+        case AppriseChannel():
+            return _service(settings, name, channel, outbound)
+        case _:
+            return SignedWebhook(channel, outbound)
+
+
+def _service(settings: Settings, name: str, channel: AppriseChannel, outbound: Outbound) -> AppriseService:
+    try:
+        return AppriseService(channel.url, open_service(channel.url), outbound.deadline)
+    except NotInstalledError as error:
+        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
+        raise settings.fault(f"channels.{name}.kind", needed) from error
+    except ValueError as error:
+        raise settings.fault(f"channels.{name}.url", str(error)) from error

@@ -1,0 +1,71 @@
+"""What an alert says: one title, and a body with the alerts that travel along, cut to what a message holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.domain.action import Claimed
+
+LONGEST_TITLE = 200
+LONGEST_BODY = 3000
+OTHERS_SHOWN = 20
+FACTS = ("severity", "rule", "provider", "post", "target")
+
+
+def title_of(said: Mapping[str, object]) -> str:
+    """The title on one line, without a letter that cannot be shown."""
+    text = "".join(letter if letter.isprintable() else " " for letter in _text(said.get("title")))
+    return cut(" ".join(text.split()), LONGEST_TITLE) or "alert"
+
+
+def body_of(said: Mapping[str, object]) -> str:
+    """The body, and a line for each of the first alerts that travel along."""
+    body = "".join(letter for letter in _text(said.get("body")) if letter.isprintable() or letter in "\n\t")
+    return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said)) if line)
+
+
+def facts_of(said: Mapping[str, object]) -> str:
+    """A line for each thing that is known beside the text."""
+    return "\n".join(f"{name}: {_text(said[name])}" for name in FACTS if said.get(name))
+
+
+def others_of(said: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    """The alerts that travel along."""
+    others = said.get("others")
+    return others if isinstance(others, list) else ()
+
+
+def follows(claimed: Claimed) -> bool:
+    """Whether this is more news of an alert whose message we know."""
+    return claimed.reference is not None and (ends(claimed.payload) or bool(claimed.payload.get("again")))
+
+
+def ends(said: Mapping[str, object]) -> bool:
+    """Whether what an earlier message told is over, or never was so."""
+    return bool(said.get("resolved") or said.get("correction"))
+
+
+def cut(text: str, length: int) -> str:
+    """At most so many letters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _company(said: Mapping[str, object]) -> list[str]:
+    others = others_of(said)
+    if not others:
+        return []
+    shown = [f"- {title_of(other)}{_which(other)}" for other in others[:OTHERS_SHOWN]]
+    more = [f"- and {len(others) - OTHERS_SHOWN} more"] if len(others) > OTHERS_SHOWN else []
+    return [f"Together with {len(others)} {'other' if len(others) == 1 else 'others'}:", *shown, *more]
+
+
+def _which(other: Mapping[str, object]) -> str:
+    post = _text(other.get("post"))
+    return f" ({post})" if post and post not in title_of(other) else ""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,77 @@
+"""`tracker keys`: who may use the API, and how far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli import noun
+from tracker.cli.opening import Config, Json, known_words, now, on_database
+from tracker.cli.showing import say, show_json, show_list, show_table
+
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+    from tracker.store.database import Database, Row
+
+keys = noun("keys", "Keys for the API.")
+
+COLUMNS = ("id", "name", "scopes", "created_at", "revoked_at")
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Option(help="Whose it is, for those who read the list.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="read, operate or admin, each with those before it; read if not named.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Make a key; it is shown once and cannot be had again."""
+    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+
+    scopes = known_words("--scope", scope or ["read"], store.SCOPES)
+
+    async def work(_: Settings, database: Database) -> tuple[str, str]:
+        async with database.connection() as conn:
+            return await store.create(conn, name, scopes, now())
+
+    made, text = on_database(config, work)
+    if json:
+        show_json({"id": made, "key": text})
+    else:
+        say(text)
+        say(f"the key {made} reaches as far as: {', '.join(scopes)}; it is not shown again", aside=True)
+
+
+@keys.command("list")
+def show(config: Config = None, json: Json = False) -> None:
+    """All keys, the revoked ones too; what opens the API is not kept and not shown."""
+    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+
+    async def work(_: Settings, database: Database) -> list[Row]:
+        async with database.connection() as conn:
+            return await store.everyone(conn)
+
+    rows = on_database(config, work)
+    if json:
+        show_list([{name: row[name] for name in COLUMNS} for row in rows])
+    else:
+        show_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+
+
+@keys.command()
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `tracker keys list` shows it.")],
+    config: Config = None,
+) -> None:
+    """From now on the key opens nothing."""
+    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+
+    async def work(_: Settings, database: Database) -> None:
+        async with database.connection() as conn:
+            await store.revoke(conn, key, now())
+
+    on_database(config, work)
+    say(f"revoked {key}")

@@ -1,0 +1,69 @@
+"""What most commands begin with: the settings, and the database that they name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from tracker.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+    from tracker.store.database import Database
+
+Result = TypeVar("Result")
+
+CONNECTIONS = 4
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="TRACKER_CONFIG", help="The configuration; ./config.toml if not named."),
+]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def now() -> datetime:
+    """The time, for everything that a command does."""
+    return datetime.now(UTC)
+
+
+def open_settings(config: Path | None) -> Settings:
+    """The settings, with only warnings in the log: what a command has to say is its answer."""
+    from tracker.settings import load_settings  # noqa: PLC0415  (takes a third of a second)
+    from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
+
+    settings = load_settings(config, os.environ)
+    configure_logging(settings.telemetry.format, "warning")
+    return settings
+
+
+def on_database(config: Path | None, work: Callable[[Settings, Database], Awaitable[Result]]) -> Result:
+    """What the work comes to on the database, which an embedded server is started for where none runs.
+
+    Raises Misconfigured when the schema is not this version's, and Unavailable when nobody answers.
+    """
+    from tracker.store.server import opened, postgres  # noqa: PLC0415  (as above)
+
+    settings = open_settings(config)
+
+    async def run(dsn: str, migrate: bool) -> Result:
+        async with opened(dsn, migrate=migrate, size=CONNECTIONS, patience=0) as database:
+            return await work(settings, database)
+
+    with postgres(settings) as (dsn, embedded):
+        return asyncio.run(run(dsn, embedded is not None))
+
+
+def known_words(option: str, given: Sequence[str], known: Collection[str]) -> Sequence[str]:
+    """The words given to an option, of which every one must be known."""
+    for word in given:
+        if word not in known:
+            what = f'"{word}" is not known{did_you_mean(word, known)}; known: {", ".join(known)}'
+            raise typer.BadParameter(what, param_hint=option)
+    return given

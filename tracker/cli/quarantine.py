@@ -1,0 +1,115 @@
+"""`tracker quarantine`: what could not be taken into the log, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS, noun
+from tracker.cli.opening import Config, Json, known_words, now, on_database
+from tracker.cli.showing import say, show_list, show_table
+from tracker.errors import NotFound, Rejected
+
+if TYPE_CHECKING:
+    from tracker.replay import Replay
+    from tracker.settings import Settings
+    from tracker.store.database import Database, Row
+
+quarantine = noun("quarantine", "Deliveries that could not be taken into the log.")
+
+STATES = ("held", "replayed", "discarded", "any")
+COLUMNS = ("id", "provider", "reason", "authentic", "received_at", "state", "delivery")
+LARGEST = 2**63 - 1
+
+Items = Annotated[list[int], typer.Argument(metavar="ID...", help="As `tracker quarantine list` shows them.")]
+
+
+@quarantine.command("list")
+def show(
+    state: Annotated[str, typer.Option(help="held, replayed, discarded or any.")] = "held",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    cursor: Annotated[int, typer.Option(help="Go on after this id: the `next` of the page before.")] = LARGEST,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """What is there, the newest first."""
+    from tracker.store import quarantine as store  # noqa: PLC0415  (takes half a second)
+
+    (chosen,) = known_words("--state", [state], STATES)
+
+    async def work(_: Settings, database: Database) -> list[Row]:
+        async with database.connection() as conn:
+            return await store.newest_first(conn, None if chosen == "any" else chosen, cursor, limit + 1)
+
+    rows = on_database(config, work)
+    following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
+    if json:
+        show_list([_item(row) for row in rows[:limit]], following)
+        return
+    show_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows[:limit]))
+    if following:
+        say(f"there is more: --cursor {following}", aside=True)
+
+
+@quarantine.command()
+def replay(
+    items: Items,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Try them again, as the providers are configured now; exit code 1 when one cannot be taken still."""
+
+    async def one(replay: Replay, item: int) -> tuple[str, int | None]:
+        verdict = await replay.replay(item, dry_run=dry_run)
+        return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome, verdict.position
+
+    _tell(_each(config, items, one), ("kept", "duplicate"), json)
+
+
+@quarantine.command()
+def discard(items: Items, config: Config = None, json: Json = False) -> None:
+    """Give them up; they stay on record until retention drops them."""
+
+    async def one(replay: Replay, item: int) -> tuple[str, int | None]:
+        await replay.discard(item)
+        return "discarded", None
+
+    _tell(_each(config, items, one), ("discarded",), json)
+
+
+def _each(
+    config: Config, items: list[int], do: Callable[[Replay, int], Awaitable[tuple[str, int | None]]]
+) -> list[dict[str, Any]]:
+    """What became of each of them, and at which position of the log it stands where it was taken."""
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
+    from tracker.replay import Replay  # noqa: PLC0415  (as above)
+
+    async def work(settings: Settings, database: Database) -> list[dict[str, Any]]:
+        replay = Replay(database, build_providers(settings), now)
+        told = []
+        for item in items:
+            try:
+                outcome, position = await do(replay, item)
+            except (NotFound, Rejected) as error:
+                outcome, position = str(error), None
+            told.append({"id": item, "outcome": outcome, "position": position})
+        return told
+
+    return on_database(config, work)
+
+
+def _tell(told: list[dict[str, Any]], good: tuple[str, ...], json: bool) -> None:
+    if json:
+        show_list(told)
+    else:
+        show_table(("id", "outcome", "position"), ([*one.values()] for one in told))
+    if any(one["outcome"] not in good for one in told):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _item(row: Row) -> dict[str, Any]:
+    """The fields of the table, with what was sent."""
+    return {name: row[name] for name in (*COLUMNS, "settled_at")} | {"body": row["body"].decode("utf-8", "replace")}

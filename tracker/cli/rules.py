@@ -1,0 +1,94 @@
+"""`tracker rules`: the rule files, looked over and tried out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS, noun
+from tracker.cli.opening import Config, Json, known_words, open_settings
+from tracker.cli.showing import counted, say, show_list
+
+if TYPE_CHECKING:
+    from tracker.errors import Misconfigured
+    from tracker.rulebook import Rulebook
+    from tracker.rulebook.testing import Outcome
+
+rules = noun("rules", "The rule files.")
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", exists=True, file_okay=False, help="The folder of the files; [rules] dir if not named."),
+]
+
+
+@rules.command()
+def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
+    """Find what is wrong with the rule files; exit code 1 when something is."""
+    book = _read(folder, config)
+    if json:
+        show_list([_fault(fault) for fault in book.faults])
+    else:
+        for fault in book.faults:
+            say(str(fault))
+        if not book.faults:
+            say(f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}: nothing is wrong")
+    if book.faults:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+@rules.command("test")
+def play(
+    rule: Annotated[list[str] | None, typer.Option(help="Only this rule's tests; may be repeated.")] = None,
+    folder: Folder = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Play the tests that stand beside the rules; exit code 1 when one fails."""
+    from tracker.rulebook.testing import run_tests  # noqa: PLC0415  (takes half a second)
+
+    book = _read(folder, config)
+    for fault in book.faults:
+        say(str(fault), aside=True)
+    if book.faults:
+        raise typer.Exit(FOUND_PROBLEMS)
+    wanted = known_words("--rule", rule or list(book.places), book.places)
+    outcomes = run_tests([test for test in book.tests if test.rule in wanted], book.rules)
+    if json:
+        show_list([_outcome(outcome) for outcome in outcomes])
+    else:
+        _tell(outcomes)
+    if not all(outcome.passed for outcome in outcomes):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _read(folder: Path | None, config: Path | None) -> Rulebook:
+    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (takes half a second)
+
+    return read_rules(open_settings(config), folder)
+
+
+def _fault(fault: Misconfigured) -> dict[str, object]:
+    return {name: getattr(fault, name) for name in ("file", "line", "column", "key", "message")}
+
+
+def _outcome(outcome: Outcome) -> dict[str, object]:
+    file, _, line = outcome.place.rpartition(":")
+    return {
+        "rule": outcome.test.rule, "name": outcome.test.name, "passed": outcome.passed, "file": file,
+        "line": int(line), "wrong": _wrong(outcome) or None,
+    }  # fmt: skip
+
+
+def _tell(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if not outcome.passed:
+            say(f"{outcome.place}: {outcome.test.rule}: {outcome.test.name}: {_wrong(outcome)}")
+    failed = sum(not outcome.passed for outcome in outcomes)
+    say(f"{len(outcomes) - failed} passed" + (f", {failed} failed" if failed else ""))
+
+
+def _wrong(outcome: Outcome) -> str:
+    return f"{outcome.line.text.strip()}: {outcome.wrong}" if outcome.line else outcome.wrong

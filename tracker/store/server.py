@@ -1,0 +1,53 @@
+"""The Postgres that the settings name: somebody's, or an embedded one of our own; and the way in once it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker.errors import Unavailable
+from tracker.store import migrations
+from tracker.store.database import Database
+from tracker.store.embedded import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tracker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 60.0
+
+
+@contextmanager
+def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
+    """The DSN to use, and the embedded server where that is what it names."""
+    url = settings.database.url.get_secret_value()
+    if url:
+        yield url, None
+        return
+    with EmbeddedPostgres(settings.database.data_dir / "postgres") as server:
+        yield server.dsn, server
+
+
+@asynccontextmanager
+async def opened(dsn: str, *, migrate: bool, size: int = 10, patience: float = PATIENCE) -> AsyncIterator[Database]:
+    """The database, once it answers and its schema is ours; raises Unavailable after `patience` seconds."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            if migrate:
+                await migrations.upgrade(dsn)
+            await migrations.require_current(dsn)
+            break
+        except Unavailable as error:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            log.warning("database.waiting", error=str(error))
+            await asyncio.sleep(1)
+    async with Database.open(dsn, size=size) as database:
+        yield database
