@@ -16,10 +16,10 @@ from tracker.domain.words import state_words
 from tracker.rulebook.platforms import PLATFORMS
 
 Form = Literal[
-    "text", "texts", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
+    "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
     "free", "values",
 ]  # fmt: skip
-"""`texts` may be empty ones, `words` are one text or a list, `named` are tables by free names, `free` are texts by
+"""`words` are one text or a list, `named` are tables by free names, `free` are texts by
 free names, `values` are texts, numbers or flags by the names of `keys`."""
 
 
