@@ -12,7 +12,8 @@ from tests.unit.test_rulebook_expressions import values
 from tracker.domain.periodic import MOST_ITEMS
 from tracker.domain.step import AlertStep, SendStep
 from tracker.rulebook import Rulebook, load_rules
-from tracker.rulebook.pages import LONGEST_PAGE, Pages
+from tracker.rulebook.pages import Pages
+from tracker.rulebook.sandbox import LONGEST_PAGE
 
 RULE = '[rule.a]\nevery = "1h"\nover = { events = "post.failed" }\ndo = [{ send = "team", template = "digest.md.j2" }]'
 ITEMS = [
@@ -158,6 +159,7 @@ def test_the_files_that_rules_use_are_watched_with_them(tmp_path: Path) -> None:
         ("a {{ post.id + post.id }} b", 'a [digest.md.j2: "+" is for numbers and times]'),
         ("a {{ 999999999999 * 999999999999 }} b", "a [digest.md.j2: the number is too great]"),
         ('a {{ "%999999999d" % 1 }} b', 'a [digest.md.j2: "%" is for numbers and times]'),
+        ("{% for a in post.id %}{% endfor %}", "[digest.md.j2: a text has no parts to go through]"),
         ("{% for a in run.count %}{% endfor %}", "[digest.md.j2: 'int' object is not iterable]"),
     ],
 )
@@ -169,7 +171,7 @@ def test_what_goes_wrong_is_told_in_the_text(tmp_path: Path, template: str, want
     "template",
     [
         "{% for a in run.items %}{% for b in run.items %}{{ a.error_message }}{% endfor %}{% endfor %}",
-        "{% for a in error.message %}{% for b in error.message %}{% endfor %}{% endfor %}x",
+        "{% for a in error.message | list %}{% for b in error.message | list %}{% endfor %}{% endfor %}x",
         "{% set a = run.items | map(attribute='error_message') | join %}" * 50 + "{{ a }}",
         "{% set a = error.message | urlencode %}" + "{% set a = a | urlencode %}" * 200 + "{{ a }}",
         "{{ run.items }}" * 100,

@@ -86,7 +86,7 @@ def language_server(folder: Path, text: str) -> subprocess.CompletedProcess[str]
     (folder / "rules.schema.json").write_text(json.dumps(schema()))
     (folder / "a.toml").write_text(f"#:schema ./rules.schema.json\n{text}")
     tombi = Path(sys.executable).with_name("tombi")
-    command = [tombi, "lint", "--offline", "a.toml"]
+    command = [str(tombi), "lint", "--offline", "a.toml"]
     environment = {"NO_COLOR": "1", "XDG_CACHE_HOME": str(folder), "HOME": str(folder)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
 

@@ -6,49 +6,19 @@ deep at most, and nothing is called but filters that make no text longer than th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from tracker.domain.subject import DEFAULTS
 from tracker.errors import Misconfigured, did_you_mean
-from tracker.rulebook.jinja_rules import FILTERS, NOUNS, NUMERIC, check
-from tracker.rulebook.templates import shown
+from tracker.rulebook.jinja_rules import NOUNS, check
+from tracker.rulebook.sandbox import LONGEST_PAGE, Sandbox
 
 FOLDER = "templates"
-LONGEST_FILE, LONGEST_PAGE, GREATEST = 65_536, 20_000, 10**18
-
-
-class Sandbox(ImmutableSandboxedEnvironment):
-    """Knows the filters that are safe, and no globals; what a map holds goes before what a map can do."""
-
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
-
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
-        self.filters = {name: _cut(self.filters[name]) for name in FILTERS} | {"join": _join}
-        self.globals = {}
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """A value of a map by its name, also where maps have a method of that name."""
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic of numbers and times; texts stand beside one another without it."""
-        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC):
-            raise SecurityError(f'"{operator}" is for numbers and times')
-        made = super().call_binop(context, operator, left, right)
-        if isinstance(made, int) and abs(made) > GREATEST:
-            raise SecurityError("the number is too great")
-        return made
+LONGEST_FILE = 65_536
 
 
 class Page:
@@ -111,7 +81,7 @@ class Pages:
             wrong = list(check(self._sandbox.parse(text)))
             for line, message in wrong:
                 self._fault(path, line, message)
-            return None if wrong else Page(name, text, self._sandbox.from_string(text))
+            return None if wrong else Page(name, text, self._sandbox.bounded(text))
         except TemplateSyntaxError as error:
             self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
         except (TemplateError, RecursionError) as error:
@@ -140,31 +110,3 @@ def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
         noun, _, field = name.partition(".")
         nouns[noun][field] = values[name]
     return {noun: SimpleNamespace(**fields) for noun, fields in nouns.items()}
-
-
-def _finalize(value: object) -> str:
-    return str(value) if isinstance(value, StrictUndefined) else shown(value)
-
-
-def _cut(filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, whose text is never longer than a page."""
-
-    @wraps(filter_)
-    def cut(*args: Any, **options: Any) -> Any:
-        made = filter_(*args, **options)
-        return made[:LONGEST_PAGE] if isinstance(made, str) else made
-
-    return cut
-
-
-def _join(values: Any, separator: str = "", attribute: str | None = None) -> str:
-    """The parts as one text, as long as a page can be."""
-    parts: list[str] = []
-    left = LONGEST_PAGE
-    for value in values:
-        part = shown(value[attribute] if attribute else value)
-        left -= len(part) + len(separator)
-        parts.append(part)
-        if left < 0:
-            break
-    return separator.join(parts)
