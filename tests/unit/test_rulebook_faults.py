@@ -97,8 +97,8 @@ TRIGGERS = {
         [('r.toml:3:10: rule.a.expect: has happened before anybody waits for it: the same word stands in "on"')],
     ),
     "what rules did": (
-        '[rule.a]\non = "rule.labelled"\n' + DO,
-        ['r.toml:2:6: rule.a.on: "rule.labelled": what rules did is no event for other rules'],
+        '[rule.a]\non = "post.labelled"\n' + DO,
+        ['r.toml:2:6: rule.a.on: "post.labelled": what rules did is no event for other rules'],
     ),
     "two at once": (
         ALERT + 'while = { state = "publishing" }\nfor = "1m"',

@@ -31,6 +31,12 @@ def test_the_schema_is_one() -> None:
     assert json.loads(json.dumps(schema())) == schema()
 
 
+def test_the_schema_beside_the_rules_is_this_one() -> None:
+    """Editors find it there; `tracker rules schema` writes it anew."""
+    assert json.loads((RULES / "rules.schema.json").read_text()) == schema()
+    assert all(file.read_text().startswith("#:schema ./rules.schema.json\n") for file in FILES)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_rules_that_we_ship_fit(file: Path) -> None:
     assert misfits(file.read_text()) == []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tracker.domain.step import SendStep
+from tracker.domain.subject import DEFAULTS
 from tracker.rulebook import Known, load_rules, load_text
 from tracker.rulebook.testing import Outcome, run_tests
 
 RULES = Path(__file__).parents[2] / "rules"
-STARTER = load_rules(RULES, Known(channels={"ops"}, endpoints=(), providers={"sosyalkopru"}))
+STARTER = load_rules(RULES, Known(channels={"ops"}, endpoints={"cms"}, providers={"sosyalkopru"}))
 
 RETRY = """
 [rule.retry]
@@ -46,7 +49,7 @@ def played(rule: str, timeline: str, given: str = 'platform = "instagram"') -> O
 
 
 def test_the_rules_we_ship_load_without_faults() -> None:
-    assert [str(fault) for fault in STARTER.faults] == []
+    assert [str(fault) for fault in (*STARTER.faults, *STARTER.warnings)] == []
 
 
 @pytest.mark.parametrize(
@@ -175,3 +178,22 @@ def test_a_retry_that_the_provider_takes_begins_an_attempt_even_if_it_never_says
     7m   < retry
     """
     assert played(RETRY, timeline).wrong == ""
+
+
+def test_the_digest_that_we_ship_reads_well() -> None:
+    digest = next(rule for rule in STARTER.rules if rule.id == "daily-digest")
+    (step,) = digest.do
+    assert isinstance(step, SendStep)
+    assert step.body is not None
+    items = [
+        {"event": "post.published", "post_id": "p1", "error_message": "", "platforms": ["x"]},
+        {"event": "post.failed", "post_id": "p2", "error_message": "timed out", "platforms": ["instagram", "x"]},
+        {"event": "post.partial", "post_id": "p3", "error_message": "", "platforms": ["vk"]},
+    ]
+    told = {"run.count": 4, "run.items": items, "run.since": datetime(2026, 11, 24, 6, tzinfo=UTC)}
+    assert step.body({**DEFAULTS, **told}).splitlines() == [
+        "4 posts since 2026-11-24 06:00:00 UTC, 2 of them not or not wholly published.",
+        "- p2 (instagram, x): timed out",
+        "- p3 (vk): no reason given",
+        "Only the newest 3 are listed.",
+    ]

@@ -13,6 +13,9 @@ from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, SINCE, TIMES, T
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
 
+OURS = frozenset({"post.labelled"})
+"""Events that tell only what rules did; those of actions no word can name."""
+
 SHAPES = "on, while … for, expect … within, or every"
 
 
@@ -33,10 +36,9 @@ def read_trigger(table: Table) -> Trigger | None:
 
 def read_word(text: str) -> Word:
     """An event, a transition or a glob that is any rule's business. Raises ValueError."""
-    word = parse_word(text)
-    if isinstance(word, Named) and word.pattern.startswith("rule."):
+    if text.strip() in OURS:
         raise ValueError(f'"{text}": what rules did is no event for other rules')
-    return word
+    return parse_word(text)
 
 
 def _on(table: Table) -> On | None:
