@@ -69,6 +69,8 @@ class RulesInForce:
     async def take_switches(self, conn: Connection) -> bool:
         """Honour what people have switched by hand; answers whether other rules are in force now."""
         switched = {switch.rule: switch.enabled for switch in (await rule_switches.by_rule(conn)).values()}
+        if switched == self._switched:
+            return False
         before, self._switched = self._index.by_id.keys(), switched
         self._index = self._switch()
         return self._index.by_id.keys() != before

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.integration.corridor import Corridor
+from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker import by_hand
 from tracker.domain.action import Backoff
@@ -19,13 +20,12 @@ from tracker.domain.step import AlertStep, RetryStep, WaitStep
 from tracker.domain.trigger import On
 from tracker.domain.words import parse_word
 from tracker.errors import NotFound, Rejected
-from tracker.rules_in_force import RulesInForce
-from tracker.settings import load_settings
 from tracker.store.wakeups import RULES, Wakeups
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tracker.rules_in_force import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -54,13 +54,6 @@ def on(word: str, *do: object, **more: object) -> Rule:
     return Rule(**(values | more))  # type: ignore[arg-type]  # the test states only what it is about
 
 
-def in_force(folder: Path) -> RulesInForce:
-    (folder / "rules").mkdir()
-    (folder / "rules" / "all.toml").write_text(FILE)
-    (folder / "config.toml").write_text("[channels.ops]\nkind = 'log'\n[rules]\ndir = 'rules'\n")
-    return RulesInForce(load_settings(folder / "config.toml", {}))
-
-
 async def switch(database: Database, rules: RulesInForce, name: str, *, on: bool, at: float = 0) -> bool:
     rule = next(rule for rule in rules.rules() if rule.id == name)
     async with database.transaction() as conn:
@@ -75,7 +68,7 @@ async def take(database: Database, rules: RulesInForce) -> bool:
 async def test_a_rule_that_is_switched_off_does_nothing_until_it_is_switched_on(
     database: Database, tmp_path: Path
 ) -> None:
-    rules = in_force(tmp_path)
+    rules = in_force(tmp_path, FILE)
     corridor = await Corridor(database, rules.index()).open()
     assert await switch(database, rules, "on-failure", on=False)
     assert await take(database, rules)
@@ -92,7 +85,7 @@ async def test_a_rule_that_is_switched_off_does_nothing_until_it_is_switched_on(
 
 
 async def test_a_switch_outlives_a_reload_and_beats_the_file(database: Database, tmp_path: Path) -> None:
-    rules = in_force(tmp_path)
+    rules = in_force(tmp_path, FILE)
     await switch(database, rules, "on-failure", on=False)
     await switch(database, rules, "dormant", on=True)
     await take(database, rules)
@@ -102,7 +95,7 @@ async def test_a_switch_outlives_a_reload_and_beats_the_file(database: Database,
 
 
 async def test_to_switch_to_what_is_changes_nothing_and_is_not_on_record(database: Database, tmp_path: Path) -> None:
-    rules = in_force(tmp_path)
+    rules = in_force(tmp_path, FILE)
     assert not await switch(database, rules, "on-failure", on=True)
     assert not await switch(database, rules, "dormant", on=False)
     async with database.connection() as conn:
@@ -112,7 +105,7 @@ async def test_to_switch_to_what_is_changes_nothing_and_is_not_on_record(databas
 async def test_a_rule_that_comes_back_waits_for_posts_that_came_while_it_was_off(
     database: Database, tmp_path: Path
 ) -> None:
-    rules = in_force(tmp_path)
+    rules = in_force(tmp_path, FILE)
     corridor = await Corridor(database, rules.index()).open()
     await switch(database, rules, "stuck", on=False)
     await take(database, rules)
@@ -131,7 +124,7 @@ async def test_every_process_that_follows_hears_of_a_switch_at_once(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
     """By a notification: it would poll only in an hour."""
-    rules, told_of = in_force(tmp_path), asyncio.Queue[set[str]]()
+    rules, told_of = in_force(tmp_path, FILE), asyncio.Queue[set[str]]()
 
     async def changed(_: object) -> None:
         await told_of.put(set(rules.index().by_id))

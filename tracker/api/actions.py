@@ -10,6 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from tracker import operations
 from tracker.api import parameters
 from tracker.api.guards import requires
+from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.errors import NotFound
@@ -25,7 +26,7 @@ States = Annotated[list[str] | None, QueryParameter(name="state", description=f"
 ActionId = Annotated[UUID, PathParameter(description="The action's id.")]
 
 
-@get("/actions", summary="Actions, the newest first")
+@get("/actions", responses=READING, summary="Actions, the newest first")
 async def list_actions(
     database: NamedDependency[Database],
     limit: Limit = 50,
@@ -47,14 +48,20 @@ async def list_actions(
     return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
 
 
-@get("/actions/{id:uuid}", summary="One action with its attempts")
+@get("/actions/{id:uuid}", responses=ONE, summary="One action with its attempts")
 async def one_action(database: NamedDependency[Database], id: ActionId) -> OneActionOut:
     """Requests and answers are shown without secrets."""
     async with database.connection() as conn:
         return await _one(conn, id)
 
 
-@post("/actions/{id:uuid}/retry", status_code=200, guards=[requires("operate")], summary="Attempt it once more")
+@post(
+    "/actions/{id:uuid}/retry",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Attempt it once more",
+)
 async def retry_action(
     database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
 ) -> OneActionOut:
@@ -64,7 +71,13 @@ async def retry_action(
         return await _one(conn, id)
 
 
-@post("/actions/{id:uuid}/discard", status_code=200, guards=[requires("operate")], summary="Never attempt it again")
+@post(
+    "/actions/{id:uuid}/discard",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Never attempt it again",
+)
 async def discard_action(
     database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
 ) -> OneActionOut:

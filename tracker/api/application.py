@@ -14,10 +14,11 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tracker.api import actions, events, health, posts
+from tracker.api import actions, events, health, posts, rules, runs, signals, silences
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.webhooks import door
+from tracker.api.words import NO_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from litestar.types import ControllerRouterHandler
 
+    from tracker.api.words import RuleSource
     from tracker.receiver import Receiver
     from tracker.store.database import Database
 
@@ -32,6 +34,10 @@ REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.stats,
     events.list_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
+    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule,
+    runs.list_runs, runs.one_run, runs.cancel_run,
+    silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
+    signals.signal,
 )  # fmt: skip
 
 
@@ -48,6 +54,7 @@ class Parts:
     receiver: Receiver | None
     rest: bool = True
     providers: Sequence[str] = ()
+    rules: RuleSource = NO_RULES
     subscriptions: Sequence[str] = ()
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
@@ -69,6 +76,7 @@ def application(parts: Parts) -> Litestar:
             "clock": _given(parts.clock),
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
+            "rules": _given(parts.rules),
         },
         state=State({"database": parts.database}),
         exception_handlers=HANDLERS,

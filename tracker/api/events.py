@@ -9,6 +9,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from tracker.api import parameters
 from tracker.api.guards import requires
+from tracker.api.refusals import ONE, READING
 from tracker.api.schemas import EventOut, OneEventOut, Page, RawOut, RepeatOut
 from tracker.api.words import Cursor, Limit, ProviderName
 from tracker.errors import NotFound
@@ -24,7 +25,7 @@ Raw = Annotated[bool, QueryParameter(description="With headers and body as they 
 Position = Annotated[int, PathParameter(description="The event's place in the log.", ge=0, le=LARGEST_POSITION)]
 
 
-@get("/events", summary="The log, in the order of position")
+@get("/events", responses=READING, summary="The log, in the order of position")
 async def list_events(
     database: NamedDependency[Database],
     provider_names: NamedDependency[tuple[str, ...]],
@@ -47,7 +48,7 @@ async def list_events(
     return Page([EventOut(**_fields(row)) for row in rows], write_cursor(sort, following) if following else None)
 
 
-@get("/events/{position:int}", summary="One event")
+@get("/events/{position:int}", responses=ONE, summary="One event")
 async def one_event(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],

@@ -39,6 +39,12 @@ def refuse_unknown_parameters(connection: ASGIConnection[Any, Any, Any, Any], ha
             raise BadParameter(name, f'there is no parameter "{name}"{did_you_mean(name, known)}{takes}')
 
 
+def caller(connection: ASGIConnection[Any, Any, Any, Any]) -> keys.Key:
+    """The key of a request that a guard has let through."""
+    key: keys.Key = connection.scope["auth"]
+    return key
+
+
 async def _key(connection: ASGIConnection[Any, Any, Any, Any]) -> keys.Key:
     if (known := connection.scope.get("auth")) is not None:
         return known  # type: ignore[no-any-return]  # put there below

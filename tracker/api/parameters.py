@@ -31,13 +31,12 @@ def moment(name: str, text: str | None) -> datetime | None:
 
 def ago(name: str, text: str | None, now: datetime) -> datetime | None:
     """The moment that lies as long ago as the duration says."""
-    if text is None:
-        return None
-    try:
-        span: timedelta = parse_duration(text)
-        return now - span
-    except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error
+    return None if text is None else _moved(name, text, now, -1)
+
+
+def ahead(name: str, text: str, now: datetime) -> datetime:
+    """The moment that lies as far ahead as the duration says."""
+    return _moved(name, text, now, 1)
 
 
 def words(name: str, given: Sequence[str] | None, known: Collection[str]) -> tuple[str, ...]:
@@ -71,3 +70,11 @@ def cursor(text: str | None, sort: str, kind: type[After]) -> After | None:
         return paging.read_cursor(text, sort, kind)
     except Rejected as error:
         raise BadParameter("cursor", str(error)) from error
+
+
+def _moved(name: str, text: str, now: datetime, sign: int) -> datetime:
+    try:
+        span: timedelta = parse_duration(text)
+        return now + sign * span
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error

@@ -9,9 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from tracker.api import parameters
+from tracker.api.pending import Waiting
 from tracker.api.problems import BadParameter
+from tracker.api.refusals import ONE, READING
 from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, StatsOut, post_fields
-from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
+from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName, RuleSource
 from tracker.domain.event import State
 from tracker.domain.post import Post
 from tracker.errors import NotFound
@@ -44,7 +46,7 @@ def text(description: str) -> Any:
     return QueryParameter(description=description)
 
 
-@get("/posts", summary="Posts, filtered and sorted")
+@get("/posts", responses=READING, summary="Posts, filtered and sorted")
 async def list_posts(
     database: NamedDependency[Database],
     clock: NamedDependency[Clock],
@@ -80,18 +82,22 @@ async def list_posts(
     return Page(items, write_cursor(sort, following) if following else None)
 
 
-@get("/posts/{id:str}", summary="One post, and what will happen to it next")
+@get("/posts/{id:str}", responses=ONE, summary="One post, and what will happen to it next")
 async def one_post(
-    request: Request[Any, Any, Any], database: NamedDependency[Database], id: PostId, provider: ProviderName = None
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    rules: NamedDependency[RuleSource],
+    id: PostId,
+    provider: ProviderName = None,
 ) -> Response[OnePostOut]:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
     async with database.connection() as conn:
-        post, _ = await _find(conn, id, provider)
+        post, _ = await find_post(conn, id, provider)
         pending = await post_reports.pending(conn, post.provider, post.id)
     answer = OnePostOut(
         **post_fields(post),
         notes=[NoteOut(note.code, note.text) for note in post.notes],
-        pending=[PendingOut(**dict(item)) for item in pending],
+        pending=[_pending(item, Waiting({rule.id: rule for rule in rules.rules()})) for item in pending],
     )
     tag = f'"{sha256(msgspec.json.encode(answer)).hexdigest()[:32]}"'
     if _matches(request.headers.get("if-none-match", ""), tag):
@@ -99,7 +105,7 @@ async def one_post(
     return Response(answer, headers={"ETag": tag, "Cache-Control": "no-cache"})
 
 
-@get("/posts/{id:str}/history", summary="Everything that is known to have happened to a post")
+@get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
 async def post_history(
     database: NamedDependency[Database],
     id: PostId,
@@ -107,16 +113,20 @@ async def post_history(
     limit: Limit = 200,
     cursor: Cursor = None,
 ) -> Page[EntryOut]:
-    """One timeline in the order in which we came to know things: facts, changes, firings, runs, actions, attempts."""
+    """One timeline in the order in which we came to know things, and did them.
+
+    Facts, changes, firings, runs and their moves, actions (also those that were hidden, or only recorded) and the
+    attempts at them, and the silences that hid an alert about the post.
+    """
     after = parameters.cursor(cursor, "history", history_reports.After)
     async with database.connection() as conn:
-        post, row = await _find(conn, id, provider)
+        post, row = await find_post(conn, id, provider)
         rows, following = await history_reports.timeline(conn, post.provider, post.id, row["first_day"], after, limit)
     items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows]
     return Page(items, write_cursor("history", following) if following else None)
 
 
-@get("/stats", summary="How many posts are in each state")
+@get("/stats", responses=READING, summary="How many posts are in each state")
 async def stats(database: NamedDependency[Database]) -> StatsOut:
     """Counted now."""
     async with database.connection() as conn:
@@ -124,7 +134,7 @@ async def stats(database: NamedDependency[Database]) -> StatsOut:
     return StatsOut(sum(states.values()), states)
 
 
-async def _find(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:
+async def find_post(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:
     """The one post of that id; when several providers have one, the caller must say which."""
     parameters.storable(id=post, provider=provider)
     found = await post_reports.find_posts(conn, post, provider)
@@ -134,6 +144,13 @@ async def _find(conn: Connection, post: str, provider: str | None) -> tuple[Post
         names = ", ".join(sorted(post.provider for post, _ in found))
         raise BadParameter("provider", f'several providers have a post "{post}": say provider=, one of {names}')
     return found[0]
+
+
+def _pending(row: Row, waiting: Waiting) -> PendingOut:
+    names = ("what", "due_at", "rule", "verb", "target", "run", "action")
+    is_action = row["what"] == "action"
+    says = waiting.action(row) if is_action else waiting.timer(row["what"], row["rule"], row["meaning"])
+    return PendingOut(says=says, **{name: row[name] for name in names})
 
 
 def _matches(header: str, tag: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +10,20 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable
+from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from litestar.connection import Request
+    from litestar.handlers import BaseRouteHandler
     from litestar.types import ExceptionHandlersMap
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+MAX_BODY = 64 * 1024
+"""What a request to the API may say, in bytes."""
 
 
 class BadParameter(Rejected):
@@ -75,11 +81,35 @@ def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Respons
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     faults = [fault for fault in error.extra or [] if isinstance(fault, dict)]
-    named = [{"parameter": str(fault.get("key", "")), "message": str(fault.get("message", ""))} for fault in faults]
+    known = known_keys(request.route_handler)
+    found = [_fault_of_body(str(fault.get("key", "")), str(fault.get("message", "")), known) for fault in faults]
+    named = [{"parameter": parameter, "message": message} for parameter, message in found]
     if not named:
         return problem(request, 400, "bad-request", error.detail)
     detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in named)
     return problem(request, 400, "bad-parameter", detail, parameter=named[0]["parameter"], errors=named)
+
+
+def known_keys(handler: BaseRouteHandler) -> tuple[str, ...]:
+    """The keys that the body of a request may have."""
+    body = handler.parsed_fn_signature.parameters.get("data")
+    return getattr(body.annotation, "__struct_encode_fields__", ()) if body else ()
+
+
+def _fault_of_body(parameter: str, message: str, known: Collection[str]) -> tuple[str, str]:
+    """A fault by the key of the body that it concerns, where that is not yet how it is told."""
+    if parameter != "data":
+        return parameter, message
+    if found := _UNKNOWN_KEY.search(message):
+        name = found[1]
+        return name, f'there is no key "{name}"{did_you_mean(name, known)}; it takes {", ".join(known)}'
+    if found := _MISSING_KEY.search(message):
+        return found[1], "is missing"
+    return "body", "must be a JSON object" if message == "'data'" else message
+
+
+def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
+    return problem(request, 400, "bad-parameter", "body: is nested too deep", parameter="body")
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -93,9 +123,13 @@ def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return problem(request, 500, "fault", "the fault is ours, and it is in the log")
 
 
+_UNKNOWN_KEY = re.compile(r"unknown field `(.*?)`")
+_MISSING_KEY = re.compile(r"missing required field `(.*?)`")
+
 _DETAILS = {
     404: "there is nothing at this address: /schema/openapi.json lists what there is",
     405: "this address does not take this method",
+    413: f"the body may have {MAX_BODY} bytes at most",
 }
 
 HANDLERS: ExceptionHandlersMap = {
@@ -107,3 +141,6 @@ HANDLERS: ExceptionHandlersMap = {
     HTTPException: _http,
     Exception: _fault,
 }
+
+OF_BODIES: ExceptionHandlersMap = {RecursionError: _too_deep}
+"""For handlers that read a body, beside `HANDLERS`."""

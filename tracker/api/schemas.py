@@ -74,7 +74,8 @@ class PostOut(Struct, frozen=True):
 class PendingOut(Struct, frozen=True):
     """Something that is going to happen, unless something else happens first."""
 
-    what: Annotated[str, Meta(description="action, or the kind of a timer: while, expect, run.")]
+    what: Annotated[str, Meta(description="action, or what a timer is for: while, expect, retry, wait, repeat, run.")]
+    says: Annotated[str, Meta(description="The same in words: what happens then, and what holds it until then.")]
     due_at: datetime
     rule: str | None
     verb: str | None
@@ -94,7 +95,7 @@ class EntryOut(Struct, frozen=True):
     """One entry of a post's history. What it has beside `at` and `type` depends on the type."""
 
     at: Annotated[datetime, Meta(description="When we came to know it, or did it.")]
-    type: Annotated[str, Meta(description="fact, change, firing, run, action or attempt.")]
+    type: Annotated[str, Meta(description="fact, change, firing, run, move, action, attempt or silence.")]
     data: dict[str, Any]
 
 
@@ -144,7 +145,8 @@ class ActionOut(Struct, frozen=True):
     id: UUID
     verb: str
     target: str
-    state: Annotated[str, Meta(description="pending, claimed, done, dead, unknown or discarded.")]
+    state: Annotated[str, Meta(description="pending, claimed, done, dead, unknown, discarded, shadow or hidden.")]
+    hidden_by: Annotated[str | None, Meta(description="Why it is not done: a canary, a silence, or muted.")]
     reason: Annotated[str | None, Meta(description="Why its last attempt ended as it did: a word of a closed list.")]
     rule: str | None
     run: UUID | None

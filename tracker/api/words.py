@@ -1,11 +1,13 @@
 """The parameters that many addresses share, and what handlers are given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
 from litestar.params import PathParameter, QueryParameter
 
+from tracker.domain.rule import Rule
+from tracker.errors import Misconfigured
 from tracker.store.paging import MAX_LIMIT
 
 Clock = Callable[[], datetime]
@@ -14,3 +16,36 @@ Limit = Annotated[int, QueryParameter(description="Items on one page.", ge=1, le
 Cursor = Annotated[str | None, QueryParameter(description="The `next` of the page before.")]
 ProviderName = Annotated[str | None, QueryParameter(description="The provider's name in the configuration.")]
 PostId = Annotated[str, PathParameter(description="The post's id at its provider.")]
+
+
+@runtime_checkable
+class RuleSource(Protocol):
+    """The rules that this installation goes by."""
+
+    def rules(self) -> Sequence[Rule]:
+        """Every rule of the files, as they say it, the disabled ones too."""
+
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        """The file and the line of each rule, by its id."""
+
+    def faults(self) -> Sequence[Misconfigured]:
+        """Why the files as they were last read are not in force; empty when they are."""
+
+
+class NoRules:
+    """The rules of an installation that has none."""
+
+    def rules(self) -> Sequence[Rule]:
+        """None."""
+        return ()
+
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        """Nowhere."""
+        return {}
+
+    def faults(self) -> Sequence[Misconfigured]:
+        """None."""
+        return ()
+
+
+NO_RULES = NoRules()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from tracker.domain.duration import format_duration
@@ -19,21 +19,37 @@ from tracker.domain.step import (
 )
 from tracker.domain.trigger import Every, Expect, On, Trigger, While
 
+_VERBS: Mapping[type[Step], str] = {
+    AlertStep: "alert",
+    SendStep: "send",
+    RetryStep: "retry",
+    ReconcileStep: "reconcile",
+    WaitStep: "wait",
+    PauseStep: "pause",
+    ResumeStep: "resume",
+    SetStep: "set",
+}
+
 
 def trigger_in_words(trigger: Trigger) -> str:
     """What sets a rule going."""
     match trigger:
         case On(words):
-            return _either(words)
+            return either(words)
         case While(states, lasting):
-            return f"{_either(sorted(states))} for {format_duration(lasting)}"
+            return f"{either(sorted(states))} for {format_duration(lasting)}"
         case Expect():
-            since = f"post.{trigger.of}" if trigger.of else _either(trigger.on)
-            return f"no {_either(trigger.words)} within {format_duration(trigger.within)} of {since}"
+            since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
+            return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
         case Every(calendar):
             return f"every {calendar}"
         case _:
             assert_never(trigger)
+
+
+def verb_of(step: Step) -> str:
+    """The word under which a rule declares the step."""
+    return _VERBS[type(step)]
 
 
 def step_in_words(step: Step) -> str:
@@ -49,7 +65,7 @@ def step_in_words(step: Step) -> str:
             return "ask the provider how the post stands"
         case WaitStep(words, at_most, otherwise):
             limit = f", at most {format_duration(at_most)}" if at_most else ""
-            return f"wait for {_either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"
+            return f"wait for {either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"
         case PauseStep(rule, lasting):
             return f"pause {rule} for {format_duration(lasting)}"
         case ResumeStep(rule):
@@ -60,5 +76,6 @@ def step_in_words(step: Step) -> str:
             assert_never(step)
 
 
-def _either(words: Iterable[object]) -> str:
+def either(words: Iterable[object]) -> str:
+    """The words with or between them."""
     return " or ".join(map(str, words))

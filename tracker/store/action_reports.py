@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection, Row
 
-STATES = ("pending", "claimed", "done", "dead", "unknown", "discarded")
+STATES = ("pending", "claimed", "done", "dead", "unknown", "discarded", "shadow", "hidden")
 
 
 @dataclass(frozen=True, slots=True)

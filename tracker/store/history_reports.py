@@ -1,4 +1,4 @@
-"""A post's history as one timeline: what we were told, what it changed, which rules fired, and what we did."""
+"""A post's history as one timeline: what we were told, what it changed, which rules fired, what we did and held back."""
 
 from __future__ import annotations
 
@@ -62,18 +62,30 @@ with changed as (
                             'updated_at', {_utc("r.updated_at")})
     from runs r where r.provider = $1 and r.post = $2
   union all
-  select a.created_at, 4, a.id::text, 'action',
+  select m.at, 4, r.id::text || ' ' || lpad(m.number::text, 10, '0'), 'move',
+         jsonb_build_object('run', r.id, 'rule', r.rule, 'target', r.target, 'number', m.number, 'said', m.said)
+    from runs r join run_moves m on m.run = r.id
+   where r.provider = $1 and r.post = $2
+  union all
+  select a.created_at, 5, a.id::text, 'action',
          jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'rule', a.rule, 'run', a.run,
-                            'state', a.state, 'reason', a.reason, 'due_at', {_utc("a.due_at")},
+                            'state', a.state, 'hidden_by', a.hidden_by, 'reason', a.reason, 'due_at', {_utc("a.due_at")},
                             'finished_at', {_utc("a.finished_at")})
     from actions a where a.provider = $1 and a.post = $2
   union all
-  select t.started_at, 5, a.id::text || ' ' || lpad(t.attempt::text, 10, '0'), 'attempt',
+  select t.started_at, 6, a.id::text || ' ' || lpad(t.attempt::text, 10, '0'), 'attempt',
          jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'attempt', t.attempt,
                             'outcome', t.outcome, 'reason', t.reason, 'finished_at', {_utc("t.finished_at")},
                             'latency_ms', t.latency_ms)
     from actions a join action_attempts t on t.action = a.id
    where a.provider = $1 and a.post = $2
+  union all
+  select s.since, 7, s.id::text, 'silence',
+         jsonb_build_object('silence', s.id, 'match', s.match, 'until', {_utc("s.until")}, 'by', s.by,
+                            'reason', s.reason)
+    from silences s
+   where s.id in (select substr(a.hidden_by, length('silence ') + 1)::uuid from actions a
+                   where a.provider = $1 and a.post = $2 and a.hidden_by like 'silence %')
 )
 select at, rank, key, type, entry from timeline
 """

@@ -63,10 +63,18 @@ select p.first_day, p.fold::text from posts p
 """
 
 PENDING = """
-select due_at, kind as what, rule, run, null as verb, target, null::uuid as action
-  from timers where provider = $1 and post = $2
+select t.due_at,
+       case when t.run is null then t.kind
+            when r.data->>'phase' = 'backoff' then 'retry'
+            when r.data->>'phase' = 'waiting' then 'wait'
+            when r.data->>'phase' = 'holding' then 'repeat'
+            else 'run' end as what,
+       t.rule, t.run, t.meaning, null as verb, t.target, null::uuid as action, null as state, 0 as attempts,
+       null::timestamptz as created_at
+  from timers t left join runs r on r.id = t.run
+ where t.provider = $1 and t.post = $2
 union all
-select due_at, 'action', rule, run, verb, target, id
+select due_at, 'action', rule, run, '', verb, target, id, state, attempts, created_at
   from actions where provider = $1 and post = $2 and state in ('pending', 'claimed')
  order by due_at, rule
 """

@@ -1,0 +1,21 @@
+"""Rules in force as the service has them: read from files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.rules_in_force import RulesInForce
+from tracker.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = "[channels.ops]\nkind = 'log'\n[rules]\ndir = 'rules'\n"
+
+
+def in_force(folder: Path, text: str) -> RulesInForce:
+    """The rules of this text, under rules/all.toml, with a channel `ops`."""
+    (folder / "rules").mkdir()
+    (folder / "rules" / "all.toml").write_text(text)
+    (folder / "config.toml").write_text(CONFIG)
+    return RulesInForce(load_settings(folder / "config.toml", {}))

@@ -1,0 +1,74 @@
+"""What is going to happen, in words: which timer means what, and what an alert still waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.run import Phase
+from tracker.domain.step import RetryStep, WaitStep
+from tracker.domain.trigger import Expect, While
+from tracker.domain.wording import either
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tracker.domain.rule import Rule
+    from tracker.domain.step import Step
+
+OF_RUNS = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+"""What the timer of a run is there for, by the phase of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Puts into words by the rules as they are now; a rule that is gone leaves a general word."""
+
+    rules: Mapping[str, Rule]
+
+    def timer(self, what: str, rule: str, meaning: str) -> str:
+        """What happens when the timer of that kind comes, unless something else happens before."""
+        known = self.rules.get(rule)
+        step = _step(known, meaning) if known else None
+        match what:
+            case "while" if known and isinstance(known.trigger, While):
+                return f"{rule} fires if it is still {either(sorted(known.trigger.states))}"
+            case "expect" if known and isinstance(known.trigger, Expect):
+                return f"{rule} fires if {either(known.trigger.words)} has not happened"
+            case "every":
+                return f"{rule} fires"
+            case "retry" if isinstance(step, RetryStep):
+                return f"{rule} retries: try {meaning.rpartition(':')[2]} of {step.tries}"
+            case "retry":
+                return f"{rule} retries"
+            case "wait" if isinstance(step, WaitStep):
+                branch = f", and goes to {step.otherwise}" if step.otherwise else ", and goes on"
+                return f"{rule} stops waiting for {either(step.words)}{branch}"
+            case "wait":
+                return f"{rule} stops waiting"
+            case "repeat":
+                return f"{rule} says again that it is not over"
+        return f"{rule} looks again"
+
+    def action(self, row: Mapping[str, Any]) -> str:
+        """What is done, and what it waits for."""
+        what = f"{row['verb']} {row['target']}"
+        if row["attempts"]:
+            return f"{what}: attempt {row['attempts'] + (row['state'] == 'pending')}"
+        return f"{what}, held by the quiet hours until then" if self._is_held(row) else what
+
+    def _is_held(self, row: Mapping[str, Any]) -> bool:
+        rule = self.rules.get(row["rule"] or "")
+        due_at: datetime = row["due_at"]
+        if rule is None or rule.quiet is None or row["verb"] != "alert" or due_at <= row["created_at"]:
+            return False
+        return rule.quiet.over_at(due_at - timedelta(milliseconds=1)) == due_at
+
+
+def _step(rule: Rule, meaning: str) -> Step | None:
+    """The step that armed a run's timer: `meaning` begins with its path."""
+    branch, _, number = meaning.partition(":")[0].rpartition(".")
+    steps = rule.steps(branch or "do")
+    return steps[int(number)] if number.isdigit() and int(number) < len(steps) else None

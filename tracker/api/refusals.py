@@ -1,0 +1,42 @@
+"""How the API says no, as its description tells it: one shape for every refusal."""
+
+from typing import Annotated
+
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Meta, Struct
+
+from tracker.api.problems import MEDIA_TYPE
+
+
+class FaultOfParameter(Struct, frozen=True):
+    """What is wrong with one parameter, or with one key of the body."""
+
+    parameter: str
+    message: str
+
+
+class ProblemOut(Struct, frozen=True, omit_defaults=True):
+    """Why it was refused, as RFC 9457 says it."""
+
+    type: Annotated[str, Meta(description="Names the kind of error for programs, as in `urn:tracker:problem:scope`.")]
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="What is wrong, and what would be right, for people.")]
+    instance: Annotated[str, Meta(description="The address that was asked for.")]
+    parameter: Annotated[str | None, Meta(description="Which parameter, or key of the body, is wrong.")] = None
+    errors: Annotated[list[FaultOfParameter] | None, Meta(description="All of them, where several are.")] = None
+
+
+def _refused(why: str) -> ResponseSpec:
+    return ResponseSpec(ProblemOut, description=why, media_type=MEDIA_TYPE, generate_examples=False)
+
+
+READING = {
+    400: _refused("A parameter cannot be used; it is named."),
+    401: _refused("No key, or one that is not known."),
+    403: _refused("The key does not reach this far."),
+    503: _refused("The database is away; try again after `Retry-After`."),
+}
+ONE = READING | {404: _refused("There is no such thing.")}
+DECIDING = ONE | {409: _refused("It is in no state for that.")}
+TELLING = ONE | {413: _refused("The body is too large.")}

@@ -1,0 +1,159 @@
+"""What the API answers about rules."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from tracker.api.schemas import Next
+from tracker.domain.pause import Pause
+from tracker.domain.rule import Rule
+from tracker.domain.wording import step_in_words, trigger_in_words, verb_of
+from tracker.errors import Misconfigured
+from tracker.store.rule_reports import Tally
+from tracker.store.rule_switches import Switch
+
+Outcomes = Annotated[
+    dict[str, int],
+    Meta(description="By outcome: fired, joined, queued, counted, suppressed, error; without zeros."),
+]
+
+
+class FaultOut(Struct, frozen=True):
+    """Why the rule files, as they are now, were refused: the rules from before stay in force."""
+
+    file: str
+    line: int | None
+    column: int | None
+    key: Annotated[str, Meta(description="Where in the file, as in rule.on-failure.do[0].alert.")]
+    message: str
+    hint: Annotated[str | None, Meta(description="The nearest right word, where there is one.")]
+
+
+class SwitchOut(Struct, frozen=True):
+    """Somebody has switched the rule on or off by hand, against what its file says."""
+
+    enabled: bool
+    by: Annotated[str, Meta(description="The name of the key.")]
+    at: datetime
+
+
+class PauseOut(Struct, frozen=True):
+    """The rule is held for a while."""
+
+    scope: Annotated[str, Meta(description="What it is held for, as in `account sosyalkopru/x:1`; empty: everything.")]
+    until: datetime
+    by: Annotated[str, Meta(description="The rule that holds it, or `its budget`.")]
+
+
+class FiringsOut(Struct, frozen=True):
+    """How often a rule came to each outcome."""
+
+    day: Annotated[Outcomes, Meta(description="In the last 24 hours, each counted up to 10 000.")]
+    all: Annotated[Outcomes, Meta(description="Ever.")]
+
+
+class RuleOut(Struct, frozen=True):
+    """A rule, and how it does."""
+
+    id: str
+    revision: Annotated[str, Meta(description="Names what the rule means: equal for texts that differ only in looks.")]
+    enabled: bool
+    switched: Annotated[SwitchOut | None, Meta(description="null: it is what its file says.")]
+    trigger: Annotated[str, Meta(description="What sets it going, in words.")]
+    per: Annotated[str, Meta(description="What it counts as one: post, target, account, platform or provider.")]
+    file: str | None
+    line: int | None
+    in_force_since: Annotated[datetime | None, Meta(description="null: no process has put this revision in force.")]
+    canary_until: Annotated[datetime | None, Meta(description="Until then it is only recorded what it would do.")]
+    last_fired_at: Annotated[datetime | None, Meta(description="When a run of it last began.")]
+    firings: FiringsOut
+    pauses: list[PauseOut]
+
+
+class StepOut(Struct, frozen=True):
+    """One step of a rule."""
+
+    path: Annotated[str, Meta(description="As in `0`, or `exhausted.0` for a branch.")]
+    verb: str
+    says: Annotated[str, Meta(description="What it does, in words.")]
+
+
+class OneRuleOut(RuleOut, frozen=True):
+    """A rule, with what it demands and does."""
+
+    match: dict[str, list[str]]
+    mode: Annotated[str, Meta(description="single, restart, queued or parallel.")]
+    count: str | None
+    once: Annotated[float | None, Meta(description="Its cooldown, in seconds.")]
+    budget: str | None
+    mutes: list[str]
+    steps: Annotated[list[StepOut], Meta(description="Those of `do`, then those of each branch.")]
+
+
+class RulesOut(Struct, frozen=True):
+    """One page of rules, and why the files as they are now are not in force."""
+
+    items: list[RuleOut]
+    next: Next
+    faults: Annotated[list[FaultOut], Meta(description="Empty: the rules in force are what the files say.")]
+
+
+def fault_out(fault: Misconfigured) -> FaultOut:
+    """A fault as it is shown."""
+    _, _, near = fault.message.rpartition('did you mean "')
+    hint = near.partition('"')[0] if near != fault.message else None
+    return FaultOut(fault.file, fault.line, fault.column, fault.key, fault.message, hint)
+
+
+def rule_fields(
+    rule: Rule,
+    place: tuple[str, int] | None,
+    switch: Switch | None,
+    armed: tuple[str, datetime] | None,
+    tally: Tally,
+    pauses: list[Pause],
+    now: datetime,
+) -> dict[str, Any]:
+    """The fields that a rule shows in a list and by itself; `armed` is the revision in force, and since when."""
+    since = armed[1] if armed and armed[0] == rule.revision else None
+    canary = since + rule.canary if since and rule.canary else None
+    began = [tally.last[outcome] for outcome in ("fired", "queued") if outcome in tally.last]
+    return {
+        "id": rule.id,
+        "revision": rule.revision,
+        "enabled": switch.enabled if switch else rule.enabled,
+        "switched": SwitchOut(switch.enabled, switch.by, switch.at) if switch else None,
+        "trigger": trigger_in_words(rule.trigger),
+        "per": str(rule.per),
+        "file": place[0] if place else None,
+        "line": place[1] if place else None,
+        "in_force_since": since,
+        "canary_until": canary if canary and canary > now else None,
+        "last_fired_at": max(began, default=None),
+        "firings": FiringsOut(tally.recent, tally.in_all),
+        "pauses": [PauseOut(pause.scope, pause.until, pause.by) for pause in pauses if pause.rule == rule.id],
+    }
+
+
+def rule_details(rule: Rule) -> dict[str, Any]:
+    """The fields that a rule shows only by itself."""
+    return {
+        "match": {match.field: list(match.words) for match in rule.match},
+        "mode": str(rule.mode),
+        "count": str(rule.count) if rule.count else None,
+        "once": rule.once.total_seconds() if rule.once else None,
+        "budget": str(rule.budget) if rule.budget else None,
+        "mutes": list(rule.mutes),
+        "steps": steps_out(rule),
+    }
+
+
+def steps_out(rule: Rule) -> list[StepOut]:
+    """Every step of the rule with its path."""
+    branches = {"do": rule.do, **rule.branches}
+    return [
+        StepOut(str(number) if branch == "do" else f"{branch}.{number}", verb_of(step), step_in_words(step))
+        for branch, steps in branches.items()
+        for number, step in enumerate(steps)
+    ]

@@ -1,0 +1,120 @@
+"""Signals: other systems say that something has happened, and rules hear it."""
+
+import re
+from typing import Annotated, Any
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
+from msgspec import Meta, Struct
+
+from tracker import by_hand
+from tracker.api import parameters
+from tracker.api.guards import caller, requires
+from tracker.api.posts import find_post
+from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
+from tracker.api.refusals import TELLING
+from tracker.api.words import Clock
+from tracker.domain.words import Named, parse_word
+from tracker.store.database import Connection, Database
+
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
+LONGEST_NAME = LONGEST_ID = 100
+OURS = ("action", "rule", "run", "silence")
+OUR_NAMES = ("post.labelled",)
+DEEPEST = 20
+
+Id = Annotated[
+    str,
+    Meta(description="The same for the same signal: what comes again is a duplicate.", examples=["ack-81"]),
+]
+SignalName = Annotated[str, PathParameter(description="An event's name as rules know it, as in cms.acked.")]
+
+
+class NewSignal(Struct, frozen=True, forbid_unknown_fields=True):
+    """What it is about, if it is about anything."""
+
+    provider: Annotated[str | None, Meta(description="Its name in the configuration; a post has it anyway.")] = None
+    post: Annotated[str | None, Meta(description="The post's id.")] = None
+    id: Id | None = None
+    data: Annotated[dict[str, Any], Meta(description="Kept with it, and shown in the post's history.")] = {}
+
+
+class SignalOut(Struct, frozen=True):
+    """Where the signal is in the log."""
+
+    position: int
+    duplicate: Annotated[bool, Meta(description="One with that id was there already.")]
+
+
+@post(
+    "/signals/{name:str}",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=TELLING,
+    request_max_body_size=MAX_BODY,
+    exception_handlers=OF_BODIES,
+    summary="Say that something has happened",
+)
+async def signal(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    provider_names: NamedDependency[tuple[str, ...]],
+    name: SignalName,
+    data: JSONBody[NewSignal],
+) -> SignalOut:
+    """Rules hear it by `on`, `wait`, `expect` and `cancel_on`, and runs that wait for it go on."""
+    _check_name(name)
+    _check(data, provider_names)
+    said = {"by": caller(request).name, "data": data.data}
+    async with database.transaction() as conn:
+        provider = await _provider(conn, data)
+        kept = await by_hand.signal(conn, name, provider, data.post, data.id, said, clock())
+    return SignalOut(kept.position, kept.duplicate)
+
+
+async def _provider(conn: Connection, asked: NewSignal) -> str:
+    """Whose the post is; a signal about no post may be about no provider either."""
+    if asked.post is None:
+        return asked.provider or ""
+    found, _ = await find_post(conn, asked.post, asked.provider)
+    return found.provider
+
+
+def _check_name(name: str) -> None:
+    """Refuse what no rule could name, and what is ours, or the providers', to say."""
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise BadParameter(
+            "name", f'"{name}" is not an event: write a noun, a dot and what happened, as in "cms.acked"'
+        )
+    noun = name.partition(".")[0]
+    if noun in OURS or name in OUR_NAMES:
+        raise BadParameter("name", f'"{name}" is reserved: only tracker itself says what becomes of its own {noun}s')
+    try:
+        word = parse_word(name)
+    except ValueError as error:
+        raise BadParameter("name", str(error)) from error
+    if not isinstance(word, Named):
+        raise BadParameter("name", f'"{name}" is reserved: how a post stands is for its provider to say')
+
+
+def _check(asked: NewSignal, provider_names: tuple[str, ...]) -> None:
+    parameters.storable(post=asked.post, id=asked.id)
+    if asked.provider is not None:
+        parameters.word("provider", asked.provider, provider_names)
+    if asked.id is not None and not 1 <= len(asked.id) <= LONGEST_ID:
+        raise BadParameter("id", f"must have 1 to {LONGEST_ID} characters")
+    if asked.post == "":
+        raise BadParameter("post", "is empty: leave it out where the signal is about no post")
+    _check_plain(asked.data, 0)
+
+
+def _check_plain(value: object, depth: int) -> None:
+    if isinstance(value, str):
+        parameters.storable(data=value)
+    if isinstance(value, dict | list):
+        if depth >= DEEPEST:
+            raise BadParameter("data", f"is nested deeper than {DEEPEST} levels")
+        for one in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
+            _check_plain(one, depth + 1)

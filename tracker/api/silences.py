@@ -1,0 +1,134 @@
+"""Silences: alerts kept from people for a while, always with an end, and what that hid."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from litestar import Request, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from tracker import by_hand
+from tracker.api import parameters
+from tracker.api.guards import caller, requires
+from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
+from tracker.api.refusals import ONE, READING, TELLING
+from tracker.api.schemas import Page
+from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
+from tracker.api.words import Clock, Cursor, Limit, RuleSource
+from tracker.domain.pause import MATCHED, Silence
+from tracker.domain.words import is_glob
+from tracker.errors import NotFound, did_you_mean
+from tracker.store import silences
+from tracker.store.database import Connection, Database
+from tracker.store.paging import write_cursor
+from tracker.store.silences import STATES, After
+
+NEWEST_FIRST = "-since"
+LONGEST = timedelta(days=30)
+LONGEST_WORD = 200
+SEVERITIES = ("info", "warning", "critical")
+NEWEST_OF_ONE = 50
+
+States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or both: {', '.join(STATES)}.")]
+SilenceId = Annotated[UUID, PathParameter(description="The silence's id.")]
+
+
+@get("/silences", responses=READING, summary="Silences, the newest first")
+async def list_silences(
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    states: States = None,
+) -> Page[SilenceOut]:
+    """Also those that are over; each with how many alerts it hid, and the newest of them."""
+    after, now = parameters.cursor(cursor, NEWEST_FIRST, After), clock()
+    words = parameters.words("state", states, STATES)
+    async with database.connection() as conn:
+        found, following = await silences.list_silences(conn, words, after, limit, now)
+        hid = await silences.hid(conn, [silence.id for silence in found])
+    items = [silence_out(silence, hid[silence.id], now) for silence in found]
+    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+
+
+@get("/silences/{id:uuid}", responses=ONE, summary="One silence, with what it hid")
+async def one_silence(database: NamedDependency[Database], clock: NamedDependency[Clock], id: SilenceId) -> SilenceOut:
+    """Also when it is over."""
+    async with database.connection() as conn:
+        found = await silences.one(conn, id)
+        if found is None:
+            raise NotFound(f"there is no silence {id}")
+        return await _shown(conn, found, clock())
+
+
+@post(
+    "/silences",
+    guards=[requires("operate")],
+    responses=TELLING,
+    request_max_body_size=MAX_BODY,
+    exception_handlers=OF_BODIES,
+    summary="Hide alerts for a while",
+)
+async def create_silence(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+    provider_names: NamedDependency[tuple[str, ...]],
+    data: JSONBody[NewSilence],
+) -> SilenceOut:
+    """From now on, until its end. The rules fire as ever; their alerts are on record, as hidden."""
+    now = clock()
+    known = {"rule": [rule.id for rule in rules.rules()], "severity": SEVERITIES, "provider": provider_names}
+    _check_match(data.match, known)
+    parameters.storable(reason=data.reason)
+    if not data.reason.strip():
+        raise BadParameter("reason", "is empty: say why, for those who wonder")
+    silence = Silence(uuid4(), data.match, now, _end(data, now), caller(request).name, data.reason.strip())
+    async with database.transaction() as conn:
+        await by_hand.begin_silence(conn, silence)
+        return await _shown(conn, silence, now)
+
+
+@delete("/silences/{id:uuid}", status_code=200, guards=[requires("operate")], responses=ONE, summary="End it now")
+async def end_silence(
+    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: SilenceId
+) -> SilenceOut:
+    """It is kept; one that is over stays as it ended."""
+    now = clock()
+    async with database.transaction() as conn:
+        return await _shown(conn, await by_hand.end_silence(conn, id, caller(request).name, now), now)
+
+
+async def _shown(conn: Connection, silence: Silence, now: datetime) -> SilenceOut:
+    hid = await silences.hid(conn, [silence.id], NEWEST_OF_ONE)
+    return silence_out(silence, hid[silence.id], now)
+
+
+def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
+    """What could never fit an alert is a slip."""
+    if not match:
+        raise BadParameter("match", 'is empty: say which alerts; {"rule": "*"} is all of them')
+    for name, word in match.items():
+        parameters.storable(**{f"match.{name}": word})
+        if name not in MATCHED:
+            takes = ", ".join(MATCHED)
+            raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
+        if not word or len(word) > LONGEST_WORD:
+            raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
+        if name in known and not is_glob(word):
+            parameters.word(f"match.{name}", word, known[name])
+
+
+def _end(asked: NewSilence, now: datetime) -> datetime:
+    if (asked.until is None) is (asked.for_ is None):
+        raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
+    until = parameters.moment("until", asked.until) or parameters.ahead("for", asked.for_ or "", now)
+    name = "until" if asked.until else "for"
+    if until <= now:
+        raise BadParameter(name, "is over already")
+    if until > now + LONGEST:
+        raise BadParameter(name, "is more than 30 days ahead: a silence that long hides what nobody remembers")
+    return until
