@@ -53,12 +53,13 @@ class Match:
         return not any(map(is_glob, self.words))
 
     def admits(self, subject: Subject) -> bool:
-        values = self._values(subject)
+        values = self.values(subject)
         if any(value in self.words for value in values):
             return True
         return not self.exact and any(fnmatchcase(value, word) for value in values for word in self.words)
 
-    def _values(self, subject: Subject) -> tuple[str, ...]:
+    def values(self, subject: Subject) -> tuple[str, ...]:
+        """What the subject is in that field."""
         if self.field == "platform":
             return subject.platforms
         if self.field == "account":

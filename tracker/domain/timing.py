@@ -83,7 +83,7 @@ def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Fire 
 
 
 def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm:
-    values = _values(rule, timer, view, now)
+    values = values_when_due(rule, timer, view, now)
     verdict = rule.judge(values)
     if verdict.kind == "true" and rule.admits(subject):
         return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
@@ -92,7 +92,7 @@ def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now
     return Disarm(rule, subject, timer.kind)
 
 
-def _values(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
+def values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
     values = describe(timer.provider, timer.post, view, timer.target)
     values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
     kept = timer.data.get("context")
