@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from tracker.rulebook import Known, load_rules, load_text
 
@@ -456,40 +454,3 @@ def test_a_rule_of_the_same_name_in_two_files_is_refused(tmp_path: Path) -> None
 def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     (fault,) = load_rules(tmp_path / "nowhere", KNOWN).faults
     assert str(fault) == f"{tmp_path}/nowhere: rules.dir: there is no such folder"
-
-
-JUNK = st.recursive(
-    st.one_of(st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False), st.sampled_from(["", "x", "post.failed"])),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["alert", "state", "x"]), inner),
-    max_leaves=4,
-)
-ALL_KEYS = [
-    "on", "while", "for", "expect", "within", "of", "match", "when", "per", "cancel_on", "do", "exhausted", "enabled",
-    "severity", "count",
-]  # fmt: skip
-
-
-def toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[ " + ", ".join(map(toml, value)) + " ]"
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
-
-
-@given(st.dictionaries(st.sampled_from(ALL_KEYS), JUNK))
-def test_whatever_stands_in_a_rule_is_refused_in_words_and_with_a_place(junk: dict[str, object]) -> None:
-    text = "[rule.a]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in junk.items())
-    book = load_text(text, "r.toml", KNOWN)
-    assert book.faults or book.rules
-    assert all(fault.line and fault.column and fault.key for fault in book.faults)
-
-
-@given(st.text())
-@example("a = 'x")
-@example("[rule]\na = 1")
-@example("[[rule]]")
-@example("rule.a.do = [[]]")
-@example("[rule.a]\r\non = 'x'\r\n")
-def test_no_text_makes_loading_raise(text: str) -> None:
-    load_text(text, "r.toml", KNOWN)
