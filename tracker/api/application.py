@@ -14,7 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tracker.api import actions, events, health, posts, rules, runs, signals, silences
+from tracker.api import actions, events, health, posts, rules, runs, signals, silences, why
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.webhooks import door
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Database
 
 REST = (
-    posts.list_posts, posts.one_post, posts.post_history, posts.stats,
+    posts.list_posts, posts.one_post, posts.post_history, posts.stats, why.post_why,
     events.list_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule,

@@ -93,6 +93,7 @@ def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now
 
 
 def values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
+    """What a condition reads when a timer's time has come."""
     values = describe(timer.provider, timer.post, view, timer.target)
     values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
     kept = timer.data.get("context")

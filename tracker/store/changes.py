@@ -30,6 +30,13 @@ select c.* from changes c
  limit $4
 """
 
+NEWEST_OF_POST = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
+ order by c.id desc
+ limit $3
+"""
+
 MOST_OF_POST = 500
 MOST_ARRIVED = 50_000
 
@@ -45,6 +52,12 @@ async def of_post(
     """What had happened to the post at or after that moment, as far as it was known before that event."""
     rows = await conn.fetch(OF_POST, provider, post, occurred_since, before_cause, MOST_OF_POST)
     return [change_of(row) for row in rows]
+
+
+async def newest_of_post(conn: Connection, provider: str, post: str, limit: int) -> list[Change]:
+    """The post's last changes, the first one first."""
+    rows = await conn.fetch(NEWEST_OF_POST, provider, post, limit)
+    return [change_of(row) for row in reversed(rows)]
 
 
 async def arrived(conn: Connection, after: datetime, upto: datetime, events: Sequence[str] | None) -> Sequence[Change]:

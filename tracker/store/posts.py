@@ -132,7 +132,7 @@ async def record_changes(conn: Connection, projection: int, live: bool, changes:
         (
             projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind,
             c.before, c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
-            c.context if live else None, c.detail,
+            c.context, c.detail,
         )
         for c in changes
     ]  # fmt: skip
