@@ -77,7 +77,7 @@ def test_a_rule_that_says_nothing_more_is_plain() -> None:
 def test_a_rule_without_a_budget_has_that_of_the_configuration() -> None:
     text = HEAD + 'do = [{ alert = "ops", title = "x" }]'
     (rule,) = loaded(text).rules
-    assert rule.budget == Rate(1000, HOUR)
+    assert rule.budget is None
     (other,) = loaded(text, Known(budget=Rate(5, MINUTE))).rules
     assert other.budget == Rate(5, MINUTE)
     assert other.revision == rule.revision

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tracker.domain.dispatch import KEYS
 from tracker.domain.event import State
 from tracker.domain.rule import Rule
 from tracker.domain.trigger import Expect, On, While
@@ -30,23 +31,24 @@ def strays(tests: Iterable[RuleTest], mentions: Iterable[Mention], rules: Collec
 
 def rivals(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:
     """A warning for each rule that may retry what an earlier one retries too."""
-    earlier: list[tuple[str, _Reach]] = []
+    earlier = _Shelves()
     for rule in rules:
         if not rule.retries or not rule.enabled:
             continue
         reach = _reach(rule)
-        rival = next((name for name, other in earlier if reach.meets(other)), None)
+        rival = next((other for other in earlier.near(reach) if reach.meets(other)), None)
         if rival:
             file, line = places[rule.id]
-            told = f'may retry the same post as "{rival}": let "match" tell them apart, or let one pause the other'
+            told = f'may retry the same post as "{rival.rule}": let "match" tell them apart, or let one pause the other'
             yield Misconfigured(told, file=file, line=line, key=f"rule.{rule.id}")
-        earlier.append((rule.id, reach))
+        earlier.add(reach)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
     """What a rule can be about: the states that set it going (none: any), and the exact words of its `match`."""
 
+    rule: str
     states: frozenset[State]
     words: Mapping[str, frozenset[str]]
 
@@ -58,6 +60,33 @@ class _Reach:
         return not any(self.words[field].isdisjoint(other.words[field]) for field in shared)
 
 
+@dataclass(slots=True)
+class _Shelves:
+    """Rules under the words of their `match`, so that among many only a few are compared."""
+
+    every: list[_Reach] = field(default_factory=list)
+    without: dict[str, list[_Reach]] = field(default_factory=lambda: {name: [] for name in KEYS})
+    marked: dict[tuple[str, str], list[_Reach]] = field(default_factory=dict)
+
+    def add(self, reach: _Reach) -> None:
+        self.every.append(reach)
+        for name in KEYS:
+            if name not in reach.words:
+                self.without[name].append(reach)
+            for word in reach.words.get(name, ()):
+                self.marked.setdefault((name, word), []).append(reach)
+
+    def near(self, reach: _Reach) -> Iterator[_Reach]:
+        """Those that do not differ from it in the first of its words."""
+        telling = next((name for name in KEYS if name in reach.words), None)
+        if telling is None:
+            yield from self.every
+            return
+        yield from self.without[telling]
+        for word in reach.words[telling]:
+            yield from self.marked.get((telling, word), ())
+
+
 def _reach(rule: Rule) -> _Reach:
     trigger = rule.trigger
     states: frozenset[State] = frozenset()
@@ -67,4 +96,4 @@ def _reach(rule: Rule) -> _Reach:
         states = frozenset(state for state in State if any(reaches(word, state) for word in trigger.words))
     elif isinstance(trigger, Expect):
         states = frozenset(State) - trigger.over
-    return _Reach(states, {match.field: frozenset(match.words) for match in rule.match if match.exact})
+    return _Reach(rule.id, states, {match.field: frozenset(match.words) for match in rule.match if match.exact})

@@ -142,8 +142,7 @@ def _check_retries(rule: Rule, table: Table) -> None:
     if rule.mode is Mode.PARALLEL:
         table.fault("mode", "runs side by side would retry the same post twice")
     again = [state for state in LEADS_TO if state in _starting(rule)]
-    reads = rule.when.reads if isinstance(rule.when, Condition) else frozenset()
-    if again and not reads & ATTEMPTS:
+    if again and not (isinstance(rule.when, Condition) and rule.when.reads & ATTEMPTS):
         bound = 'or let "when" bound post.attempt'
         _fault(table, "retry", f'starts itself again without end: it leads to "post.{again[0]}" ({bound})')
 

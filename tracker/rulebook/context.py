@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from tracker.domain.rate import Rate
 from tracker.domain.step import Step
@@ -12,20 +11,18 @@ from tracker.errors import did_you_mean
 from tracker.rulebook.pages import Pages
 from tracker.rulebook.workflows import Workflows
 
-BUDGET = Rate(1000, timedelta(hours=1))
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """The names that rules may use; None where they are not known, so that nothing is checked against them.
 
-    `budget` is that of a rule which has none of its own.
+    `budget` is that of a rule which has none of its own; None is no budget.
     """
 
     channels: Collection[str] | None = None
     endpoints: Collection[str] | None = None
     providers: Collection[str] | None = None
-    budget: Rate = BUDGET
+    budget: Rate | None = None
 
     @property
     def addressees(self) -> Collection[str] | None:

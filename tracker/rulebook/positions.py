@@ -145,7 +145,7 @@ class _Walk:
                 return tuple(names)
             self.at = match.end()
             written = match[0]
-            names.append(next(iter(tomllib.loads(f"{written} = 0"))))
+            names.append(written if written[0] not in "\"'" else next(iter(tomllib.loads(f"{written} = 0"))))
             self._skip(_BLANK)
             if self._peek() != ".":
                 return tuple(names)
