@@ -42,9 +42,9 @@ class Sink:
 
 
 @asynccontextmanager
-async def a_sink() -> AsyncIterator[Sink]:
+async def a_sink(fails: int = 7) -> AsyncIterator[Sink]:
     """A sink that listens on the loopback."""
-    sink = Sink()
+    sink = Sink(fails)
     server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
     sink.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
     try:
