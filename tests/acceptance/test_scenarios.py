@@ -225,16 +225,19 @@ async def told_by(folder: Path, *, killing: bool) -> dict[str, Any]:
                 service.kill()
                 service.start()
 
-        async with Database.open(server.dsn) as database:
-            async with database.connection() as conn:
-                _, key = await keys.create(conn, "test", ["operate"], datetime.now(UTC))
-            stage = Stage(service, simulator, sink, database, key, between)
-            for scenario in SCENARIOS:
-                await scenario(stage)
-            await service.ready()
-            found = await outcome(stage)
-            assert service.stop() == 0
-    server.stop()
+        try:
+            async with Database.open(server.dsn) as database:
+                async with database.connection() as conn:
+                    _, key = await keys.create(conn, "test", ["operate"], datetime.now(UTC))
+                stage = Stage(service, simulator, sink, database, key, between)
+                for scenario in SCENARIOS:
+                    await scenario(stage)
+                await service.ready()
+                found = await outcome(stage)
+                assert service.stop() == 0
+        finally:
+            service.kill()
+            server.stop()
     return found
 
 
