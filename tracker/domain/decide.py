@@ -21,7 +21,7 @@ from tracker.domain.decision import (
 from tracker.domain.dispatch import Mark, RuleIndex, marks_of
 from tracker.domain.event import State
 from tracker.domain.lifecycle import WITHDRAWN
-from tracker.domain.rule import Rule
+from tracker.domain.rule import FALSE, TRUE, Rule
 from tracker.domain.scene import Occurrence, Scene
 from tracker.domain.subject import Subject, to_plain
 from tracker.domain.timing import kind_of, standing, wait_after
@@ -111,26 +111,30 @@ def _firings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark]) -> Iterator
         for one in scene.reasons_to_fire(rule):
             if not rule.admits(one.subject):
                 continue
-            if not one.superseded:
-                yield from _judge(rule, one, scene)
-            elif isinstance(rule.trigger, On) and one.move:
-                yield Suppressed(rule, one.subject, one.cause, "superseded", one.move.occurred_at)
+            decision = _judge(rule, one, scene)
+            if decision:
+                yield decision
 
 
-def _judge(rule: Rule, one: Occurrence, scene: Scene) -> Iterator[Decision]:
+def _judge(rule: Rule, one: Occurrence, scene: Scene) -> Decision | None:
+    if one.superseded:
+        return _superseded(rule, one)
     values, occurred_at = scene.values(one), scene.change.occurred_at
     if isinstance(rule.trigger, Expect):
         timer = wait_after(rule, one.subject, occurred_at, one.cause, values)
-        if timer:
-            yield Arm(rule, timer)
-        return
-    verdict = rule.judge(values)
+        return Arm(rule, timer) if timer else None
+    verdict = rule.when(values) if rule.when else TRUE
+    if verdict is FALSE or verdict.kind == FALSE.kind:
+        return Declined(rule, one.subject, one.cause, to_plain(values)) if rule.retries else None
     if verdict.kind == "true":
-        yield Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
-    elif verdict.kind == "error":
-        yield Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
-    elif rule.retries:
-        yield Declined(rule, one.subject, one.cause, to_plain(values))
+        return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
+    return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
+
+
+def _superseded(rule: Rule, one: Occurrence) -> Suppressed | None:
+    if not isinstance(rule.trigger, On) or not one.move:
+        return None
+    return Suppressed(rule, one.subject, one.cause, "superseded", one.move.occurred_at)
 
 
 def _arms(rules: RuleIndex, change: Change) -> Iterator[Decision]:

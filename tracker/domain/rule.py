@@ -144,7 +144,7 @@ class Rule:
 
     def admits(self, subject: Subject) -> bool:
         """Whether all of `match` holds."""
-        return all(match.admits(subject) for match in self.match)
+        return not self.match or all(match.admits(subject) for match in self.match)
 
     def judge(self, values: Mapping[str, object]) -> Verdict:
         """What `when` says; a rule without one agrees."""

@@ -11,18 +11,19 @@ from tracker.domain.subject import Environment, Per, Subject, environment, moves
 from tracker.domain.words import Word, happened
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Occurrence:
-    """Something happened to a subject: a move, or (None) only what the event is called; `cause` names it for ever."""
+    """Something happened to a subject: a move, or (None) only what the event is called; `cause` names it for ever.
+
+    `superseded`: it came to light only after the subject had moved on. `values` are what conditions read about it,
+    once somebody has asked for them.
+    """
 
     subject: Subject
     move: Move | None
     cause: str
-
-    @property
-    def superseded(self) -> bool:
-        """Whether it came to light only after the subject had moved on."""
-        return self.move is not None and self.move.superseded
+    superseded: bool
+    values: Environment | None = None
 
 
 @dataclass(slots=True)
@@ -33,7 +34,6 @@ class Scene:
     _moves: dict[Per, tuple[Move, ...]] = field(default_factory=dict)
     _subjects: dict[tuple[Per, str | None], Subject] = field(default_factory=dict)
     _found: dict[str, list[Occurrence]] = field(default_factory=dict)
-    _values: dict[tuple[int, str | None], Environment] = field(default_factory=dict)
 
     def moves(self, per: Per) -> tuple[Move, ...]:
         """The moves that concern such subjects."""
@@ -64,17 +64,16 @@ class Scene:
 
     def values(self, occurrence: Occurrence) -> Environment:
         """What conditions read about it."""
-        key = (id(occurrence.move), occurrence.subject.target)
-        found = self._values.get(key)
+        found = occurrence.values
         if found is None:
-            found = self._values[key] = environment(self.change, occurrence.move, occurrence.subject)
+            found = occurrence.values = environment(self.change, occurrence.move, occurrence.subject)
         return found
 
     def _occurrences(self, per: Per, words: Iterable[Word]) -> Iterator[Occurrence]:
         change = self.change
         for move in happened(words, change, self.moves(per)):
             if move:
-                yield Occurrence(self.subject(per, move.target), move, move.cause)
+                yield Occurrence(self.subject(per, move.target), move, move.cause, move.superseded)
                 continue
             for subject in subjects_of(per, change):
-                yield Occurrence(subject, None, f"{change.fact}:{change.event}")
+                yield Occurrence(subject, None, f"{change.fact}:{change.event}", superseded=False)

@@ -35,7 +35,10 @@ class Shortcut:
 
     def holds(self, values: Mapping[str, object]) -> bool:
         """Whether all tests hold."""
-        return all(compare(values[name], literal) for name, compare, literal in self.tests)
+        for name, compare, literal in self.tests:  # noqa: SIM110  (twice as fast as all() for the one or two there are)
+            if not compare(values[name], literal):
+                return False
+        return True
 
 
 def shortcut(text: str) -> Shortcut:
