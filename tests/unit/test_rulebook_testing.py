@@ -197,3 +197,58 @@ def test_the_digest_that_we_ship_reads_well() -> None:
         "- p3 (vk): no reason given",
         "Only the newest 3 are listed.",
     ]
+
+
+def test_what_a_rule_does_by_itself_can_be_demanded() -> None:
+    book = load_text(
+        """
+[rule.held]
+on = "post.failed"
+do = [{ alert = "ops", title = "x" }]
+
+[rule.holds]
+on = "post.published"
+do = [{ pause = "held", for = "30m" }, { set = { by = "{{ run.rule }}" } },
+      { wait = "cms.acked", at_most = "1m" }, { resume = "held" }]
+
+[[test]]
+rule = "holds"
+timeline = '''
+0s > post.published
+0s < pause held
+0s < set
+1m < resume held
+'''
+
+[[test]]
+rule = "holds"
+timeline = '''
+0s > post.published
+0s ! pause held
+'''
+"""
+    )
+    assert not book.faults
+    assert [one.passed for one in run_tests(book.tests, book.rules)] == [True, False]
+
+
+def test_an_alert_of_the_night_is_demanded_for_the_morning() -> None:
+    """Timelines begin at nine in the morning, UTC, on a Monday."""
+    book = load_text(
+        """
+[rule.nightly]
+on = "post.failed"
+quiet = "08:00-12:00 UTC"
+do = [{ alert = "ops", title = "x" }]
+
+[[test]]
+rule = "nightly"
+timeline = '''
+1h > post.failed
+1h ! alert
+3h < alert
+'''
+"""
+    )
+    assert not book.faults
+    assert [one.wrong for one in run_tests(book.tests, book.rules)] == [""]

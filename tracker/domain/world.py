@@ -7,17 +7,19 @@ the changes, as in earnest, where `on_record` has the action; any other is taken
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
 from tracker.domain import periodic
+from tracker.domain.action import ActionSpec
 from tracker.domain.change import Change, PostView
 from tracker.domain.decide import decide, words_heard
 from tracker.domain.decision import Decision, Fire, Timer
 from tracker.domain.dispatch import RuleIndex
+from tracker.domain.duration import format_duration
 from tracker.domain.engine import Engine
 from tracker.domain.firing import Firing
 from tracker.domain.memory import Asked, Effects, Memory, TimerKey
@@ -29,7 +31,7 @@ from tracker.domain.trigger import Every
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An action, and when it was asked for."""
+    """An action, and when it was asked for, or (among what is noted) when it was due."""
 
     at: datetime
     asked: Asked
@@ -37,13 +39,18 @@ class Taken:
 
 @dataclass
 class World:
-    """`firings` and `taken` gather all that has happened up to `now`; `labelled` is told of labels put on posts."""
+    """`firings` and `taken` gather all that has happened up to `now`.
+
+    `noted` holds, beside the actions, the pauses, their ends and the labels, each as if it were an action. `labelled`
+    is told of labels put on posts, `after_action` of what was taken to have gone well.
+    """
 
     rules: RuleIndex
     now: datetime
     on_record: Collection[UUID] = ()
     firings: list[Firing] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
+    noted: list[Taken] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     after_action: Callable[[Asked], None] = lambda _: None
     labelled: Callable[[Label, Run], None] = lambda _label, _run: None
@@ -143,6 +150,8 @@ class World:
         while True:
             effects = self._engine.drain()
             self._take_in(effects)
+            noted = (*without_actions(effects, at), *effects.actions.values())
+            self.noted += [Taken(max(at, asked.action.due_at), asked) for asked in noted]
             done = [asked for asked in effects.actions.values() if self._is_taken(asked)]
             self.taken += [Taken(at, asked) for asked in effects.actions.values()]
             if not done:
@@ -168,6 +177,18 @@ class World:
         key = (timer.rule, timer.key, timer.kind)
         self.timers[key] = (timer, run)
         heappush(self._queue, (timer.due_at, key))
+
+
+def without_actions(effects: Effects, at: datetime) -> Iterator[Asked]:
+    """What rules do by themselves, in the form of actions that nobody has to perform."""
+    for pause in effects.pauses:
+        said = {"for": format_duration(pause.until - at)}
+        yield Asked(ActionSpec("pause", pause.rule, said, f"pause:{pause}", at), pause.by, "", None, "", None)
+    for rule, scope in effects.released:
+        yield Asked(ActionSpec("resume", rule, {}, f"resume:{rule}:{scope}:{at}", at), "", "", None, "", None)
+    for label, run, _ in effects.labels:
+        spec = ActionSpec("set", run.post or "", label.labels, label.key, at)
+        yield Asked(spec, run.rule, run.revision, run.id, run.provider, run.post)
 
 
 def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:

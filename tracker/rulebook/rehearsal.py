@@ -43,8 +43,8 @@ class Rehearsal:
 
     @property
     def taken(self) -> list[Taken]:
-        """Every action, in the order in which they were asked for."""
-        return self.world.taken
+        """Everything that the rules did, in its order."""
+        return self.world.noted
 
     @property
     def unfit(self) -> list[str]:

@@ -111,6 +111,7 @@ def _demand(line: Line, left: list[Taken]) -> str:
         return ""
     fitting = [one for one in left if _fits(line, one)]
     if line.mark == "!":
+        fitting = [one for one in fitting if one.at <= BEGINNING + line.at]
         return f"it must not, but it did at {_at(fitting[0])}" if fitting else ""
     now = next((one for one in fitting if one.at == BEGINNING + line.at), None)
     if now:
