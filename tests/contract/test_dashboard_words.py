@@ -12,6 +12,7 @@ from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
 from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.action import Reason
 from tracker.domain.event import State
+from tracker.domain.firing import Outcome
 from tracker.domain.run import RunState
 from tracker.store import action_reports
 from tracker.store.database import Database
@@ -42,9 +43,9 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("run", RunState),
         ("reason", Reason),
         ("action_state", action_reports.STATES),
-        ("outcome", ("fired", "joined", "error", "suppressed")),
+        ("outcome", Outcome),
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
-        ("pending", ("while", "expect", "run")),
+        ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

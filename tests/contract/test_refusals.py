@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 ACTION = "0b0ab3f2-6f0a-4c1c-8f52-6a3f2f8a3c11"
+SILENCE = {"match": {"post": "p1"}, "for": "1h", "reason": "we know"}
+
+
+def nested(levels: int) -> bytes:
+    """A body whose data are objects within objects."""
+    return b'{"data":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}"
+
+
+def as_json(body: object) -> bytes:
+    """What is sent; None: nothing."""
+    return body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
 
 
 @pytest.fixture
@@ -44,7 +56,9 @@ async def is_problem(response: httpx2.Response, status: int) -> dict[str, object
     "path",
     [
         "/api/v1/posts", "/api/v1/posts/p1", "/api/v1/posts/p1/history", "/api/v1/stats", "/api/v1/events",
-        "/api/v1/events/1", "/api/v1/actions", f"/api/v1/actions/{ACTION}", "/schema/openapi.json",
+        "/api/v1/events/1", "/api/v1/actions", f"/api/v1/actions/{ACTION}", "/api/v1/rules", "/api/v1/rules/r",
+        "/api/v1/runs", f"/api/v1/runs/{ACTION}", "/api/v1/silences", f"/api/v1/silences/{ACTION}",
+        "/schema/openapi.json",
     ],
 )  # fmt: skip
 async def test_nothing_of_the_api_answers_without_a_key(client: httpx2.AsyncClient, path: str) -> None:
@@ -86,6 +100,26 @@ async def test_each_scope_includes_those_below_it(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", f"/api/v1/actions/{ACTION}/discard", 404),
+        ("POST", "/api/v1/rules/on-failure/enable", 404),
+        ("POST", "/api/v1/rules/on-failure/disable", 404),
+        ("POST", f"/api/v1/runs/{ACTION}/cancel", 404),
+        ("POST", "/api/v1/silences", 400),
+        ("DELETE", f"/api/v1/silences/{ACTION}", 404),
+        ("POST", "/api/v1/signals/cms.acked", 400),
+    ],
+)
+async def test_what_changes_something_needs_a_key_that_may_operate(
+    client: httpx2.AsyncClient, database: Database, method: str, path: str, allowed: int
+) -> None:
+    await is_problem(await client.request(method, path), 401)
+    await is_problem(await client.request(method, path, headers=await bearer(database, "read")), 403)
+    await is_problem(await client.request(method, path, headers=await bearer(database, "operate")), allowed)
+
+
+@pytest.mark.parametrize(
     ("path", "parameter", "told"),
     [
         ("/api/v1/posts?stat=failed", "stat", 'did you mean "state"'),
@@ -110,6 +144,15 @@ async def test_each_scope_includes_those_below_it(
         ("/api/v1/events/99999999999999999999", "position", ""),
         ("/api/v1/events/1?raw=perhaps", "raw", "bool"),
         ("/api/v1/actions?state=deed", "state", 'did you mean "dead"'),
+        ("/api/v1/rules?enable=true", "enable", 'did you mean "enabled"'),
+        ("/api/v1/rules?enabled=perhaps", "enabled", "bool"),
+        ("/api/v1/rules?cursor=abc", "cursor", "cursor"),
+        ("/api/v1/runs?state=canceled", "state", 'did you mean "cancelled"'),
+        ("/api/v1/runs?since=yesterday", "since", "zone"),
+        ("/api/v1/runs?post=%00", "post", "zero"),
+        ("/api/v1/runs?cursor=WyItc2luY2UiLFsiMjAyNi0xMS0xMFQxMjowMDowMFoiLCIwIl1d", "cursor", "cursor"),
+        ("/api/v1/silences?state=activ", "state", 'did you mean "active"'),
+        ("/api/v1/silences?limit=501", "limit", "500"),
     ],
 )
 async def test_a_wrong_parameter_is_named(
@@ -122,7 +165,90 @@ async def test_a_wrong_parameter_is_named(
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "parameter", "told"),
+    [
+        ("silences", {}, "match", "missing"),
+        ("silences", SILENCE | {"utnil": "x"}, "utnil", 'did you mean "until"'),
+        ("silences", SILENCE | {"match": {}}, "match", "empty"),
+        ("silences", SILENCE | {"match": {"rul": "x"}}, "match.rul", 'did you mean "rule"'),
+        ("silences", SILENCE | {"match": {"rule": ""}}, "match.rule", "200"),
+        ("silences", SILENCE | {"match": {"post": "p" * 201}}, "match.post", "200"),
+        ("silences", SILENCE | {"match": {"post": "p\x00"}}, "match.post", "zero"),
+        ("silences", SILENCE | {"match": {"severity": "critcal"}}, "match.severity", 'did you mean "critical"'),
+        ("silences", SILENCE | {"match": {"provider": "sosyalkopr"}}, "match.provider", f'did you mean "{PROVIDER}"'),
+        ("silences", SILENCE | {"match": {"rule": "nothing"}}, "match.rule", "not known"),
+        ("silences", SILENCE | {"match": {"post": 7}}, "match", "str"),
+        ("silences", SILENCE | {"for": None}, "until", "end"),
+        ("silences", SILENCE | {"until": "2026-11-11T12:00:00Z"}, "until", "either"),
+        ("silences", SILENCE | {"for": "31d"}, "for", "30 days"),
+        ("silences", SILENCE | {"for": "0s"}, "for", "over"),
+        ("silences", SILENCE | {"for": "2 hours"}, "for", "duration"),
+        ("silences", SILENCE | {"for": None, "until": "2026-11-10T11:00:00Z"}, "until", "over"),
+        ("silences", SILENCE | {"for": None, "until": "2027-11-10T11:00:00Z"}, "until", "30 days"),
+        ("silences", SILENCE | {"for": None, "until": "tomorrow"}, "until", "zone"),
+        ("silences", SILENCE | {"reason": " "}, "reason", "empty"),
+        ("silences", SILENCE | {"reason": "\x00"}, "reason", "zero"),
+        ("signals/acked", {}, "name", "dot"),
+        ("signals/cms.*", {}, "name", "dot"),
+        ("signals/cms." + "a" * 100, {}, "name", "dot"),
+        ("signals/post.published", {}, "name", "reserved"),
+        ("signals/post.labelled", {}, "name", "reserved"),
+        ("signals/post.publishd", {}, "name", 'did you mean "post.published"'),
+        ("signals/action.done", {}, "name", "reserved"),
+        ("signals/run.cancelled", {}, "name", "reserved"),
+        ("signals/rule.disabled", {}, "name", "reserved"),
+        ("signals/silence.begun", {}, "name", "reserved"),
+        ("signals/cms.acked", {"pots": "p1"}, "pots", 'did you mean "post"'),
+        ("signals/cms.acked", {"post": ""}, "post", "empty"),
+        ("signals/cms.acked", {"post": 7}, "post", "str"),
+        ("signals/cms.acked", {"provider": "sosyalkopr"}, "provider", f'did you mean "{PROVIDER}"'),
+        ("signals/cms.acked", {"id": ""}, "id", "100"),
+        ("signals/cms.acked", {"id": "i" * 101}, "id", "100"),
+        ("signals/cms.acked", {"id": "\x00"}, "id", "zero"),
+        ("signals/cms.acked", {"data": {"a": ["\x00"]}}, "data", "zero"),
+        ("signals/cms.acked", {"data": {"\x00": 1}}, "data", "zero"),
+        ("signals/cms.acked", nested(30), "data", "nested"),
+        ("signals/cms.acked", nested(3000), "body", "nested"),
+        ("signals/cms.acked", [], "body", "object"),
+        ("signals/cms.acked", None, "body", "object"),
+    ],
+)
+async def test_a_wrong_key_of_a_body_is_named(
+    client: httpx2.AsyncClient, database: Database, path: str, body: object, parameter: str, told: str
+) -> None:
+    client.headers |= await bearer(database, "operate")
+    content = await is_problem(await client.post(f"/api/v1/{path}", content=as_json(body)), 400)
+    assert content["parameter"] == parameter
+    assert told in str(content["detail"])
+    async with database.connection() as conn:
+        assert await conn.fetchval("select (select count(*) from events) + (select count(*) from silences)") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b'{"data":{"a":1e999}}', 400), (b'{"data":{"a":"\\ud800"}}', 400), (b"\xff", 400),
+     (b'{"data":{"a":"' + b"x" * 65_536 + b'"}}', 413)],
+    ids=["cut", "number", "surrogate", "bytes", "large"],
+)  # fmt: skip
+async def test_a_body_that_is_not_json_or_too_large_is_refused(
+    client: httpx2.AsyncClient, database: Database, body: bytes, status: int
+) -> None:
+    client.headers |= await bearer(database, "operate")
+    content = await is_problem(await client.post("/api/v1/signals/cms.acked", content=body), status)
+    assert content["detail"]
+
+
+async def test_a_signal_about_a_post_that_is_not_there_is_refused(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    client.headers |= await bearer(database, "operate")
+    response = await client.post("/api/v1/signals/cms.acked", json={"post": "nobody"})
+    assert "nobody" in str((await is_problem(response, 404))["detail"])
+
+
+@pytest.mark.parametrize(
     "path", ["/api/v1/posts/nobody", "/api/v1/posts/nobody/history", "/api/v1/events/7", f"/api/v1/actions/{ACTION}",
+             "/api/v1/rules/nothing", f"/api/v1/runs/{ACTION}", "/api/v1/runs/7", f"/api/v1/silences/{ACTION}",
              "/api/v1/actions/7", "/api/v1/nothing", "/", "/api/v1/posts/a/b"]
 )  # fmt: skip
 async def test_what_is_not_there_is_a_404(client: httpx2.AsyncClient, database: Database, path: str) -> None:
@@ -153,5 +279,35 @@ async def test_openapi_describes_every_address_with_its_parameters(
     client.headers |= await bearer(database, "read")
     text = (await client.get("/schema/openapi.json")).json()
     assert {"/api/v1/posts", "/api/v1/posts/{id}", "/api/v1/events/{position}"} <= text["paths"].keys()
+    assert {
+        "/api/v1/rules/{id}/enable",
+        "/api/v1/runs/{id}/cancel",
+        "/api/v1/silences/{id}",
+        "/api/v1/signals/{name}",
+    } <= text["paths"].keys()
     names = [parameter["name"] for parameter in text["paths"]["/api/v1/posts"]["get"]["parameters"]]
     assert {"state", "platform", "stuck_for", "cursor"} <= set(names)
+
+
+async def test_openapi_tells_every_refusal_in_the_one_shape_that_they_have(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    client.headers |= await bearer(database, "read")
+    text = (await client.get("/schema/openapi.json")).json()
+    operations = [
+        (f"{method} {path}", operation)
+        for path, methods in text["paths"].items()
+        if path.startswith("/api/v1")
+        for method, operation in methods.items()
+    ]
+    assert len(operations) >= 20
+    for name, operation in operations:
+        refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"400", "401", "403", "503"} <= refusals.keys(), name
+        assert operation["summary"], name
+        for answer in refusals.values():
+            assert answer["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
+            }, name
+        if "{" in name:
+            assert "404" in refusals, name

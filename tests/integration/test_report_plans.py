@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.store import event_log, post_reports
+from tracker.store import event_log, post_reports, rule_reports, run_reports, silences
 from tracker.store.post_reports import After, Filters
 
 if TYPE_CHECKING:
@@ -75,3 +76,119 @@ async def test_one_post_is_found_by_its_index(full: Connection) -> None:
     posts = [node for node in read if node["Relation Name"].startswith("posts")]
     assert {node["Node Type"] for node in posts} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node["Actual Rows"] for node in posts) == 1
+
+
+MANY_REACTIONS = """
+with rows as (
+  select n, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid as id,
+         $2::timestamptz - n * interval '1 second' as at, 'r' || n % 50 as rule,
+         case when n % 400 = 0 then 'active' else 'done' end as state
+    from generate_series(1, 8000) n
+), ran as (
+  insert into runs (id, rule, revision, key, cause, bucket, provider, post, state, data, started_at, updated_at)
+  select id, rule, '1', 'k' || n, 'c', 0, $1, 'p' || n, state, '{}', at, at from rows
+), moved as (
+  insert into run_moves (run, number, at, said) select id, 1, at, 'step 0' from rows
+), armed as (
+  insert into timers (rule, key, kind, bucket, due_at, meaning, cause, run, provider, post, data)
+  select rule, 'k' || n, 'run ' || id, 0, at, '0', 'c', id, $1, 'p' || n, '{}' from rows
+), asked as (
+  insert into actions (id, idempotency_key, verb, target, rule, run, bucket, provider, post, payload, state, due_at,
+                       created_at, hidden_by)
+  select id, id || ':0:1', 'alert', 'ops', rule, id, 0, $1, 'p' || n, '{}',
+         case when n % 20 = 0 then 'hidden' else 'done' end, at, at,
+         case when n % 20 = 0 then 'silence 00000000-0000-0000-0000-00000000000' || n % 9 end from rows
+), silenced as (
+  insert into silences (id, match, since, until, by, reason)
+  select id, '{}', at, at + case when n % 1000 = 0 then interval '30 days' else interval '1 hour' end, 'a', 'b'
+    from rows
+), counted as (
+  insert into rule_counts (rule, outcome, bucket, firings, last_at)
+  select 'r' || n, 'fired', 0, 1, $2 from generate_series(1, 2000) n
+)
+insert into firings (rule, key, cause, revision, outcome, provider, post, fired_at, occurred_at)
+select rule, 'k' || n, 'c', '1', case when n % 7 = 0 then 'suppressed' else 'fired' end, $1, 'p' || n, at, at from rows
+"""
+
+SOME_ID = UUID("00000000-0000-0000-0000-000000000777")
+
+
+@pytest.fixture
+async def busy(full: Connection) -> Connection:
+    """Eight thousand runs, with as many of all that belongs to them."""
+    await full.execute(MANY_REACTIONS, PROVIDER, NOON)
+    await full.execute("vacuum analyze")
+    return full
+
+
+async def rows_read(connection: Connection, table: str, statement: str, values: list[object]) -> int:
+    """How many rows of the table the statement looks at; a plan that does not go by an index fails."""
+    read = [node for node in await plan_of(connection, statement, values) if node["Relation Name"] == table]
+    assert read
+    assert {node["Node Type"] for node in read} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, read
+    return sum(
+        node["Actual Loops"]
+        * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0))
+        for node in read
+    )
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        run_reports.Filters(),
+        run_reports.Filters(states=["active"]),
+        run_reports.Filters(states=["active", "queued"]),
+        run_reports.Filters(rule="r7"),
+        run_reports.Filters(post="p7"),
+        run_reports.Filters(post="p7", provider=PROVIDER),
+        run_reports.Filters(since=NOON - timedelta(hours=2)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_page_of_runs_reads_about_a_page(busy: Connection, filters: run_reports.Filters, deep: bool) -> None:
+    after = run_reports.After(NOON - timedelta(hours=1), SOME_ID) if deep else None
+    assert await rows_read(busy, "runs", *run_reports.page(filters, after, 51)) <= 110
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [
+        ("runs", run_reports.ONE),
+        ("run_moves", run_reports.MOVES.replace("$2", "500")),
+        ("timers", run_reports.TIMERS),
+        ("actions", run_reports.ACTIONS.replace("$2", "500")),
+    ],
+)
+async def test_one_run_reads_only_what_is_its_own(busy: Connection, table: str, statement: str) -> None:
+    assert await rows_read(busy, table, statement, [SOME_ID]) == 1
+
+
+@pytest.mark.parametrize("states", [[], ["active"], ["ended"]], ids=str)
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_page_of_silences_reads_about_a_page(busy: Connection, states: list[str], deep: bool) -> None:
+    """The few that are active are found by when they end."""
+    after = silences.After(NOON - timedelta(minutes=90), SOME_ID) if deep else None
+    now = NOON + timedelta(days=1)
+    assert await rows_read(busy, "silences", *silences.page(states, after, 51, now)) <= 60
+
+
+async def test_what_a_silence_hid_is_counted_and_shown_from_an_index(busy: Connection) -> None:
+    name = f"silence {UUID(int=4)}"
+    hidden = await busy.fetchval("select count(*) from actions where hidden_by = $1", name)
+    assert hidden > 40
+    assert await rows_read(busy, "actions", silences.HIDDEN, [[name], 10_000]) == hidden
+    assert await rows_read(busy, "actions", silences.NEWEST_HIDDEN, [[name], 5]) == 5
+
+
+async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> None:
+    """In all from the counts that are kept, and lately no further than is counted."""
+    assert await rows_read(busy, "rule_counts", rule_reports.IN_ALL, [["r7", "r8"]]) == 2
+    values: list[object] = [["r7"], ["fired", "suppressed"], NOON - timedelta(days=1), 20]
+    assert await rows_read(busy, "firings", rule_reports.SINCE, values) == 40
+
+
+async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
+    for table in ("timers", "runs"):
+        assert await rows_read(busy, table, post_reports.PENDING, [PROVIDER, "p777"]) == 1

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 After = TypeVar("After")
 
+MOST_NAMED = 40
+
 
 def moment(name: str, text: str | None) -> datetime | None:
     """A time that says its zone; a + that the address turned into a space is taken for a +."""
@@ -44,14 +46,14 @@ def words(name: str, given: Sequence[str] | None, known: Collection[str]) -> tup
     found = tuple(word for text in given or () for word in text.split(",") if word)
     for word in found:
         if word not in known:
-            raise BadParameter(name, f'"{word}" is not a {name}{did_you_mean(word, known)}; known: {", ".join(known)}')
+            raise BadParameter(name, f'"{word}" is not a {name}{did_you_mean(word, known)}; known: {_some(known)}')
     return found
 
 
 def word(name: str, text: str, known: Collection[str]) -> str:
     """One word of a closed list."""
     if text not in known:
-        raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {", ".join(known)}')
+        raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {_some(known)}')
     return text
 
 
@@ -70,6 +72,11 @@ def cursor(text: str | None, sort: str, kind: type[After]) -> After | None:
         return paging.read_cursor(text, sort, kind)
     except Rejected as error:
         raise BadParameter("cursor", str(error)) from error
+
+
+def _some(known: Collection[str]) -> str:
+    """The words, or the first of them where there are too many for a sentence."""
+    return ", ".join([*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])])
 
 
 def _moved(name: str, text: str, now: datetime, sign: int) -> datetime:

@@ -99,7 +99,7 @@ def known_keys(handler: BaseRouteHandler) -> tuple[str, ...]:
 def _fault_of_body(parameter: str, message: str, known: Collection[str]) -> tuple[str, str]:
     """A fault by the key of the body that it concerns, where that is not yet how it is told."""
     if parameter != "data":
-        return parameter, message
+        return parameter.removesuffix("[...]"), message
     if found := _UNKNOWN_KEY.search(message):
         name = found[1]
         return name, f'there is no key "{name}"{did_you_mean(name, known)}; it takes {", ".join(known)}'
