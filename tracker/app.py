@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from tracker.settings import Settings
+    from tracker.store.database import Connection
 
     Companion = Callable[[Database], Awaitable[None]]
 
@@ -120,23 +122,26 @@ class _Service:
             yield "postgres", self._revive_postgres
         if Role.SCHEDULER in self._roles:
             yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
-        if Role.WORKER in self._roles:
-            yield from self._workers(database, listening, outbound)
+        reacting = Reactor(self._rules.index, clock)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, listening)
+        works = Role.WORKER in self._roles
+        changed = partial(_armed, reacting) if works else _nothing_to_arm
+        yield "rules", partial(self._rules.follow, database, listening, changed, self._settings.engine.poll)
+        if works:
+            yield from self._workers(database, listening, outbound, reacting)
 
     def _workers(
-        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound
+        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound, reacting: Reactor
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         engine = self._settings.engine
         pace = Pace(engine.batch, engine.lease, engine.poll)
-        reacting = Reactor(self._rules.index, clock)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, database, reacting)
         for name, source, channel, handler in (
             (projector.NAME, feed.EVENTS, wakeups.EVENTS, Projector(self._readers)),
             (reactor.NAME, feed.CHANGES, wakeups.CHANGES, reacting),
         ):
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace)
             self._subscriptions.append(subscription)
-            yield name, _Reading(database, subscription, reacting, listening).run
+            yield name, _Reading(database, subscription, self._rules, reacting, listening).run
         clients = build_clients(self._settings, outbound)
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
@@ -164,6 +169,7 @@ class _Service:
             receiver=receiver,
             rest=rest,
             providers=tuple(self._providers),
+            rules=self._rules,
             subscriptions=readers,
             silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
             max_body=settings.max_body,
@@ -189,9 +195,9 @@ class _Service:
                 running.create_task(_until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)
 
-    def _reload(self, database: Database, reacting: Reactor) -> None:
-        if self._rules.reload():
-            asyncio.create_task(_armed(database, reacting), name="rules")  # noqa: RUF006  (logs its own failure)
+    def _reload(self, listening: wakeups.Wakeups) -> None:
+        self._rules.read_again()
+        listening.wake(wakeups.RULES)
 
     async def _revive_postgres(self) -> None:
         """A server that died is started again, from this thread, with which it ends."""
@@ -202,18 +208,24 @@ class _Service:
 
 
 class _Reading:
-    """A subscription from its very first run."""
+    """A subscription from its very first run; nothing is read before the rules are the right ones."""
 
     def __init__(
-        self, database: Database, subscription: Subscription, reacting: Reactor, listening: wakeups.Wakeups
+        self,
+        database: Database,
+        subscription: Subscription,
+        rules: RulesInForce,
+        reacting: Reactor,
+        listening: wakeups.Wakeups,
     ) -> None:
         self._database, self._subscription = database, subscription
-        self._reacting, self._listening = reacting, listening
+        self._rules, self._reacting, self._listening = rules, reacting, listening
 
     async def run(self) -> None:
         async with self._database.transaction() as conn:
             await subscriptions.create(conn, self._subscription.name, beginning(1))
-            await self._reacting.arm_standing(conn)
+            await self._rules.take_switches(conn)
+            await _armed(self._reacting, conn)
         await self._subscription.run(self._listening)
 
 
@@ -245,12 +257,14 @@ async def _until_over(companion: Awaitable[None], server: _Server) -> None:
         await task
 
 
-async def _armed(database: Database, reacting: Reactor) -> None:
-    try:
-        async with database.transaction() as conn:
-            await reacting.arm_standing(conn)
-    except Unavailable as error:
-        log.warning("database.waiting", error=str(error))
+async def _armed(reacting: Reactor, conn: Connection) -> None:
+    """Say of every rule that is new, or means something new, what has become of its timers."""
+    for rule, (cancelled, armed) in (await reacting.arm_standing(conn)).items():
+        log.info("rules.armed", rule=rule, timers=armed, cancelled=cancelled)
+
+
+async def _nothing_to_arm(_: Connection) -> None:
+    """This process does not react."""
 
 
 async def _supervised(name: str, agent: Callable[[], Awaitable[None]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ class RulesInForce:
         self._book = read_rules(self._settings)
         self._faults: tuple[Misconfigured, ...] = ()
         self._switched: dict[str, bool] = {}
+        self._seen = files_in(settings.rules.dir)
+        self._hurried = False
         if self._book.faults:
             raise Misconfigured("\n".join(map(str, self._book.faults)))
         self._index = self._book.index
@@ -56,10 +59,13 @@ class RulesInForce:
 
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
+        self._seen = files_in(self._settings.rules.dir)
         book = read_rules(self._settings)
         self._faults = book.faults
         for fault in book.faults:
             log.error("rules.refused", fault=str(fault))
+        for doubt in book.warnings:
+            log.warning("rules.doubtful", doubt=str(doubt))
         if not book.faults:
             self._book = book
             self._index = self._switch()
@@ -75,28 +81,48 @@ class RulesInForce:
         self._index = self._switch()
         return self._index.by_id.keys() != before
 
-    async def follow_switches(
+    async def follow(
         self,
         database: Database,
         wakeups: Wakeups,
         changed: Callable[[Connection], Awaitable[object]],
         poll: timedelta,
     ) -> None:
-        """Until cancelled: take switches as they come; `changed` is told in the same transaction, and at first."""
+        """Until cancelled: take in edited files, and switches as they come.
+
+        `changed` is told in the transaction that finds other rules in force, and at first.
+        """
         other = True
         async with wakeups.on(RULES) as woken:
             while True:
+                if self._hurried or files_in(self._settings.rules.dir) != self._seen:
+                    self._hurried = False
+                    other |= self.reload()
                 async with database.transaction() as conn:
                     if await self.take_switches(conn) or other:
                         await changed(conn)
                 other = False
                 await wait(woken, poll.total_seconds())
 
+    def read_again(self) -> None:
+        """Read the files at the next look, whether or not they seem edited."""
+        self._hurried = True
+
     def _switch(self) -> RuleIndex:
         if not self._switched:
             return self._book.index
         switched = self._switched
         return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
+
+
+def files_in(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Name, time and size of everything below the folder, by which an edit is noticed."""
+    found = set()
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            known = path.stat()
+            found.add((str(path), known.st_mtime_ns, known.st_size))
+    return frozenset(found)
 
 
 def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:

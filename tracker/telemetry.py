@@ -31,6 +31,8 @@ EVENTS = {
     "log.seal_postponed": "A day could not be closed yet; the next run tries again.",
     "postgres.revived": "The embedded Postgres had died and was started again.",
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
+    "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
+    "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
     "rules.loaded": "The rule files are in force as they are now.",
     "rules.refused": "A rule file has a fault; the last good rules stay in force.",
     "schedule.postponed": "A scheduled job could not be done; its next time tries again.",

@@ -132,7 +132,7 @@ async def test_every_process_that_follows_hears_of_a_switch_at_once(
     async with Wakeups(database_url).listening() as wakeups:
         async with wakeups.on(RULES) as listening:
             await asyncio.wait_for(listening.wait(), 10)
-        following = asyncio.create_task(rules.follow_switches(database, wakeups, changed, timedelta(hours=1)))
+        following = asyncio.create_task(rules.follow(database, wakeups, changed, timedelta(hours=1)))
         assert await asyncio.wait_for(told_of.get(), 10) == {"on-failure", "stuck"}
         await switch(database, rules, "on-failure", on=False)
         assert await asyncio.wait_for(told_of.get(), 10) == {"stuck"}

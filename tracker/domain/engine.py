@@ -159,7 +159,7 @@ class Engine:
 
     def _is_canary(self, rule: Rule, at: datetime) -> bool:
         since = self.memory.in_force_since.get(rule.id)
-        return bool(rule.canary and since and at < since + rule.canary)
+        return bool(rule.canary and (since is None or at < since + rule.canary))
 
     def _trip(self, fire: Fire, span: timedelta, at: datetime) -> None:
         """The rule has used up its budget: it is held as a whole, and its people are told once."""

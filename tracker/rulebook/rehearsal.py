@@ -109,7 +109,7 @@ class Rehearsal:
 def calm(rule: Rule) -> Rule:
     """The rule without jitter, and in force even where it is switched off."""
     branches = {name: tuple(map(_calm, steps)) for name, steps in rule.branches.items()}
-    return replace(rule, do=tuple(map(_calm, rule.do)), branches=branches, enabled=True)
+    return replace(rule, do=tuple(map(_calm, rule.do)), branches=branches, canary=None, enabled=True)
 
 
 def _calm(step: Step) -> Step:
