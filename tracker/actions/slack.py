@@ -11,7 +11,7 @@ import msgspec
 from tracker.actions.speaking import outcome_of, post, post_json
 from tracker.actions.wording import body_of, cut, ends, follows, others_of, title_of
 from tracker.domain.action import Discard, Done, Reason, Retry
-from tracker.outbound import Answer
+from tracker.outbound import Answer, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,8 +87,9 @@ class SlackApp:
         content = {**content, "unfurl_links": False, "unfurl_media": False} if method == "chat.postMessage" else content
         token = self.channel.token.get_secret_value()
         body = msgspec.json.encode(content)
-        shown = {"method": "POST", "url": address, "body": content}
-        result, record = await post(self.outbound, address, {"authorization": f"Bearer {token}"}, body, shown, [token])
+        request = {"method": "POST", "url": address, "body": content}
+        headers = {"authorization": f"Bearer {token}"}
+        result, record = await post(self.outbound, address, headers, body, request, [token])
         if not isinstance(result, Answer) or result.reason is not Reason.OK:
             return outcome_of(result, record)
         answer = _answer(result.body)
@@ -98,11 +99,12 @@ class SlackApp:
         code = answer.get("error")
         if not isinstance(code, str):
             return Retry(Reason.BAD_ANSWER, None, "the answer is not one of Slack's", record)
+        detail = shown(_quoted(code), [token])
         if code in SLOW_DOWN:
-            return Retry(Reason.RATE_LIMITED, result.retry_after, _quoted(code), record)
+            return Retry(Reason.RATE_LIMITED, result.retry_after, detail, record)
         if code in PASSING:
-            return Retry(Reason.HTTP_5XX, result.retry_after, _quoted(code), record)
-        return Discard(REASONS.get(code, Reason.REJECTED), _quoted(code), record)
+            return Retry(Reason.HTTP_5XX, result.retry_after, detail, record)
+        return Discard(REASONS.get(code, Reason.REJECTED), detail, record)
 
 
 def text_of(said: Mapping[str, object]) -> str:
