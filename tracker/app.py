@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -165,7 +165,7 @@ class _Service:
             rest=rest,
             providers=tuple(self._providers),
             subscriptions=readers,
-            silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
+            silence=self._settings.engine.silence,
             max_body=settings.max_body,
             more=pages if rest else (),
         )

@@ -79,6 +79,11 @@ class Engine(Section):
     batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
     actions: int = Field(default=16, ge=1, le=500, description="Actions that one process performs at the same time.")
 
+    @property
+    def silence(self) -> timedelta:
+        """Without a sign of life for so long, whoever reads counts as dead."""
+        return max(3 * self.lease, timedelta(seconds=10))
+
 
 class Provider(Section):
     """[providers.<name>]: who tells us about posts, at /webhooks/<name>."""
