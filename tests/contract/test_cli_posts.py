@@ -6,12 +6,13 @@ import json
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.command_line import CommandLine, clean_environment, said, take
+from tests.contract.command_line import CommandLine, clean_environment, execute, said, take
+from tests.integration.told import NOON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +95,32 @@ def test_one_post_is_told_with_its_history(tracker: CommandLine) -> None:
         assert words in people.out
     short = tracker("posts", "show", "p3", "--history", "1", "--json").json
     assert short["history"] == shown["history"][1:]
+
+
+def test_a_post_is_told_as_it_was_known_at_an_earlier_moment(tracker: CommandLine, database_url: str) -> None:
+    """By what had arrived, not by what had happened: the failure of 12:00:03 was not known before noon."""
+    take(database_url, said("post.publishing", "p3", 10), now=NOON + timedelta(hours=1))
+    take(database_url, said("post.published", "p3", 20), now=NOON + timedelta(hours=2))
+    states = {
+        at: tracker("posts", "show", "p3", "--as-of", at, "--json").json
+        for at in ("2026-11-10T12:00:00Z", "2026-11-10T16:30:00+03:00", "2026-11-10T14:00:00Z")
+    }
+    assert [post["state"] for post in states.values()] == ["failed", "publishing", "published"]
+    assert [len(post["history"]) for post in states.values()] == [2, 4, 6]
+    assert tracker("posts", "show", "p3", "--json").json["state"] == "published"
+    before = tracker("posts", "show", "p3", "--as-of", "2026-11-10T11:59:59Z")
+    assert (before.code, "nothing was known" in before.err) == (1, True)
+    wrong = tracker("posts", "show", "p3", "--as-of", "noon")
+    assert (wrong.code, "Invalid value for --as-of" in wrong.err) == (2, True)
+
+
+def test_what_the_log_no_longer_keeps_is_not_guessed_at(tracker: CommandLine, database_url: str) -> None:
+    execute(
+        database_url, "insert into baselines select provider, post, '2026-11-10', fold from posts where post = 'p3'"
+    )
+    ran = tracker("posts", "show", "p3", "--as-of", "2026-11-10T23:00:00Z")
+    assert (ran.code, ran.err) == (1, 'tracker: the log of "p3" is kept from 2026-11-11 on\n')
+    assert tracker("posts", "show", "p3", "--as-of", "2026-11-11T00:00:00Z", "--json").json["state"] == "failed"
 
 
 def test_a_post_that_is_not_there_is_a_problem_and_not_a_mistake(tracker: CommandLine) -> None:

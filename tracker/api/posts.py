@@ -1,5 +1,6 @@
 """Posts: the list, one of them, and its history."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -86,8 +87,8 @@ async def one_post(
 ) -> Response[OnePostOut]:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
     async with database.connection() as conn:
-        post, _ = await find(conn, id, provider)
-        answer = await about(conn, post)
+        post, _ = await find_post(conn, id, provider)
+        answer = about(post, await post_reports.pending(conn, post.provider, post.id))
     tag = f'"{sha256(msgspec.json.encode(answer)).hexdigest()[:32]}"'
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(None, status_code=304, headers={"ETag": tag})  # type: ignore[arg-type]  # a 304 has no body
@@ -105,7 +106,7 @@ async def post_history(
     """One timeline in the order in which we came to know things: facts, changes, firings, runs, actions, attempts."""
     after = parameters.cursor(cursor, "history", history_reports.After)
     async with database.connection() as conn:
-        post, row = await find(conn, id, provider)
+        post, row = await find_post(conn, id, provider)
         rows, following = await history_reports.timeline(conn, post.provider, post.id, row["first_day"], after, limit)
     items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows]
     return Page(items, write_cursor("history", following) if following else None)
@@ -119,9 +120,8 @@ async def stats(database: NamedDependency[Database]) -> StatsOut:
     return StatsOut(sum(states.values()), states)
 
 
-async def about(conn: Connection, post: Post) -> OnePostOut:
+def about(post: Post, pending: Sequence[Row]) -> OnePostOut:
     """A post, with what will happen to it next."""
-    pending = await post_reports.pending(conn, post.provider, post.id)
     return OnePostOut(
         **post_fields(post),
         notes=[NoteOut(note.code, note.text) for note in post.notes],
@@ -129,7 +129,7 @@ async def about(conn: Connection, post: Post) -> OnePostOut:
     )
 
 
-async def find(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:
+async def find_post(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:
     """The one post of that id; when several providers have one, the caller must say which."""
     parameters.storable(id=post, provider=provider)
     found = await post_reports.find_posts(conn, post, provider)

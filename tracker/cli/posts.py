@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +18,11 @@ from tracker.cli.showing import say, show_json, show_pairs, show_table
 if TYPE_CHECKING:
     from tracker.api.schemas import ErrorOut, OnePostOut, Page, PostOut
     from tracker.settings import Settings
-    from tracker.store.database import Database, Row
+    from tracker.store.database import Connection, Database, Row
     from tracker.store.news import News
+
+LAST_RANK = 99
+"""After whatever else happened at the same moment."""
 
 posts = noun("posts", "The posts.")
 
@@ -65,31 +69,48 @@ def show_list(
 @posts.command()
 def show(
     post: Annotated[str, typer.Argument(metavar="ID", help="The post's id at its provider.")],
+    as_of: Annotated[str | None, typer.Option(help="As it was known then: 2026-11-30T09:00:00Z.")] = None,
     provider: Provider = None,
     entries: Annotated[int, typer.Option("--history", min=0, max=500, help="How many of the newest entries.")] = 50,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
-    from tracker.api.posts import about, find  # noqa: PLC0415  (takes a second)
-    from tracker.store.history_reports import timeline  # noqa: PLC0415  (as above)
+    from tracker.api.parameters import moment  # noqa: PLC0415  (takes a second)
 
-    async def work(_: Settings, database: Database) -> tuple[OnePostOut, list[Row]]:
+    async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[Row]]:
         async with database.connection() as conn:
-            found, row = await find(conn, post, provider)
-            newest, _more = await timeline(
-                conn, found.provider, found.id, row["first_day"], None, entries, newest_first=True
-            )
-            return await about(conn, found), newest[::-1]
+            return await _look(conn, settings, post, provider, moment("as_of", as_of), entries)
 
     with _as_options():
         answer, history = on_database(config, work)
     if json:
-        show_json(
-            _fields(answer) | {"history": [{"at": e["at"], "type": e["type"], "data": e["entry"]} for e in history]}
-        )
+        told_of = [{"at": entry["at"], "type": entry["type"], "data": entry["entry"]} for entry in history]
+        show_json(_fields(answer) | {"history": told_of})
     else:
         _tell(answer, history)
+
+
+async def _look(
+    conn: Connection, settings: Settings, post: str, provider: str | None, moment: datetime | None, entries: int
+) -> tuple[OnePostOut, list[Row]]:
+    """The post, and the newest entries of its history, now or as both stood at the moment."""
+    from tracker.api.posts import about, find_post  # noqa: PLC0415  (takes a second)
+    from tracker.past import post_at  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.store import history_reports, post_reports  # noqa: PLC0415  (as above)
+
+    found, row = await find_post(conn, post, provider)
+    if moment:
+        readers = fact_readers(build_providers(settings))
+        answer = about(await post_at(conn, readers, found.provider, found.id, row["first_day"], moment), [])
+    else:
+        answer = about(found, await post_reports.pending(conn, found.provider, found.id))
+    until = history_reports.After(moment, LAST_RANK, "") if moment else None
+    newest, _more = await history_reports.timeline(
+        conn, found.provider, found.id, row["first_day"], until, entries, newest_first=True
+    )
+    return answer, newest[::-1]
 
 
 @posts.command()

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.post import Post
+from tracker.store.posts import logged
+
 if TYPE_CHECKING:
     from datetime import date
 
+    from tracker.domain.event import LoggedEvent
     from tracker.store.database import Connection, Row
 
 
@@ -100,6 +104,26 @@ select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>
  order by 3 desc, c.id desc
  limit $3
 """
+
+BASELINE = "select through, fold::text from baselines where provider = $1 and post = $2"
+
+EVENTS_BY = """
+select e.* from events e
+ where e.provider = $1 and e.post = $2 and e.day >= $3 and e.received_at <= $4
+   and not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+ order by e.position
+"""
+
+
+async def baseline(conn: Connection, provider: str, post: str) -> tuple[date, Post] | None:
+    """What stands for the facts of the post that the log no longer keeps, and the last day that it stands for."""
+    row = await conn.fetchrow(BASELINE, provider, post)
+    return (row["through"], msgspec.json.decode(row["fold"], type=Post)) if row else None
+
+
+async def events_by(conn: Connection, provider: str, post: str, first_day: date, moment: datetime) -> list[LoggedEvent]:
+    """The events of the post that had arrived by that moment, without those that are parked."""
+    return [logged(row) for row in await conn.fetch(EVENTS_BY, provider, post, first_day, moment)]
 
 
 async def timeline(
