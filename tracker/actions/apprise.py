@@ -86,7 +86,8 @@ class Crew:
                 loop.call_soon_threadsafe(settle, *outcome)
 
         threading.Thread(target=run, name="apprise", daemon=True).start()
-        return await asyncio.wait_for(done, seconds)
+        async with asyncio.timeout(seconds):
+            return await done
 
 
 @dataclass(frozen=True, slots=True)
