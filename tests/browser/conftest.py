@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
 from tests.acceptance.service import Service, free_port
 from tests.browser.provider import SECRET, Cms, Provider
@@ -18,9 +18,8 @@ from tests.conftest import QUICK
 from tracker.store import keys
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.migrations import upgrade
 
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
@@ -50,9 +49,6 @@ Opened = Callable[..., Awaitable[Page]]
 async def house(tmp_path_factory: pytest.TempPathFactory, anyio_backend: object) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("house")
     with EmbeddedPostgres(folder / "postgres", QUICK) as postgres:
-        await upgrade(postgres.dsn)
-        async with Database.open(postgres.dsn, size=1) as database, database.connection() as conn:
-            _, key = await keys.create(conn, "the browser tests", ["admin"], datetime.now(UTC))
         async with Cms().listening() as cms:
             nobody = f"http://127.0.0.1:{free_port()}/v1"
             service = Service(
@@ -61,6 +57,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory, anyio_backend: object)
             service.start()
             try:
                 await service.ready()
+                async with Database.open(postgres.dsn, size=1) as database, database.connection() as conn:
+                    _, key = await keys.create(conn, "the browser tests", ["admin"], datetime.now(UTC))
                 yield House(service.url, key, Provider(service.url), cms, postgres)
             finally:
                 service.stop()
