@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -171,7 +171,7 @@ class _Service:
             providers=tuple(self._providers),
             rules=self._rules,
             subscriptions=readers,
-            silence=max(3 * self._settings.engine.lease, timedelta(seconds=10)),
+            silence=self._settings.engine.silence,
             max_body=settings.max_body,
             more=pages if rest else (),
         )

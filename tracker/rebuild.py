@@ -96,7 +96,8 @@ class Rebuild:
         while True:
             async with self._database.transaction() as conn:
                 held = await subscriptions.stands(conn, projector.NAME)
-                upto = min((bucket.checkpoint for bucket in held), key=lambda checkpoint: checkpoint.order)
+                places = (bucket.checkpoint for bucket in held)
+                upto = min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
                 if seen == upto:
                     return seen
                 seen = await self._page(conn, handler, seen, upto, range(BUCKETS))

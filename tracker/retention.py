@@ -13,19 +13,26 @@ from tracker.errors import Unavailable
 from tracker.store import event_log, posts, retention
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date, datetime
 
     from tracker.domain.event import Fact
     from tracker.domain.post import Post
     from tracker.providers.base import FactReader
+    from tracker.settings import Retention
     from tracker.store.database import Connection, Database
+
+    Progress = Callable[[int, int], None]
 
 log = structlog.get_logger(__name__)
 
 DAYS_AHEAD = 3
 OPEN_FOR = timedelta(days=2)
 PAGE = 1000
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """For when nobody watches."""
 
 
 async def open_days_ahead(database: Database, now: datetime) -> None:
@@ -51,18 +58,40 @@ async def seal_past_days(database: Database, now: datetime) -> list[date]:
     return sealed
 
 
-async def drop_old_days(
-    database: Database, readers: Mapping[str, FactReader], now: datetime, keep: timedelta
+async def prune(
+    database: Database, readers: Mapping[str, FactReader], now: datetime, kept: Retention, progress: Progress = _ignore
 ) -> list[date]:
-    """Drop sealed days older than `keep`; the posts keep what those days said of them."""
+    """Drop and forget what is older than it is kept; answers the days of the log that were dropped."""
+    days = await drop_old_days(database, readers, now, kept.events, progress)
+    await prune_records(database, now, kept.repeats, kept.quarantine, kept.actions)
+    return days
+
+
+async def days_to_drop(database: Database, now: datetime, keep: timedelta) -> list[date]:
+    """The sealed days older than `keep` that everybody has read."""
     async with database.connection() as conn:
-        days = await retention.droppable_days_before(conn, (now - keep).date())
-    for day in days:
+        return await retention.droppable_days_before(conn, (now - keep).date())
+
+
+async def drop_old_days(
+    database: Database,
+    readers: Mapping[str, FactReader],
+    now: datetime,
+    keep: timedelta,
+    progress: Progress = _ignore,
+) -> list[date]:
+    """Drop sealed days older than `keep`; the posts keep what those days said of them.
+
+    `progress` is told (days dropped, days to drop).
+    """
+    days = await days_to_drop(database, now, keep)
+    for done, day in enumerate(days, 1):
         async with database.transaction() as conn:
             await _fold_away(conn, readers, day)
             await retention.wait_briefly(conn)
             await retention.drop(conn, day)
         log.info("log.day_dropped", day=str(day))
+        progress(done, len(days))
     return days
 
 

@@ -127,7 +127,5 @@ def files_in(folder: Path) -> frozenset[tuple[str, int, int]]:
 
 def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
     """The rules of that folder, else of the configured one, checked against the names in the configuration."""
-    known = Known(
-        settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget
-    )
+    known = Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget)
     return load_rules(folder or settings.rules.dir, known)

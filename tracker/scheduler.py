@@ -86,9 +86,7 @@ class Scheduler:
         await retention.seal_past_days(self._database, now)
 
     async def _prune(self, now: datetime) -> None:
-        kept = self._settings.retention
-        await retention.drop_old_days(self._database, self._readers, now, kept.events)
-        await retention.prune_records(self._database, now, kept.repeats, kept.quarantine, kept.actions)
+        await retention.prune(self._database, self._readers, now, self._settings.retention)
         async with self._database.transaction() as conn:
             await fires.forget(conn, now - KEPT_OCCASIONS)
 

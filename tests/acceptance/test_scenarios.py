@@ -138,10 +138,11 @@ class Stage:
                         headers={"authorization": f"Bearer {self.key}"},
                         json={"provider": "sosyalkopru", "post": post, "id": f"{name}:{post}"},
                     )
-                    assert answer.is_success, answer.text
-                    return
                 except httpx2.TransportError:
                     await asyncio.sleep(0.05)
+                else:
+                    assert answer.is_success, answer.text
+                    return
 
 
 async def retries(stage: Stage) -> None:
@@ -194,7 +195,8 @@ async def workflow(stage: Stage) -> None:
 async def digest(stage: Stage) -> None:
     """Everything that was published or failed stands in exactly one digest."""
     counted = (
-        "(select coalesce(sum((payload->'data'->>'count')::int), 0) from actions where rule = 'digest' and state = 'done')"
+        "(select coalesce(sum((payload->'data'->>'count')::int), 0) from actions"
+        " where rule = 'digest' and state = 'done')"
     )
     happened = (
         "(select count(*) from changes, jsonb_array_elements(moves) move"

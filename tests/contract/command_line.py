@@ -1,15 +1,38 @@
-"""The command line as people use it: a process of its own, in a folder with a config.toml."""
+"""The command line as people use it, in a folder with a config.toml."""
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
+import logging
 import os
 import subprocess
 import sys
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import structlog
+
+from tests.integration.told import NOON, PROVIDER
+from tracker import projector
+from tracker.cli import main
+from tracker.projector import Projector
+from tracker.providers.sosyalkopru import adapter
+from tracker.receiver import incoming
+from tracker.settings import Provider as ProviderSettings
+from tracker.store import event_log, subscriptions
+from tracker.store.database import Database
+from tracker.store.feed import EVENTS
+from tracker.store.snapshot import beginning
+from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
+from tracker.subscription import Subscription
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET = "whsec_of_the_test"
@@ -66,12 +89,80 @@ class CommandLine:
         return self
 
     def __call__(self, *words: str, stdin: str = "", **environ: str) -> Ran:
-        """Run it to its end."""
+        """Run it to its end, inside this process: it takes two seconds to load what one needs."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            chdir(self.folder), redirect_stdout(out), redirect_stderr(err), _logging_as_before(),
+            patch.dict(os.environ, clean_environment() | environ, clear=True),
+            patch.object(sys, "argv", ["tracker", *words]), patch.object(sys, "stdin", io.StringIO(stdin)),
+        ):  # fmt: skip
+            try:
+                main()
+            except SystemExit as end:
+                return Ran(end.code if isinstance(end.code, int) else 0, out.getvalue(), err.getvalue())
+        raise AssertionError("the command line always says how it ended")
+
+    def alone(self, *words: str, stdin: int | None = None) -> Ran:
+        """Run it to its end, as a process of its own."""
         ended = subprocess.run(
-            [sys.executable, "-m", "tracker", *words], cwd=self.folder, input=stdin, env=clean_environment() | environ,
+            [sys.executable, "-m", "tracker", *words], cwd=self.folder, stdin=stdin, env=clean_environment(),
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+@contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """Commands say where the log goes, for their whole process."""
+    root, handlers, level, configured = (
+        logging.root,
+        logging.root.handlers[:],
+        logging.root.level,
+        structlog.get_config(),
+    )
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**configured)
+
+
+def said(event: str, post: str, second: int, *, on: date | None = None, **data: object) -> bytes:
+    """A webhook's body, about what happened so many seconds after noon."""
+    at = datetime.combine(on or NOON.date(), NOON.timetz()) + timedelta(seconds=second)
+    return json.dumps({"event": event, "timestamp": at.isoformat(), "data": {"postId": post, **data}}).encode()
+
+
+def take(url: str, *bodies: bytes, now: datetime = NOON) -> None:
+    """Keep the webhooks as if they had come `now`, and fold them into posts."""
+    settings = ProviderSettings(kind=PROVIDER, api_url="http://127.0.0.1:9/v1")
+    provider = adapter(settings)
+
+    async def work() -> None:
+        async with Database.open(url) as database:
+            async with database.connection() as conn:
+                await subscriptions.create(conn, projector.NAME, beginning(1))
+                await event_log.append(
+                    conn, [incoming(PROVIDER, provider.read({}, body), body, now) for body in bodies]
+                )
+            handler = Projector({PROVIDER: provider})
+            node = Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, handler, database, "only", lambda: now)
+            await node.tend()
+            await node.drain()
+            await node.leave()
+
+    asyncio.run(work())
+
+
+def execute(url: str, statement: str) -> None:
+    """Do something to the database behind everybody's back."""
+
+    async def work() -> None:
+        async with Database.open(url) as database, database.connection() as conn:
+            await conn.execute(statement)
+
+    asyncio.run(work())
 
 
 def clean_environment() -> dict[str, str]:

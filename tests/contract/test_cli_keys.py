@@ -25,12 +25,12 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
 
 
 async def test_a_key_opens_the_api_until_it_is_revoked(tracker: CommandLine, database: Database) -> None:
-    made = tracker("keys", "create", "--name", "mine", "--scope", "read", "--json")
+    made = tracker.alone("keys", "create", "--name", "mine", "--scope", "read", "--json")
     assert (made.code, made.json.keys()) == (0, {"id", "key"})
     headers = {"Authorization": f"Bearer {made.json['key']}"}
     async with serving(application(Parts(database, lambda: NOON, None))) as client:
         assert (await client.get("/api/v1/posts", headers=headers)).status_code == 200
-        assert tracker("keys", "revoke", made.json["id"]).code == 0
+        assert tracker.alone("keys", "revoke", made.json["id"]).code == 0
         assert (await client.get("/api/v1/posts", headers=headers)).status_code == 401
 
 

@@ -11,17 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.domain.memory import Asked
 from tracker.domain.action import ActionSpec, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.memory import Asked
 from tracker.retention import prune_records
 from tracker.store import actions
+from tracker.store.wakeups import wait
 from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.memory import Asked
-from tracker.domain.action import Claimed
+    from tracker.domain.action import Claimed
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +162,30 @@ async def test_a_resolution_never_overtakes_its_alert(database: Database) -> Non
     assert [claimed.reference for claimed in channel.heard] == [None, None, {"ts": "1.5"}]
 
 
+async def test_nor_does_it_overtake_the_message_of_the_group_with_which_its_alert_travels(database: Database) -> None:
+    await intend(database, an_alert("a", group="g"), an_alert("b", group="g"))
+    channel = Channel(Retry(Reason.HTTP_5XX), Done(reference={"ts": "1.5"}), Done())
+    await work(a_worker(database, channel))
+    (leader,) = channel.titles
+    follower = ({"a", "b"} - {leader}).pop()
+    await intend(database, an_alert("over", follower, resolved=True))
+    await work(a_worker(database, channel))
+    assert channel.titles == [leader]
+    await work(a_worker(database, channel, NOON + timedelta(minutes=1)))
+    assert channel.titles == [leader, leader, "over"]
+    assert channel.heard[2].reference == {"ts": "1.5"}
+
+
+async def test_where_the_channel_has_no_places_the_group_leaves_none(database: Database) -> None:
+    """What was remembered until the message was out is no reference."""
+    await intend(database, an_alert("a", group="g"), an_alert("b", group="g"))
+    channel = Channel()
+    await work(a_worker(database, channel))
+    await intend(database, an_alert("a", resolved=True), an_alert("b", resolved=True))
+    await work(a_worker(database, channel))
+    assert [claimed.reference for claimed in channel.heard] == [None, None, None]
+
+
 async def test_an_alert_that_was_given_up_holds_back_nothing(database: Database) -> None:
     await intend(database, an_alert("raised", "k"))
     await intend(database, an_alert("resolved", "k", resolved=True))
@@ -209,6 +233,27 @@ async def test_however_many_targets_hang_another_is_not_delayed(database: Databa
     assert hanging.titles[before:] == ["fine"]
     hanging.open.set()
     await worker.settle()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_is_told_to_stop_while_being_woken_stops(turns: int) -> None:
+    """However many turns of the loop lie between the two: the end of an action wakes, and so it is at every stop."""
+    event, ended = asyncio.Event(), asyncio.Event()
+
+    async def waiting() -> None:
+        while not ended.is_set():
+            await wait(event, 60)
+
+    task = asyncio.create_task(waiting())
+    await asyncio.sleep(0.01)
+    event.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    stopped, _ = await asyncio.wait([task], timeout=1)
+    ended.set()
+    event.set()
+    assert stopped == {task}
 
 
 async def test_what_waits_for_another_is_not_asked_for_without_pause(database: Database) -> None:

@@ -148,6 +148,17 @@ def test_a_killed_server_is_revived_by_its_owner(tmp_path: Path, who: str) -> No
         assert query(server.start(), "select answer from kept") == 42
 
 
+def test_whoever_has_joined_takes_over_when_the_owner_ends(tmp_path: Path) -> None:
+    """A short command that had to start the server takes it along: the service that joined it goes on all the same."""
+    with owner(tmp_path / "pg") as (process, dsn), EmbeddedPostgres(tmp_path / "pg") as joined:
+        query(dsn, "create table kept as select 42 as answer")
+        assert not joined.revive()
+        process.communicate("")
+        until(joined.revive)
+        assert query(joined.start(), "select answer from kept") == 42
+    assert not joined.revive()
+
+
 def test_both_killed_at_once_is_no_obstacle(tmp_path: Path) -> None:
     """Neither the pid file nor the locks of the dead keep a newcomer out."""
     with owner(tmp_path / "pg") as (process, dsn):

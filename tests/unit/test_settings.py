@@ -159,7 +159,7 @@ def test_the_file_is_the_argument_then_the_variable_then_the_folder(
         ("[engine]\nlease = '0s'", 2, "engine.lease", "must be longer than nothing"),
         ("[database]\nurl = 'mysql://x'", 2, "database.url", "must begin with postgresql://"),
         ("[telemetry]\nformat = 'jsonn'", 2, "telemetry.format", 'did you mean "json"?'),
-        ("[channels.ops]\nkind = 'slck'", 2, "channels.ops.kind", '"slck" is not known (did you mean "slack"?); known: log,'),
+        ("[channels.ops]\nkind = 'slck'", 2, "channels.ops.kind", '"slck" is not known (did you mean "slack"?)'),
         ("[channels.ops]\nurl = 'x'", 1, "channels.ops.kind", "is required"),
         ("[channels.ops]\nkind = 'slack'", 1, "channels.ops", 'a channel of kind "slack" needs a url'),
         ("[channels.ops]\nkind = 'slack'\nurl = 'x'", 3, "channels.ops.url", "must be a web address"),

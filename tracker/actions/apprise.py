@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -37,6 +38,7 @@ def open_service(url: SecretStr) -> Any:
         import apprise  # noqa: PLC0415  (an extra, and slow to load)
     except ImportError as error:
         raise NotInstalledError from error
+    logging.getLogger("apprise").propagate = False  # it writes whole addresses; what it says is read from its results
     asset = apprise.AppriseAsset(
         app_id="tracker",
         app_desc="tracker",
@@ -84,7 +86,8 @@ class Crew:
                 loop.call_soon_threadsafe(settle, *outcome)
 
         threading.Thread(target=run, name="apprise", daemon=True).start()
-        return await asyncio.wait_for(done, seconds)
+        async with asyncio.timeout(seconds):
+            return await done
 
 
 @dataclass(frozen=True, slots=True)

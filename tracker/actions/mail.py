@@ -40,8 +40,8 @@ class Mail:
         request: Mapping[str, object] = {
             "server": f"{self.channel.host}:{self.channel.usual_port}",
             "to": list(self.channel.to),
-            "message_id": message["Message-ID"],
-            "subject": message["Subject"],
+            "message_id": str(message["Message-ID"]),
+            "subject": str(message["Subject"]),
         }
         hidden = [self.channel.password.get_secret_value()]
         try:

@@ -11,14 +11,14 @@ import msgspec
 from tracker.actions.speaking import outcome_of, post, post_json
 from tracker.actions.wording import body_of, cut, ends, follows, others_of, title_of
 from tracker.domain.action import Discard, Done, Reason, Retry
-from tracker.outbound import Answer
+from tracker.outbound import Answer, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import SecretStr
 
-    from tracker.domain.action import Claimed, Outcome
+    from tracker.domain.action import Claimed, Exchange, Outcome
     from tracker.outbound import Outbound
     from tracker.settings import SlackChannel
 
@@ -83,26 +83,33 @@ class SlackApp:
 
     async def _call(self, method: str, content: Mapping[str, object]) -> Outcome:
         """One call of Slack's API; where it is done, the reference is the message that the answer names."""
-        address = f"{self.channel.api_url}/{method}"
-        content = {**content, "unfurl_links": False, "unfurl_media": False} if method == "chat.postMessage" else content
-        token = self.channel.token.get_secret_value()
-        body = msgspec.json.encode(content)
-        shown = {"method": "POST", "url": address, "body": content}
-        result, record = await post(self.outbound, address, {"authorization": f"Bearer {token}"}, body, shown, [token])
+        address, token = f"{self.channel.api_url}/{method}", self.channel.token.get_secret_value()
+        if method == "chat.postMessage":
+            content = {**content, "unfurl_links": False, "unfurl_media": False}
+        headers, request = {"authorization": f"Bearer {token}"}, {"method": "POST", "url": address, "body": content}
+        result, record = await post(self.outbound, address, headers, msgspec.json.encode(content), request, [token])
         if not isinstance(result, Answer) or result.reason is not Reason.OK:
             return outcome_of(result, record)
         answer = _answer(result.body)
         if answer.get("ok") is True:
-            known = {name: answer[name] for name in ("channel", "ts") if isinstance(answer.get(name), str)}
-            return Done(exchange=record, reference=known if len(known) == len(("channel", "ts")) else None)
-        code = answer.get("error")
-        if not isinstance(code, str):
-            return Retry(Reason.BAD_ANSWER, None, "the answer is not one of Slack's", record)
-        if code in SLOW_DOWN:
-            return Retry(Reason.RATE_LIMITED, result.retry_after, _quoted(code), record)
-        if code in PASSING:
-            return Retry(Reason.HTTP_5XX, result.retry_after, _quoted(code), record)
-        return Discard(REASONS.get(code, Reason.REJECTED), _quoted(code), record)
+            return Done(exchange=record, reference=_message_of(answer))
+        code = shown(str(answer["error"]), [token]) if isinstance(answer.get("error"), str) else None
+        return _refused(code, result, record)
+
+
+def _refused(code: str | None, result: Answer, record: Exchange) -> Outcome:
+    if code is None:
+        return Retry(Reason.BAD_ANSWER, None, "the answer is not one of Slack's", record)
+    if code in SLOW_DOWN:
+        return Retry(Reason.RATE_LIMITED, result.retry_after, _quoted(code), record)
+    if code in PASSING:
+        return Retry(Reason.HTTP_5XX, result.retry_after, _quoted(code), record)
+    return Discard(REASONS.get(code, Reason.REJECTED), _quoted(code), record)
+
+
+def _message_of(answer: Mapping[str, object]) -> Mapping[str, object] | None:
+    channel, stamp = answer.get("channel"), answer.get("ts")
+    return {"channel": channel, "ts": stamp} if isinstance(channel, str) and isinstance(stamp, str) else None
 
 
 def text_of(said: Mapping[str, object]) -> str:

@@ -32,7 +32,7 @@ async def list_actions(
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
-    verb: Annotated[str | None, QueryParameter(description="alert, send or retry.")] = None,
+    verb: Annotated[str | None, QueryParameter(description="alert, send, retry or reconcile.")] = None,
     target: Annotated[str | None, QueryParameter(description="A channel, an endpoint or a provider.")] = None,
     rule: Annotated[str | None, QueryParameter(description="The rule that asked for it.")] = None,
     provider: ProviderName = None,

@@ -52,13 +52,7 @@ class Readiness:
         for reader in readers:
             if reader.lag is not None:
                 telemetry.lag_seconds.labels(reader.name).set(reader.lag)
-        return {reader.name: _said_of(reader) for reader in readers if reader.silent or not reader.buckets}
-
-
-def _said_of(reader: health_reports.Reader) -> str:
-    if not reader.buckets:
-        return "was never begun: no process has run with the role worker"
-    return f"{reader.silent} of its {reader.buckets} buckets show no sign of life"
+        return {reader.name: reader.fault for reader in readers if reader.fault}
 
 
 @get("/healthz", summary="Alive")

@@ -1,5 +1,6 @@
 """Posts: the list, one of them, and its history."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut,
 from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName, RuleSource
 from tracker.domain.event import State
 from tracker.domain.post import Post
+from tracker.domain.rule import Rule
 from tracker.errors import NotFound
 from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
@@ -93,12 +95,7 @@ async def one_post(
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
     async with database.connection() as conn:
         post, _ = await find_post(conn, id, provider)
-        pending = await post_reports.pending(conn, post.provider, post.id)
-    answer = OnePostOut(
-        **post_fields(post),
-        notes=[NoteOut(note.code, note.text) for note in post.notes],
-        pending=[_pending(item, Waiting({rule.id: rule for rule in rules.rules()})) for item in pending],
-    )
+        answer = about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
     tag = f'"{sha256(msgspec.json.encode(answer)).hexdigest()[:32]}"'
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(None, status_code=304, headers={"ETag": tag})  # type: ignore[arg-type]  # a 304 has no body
@@ -132,6 +129,16 @@ async def stats(database: NamedDependency[Database]) -> StatsOut:
     async with database.connection() as conn:
         states = await post_reports.counts(conn)
     return StatsOut(sum(states.values()), states)
+
+
+def about(post: Post, pending: Sequence[Row], rules: Sequence[Rule] = ()) -> OnePostOut:
+    """A post, with what will happen to it next."""
+    by_id = {rule.id: rule for rule in rules}
+    return OnePostOut(
+        **post_fields(post),
+        notes=[NoteOut(note.code, note.text) for note in post.notes],
+        pending=[_pending(item, Waiting(by_id)) for item in pending],
+    )
 
 
 async def find_post(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:

@@ -33,7 +33,7 @@ def noun(name: str, what: str) -> typer.Typer:
 
 def every_command() -> typer.Typer:
     """The command line with all that it knows."""
-    from tracker.cli import db, demo, init, keys, quarantine, rules, serve  # noqa: F401, PLC0415  (the import is the registration)
+    from tracker.cli import channels, db, demo, doctor, init, keys, log, posts, quarantine, rules, send, serve  # noqa: F401, PLC0415  (the import is the registration)
 
     return app
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import app
+from tracker.cli.news import show_news, tell
+from tracker.cli.opening import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 FOLDER = Path(".tracker") / "demo"
 SECRET = "whsec_of_the_demo"  # noqa: S105  (between two parts of the demo)
 SPEED = 20.0
-LOOK_EVERY = 0.3
-COLOURS = {"state": "cyan", "rule": "magenta", "action": "green"}
 
 CONFIG = """# Made by `tracker demo`, anew at each start.
 [server]
@@ -116,26 +116,9 @@ def _companion(
             simulator.start_stream(rate)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds or None):
-                    await _tell(database)
+                    await tell(database, now(), show_news, lambda _: None)
 
     return run
-
-
-async def _tell(database: Database) -> None:
-    """Print what happens, line by line, for ever."""
-    from tracker.app import clock  # noqa: PLC0415  (it is loaded by now)
-    from tracker.errors import Unavailable  # noqa: PLC0415  (as above)
-    from tracker.store import news  # noqa: PLC0415  (as above)
-
-    last = clock()
-    while True:
-        with suppress(Unavailable):
-            async with database.connection() as conn:
-                for line in await news.since(conn, last):
-                    last = line.at
-                    what = typer.style(f"{line.what:<7}", fg=COLOURS[line.what])
-                    typer.echo(f"  {line.at:%H:%M:%S}  {what} {line.post or '':<20} {line.said}")
-        await asyncio.sleep(LOOK_EVERY)
 
 
 def _free_port() -> int:

@@ -29,11 +29,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def show_json(value: object) -> None:
-    """The value as JSON, over several lines."""
+def show_json(value: object, *, on_one_line: bool = False) -> None:
+    """The value as JSON."""
     import msgspec  # noqa: PLC0415  (only where it is needed)
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    text = msgspec.json.encode(value)
+    typer.echo((text if on_one_line else msgspec.json.format(text, indent=2)).decode())
 
 
 def show_list(items: Sequence[object], following: str | None = None) -> None:

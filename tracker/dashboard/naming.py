@@ -32,4 +32,9 @@ def target_names(targets: Mapping[str, Target]) -> dict[str, str]:
 
 def _bare(target: Target) -> str:
     platform = platform_name(target.platform)
-    return f"{platform} · {target.account}" if target.account else platform
+    return f"{_apart(platform)} · {_apart(target.account)}" if target.account else platform
+
+
+def _apart(text: str) -> str:
+    """Words of others, so that what is written from right to left in them does not turn what follows."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"

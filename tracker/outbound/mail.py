@@ -71,7 +71,8 @@ async def deliver(
                 stage.sending = True
                 refused, answer = await client.sendmail(server.sender, server.recipients, message.as_bytes())
             with suppress(TimeoutError, OSError, aiosmtplib.SMTPException):
-                await asyncio.wait_for(client.quit(), FAREWELL)
+                async with asyncio.timeout(FAREWELL):
+                    await client.quit()
         finally:
             client.close()
     return Receipt(answer, {who: f"{said.code} {said.message}" for who, said in refused.items()})

@@ -79,6 +79,11 @@ class Engine(Section):
     batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
     actions: int = Field(default=16, ge=1, le=500, description="Actions that one process performs at the same time.")
 
+    @property
+    def silence(self) -> timedelta:
+        """Without a sign of life for so long, whoever reads counts as dead."""
+        return max(3 * self.lease, timedelta(seconds=10))
+
 
 class Provider(Section):
     """[providers.<name>]: who tells us about posts, at /webhooks/<name>."""
@@ -95,9 +100,7 @@ class Provider(Section):
         examples=[["$SOSYALKOPRU_WEBHOOK_SECRET"]],
     )  # fmt: skip
     timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
-    budget: CallBudget = Field(
-        default=Rate(600, timedelta(hours=1)), description="Calls that we may make to its API."
-    )
+    budget: CallBudget = Field(default=Rate(600, timedelta(hours=1)), description="Calls that we may make to its API.")
     fields: dict[str, str] = Field(
         default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
         examples=[{"error_code": "data.error.code"}],

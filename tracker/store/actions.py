@@ -44,6 +44,10 @@ with due as (
               and o.state in ('pending', 'claimed')
               and (o.created_at, coalesce(o.payload ->> 'resolved', ''), o.id)
                 < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)))
+     and not (verb = 'alert' and exists (
+           select from alert_messages m join actions o on o.id = (m.reference ->> 'within')::uuid
+            where m.channel = a.target and m.key = a.payload ->> 'key' and o.id <> a.id
+              and o.state in ('pending', 'claimed')))
      and not (attempts = 0 and exists (
            select from actions o
             where o.group_key = a.group_key and o.state = 'pending' and o.attempts = 0
@@ -60,7 +64,7 @@ with due as (
 ), begun as (
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
 )
-select c.*, p.outcome as previous, m.reference
+select c.*, p.outcome as previous, case when not m.reference ? 'within' then m.reference end as reference
   from claimed c
   left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
   left join alert_messages m on c.verb = 'alert' and m.channel = c.target and m.key = c.payload ->> 'key'
@@ -129,8 +133,8 @@ async def claim(
 ) -> list[Claimed]:
     """Take what is due, but nothing for the `busy` ("verb target"); the attempt is on record before it is made.
 
-    What is said of one alert on one channel goes out in the order in which it was meant; of a group that nobody has
-    begun to tell, only the earliest is taken.
+    What is said of one alert on one channel goes out in the order in which it was meant, also where it was told within
+    the message of another; of a group that nobody has begun to tell, only the earliest is taken.
     """
     try:
         rows = await conn.fetch(CLAIM, now, list(busy), limit, node, lease)

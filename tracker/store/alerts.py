@@ -41,6 +41,16 @@ update actions a set payload = a.payload || t.more
   from unnest($1::uuid[], $2::jsonb[]) t (id, more) where a.id = t.id
 """
 
+REMEMBER_WITHIN = """
+insert into alert_messages (channel, key, reference, sent_at)
+select a.target, a.payload ->> 'key', jsonb_build_object('within', max(t.leader::text)), $3
+  from unnest($1::uuid[], $2::uuid[]) t (follower, leader) join actions a on a.id = t.follower
+ where a.payload ? 'key'
+ group by a.target, a.payload ->> 'key'
+ order by a.target, a.payload ->> 'key'
+on conflict (channel, key) do update set reference = excluded.reference, sent_at = excluded.sent_at
+"""
+
 REMEMBER = """
 insert into alert_messages (channel, key, reference, sent_at)
 select $1, key, $3, $4 from unnest($2::text[]) key
@@ -52,7 +62,8 @@ async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) ->
     """Have each first attempt take along what waits in its group: those claimed, as they are now, and those taken.
 
     What is taken is done from here on; what it says is in the payload of the one that leads, under `others`, as
-    {"title", "post", "key"}. A later attempt takes nothing along, so that it says what the first one said.
+    {"title", "post", "key"}. A later attempt takes nothing along, so that it says what the first one said. Until the
+    message is out, its place is remembered as {"within": the action that leads}.
     """
     leaders = {one.id: one for one in claimed if one.group is not None and one.attempt == 1}
     if not leaders:
@@ -65,6 +76,7 @@ async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) ->
         taken.append(claimed_from(row))
     more = {leader: {"others": said} for leader, said in others.items()}
     await conn.execute(LEAD, list(more), list(more.values()))
+    await conn.execute(REMEMBER_WITHIN, [row["id"] for row in rows], [row["leader"] for row in rows], now)
     return [replace(one, payload={**one.payload, **more.get(one.id, {})}) for one in claimed], taken
 
 

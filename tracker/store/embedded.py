@@ -53,6 +53,7 @@ class EmbeddedPostgres:
         self._identity = identity
         self._owner: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._joined = False
 
     def start(self) -> str:
         """Run the server, or join the one that runs, and answer its DSN once it takes connections."""
@@ -67,7 +68,12 @@ class EmbeddedPostgres:
         return self.dsn
 
     def revive(self) -> bool:
-        """Start the server anew when ours has died; answers whether it had. It does not wait for the recovery."""
+        """Start the server anew when it has died, or ended with whoever else had started it; answers whether it had.
+
+        It does not wait for the recovery.
+        """
+        if self._joined:
+            return self._own() and self._serve()
         if not self._process or self._process.poll() is None:
             return False
         return self._serve()
@@ -81,7 +87,7 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait(STOP)
-        self._process = None
+        self._process, self._joined = None, False
         if self._owner:
             if self._sockets != self.folder:
                 with suppress(OSError):
@@ -122,6 +128,7 @@ class EmbeddedPostgres:
     def _serve_or_join(self, deadline: float) -> None:
         while not (self._own() and self._serve()) and not self._others_answer():
             self._pause(deadline)
+        self._joined = self._process is None
         while not self._answers():
             self._pause(deadline)
 
@@ -156,6 +163,7 @@ class EmbeddedPostgres:
                 cwd=self.folder, env=plain_environment(),
             )  # fmt: skip
         os.close(lock)
+        self._joined = False
         return True
 
     def _make_socket_folder(self, identity: Identity) -> None:

@@ -21,6 +21,13 @@ class Reader:
     silent: int
     lag: float | None
 
+    @property
+    def fault(self) -> str:
+        """Why it does not do its work; empty when it does."""
+        if not self.buckets:
+            return "was never begun: no process has run with the role worker"
+        return f"{self.silent} of its {self.buckets} buckets show no sign of life" if self.silent else ""
+
 
 READERS = """
 select wanted.name, count(s.bucket) as buckets,

@@ -1,4 +1,4 @@
-"""A post's history as one timeline: what we were told, what it changed, which rules fired, what we did and held back."""
+"""A post's history as one timeline: what we were told, what it changed, which rules fired and what we did."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.post import Post
+from tracker.store.posts import logged
+
 if TYPE_CHECKING:
     from datetime import date
 
+    from tracker.domain.event import LoggedEvent
     from tracker.store.database import Connection, Row
 
 
@@ -69,7 +73,8 @@ with changed as (
   union all
   select a.created_at, 5, a.id::text, 'action',
          jsonb_build_object('action', a.id, 'verb', a.verb, 'target', a.target, 'rule', a.rule, 'run', a.run,
-                            'state', a.state, 'hidden_by', a.hidden_by, 'reason', a.reason, 'due_at', {_utc("a.due_at")},
+                            'state', a.state, 'hidden_by', a.hidden_by, 'reason', a.reason,
+                            'due_at', {_utc("a.due_at")},
                             'finished_at', {_utc("a.finished_at")})
     from actions a where a.provider = $1 and a.post = $2
   union all
@@ -112,6 +117,26 @@ select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>
  order by 3 desc, c.id desc
  limit $3
 """
+
+BASELINE = "select through, fold::text from baselines where provider = $1 and post = $2"
+
+EVENTS_BY = """
+select e.* from events e
+ where e.provider = $1 and e.post = $2 and e.day >= $3 and e.received_at <= $4
+   and not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+ order by e.position
+"""
+
+
+async def baseline(conn: Connection, provider: str, post: str) -> tuple[date, Post] | None:
+    """What stands for the facts of the post that the log no longer keeps, and the last day that it stands for."""
+    row = await conn.fetchrow(BASELINE, provider, post)
+    return (row["through"], msgspec.json.decode(row["fold"], type=Post)) if row else None
+
+
+async def events_by(conn: Connection, provider: str, post: str, first_day: date, moment: datetime) -> list[LoggedEvent]:
+    """The events of the post that had arrived by that moment, without those that are parked."""
+    return [logged(row) for row in await conn.fetch(EVENTS_BY, provider, post, first_day, moment)]
 
 
 async def timeline(

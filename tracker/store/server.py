@@ -10,17 +10,24 @@ import structlog
 
 from tracker.errors import Unavailable
 from tracker.store import migrations
+from tracker.store.cluster import Cluster
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from tracker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 PATIENCE = 60.0
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether there is a database at all: an embedded one is made by its first start."""
+    return bool(settings.database.url.get_secret_value()) or Cluster(_folder(settings)).data.exists()
 
 
 @contextmanager
@@ -30,7 +37,7 @@ def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]
     if url:
         yield url, None
         return
-    with EmbeddedPostgres(settings.database.data_dir / "postgres") as server:
+    with EmbeddedPostgres(_folder(settings)) as server:
         yield server.dsn, server
 
 
@@ -51,3 +58,7 @@ async def opened(dsn: str, *, migrate: bool, size: int = 10, patience: float = P
             await asyncio.sleep(1)
     async with Database.open(dsn, size=size) as database:
         yield database
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.database.data_dir / "postgres"

@@ -80,5 +80,6 @@ class Wakeups:
 async def wait(event: asyncio.Event, seconds: float) -> None:
     """Until the event is set or the time is over; the event is cleared."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # in Python 3.11, wait_for loses a cancellation that meets the event
+            await event.wait()
     event.clear()

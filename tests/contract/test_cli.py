@@ -1,0 +1,127 @@
+"""The command line as a whole: help, exit codes, how soon it answers, and the first steps in a new folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.contract.command_line import CommandLine
+from tracker.cli import every_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import typer
+
+HEAVY = {"alembic", "asyncpg", "httpx2", "litestar", "pydantic", "sqlalchemy", "sqlmodel", "structlog", "uvicorn"}
+LOADED = """
+import json, sys
+from tracker.cli import main
+sys.argv[1:] = ["--help"]
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+LISTS = {
+    "db status", "doctor", "keys list", "log rebuild", "posts list", "posts show", "posts watch", "quarantine list",
+    "rules check", "rules test",
+}  # fmt: skip
+CONFIGLESS = {"demo", "init"}
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+def commands() -> Iterator[tuple[str, typer.models.CommandInfo]]:
+    """Every command's words."""
+    whole = every_command()
+    nouns = [("", whole), *((f"{group.name} ", group.typer_instance) for group in whole.registered_groups)]
+    for noun, group in nouns:
+        assert group is not None
+        for command in group.registered_commands:
+            assert command.callback is not None
+            yield noun + (command.name or command.callback.__name__), command
+
+
+EVERY = dict(commands())
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_every_command_explains_itself_and_takes_the_usual_options(words: str) -> None:
+    told = CliRunner().invoke(every_command(), [*words.split(), "--help"])
+    assert told.exit_code == 0
+    explained = told.output.split("\n\n")[1].strip()
+    assert len(explained) > len("Usage: "), told.output
+    assert ("--config" in told.output) is (words not in CONFIGLESS)
+    assert "--json" in told.output or words not in LISTS
+
+
+def test_help_comes_at_once() -> None:
+    """Nothing is loaded that only some commands need: that is what would take long."""
+    ran = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert "posts" in ran.stdout
+    assert not HEAVY & set(json.loads(ran.stderr))
+
+
+def test_what_is_used_wrongly_is_refused_with_the_nearest_right_word(tracker: CommandLine) -> None:
+    for words, near in (
+        (["pots", "list"], "posts"), (["posts", "lst"], "list"), (["posts", "list", "--stat", "failed"], "--state"),
+        (["serve", "--role", "workr"], "worker"), (["db", "status", "--config", "nowhere.toml"], "tracker init"),
+    ):  # fmt: skip
+        ran = tracker(*words)
+        assert (ran.code, ran.out) == (2, ""), words
+        assert near in ran.err, words
+        assert "Traceback" not in ran.err
+
+
+def test_the_first_steps_in_a_new_folder(tracker: CommandLine) -> None:
+    """What `init` writes is in order, tested, and never written over."""
+    for words in ((), ("below/it",)):
+        assert tracker("init", *words).code == 0
+    before = (tracker.folder / "config.toml").read_text()
+    checked, tested = tracker("rules", "check"), tracker("rules", "test")
+    assert (checked.code, tested.code) == (0, 0), checked.err + tested.err
+    assert "1 passed" in tested.out
+    again = tracker("init")
+    assert (again.code, (tracker.folder / "config.toml").read_text()) == (2, before)
+    assert "config.toml: exists already" in again.err
+    (tracker.folder / "config.toml").unlink()
+    again = tracker("init")
+    assert again.code == 2
+    assert "first.toml: exists already" in again.err
+    assert not (tracker.folder / "config.toml").exists()
+
+
+def test_the_schema_is_looked_at_and_brought_forward(tracker: CommandLine, empty_database_url: str) -> None:
+    tracker.configure(empty_database_url)
+    before = tracker("db", "status", "--json")
+    assert (before.code, before.json["current"]) == (1, None)
+    assert "run `tracker db upgrade`" in tracker("db", "status").out
+    refused = tracker("posts", "list")
+    assert (refused.code, "run `tracker db upgrade`" in refused.err) == (2, True)
+    done = tracker("db", "upgrade")
+    assert (done.code, done.lines[:-1]) == (0, [f"applied {revision}" for revision in before.json["pending"]])
+    after = tracker("db", "status", "--json")
+    assert (after.code, after.json["pending"], after.json["current"]) == (0, [], before.json["head"])
+
+
+def test_a_database_that_is_not_there_is_one_clear_line(tracker: CommandLine, postgres_url: str) -> None:
+    nowhere = urlunsplit(urlsplit(postgres_url)._replace(path="/nowhere"))
+    for url, code, says in (
+        ("postgresql://somebody@127.0.0.1:1/nothing", 1, "the database is away"),
+        (nowhere, 2, 'database.url: the database refuses us: database "nowhere" does not exist'),
+    ):
+        ran = tracker.configure(url)("db", "status")
+        assert (ran.code, ran.out) == (code, "")
+        assert says in ran.err
+        assert len(ran.err.splitlines()) == 1

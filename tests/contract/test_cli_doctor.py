@@ -1,0 +1,161 @@
+"""`tracker doctor`: each thing that can be wrong is found, with what to do about it, also without a database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+
+from tests.contract.command_line import SECRET, CommandLine, execute, said, take
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RULE = '[rule.tell]\non = "post.failed"\ndo = [{{ alert = "{channel}", title = "failed" }}]\n'
+
+BEGIN_REACTOR = """
+insert into subscriptions (name, bucket, epoch, snapshot, heartbeat_at, caught_up_at)
+select 'reactor', bucket, epoch, snapshot, heartbeat_at, caught_up_at from subscriptions where name = 'projector'
+"""
+PARK = """
+insert into parked (subscription, item, bucket, error, parked_at) values ('projector', 1, 0, 'it is poison', now())
+"""
+HOLD = """
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body)
+values ('sosyalkopru', 'not_json', true, 'd1', '', now(), '{}', ''),
+       ('sosyalkopru', 'signature_wrong', false, 'd2', '', now(), '{}', '')
+"""
+DIE = """
+insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
+                     state, created_at)
+values (gen_random_uuid(), 'k', 'alert', 'ops', '{}', now(), 'r', 'v', gen_random_uuid(), 'p', 'p1', 0, 'dead', now())
+"""
+
+
+@pytest.fixture
+def tracker(tmp_path: Path, database_url: str) -> CommandLine:
+    """An installation that has read a webhook just now, and has a rule and a key."""
+    take(database_url, said("post.published", "p1", 0), now=datetime.now(UTC))
+    execute(database_url, BEGIN_REACTOR)
+    tracker = CommandLine(tmp_path).configure(database_url)
+    (tracker.rules / "all.toml").write_text(RULE.format(channel="ops"))
+    assert tracker("keys", "create", "--name", "me").code == 0
+    return tracker
+
+
+def found(tracker: CommandLine, *, code: int) -> dict[str, tuple[str, str]]:
+    """Verdict and text of each check; whatever is not ok says what to do."""
+    ran = tracker("doctor", "--json")
+    assert (ran.code, ran.json["next"]) == (code, None), ran.out
+    items = ran.json["items"]
+    assert all(bool(item["advice"]) is (item["verdict"] != "ok") for item in items)
+    assert SECRET not in ran.out
+    return {item["check"]: (item["verdict"], item["found"]) for item in items}
+
+
+def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> None:
+    verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
+    assert verdicts == dict.fromkeys(
+        ["config", "rules", "providers", "database", "clock", "projector", "reactor", "parked", "quarantine",
+         "signatures", "actions", "keys"],
+        "ok",
+    )  # fmt: skip
+    people = tracker("doctor")
+    assert (people.code, people.lines[-1]) == (0, "nothing is wrong")
+    assert all(line.startswith("ok ") for line in people.lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("statement", "check", "verdict", "says"),
+    [
+        (PARK, "parked", "problem", "1 set aside, the newest by the projector: it is poison"),
+        (HOLD, "quarantine", "warning", "1 held"),
+        (HOLD, "signatures", "warning", "1 wrong in the last day: sosyalkopru"),
+        (DIE, "actions", "warning", "1 dead"),
+        ("update api_keys set revoked_at = now()", "keys", "warning", "nobody can use the API or the dashboard"),
+        ("delete from subscriptions", "projector", "warning", "was never begun"),
+        ("update log_days set day = day - 9", "log", "warning", "no day is ready for the next events"),
+        (
+            "update subscriptions set heartbeat_at = now() - interval '1 hour' where bucket < 3",
+            "reactor", "problem", "3 of its 16 buckets show no sign of life",
+        ),
+        (
+            "update subscriptions set caught_up_at = now() - interval '5 minutes' where bucket = 1",
+            "projector", "warning", "is 5m",
+        ),
+        (
+            "update subscriptions set caught_up_at = now() - interval '5 hours' where bucket = 1",
+            "projector", "problem", "is 5h",
+        ),
+        (
+            "update migration_checksums set sha256 = '' where revision = '0001'",
+            "database", "problem", "migration 0001 is not the one that was applied",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_database_is_found(
+    tracker: CommandLine, database_url: str, statement: str, check: str, verdict: str, says: str
+) -> None:
+    execute(database_url, statement)
+    told = found(tracker, code=1 if verdict == "problem" else 0)[check]
+    assert (told[0], says in told[1]) == (verdict, True), told
+
+
+def test_a_clock_that_is_off_is_found(tracker: CommandLine) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)):
+        verdict, says = found(tracker, code=1)["clock"]
+    assert verdict == "problem"
+    assert says.startswith(("3599", "360"))
+
+
+def test_rules_that_cannot_be_put_in_force_are_found_by_their_place(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE.format(channel="opps"))
+    verdict, says = found(tracker, code=1)["rules"]
+    assert verdict == "problem"
+    assert says.startswith(f"{tracker.rules}/all.toml:3:")
+    assert 'did you mean "ops"' in says
+
+
+@pytest.mark.parametrize(
+    ("section", "verdict", "says"),
+    [
+        ('webhook_secrets = []\napi_key = "k"', "problem", "has no secret"),
+        ('webhook_secrets = ["s"]', "warning", "has no key"),
+        ('webhook_secrets = ["s"]\nfields = { psot = "x" }', "problem", 'did you mean "post"'),
+    ],
+)
+def test_a_provider_that_cannot_do_its_work_is_found(tmp_path: Path, section: str, verdict: str, says: str) -> None:
+    tracker = CommandLine(tmp_path)
+    head = '[providers.sosyalkopru]\nkind = "sosyalkopru"\napi_url = "https://api.example.com"\n'
+    (tmp_path / "config.toml").write_text(head + section)
+    told = found(tracker, code=1 if verdict == "problem" else 0)["providers"]
+    assert (told[0], says in told[1]) == (verdict, True), told
+
+
+def test_it_says_so_when_the_database_does_not_answer(tmp_path: Path) -> None:
+    tracker = CommandLine(tmp_path).configure("postgresql://me:hidden@127.0.0.1:1/nothing")
+    told = found(tracker, code=1)
+    assert told["database"][0] == "problem"
+    assert "the database is away" in told["database"][1]
+    assert told["providers"][0] == "ok"
+    ran = tracker.alone("doctor")
+    assert (ran.code, "hidden" in ran.out, ran.lines[-1]) == (1, False, "1 problem, 1 warning")
+
+
+def test_a_folder_with_nothing_in_it_needs_no_database_yet(tmp_path: Path) -> None:
+    told = found(CommandLine(tmp_path), code=0)
+    assert {check: verdict for check, (verdict, _) in told.items()} == {
+        "config": "warning", "rules": "warning", "providers": "warning", "disk": "ok", "database": "warning",
+    }  # fmt: skip
+    assert not (tmp_path / ".tracker").exists()
+
+
+def test_each_fault_of_the_config_is_told(tmp_path: Path) -> None:
+    tracker = CommandLine(tmp_path)
+    (tmp_path / "config.toml").write_text("[server]\nprot = 1\n[database]\npool = 0\n")
+    ran = tracker("doctor", "--json")
+    assert (ran.code, [item["check"] for item in ran.json["items"]]) == (1, ["config", "config"])
+    assert 'did you mean "port"' in ran.json["items"][0]["found"]
+    assert len(tracker("rules", "check").err.splitlines()) == 2

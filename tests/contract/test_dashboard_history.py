@@ -1,0 +1,88 @@
+"""How a post's history is grouped for people, and what its targets are called."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.integration.told import NOON
+from tracker.dashboard.naming import target_names
+from tracker.dashboard.timeline import actions_in, facts_in, grouped, without_repeats
+from tracker.domain.target import Target
+
+ACTION = "11111111-1111-5111-8111-111111111111"
+
+
+def row(kind: str, **entry: Any) -> Any:
+    """A row of the timeline, as the database gives it."""
+    return {"at": NOON, "type": kind, "entry": entry}
+
+
+def test_what_belongs_together_is_told_together() -> None:
+    """An action with the fact that it became and what that changed, a firing with its run, a fact with its change."""
+    groups = grouped(
+        [
+            row("change", position=9, moves=["retrying"]),
+            row("fact", position=9, source="action", delivery=f"{ACTION}:1", event="action.done"),
+            row("attempt", action=ACTION, attempt=1),
+            row("action", action=ACTION, verb="retry"),
+            row("run", run="r", state="active"),
+            row("firing", run="r", outcome="fired", rule="try-again"),
+            row("firing", run="r", outcome="joined", rule="try-again"),
+            row("change", position=7, moves=["failed"]),
+            row("fact", position=7, source="sosyalkopru", delivery="d", event="post.failed"),
+        ]
+    )
+    assert [group.type for group in groups] == ["action", "firing", "firing", "fact"]
+    action, fired, joined, fact = groups
+    assert [one["moves"] for one in action.more("change")] == [["retrying"]]
+    assert [one["event"] for one in action.more("fact")] == ["action.done"]
+    assert [one["state"] for one in fired.more("run")] == ["active"]
+    assert joined.told == []
+    assert [one["moves"] for one in fact.more("change")] == [["failed"]]
+    assert actions_in(groups) == [UUID(ACTION)]
+    assert facts_in(groups) == [7]
+
+
+def test_what_belongs_to_another_page_stands_by_itself() -> None:
+    """Nothing is left out because its head is older than the page."""
+    rows = [
+        row("change", position=9, moves=["retrying"]),
+        row("fact", position=8, source="action", delivery=f"{ACTION}:1", event="action.done"),
+        row("run", run="r", state="active"),
+    ]
+    assert [group.type for group in grouped(rows)] == ["change", "fact", "run"]
+
+
+def test_a_path_shows_each_step_once() -> None:
+    steps: list[Any] = [
+        {"state": state, "attempt": attempt}
+        for state, attempt in [
+            ("publishing", 1),
+            ("publishing", 1),
+            ("failed", 1),
+            ("publishing", 2),
+            ("publishing", 2),
+        ]
+    ]
+    assert without_repeats(steps) == [steps[0], steps[2], steps[3]]
+
+
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [
+        ({"x#1": Target("x")}, {"x#1": "X"}),
+        ({"tiktok#1": Target("tiktok"), "x#1": Target("x")}, {"tiktok#1": "TikTok", "x#1": "X"}),
+        ({"x#1": Target("x"), "x#2": Target("x", ordinal=2)}, {"x#1": "X 1", "x#2": "X 2"}),
+        ({"new#1": Target("new")}, {"new#1": "new"}),
+        (
+            {"x:acme": Target("x", "acme")},
+            {"x:acme": "\N{FIRST STRONG ISOLATE}X\N{POP DIRECTIONAL ISOLATE} · \N{FIRST STRONG ISOLATE}acme"
+                       "\N{POP DIRECTIONAL ISOLATE}"},
+        ),
+    ],
+)  # fmt: skip
+def test_targets_have_names_that_tell_them_apart(targets: dict[str, Target], names: dict[str, str]) -> None:
+    assert target_names(targets) == names

@@ -1,0 +1,83 @@
+"""`tracker doctor`: what is wrong with this installation, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS, app
+from tracker.cli.findings import Finding, Verdict, ok, problem, warning
+from tracker.cli.opening import Config, Json, open_settings
+from tracker.cli.showing import counted, say, show_list
+from tracker.errors import Misconfigured, TrackerError
+
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+
+WIDTH = 14
+
+
+@app.command()
+def doctor(config: Config = None, json: Json = False) -> None:
+    """Find what is wrong with this installation, and say what to do about it; exit code 1 when there is a problem."""
+    findings: list[Finding] = []
+    for finding in _examine(config):
+        findings.append(finding)
+        if not json:
+            _tell(finding)
+    if json:
+        show_list(findings)
+    else:
+        say(_summary(findings))
+    if any(finding.verdict is Verdict.PROBLEM for finding in findings):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _examine(config: Path | None) -> Iterator[Finding]:
+    from tracker.cli.doctor_here import examine_here  # noqa: PLC0415  (takes half a second)
+
+    try:
+        settings = open_settings(config)
+    except Misconfigured as error:
+        for fault in (error, *getattr(error, "__notes__", ())):
+            yield problem("config", str(fault), "put it right; nothing else can be looked at before")
+        return
+    yield _config(config or Path("config.toml"))
+    yield from examine_here(settings)
+    yield from _examine_database(settings)
+
+
+def _config(file: Path) -> Finding:
+    if not file.exists():
+        return warning("config", f"there is no {file}: every setting has its default", "`tracker init` writes one")
+    return ok("config", str(file))
+
+
+def _examine_database(settings: Settings) -> Iterator[Finding]:
+    from tracker.cli.doctor_database import examine_database  # noqa: PLC0415  (takes half a second)
+    from tracker.store.server import is_made, postgres  # noqa: PLC0415  (as above)
+
+    if not is_made(settings):
+        yield warning("database", "the embedded Postgres has not been made yet", "`tracker serve` makes it")
+        return
+    try:
+        with postgres(settings) as (dsn, embedded):
+            yield from asyncio.run(examine_database(settings, dsn, embedded=embedded is not None))
+    except TrackerError as error:
+        yield problem("database", str(error), "`tracker serve` cannot start either before this is put right")
+
+
+def _tell(finding: Finding) -> None:
+    say(f"{finding.verdict:<9}{finding.check:<{WIDTH}}{finding.found}")
+    if finding.advice:
+        say(f"{'':<{9 + WIDTH}}{finding.advice}")
+
+
+def _summary(findings: list[Finding]) -> str:
+    many = {kind: sum(finding.verdict is kind for finding in findings) for kind in Verdict}
+    parts = [counted(many[kind], kind) for kind in (Verdict.PROBLEM, Verdict.WARNING) if many[kind]]
+    return ", ".join(parts) or "nothing is wrong"

@@ -1,0 +1,124 @@
+"""What the doctor sees in the database: its schema and clock, who reads, and what waits for a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tracker import projector, reactor
+from tracker.cli.findings import Finding, ok, problem, warning
+from tracker.cli.opening import now
+from tracker.cli.showing import written
+from tracker.errors import Misconfigured, TrackerError
+from tracker.store import action_reports, health_reports, keys, migrations, quarantine
+from tracker.store.database import Database
+
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+    from tracker.store.database import Connection
+    from tracker.store.health_reports import Reader
+
+PATIENCE = 30.0
+OFF, FAR_OFF = timedelta(seconds=2), timedelta(seconds=30)
+BEHIND, FAR_BEHIND = timedelta(minutes=1), timedelta(minutes=15)
+LATELY = timedelta(days=1)
+SEEN, LATEST = 200, 2**63 - 1
+
+
+async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> list[Finding]:
+    """What there is to say about the database with that DSN."""
+    findings: list[Finding] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            if embedded and (await migrations.status(dsn)).pending:
+                return [warning("schema", "is an earlier version's", "`tracker serve` brings it up to date")]
+            await migrations.require_current(dsn)
+            async with Database.open(dsn, size=1) as database, database.connection() as conn:
+                findings += [finding async for finding in _examine(conn, settings)]
+    except Misconfigured as error:
+        findings.append(problem("database", str(error), "put it right: the service does not start before"))
+    except TimeoutError:
+        findings.append(problem("database", f"no answer within {PATIENCE:g} s", "see what keeps it busy"))
+    except TrackerError as error:
+        findings.append(problem("database", str(error), "start it, or put [database] url right"))
+    return findings
+
+
+async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Finding]:
+    yield ok("database", f"Postgres {await health_reports.server_version(conn)}, with this version's schema")
+    yield await _clock(conn)
+    readers = await health_reports.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
+    for reader in readers:
+        yield _reader(reader)
+    if any(reader.buckets for reader in readers) and not await health_reports.open_days(conn, now()):
+        yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
+    for look in (_parked, _held, _forged, _actions, _keys):
+        yield await look(conn)
+
+
+async def _clock(conn: Connection) -> Finding:
+    before = now()
+    theirs = await health_reports.clock(conn)
+    difference = abs(theirs - (before + (now() - before) / 2))
+    found = f"{difference.total_seconds():.1f} s from the database's"
+    advice = "let both machines keep their time by NTP: leases and times of arrival go by it"
+    if difference > FAR_OFF:
+        return problem("clock", found, advice)
+    return warning("clock", found, advice) if difference > OFF else ok("clock", found)
+
+
+def _reader(reader: Reader) -> Finding:
+    if not reader.buckets:
+        return warning(reader.name, reader.fault, "`tracker serve` begins it")
+    if reader.fault:
+        return problem(reader.name, reader.fault, "start `tracker serve`, or look into its log")
+    behind = timedelta(seconds=round(reader.lag or 0))
+    if behind > BEHIND:
+        tell = problem if behind > FAR_BEHIND else warning
+        return tell(reader.name, f"is {written(behind)} behind", "let more processes run with the role worker")
+    return ok(reader.name, "reads, and is not behind")
+
+
+async def _parked(conn: Connection) -> Finding:
+    rows = await health_reports.parked(conn, SEEN)
+    if not rows:
+        return ok("parked", "nothing was set aside")
+    newest = rows[0]
+    many = f"{SEEN} or more" if len(rows) == SEEN else str(len(rows))
+    return problem(
+        "parked", f"{many} set aside, the newest by the {newest['subscription']}: {newest['error']}",
+        "update to a version that can handle it, then `tracker log rebuild`",
+    )  # fmt: skip
+
+
+async def _held(conn: Connection) -> Finding:
+    if held := await health_reports.held_in_quarantine(conn):
+        return warning("quarantine", f"{held} held", "`tracker quarantine list`, then replay or discard them")
+    return ok("quarantine", "nothing is held")
+
+
+async def _forged(conn: Connection) -> Finding:
+    rows = await quarantine.newest_first(conn, "held", LATEST, SEEN)
+    lately = [row for row in rows if not row["authentic"] and row["received_at"] > now() - LATELY]
+    if not lately:
+        return ok("signatures", "all were right in the last day")
+    who = ", ".join(sorted({row["provider"] for row in lately}))
+    return warning(
+        "signatures", f"{len(lately)} wrong in the last day: {who}",
+        "if the provider sent them, put its webhook_secrets right, then `tracker quarantine replay`",
+    )  # fmt: skip
+
+
+async def _actions(conn: Connection) -> Finding:
+    if waiting := await action_reports.counts(conn, ("dead", "unknown")):
+        found = ", ".join(f"{number} {state}" for state, number in sorted(waiting.items()))
+        return warning("actions", found, "retry or discard them, on the dashboard or by the API")
+    return ok("actions", "none is dead or unknown")
+
+
+async def _keys(conn: Connection) -> Finding:
+    if any(row["revoked_at"] is None for row in await keys.everyone(conn)):
+        return ok("keys", "there is one for the API and the dashboard")
+    return warning("keys", "nobody can use the API or the dashboard", "`tracker keys create --name me --scope admin`")

@@ -1,0 +1,93 @@
+"""What the doctor sees without the database: rules, providers, ways out of the house, and the disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.cli.findings import Finding, ok, problem, warning
+from tracker.cli.showing import counted
+from tracker.errors import Misconfigured
+from tracker.outbound import build_outbound
+from tracker.providers import build_providers
+from tracker.rulebook.testing import run_tests
+from tracker.rules_in_force import read_rules
+from tracker.settings.values import format_size
+
+if TYPE_CHECKING:
+    from tracker.settings import Settings
+
+MEBIBYTE, GIBIBYTE = 2**20, 2**30
+LITTLE, VERY_LITTLE = 5 * GIBIBYTE, 512 * MEBIBYTE
+
+
+def examine_here(settings: Settings) -> Iterator[Finding]:
+    """What there is to say about the settings and this machine."""
+    yield from _rules(settings)
+    yield from _providers(settings)
+    yield from _outbound(settings)
+    yield from _disk(settings)
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    book = read_rules(settings)
+    for fault in book.faults:
+        yield problem("rules", str(fault), "put it right: until then, the rules before it stay in force")
+    if book.faults:
+        return
+    if not book.rules:
+        yield warning("rules", f"there are none in {settings.rules.dir}", "write one: `tracker init` shows how")
+        return
+    names = "every channel and endpoint that they name exists"
+    yield ok("rules", f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}; {names}")
+    outcomes = run_tests(book.tests, book.rules)
+    if failed := sum(not outcome.passed for outcome in outcomes):
+        yield warning("rule tests", f"{failed} of {len(outcomes)} fail", "`tracker rules test` says why")
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    try:
+        build_providers(settings)
+    except Misconfigured as error:
+        yield problem("providers", str(error), "put it right: the service does not start before")
+        return
+    if not settings.providers:
+        yield warning("providers", "none is configured: no webhook is taken", "write [providers.<name>] in config.toml")
+    for name, provider in settings.providers.items():
+        key = f"[providers.{name}]"
+        if not provider.webhook_secrets:
+            yield problem(
+                "providers", f"{name} has no secret: each of its webhooks is refused", f"give {key} webhook_secrets"
+            )
+        elif not provider.api_key.get_secret_value():
+            yield warning("providers", f"{name} has no key: it is never asked for anything", f"give {key} api_key")
+        else:
+            yield ok("providers", f"{name}: {counted(len(provider.webhook_secrets), 'secret')}, and a key for its API")
+
+
+def _outbound(settings: Settings) -> Iterator[Finding]:
+    try:
+        build_outbound(settings)
+    except Misconfigured as error:
+        yield problem("outbound", str(error), "put it right: the service does not start before")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    """Only where the database is here too."""
+    if settings.database.url.get_secret_value():
+        return
+    folder = settings.database.data_dir.absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    yield _room(folder, shutil.disk_usage(there).free)
+
+
+def _room(folder: Path, free: int) -> Finding:
+    unit = GIBIBYTE if free > GIBIBYTE else MEBIBYTE
+    found = f"{format_size(free // unit * unit)} are free for {folder}"
+    if free < VERY_LITTLE:
+        return problem("disk", found, "make room now: without any, webhooks are answered 503")
+    if free < LITTLE:
+        return warning("disk", found, "make room, or let [retention] keep less")
+    return ok("disk", found)

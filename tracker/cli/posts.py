@@ -1,0 +1,177 @@
+"""`tracker posts`: what became of posts, and what becomes of them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracker.cli import noun
+from tracker.cli.history import told
+from tracker.cli.news import show_news, tell
+from tracker.cli.opening import Config, Json, now, on_database
+from tracker.cli.showing import say, show_json, show_pairs, show_table
+
+if TYPE_CHECKING:
+    from tracker.api.schemas import ErrorOut, OnePostOut, Page, PostOut
+    from tracker.settings import Settings
+    from tracker.store.database import Connection, Database, Row
+    from tracker.store.news import News
+
+LAST_RANK = 99
+"""After whatever else happened at the same moment."""
+
+posts = noun("posts", "The posts.")
+
+Provider = Annotated[str | None, typer.Option(help="The provider's name in the configuration.")]
+
+
+@posts.command("list")
+def show_list(
+    state: Annotated[list[str] | None, typer.Option(help="One, or several with commas or repeated.")] = None,
+    platform: Annotated[str | None, typer.Option(help="As in instagram.")] = None,
+    account: Annotated[str | None, typer.Option(help="An account of any of its targets.")] = None,
+    provider: Provider = None,
+    since: Annotated[str | None, typer.Option(help="Last event not before this time: 2026-11-30T09:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last event before this time.")] = None,
+    stuck_for: Annotated[str | None, typer.Option(help="As in 15m: has not moved for so long.")] = None,
+    q: Annotated[str | None, typer.Option("--q", "-q", help="A part of the id, of an error or of an address.")] = None,
+    sort: Annotated[str, typer.Option(help="A time, as in published_at, with - for the newest first.")] = (
+        "-last_event_at"
+    ),
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Posts, filtered and sorted as the API does."""
+    from tracker.api.posts import list_posts  # noqa: PLC0415  (takes a second)
+
+    async def work(_: Settings, database: Database) -> Page[PostOut]:
+        page: Page[PostOut] = await list_posts.fn(
+            database, now, limit, cursor, state, platform, account, provider, since, until, stuck_for, q, sort
+        )
+        return page
+
+    with _as_options():
+        page = on_database(config, work)
+    if json:
+        show_json(page)
+        return
+    show_table(("id", "provider", "state", "attempt", "platforms", "last event", "error"), map(_row, page.items))
+    if page.next:
+        say(f"there is more: --cursor {page.next}", aside=True)
+
+
+@posts.command()
+def show(
+    post: Annotated[str, typer.Argument(metavar="ID", help="The post's id at its provider.")],
+    as_of: Annotated[str | None, typer.Option(help="As it was known then: 2026-11-30T09:00:00Z.")] = None,
+    provider: Provider = None,
+    entries: Annotated[int, typer.Option("--history", min=0, max=500, help="How many of the newest entries.")] = 50,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """One post: its state, its targets, what will happen to it next, and its history."""
+    from tracker.api.parameters import moment  # noqa: PLC0415  (takes a second)
+
+    async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[Row]]:
+        async with database.connection() as conn:
+            return await _look(conn, settings, post, provider, moment("as_of", as_of), entries)
+
+    with _as_options():
+        answer, history = on_database(config, work)
+    if json:
+        told_of = [{"at": entry["at"], "type": entry["type"], "data": entry["entry"]} for entry in history]
+        show_json(_fields(answer) | {"history": told_of})
+    else:
+        _tell(answer, history)
+
+
+async def _look(
+    conn: Connection, settings: Settings, post: str, provider: str | None, moment: datetime | None, entries: int
+) -> tuple[OnePostOut, list[Row]]:
+    """The post, and the newest entries of its history, now or as both stood at the moment."""
+    from tracker.api.posts import about, find_post  # noqa: PLC0415  (takes a second)
+    from tracker.past import post_at  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.store import history_reports, post_reports  # noqa: PLC0415  (as above)
+
+    found, row = await find_post(conn, post, provider)
+    if moment:
+        readers = fact_readers(build_providers(settings))
+        answer = about(await post_at(conn, readers, found.provider, found.id, row["first_day"], moment), [])
+    else:
+        answer = about(found, await post_reports.pending(conn, found.provider, found.id))
+    until = history_reports.After(moment, LAST_RANK, "") if moment else None
+    newest, _more = await history_reports.timeline(
+        conn, found.provider, found.id, row["first_day"], until, entries, newest_first=True
+    )
+    return answer, newest[::-1]
+
+
+@posts.command()
+def watch(config: Config = None, json: Json = False) -> None:
+    """What happens, as it happens: new states, rules that fire, attempts at actions. Ctrl-C ends it."""
+
+    def line(news: News) -> None:
+        if json:
+            show_json(
+                {name: getattr(news, name) for name in ("at", "what", "provider", "post", "said")}, on_one_line=True
+            )
+        else:
+            show_news(news)
+
+    async def work(_: Settings, database: Database) -> None:
+        begin = now()
+        say("watching; Ctrl-C ends it", aside=True)
+        await tell(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
+
+    try:
+        on_database(config, work)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@contextmanager
+def _as_options() -> Iterator[None]:
+    """What the API calls a bad parameter is an option used wrongly here."""
+    from tracker.api.problems import BadParameter  # noqa: PLC0415  (takes a second)
+
+    try:
+        yield
+    except BadParameter as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.parameter.replace('_', '-')}") from error
+
+
+def _row(post: PostOut) -> tuple[object, ...]:
+    platforms = sorted({target.platform for target in post.targets})
+    return (post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, _error(post.error))
+
+
+def _error(error: ErrorOut | None) -> str | None:
+    return f"{error.code}: {error.message}" if error else None
+
+
+def _fields(answer: OnePostOut) -> dict[str, Any]:
+    return {name: getattr(answer, name) for name in answer.__struct_fields__}
+
+
+def _tell(post: OnePostOut, history: list[Row]) -> None:
+    names = ("id", "provider", "state", "attempt", "scheduled_at", "published_at", "failed_at", "last_event_at", "urls")
+    show_pairs([(name.replace("_", " "), getattr(post, name)) for name in names])
+    show_pairs([("error", _error(post.error)), *(("note", note.text) for note in post.notes)])
+    if post.targets:
+        say("\ntargets")
+        rows = ((t.key, t.state, t.attempt, t.entered_at, t.url, _error(t.error)) for t in post.targets)
+        show_table(("target", "state", "attempt", "since", "url", "error"), rows)
+    if post.pending:
+        say("\nwhat comes next")
+        waits = ((p.due_at, p.what, p.rule, p.verb, p.target) for p in post.pending)
+        show_table(("at", "what", "rule", "verb", "target"), waits)
+    if history:
+        say("\nhistory")
+        show_table(("at", "what", ""), ((e["at"], e["type"], told(e["type"], e["entry"])) for e in history))

@@ -1,0 +1,124 @@
+"""`tracker send`: a signed webhook to one's own door, as the provider would send it."""
+
+from __future__ import annotations
+
+import asyncio
+import json as plain_json
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS, app
+from tracker.cli.opening import Config, Json, known_words, now, open_settings
+from tracker.cli.saying import Said, body_of
+from tracker.cli.showing import say, show_json
+from tracker.errors import Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.outbound import Answer
+    from tracker.providers.adapter import Adapter
+    from tracker.settings import Settings
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (not to listen on: to recognise)
+
+
+@app.command()
+def send(
+    file: Annotated[Path | None, typer.Argument(help="The body, sent byte for byte; - reads standard input.")] = None,
+    event: Annotated[str | None, typer.Option(help="Or say what it is about: post.failed, post.published …")] = None,
+    post: Annotated[str | None, typer.Option(help="The post's id; needed for events of posts.")] = None,
+    status: Annotated[str | None, typer.Option(help="The post's status; what the event says, if not named.")] = None,
+    platform: Annotated[list[str] | None, typer.Option(help="A target: instagram, or instagram:account.")] = None,
+    error: Annotated[str | None, typer.Option(help="The code of what went wrong.")] = None,
+    message: Annotated[str | None, typer.Option(help="The same, for people.")] = None,
+    retryable: Annotated[bool | None, typer.Option(help="Whether another try can help.")] = None,
+    scheduled_at: Annotated[str | None, typer.Option(help="When the post is to be published.")] = None,
+    at: Annotated[str | None, typer.Option(help="When it happened: 2026-11-30T09:00:00Z; now, if not named.")] = None,
+    delivery: Annotated[str | None, typer.Option(help="The delivery's id; the same again is a duplicate.")] = None,
+    provider: Annotated[str | None, typer.Option(help="As whom; needed where several are configured.")] = None,
+    url: Annotated[str | None, typer.Option(help="The door; that of [server], if not named.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send a signed event to one's own door, and show its answer; exit code 1 when it was not taken."""
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
+
+    settings = open_settings(config)
+    name = _provider(settings, provider)
+    adapter = build_providers(settings)[name]
+    said = Said(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
+    if (file is None) is (event is None):
+        raise typer.BadParameter("give either a file or --event", param_hint="FILE")
+    body = _read(file) if file else body_of(adapter.words, said, now())
+    headers = _signed(settings, name, adapter, body, delivery or f"cli-{uuid4()}")
+    answer = asyncio.run(_post(url or _door(settings, name), headers, body))
+    said_back = _json(answer.body)
+    if json:
+        show_json({"status": answer.status, "answer": said_back, "delivery": headers[adapter.delivery_header]})
+    else:
+        say(f"{answer.status} {answer.body.decode('utf-8', 'replace')}")
+    if answer.status != HTTPStatus.OK or (isinstance(said_back, dict) and "quarantined" in said_back):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _provider(settings: Settings, name: str | None) -> str:
+    names = sorted(settings.providers)
+    if not names:
+        raise settings.fault("providers", "none is configured: there is nobody to send as")
+    if name is None and len(names) > 1:
+        raise typer.BadParameter(f"say as whom: {', '.join(names)}", param_hint="--provider")
+    return known_words("--provider", [name or names[0]], names)[0]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"cannot be read: {error.strerror}", file=str(file)) from error
+
+
+def _signed(settings: Settings, name: str, adapter: Adapter, body: bytes, delivery: str) -> dict[str, str]:
+    from tracker.providers.signature import sign  # noqa: PLC0415  (takes half a second)
+
+    verifier = adapter.verifier
+    if not verifier.secrets:
+        raise settings.fault(f"providers.{name}.webhook_secrets", "there is no secret to sign with")
+    signature = sign(verifier.scheme, verifier.secrets, body, now())
+    return {"content-type": "application/json", adapter.delivery_header: delivery} | signature
+
+
+def _door(settings: Settings, provider: str) -> str:
+    server = settings.server
+    if not server.port:
+        raise typer.BadParameter("[server] port is 0, so the door must be named", param_hint="--url")
+    host = EVERYWHERE.get(server.host, server.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}/webhooks/{provider}"
+
+
+async def _post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Send it, through the one client and to the one host: whoever runs the command has named it."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  (only where it is needed)
+
+    from tracker.outbound import Allowed, Outbound, OutboundError  # noqa: PLC0415  (takes a while)
+
+    try:
+        async with Outbound(Allowed.parse([urlsplit(url).hostname or ""])) as outbound:
+            return await outbound.request("POST", url, headers=headers, body=body)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from error
+    except OutboundError as error:
+        raise Unavailable(f"{url}: {error}: does `tracker serve` run there?") from error
+
+
+def _json(answer: bytes) -> Any:
+    """What the answer holds; its text where that is no JSON."""
+    try:
+        return plain_json.loads(answer)
+    except ValueError:
+        return answer.decode("utf-8", "replace")
