@@ -45,8 +45,17 @@ class House:
 Opened = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture(scope="session")
-async def house(tmp_path_factory: pytest.TempPathFactory, anyio_backend: object) -> AsyncIterator[House]:
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """Where it is; a machine without it fails, because a skipped test would say that all is well."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.fail("there is no Chromium here: apt-get install -y --no-install-recommends chromium", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="package")
+async def house(chromium: str, tmp_path_factory: pytest.TempPathFactory, anyio_backend: object) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("house")
     with EmbeddedPostgres(folder / "postgres", QUICK) as postgres:
         async with Cms().listening() as cms:
@@ -64,15 +73,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory, anyio_backend: object)
                 service.stop()
 
 
-@pytest.fixture(scope="session")
-async def browser(anyio_backend: object) -> AsyncIterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.fail(
-            "the browser tests need Chromium, and none is here: apt-get install -y --no-install-recommends chromium"
-        )
+@pytest.fixture(scope="package")
+async def browser(chromium: str, anyio_backend: object) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         await browser.close()
 

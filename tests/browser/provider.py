@@ -59,8 +59,10 @@ class Cms:
 
     def __init__(self) -> None:
         self.refuses, self.url, self.taken = False, "", 0
+        self._callers: set[asyncio.StreamWriter] = set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
@@ -83,3 +85,6 @@ class Cms:
             yield self
         finally:
             server.close()
+            for writer in self._callers:
+                writer.close()
+            await asyncio.gather(*(writer.wait_closed() for writer in self._callers), return_exceptions=True)

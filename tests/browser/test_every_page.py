@@ -50,7 +50,7 @@ FAINT = """() => {
 """The texts whose colour stands out from what is behind them by less than 4.5 to 1."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def told(house: House) -> None:
     """Posts whose every text is meant to do harm, and an action for each."""
     for post in POSTS:

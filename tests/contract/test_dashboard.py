@@ -163,6 +163,8 @@ async def test_what_is_not_there_is_a_page_here_and_a_problem_in_the_api(visitor
         assert SCRIPT not in answer.text
     answer = await visitor.get("/api/v1/no/such/thing")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert (await visitor.get("/healthz")).json() == {"status": "ok"}
+    assert (await visitor.get("/schema/openapi.json")).status_code == 401
 
 
 async def test_while_the_database_is_away_the_page_says_so_and_comes_again(tmp_path: Path) -> None:

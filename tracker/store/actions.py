@@ -48,10 +48,12 @@ with due as (
            select from alert_messages m join actions o on o.id = (m.reference ->> 'within')::uuid
             where m.channel = a.target and m.key = a.payload ->> 'key' and o.id <> a.id
               and o.state in ('pending', 'claimed')))
-     and not (attempts = 0 and exists (
-           select from actions o
+     and not (attempts = 0 and group_key is not null and id <> (
+           select o.id from actions o
             where o.group_key = a.group_key and o.state = 'pending' and o.attempts = 0
-              and o.verb = a.verb and o.target = a.target and (o.due_at, o.id) < (a.due_at, a.id)))
+              and o.verb = a.verb and o.target = a.target
+            order by o.due_at, o.id
+            limit 1))
    order by due_at, id
    limit $3
      for update skip locked
