@@ -82,7 +82,7 @@ timeline = '''
 4m     >  post.failed  post=p5
 4m     !  alert
 5m     >  post.failed  post=p6
-5m     <  alert ops    title="6 failures on brand in 10 minutes"
+6m     <  alert ops    title="6 failures on brand in 10 minutes"
 6m     >  post.failed  post=p7
 1h     !  alert
 '''
