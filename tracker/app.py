@@ -169,6 +169,7 @@ class _Service:
             receiver=receiver,
             rest=rest,
             providers=tuple(self._providers),
+            readers=self._readers,
             rules=self._rules,
             subscriptions=readers,
             silence=self._settings.engine.silence,

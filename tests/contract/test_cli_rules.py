@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
 
 import pytest
 
 from tests.contract.command_line import CommandLine
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RULE = """\
 [rule.tell]
@@ -106,3 +104,8 @@ def test_the_tests_of_one_rule_can_be_played_alone(tracker: CommandLine) -> None
     assert ran.lines[-1] == "1 passed, 1 failed"
     wrong = tracker("rules", "test", "--rule", "oter")
     assert (wrong.code, 'did you mean "other"' in wrong.err) == (2, True)
+
+
+def test_the_schema_is_the_one_that_editors_are_pointed_to(tracker: CommandLine) -> None:
+    shown = json.loads(tracker("rules", "schema").out)
+    assert shown == json.loads(Path("rules/rules.schema.json").read_text("utf-8"))

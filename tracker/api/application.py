@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,16 @@ from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.webhooks import door
 from tracker.api.words import NO_RULES
+from tracker.past import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from litestar.types import ControllerRouterHandler
 
     from tracker.api.words import RuleSource
+    from tracker.providers.base import FactReader
     from tracker.receiver import Receiver
     from tracker.store.database import Database
 
@@ -54,6 +56,7 @@ class Parts:
     receiver: Receiver | None
     rest: bool = True
     providers: Sequence[str] = ()
+    readers: Mapping[str, FactReader] = field(default_factory=dict)
     rules: RuleSource = NO_RULES
     subscriptions: Sequence[str] = ()
     silence: timedelta = timedelta(seconds=60)
@@ -77,6 +80,7 @@ def application(parts: Parts) -> Litestar:
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
+            "past": _given(Past(parts.readers)),
         },
         state=State({"database": parts.database}),
         exception_handlers=HANDLERS,

@@ -19,6 +19,7 @@ from tracker.domain.event import State
 from tracker.domain.post import Post
 from tracker.domain.rule import Rule
 from tracker.errors import NotFound
+from tracker.past import Past
 from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor
@@ -33,6 +34,9 @@ States = Annotated[
 ]
 Sort = Annotated[
     str, QueryParameter(description=f"A time, with - in front for the newest first: {', '.join(SORT_WORDS)}.")
+]
+AsOf = Annotated[
+    str | None, QueryParameter(description="A time: the post as the log stood then, with nothing pending.")
 ]
 StuckFor = Annotated[
     str | None,
@@ -89,13 +93,18 @@ async def one_post(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     rules: NamedDependency[RuleSource],
+    past: NamedDependency[Past],
     id: PostId,
     provider: ProviderName = None,
+    as_of: AsOf = None,
 ) -> Response[OnePostOut]:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
     async with database.connection() as conn:
-        post, _ = await find_post(conn, id, provider)
-        answer = about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
+        post, row = await find_post(conn, id, provider)
+        if moment := parameters.moment("as_of", as_of):
+            answer = about(await past.post(conn, post.provider, post.id, row["first_day"], moment), ())
+        else:
+            answer = about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
     tag = f'"{sha256(msgspec.json.encode(answer)).hexdigest()[:32]}"'
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(None, status_code=304, headers={"ETag": tag})  # type: ignore[arg-type]  # a 304 has no body

@@ -96,14 +96,14 @@ async def _look(
 ) -> tuple[OnePostOut, list[Row]]:
     """The post, and the newest entries of its history, now or as both stood at the moment."""
     from tracker.api.posts import about, find_post  # noqa: PLC0415  (takes a second)
-    from tracker.past import post_at  # noqa: PLC0415  (as above)
+    from tracker.past import Past  # noqa: PLC0415  (as above)
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
     from tracker.store import history_reports, post_reports  # noqa: PLC0415  (as above)
 
     found, row = await find_post(conn, post, provider)
     if moment:
         readers = fact_readers(build_providers(settings))
-        answer = about(await post_at(conn, readers, found.provider, found.id, row["first_day"], moment), [])
+        answer = about(await Past(readers).post(conn, found.provider, found.id, row["first_day"], moment), [])
     else:
         answer = about(found, await post_reports.pending(conn, found.provider, found.id))
     until = history_reports.After(moment, LAST_RANK, "") if moment else None

@@ -9,7 +9,7 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, known_words, open_settings
-from tracker.cli.showing import counted, say, show_list
+from tracker.cli.showing import counted, say, show_json, show_list
 
 if TYPE_CHECKING:
     from tracker.errors import Misconfigured
@@ -33,6 +33,8 @@ def check(folder: Folder = None, config: Config = None, json: Json = False) -> N
     else:
         for fault in book.faults:
             say(str(fault))
+        for doubt in book.warnings:
+            say(f"{doubt} (a warning)")
         if not book.faults:
             say(f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}: nothing is wrong")
     if book.faults:
@@ -62,6 +64,14 @@ def play(
         _tell(outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(FOUND_PROBLEMS)
+
+
+@rules.command()
+def schema() -> None:
+    """The JSON Schema of rule files, for an editor's line `#:schema`."""
+    from tracker.rulebook.schema import schema as made  # noqa: PLC0415  (takes half a second)
+
+    show_json(made())
 
 
 def _read(folder: Path | None, config: Path | None) -> Rulebook:
