@@ -31,7 +31,7 @@ def marks_of(provider: str, view: PostView | None) -> frozenset[Mark]:
 
 @dataclass
 class Shelf:
-    """Rules in the order in which they came, under what their `match` demands exactly."""
+    """Rules in the order of their ids, in which they must come, under what their `match` demands exactly."""
 
     _plain: list[Rule] = field(default_factory=list)
     _marked: dict[Mark, list[Rule]] = field(default_factory=dict)
@@ -39,10 +39,16 @@ class Shelf:
     def add(self, rule: Rule) -> None:
         demand = _demand(rule)
         if demand is None:
-            self._plain.append(rule)
+            if not self._plain or self._plain[-1] is not rule:
+                self._plain.append(rule)
             return
         for word in demand.words:
             self._marked.setdefault((demand.field, word), []).append(rule)
+
+    @property
+    def only_plain(self) -> list[Rule]:
+        """All of them, in the order of their ids, where none demands anything; else nothing."""
+        return [] if self._marked else self._plain
 
     def rules(self, marks: Iterable[Mark]) -> Iterator[Rule]:
         """Those that what is marked so can satisfy."""
@@ -70,13 +76,17 @@ class WordIndex:
                 for state in _after(word):
                     self._states.setdefault(state, Shelf()).add(rule)
 
-    def rules(self, change: Change, marks: frozenset[Mark]) -> list[Rule]:
+    def rules(self, change: Change, marks: frozenset[Mark]) -> Iterable[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
-        found: dict[str, Rule] = {}
-        shelves = [self._states.get(state) for state in {move.after for move in change.moves}]
-        for shelf in (*shelves, self._names.get(change.event)):
-            if shelf:
-                found.update((rule.id, rule) for rule in shelf.rules(marks))
+        if not (self._states or self._names or self._globs):
+            return ()
+        names = {move.after for move in change.moves}
+        shelves = [shelf for state in names if (shelf := self._states.get(state))]
+        if named := self._names.get(change.event):
+            shelves.append(named)
+        if len(shelves) == 1 and not self._globs and (plain := shelves[0].only_plain):
+            return plain
+        found = {rule.id: rule for shelf in shelves for rule in shelf.rules(marks)}
         for word, rule in self._globs:
             if word.names(change.event) or any(word.admits(move) for move in change.moves):
                 found[rule.id] = rule
@@ -87,7 +97,7 @@ class RuleIndex:
     """The enabled rules, by everything that can concern them."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        self.by_id = {rule.id: rule for rule in rules if rule.enabled}
+        self.by_id = {rule.id: rule for rule in sorted(rules, key=_by_id) if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
         self.retrying = Shelf()
         self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]

@@ -23,6 +23,8 @@ def kind_of(rule: Rule) -> str:
 
 def standing(index: RuleIndex, view: PostView) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
+    if not index.waiting:
+        return
     shelves = [index.waiting.get(state) for state in {view.state, *(target.state for target in view.targets)}]
     marks = marks_of(view.provider, view)
     rules = {rule.id: rule for shelf in shelves if shelf for rule in shelf.rules(marks)}
