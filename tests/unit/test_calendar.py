@@ -1,0 +1,100 @@
+"""Times of the clock and the week, where the clocks change and where they do not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.calendar import parse_calendar, parse_quiet
+
+ZONES = ("Europe/Istanbul", "Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe")
+START = datetime(2024, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 4 * 365 * 24 * 60).map(lambda minutes: START + timedelta(minutes=minutes))
+DAYS = ("day", "weekdays", "weekends", "monday", "friday,sunday")
+
+
+def local(moment: datetime, zone: str) -> str:
+    return f"{moment.astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "wanted"),
+    [
+        ("weekdays 09:00 Europe/Istanbul", "2026-11-27T06:00Z", "2026-11-30T06:00Z"),
+        ("weekdays 09:00 Europe/Istanbul", "2026-11-27T05:59Z", "2026-11-27T06:00Z"),
+        ("day 02:30 Europe/Berlin", "2026-03-28T12:00Z", "2026-03-29T01:30Z"),
+        ("day 02:30 Europe/Berlin", "2026-03-29T01:30Z", "2026-03-30T00:30Z"),
+        ("day 02:30 Europe/Berlin", "2026-10-24T12:00Z", "2026-10-25T00:30Z"),
+        ("day 02:30 Europe/Berlin", "2026-10-25T00:30Z", "2026-10-26T01:30Z"),
+        ("day 02:30 Europe/Istanbul", "2026-03-28T23:00Z", "2026-03-28T23:30Z"),
+        ("15m", "2026-11-27T06:01Z", "2026-11-27T06:15Z"),
+        ("1d", "2026-11-27T00:00Z", "2026-11-28T00:00Z"),
+    ],
+)
+def test_the_next_time(text: str, after: str, wanted: str) -> None:
+    """What a change of the clocks leaves out comes as much later; what it brings twice comes at its first."""
+    assert parse_calendar(text).after(datetime.fromisoformat(after)) == datetime.fromisoformat(wanted)
+
+
+@given(st.sampled_from(ZONES), st.sampled_from(DAYS), st.times(), MOMENTS)
+def test_each_day_has_one_time_and_none_is_left_out(zone: str, days: str, at: object, start: datetime) -> None:
+    """Through any change of the clocks: strictly later each time, on distinct days, and never two weeks apart."""
+    calendar = parse_calendar(f"{days} {at:%H:%M} {zone}")
+    moment, seen = start, []
+    for _ in range(10):
+        following = calendar.after(moment)
+        assert moment < following <= moment + timedelta(days=8)
+        seen.append(following.astimezone(ZoneInfo(zone)).date())
+        moment = following
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "over"),
+    [
+        ("22:00-08:00 Europe/Istanbul", "2026-11-27T20:00Z", "2026-11-28T05:00Z"),
+        ("22:00-08:00 Europe/Istanbul", "2026-11-27T18:59Z", None),
+        ("22:00-08:00 Europe/Istanbul", "2026-11-28T05:00Z", None),
+        ("22:00-08:00 Europe/Berlin", "2026-03-29T00:30Z", "2026-03-29T06:00Z"),
+        ("22:00-08:00 Europe/Berlin", "2026-10-25T00:30Z", "2026-10-25T07:00Z"),
+        ("weekends 00:00-24:00 UTC", "2026-11-28T12:00Z", "2026-11-29T00:00Z"),
+        ("weekends 00:00-24:00 UTC", "2026-11-27T12:00Z", None),
+        ("friday 22:00-06:00 UTC", "2026-11-28T03:00Z", "2026-11-28T06:00Z"),
+        ("friday 22:00-06:00 UTC", "2026-11-27T03:00Z", None),
+    ],
+)
+def test_when_the_quiet_is_over(text: str, at: str, over: str | None) -> None:
+    found = parse_quiet(text).over_at(datetime.fromisoformat(at))
+    assert found == (datetime.fromisoformat(over) if over else None)
+
+
+@given(st.sampled_from(ZONES), MOMENTS)
+def test_quiet_hours_end_and_are_then_over(zone: str, moment: datetime) -> None:
+    quiet = parse_quiet(f"22:00-08:00 {zone}")
+    over = quiet.over_at(moment)
+    if over:
+        assert moment < over <= moment + timedelta(hours=12)
+        assert quiet.over_at(over) is None
+        assert local(over, zone).endswith("08:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("weekday 09:00 UTC", 'did you mean "weekdays"'),
+        ("day 9 UTC", 'write it as in "09:00"'),
+        ("day 25:00 UTC", 'write it as in "09:00"'),
+        ("day 09:00 Europe/Istambul", "Europe/Istanbul"),
+        ("5s", "too often"),
+        ("09:00", "is not a duration"),
+        ("day 09:00", "write an interval"),
+    ],
+)
+def test_what_is_no_time_is_told_with_the_right_form(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=r"time|day|often|duration") as refused:
+        parse_calendar(text)
+    assert hint in str(refused.value)

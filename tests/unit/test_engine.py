@@ -1,0 +1,233 @@
+"""What becomes of firings: counted, cooled down, held, queued, muted, hidden, kept for the morning, or only noted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.unit.histories import EPOCH, fact
+from tests.unit.reactions import ALERT, MINUTE, Text, during, expect, on
+from tracker.domain.calendar import parse_quiet
+from tracker.domain.dispatch import RuleIndex
+from tracker.domain.event import Fact, State
+from tracker.domain.pause import Silence
+from tracker.domain.post import Post, arrive
+from tracker.domain.rate import Count, Rate
+from tracker.domain.rule import Mode, Rule
+from tracker.domain.run import RunState
+from tracker.domain.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
+from tracker.domain.words import parse_word
+from tracker.domain.world import World
+
+F, P, U, G = State.FAILED, State.PUBLISHING, State.PUBLISHED, State.REMOVED
+WAIT = WaitStep((parse_word("cms.acked"),))
+
+
+class Stage:
+    """A world to which facts are told, each at the second at which it comes in and is true."""
+
+    def __init__(self, *rules: Rule) -> None:
+        self.world = World(RuleIndex(rules), EPOCH)
+        self.posts: dict[str, Post] = {}
+        self.facts: dict[str, list[Fact]] = {}
+
+    def tell(self, second: int, state: State | None, post: str = "p1", event: str = "", late: int = 0) -> Stage:
+        """At that second somebody says that the post is in the state, `late` seconds after it was true."""
+        now = EPOCH + timedelta(seconds=second)
+        told = replace(
+            fact(second, state, post=post), event=event or f"post.{state}", occurred_at=now - timedelta(seconds=late),
+            received_at=now, id=str(uuid4()), position=second,
+        )  # fmt: skip
+        self.world.pass_time(now)
+        earlier = self.facts.setdefault(post, [])
+        self.posts[post], change = arrive(self.posts.get(post), told, tuple(earlier))
+        earlier.append(told)
+        self.world.see(change)
+        return self
+
+    def wait(self, second: int) -> Stage:
+        self.world.pass_time(EPOCH + timedelta(seconds=second))
+        return self
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [str(firing.outcome) for firing in self.world.firings]
+
+    @property
+    def titles(self) -> list[str]:
+        """What people were told, without what was hidden or only noted."""
+        return [str(one.asked.action.payload["title"]) for one in self.world.taken if one.asked.fate == "pending"]
+
+    @property
+    def fates(self) -> list[tuple[str, str | None]]:
+        return [(one.asked.fate, one.asked.why) for one in self.world.taken]
+
+
+def at(second: int) -> datetime:
+    return EPOCH + timedelta(seconds=second)
+
+
+def counting(least: int, **more: object) -> Rule:
+    return on("post.failed", do=[AlertStep("ops", Text("<run.count> failures"))], count=Count(least, MINUTE), **more)
+
+
+def failing(stage: Stage, *seconds: int) -> Stage:
+    """The post fails at each of these seconds, and is being published in between."""
+    for second in seconds:
+        stage.tell(second, F)
+        stage.tell(second, P, late=-1)
+    return stage
+
+
+def test_a_count_fires_when_it_is_reached_and_begins_anew() -> None:
+    stage = failing(Stage(counting(3)), 0, 10, 20, 30, 40)
+    assert stage.outcomes == ["counted", "counted", "fired", "counted", "counted"]
+    assert stage.titles == ["3 failures"]
+    assert stage.world.firings[0].detail == "1 of 3 within 1m"
+
+
+def test_what_lies_outside_the_window_does_not_count() -> None:
+    assert failing(Stage(counting(3)), 0, 50, 100, 150).outcomes == ["counted"] * 4
+
+
+def test_a_cooldown_suppresses_by_name_and_then_is_over() -> None:
+    stage = failing(Stage(on("post.failed", once=MINUTE)), 0, 30, 61)
+    assert stage.outcomes == ["fired", "suppressed", "fired"]
+    assert stage.world.firings[1].detail == "once in 1m, and it fired at 2026-11-01 09:00:00 UTC"
+
+
+def test_a_burst_that_goes_on_is_told_again_right_after_the_cooldown() -> None:
+    stage = failing(Stage(counting(2, once=MINUTE)), 0, 5, 20, 40, 66)
+    assert stage.outcomes == ["counted", "fired", "counted", "suppressed", "fired"]
+
+
+def test_a_budget_holds_the_rule_and_tells_its_people_once() -> None:
+    stage = Stage(on("post.failed", budget=Rate(3, MINUTE)))
+    for n in range(10_000):
+        stage.tell(n // 400, F, post=f"p{n}")
+    assert stage.outcomes.count("fired") == 3
+    assert stage.outcomes.count("suppressed") == 9_997
+    warning = [title for title in stage.titles if "more often" in title]
+    assert len(warning) == 1
+    assert warning[0].startswith('The rule "r" fires more often than 3 in 1m, and is held until')
+    stage.tell(200, F, post="later")
+    assert stage.outcomes[-1] == "fired"
+
+
+@pytest.mark.parametrize(
+    ("mode", "states", "outcomes"),
+    [
+        (Mode.SINGLE, ["active"], ["fired", "joined"]),
+        (Mode.RESTART, ["cancelled", "active"], ["fired", "fired"]),
+        (Mode.QUEUED, ["active", "queued"], ["fired", "queued"]),
+        (Mode.PARALLEL, ["active", "active"], ["fired", "fired"]),
+    ],
+)
+def test_the_mode_says_what_a_second_firing_does(mode: Mode, states: list[str], outcomes: list[str]) -> None:
+    stage = failing(Stage(on("post.failed", do=[WAIT, ALERT], mode=mode)), 0, 10)
+    assert [str(run.state) for run in stage.world.memory.runs.values()] == states
+    assert stage.outcomes == outcomes
+
+
+def test_a_queued_run_begins_when_the_one_before_it_ends() -> None:
+    stage = failing(Stage(on("post.failed", do=[WAIT, ALERT], mode=Mode.QUEUED)), 0, 10)
+    stage.tell(20, None, event="cms.acked")
+    assert [str(run.state) for run in stage.world.memory.runs.values()] == ["done", "active"]
+    stage.tell(30, None, event="cms.acked")
+    assert [run.state for run in stage.world.memory.runs.values()] == [RunState.DONE] * 2
+    assert len(stage.titles) == 2
+
+
+def pausing(*do: Step) -> tuple[Rule, Rule]:
+    return on("post.published", id="holder", do=do), on("post.failed", id="held")
+
+
+def test_a_pause_holds_another_rule_for_the_same_post_only() -> None:
+    stage = Stage(*pausing(PauseStep("held", MINUTE)))
+    stage.tell(0, U).tell(10, F).tell(11, F, post="p2").tell(71, P).tell(72, F)
+    assert [(one.rule, str(one.outcome), one.post) for one in stage.world.firings] == [
+        ("holder", "fired", "p1"), ("held", "suppressed", "p1"), ("held", "fired", "p2"), ("held", "fired", "p1"),
+    ]  # fmt: skip
+    assert "paused by holder until" in (stage.world.firings[1].detail or "")
+
+
+def test_resume_ends_a_pause() -> None:
+    stage = Stage(*pausing(PauseStep("held", MINUTE)), on("post.removed", id="freer", do=[ResumeStep("held")]))
+    stage.tell(0, U).tell(10, G).tell(20, F)
+    assert stage.outcomes == ["fired", "fired", "fired"]
+
+
+def test_a_rule_mutes_another_while_its_run_is_active() -> None:
+    muter = on("post.publishing", id="muter", do=[WAIT], mutes=("muted",))
+    stage = Stage(muter, on("post.failed", id="muted"))
+    stage.tell(0, P).tell(1, F).tell(2, None, event="cms.acked").tell(3, P, post="p2").tell(4, F, post="p3")
+    assert stage.fates == [("hidden", "muted by muter"), ("pending", None)]
+
+
+def test_a_silence_hides_what_it_names_until_it_is_over() -> None:
+    stage = Stage(on("post.failed"))
+    silence = Silence(uuid4(), {"channel": "o*", "severity": "warning"}, at(0), at(60))
+    stage.world.memory.holds.silences.append(silence)
+    stage.tell(10, F).tell(61, F, post="p2")
+    assert stage.fates == [("hidden", f"silence {silence.id}"), ("pending", None)]
+
+
+def test_of_what_nobody_was_told_nobody_is_told_the_end() -> None:
+    stage = Stage(during(P, lasting=MINUTE, do=[AlertStep("ops", Text("stuck"), resolves=True)]))
+    stage.world.memory.holds.silences.append(Silence(uuid4(), {}, at(0), at(90)))
+    stage.tell(0, P).wait(60).tell(100, U)
+    assert stage.titles == []
+
+
+def test_quiet_hours_hold_an_alert_until_they_are_over() -> None:
+    stage = Stage(on("post.failed", quiet=parse_quiet("08:00-17:00 UTC")))
+    stage.tell(10, F)
+    (taken,) = stage.world.taken
+    assert taken.asked.action.due_at == EPOCH + timedelta(hours=8)
+    assert taken.asked.action.group is not None
+
+
+def test_a_canary_is_noted_and_not_done_until_its_time_is_over() -> None:
+    stage = Stage(on("post.failed", do=[PauseStep("r", MINUTE), ALERT], canary=2 * MINUTE))
+    stage.world.memory.in_force_since = {"r": at(0)}
+    stage.tell(10, F).tell(20, F, post="p2").tell(121, F, post="p3")
+    assert stage.outcomes == ["fired", "fired", "fired"]
+    assert stage.fates == [("shadow", "canary"), ("shadow", "canary"), ("pending", None)]
+
+
+def test_an_alert_is_repeated_until_what_it_is_about_is_over() -> None:
+    stage = Stage(during(P, lasting=MINUTE, do=[AlertStep("ops", Text("stuck"), resolves=True, repeat=MINUTE)]))
+    stage.tell(0, P).wait(185).tell(186, U).wait(1000)
+    assert stage.titles == ["stuck", "Still, after 1m: stuck", "Still, after 2m: stuck", "Resolved: stuck"]
+
+
+def test_an_absence_that_a_late_fact_disproves_is_corrected() -> None:
+    stage = Stage(expect("post.publishing", after=["post.scheduled"]))
+    stage.tell(0, State.SCHEDULED).wait(601).tell(700, P, late=650)
+    assert [title.partition("(")[0].strip() for title in stage.titles] == ["p1", "Correction: p1"]
+
+
+def test_what_came_too_late_is_no_correction() -> None:
+    stage = Stage(expect("post.publishing", after=["post.scheduled"]))
+    stage.tell(0, State.SCHEDULED).wait(601).tell(700, P)
+    assert stage.titles == ["p1 "]
+
+
+def test_an_event_dated_in_the_future_fires_once_and_breaks_no_wait() -> None:
+    stage = Stage(during(P, lasting=MINUTE), on("post.failed", id="f", once=MINUTE))
+    stage.tell(0, P, late=-3600).tell(10, F, post="p2", late=-3600).wait(3_000)
+    assert stage.outcomes == ["fired"]
+    stage.wait(3_661)
+    assert stage.outcomes == ["fired", "fired"]
+
+
+def test_what_is_awaited_may_have_come_before_anybody_waited() -> None:
+    stage = Stage(on("post.published", do=[WaitStep((parse_word("post.removed"),), MINUTE, "late"), ALERT]))
+    stage.tell(0, P).tell(20, G).tell(30, U, late=20)
+    assert stage.outcomes == ["suppressed"]
+    early = Stage(on("post.failed", do=[ALERT, WAIT, ALERT]))
+    early.tell(0, F).tell(1, None, event="cms.acked")
+    assert len(early.titles) == 2
