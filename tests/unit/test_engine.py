@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -70,7 +71,7 @@ def at(second: int) -> datetime:
     return EPOCH + timedelta(seconds=second)
 
 
-def counting(least: int, **more: object) -> Rule:
+def counting(least: int, **more: Any) -> Rule:
     return on("post.failed", do=[AlertStep("ops", Text("<run.count> failures"))], count=Count(least, MINUTE), **more)
 
 
