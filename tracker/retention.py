@@ -10,7 +10,7 @@ import structlog
 
 from tracker.domain.post import fold
 from tracker.errors import Unavailable
-from tracker.store import event_log, posts, retention
+from tracker.store import event_log, holds, posts, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,13 +98,14 @@ async def drop_old_days(
 async def prune_records(
     database: Database, now: datetime, repeats: timedelta, held: timedelta, done: timedelta
 ) -> None:
-    """Forget repeats, quarantined deliveries, and ended actions and runs that are older than they are kept."""
+    """Forget repeats, quarantined deliveries, and ended actions, runs and pauses that are older than they are kept."""
     async with database.transaction() as conn:
         await retention.prune_repeats(conn, now - repeats)
     async with database.transaction() as conn:
         await retention.prune_quarantine(conn, now - held)
     async with database.transaction() as conn:
         await retention.prune_actions(conn, now - done)
+        await holds.forget(conn, now - done)
 
 
 async def _fold_away(conn: Connection, readers: Mapping[str, FactReader], day: date) -> None:
