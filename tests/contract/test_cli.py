@@ -34,7 +34,7 @@ LISTS = {
     "db status", "doctor", "keys list", "log rebuild", "posts list", "posts show", "posts watch", "quarantine list",
     "rules check", "rules test",
 }  # fmt: skip
-CONFIGLESS = {"demo", "init"}
+CONFIGLESS = {"demo", "init", "rules schema"}
 
 
 @pytest.fixture

@@ -104,18 +104,21 @@ class CrashingCorridor(Corridor):
                     return
 
     async def pass_time(self, until: float) -> None:
-        """Stop at every moment at which something is due."""
+        """Stop at every moment at which something becomes due."""
+        await self.wait_until(self.at)
         while (due := await self._next_due()) is not None and due <= until:
-            await self.wait_until(max(due, self.at))
+            await self.wait_until(due)
         await self.wait_until(until)
 
     async def _next_due(self) -> float | None:
-        found = await self.rows(
-            "select min(due_at) from (select due_at from timers union all"
-            " select due_at from actions where state = 'pending') due"
-        )
-        due = found[0][0]
-        return (due - NOON).total_seconds() if isinstance(due, datetime) else None
+        """The next moment after this one; what is due already waits for something else."""
+        async with self.database.connection() as conn:
+            due = await conn.fetchval(
+                "select min(due_at) from (select due_at from timers union all"
+                " select due_at from actions where state = 'pending') due where due_at > $1",
+                self.now(),
+            )
+        return (due - NOON).total_seconds() if due else None
 
 
 def a_rule(random: Random, name: str, others: list[str]) -> Rule:
