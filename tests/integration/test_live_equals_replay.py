@@ -224,8 +224,11 @@ async def compared(database: Database, seed: int) -> int:
     runs = await corridor.rows("select id, state, data->>'phase', data->>'branch', data->'step' from runs")
     held = [(run.id, str(run.state), str(run.phase), run.branch, run.step) for run in world.memory.runs.values()]
     assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
-    asked = await corridor.rows("select id, case when hidden_by is null then '' else state end from actions")
     unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
+    rows = await corridor.rows(
+        "select id, case when hidden_by is null then '' else state end, payload->>'of' from actions"
+    )
+    asked = [row[:2] for row in rows if row[2] not in unsaid]
     wanted = [
         (one.asked.action.id, "" if one.asked.fate == "pending" else one.asked.fate)
         for one in world.taken
