@@ -38,7 +38,7 @@ class Admission:
             return Verdict(Outcome.SUPPRESSED, f"paused by {pause.by} until {_shown(pause.until)}")
         count = 0
         if rule.count:
-            count = rule.count.reached(self.memory.tally(rule.id, key), fire.occurred_at)
+            count = rule.count.reached(self.memory.tally(rule.id, key, at - 2 * rule.count.window), fire.occurred_at)
             if count < rule.count.least:
                 span = format_duration(rule.count.window)
                 return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} within {span}")

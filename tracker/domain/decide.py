@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 
 from tracker.domain.change import Change
 from tracker.domain.decision import (
@@ -27,34 +28,57 @@ from tracker.domain.subject import Subject, to_plain
 from tracker.domain.timing import kind_of, standing, wait_after
 from tracker.domain.trigger import Expect, On
 
+
+class _Whichever:
+    """Contains everything."""
+
+    def __contains__(self, rule: object) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The ids of rules that may have a timer, or an open run, about a post: for others nothing of the kind can end."""
+
+    armed: Container[str]
+    running: Container[str]
+
+
+ANY = Busy(_Whichever(), _Whichever())
 SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 
 
-def decide(rules: RuleIndex, change: Change) -> list[Decision]:
+def decide(rules: RuleIndex, change: Change, busy: Busy = ANY) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
-    scene, marks = Scene(change), marks_of(change.provider, change.context)
-    return [*_endings(rules, scene, marks), *_firings(rules, scene, marks), *_arms(rules, change)]
+    scene, marks = Scene(change), marks_of(change.provider, change.context) & rules.marks
+    return [
+        *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
+        *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
+        *_firings(rules, scene, marks, busy.running),
+        *_arms(rules, change, marks),
+    ]
 
 
-def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark]) -> Iterator[Decision]:
+def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
     change = scene.change
     for rule in rules.met.rules(change, marks):
-        yield from _met(rule, scene)
-    yield from _left(rules, scene, marks)
+        if rule.id in busy.armed or rule.id in busy.running:
+            yield from _met(rule, scene, resolving=rule.id in busy.running)
+    yield from _left(rules, scene, marks, busy)
+    if not busy.running:
+        return
     for rule in rules.cancel.rules(change, marks):
-        for one in scene.occurrences(rule, rule.cancel_on):
+        for one in scene.occurrences(rule, rule.cancel_on) if rule.id in busy.running else ():
             if not one.superseded:
                 yield Cancel(rule, one.subject, f"post.{one.move.after}" if one.move else change.event)
-    yield from _settled(rules, scene, marks)
-    for rule in rules.heard.rules(change, marks):
-        yield from _heard(rule, scene)
+    yield from _settled(rules, scene, marks, busy.running)
 
 
-def _settled(rules: RuleIndex, scene: Scene, marks: frozenset[Mark]) -> Iterator[Decision]:
+def _settled(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
     if not any(move.after in SETTLED for move in scene.change.moves):
         return
     for rule in rules.retrying.rules(marks):
-        for move in scene.moves(rule.per):
+        for move in scene.moves(rule.per) if rule.id in running else ():
             if move.after in SETTLED and not move.superseded:
                 yield Settle(rule, scene.subject(rule.per, move.target), move.after)
 
@@ -75,7 +99,7 @@ def words_heard(rule: Rule, key: str, changes: Iterable[Change]) -> tuple[str, .
     return tuple(dict.fromkeys(word for came in heard for word in came.words))
 
 
-def _met(rule: Rule, scene: Scene) -> Iterator[Decision]:
+def _met(rule: Rule, scene: Scene, *, resolving: bool) -> Iterator[Decision]:
     """What was expected has come, or there is nothing left to expect."""
     expected = rule.trigger
     if not isinstance(expected, Expect):
@@ -88,35 +112,35 @@ def _met(rule: Rule, scene: Scene) -> Iterator[Decision]:
     named = (one.subject for one in scene.occurrences(rule, expected.words) if not one.move)
     for subject, occurred_at in found or [(subject, scene.change.occurred_at) for subject in named]:
         yield Disarm(rule, subject, "expect")
-        yield Resolve(rule, subject, occurred_at)
+        if resolving:
+            yield Resolve(rule, subject, occurred_at)
 
 
-def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark]) -> Iterator[Decision]:
+def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
     """A state that rules were watching has been left for one that they do not watch."""
-    shelves = [rules.holding.get(before) for before in {move.before for move in scene.change.moves if move.before}]
-    watching = {rule.id: rule for shelf in shelves if shelf for rule in shelf.rules(marks)}
-    for _, rule in sorted(watching.items()):
-        for move in scene.moves(rule.per):
+    for rule in rules.watching({move.before for move in scene.change.moves}, marks):
+        armed, running = rule.id in busy.armed, rule.id in busy.running
+        for move in scene.moves(rule.per) if armed or running else ():
             if move.superseded or move.before not in rule.watched or move.after in rule.watched:
                 continue
             subject = scene.subject(rule.per, move.target)
-            if not isinstance(rule.trigger, On):
+            if armed and not isinstance(rule.trigger, On):
                 yield Disarm(rule, subject, kind_of(rule))
-            if rule.resolves:
+            if running and rule.resolves:
                 yield Resolve(rule, subject, move.occurred_at)
 
 
-def _firings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark]) -> Iterator[Decision]:
+def _firings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
     for rule in rules.on.rules(scene.change, marks):
         for one in scene.reasons_to_fire(rule):
             if not rule.admits(one.subject):
                 continue
-            decision = _judge(rule, one, scene)
+            decision = _judge(rule, one, scene, trying=rule.retries and rule.id in running)
             if decision:
                 yield decision
 
 
-def _judge(rule: Rule, one: Occurrence, scene: Scene) -> Decision | None:
+def _judge(rule: Rule, one: Occurrence, scene: Scene, *, trying: bool) -> Decision | None:
     if one.superseded:
         return _superseded(rule, one)
     values, occurred_at = scene.values(one), scene.change.occurred_at
@@ -125,7 +149,7 @@ def _judge(rule: Rule, one: Occurrence, scene: Scene) -> Decision | None:
         return Arm(rule, timer) if timer else None
     verdict = rule.when(values) if rule.when else TRUE
     if verdict is FALSE or verdict.kind == FALSE.kind:
-        return Declined(rule, one.subject, one.cause, to_plain(values)) if rule.retries else None
+        return Declined(rule, one.subject, one.cause, to_plain(values)) if trying else None
     if verdict.kind == "true":
         return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
     return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
@@ -137,11 +161,11 @@ def _superseded(rule: Rule, one: Occurrence) -> Suppressed | None:
     return Suppressed(rule, one.subject, one.cause, "superseded", one.move.occurred_at)
 
 
-def _arms(rules: RuleIndex, change: Change) -> Iterator[Decision]:
+def _arms(rules: RuleIndex, change: Change, marks: frozenset[Mark]) -> Iterator[Decision]:
     """What the post now calls for. A reschedule moves nothing, so expectations are worked out anew at each fact."""
-    if change.context is None:
+    if change.context is None or not rules.waiting:
         return
     moved = bool(change.moves) or change.kind == "revised"
-    for arm in standing(rules, change.context):
+    for arm in standing(rules, change.context, marks):
         if moved or arm.timer.kind == "expect":
             yield arm

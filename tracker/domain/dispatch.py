@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import TypeVar
 
 from tracker.domain.change import Change, PostView
 from tracker.domain.event import State
@@ -18,6 +19,11 @@ Mark = tuple[str, str]
 KEYS = ("account", "platform", "provider")
 """The fields by which rules are looked up, the most telling first."""
 
+MOST_REMEMBERED = 5000
+"""Answers that an index keeps: most changes ask the same."""
+
+Asked = tuple[frozenset[State], str, frozenset[Mark]]
+Key = TypeVar("Key")
 _by_id = attrgetter("id")
 
 
@@ -31,7 +37,7 @@ def marks_of(provider: str, view: PostView | None) -> frozenset[Mark]:
 
 @dataclass
 class Shelf:
-    """Rules in the order of their ids, in which they must come, under what their `match` demands exactly."""
+    """Rules in the order in which they came, under what their `match` demands exactly."""
 
     _plain: list[Rule] = field(default_factory=list)
     _marked: dict[Mark, list[Rule]] = field(default_factory=dict)
@@ -39,16 +45,10 @@ class Shelf:
     def add(self, rule: Rule) -> None:
         demand = _demand(rule)
         if demand is None:
-            if not self._plain or self._plain[-1] is not rule:
-                self._plain.append(rule)
+            self._plain.append(rule)
             return
         for word in demand.words:
             self._marked.setdefault((demand.field, word), []).append(rule)
-
-    @property
-    def only_plain(self) -> list[Rule]:
-        """All of them, in the order of their ids, where none demands anything; else nothing."""
-        return [] if self._marked else self._plain
 
     def rules(self, marks: Iterable[Mark]) -> Iterator[Rule]:
         """Those that what is marked so can satisfy."""
@@ -65,6 +65,7 @@ class WordIndex:
     _states: dict[State, Shelf] = field(default_factory=dict)
     _names: dict[str, Shelf] = field(default_factory=dict)
     _globs: list[tuple[Named, Rule]] = field(default_factory=list)
+    _known: dict[Asked, tuple[Rule, ...]] = field(default_factory=dict)
 
     def add(self, words: Iterable[Word], rule: Rule) -> None:
         for word in words:
@@ -76,28 +77,31 @@ class WordIndex:
                 for state in _after(word):
                     self._states.setdefault(state, Shelf()).add(rule)
 
-    def rules(self, change: Change, marks: frozenset[Mark]) -> Iterable[Rule]:
+    def rules(self, change: Change, marks: frozenset[Mark]) -> Sequence[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
-        if not (self._states or self._names or self._globs):
-            return ()
-        names = {move.after for move in change.moves}
-        shelves = [shelf for state in names if (shelf := self._states.get(state))]
-        if named := self._names.get(change.event):
-            shelves.append(named)
-        if len(shelves) == 1 and not self._globs and (plain := shelves[0].only_plain):
-            return plain
-        found = {rule.id: rule for shelf in shelves for rule in shelf.rules(marks)}
+        asked = (frozenset([move.after for move in change.moves]), change.event, marks)
+        found = self._known.get(asked)
+        if found is None:
+            found = _remember(self._known, asked, self._find(change, marks))
+        return found
+
+    def _find(self, change: Change, marks: frozenset[Mark]) -> Iterator[Rule]:
+        shelves = [self._states.get(state) for state in {move.after for move in change.moves}]
+        for shelf in (*shelves, self._names.get(change.event)):
+            if shelf:
+                yield from shelf.rules(marks)
         for word, rule in self._globs:
             if word.names(change.event) or any(word.admits(move) for move in change.moves):
-                found[rule.id] = rule
-        return sorted(found.values(), key=_by_id)
+                yield rule
 
 
 class RuleIndex:
     """The enabled rules, by everything that can concern them."""
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        self.by_id = {rule.id: rule for rule in sorted(rules, key=_by_id) if rule.enabled}
+    def __init__(self, rules: Iterable[Rule] = (), unwatched: Container[str] = ()) -> None:
+        """Of the `unwatched` rules nobody asks here what a post makes them wait for."""
+        self._unwatched = unwatched
+        self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
         self.retrying = Shelf()
         self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]
@@ -107,11 +111,33 @@ class RuleIndex:
         """Rules that watch a state."""
         self.waiting: dict[State, Shelf] = {}
         """Rules that may have a timer for a post in that state."""
+        self._standing: dict[tuple[str, frozenset[State | None], frozenset[Mark]], tuple[Rule, ...]] = {}
         for rule in self:
             self._add(rule)
+        demands = [demand for rule in self if (demand := _demand(rule))]
+        self.marks = frozenset((demand.field, word) for demand in demands for word in demand.words)
+        """All by which rules are looked up; no other mark of a post matters."""
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.by_id.values())
+
+    def watching(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+        """The rules that watch one of the states, in the order of their ids."""
+        return self._filed("holding", self.holding, states, marks)
+
+    def waits_in(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+        """The rules that may have a timer for a post in one of the states, in the order of their ids."""
+        return self._filed("waiting", self.waiting, states, marks)
+
+    def _filed(
+        self, which: str, shelves: dict[State, Shelf], states: Iterable[State | None], marks: frozenset[Mark]
+    ) -> Sequence[Rule]:
+        asked = (which, frozenset(states), marks)
+        found = self._standing.get(asked)
+        if found is None:
+            there = [shelves[state] for state in asked[1] if state in shelves]
+            found = _remember(self._standing, asked, (rule for shelf in there for rule in shelf.rules(marks)))
+        return found
 
     def _add(self, rule: Rule) -> None:
         self.cancel.add(rule.cancel_on, rule)
@@ -122,15 +148,24 @@ class RuleIndex:
             self.muting.setdefault(muted, []).append(rule)
         trigger = rule.trigger
         _file(self.holding, rule.watched, rule)
+        watched = rule.id not in self._unwatched
         if isinstance(trigger, While):
-            _file(self.waiting, trigger.states, rule)
+            _file(self.waiting, trigger.states if watched else (), rule)
         elif isinstance(trigger, Expect):
             self.on.add(trigger.on, rule)
             self.met.add([*map(Entering, trigger.over), *(w for w in trigger.words if isinstance(w, Named))], rule)
-            if trigger.of:
+            if trigger.of and watched:
                 _file(self.waiting, frozenset(State) - trigger.over, rule)
         elif not isinstance(trigger, Every):
             self.on.add(trigger.words, rule)
+
+
+def _remember(known: dict[Key, tuple[Rule, ...]], asked: Key, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Each once, in the order of their ids; what was asked long ago makes room."""
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()
+    known[asked] = tuple(sorted({rule.id: rule for rule in rules}.values(), key=_by_id))
+    return known[asked]
 
 
 def _file(shelves: dict[State, Shelf], states: Iterable[State], rule: Rule) -> None:

@@ -16,6 +16,7 @@ from tracker.domain.signal import Label
 
 RuleKey = tuple[str, str]
 TimerKey = tuple[str, str, str]
+OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,27 @@ class Memory:
         acted = [firing for firing in self.recent.get((rule, key), ()) if firing.outcome in ACTED]
         return max(acted, key=lambda firing: firing.at, default=None)
 
-    def tally(self, rule: str, key: str) -> list[datetime]:
-        """When what is counted happened, since the rule last acted for the key."""
+    def tally(self, rule: str, key: str, since: datetime) -> list[datetime]:
+        """When what is counted happened, as far as it was decided since that moment and the rule has not acted since.
+
+        What is older is of no account, however much of it is remembered.
+        """
         times: list[datetime] = []
-        for firing in self.recent.get((rule, key), ()):
-            times = [] if firing.outcome in ACTED else [*times, firing.occurred_at]
+        for firing in reversed(self.recent.get((rule, key), ())):
+            if firing.outcome in ACTED:
+                break
+            if firing.at >= since:
+                times.append(firing.occurred_at)
         return times
+
+    def forget(self, before: datetime) -> None:
+        """Let go of runs that have ended, and of firings that were decided before; that they were is still known."""
+        self.runs = {name: run for name, run in self.runs.items() if run.state in OPEN}
+        self.active = {key: ids for key, ids in self.active.items() if ids}
+        self.queued = {key: ids for key, ids in self.queued.items() if ids}
+        recent = {key: [one for one in firings if one.at >= before] for key, firings in self.recent.items()}
+        self.recent = {key: firings for key, firings in recent.items() if firings}
+        self.spent = {rule: [at for at in times if at >= before] for rule, times in self.spent.items()}
 
 
 @dataclass

@@ -57,6 +57,12 @@ def occasion(rule: Rule, timer: Timer, changes: Iterable[Change], now: datetime)
     return [Fire(rule, subject, timer.cause, context, timer.due_at), following]
 
 
+def is_gathered(rule: Rule, change: Change) -> bool:
+    """Whether the change is something that the rule gathers, if its condition agrees."""
+    trigger = rule.trigger
+    return isinstance(trigger, Every) and bool(happened(trigger.over, change, moves_for(rule.per, change)))
+
+
 def gathered(rule: Rule, trigger: Every, changes: Iterable[Change]) -> tuple[list[dict[str, object]], int]:
     """The newest of what happened, each as plain JSON, and how much it was in all."""
     items = [item for change in changes for item in _items(rule, trigger, change)]

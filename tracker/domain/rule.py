@@ -52,9 +52,13 @@ class Match:
         """Whether no word is a glob, so that rules can be looked up by it."""
         return not any(map(is_glob, self.words))
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.words)
+
     def admits(self, subject: Subject) -> bool:
         values = self.values(subject)
-        if any(value in self.words for value in values):
+        if not self._known.isdisjoint(values):
             return True
         return not self.exact and any(fnmatchcase(value, word) for value in values for word in self.words)
 
@@ -140,7 +144,7 @@ class Rule:
 
     def concerns(self, subject: Subject) -> bool:
         """Whether the rule is about such a subject at all, whatever its state."""
-        return all(match.admits(subject) for match in self.match if match.field != "state")
+        return not self.match or all(match.admits(subject) for match in self.match if match.field != "state")
 
     def admits(self, subject: Subject) -> bool:
         """Whether all of `match` holds."""

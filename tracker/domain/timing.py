@@ -8,28 +8,28 @@ from datetime import datetime, timedelta
 
 from tracker.domain.change import PostView
 from tracker.domain.decision import Arm, Disarm, Failed, Fire, Timer
-from tracker.domain.dispatch import RuleIndex, marks_of
+from tracker.domain.dispatch import Mark, RuleIndex, marks_of
 from tracker.domain.rule import Rule
 from tracker.domain.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
 from tracker.domain.trigger import Every, Expect, On, While
 
 MINUTE = timedelta(minutes=1)
+_KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
 
 
 def kind_of(rule: Rule) -> str:
     """The kind of the rule's timers."""
-    return type(rule.trigger).__name__.lower()
+    return _KINDS[type(rule.trigger)]
 
 
-def standing(index: RuleIndex, view: PostView) -> Iterator[Arm]:
+def standing(index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = None) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
-    if not index.waiting:
-        return
-    shelves = [index.waiting.get(state) for state in {view.state, *(target.state for target in view.targets)}]
-    marks = marks_of(view.provider, view)
-    rules = {rule.id: rule for shelf in shelves if shelf for rule in shelf.rules(marks)}
-    for _, rule in sorted(rules.items()):
-        for subject in subjects(rule, view):
+    marks = marks_of(view.provider, view) & index.marks if marks is None else marks
+    found: dict[Per, list[Subject]] = {}
+    for rule in index.waits_in([view.state, *(target.state for target in view.targets)], marks):
+        if rule.per not in found:
+            found[rule.per] = subjects(rule, view)
+        for subject in found[rule.per]:
             timer = wait_for(rule, subject, view)
             if timer:
                 yield Arm(rule, timer)

@@ -7,26 +7,33 @@ the changes, as in earnest, where `on_record` has the action; any other is taken
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
 from tracker.domain import periodic
-from tracker.domain.action import ActionSpec
 from tracker.domain.change import Change, PostView
-from tracker.domain.decide import decide, words_heard
-from tracker.domain.decision import Decision, Fire, Timer
+from tracker.domain.decide import decide
+from tracker.domain.decision import Arm, Came, Decision, Disarm, Fire, Timer
 from tracker.domain.dispatch import RuleIndex
-from tracker.domain.duration import format_duration
 from tracker.domain.engine import Engine
 from tracker.domain.firing import Firing
-from tracker.domain.memory import Asked, Effects, Memory, TimerKey
+from tracker.domain.memory import Asked, Effects, Memory, RuleKey, TimerKey
+from tracker.domain.noted import without_actions
+from tracker.domain.outlook import KINDS, Outlook
 from tracker.domain.run import Run
 from tracker.domain.signal import ActionFinished, Cancelled, Label
 from tracker.domain.timing import due, standing
 from tracker.domain.trigger import Every
+from tracker.domain.under_way import PostKey, UnderWay
+
+GLANCE = ""
+"""No rule has this name: such timers are for looking at a post again."""
+
+Heard = tuple[datetime, tuple[str, ...]]
+"""Some of the words that a rule's steps wait for, and when that happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +62,19 @@ class World:
     after_action: Callable[[Asked], None] = lambda _: None
     labelled: Callable[[Label, Run], None] = lambda _label, _run: None
     timers: dict[TimerKey, tuple[Timer, UUID | None]] = field(default_factory=dict)
-    views: dict[tuple[str, str], PostView] = field(default_factory=dict)
+    views: dict[PostKey, PostView] = field(default_factory=dict)
+    at_a_glance: bool = False
+    """Whether to look at a post again when something may be due, in place of a timer for each rule that waits."""
     _queue: list[tuple[datetime, TimerKey]] = field(default_factory=list)
-    _past: dict[tuple[str, str], list[Change]] = field(default_factory=lambda: defaultdict(list))
+    _heard: dict[RuleKey, list[Heard]] = field(default_factory=lambda: defaultdict(list))
     _gathered: list[Change] = field(default_factory=list)
+    _under_way: UnderWay = field(default_factory=UnderWay)
 
     def __post_init__(self) -> None:
-        self._engine = Engine(self.rules, self.memory)
-        self._waits = any(rule.waits_for for rule in self.rules)
+        self._outlook = Outlook(self.rules) if self.at_a_glance else None
+        if self._outlook:
+            self.rules = RuleIndex(self.rules, unwatched=self._outlook.index.by_id)
+        self._engine, self._waits = Engine(self.rules, self.memory), any(rule.waits_for for rule in self.rules)
         for arm in periodic.first_occasions(self.rules, self.now):
             self._set(arm.timer, None)
 
@@ -72,15 +84,32 @@ class World:
         key = (change.provider, change.post or "")
         if change.context:
             self.views[key] = change.context
-        if self.rules.periodic:
+        if self.rules.periodic and any(periodic.is_gathered(rule, change) for rule in self.rules.periodic):
             self._gathered.append(change)
         result = result_of(change)
         if result:
             self._engine.hear(*result, change.received_at)
-        decisions = [self._looked_back(decision) for decision in decide(self.rules, change)]
+        decisions: Iterable[Decision] = decide(self.rules, change, self._under_way.busy(key))
         if self._waits:
-            self._past[key].append(change)
-        self.carry_out(decisions, change.received_at)
+            decisions = [self._looked_back(decision) for decision in decisions]
+            for came in decisions:
+                if isinstance(came, Came):
+                    self._heard[came.rule.id, came.subject.key].append((change.occurred_at, came.words))
+        if self._outlook and change.context:
+            self._look_ahead(self._outlook, change.context, moved=bool(change.moves) or change.kind == "revised")
+        left = [decision for decision in decisions if not self._keeps_time(decision)]
+        if left or result:
+            self.carry_out(left, change.received_at)
+
+    def _keeps_time(self, decision: Decision) -> bool:
+        """Set or take away a rule's timer: nothing else follows from that."""
+        if isinstance(decision, Arm):
+            self._set(decision.timer, None)
+            return True
+        if isinstance(decision, Disarm):
+            self._unset((decision.rule.id, decision.subject.key, decision.kind))
+            return True
+        return False
 
     def carry_out(self, decisions: Iterable[Decision], at: datetime) -> None:
         """Decisions made elsewhere, at that time."""
@@ -88,13 +117,32 @@ class World:
             self._engine.carry_out(decision, at)
         self._settle(at)
 
+    def stand(self, view: PostView) -> None:
+        """The post is there already: rules begin to wait for what it calls for."""
+        self.views[view.provider, view.id] = view
+        for arm in standing(self.rules, view):
+            if (arm.timer.rule, arm.timer.key, arm.timer.cause) not in self.memory.known:
+                self._set(arm.timer, None)
+        if self._outlook:
+            self._look_ahead(self._outlook, view, moved=True)
+
+    def forget(self, before: datetime) -> None:
+        """Let go of what cannot matter any more, for rules that look no further back than to that moment."""
+        self.memory.forget(before)
+        waiting = {(timer.provider, timer.post or "") for timer, _ in self.timers.values()}
+        self.views = {key: view for key, view in self.views.items() if key in waiting}
+        late = {key: [one for one in heard if one[0] >= before] for key, heard in self._heard.items()}
+        self._heard = defaultdict(list, {key: heard for key, heard in late.items() if heard})
+        since = [periodic.since_of(timer) for timer, _ in self.timers.values() if timer.kind == periodic.KIND]
+        self._gathered = [change for change in self._gathered if change.received_at > min(since, default=before)]
+
     def pass_time(self, moment: datetime, *, inclusive: bool = True) -> None:
         """Every timer up to that moment comes at its time."""
         while self._queue and (self._queue[0][0] < moment or (inclusive and self._queue[0][0] == moment)):
             due_at, key = heappop(self._queue)
             found = self.timers.get(key)
             if found and found[0].due_at == due_at:
-                del self.timers[key]
+                self._unset(key)
                 self.now = max(self.now, due_at)
                 self._ring(*found)
         self.now = max(self.now, moment)
@@ -110,17 +158,45 @@ class World:
             if (arm.timer.rule, arm.timer.key, arm.timer.kind) not in self.timers:
                 self._set(arm.timer, None)
         for view in list(self.views.values()):
-            for arm in standing(rules, view):
-                if (arm.timer.rule, arm.timer.key, arm.timer.cause) not in self.memory.known:
-                    self._set(arm.timer, None)
+            self.stand(view)
 
     def restore_timers(self, timers: Iterable[tuple[Timer, UUID | None]]) -> None:
         """These are all the timers that there are."""
-        self.timers, self._queue = {}, []
-        for timer, run in list(timers):
+        kept = list(timers)
+        for key in list(self.timers):
+            self._unset(key)
+        self._queue.clear()
+        for timer, run in kept:
             self._set(timer, run)
 
+    def _look_ahead(self, outlook: Outlook, view: PostView, *, moved: bool) -> None:
+        """Be back when a wait may be over; a post that has not moved can begin only to be expected to."""
+        for kind, moment in zip(KINDS, outlook.soonest(view), strict=True):
+            if moved or kind == "expect":
+                self._look_at(view.provider, view.id, kind, moment)
+
+    def _look_at(self, provider: str, post: str, kind: str, moment: datetime | None) -> None:
+        key = (GLANCE, f"{provider}/{post}", kind)
+        if moment:
+            self._set(Timer(*key, moment, "", "", provider, post, None, {}), None)
+        else:
+            self._unset(key)
+
+    def _look(self, outlook: Outlook, glance: Timer) -> None:
+        """Let come what is due by now, and be back for the next."""
+        view = self.views[glance.provider, glance.post or ""]
+        waits = outlook.waits(glance.kind, view)
+        later = next((arm.timer.due_at for arm in waits if arm.timer.due_at > glance.due_at), None)
+        self._look_at(glance.provider, view.id, glance.kind, later)
+        for arm in waits:
+            timer = arm.timer
+            if timer.due_at <= glance.due_at and (timer.rule, timer.key, timer.cause) not in self.memory.known:
+                self.carry_out([self._looked_back(due(arm.rule, timer, view, timer.due_at))], timer.due_at)
+
     def _ring(self, timer: Timer, run: UUID | None) -> None:
+        if self._outlook and timer.rule == GLANCE:
+            self._look(self._outlook, timer)
+            return
         rule = self.rules.by_id.get(timer.rule)
         if run:
             self._engine.ring(run, timer.meaning, timer.due_at)
@@ -141,9 +217,9 @@ class World:
         if not isinstance(decision, Fire) or not decision.rule.waits_for:
             return decision
         subject = decision.subject
-        past = self._past.get((subject.provider, subject.post or ""), [])
-        earlier = [change for change in past if change.occurred_at >= decision.occurred_at]
-        return decision.having_heard(words_heard(decision.rule, subject.key, earlier))
+        heard = self._heard.get((decision.rule.id, subject.key), ())
+        words = (word for at, words in heard if at >= decision.occurred_at for word in words)
+        return decision.having_heard(tuple(dict.fromkeys(words)))
 
     def _settle(self, at: datetime) -> None:
         """Let what was asked for be done, until nothing more follows from it."""
@@ -167,28 +243,27 @@ class World:
     def _take_in(self, effects: Effects) -> None:
         self.firings += effects.firings
         for key in effects.disarmed - effects.timers.keys():
-            self.timers.pop(key, None)
-        for timer, run in effects.timers.values():
-            self._set(timer, run)
+            self._unset(key)
+        for timer, owner in effects.timers.values():
+            self._set(timer, owner)
+        for run in effects.runs.values():
+            self._under_way.move(run)
         for label, labelled, _ in effects.labels:
             self.labelled(label, labelled)
 
     def _set(self, timer: Timer, run: UUID | None) -> None:
         key = (timer.rule, timer.key, timer.kind)
+        if self.timers.get(key) == (timer, run):
+            return
         self.timers[key] = (timer, run)
+        if not run and timer.rule != GLANCE:
+            self._under_way.arm(timer)
         heappush(self._queue, (timer.due_at, key))
 
-
-def without_actions(effects: Effects, at: datetime) -> Iterator[Asked]:
-    """What rules do by themselves, in the form of actions that nobody has to perform."""
-    for pause in effects.pauses:
-        said = {"for": format_duration(pause.until - at)}
-        yield Asked(ActionSpec("pause", pause.rule, said, f"pause:{pause}", at), pause.by, "", None, "", None)
-    for rule, scope in effects.released:
-        yield Asked(ActionSpec("resume", rule, {}, f"resume:{rule}:{scope}:{at}", at), "", "", None, "", None)
-    for label, run, _ in effects.labels:
-        spec = ActionSpec("set", run.post or "", label.labels, label.key, at)
-        yield Asked(spec, run.rule, run.revision, run.id, run.provider, run.post)
+    def _unset(self, key: TimerKey) -> None:
+        timer, run = self.timers.pop(key, (None, None))
+        if timer and not run and timer.rule != GLANCE:
+            self._under_way.disarm(timer)
 
 
 def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:

@@ -70,6 +70,12 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Connection]:
+        """A connection that reads everything as it is now, however long it takes, and writes nothing."""
+        async with self.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+
 
 class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
     """Turns every way in which Postgres can be away into Unavailable, and its refusal of us into Misconfigured."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.firing import Identity
     from tracker.domain.rate import Rate
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 LOCK_SHARED_KEYS = """
 select pg_advisory_xact_lock(key) from (select distinct hashtextextended(name, 0) as key from unnest($1::text[]) name
@@ -73,6 +73,12 @@ insert into rule_counts (rule, outcome, bucket, firings, last_at) select * from 
    set firings = rule_counts.firings + excluded.firings, last_at = greatest(rule_counts.last_at, excluded.last_at)
 """
 
+BETWEEN = """
+select * from firings
+ where rule = any($1::text[]) and fired_at >= $2 and fired_at <= $3
+ order by fired_at
+"""
+
 MOST_RECENT = 2000
 
 
@@ -95,13 +101,20 @@ async def recent(conn: Connection, wanted: Mapping[tuple[str, str], datetime]) -
         return []
     rules, keys = zip(*wanted, strict=True)
     rows = await conn.fetch(RECENT, list(rules), list(keys), list(wanted.values()), MOST_RECENT)
-    return [
-        Firing(
-            row["rule"], row["key"], row["cause"], row["revision"], Outcome(row["outcome"]), row["detail"],
-            row["provider"], row["post"], row["run"], row["fired_at"], row["occurred_at"],
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [firing_of(row) for row in rows]
+
+
+async def between(conn: Connection, rules: Collection[str], since: datetime, until: datetime) -> list[Firing]:
+    """The firings of these rules that were decided from `since` to `until`, the first one first."""
+    return [firing_of(row) for row in await conn.fetch(BETWEEN, list(rules), since, until)]
+
+
+def firing_of(row: Row) -> Firing:
+    """A row as a value."""
+    return Firing(
+        row["rule"], row["key"], row["cause"], row["revision"], Outcome(row["outcome"]), row["detail"],
+        row["provider"], row["post"], row["run"], row["fired_at"], row["occurred_at"],
+    )  # fmt: skip
 
 
 async def spent(conn: Connection, budgets: Mapping[str, Rate], now: datetime) -> dict[str, list[datetime]]:

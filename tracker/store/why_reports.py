@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tracker.domain.firing import Firing, Outcome
+from tracker.domain.firing import Firing
+from tracker.store.firings import firing_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,16 +62,8 @@ class ActionTaken:
 
 async def firings_about(conn: Connection, provider: str, post: str, rule: str | None) -> list[Recorded]:
     """The last firings about the post, of one rule or of all, the newest first."""
-    return [
-        Recorded(
-            Firing(
-                row["rule"], row["key"], row["cause"], row["revision"], Outcome(row["outcome"]), row["detail"],
-                row["provider"], row["post"], row["run"], row["fired_at"], row["occurred_at"],
-            ),
-            row["run_state"], row["run_why"],
-        )
-        for row in await conn.fetch(FIRINGS, provider, post, rule, MOST_FIRINGS)
-    ]  # fmt: skip
+    rows = await conn.fetch(FIRINGS, provider, post, rule, MOST_FIRINGS)
+    return [Recorded(firing_of(row), row["run_state"], row["run_why"]) for row in rows]
 
 
 async def actions_of(conn: Connection, runs: Collection[UUID]) -> list[ActionTaken]:
