@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database, Row
 
 PAGE = 500
-BREATH = 25
-"""After so many changes others have their turn."""
+BREATH = 0.005
+"""After so many seconds others have their turn."""
 
 FORGET_EVERY = 40 * PAGE
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=30)
@@ -180,13 +181,15 @@ def _few_collections() -> Iterator[None]:
 
 async def _see(rows: Sequence[Row], stages: Sequence[Stage]) -> None:
     """Let every world see the changes; others have their turn in between."""
-    for start in range(0, len(rows), BREATH):
-        for row in rows[start : start + BREATH]:
-            change = replayed.written(row)
-            for stage in stages:
-                stage.world.pass_time(change.received_at)
-                stage.world.see(change)
-        await asyncio.sleep(0)
+    began = time.perf_counter()
+    for row in rows:
+        change = replayed.written(row)
+        for stage in stages:
+            stage.world.pass_time(change.received_at)
+            stage.world.see(change)
+        if time.perf_counter() - began > BREATH:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
 
 
 def reach(rules: Iterable[Rule]) -> timedelta:

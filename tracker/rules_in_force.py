@@ -10,12 +10,12 @@ import structlog
 
 from tracker.domain.dispatch import RuleIndex
 from tracker.errors import Misconfigured
-from tracker.rulebook import Known, Rulebook, load_rules
+from tracker.rulebook import Known, Rulebook, load_rules, load_text
 from tracker.store import rule_switches
 from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -52,6 +52,10 @@ class RulesInForce:
     def places(self) -> Mapping[str, tuple[str, int]]:
         """The file and the line of each rule, by its id."""
         return self._book.places
+
+    def read(self, text: str) -> Rulebook:
+        """The rules of a text, as if it were one more file."""
+        return read_text(self._settings, text, "rules.toml", self._book.places.keys())
 
     def faults(self) -> tuple[Misconfigured, ...]:
         """Why the files as they were last read are not in force; empty when they are."""
@@ -127,5 +131,13 @@ def files_in(folder: Path) -> frozenset[tuple[str, int, int]]:
 
 def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
     """The rules of that folder, else of the configured one, checked against the names in the configuration."""
-    known = Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget)
-    return load_rules(folder or settings.rules.dir, known)
+    return load_rules(folder or settings.rules.dir, _known(settings))
+
+
+def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
+    """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
+    return load_text(text, file, _known(settings), settings.rules.dir, others)
+
+
+def _known(settings: Settings) -> Known:
+    return Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tracker.api import actions, events, health, posts, rules, runs, signals, silences, why
+from tracker.api import actions, backtests, events, health, posts, rules, runs, signals, silences, why
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.webhooks import door
@@ -36,7 +37,7 @@ REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.stats, why.post_why,
     events.list_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
-    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule,
+    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, backtests.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
@@ -81,6 +82,7 @@ def application(parts: Parts) -> Litestar:
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
             "past": _given(Past(parts.readers)),
+            "backtesting": _given(asyncio.Lock()),
         },
         state=State({"database": parts.database}),
         exception_handlers=HANDLERS,

@@ -6,6 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta, Struct
 
 from tracker.api.problems import MEDIA_TYPE
+from tracker.api.rule_schemas import FaultOut
 
 
 class FaultOfParameter(Struct, frozen=True):
@@ -25,6 +26,7 @@ class ProblemOut(Struct, frozen=True, omit_defaults=True):
     instance: Annotated[str, Meta(description="The address that was asked for.")]
     parameter: Annotated[str | None, Meta(description="Which parameter, or key of the body, is wrong.")] = None
     errors: Annotated[list[FaultOfParameter] | None, Meta(description="All of them, where several are.")] = None
+    faults: Annotated[list[FaultOut] | None, Meta(description="What is wrong with a rule text, by its place.")] = None
 
 
 def _refused(why: str) -> ResponseSpec:
@@ -39,4 +41,5 @@ READING = {
 }
 ONE = READING | {404: _refused("There is no such thing.")}
 DECIDING = ONE | {409: _refused("It is in no state for that.")}
+TRYING = READING | {413: _refused("The body is too large."), 422: _refused("The rules cannot be read: `faults`.")}
 TELLING = ONE | {413: _refused("The body is too large.")}

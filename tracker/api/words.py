@@ -6,8 +6,10 @@ from typing import Annotated, Protocol, runtime_checkable
 
 from litestar.params import PathParameter, QueryParameter
 
+from tracker.domain.dispatch import RuleIndex
 from tracker.domain.rule import Rule
 from tracker.errors import Misconfigured
+from tracker.rulebook import Rulebook, load_text
 from tracker.store.paging import MAX_LIMIT
 
 Clock = Callable[[], datetime]
@@ -22,6 +24,12 @@ PostId = Annotated[str, PathParameter(description="The post's id at its provider
 class RuleSource(Protocol):
     """The rules that this installation goes by."""
 
+    def index(self) -> RuleIndex:
+        """What decides at this moment."""
+
+    def read(self, text: str) -> Rulebook:
+        """The rules of a text, as if it were one more file."""
+
     def rules(self) -> Sequence[Rule]:
         """Every rule of the files, as they say it, the disabled ones too."""
 
@@ -34,6 +42,14 @@ class RuleSource(Protocol):
 
 class NoRules:
     """The rules of an installation that has none."""
+
+    def index(self) -> RuleIndex:
+        """None."""
+        return RuleIndex()
+
+    def read(self, text: str) -> Rulebook:
+        """Checked against nothing."""
+        return load_text(text)
 
     def rules(self) -> Sequence[Rule]:
         """None."""

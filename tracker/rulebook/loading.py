@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -52,10 +52,17 @@ def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
 
 
 def load_text(
-    text: str, file: str = "rules.toml", known: Known = EVERYTHING_KNOWN, folder: Path | None = None
+    text: str,
+    file: str = "rules.toml",
+    known: Known = EVERYTHING_KNOWN,
+    folder: Path | None = None,
+    others: Collection[str] = (),
 ) -> Rulebook:
-    """The rules of one text; `file` is what faults call it, `folder` that of the rules beside which it stands."""
-    return _read([_parsed(text, file)], known, folder)
+    """The rules of one text; `file` is what faults call it.
+
+    `folder` is that of the rules beside which it stands, `others` are ids of rules that it may name as well.
+    """
+    return _read([_parsed(text, file)], known, folder, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ def _parsed(text: str, file: str) -> _Document:
     return _Document(file, faults, top)
 
 
-def _read(documents: Sequence[_Document], known: Known, folder: Path | None) -> Rulebook:
+def _read(documents: Sequence[_Document], known: Known, folder: Path | None, others: Collection[str] = ()) -> Rulebook:
     """First the workflows of all files, then the rules that may run them."""
     pages = Pages(folder)
     workflows: dict[str, Table] = _united("workflow", documents)
@@ -114,7 +121,7 @@ def _read(documents: Sequence[_Document], known: Known, folder: Path | None) -> 
         rules=rules,
         tests=tests,
         files=(*(Path(one.file) for one in documents), *pages.files),
-        faults=(*found, *pages.found, *strays(tests, mentions, places.keys())),
+        faults=(*found, *pages.found, *strays(tests, mentions, {*places, *others})),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
     )
