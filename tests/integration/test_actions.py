@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime.now(UTC)
 THEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SIGNING = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "plain text")
 TITLE = {"title": "p1 failed", "body": "", "severity": "warning", "rule": "r", "post": "p1", "target": None}
@@ -52,7 +51,7 @@ async def perform(settings: dict[str, Any], action: Claimed, seconds: float = 5)
     parsed = Settings.model_validate(settings)
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=seconds), max_answer=9999) as outbound:
         performers = build_performers(parsed, build_clients(parsed, outbound), outbound)
-        return await performers[action.verb].perform(action, NOW)
+        return await performers[action.verb].perform(action, datetime.now(UTC))
 
 
 @asynccontextmanager
@@ -287,7 +286,7 @@ async def lose_the_answer(simulator: Simulator, post: str) -> Outcome:
                 return reply
 
         performers = build_performers(parsed_settings, {"sosyalkopru": Losing()}, outbound)
-        return await performers["retry"].perform(a_retry(post), NOW)
+        return await performers["retry"].perform(a_retry(post), datetime.now(UTC))
 
 
 async def test_where_nobody_can_be_asked_an_unknown_outcome_stays_unknown() -> None:

@@ -90,7 +90,7 @@ class Subject:
         wider += [
             (Per.ACCOUNT, f"{self.provider}/{platform}:{account}")
             for platform in self.platforms
-            for account in self.accounts
+            for account in self.accounts or ("?",)
         ]
         return frozenset(scope_of(per, key) for per, key in wider)
 
