@@ -60,17 +60,17 @@ class BacktestOut(Struct, frozen=True):
     items: list[HeldOut]
 
 
-def backtest_out(found: Found) -> BacktestOut:
-    """A backtest as it is shown."""
-    items = [_held_out(held) for held in found.rules]
+def backtest_out(found: Found, rules: Sequence[Held], most: int | None = MOST_SHOWN) -> BacktestOut:
+    """A backtest as it is shown, for these of its rules, with so many firings of each side (None: all)."""
+    items = [_held_out(held, most) for held in rules]
     return BacktestOut(found.span.since, found.span.until, found.began, found.changes, items)
 
 
-def _held_out(held: Held) -> HeldOut:
-    would, did, gained, lost = (_side_out(some) for some in (held.would, held.did, held.gained, held.lost))
+def _held_out(held: Held, most: int | None) -> HeldOut:
+    would, did, gained, lost = (_side_out(some, most) for some in (held.would, held.did, held.gained, held.lost))
     return HeldOut(held.rule, held.revision, held.since, would, did, gained, lost, held.held_back)
 
 
-def _side_out(some: Sequence[Firing]) -> SideOut:
-    newest = sorted(some, key=lambda one: one.at, reverse=True)[:MOST_SHOWN]
+def _side_out(some: Sequence[Firing], most: int | None) -> SideOut:
+    newest = sorted(some, key=lambda one: one.at, reverse=True)[:most]
     return SideOut(len(some), [FiringOut(f.at, f.provider, f.post, f.key, str(f.outcome)) for f in newest])

@@ -59,7 +59,8 @@ async def backtest(
         raise Unavailable("another backtest is under way", retry_after=10)
     async with backtesting:
         book = await asyncio.to_thread(_read, rules, data.text)
-        return backtest_out(await _played(database, rules, book, span))
+        found = await _played(database, rules, book, span)
+    return backtest_out(found, found.rules)
 
 
 async def _played(database: Database, rules: RuleSource, book: Rulebook, span: Span) -> Found:

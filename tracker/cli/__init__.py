@@ -33,7 +33,22 @@ def noun(name: str, what: str) -> typer.Typer:
 
 def every_command() -> typer.Typer:
     """The command line with all that it knows."""
-    from tracker.cli import channels, db, demo, doctor, init, keys, log, posts, quarantine, rules, send, serve  # noqa: F401, PLC0415  (the import is the registration)
+    from tracker.cli import (  # noqa: PLC0415  (the import is the registration)
+        asking,  # noqa: F401
+        backtesting,  # noqa: F401
+        channels,  # noqa: F401
+        db,  # noqa: F401
+        demo,  # noqa: F401
+        doctor,  # noqa: F401
+        init,  # noqa: F401
+        keys,  # noqa: F401
+        log,  # noqa: F401
+        posts,  # noqa: F401
+        quarantine,  # noqa: F401
+        rules,  # noqa: F401
+        send,  # noqa: F401
+        serve,  # noqa: F401
+    )
 
     return app
 

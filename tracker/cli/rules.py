@@ -10,9 +10,9 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, known_words, open_settings
 from tracker.cli.showing import counted, say, show_json, show_list
+from tracker.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from tracker.errors import Misconfigured
     from tracker.rulebook import Rulebook
     from tracker.rulebook.testing import Outcome
 
@@ -44,6 +44,9 @@ def check(folder: Folder = None, config: Config = None, json: Json = False) -> N
 @rules.command("test")
 def play(
     rule: Annotated[list[str] | None, typer.Option(help="Only this rule's tests; may be repeated.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Write how they went to this file, as JUnit XML.")
+    ] = None,
     folder: Folder = None,
     config: Config = None,
     json: Json = False,
@@ -58,6 +61,8 @@ def play(
         raise typer.Exit(FOUND_PROBLEMS)
     wanted = known_words("--rule", rule or list(book.places), book.places)
     outcomes = run_tests([test for test in book.tests if test.rule in wanted], book.rules)
+    if junit:
+        _write(junit, outcomes)
     if json:
         show_list([_outcome(outcome) for outcome in outcomes])
     else:
@@ -78,6 +83,15 @@ def _read(folder: Path | None, config: Path | None) -> Rulebook:
     from tracker.rules_in_force import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(open_settings(config), folder)
+
+
+def _write(file: Path, outcomes: list[Outcome]) -> None:
+    from tracker.rulebook import junit  # noqa: PLC0415  (only where it is needed)
+
+    try:
+        file.write_text(junit.junit(outcomes), encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error
 
 
 def _fault(fault: Misconfigured) -> dict[str, object]:

@@ -9,14 +9,17 @@ from uuid import UUID
 
 from tracker.domain.firing import Firing
 from tracker.store.firings import firing_of
+from tracker.store.posts import logged
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from tracker.domain.event import LoggedEvent
     from tracker.store.database import Connection
 
 MOST_FIRINGS = 500
 MOST_ACTIONS = 500
+MOST_EVENTS = 500
 
 FIRINGS = """
 select f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.fired_at, f.occurred_at,
@@ -32,6 +35,13 @@ select run, id, verb, target, state, reason, hidden_by, due_at, created_at, fini
   from actions where run = any($1::uuid[])
  order by created_at desc, id
  limit $2
+"""
+
+EVENTS = """
+select * from (select position, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
+                 from events where provider = $1 and post = $2
+                order by position desc limit $3) e
+ order by position
 """
 
 
@@ -70,3 +80,8 @@ async def actions_of(conn: Connection, runs: Collection[UUID]) -> list[ActionTak
     """What these runs have asked for, the first one first."""
     rows = await conn.fetch(ACTIONS, list(runs), MOST_ACTIONS) if runs else []
     return [ActionTaken(*row) for row in reversed(rows)]
+
+
+async def events_about(conn: Connection, provider: str, post: str) -> list[LoggedEvent]:
+    """The last events about the post that the log keeps, the first one first."""
+    return [logged(row) for row in await conn.fetch(EVENTS, provider, post, MOST_EVENTS)]
