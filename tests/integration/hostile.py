@@ -56,7 +56,9 @@ async def serving(handler: Handler, *, tls: bool = False) -> AsyncGenerator[Serv
         listener.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
