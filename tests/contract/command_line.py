@@ -21,9 +21,9 @@ from tests.integration.told import NOON, PROVIDER
 from tracker import projector
 from tracker.cli import main
 from tracker.projector import Projector
-from tracker.providers.sosyalkopru import adapter
+from tracker.providers import build_providers
 from tracker.receiver import incoming
-from tracker.settings import Provider as ProviderSettings
+from tracker.settings import Settings
 from tracker.store import event_log, subscriptions
 from tracker.store.database import Database
 from tracker.store.feed import EVENTS
@@ -136,8 +136,8 @@ def said(event: str, post: str, second: int, *, on: date | None = None, **data: 
 
 def take(url: str, *bodies: bytes, now: datetime = NOON) -> None:
     """Keep the webhooks as if they had come `now`, and fold them into posts."""
-    settings = ProviderSettings(kind=PROVIDER, api_url="http://127.0.0.1:9/v1")
-    provider = adapter(settings)
+    configured = {PROVIDER: {"kind": PROVIDER, "api_url": "http://127.0.0.1:9/v1"}}
+    provider = build_providers(Settings.model_validate({"providers": configured}))[PROVIDER]
 
     async def work() -> None:
         async with Database.open(url) as database:

@@ -12,7 +12,7 @@ import pytest
 from tests.contract.command_line import SECRET, CommandLine
 from tests.integration.told import NOON, PROVIDER
 from tracker.providers.signature import sign
-from tracker.providers.sosyalkopru import SCHEME
+from tracker.providers.sosyalkopru import KIND
 from tracker.store import quarantine
 from tracker.store.database import Database
 from tracker.store.quarantine import Unusable
@@ -30,7 +30,7 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
 
 def held(body: bytes, *, secret: str = "", reason: str = "signature_wrong") -> Unusable:
     """A delivery that was signed with `secret`, or that was authentic when it came."""
-    headers = sign(SCHEME, [secret.encode()], body, NOON) if secret else {}
+    headers = sign(KIND.scheme, [secret.encode()], body, NOON) if secret else {}
     return Unusable(PROVIDER, reason, not secret, "d1", sha256(body).digest(), NOON, headers, body)
 
 

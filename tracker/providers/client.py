@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 from pydantic import SecretStr
@@ -15,15 +13,18 @@ from tracker.domain.action import Exchange, Reason
 from tracker.domain.report import Report
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
-from tracker.providers.body import decode, find, text_at
+from tracker.providers.body import decode, find, text_at, time_at
+from tracker.providers.kind import Call
 from tracker.providers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tracker.outbound import Outbound
 
 T = TypeVar("T")
 
-CALL = re.compile(r"(GET|POST|PUT|PATCH) (/\S*\{post\}\S*)")
+PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,60 +44,84 @@ class Tested:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A post in a list: `updated_at` is None where the provider does not say when it last changed."""
+
+    post: str
+    report: Report
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list of posts; it goes on at the cursor `next`."""
+
+    posts: tuple[Listed, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderClient:
-    """One provider's API; `calls` are those that its documentation does not show, "" where there is none."""
+    """One provider's API; a call whose text is "" is not to be had. `auth` is the header that carries the key."""
 
     name: str
     api_url: str
     api_key: SecretStr
-    calls: Mapping[str, str]
+    auth: str
+    calls: Mapping[str, Call]
     words: Vocabulary
     outbound: Outbound = field(repr=False)
 
     def can(self, call: str) -> bool:
         """Whether the call is to be had: it is configured, and there is a key."""
-        return bool(self.calls.get(call) and self.api_key.get_secret_value())
+        return bool(self._text(call) and self.api_key.get_secret_value())
 
     async def create_post(self, post: Mapping[str, Any], idempotency_key: str) -> Reply[str]:
         """Create a post, which the provider describes (platforms, content, accountIds, scheduling); gives its id."""
-        return await self._call("POST", "/posts", _id, body=post, key=idempotency_key)
+        return await self._call("create", self._id, body=post, key=idempotency_key)
 
     async def get_post(self, post: str) -> Reply[Report]:
         """How the post stands."""
-        return await self._configured("get", post, lambda data: self.words.report({"data": data}) if data else None)
+        return await self._call("get", self._report, post=post)
+
+    async def list_posts(self, since: datetime | None = None, cursor: str = "") -> Reply[Page]:
+        """A page of posts, of those that changed `since` where the provider can choose them."""
+        moment = since.isoformat().replace("+00:00", "Z") if since else ""
+        return await self._call("list", self._page, since=moment, cursor=cursor, limit=str(PER_PAGE))
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         """Publish again what has failed. The same key is sent on each attempt."""
-        return await self._configured("retry", post, lambda _: True, key=idempotency_key)
+        return await self._call("retry", lambda _: True, key=idempotency_key, post=post)
 
     async def register_webhook(self, url: str, events: list[str], description: str) -> Reply[Registered]:
         """Have the provider send its events to `url`."""
         body = {"url": url, "events": events, "description": description}
-        return await self._call("POST", "/webhooks", _registered, body=body)
+        return await self._call("register", self._registered, body=body)
 
     async def test_webhook(self, webhook: str) -> Reply[Tested]:
         """Have the provider send webhook.test."""
-        return await self._call("POST", f"/webhooks/{quote(webhook, safe='')}/test", _tested)
+        return await self._call("test", self._tested, webhook=webhook)
 
-    async def _configured(self, call: str, post: str, read: Callable[[Any], T | None], key: str = "") -> Reply[T]:
-        if not self.calls.get(call):
-            return self._not_set(f"calls.{call}")
-        method, path = self.calls[call].split(" ", 1)
-        return await self._call(method, path.replace("{post}", quote(post, safe="")), read, key=key)
+    def _text(self, call: str) -> str:
+        return self.calls[call].text if call in self.calls else ""
 
     async def _call(
         self,
-        method: str,
-        path: str,
+        call: str,
         read: Callable[[Any], T | None],
         *,
         body: Mapping[str, Any] | None = None,
         key: str = "",
+        **holes: str,
     ) -> Reply[T]:
+        if not self._text(call):
+            return self._not_set(f"calls.{call}")
         secret = self.api_key.get_secret_value()
         if not secret:
             return self._not_set("api_key")
-        headers = {"accept": "application/json", "authorization": f"Bearer {secret}"}
+        method, path = self.calls[call].fill(**holes)
+        name, _, value = self.auth.partition(": ")
+        headers = {"accept": "application/json", name.lower(): value.replace("{key}", secret)}
         headers |= {"content-type": "application/json"} if body is not None else {}
         headers |= {"idempotency-key": key} if key else {}
         shown: dict[str, object] = {"method": method, "url": self.api_url + path}
@@ -109,6 +134,38 @@ class ProviderClient:
             return Reply(None, error.reason, error.detail, error.sent, error.status, None, record)
         return _read(answer, read, exchange(shown, answer, [secret]))
 
+    def _item(self, value: Any) -> Any:
+        """What the answer is about."""
+        return find(value, self.words.paths["item"]) if self.words.paths["item"] else value
+
+    def _id(self, value: Any) -> str | None:
+        return text_at(self._item(value), self.words.paths["post"])
+
+    def _report(self, value: Any) -> Report | None:
+        item = self._item(value)
+        return self.words.report(item) if item else None
+
+    def _page(self, value: Any) -> Page | None:
+        items = find(value, self.words.paths["items"]) if self.words.paths["items"] else value
+        if not isinstance(items, list):
+            return None
+        listed = tuple(found for item in items if (found := self._listed(item)))
+        return Page(listed, text_at(value, self.words.paths["next"]))
+
+    def _listed(self, item: Any) -> Listed | None:
+        post = text_at(item, self.words.paths["post"])
+        if not post:
+            return None
+        return Listed(post, self.words.report(item), time_at(item, self.words.paths["updated_at"], self.words.zone))
+
+    def _registered(self, value: Any) -> Registered | None:
+        webhook, secret = self._id(value), text_at(self._item(value), ("secret",))
+        return Registered(webhook, SecretStr(secret)) if webhook and secret else None
+
+    def _tested(self, value: Any) -> Tested | None:
+        success, status = find(self._item(value), ("success",)), find(self._item(value), ("statusCode",))
+        return Tested(success, status if isinstance(status, int) else None) if isinstance(success, bool) else None
+
     def _not_set(self, setting: str) -> Reply[Any]:
         return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
 
@@ -118,7 +175,7 @@ def _read(answer: Answer, read: Callable[[Any], T | None], record: Exchange) -> 
     told = {"sent": True, "status": answer.status, "retry_after": answer.retry_after, "exchange": record}
     if answer.reason is not Reason.OK:
         return Reply(None, answer.reason, _complaint(value), **told)  # type: ignore[arg-type]  # the keys are the fields'
-    found = read(find(value, ("data",))) if find(value, ("success",)) is not False else None
+    found = read(value) if find(value, ("success",)) is not False else None
     if found is None:
         return Reply(None, Reason.BAD_ANSWER, _complaint(value) or "not the answer that was expected", **told)  # type: ignore[arg-type]  # as above
     if isinstance(found, Registered):
@@ -137,17 +194,3 @@ def _complaint(value: Any) -> str:
     """What an error envelope says; its form is not documented, so the obvious one is tried."""
     code, message = text_at(value, ("error", "code")), text_at(value, ("error", "message"))
     return ": ".join(part for part in (code, message or text_at(value, ("error",))) if part)
-
-
-def _id(data: Any) -> str | None:
-    return text_at(data, ("id",))
-
-
-def _registered(data: Any) -> Registered | None:
-    webhook, secret = _id(data), text_at(data, ("secret",))
-    return Registered(webhook, SecretStr(secret)) if webhook and secret else None
-
-
-def _tested(data: Any) -> Tested | None:
-    success, status = find(data, ("success",)), find(data, ("statusCode",))
-    return Tested(success, status if isinstance(status, int) else None) if isinstance(success, bool) else None

@@ -5,35 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.providers import sosyalkopru
-from tracker.providers.body import parse_path
-from tracker.providers.client import CALL, ProviderClient
+from tracker.providers.adapter import Adapter
+from tracker.providers.body import parse_path, zone_of
+from tracker.providers.client import ProviderClient
 from tracker.providers.internal import InternalReader
+from tracker.providers.kind import HOLES, Call, check_call
+from tracker.providers.signature import Verifier
+from tracker.providers.vocabulary import Vocabulary
 from tracker.settings import RESERVED_PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound import Outbound
-    from tracker.providers.adapter import Adapter
     from tracker.providers.base import FactReader
+    from tracker.providers.kind import Kind
+    from tracker.providers.vocabulary import Place
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
-KINDS = frozenset({sosyalkopru.KIND})
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (sosyalkopru.KIND,)}
 
 
 def build_providers(settings: Settings) -> dict[str, Adapter]:
     """The configured providers by name; raises Misconfigured."""
-    for name, provider in settings.providers.items():
-        _check(settings, f"providers.{name}", provider)
-    return {name: sosyalkopru.adapter(provider) for name, provider in settings.providers.items()}
+    return {name: _adapter(_kind(settings, name), provider) for name, provider in settings.providers.items()}
 
 
 def build_clients(settings: Settings, outbound: Outbound) -> dict[str, ProviderClient]:
     """The clients of the configured providers' APIs by name; raises Misconfigured."""
-    for name, provider in settings.providers.items():
-        _check(settings, f"providers.{name}", provider)
-    return {name: _client(name, provider, outbound) for name, provider in settings.providers.items()}
+    return {
+        name: _client(_kind(settings, name), name, provider, outbound) for name, provider in settings.providers.items()
+    }
 
 
 def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
@@ -41,27 +44,51 @@ def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
     return {**providers, **dict.fromkeys(RESERVED_PROVIDERS, InternalReader())}
 
 
-def _client(name: str, provider: ProviderSettings, outbound: Outbound) -> ProviderClient:
-    calls = sosyalkopru.ASSUMED_CALLS | provider.calls
-    return ProviderClient(name, provider.api_url, provider.api_key, calls, sosyalkopru.vocabulary(provider), outbound)
+def _adapter(kind: Kind, settings: ProviderSettings) -> Adapter:
+    secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
+    scheme = kind.scheme
+    return Adapter(Verifier(scheme, secrets), _words(kind, kind.places, settings.fields, settings), kind.delivery)
 
 
-def _check(settings: Settings, key: str, provider: ProviderSettings) -> None:
-    """What the settings cannot know by themselves: kinds, the names of places and calls, and their forms."""
-    if provider.kind == "generic":
-        raise settings.fault(f"{key}.kind", f'this version knows no kind "generic"; known: {", ".join(KINDS)}')
+def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound) -> ProviderClient:
+    corrected = {name: Call(text, documented=True) for name, text in settings.calls.items()}
+    answers = _words(kind, kind.answers, settings.answers, settings)
+    return ProviderClient(
+        name, settings.api_url, settings.api_key, kind.auth, {**kind.calls, **corrected}, answers, outbound
+    )
+
+
+def _words(kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings) -> Vocabulary:
+    """Its words, with what the operator has put right."""
+    statuses = {**kind.assumed_statuses, **kind.documented_statuses, **settings.statuses}
+    events = {**kind.assumed_events, **kind.documented_events}
+    return Vocabulary.build(places, moved, statuses, events, zone_of(settings.timezone))
+
+
+def _kind(settings: Settings, name: str) -> Kind:
+    """The kind it names; what the settings cannot know by themselves is checked here."""
+    key, provider = f"providers.{name}", settings.providers[name]
     if provider.kind not in KINDS:
-        raise settings.unknown(f"{key}.kind", KINDS, provider.kind)
-    for table, known in (("fields", sosyalkopru.PLACES), ("calls", sosyalkopru.ASSUMED_CALLS)):
-        for name in getattr(provider, table):
-            if name not in known:
-                raise settings.unknown(f"{key}.{table}.{name}", frozenset(known))
-    for name, path in provider.fields.items():
+        raise settings.unknown(f"{key}.kind", frozenset(KINDS), provider.kind)
+    kind = KINDS[provider.kind]
+    _check_paths(settings, f"{key}.fields", provider.fields, kind.places)
+    _check_paths(settings, f"{key}.answers", provider.answers, kind.answers)
+    for call, text in provider.calls.items():
+        if call not in HOLES:
+            raise settings.unknown(f"{key}.calls.{call}", frozenset(HOLES))
+        try:
+            if text:
+                check_call(call, text)
+        except ValueError as error:
+            raise settings.fault(f"{key}.calls.{call}", str(error)) from error
+    return kind
+
+
+def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], places: Mapping[str, Place]) -> None:
+    for name, path in moved.items():
+        if name not in places:
+            raise settings.unknown(f"{key}.{name}", frozenset(places))
         try:
             parse_path(path)
         except ValueError as error:
-            raise settings.fault(f"{key}.fields.{name}", str(error)) from error
-    for name, call in provider.calls.items():
-        if call and not CALL.fullmatch(call):
-            form = f'write a method and a path with the post in it, as in "{sosyalkopru.ASSUMED_CALLS[name]}"'
-            raise settings.fault(f"{key}.calls.{name}", f'"{call}" is not a call: {form}')
+            raise settings.fault(f"{key}.{name}", str(error)) from error

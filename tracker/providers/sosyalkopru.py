@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tracker.domain.event import State
-from tracker.providers.adapter import Adapter
-from tracker.providers.body import zone_of
-from tracker.providers.signature import Scheme, Verifier
-from tracker.providers.vocabulary import Vocabulary, assumed, documented
-
-if TYPE_CHECKING:
-    from tracker.settings import Provider as ProviderSettings
-
-KIND = "sosyalkopru"
-SCHEME = Scheme(headers=("x-sosyalkopru-signature",), prefix="sha256=")
-DELIVERY_HEADER = "x-sosyalkopru-delivery"
+from tracker.providers.kind import Call, Kind
+from tracker.providers.signature import Scheme
+from tracker.providers.vocabulary import assumed, documented
 
 PLACES = {
     "event": documented("event", "the event's name"),
@@ -65,18 +55,44 @@ ASSUMED_EVENTS = {f"post.{state}": state for state in State if state is not Stat
     "post.deleted": State.REMOVED,
 }
 
-ASSUMED_CALLS = {"get": "GET /posts/{post}", "retry": "POST /posts/{post}/retry"}
-"""Neither is in the guide: an operator whose provider has no such call sets it to an empty text."""
+ANSWERS = {
+    "item": documented("data", "what an answer is about"),
+    "items": assumed("data.posts", "the list of posts"),
+    "next": assumed("data.nextCursor", "where the list goes on"),
+    "post": documented("id", "the post's id"),
+    "updated_at": assumed("updatedAt", "when the post last changed"),
+    "status": assumed("status", "the post's status"),
+    "targets": assumed("platforms", "the list of its targets"),
+    "error_code": assumed("error.code", "why the post failed"),
+    "error_message": assumed("error.message", "the same, for people"),
+    "error_retryable": assumed("error.retryable", "whether another try can help"),
+    "scheduled_at": assumed("scheduledAt", "when the post is to be published"),
+    "attempt": assumed("attempt", "the number of the attempt, from 1"),
+    "credits": documented("data.apiKey.creditBalance", "the credits that are left"),
+} | {name: place for name, place in PLACES.items() if name.startswith("target_")}
 
+CALLS = {
+    "create": Call("POST /posts", documented=True),
+    "get": Call("GET /posts/{post}", documented=False),
+    "list": Call("GET /posts?updatedSince={since}&cursor={cursor}&limit={limit}", documented=False),
+    "retry": Call("POST /posts/{post}/retry", documented=False),
+    "usage": Call("GET /usage", documented=True),
+    "register": Call("POST /webhooks", documented=True),
+    "webhooks": Call("GET /webhooks", documented=False),
+    "test": Call("POST /webhooks/{webhook}/test", documented=True),
+    "delete": Call("DELETE /webhooks/{webhook}", documented=False),
+}
+"""Where the guide shows no such call and the provider has none, an operator sets it to an empty text."""
 
-def vocabulary(settings: ProviderSettings) -> Vocabulary:
-    """Its words, with what the operator has put right."""
-    statuses = ASSUMED_STATUSES | DOCUMENTED_STATUSES | settings.statuses
-    events = ASSUMED_EVENTS | DOCUMENTED_EVENTS
-    return Vocabulary.build(PLACES, settings.fields, statuses, events, zone_of(settings.timezone))
-
-
-def adapter(settings: ProviderSettings) -> Adapter:
-    """The reader of its webhooks; raises ValueError for a path that is none."""
-    secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    return Adapter(Verifier(SCHEME, secrets), vocabulary(settings), DELIVERY_HEADER)
+KIND = Kind(
+    name="sosyalkopru",
+    scheme=Scheme(headers=("x-sosyalkopru-signature",), prefix="sha256="),
+    delivery="x-sosyalkopru-delivery",
+    places=PLACES,
+    answers=ANSWERS,
+    documented_statuses=DOCUMENTED_STATUSES,
+    assumed_statuses=ASSUMED_STATUSES,
+    documented_events=DOCUMENTED_EVENTS,
+    assumed_events=ASSUMED_EVENTS,
+    calls=CALLS,
+)

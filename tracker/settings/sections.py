@@ -105,6 +105,10 @@ class Provider(Section):
         default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
         examples=[{"error_code": "data.error.code"}],
     )  # fmt: skip
+    answers: dict[str, str] = Field(
+        default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
+        examples=[{"items": "data.posts"}],
+    )  # fmt: skip
     statuses: dict[str, State] = Field(
         default={},
         description="Its words for a post's state, beside those that the kind knows.",
