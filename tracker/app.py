@@ -25,6 +25,7 @@ from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
 from tracker.reactor import Reactor
 from tracker.receiver import Receiver
+from tracker.reconciler import Reconciler
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler
 from tracker.store import feed, subscriptions, wakeups
@@ -143,6 +144,8 @@ class _Service:
             self._subscriptions.append(subscription)
             yield name, _Reading(database, subscription, self._rules, reacting, listening).run
         clients = build_clients(self._settings, outbound)
+        asking = Reconciler(database, clients, self._readers, self._settings.jobs.reconciling, clock)
+        yield "reconciler", lambda: asking.run(listening)
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity)

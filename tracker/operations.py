@@ -6,8 +6,11 @@ from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.event import State, bucket_of
-from tracker.providers.internal import Told, encode
+import msgspec
+
+from tracker.domain.event import LoggedEvent, State, bucket_of
+from tracker.domain.reconciliation import true_at
+from tracker.providers.internal import InternalReader, Told, encode
 from tracker.store import actions, event_log
 from tracker.store.event_log import Incoming
 
@@ -17,10 +20,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.action import Claimed
+    from tracker.domain.event import Fact
     from tracker.domain.report import Report
     from tracker.domain.run import Run
     from tracker.domain.signal import Label
     from tracker.store.database import Connection
+
+RECONCILED = "post.reconciled"
 
 
 def own_fact(
@@ -76,13 +82,40 @@ def signalled(
 
 
 def answered(claimed: Claimed, report: Report, began: datetime, now: datetime) -> Incoming:
-    """What a provider said about a post when an action asked it; true when it was asked."""
-    told = {one.name: getattr(report, one.name) for one in fields(report)}
+    """What a provider said about a post when an action asked it."""
     said = {"action": str(claimed.id), "verb": claimed.verb}
-    delivery = f"{claimed.id}:{claimed.lease}:answered"
+    delivery, at = f"{claimed.id}:{claimed.lease}:answered", true_at(report.updated_at, None, began)
     return own_fact(
-        "reconcile", delivery, "post.reconciled", claimed.provider, claimed.post, began, now, detail=said, **told
+        "reconcile", delivery, RECONCILED, claimed.provider, claimed.post, at, now, detail=said, **_told(report)
     )
+
+
+def reconciled(provider: str, post: str, report: Report, at: datetime, now: datetime) -> Incoming:
+    """What a provider said about a post when it was asked; the same answer is the same fact, however often it comes."""
+    delivery = sha256(msgspec.json.encode((provider, post, report, at))).hexdigest()
+    return own_fact("reconcile", delivery, RECONCILED, provider, post, at, now, **_told(report))
+
+
+def not_found(provider: str, post: str, at: datetime, now: datetime) -> Incoming:
+    """The provider says that it knows no such post; once for each post."""
+    return own_fact("reconcile", f"{provider}:{post}:not_found", "post.not_found", provider, post, at, now)
+
+
+def fact_of(own: Incoming) -> Fact:
+    """What a fact of ours says, before the log has it."""
+    return (
+        InternalReader()
+        .facts(
+            LoggedEvent(
+                0, own.bucket, own.source, own.provider, own.kind, own.post, 0, own.occurred_at, own.received_at,
+                own.body_hash, own.body,
+            )
+        )[0]
+    )  # fmt: skip
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {one.name: getattr(report, one.name) for one in fields(report) if one.name != "updated_at"}
 
 
 def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:

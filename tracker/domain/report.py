@@ -10,7 +10,10 @@ from tracker.domain.event import Problem, State, TargetFact
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was said; None for what was not. `raw_status` is the provider's own word for the state."""
+    """What was said; None for what was not.
+
+    `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
+    """
 
     state: State | None = None
     raw_status: str | None = None
@@ -18,3 +21,4 @@ class Report:
     problem: Problem | None = None
     scheduled_at: datetime | None = None
     attempt: int | None = None
+    updated_at: datetime | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tracker.domain.action import Exchange, Reason
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,7 +17,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Reply(Generic[T_co]):
     """`value` is None when the call failed for `reason`; `sent`: the other side may have acted all the same.
 
-    `status` is the HTTP status, where one came.
+    `status` is the HTTP status, where one came; `answered_at` the other side's clock in its answer, in whole seconds.
     """
 
     value: T_co | None
@@ -26,4 +26,5 @@ class Reply(Generic[T_co]):
     sent: bool = False
     status: int | None = None
     retry_after: timedelta | None = None
+    answered_at: datetime | None = None
     exchange: Exchange = field(default_factory=Exchange)

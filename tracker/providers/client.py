@@ -13,7 +13,7 @@ from tracker.domain.action import Exchange, Reason
 from tracker.domain.report import Report
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
-from tracker.providers.body import decode, find, text_at, time_at
+from tracker.providers.body import decode, find, text_at
 from tracker.providers.kind import Call
 from tracker.providers.vocabulary import Vocabulary
 
@@ -45,11 +45,10 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A post in a list: `updated_at` is None where the provider does not say when it last changed."""
+    """A post in a list."""
 
     post: str
     report: Report
-    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ class ProviderClient:
             answer = await self.outbound.request(method, self.api_url + path, headers=headers, body=content)
         except OutboundError as error:
             record = exchange(shown, error, [secret])
-            return Reply(None, error.reason, error.detail, error.sent, error.status, None, record)
+            return Reply(None, error.reason, error.detail, error.sent, error.status, exchange=record)
         return _read(answer, read, exchange(shown, answer, [secret]))
 
     def _item(self, value: Any) -> Any:
@@ -154,9 +153,7 @@ class ProviderClient:
 
     def _listed(self, item: Any) -> Listed | None:
         post = text_at(item, self.words.paths["post"])
-        if not post:
-            return None
-        return Listed(post, self.words.report(item), time_at(item, self.words.paths["updated_at"], self.words.zone))
+        return Listed(post, self.words.report(item)) if post else None
 
     def _registered(self, value: Any) -> Registered | None:
         webhook, secret = self._id(value), text_at(self._item(value), ("secret",))

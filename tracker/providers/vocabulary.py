@@ -75,6 +75,7 @@ class Vocabulary:
             targets=self._targets(find(body, self.paths["targets"])),
             problem=self._problem(body, "error"),
             scheduled_at=time_at(body, self.paths["scheduled_at"], self.zone),
+            updated_at=time_at(body, self.paths.get("updated_at", ()), self.zone),
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
         )
 

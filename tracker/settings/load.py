@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from tracker.errors import did_you_mean
 from tracker.settings.channels import Channel
-from tracker.settings.sections import Settings
+from tracker.settings.sections import NamedJob, Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def _fault(error: ErrorDetails, data: dict[str, Any], origins: Origins) -> Misco
         key = (*place, "kind")
     elif place[0] == KINDS_OF:
         key = (*place[:2], *place[3:])
+    elif place[0] == "jobs" and error["type"] == "missing":
+        near = did_you_mean(place[1], known_keys(("jobs",)))
+        return origins.fault(place[:2], f'there is no such job{near}; one of your own says kind = "reconcile"')
     return origins.fault(key, _message(error, place, key, data))
 
 
@@ -92,7 +95,7 @@ def known_keys(table: Key) -> list[str]:
     model: Any = Settings
     for part in table:
         if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation if part in model.model_fields else None
+            model = model.model_fields[part].annotation if part in model.model_fields else _further(model)
         elif model is Channel:
             kinds = {kind: one for one in get_args(get_args(Channel)[0]) for kind in _kind_of(one)}
             model = kinds.get(part)
@@ -101,6 +104,12 @@ def known_keys(table: Key) -> list[str]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _further(model: type[BaseModel]) -> Any:
+    """What tables of a name of one's own are, where there may be such beside the fields."""
+    more = model.__annotations__.get("__pydantic_extra__")
+    return NamedJob if more else None
 
 
 def _kind_of(channel: type[BaseModel]) -> tuple[str, ...]:

@@ -17,7 +17,13 @@ from tracker.store.database import AWAY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-EVENTS, CHANGES, ACTIONS, RULES = "tracker_events", "tracker_changes", "tracker_actions", "tracker_rules"
+EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS = CHANNELS = (
+    "tracker_events",
+    "tracker_changes",
+    "tracker_actions",
+    "tracker_rules",
+    "tracker_reconciliations",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +33,7 @@ class Wakeups:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._waiting: dict[str, set[asyncio.Event]] = {name: set() for name in (EVENTS, CHANGES, ACTIONS, RULES)}
+        self._waiting: dict[str, set[asyncio.Event]] = {name: set() for name in CHANNELS}
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Wakeups]:

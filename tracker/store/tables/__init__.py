@@ -5,8 +5,8 @@ Queries are SQL in the other files of `store`; triggers, functions and checks ar
 
 from sqlmodel import SQLModel
 
-from tracker.store.tables import keeping, log, posts, reactions
+from tracker.store.tables import keeping, log, posts, reactions, reconciling
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "keeping", "log", "posts", "reactions"]
+__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling"]

@@ -8,6 +8,11 @@ from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import BIG, JSON, MOMENT, SMALL, TEXT, TEXTS, PgSnapshot, Xid8, column, primary
 
+OVERDUE = (
+    "(state = any (array['unknown'::text, 'draft'::text, 'awaiting_approval'::text, 'scheduled'::text,"
+    " 'retrying'::text, 'publishing'::text])) and scheduled_at is not null"
+)
+
 
 class Subscription(SQLModel, table=True):
     """How far a reader is with a bucket, and whose it is."""
@@ -66,6 +71,7 @@ class Post(SQLModel, table=True):
         Index("posts_newest", "projection", text("last_event_at desc"), "provider", "post"),
         Index("posts_by_state", "projection", "state", text("last_event_at desc"), "provider", "post"),
         Index("posts_by_id", "projection", "post"),
+        Index("posts_overdue", "projection", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
         {"postgresql_partition_by": "list (projection)"},
     )
 

@@ -1,0 +1,179 @@
+"""A provider that loses, repeats, delays and falls silent: after asking, every post is what it really is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.serving import serving
+from tracker import projector
+from tracker.api import Parts, application
+from tracker.outbound import Allowed, Outbound
+from tracker.projector import Projector
+from tracker.providers import build_clients, build_providers, fact_readers
+from tracker.receiver import Receiver
+from tracker.reconciler import Reconciler
+from tracker.settings import Settings
+from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator
+from tracker.store import posts, reconciliations, subscriptions, suspects
+from tracker.store.feed import EVENTS
+from tracker.store.snapshot import beginning
+from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
+from tracker.subscription import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tracker.domain.post import Post
+    from tracker.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+PROVIDER, SECRET, JOB = "sosyalkopru", "whsec_of_the_test", "reconcile"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+WEATHER = Faults(lost=0.2, repeated=0.2, late=0.2, latest=HOUR)
+"""A fifth lost for good, a fifth repeated, a fifth up to an hour late."""
+
+
+@dataclass
+class House:
+    """Door, projector and reconciler, on the simulator's clock."""
+
+    database: Database
+    simulator: Simulator
+    clock: ManualClock
+    projecting: Subscription
+    reconciler: Reconciler
+
+    async def pass_time(self, span: timedelta) -> None:
+        """What is due is delivered, by real HTTP, and folded into posts."""
+        await self.clock.advance(span)
+        await self.projecting.drain()
+
+    async def reconcile(self) -> None:
+        """One round, as the job would have it done."""
+        async with self.database.transaction() as conn:
+            await reconciliations.want(conn, JOB, PROVIDER, self.clock.now())
+        assert await self.reconciler.next_round()
+        await self.projecting.drain()
+
+    async def known(self) -> dict[str, Post]:
+        async with self.database.connection() as conn:
+            version = await posts.current_projection(conn)
+            found = await posts.load(conn, version, [(PROVIDER, post) for post in self.simulator.truth()])
+        return {post: kept.post for (_, post), kept in found.items()}
+
+    async def rounds(self) -> list[dict[str, object]]:
+        async with self.database.connection() as conn:
+            return [dict(row) for row in await conn.fetch("select * from reconciliations order by wanted_at")]
+
+
+@asynccontextmanager
+async def running(receiver: Receiver) -> AsyncIterator[None]:
+    task = asyncio.create_task(receiver.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    calls: dict[str, str] = getattr(request, "param", {})
+    clock = ManualClock()
+    async with (
+        run_simulator(clock=clock, faults=WEATHER, odds=Odds(fails=0.3), seed=7) as simulator,
+        Outbound(Allowed.parse(["127.0.0.1"])) as outbound,
+    ):
+        provider = {"kind": PROVIDER, "api_url": simulator.url, "api_key": simulator.api_key, "calls": calls}
+        settings = Settings.model_validate({"providers": {PROVIDER: provider | {"webhook_secrets": [SECRET]}}})
+        doors = build_providers(settings)
+        receiver = Receiver(database, doors, clock.now)
+        readers = fact_readers(doors)
+        async with database.connection() as conn:
+            await subscriptions.create(conn, projector.NAME, beginning(1))
+        projecting = Subscription(
+            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
+        )
+        await projecting.tend()
+        asking = Reconciler(database, build_clients(settings, outbound), readers, settings.jobs.reconciling, clock.now)
+        async with serving(application(Parts(database, clock.now, receiver))) as client, running(receiver):
+            simulator.register(f"{client.base_url}/webhooks/{PROVIDER}", secret=SECRET)
+            yield House(database, simulator, clock, projecting, asking)
+
+
+def differing(simulator: Simulator, known: dict[str, Post]) -> dict[str, tuple[object, object]]:
+    """The posts that we know otherwise than they are."""
+    truth = simulator.truth()
+    ours = {
+        name: (post.state, {key: target.state for key, target in post.targets.items()}) for name, post in known.items()
+    }
+    real = {name: (post.state, dict(post.targets)) for name, post in truth.items()}
+    return {name: (ours.get(name), what) for name, what in real.items() if ours.get(name) != what}
+
+
+@pytest.mark.parametrize(
+    "house",
+    [{}, {"list": ""}],
+    ids=["a provider with a list", "a provider that is asked post by post"],
+    indirect=True,
+)
+async def test_every_post_ends_in_the_truth_and_what_was_missed_is_counted(house: House) -> None:
+    """Six hours: five of posts, in the middle of them two of silence, with a round every ten minutes."""
+    simulator = house.simulator
+    by_list = house.reconciler.clients[PROVIDER].can("list")
+    for step in range(36):
+        simulator.silent = 12 <= step < 24
+        if step < 30:
+            for n in range(6):
+                platforms = ("instagram", "x", "tiktok")[: n % 3 + 1]
+                at = house.clock.now() + (5 + n) * MINUTE if n % 2 or not by_list else None
+                simulator.create(platforms, at=at)
+        await house.pass_time(10 * MINUTE)
+        await house.reconcile()
+    for _ in range(6):
+        await house.pass_time(20 * MINUTE)
+        await house.reconcile()
+    rounds = await house.rounds()
+    unheard = {post for post in simulator.truth() if post not in await house.known()}
+    if by_list:
+        assert differing(simulator, await house.known()) == {}
+    else:  # nobody can ask about a post of which nobody has told
+        told = {delivery.post for delivery in simulator.deliveries if delivery.acknowledged}
+        assert unheard == set(simulator.truth()) - told
+        assert set(differing(simulator, await house.known())) == unheard
+    assert sum(int(str(row["calls"])) for row in rounds) == len(simulator.calls)
+    assert {row["stopped"] for row in rounds} == {None}
+    await the_missed_are_those_that_were_dropped(house)
+
+
+async def the_missed_are_those_that_were_dropped(house: House) -> None:
+    """Each finding is a delivery that never came, and every post whose last word was dropped is among them."""
+    simulator = house.simulator
+    async with house.database.connection() as conn:
+        rows = await conn.fetch(
+            "select f.post, e.occurred_at from findings f join events e using (position) where told_at is null"
+        )
+        figure = (await suspects.missed(conn, house.clock.now() - timedelta(days=1)))[PROVIDER]
+    stamp = {(delivery.post, said_at(delivery.body)): delivery.acknowledged for delivery in simulator.deliveries}
+    found = {(row["post"], row["occurred_at"]) for row in rows}
+    assert not [one for one in found if stamp[one]]
+    last = {delivery.post: delivery for delivery in simulator.deliveries}
+    known = await house.known()
+    dropped = {post for post, delivery in last.items() if not delivery.acknowledged and post in known}
+    assert dropped <= {post for post, _ in found}
+    assert figure == (len(rows), len({post for post, _ in found}))
+    assert Counter(post for post, _ in found).total() == len(found) == len(rows)
+
+
+def said_at(body: bytes) -> datetime:
+    return datetime.fromisoformat(json.loads(body)["timestamp"])

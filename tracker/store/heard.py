@@ -1,0 +1,80 @@
+"""In which hours each provider's webhooks arrived, and which providers people were told are silent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection
+
+LAST_LOOKED = "select max(last_at) from heard_hours"
+
+TAKE_NOTE = """
+insert into heard_hours (provider, hour, last_at)
+select source, date_trunc('hour', received_at, 'UTC'), max(received_at)
+  from changes
+ where projection = (select version from projections where current)
+   and received_at >= $1 and source = provider
+ group by 1, 2
+    on conflict (provider, hour) do update set last_at = greatest(heard_hours.last_at, excluded.last_at)
+"""
+
+HOURS = "select provider, hour, last_at from heard_hours where hour >= $1 order by provider, hour"
+
+FORGET = "delete from heard_hours where hour < $1"
+
+SILENT = "select provider, heard_at, told_at from silent_providers order by provider"
+
+BECOMES_SILENT = """
+insert into silent_providers (provider, heard_at, told_at) values ($1, $2, $3) on conflict do nothing returning 1
+"""
+
+HEARD_AGAIN = "delete from silent_providers where provider = $1 returning heard_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A provider's hours with a webhook (their beginnings, ascending), and the last webhook of all."""
+
+    hours: Sequence[datetime]
+    last_at: datetime
+
+
+async def take_note(conn: Connection, since: datetime) -> None:
+    """Note what has arrived since the last look; `since` is how far to look back at most."""
+    looked = await conn.fetchval(LAST_LOOKED)
+    await conn.execute(TAKE_NOTE, max(looked, since) if looked else since)
+
+
+async def by_provider(conn: Connection, since: datetime) -> dict[str, Heard]:
+    """When each provider was heard since then."""
+    rows = defaultdict(list)
+    for row in await conn.fetch(HOURS, since):
+        rows[row["provider"]].append(row)
+    return {name: Heard([row["hour"] for row in found], found[-1]["last_at"]) for name, found in rows.items()}
+
+
+async def forget(conn: Connection, before: datetime) -> None:
+    """Drop hours that are of no more use."""
+    await conn.execute(FORGET, before)
+
+
+async def silent(conn: Connection) -> dict[str, datetime]:
+    """The providers that are silent, as people were told, and when each was last heard."""
+    return {row["provider"]: row["heard_at"] for row in await conn.fetch(SILENT)}
+
+
+async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, now: datetime) -> bool:
+    """Whether that is news."""
+    return await conn.fetchval(BECOMES_SILENT, provider, heard_at, now) is not None
+
+
+async def heard_again(conn: Connection, provider: str) -> datetime | None:
+    """Since when it was silent; None when it was not."""
+    since: datetime | None = await conn.fetchval(HEARD_AGAIN, provider)
+    return since
