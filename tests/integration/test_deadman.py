@@ -1,0 +1,72 @@
+"""A provider that falls silent is told of once, rules react, and so is its return."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.corridor import Corridor
+from tests.integration.told import PROVIDER, told
+from tracker import deadman
+from tracker.rulebook import load_text
+
+if TYPE_CHECKING:
+    from tracker.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+HOUR = 3600
+RULES = """
+[rule.silent]
+on  = "provider.silent"
+per = "provider"
+do  = [{ alert = "ops", title = "{{ post.provider }} is silent" }]
+
+[rule.heard]
+on  = "provider.heard"
+per = "provider"
+do  = [{ alert = "ops", title = "{{ post.provider }} is back" }]
+"""
+
+
+async def looked(corridor: Corridor, hour: float, patience: timedelta | None = None) -> list[str]:
+    """The titles of the alerts that went out when one looks then."""
+    corridor.at, before = hour * HOUR, len(corridor.world.performed)
+    await deadman.look(corridor.database, {PROVIDER: patience}, corridor.now())
+    await corridor.settle()
+    return [str(claimed.payload["title"]) for claimed in corridor.world.performed[before:]]
+
+
+async def hear(corridor: Corridor, hour: float) -> None:
+    corridor.at = hour * HOUR
+    await corridor.tell(told(f"p{hour}", "published", round(corridor.at)))
+
+
+async def test_a_silence_longer_than_the_rhythm_is_told_once_and_so_is_its_end(database: Database) -> None:
+    """Something comes every four hours, for three days: six hours of silence are still usual."""
+    corridor = await Corridor(database, load_text(RULES).index.by_id.values()).open()
+    for hour in range(0, 73, 4):
+        await hear(corridor, hour)
+    assert await looked(corridor, 77) == []
+    assert await looked(corridor, 78.5) == [f"{PROVIDER} is silent"]
+    assert await looked(corridor, 90) == []
+    await hear(corridor, 91)
+    assert await looked(corridor, 91.1) == [f"{PROVIDER} is back"]
+    assert await looked(corridor, 92) == []
+
+
+async def test_a_rhythm_that_is_not_known_yet_alarms_nobody_but_a_set_limit_does(database: Database) -> None:
+    corridor = await Corridor(database, load_text(RULES).index.by_id.values()).open()
+    await hear(corridor, 0)
+    assert await looked(corridor, 40) == []
+    assert await looked(corridor, 40, timedelta(hours=41)) == []
+    assert await looked(corridor, 42, timedelta(hours=41)) == [f"{PROVIDER} is silent"]
+
+
+async def test_what_we_do_ourselves_is_no_sign_of_life(database: Database) -> None:
+    corridor = await Corridor(database, load_text(RULES).index.by_id.values()).open()
+    await hear(corridor, 0)
+    assert await looked(corridor, 2, timedelta(hours=1)) == [f"{PROVIDER} is silent"]
+    assert await looked(corridor, 3, timedelta(hours=1)) == []

@@ -1,0 +1,166 @@
+"""A round of questions: its lease, its stops, what it asks about, and what it makes of the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.corridor import READERS, Corridor
+from tests.integration.told import NOON, PROVIDER, told
+from tracker.domain.action import Reason
+from tracker.domain.event import State
+from tracker.domain.report import Report
+from tracker.operations import reconciled
+from tracker.outbound.reply import Reply
+from tracker.providers.client import Listed, Page
+from tracker.reconciler import Reconciler
+from tracker.settings import ReconcileJob
+from tracker.store import reconciliations, suspects
+
+if TYPE_CHECKING:
+    from tracker.store.database import Database, Row
+    from tracker.store.event_log import Incoming
+
+pytestmark = pytest.mark.anyio
+
+JOB = ReconcileJob(every=timedelta(minutes=10))
+HOUR = 3600
+
+
+@dataclass
+class Books:
+    """The provider's side: pages of its list, what it says of single posts, and what it was asked."""
+
+    pages: dict[str, Reply[Page]] | None = None
+    posts: dict[str, Reply[Report]] = field(default_factory=dict)
+    asked: list[object] = field(default_factory=list)
+
+    def can(self, call: str) -> bool:
+        return call == "get" or self.pages is not None
+
+    async def list_posts(self, since: datetime | None = None, cursor: str = "") -> Reply[Page]:
+        self.asked.append((since, cursor))
+        return (self.pages or {})[cursor]
+
+    async def get_post(self, post: str) -> Reply[Report]:
+        self.asked.append(post)
+        return self.posts[post]
+
+
+def says(state: State, at: float | None = None) -> Report:
+    return Report(state=state, updated_at=None if at is None else NOON + timedelta(seconds=at))
+
+
+def page(next_cursor: str | None = None, **states: Report) -> Reply[Page]:
+    return Reply(Page(tuple(Listed(post, report) for post, report in states.items()), next_cursor), sent=True)
+
+
+def scheduled(post: str, at: datetime) -> Incoming:
+    report = Report(state=State.SCHEDULED, scheduled_at=at)
+    return reconciled(PROVIDER, post, report, NOON, NOON)
+
+
+async def asking(corridor: Corridor, books: Books) -> Row:
+    """One round, as it stands afterwards; then everything follows that follows."""
+    reconciler = Reconciler(corridor.database, {PROVIDER: books}, READERS, {"reconcile": JOB}, corridor.now)
+    async with corridor.database.transaction() as conn:
+        wanted = await reconciliations.want(conn, "reconcile", PROVIDER, corridor.now())
+    assert wanted
+    assert await reconciler.next_round()
+    await corridor.settle()
+    async with corridor.database.connection() as conn:
+        row = await reconciliations.one(conn, wanted["id"])
+    assert row
+    return row
+
+
+async def test_a_list_tells_what_was_missed_and_what_contradicts_newer_news(database: Database) -> None:
+    corridor = await Corridor(database, []).open()
+    await corridor.tell(*(told(post, "publishing", 10) for post in ("behind", "same", "ahead")))
+    corridor.at = 60
+    books = Books({
+        "": page("2", behind=says(State.PUBLISHED, 20), same=says(State.PUBLISHING, 10)),
+        "2": page(ahead=says(State.SCHEDULED, 5), unheard=says(State.FAILED, 30)),
+    })  # fmt: skip
+    row = await asking(corridor, books)
+    counts = [row[name] for name in ("calls", "listed", "missing", "appended", "conflicts", "stopped")]
+    assert counts == [2, 4, 1, 3, 1, None]
+    states = await corridor.rows("select post, state from posts order by post")
+    assert states == [("ahead", "publishing"), ("behind", "published"), ("same", "publishing"), ("unheard", "failed")]
+    again = await asking(corridor, books)
+    assert (again["appended"], again["conflicts"]) == (0, 0)
+
+
+async def test_a_round_that_is_stopped_goes_on_where_it_was(database: Database) -> None:
+    corridor = await Corridor(database, []).open()
+    spent: Reply[Page] = Reply(None, Reason.RATE_LIMITED, sent=True)
+    books = Books({"": page("2", a=says(State.PUBLISHED, 1)), "2": spent})
+    assert (await asking(corridor, books))["stopped"] == "rate_limited"
+    books.pages, corridor.at = {"2": page(b=says(State.PUBLISHED, 2))}, 60
+    row = await asking(corridor, books)
+    assert (row["stopped"], row["cursor"], row["listed"]) == (None, "", 1)
+    first, second, third = books.asked
+    assert (first, second, third) == ((first[0], ""), (first[0], "2"), (first[0], "2"))  # type: ignore[index]
+    books.pages, corridor.at = {"": page()}, 120
+    await asking(corridor, books)
+    assert books.asked[-1] == (NOON + timedelta(seconds=60) - timedelta(minutes=5), "")
+
+
+async def test_only_what_is_suspicious_is_asked_about_and_less_and_less_often(database: Database) -> None:
+    corridor = await Corridor(database, []).open()
+    await corridor.tell(
+        scheduled("overdue", NOON + timedelta(minutes=1)),
+        scheduled("not-yet", NOON + timedelta(hours=9)),
+        told("hangs", "publishing", 2),
+        told("over", "published", 3),
+    )
+    books = Books(posts={
+        "overdue": Reply(None, Reason.NOT_FOUND, sent=True), "hangs": Reply(says(State.PUBLISHING), sent=True),
+    })  # fmt: skip
+    corridor.at = HOUR
+    row = await asking(corridor, books)
+    assert (row["asked"], row["calls"], row["appended"]) == (2, 2, 0)
+    assert sorted(map(str, books.asked)) == ["hangs", "overdue"]
+    for minutes, asked in ((5, 2), (10, 4), (20, 4), (30, 6)):
+        corridor.at = HOUR + minutes * 60
+        await asking(corridor, books)
+        assert len(books.asked) == asked, minutes
+    assert await corridor.rows("select post, count(*) from events where kind = 'post.not_found' group by post") == [
+        ("overdue", 1)
+    ]
+
+
+async def test_a_process_that_dies_over_a_round_leaves_it_to_another_and_may_not_go_on(database: Database) -> None:
+    corridor = await Corridor(database, []).open()
+    async with database.transaction() as conn:
+        await reconciliations.want(conn, "reconcile", PROVIDER, NOON)
+        assert await reconciliations.want(conn, "reconcile", PROVIDER, NOON) is None, "one round of a job at a time"
+        dead = await reconciliations.claim(conn, NOON, timedelta(seconds=60), [PROVIDER])
+        assert dead
+        assert await reconciliations.claim(conn, NOON, timedelta(seconds=60), [PROVIDER]) is None
+        await conn.execute("update reconciliations set leased_until = 'epoch'")
+        heir = await reconciliations.claim(conn, NOON, timedelta(seconds=60), [PROVIDER])
+        assert heir
+        counts = reconciliations.Counts(calls=1)
+        assert not await reconciliations.count(conn, dead, counts, timedelta(seconds=60))
+        assert await reconciliations.count(conn, heir, counts, timedelta(seconds=60))
+    assert corridor
+
+
+async def test_a_webhook_that_comes_after_all_is_no_longer_missed(database: Database) -> None:
+    corridor = await Corridor(database, []).open()
+    await corridor.tell(told("late", "publishing", 1), told("lost", "publishing", 1))
+    corridor.at = 100
+    await asking(corridor, Books({"": page(late=says(State.PUBLISHED, 50), lost=says(State.PUBLISHED, 50))}))
+    assert await missed(corridor) == {PROVIDER: (2, 2)}
+    await corridor.tell(told("late", "published", 50))
+    await asking(corridor, Books({"": page()}))
+    assert await missed(corridor) == {PROVIDER: (1, 1)}
+
+
+async def missed(corridor: Corridor) -> dict[str, tuple[int, int]]:
+    async with corridor.database.connection() as conn:
+        return await suspects.missed(conn, NOON)
