@@ -8,6 +8,7 @@ a process that dies leaves it to another, and a budget that is spent leaves the 
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +18,7 @@ import structlog
 
 from tracker.domain.action import Reason
 from tracker.domain.reconciliation import Finding, compare, told_since, true_at
-from tracker.errors import Unavailable
+from tracker.errors import NotFound, Unavailable
 from tracker.operations import fact_of, not_found, reconciled
 from tracker.providers.client import Listed
 from tracker.settings import ReconcileJob
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from tracker.outbound.reply import Reply
     from tracker.providers.base import FactReader
     from tracker.providers.client import Page
-    from tracker.store.database import Connection, Database
+    from tracker.store.database import Connection, Database, Row
     from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -97,6 +98,19 @@ class Reconciler:
                 except Unavailable as error:
                     log.warning("reconciler.waiting", error=str(error))
                     await wait(woken, self.pace.poll.total_seconds())
+
+    async def finished(self, round_: UUID) -> Row:
+        """The round when it has ended, performed here unless another process does it."""
+        while True:
+            await self.next_round(round_)
+            async with self.database.connection() as conn:
+                row = await reconciliations.one(conn, round_)
+            if row is None or row["state"] == "done":
+                break
+            await asyncio.sleep(self.pace.poll.total_seconds())
+        if row is None:
+            raise NotFound(f"there is no reconciliation {round_}")
+        return row
 
     async def next_round(self, only: UUID | None = None) -> bool:
         """Perform the one that is wanted, or the next that is; answers whether there was one."""

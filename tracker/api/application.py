@@ -15,7 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tracker.api import actions, backtests, events, health, posts, rules, runs, signals, silences, why
+from tracker.api import actions, backtests, events, health, posts, reconciliations, rules, runs, signals, silences, why
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.webhooks import door
@@ -41,6 +41,7 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
+    reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
 )  # fmt: skip
 
 

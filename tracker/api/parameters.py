@@ -20,20 +20,17 @@ MOST_NAMED = 40
 
 def moment(name: str, text: str | None) -> datetime | None:
     """A time that says its zone; a + that the address turned into a space is taken for a +."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
-        if at.tzinfo is None:
-            raise ValueError
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not a time with a zone, as in 2026-11-30T09:00:00Z') from error
+    return None if text is None else _read(name, text)
 
 
 def ago(name: str, text: str | None, now: datetime) -> datetime | None:
     """The moment that lies as long ago as the duration says."""
     return None if text is None else _moved(name, text, now, -1)
+
+
+def begins(name: str, text: str, now: datetime) -> datetime:
+    """A time, or a duration for as long ago."""
+    return _read(name, text) if ":" in text or "-" in text else _moved(name, text, now, -1)
 
 
 def ahead(name: str, text: str, now: datetime) -> datetime:
@@ -48,6 +45,16 @@ def words(name: str, given: Sequence[str] | None, known: Collection[str]) -> tup
         if word not in known:
             raise BadParameter(name, f'"{word}" is not a {name}{did_you_mean(word, known)}; known: {_some(known)}')
     return found
+
+
+def _read(name: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+        if at.tzinfo is None:
+            raise ValueError
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not a time with a zone, as in 2026-11-30T09:00:00Z') from error
 
 
 def word(name: str, text: str, known: Collection[str]) -> str:

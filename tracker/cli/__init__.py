@@ -45,6 +45,7 @@ def every_command() -> typer.Typer:
         log,  # noqa: F401
         posts,  # noqa: F401
         quarantine,  # noqa: F401
+        reconcile,  # noqa: F401
         rules,  # noqa: F401
         send,  # noqa: F401
         serve,  # noqa: F401

@@ -115,18 +115,18 @@ def _fit(book: Rulebook) -> Rulebook:
 
 
 def _span(since: str, until: str | None) -> Span:
-    from tracker.api.parameters import ago, moment  # noqa: PLC0415  (takes a second)
+    from tracker.api.parameters import begins, moment  # noqa: PLC0415  (takes a second)
     from tracker.backtest import Span  # noqa: PLC0415  (as above)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
 
     try:
-        begins = moment("since", since) if ":" in since or "-" in since else ago("since", since, now())
+        begin = begins("since", since, now())
         ends = moment("until", until) or now()
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint=getattr(error, "parameter", "")) from error
-    if begins is None or begins >= ends:
+    if begin >= ends:
         raise typer.BadParameter("must be before --until", param_hint="--since")
-    return Span(begins, min(ends, now()))
+    return Span(begin, min(ends, now()))
 
 
 def _show(found: Found, held: Sequence[Held], json: bool) -> None:

@@ -40,7 +40,8 @@ ASKED = """
 insert into questions (provider, post, times, next_at)
 select $1, post, 1, $4 from unnest($2::text[]) post
     on conflict (provider, post) do update
-   set times = questions.times + 1, next_at = $3::timestamptz + least($5::interval * (2 ^ least(questions.times, 10)), $6::interval)
+   set times = questions.times + 1,
+       next_at = $3::timestamptz + least($5::interval * (2 ^ least(questions.times, 10)), $6::interval)
 """
 
 ANSWERED = "delete from questions where provider = $1 and post = any($2::text[])"

@@ -1,0 +1,88 @@
+"""`tracker reconcile`: ask providers what is true, now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS, app
+from tracker.cli.opening import Config, Json, known_words, now, on_database, open_settings
+from tracker.cli.showing import progress, say, show_list, show_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.settings import Settings
+    from tracker.store.database import Database, Row
+
+COLUMNS = ("provider", "calls", "listed", "asked", "missing", "appended", "conflicts", "stopped")
+
+
+@app.command()
+def reconcile(
+    since: Annotated[
+        str | None, typer.Option(help="A time, or how long ago, as in 24h; where the last one stopped if not named.")
+    ] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Its name in the configuration; all if not named.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Ask providers about what changed and what is overdue, and keep what the webhooks missed."""
+    settings = open_settings(config)
+    names = known_words("--provider", provider or sorted(settings.providers), settings.providers)
+    if not names:
+        say("no [providers.<name>] is configured: there is nobody to ask", aside=True)
+        raise typer.Exit(FOUND_PROBLEMS)
+    begins = _begin(since)
+
+    async def work(settings: Settings, database: Database) -> list[Row]:
+        return await _asked(settings, database, names, begins)
+
+    rows = on_database(config, work)
+    told = [{name: row[name] for name in ("id", *COLUMNS)} for row in rows]
+    if json:
+        show_list(told)
+    else:
+        show_table(COLUMNS, ([one[name] for name in COLUMNS] for one in told))
+    if any(one["stopped"] for one in told):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+async def _asked(settings: Settings, database: Database, names: Sequence[str], begins: datetime | None) -> list[Row]:
+    """One round for each provider, done here unless a running service takes it first."""
+    from tracker.outbound import build_outbound  # noqa: PLC0415  (takes half a second)
+    from tracker.providers import build_clients, build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.reconciler import Reconciler  # noqa: PLC0415  (as above)
+    from tracker.store import reconciliations  # noqa: PLC0415  (as above)
+
+    rows: list[Row] = []
+    async with build_outbound(settings) as outbound:
+        asking = Reconciler(
+            database,
+            build_clients(settings, outbound),
+            fact_readers(build_providers(settings)),
+            settings.jobs.reconciling,
+            now,
+        )
+        with progress("asking") as tell:
+            for place, name in enumerate(names):
+                tell(place, len(names))
+                async with database.transaction() as conn:
+                    wanted = await reconciliations.want(
+                        conn, reconciliations.BY_HAND, name, now(), by="command line", since=begins
+                    )
+                if wanted:
+                    rows.append(await asking.finished(wanted["id"]))
+    return rows
+
+
+def _begin(since: str | None) -> datetime | None:
+    from tracker.api.reconciliations import begin  # noqa: PLC0415  (takes a second)
+    from tracker.errors import Rejected  # noqa: PLC0415  (as above)
+
+    try:
+        return begin(since, now()) if since else None
+    except Rejected as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from error
