@@ -132,7 +132,7 @@ def test_what_happens_is_told_while_one_watches_until_ctrl_c(tracker: CommandLin
     with subprocess.Popen(
         [sys.executable, "-m", "tracker", "posts", "watch", "--json"], cwd=tracker.folder, env=clean_environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have us ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (a shell may have it ignored)
     ) as watching:  # fmt: skip
         assert watching.stdout is not None
         assert watching.stderr is not None

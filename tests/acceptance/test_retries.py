@@ -1,0 +1,87 @@
+"""Retrying through outages and kill -9: however often nobody knows what became of a call, each post is out once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.service import Service, free_port
+from tracker.domain.event import State
+from tracker.simulator import Odds, Outage, Simulator, run_simulator
+from tracker.store.embedded import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.anyio, pytest.mark.acceptance]
+
+SECRET, SPEED = "whsec_of_the_simulated_provider", 30
+SECONDS = 600
+RULES = """
+[rule.again]
+on        = "post.failed"
+when      = "error.retryable"
+cancel_on = ["post.published"]
+do        = [{ retry = "publish", tries = 20, backoff = "500ms x2 max 4s jitter 20%" }]
+"""
+OUTAGES = (Outage.ANSWER_LOST, Outage.UNAVAILABLE, Outage.HANGS, Outage.RATE_LIMITED)
+
+
+def ended(simulator: Simulator) -> Counter[State]:
+    return Counter(truth.state for truth in simulator.truth().values())
+
+
+async def until(simulator: Simulator, published: int, end: float, service: Service) -> None:
+    """Until so many are out."""
+    while ended(simulator)[State.PUBLISHED] < published:
+        assert time.monotonic() < end, f"{ended(simulator)}\n{service.log_end()}"
+        await asyncio.sleep(0.05)
+
+
+async def test_each_post_is_published_exactly_once_through_outages_and_kills(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Every post fails once or twice; on the way the API goes away in one manner after the other, and we are killed."""
+    posts, end = pytestconfig.getoption("--posts"), time.monotonic() + SECONDS
+    kills = min(posts // 20, 12)
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    simulated = run_simulator(seed=3, speed=SPEED, odds=Odds(fails=0.0), ladder=[timedelta(seconds=30)] * 500)
+    async with simulated as simulator:
+        service = Service(
+            tmp_path / "service", free_port(), dsn=server.start(), lease="2s", provider=simulator.url, secret=SECRET,
+            sink="http://127.0.0.1:9/",
+        )  # fmt: skip
+        config = service.folder / "config.toml"
+        config.write_text(config.read_text().replace("[endpoints", 'budget = "1000000 per hour"\n\n[endpoints', 1))
+        (service.folder / "rules" / "all.toml").write_text(RULES)
+        simulator.register(f"{service.url}/webhooks/sosyalkopru", secret=SECRET)
+        service.start()
+        await service.ready()
+        try:
+            for n in range(posts):
+                simulator.create(["instagram"], f"#fail=timeout*{n % 2 + 1}")
+            for kill in range(kills):
+                await until(simulator, posts * kill // kills, end, service)
+                simulator.outage = OUTAGES[kill % len(OUTAGES)]
+                heard = len(simulator.calls)
+                while len(simulator.calls) < heard + 3:
+                    assert time.monotonic() < end
+                    await asyncio.sleep(0.02)
+                service.kill()
+                simulator.outage = None
+                service.start()
+            await until(simulator, posts, end, service)
+        finally:
+            service.kill()
+            server.stop()
+        truth = simulator.truth()
+        assert len(truth) == posts
+        assert {tuple(one.published.items()) for one in truth.values()} == {(("instagram#1", 1),)}
+        assert Counter(one.attempt for one in truth.values()) == {2: (posts + 1) // 2, 3: posts // 2}
+        lost = sum(call.status is None for call in simulator.calls)
+        assert lost > 0, "no call's answer was ever lost: nothing was tried"
