@@ -59,7 +59,7 @@ def create(
     settings = open_settings(config)
     name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
     with as_options():
-        post = NewPost(tuple(platform), text, tuple(account or ()), moment("at", at))
+        post = NewPost(tuple(one.lower() for one in platform), text, tuple(account or ()), moment("at", at))
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
         began = now()

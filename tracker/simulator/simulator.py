@@ -60,6 +60,11 @@ class Simulator:
         """Every delivery, in the order of what happened, also those that were lost."""
         return self._deliveries.all
 
+    @property
+    def webhooks(self) -> Sequence[Webhook]:
+        """What is registered, in the order of registration."""
+        return tuple(self._deliveries.webhooks.values())
+
     def truth(self) -> dict[str, Truth]:
         """What really became of every post, by id."""
         return self._posts.truth()
