@@ -33,8 +33,13 @@ class Tutorial:
     def __init__(self, folder: Path, database_url: str) -> None:
         self.ports = {"8000": str(free_port()), "9100": str(free_port())}
         self.configs = self._blocks("toml")
-        self.commands = [shlex.split(line)[1:] for block in self._blocks("sh") for line in block.splitlines()]
+        lines = [shlex.split(line) for block in self._blocks("sh") for line in block.splitlines()]
+        self.commands = [words for tracker, *words in lines if tracker == "tracker"]
         self.tracker = CommandLine(folder)
+        self.tracker.rules.rmdir()
+        for words in lines:
+            if words[0] != "tracker":
+                subprocess.run(words, cwd=folder, check=True)
         config = self.configs[0] + f'\n[database]\nurl = "{database_url}"\n'
         (folder / "config.toml").write_text(config)
 

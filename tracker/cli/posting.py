@@ -67,6 +67,7 @@ def create(
         say(f"created {made} at {name}", aside=json)
         if not follow:
             return made, None
+        await _say_if_nobody_reads(settings, database)
         deadline = max(post.at or began, began) - began + patience
         return made, await _follow(database, name, made, began - DIFFERENCE, deadline, aside=json)
 
@@ -97,6 +98,16 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
         error.add_note(f"{made} was created at {provider}, but could not be noted in the log")
         raise
     return made
+
+
+async def _say_if_nobody_reads(settings: Settings, database: Database) -> None:
+    from tracker import projector  # noqa: PLC0415  (takes half a second)
+    from tracker.store import health_reports  # noqa: PLC0415  (as above)
+
+    async with database.connection() as conn:
+        (reader,) = await health_reports.readers(conn, (projector.NAME,), settings.engine.silence)
+    if reader.fault:
+        say(f"nobody follows the log at the moment: does `tracker serve` run? ({reader.fault})", aside=True)
 
 
 async def _follow(

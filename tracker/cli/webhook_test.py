@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 TEST = "webhook.test"
 LOOK_EVERY = 0.1
 
+NO_DOOR = "there is no door at that address: it ends with /webhooks/<provider>"
 MEANINGS: dict[int | None, str] = {
     HTTPStatus.UNAUTHORIZED: "the door does not know the secret: is the service's config.toml the same as this one?",
-    HTTPStatus.NOT_FOUND: "there is no door at that address: it ends with /webhooks/<provider>",
+    HTTPStatus.NOT_FOUND: NO_DOOR,
+    HTTPStatus.METHOD_NOT_ALLOWED: NO_DOOR,
     HTTPStatus.SERVICE_UNAVAILABLE: "the door could not keep it: `tracker doctor` says what is wrong",
     None: "nobody answered there in time: does `tracker serve` run, and does the address lead to it?",
 }
