@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tracker.domain.event import State
 from tracker.domain.run import RunState
 from tracker.domain.world import CANCELLED
 from tracker.errors import NotFound, Rejected
@@ -13,7 +14,7 @@ from tracker.store import event_log, rule_switches, run_reports, silences
 from tracker.store.rule_switches import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -42,6 +43,19 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
     event = "rule.enabled" if on else "rule.disabled"
     await event_log.append(conn, [_done(event, f"{rule.id}:{event}:{now.isoformat()}", by, now, rule=rule.id)])
     return True
+
+
+async def note_created(
+    conn: Connection, provider: str, post: str, platforms: Sequence[str], scheduled_at: datetime | None, key: str,
+    began: datetime, now: datetime,
+) -> None:  # fmt: skip
+    """A post was created at its provider under that idempotency key; until the provider speaks, a schedule is known."""
+    told: dict[str, Any] = {"detail": {"idempotency_key": key, "platforms": list(platforms)}}
+    if scheduled_at:
+        told |= {"state": State.SCHEDULED, "scheduled_at": scheduled_at}
+    await event_log.append_once(
+        conn, own_fact("manual", f"{key}:created", "post.created", provider, post, began, now, **told)
+    )
 
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.providers.base import Provider
-    from tracker.store.database import Database, Row
+    from tracker.store.database import Connection, Database, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,13 @@ class Replay:
 
     def __init__(self, database: Database, doors: Mapping[str, Provider], clock: Callable[[], datetime]) -> None:
         self._database, self._doors, self._clock = database, doors, clock
+        self._promised: set[tuple[str, bytes]] = set()
 
     async def replay(self, item: int, *, dry_run: bool = False) -> Verdict:
-        """Take one delivery into the log, or (`dry_run`) say what would become of it. Raises NotFound."""
+        """Take one delivery into the log, or (`dry_run`) say what would become of it. Raises NotFound.
+
+        Of several dry runs, the later ones reckon with what the earlier ones would have taken.
+        """
         async with self._database.transaction() as conn:
             row = await quarantine.lock(conn, item)
             if row is None:
@@ -46,10 +50,20 @@ class Replay:
             except Rejected as error:
                 return Verdict(item, "held", error.code)
             if dry_run:
-                return Verdict(item, "kept")
-            (receipt,) = await event_log.append(conn, [event])
+                return await self._foretell(conn, item, event)
+            try:
+                (receipt,) = await event_log.append(conn, [event])
+            except event_log.Unstorable:
+                return Verdict(item, "held", "unstorable")
             await quarantine.settle(conn, item, "replayed", self._clock())
         return Verdict(item, "duplicate" if receipt.duplicate else "kept", position=receipt.position)
+
+    async def _foretell(self, conn: Connection, item: int, event: event_log.Incoming) -> Verdict:
+        same = (event.source, event.body_hash)
+        known = await event_log.position_of(conn, *same)
+        outcome = "duplicate" if known is not None or same in self._promised else "kept"
+        self._promised.add(same)
+        return Verdict(item, outcome, position=known)
 
     async def discard(self, item: int) -> None:
         """Give a delivery up; it stays on record. Raises NotFound, or Rejected when it was settled before."""

@@ -40,6 +40,7 @@ EVENTS = {
     "rules.loaded": "The rule files are in force as they are now.",
     "rules.refused": "A rule file has a fault; the last good rules stay in force.",
     "schedule.postponed": "A scheduled job could not be done; its next time tries again.",
+    "secrets.unreadable": "The secret file of a provider cannot be read; the secrets that were known stay active.",
     "service.started": "This process serves.",
     "service.stopped": "This process has stopped in good order.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",

@@ -32,9 +32,9 @@ finally:
 """
 LISTS = {
     "db status", "doctor", "keys list", "log rebuild", "posts list", "posts show", "posts watch", "quarantine list",
-    "rules check", "rules test",
+    "rules check", "rules test", "webhooks list",
 }  # fmt: skip
-CONFIGLESS = {"demo", "init", "rules schema"}
+CONFIGLESS = {"demo", "init", "rules schema", "simulate"}
 
 
 @pytest.fixture

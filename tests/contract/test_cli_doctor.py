@@ -134,6 +134,23 @@ def test_a_provider_that_cannot_do_its_work_is_found(tmp_path: Path, section: st
     assert (told[0], says in told[1]) == (verdict, True), told
 
 
+def test_a_secret_file_counts_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    tracker, file = CommandLine(tmp_path), tmp_path / "the.secrets"
+    head = '[providers.sosyalkopru]\nkind = "sosyalkopru"\napi_url = "https://api.example.com"\napi_key = "k"\n'
+    (tmp_path / "config.toml").write_text(head + 'secret_file = "the.secrets"')
+    advice = tracker("doctor", "--json").json["items"]
+    assert "`tracker webhooks register`" in next(one["advice"] for one in advice if one["check"] == "providers")
+    for mode, open_to_others in ((0o640, True), (0o604, True), (0o600, False)):
+        file.write_text("one wh_1\ntwo\n")
+        file.chmod(mode)
+        told = found(tracker, code=0)
+        assert told["providers"] == ("ok", "sosyalkopru: 2 secrets, and a key for its API")
+        assert ("secrets" in told) is open_to_others
+    file.write_text("one wh_1 and more")
+    verdict, says = found(tracker, code=1)["providers"]
+    assert (verdict, says.startswith(f"{file}:1: a line is a secret")) == ("problem", True)
+
+
 def test_it_says_so_when_the_database_does_not_answer(tmp_path: Path) -> None:
     tracker = CommandLine(tmp_path).configure("postgresql://me:hidden@127.0.0.1:1/nothing")
     told = found(tracker, code=1)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.command_line import SECRET, CommandLine
+from tests.contract.command_line import SECRET, CommandLine, Ran
 from tests.integration.told import NOON, PROVIDER
 from tracker.providers.signature import sign
 from tracker.providers.sosyalkopru import KIND
 from tracker.store import quarantine
-from tracker.store.database import Database
+from tracker.store.database import Database, Row
 from tracker.store.quarantine import Unusable
 
 if TYPE_CHECKING:
@@ -28,10 +29,14 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     return CommandLine(tmp_path).configure(database_url)
 
 
-def held(body: bytes, *, secret: str = "", reason: str = "signature_wrong") -> Unusable:
+def held(
+    body: bytes, *, secret: str = "", reason: str = "signature_wrong", provider: str = PROVIDER, came: datetime = NOON
+) -> Unusable:
     """A delivery that was signed with `secret`, or that was authentic when it came."""
     headers = sign(KIND.scheme, [secret.encode()], body, NOON) if secret else {}
-    return Unusable(PROVIDER, reason, not secret, "d1", sha256(body).digest(), NOON, headers, body)
+    return Unusable(
+        provider, reason, not secret, "d1", sha256(body).digest(), came, headers | {KIND.delivery: "dlv_1"}, body
+    )
 
 
 def put(url: str, *items: Unusable) -> None:
@@ -42,6 +47,17 @@ def put(url: str, *items: Unusable) -> None:
             await quarantine.keep(conn, items)
 
     asyncio.run(work())
+
+
+def events(url: str) -> list[Row]:
+    """The log."""
+
+    async def work() -> list[Row]:
+        async with Database.open(url) as database, database.connection() as conn:
+            rows: list[Row] = await conn.fetch("select * from events")
+            return rows
+
+    return asyncio.run(work())
 
 
 def test_what_is_held_is_listed_the_newest_first(tracker: CommandLine, database_url: str) -> None:
@@ -64,7 +80,15 @@ def test_a_replay_takes_what_can_be_taken_by_now(tracker: CommandLine, database_
     """One whose secret is active by now is kept; a body that is no JSON stays what it is."""
     put(database_url, held(GOOD, secret=SECRET), held(b"no json", reason="not_json"))
     tried = tracker("quarantine", "replay", "1", "--dry-run", "--json")
-    assert (tried.code, tried.json["items"]) == (0, [{"id": 1, "outcome": "kept", "position": None}])
+    assert (tried.code, tried.json["items"]) == (
+        0,
+        [
+            {
+                "id": 1, "provider": PROVIDER, "reason": "signature_wrong", "received_at": "2026-11-10T12:00:00Z",
+                "outcome": "kept", "position": None,
+            }
+        ],
+    )  # fmt: skip
     done = tracker("quarantine", "replay", "1", "2", "9", "--json")
     assert done.code == 1
     assert [item["outcome"] for item in done.json["items"]] == [
@@ -83,3 +107,83 @@ def test_what_is_given_up_is_settled_once(tracker: CommandLine, database_url: st
     (item,) = tracker("quarantine", "list", "--state", "any", "--json").json["items"]
     assert item["state"] == "discarded"
     assert item["settled_at"]
+
+
+def outcomes(ran: Ran) -> dict[int, str]:
+    """What became of each item."""
+    return {item["id"]: item["outcome"] for item in ran.json["items"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        (("--all",), [1, 2, 3, 4]),
+        (("--provider", "another"), [4]),
+        (("--reason", "signature_wrong"), [1, 2]),
+        (("--since", "2026-11-10T15:30:00+03:00"), [2, 3]),
+        (("--all", "--since", "2026-11-10T12:30:00Z", "--reason", "not_json"), [3]),
+        (("--reason", "no_such_thing"), []),
+    ],
+)
+def test_what_is_tried_again_is_chosen_by_what_it_is(
+    tracker: CommandLine, database_url: str, words: tuple[str, ...], chosen: list[int]
+) -> None:
+    """Each filter narrows; what was settled before is left out, and a dry run settles nothing."""
+    later = NOON + timedelta(hours=1)
+    put(
+        database_url, held(GOOD, secret=SECRET), held(GOOD, secret="another", came=later),
+        held(b"no json", reason="not_json", came=later), held(b"nor this", reason="not_json", provider="another"),
+        held(b"given up", reason="not_json"),
+    )  # fmt: skip
+    assert tracker("quarantine", "discard", "5").code == 0
+    ran = tracker("quarantine", "replay", *words, "--dry-run", "--json")
+    assert list(outcomes(ran)) == chosen
+    assert len(tracker("quarantine", "list", "--json").json["items"]) == 4
+
+
+def test_a_dry_run_says_what_becomes_of_each_and_the_run_does_it(tracker: CommandLine, database_url: str) -> None:
+    """Deliveries that repeat one another are one event, in the forecast too."""
+    put(
+        database_url, held(GOOD, secret=SECRET), held(GOOD, secret=SECRET), held(GOOD, secret="another"),
+        held(b"no json", reason="not_json"),
+    )  # fmt: skip
+    expected = {1: "kept", 2: "duplicate", 3: "held: signature_wrong", 4: "held: not_json"}
+    tried = tracker("quarantine", "replay", "--all", "--dry-run", "--json")
+    assert (tried.code, outcomes(tried)) == (1, expected)
+    people = tracker("quarantine", "replay", "--all", "--dry-run").lines
+    assert people[0].split() == ["id", "provider", "reason", "received_at", "outcome", "position"]
+    assert people[-1] == "would become: 1 kept, 1 duplicate, 1 held: signature_wrong, 1 held: not_json"
+    done = tracker("quarantine", "replay", "--all", "--json")
+    assert (done.code, outcomes(done)) == (1, expected)
+    again = tracker("quarantine", "replay", "--all")
+    assert again.lines[-1] == "became: 1 held: signature_wrong, 1 held: not_json"
+
+
+@pytest.mark.parametrize(
+    ("body", "secret", "before"),
+    [
+        (GOOD, "of yesterday", "held: signature_wrong"),
+        (GOOD.replace(b'"postId"', b'"id"'), "", "held: no_post"),
+    ],
+    ids=["a secret", "a field"],
+)
+def test_what_was_put_right_is_taken_with_its_own_time_and_id(
+    tracker: CommandLine, database_url: str, body: bytes, secret: str, before: str
+) -> None:
+    """After a secret or a place in `fields` was put right: when it came, when it happened and its id stay."""
+    put(database_url, held(body, secret=secret, came=NOON - timedelta(hours=1)))
+    assert outcomes(tracker("quarantine", "replay", "--all", "--json")) == {1: before}
+    config = tracker.folder / "config.toml"
+    right = f'["{SECRET}", "{secret}"]' if secret else f'["{SECRET}"]\nfields = {{ post = "data.id" }}'
+    config.write_text(config.read_text().replace(f'["{SECRET}"]', right))
+    done = tracker("quarantine", "replay", "--all", "--json")
+    assert (done.code, outcomes(done)) == (0, {1: "kept"})
+    (event,) = events(database_url)
+    assert (event["delivery"], event["post"], event["source"]) == ("dlv_1", "p1", PROVIDER)
+    assert (event["received_at"], event["occurred_at"]) == (NOON - timedelta(hours=1), NOON)
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--all"), ("1", "--provider", PROVIDER)])
+def test_ids_and_filters_exclude_each_other(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ran = CommandLine(tmp_path).configure("")("quarantine", "replay", *words)
+    assert (ran.code, "give either ids, or --all" in ran.err) == (2, True)

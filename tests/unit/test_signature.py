@@ -173,3 +173,43 @@ def test_no_other_signature_is_accepted(scheme: Scheme, body: bytes, secret: byt
     verifier.verify(headers, body, NOW)
     with pytest.raises(Rejected):
         verifier.verify(headers | {"x-signature": value[:place] + other + value[place + 1 :]}, body, NOW)
+
+
+class Kept:
+    """Secrets that somebody changes while we run: `coming` are there after the next look."""
+
+    def __init__(self, *secrets: bytes) -> None:
+        self.secrets, self.coming, self.looks = secrets, secrets, 0
+
+    def changed(self) -> bool:
+        self.looks += 1
+        before, self.secrets = self.secrets, self.coming
+        return before != self.secrets
+
+    def keep_up(self, now: datetime) -> None:
+        """Not in these tests."""
+
+
+@schemes
+def test_a_new_secret_is_looked_for_only_when_none_fits(scheme: Scheme) -> None:
+    """Old and new are active beside one another; what is right costs no look, and what is wrong costs one."""
+    kept = Kept(b"of the file")
+    verifier = Verifier(scheme, (SECRET,), kept)
+    for secret in (SECRET, b"of the file"):
+        verifier.verify(sign(scheme, [secret], BODY, NOW), BODY, NOW)
+    assert kept.looks == 0
+    with pytest.raises(Rejected, match="signature_wrong"):
+        verifier.verify(sign(scheme, [b"new"], BODY, NOW), BODY, NOW)
+    kept.coming = (b"new", b"of the file")
+    for secret in (b"new", SECRET, b"of the file"):
+        verifier.verify(sign(scheme, [secret], BODY, NOW), BODY, NOW)
+    assert kept.looks == 2
+    assert "new" not in repr(verifier)
+
+
+def test_what_is_not_signed_at_all_costs_no_look() -> None:
+    kept = Kept(b"of the file")
+    for headers in ({}, {"x-signature": "nonsense"}):
+        with pytest.raises(Rejected):
+            Verifier(PREFIXED, (SECRET,), kept).verify(headers, BODY, NOW)
+    assert kept.looks == 0

@@ -43,12 +43,16 @@ def every_command() -> typer.Typer:
         init,  # noqa: F401
         keys,  # noqa: F401
         log,  # noqa: F401
+        posting,  # noqa: F401
         posts,  # noqa: F401
         quarantine,  # noqa: F401
         reconcile,  # noqa: F401
         rules,  # noqa: F401
         send,  # noqa: F401
         serve,  # noqa: F401
+        simulate,  # noqa: F401
+        webhook_test,  # noqa: F401
+        webhooks,  # noqa: F401
     )
 
     return app

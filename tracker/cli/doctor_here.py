@@ -12,12 +12,13 @@ from tracker.cli.showing import counted
 from tracker.errors import Misconfigured
 from tracker.outbound import build_outbound
 from tracker.providers import build_providers
+from tracker.providers.secret_file import SecretFile
 from tracker.rulebook.testing import run_tests
 from tracker.rules_in_force import read_rules
 from tracker.settings.values import format_size
 
 if TYPE_CHECKING:
-    from tracker.settings import Settings
+    from tracker.settings import Provider, Settings
 
 MEBIBYTE, GIBIBYTE = 2**20, 2**30
 LITTLE, VERY_LITTLE = 5 * GIBIBYTE, 512 * MEBIBYTE
@@ -56,15 +57,20 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     if not settings.providers:
         yield warning("providers", "none is configured: no webhook is taken", "write [providers.<name>] in config.toml")
     for name, provider in settings.providers.items():
-        key = f"[providers.{name}]"
-        if not provider.webhook_secrets:
-            yield problem(
-                "providers", f"{name} has no secret: each of its webhooks is refused", f"give {key} webhook_secrets"
-            )
-        elif not provider.api_key.get_secret_value():
-            yield warning("providers", f"{name} has no key: it is never asked for anything", f"give {key} api_key")
-        else:
-            yield ok("providers", f"{name}: {counted(len(provider.webhook_secrets), 'secret')}, and a key for its API")
+        file = SecretFile(provider.secret_file) if provider.secret_file else None
+        yield _provider(name, provider, len(provider.webhook_secrets) + len(file.kept if file else ()))
+        if file and file.is_open_to_others():
+            yield warning("secrets", f"others can read {file.path}", f"`chmod 600 {file.path}`")
+
+
+def _provider(name: str, provider: Provider, secrets: int) -> Finding:
+    key = f"[providers.{name}]"
+    if not secrets:
+        how = "`tracker webhooks register` makes one" if provider.secret_file else f"give {key} webhook_secrets"
+        return problem("providers", f"{name} has no secret: each of its webhooks is refused", how)
+    if not provider.api_key.get_secret_value():
+        return warning("providers", f"{name} has no key: it is never asked for anything", f"give {key} api_key")
+    return ok("providers", f"{name}: {counted(secrets, 'secret')}, and a key for its API")
 
 
 def _outbound(settings: Settings) -> Iterator[Finding]:

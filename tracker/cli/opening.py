@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -58,6 +59,27 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 
     with postgres(settings) as (dsn, embedded):
         return asyncio.run(run(dsn, embedded is not None))
+
+
+@contextmanager
+def as_options() -> Iterator[None]:
+    """What the API calls a bad parameter is an option used wrongly here."""
+    from tracker.api.problems import BadParameter  # noqa: PLC0415  (takes a second)
+
+    try:
+        yield
+    except BadParameter as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.parameter.replace('_', '-')}") from error
+
+
+def duration(option: str, text: str) -> timedelta:
+    """The span that was given to an option."""
+    from tracker.domain.duration import parse_duration  # noqa: PLC0415  (only where it is needed)
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def known_words(option: str, given: Sequence[str], known: Collection[str]) -> Sequence[str]:

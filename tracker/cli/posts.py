@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 from tracker.cli import noun
 from tracker.cli.history import told
 from tracker.cli.news import show_news, tell
-from tracker.cli.opening import Config, Json, now, on_database
+from tracker.cli.opening import Config, Json, as_options, now, on_database
 from tracker.cli.showing import say, show_json, show_pairs, show_table
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ def show_list(
         )
         return page
 
-    with _as_options():
+    with as_options():
         page = on_database(config, work)
     if json:
         show_json(page)
@@ -82,7 +80,7 @@ def show(
         async with database.connection() as conn:
             return await _look(conn, settings, post, provider, moment("as_of", as_of), entries)
 
-    with _as_options():
+    with as_options():
         answer, history = on_database(config, work)
     if json:
         told_of = [{"at": entry["at"], "type": entry["type"], "data": entry["entry"]} for entry in history]
@@ -134,17 +132,6 @@ def watch(config: Config = None, json: Json = False) -> None:
         on_database(config, work)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-
-
-@contextmanager
-def _as_options() -> Iterator[None]:
-    """What the API calls a bad parameter is an option used wrongly here."""
-    from tracker.api.problems import BadParameter  # noqa: PLC0415  (takes a second)
-
-    try:
-        yield
-    except BadParameter as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{error.parameter.replace('_', '-')}") from error
 
 
 def _row(post: PostOut) -> tuple[object, ...]:

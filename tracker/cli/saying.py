@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,28 +30,32 @@ class Said:
 
 def body_of(words: Vocabulary, said: Said, now: datetime) -> bytes:
     """The body of the webhook that says it."""
+    from tracker.providers.body import put, stamp  # noqa: PLC0415  (takes half a second)
+
     state = words.events.get(said.event.lower())
     status = said.status or (_status(words, state) if state else None)
     body: dict[str, Any] = {}
     values = {
         "event": said.event,
-        "occurred_at": said.at or now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "occurred_at": said.at or stamp(now),
         "post": said.post,
         "status": status,
         "scheduled_at": said.scheduled_at,
         "targets": [_target(words, name, status, said) for name in said.platforms] or None,
     }
     for name, value in (values | _error(said, "error")).items():
-        _put(body, words.paths[name], value)
+        put(body, words.paths[name], value)
     return json.dumps(body).encode()
 
 
 def _target(words: Vocabulary, name: str, status: str | None, said: Said) -> dict[str, Any]:
+    from tracker.providers.body import put  # noqa: PLC0415  (as above)
+
     platform, _, account = name.partition(":")
     target: dict[str, Any] = {}
     values = {"target_platform": platform, "target_account": account or None, "target_status": status}
     for place, value in (values | _error(said, "target_error")).items():
-        _put(target, words.paths[place], value)
+        put(target, words.paths[place], value)
     return target
 
 
@@ -63,11 +67,3 @@ def _status(words: Vocabulary, state: State) -> str:
     """The provider's word for a state: the state's own name, where that is one."""
     known = [word for word, meaning in words.statuses.items() if meaning is state]
     return state.upper() if state.upper() in known or not known else known[0]
-
-
-def _put(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    if value is None or not path:
-        return
-    for step in path[:-1]:
-        table = table.setdefault(step, {})
-    table[path[-1]] = value

@@ -13,7 +13,8 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.opening import Config, Json, known_words, now, open_settings
+from tracker.cli.at_provider import Provider, chosen_provider
+from tracker.cli.opening import Config, Json, now, open_settings
 from tracker.cli.saying import Said, body_of
 from tracker.cli.showing import say, show_json
 from tracker.errors import Misconfigured, Unavailable
@@ -41,7 +42,7 @@ def send(
     scheduled_at: Annotated[str | None, typer.Option(help="When the post is to be published.")] = None,
     at: Annotated[str | None, typer.Option(help="When it happened: 2026-11-30T09:00:00Z; now, if not named.")] = None,
     delivery: Annotated[str | None, typer.Option(help="The delivery's id; the same again is a duplicate.")] = None,
-    provider: Annotated[str | None, typer.Option(help="As whom; needed where several are configured.")] = None,
+    provider: Provider = None,
     url: Annotated[str | None, typer.Option(help="The door; that of [server], if not named.")] = None,
     config: Config = None,
     json: Json = False,
@@ -50,7 +51,7 @@ def send(
     from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
 
     settings = open_settings(config)
-    name = _provider(settings, provider)
+    name = chosen_provider(settings, provider)
     adapter = build_providers(settings)[name]
     said = Said(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
     if (file is None) is (event is None):
@@ -65,15 +66,6 @@ def send(
         say(f"{answer.status} {answer.body.decode('utf-8', 'replace')}")
     if answer.status != HTTPStatus.OK or (isinstance(said_back, dict) and "quarantined" in said_back):
         raise typer.Exit(FOUND_PROBLEMS)
-
-
-def _provider(settings: Settings, name: str | None) -> str:
-    names = sorted(settings.providers)
-    if not names:
-        raise settings.fault("providers", "none is configured: there is nobody to send as")
-    if name is None and len(names) > 1:
-        raise typer.BadParameter(f"say as whom: {', '.join(names)}", param_hint="--provider")
-    return known_words("--provider", [name or names[0]], names)[0]
 
 
 def _read(file: Path) -> bytes:

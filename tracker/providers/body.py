@@ -61,6 +61,15 @@ def find(value: Any, path: Path) -> Any:
     return value
 
 
+def put(table: dict[str, Any], path: Path, value: Any) -> None:
+    """Let `value` stand at `path`; None, and what has no path, is left out."""
+    if value is None or not path:
+        return
+    for step in path[:-1]:
+        table = table.setdefault(step, {})
+    table[path[-1]] = value
+
+
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
     found = find(value, path)
@@ -93,6 +102,11 @@ def time_at(value: Any, path: Path, zone: tzinfo) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def stamp(moment: datetime) -> str:
+    """The moment as APIs write it: ISO 8601 in UTC with milliseconds and Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def zone_of(name: str) -> tzinfo:

@@ -36,6 +36,16 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook as the provider lists it; its secret is not told again."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tested:
     """What came of the provider's test delivery to a webhook."""
 
@@ -101,6 +111,14 @@ class ProviderClient:
         """Have the provider send webhook.test."""
         return await self._call("test", self._tested, webhook=webhook)
 
+    async def list_webhooks(self) -> Reply[tuple[Webhook, ...]]:
+        """The webhooks that are registered."""
+        return await self._call("webhooks", self._webhooks)
+
+    async def delete_webhook(self, webhook: str) -> Reply[bool]:
+        """Have the provider send nothing more to it."""
+        return await self._call("delete", lambda _: True, webhook=webhook)
+
     def _text(self, call: str) -> str:
         return self.calls[call].text if call in self.calls else ""
 
@@ -155,6 +173,10 @@ class ProviderClient:
         post = text_at(item, self.words.paths["post"])
         return Listed(post, self.words.report(item)) if post else None
 
+    def _webhooks(self, value: Any) -> tuple[Webhook, ...] | None:
+        items = self._item(value)
+        return tuple(map(_webhook, items)) if isinstance(items, list) else None
+
     def _registered(self, value: Any) -> Registered | None:
         webhook, secret = self._id(value), text_at(self._item(value), ("secret",))
         return Registered(webhook, SecretStr(secret)) if webhook and secret else None
@@ -165,6 +187,12 @@ class ProviderClient:
 
     def _not_set(self, setting: str) -> Reply[Any]:
         return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
+
+
+def _webhook(item: Any) -> Webhook:
+    id_, url, description = (text_at(item, (name,)) or "" for name in ("id", "url", "description"))
+    events = find(item, ("events",))
+    return Webhook(id_, url, tuple(map(str, events)) if isinstance(events, list) else (), description)
 
 
 def _read(answer: Answer, read: Callable[[Any], T | None], record: Exchange) -> Reply[T]:

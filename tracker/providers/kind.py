@@ -51,7 +51,8 @@ class Kind:
 
     `delivery` is the header with the delivery's id, "" for none.
     `places` are paths into webhooks; `answers` into an answer of the API: `item`, `items` and `next` from its root,
-    the others from the post itself. `auth` is the header that carries the key.
+    the others from the post itself. `auth` is the header that carries the key. `webhook_events` are the names for
+    which a webhook can be registered; `post` says where the parts of a new post stand in the call that creates it.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Kind:
     assumed_events: Mapping[str, State]
     calls: Mapping[str, Call] = field(default_factory=dict)
     auth: str = "Authorization: Bearer {key}"
+    webhook_events: tuple[str, ...] = ()
+    post: Mapping[str, Place] = field(default_factory=dict)
 
 
 def check_call(name: str, text: str) -> None:

@@ -10,6 +10,7 @@ from tracker.providers.body import parse_path, zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.internal import InternalReader
 from tracker.providers.kind import HOLES, Call, check_call
+from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
 from tracker.providers.vocabulary import Vocabulary
 from tracker.settings import RESERVED_PROVIDERS
@@ -46,8 +47,8 @@ def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
 
 def _adapter(kind: Kind, settings: ProviderSettings) -> Adapter:
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    scheme = kind.scheme
-    return Adapter(Verifier(scheme, secrets), _words(kind, kind.places, settings.fields, settings), kind.delivery)
+    verifier = Verifier(kind.scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
+    return Adapter(verifier, _words(kind, kind.places, settings.fields, settings), kind.delivery)
 
 
 def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound) -> ProviderClient:
@@ -73,6 +74,7 @@ def _kind(settings: Settings, name: str) -> Kind:
     kind = KINDS[provider.kind]
     _check_paths(settings, f"{key}.fields", provider.fields, kind.places)
     _check_paths(settings, f"{key}.answers", provider.answers, kind.answers)
+    _check_paths(settings, f"{key}.post", provider.post, kind.post)
     for call, text in provider.calls.items():
         if call not in HOLES:
             raise settings.unknown(f"{key}.calls.{call}", frozenset(HOLES))

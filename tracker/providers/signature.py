@@ -7,7 +7,7 @@ import hmac
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tracker.errors import Rejected
 
@@ -54,15 +54,45 @@ class Scheme:
         return frozenset() if self.form == "shared" else frozenset({*self.headers, self.timestamp_header} - {""})
 
 
+class MoreSecrets(Protocol):
+    """Secrets that may change while we run."""
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Those that are known by now."""
+
+    def changed(self) -> bool:
+        """Look again, and tell whether there is something new."""
+
+    def keep_up(self, now: datetime) -> None:
+        """Look again if the last look was long ago, so that a secret that was taken away ends soon."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks deliveries against a scheme and the secrets that are active."""
+    """Checks deliveries against a scheme and the secrets that are active: the `configured` ones, and `more`."""
 
     scheme: Scheme
-    secrets: tuple[bytes, ...] = field(repr=False)
+    configured: tuple[bytes, ...] = field(repr=False)
+    more: MoreSecrets | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """All that are active."""
+        return self.configured + self.more.secrets if self.more else self.configured
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
         """Raises Rejected, and nothing else, unless one of the secrets has signed. `path` is what follows the name."""
+        if self.more:
+            self.more.keep_up(now)
+        try:
+            self._verify(headers, body, now, path)
+        except Rejected as error:
+            if error.code != "signature_wrong" or self.more is None or not self.more.changed():
+                raise
+            self._verify(headers, body, now, path)
+
+    def _verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str) -> None:
         scheme = self.scheme
         if scheme.form in ("shared", "path"):
             given = [path] if scheme.form == "path" else [headers[name] for name in scheme.headers if name in headers]

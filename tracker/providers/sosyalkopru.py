@@ -71,6 +71,15 @@ ANSWERS = {
     "credits": documented("data.apiKey.creditBalance", "the credits that are left"),
 } | {name: place for name, place in PLACES.items() if name.startswith("target_")}
 
+WEBHOOK_EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")
+
+POST = {
+    "platforms": documented("platforms", "where it is to be published"),
+    "text": documented("content.text", "what it says"),
+    "accounts": documented("accountIds", "the accounts that publish it"),
+    "scheduled_at": assumed("scheduling.scheduledAt", "when; the guide names scheduling, and nothing in it"),
+}
+
 CALLS = {
     "create": Call("POST /posts", documented=True),
     "get": Call("GET /posts/{post}", documented=False),
@@ -95,4 +104,6 @@ KIND = Kind(
     documented_events=DOCUMENTED_EVENTS,
     assumed_events=ASSUMED_EVENTS,
     calls=CALLS,
+    webhook_events=WEBHOOK_EVENTS,
+    post=POST,
 )

@@ -99,6 +99,11 @@ class Provider(Section):
         default=(), description="Secrets that sign its webhooks; several during a rotation.",
         examples=[["$SOSYALKOPRU_WEBHOOK_SECRET"]],
     )  # fmt: skip
+    secret_file: LocalPath | None = Field(
+        default=None,
+        description="A file with more of them, where `tracker webhooks register` keeps each new one.",
+        examples=["sosyalkopru.secrets"],
+    )
     timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
     budget: CallBudget = Field(default=Rate(600, timedelta(hours=1)), description="Calls that we may make to its API.")
     quiet_after: Span = Field(
@@ -113,6 +118,10 @@ class Provider(Section):
     answers: dict[str, str] = Field(
         default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
         examples=[{"items": "data.posts"}],
+    )  # fmt: skip
+    post: dict[str, str] = Field(
+        default={}, description="The same for the call that creates a post: where each part of the new post stands.",
+        examples=[{"scheduled_at": "scheduling.scheduledAt"}],
     )  # fmt: skip
     statuses: dict[str, State] = Field(
         default={},

@@ -3,6 +3,8 @@
 story, wishes     what happens to a post
 faults            what goes wrong on the way to us
 chance, clock     the seed and the time that everything else is given
+dialects          how each kind of provider tells of it, and signs
+metering          what calls of the API cost, and how many there may be
 posts, stream     the book of what really happened, and new posts for it without end
 deliveries        webhooks, sent at least once
 wire, api, server the provider's language, its API, and HTTP
@@ -11,7 +13,9 @@ simulator         all of it, running
 
 from tracker.simulator.clock import ManualClock
 from tracker.simulator.deliveries import Delivery, Try, Webhook
+from tracker.simulator.dialects import DIALECTS
 from tracker.simulator.faults import ROUGH, Faults
+from tracker.simulator.metering import Limit
 from tracker.simulator.posts import Truth
 from tracker.simulator.server import Call, Outage
 from tracker.simulator.simulator import API_KEY, Simulator, run_simulator
@@ -20,11 +24,13 @@ from tracker.simulator.stream import PLATFORMS
 
 __all__ = [
     "API_KEY",
+    "DIALECTS",
     "PLATFORMS",
     "ROUGH",
     "Call",
     "Delivery",
     "Faults",
+    "Limit",
     "ManualClock",
     "Odds",
     "Outage",

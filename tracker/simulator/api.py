@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from tracker.errors import Rejected, did_you_mean
-from tracker.simulator.wire import EVENTS, Answer, Refusal, Request, done, refused
+from tracker.simulator.metering import USAGE
+from tracker.simulator.wire import Answer, Refusal, Request, done, refused
 
 if TYPE_CHECKING:
     from tracker.simulator.deliveries import Deliveries
+    from tracker.simulator.metering import Meter
     from tracker.simulator.posts import Posts
 
 PAGE = 100
+ENDPOINT = re.compile(r"/(post|wh)_[^/]+")
 
 S = TypeVar("S", bound=msgspec.Struct)
 Handler = Callable[[Request, str], Awaitable[Answer]]
@@ -56,13 +59,14 @@ class NewWebhook(msgspec.Struct):
 class Api:
     """Answers calls, each one whole before the next begins to change anything."""
 
-    def __init__(self, posts: Posts, deliveries: Deliveries, api_key: str) -> None:
-        self._posts, self._deliveries, self._api_key = posts, deliveries, api_key
+    def __init__(self, posts: Posts, deliveries: Deliveries, meter: Meter, api_key: str) -> None:
+        self._posts, self._deliveries, self._meter, self._api_key = posts, deliveries, meter, api_key
         self._remembered: dict[str, tuple[bytes, Answer]] = {}
         routes: list[tuple[str, str, Handler]] = [
             ("POST", "/v1/posts", self._create_post),
             ("POST", "/v1/webhooks", self._create_webhook),
             ("POST", "/v1/webhooks/{id}/test", self._test_webhook),
+            ("GET", USAGE, self._show_usage),
             # Assumed from here on.
             ("GET", "/v1/posts", self._list_posts),
             ("GET", "/v1/posts/{id}", self._show_post),
@@ -76,12 +80,15 @@ class Api:
         """Every call gets an answer, in the one envelope or the other."""
         try:
             self._admit(request)
+            self._meter.admit(request)
             run, name = self._find(request)
-            return await self._once(request, run, name)
+            answer = await self._once(request, run, name)
         except Refusal as refusal:
-            return refused(refusal)
+            answer = refused(refusal)
         except Rejected as rejected:
-            return refused(Refusal(400, rejected.code, str(rejected)))
+            answer = refused(Refusal(400, rejected.code, str(rejected)))
+        self._meter.note(request, ENDPOINT.sub("/{id}", request.path), answer.status)
+        return answer
 
     def _admit(self, request: Request) -> None:
         given = request.headers.get("authorization", "")
@@ -141,13 +148,17 @@ class Api:
     async def _retry_post(self, _: Request, name: str) -> Answer:
         return done(self._posts.retry(name).shown(), 202)
 
+    async def _show_usage(self, _: Request, __: str) -> Answer:
+        return done(self._meter.usage())
+
     async def _create_webhook(self, request: Request, _: str) -> Answer:
         new = _read(request, NewWebhook)
         if not new.url.startswith(("https://", "http://")):
             raise Refusal(400, "invalid_request", "url is not a web address")
         for event in new.events:
-            if event not in EVENTS:
-                raise Refusal(400, "unknown_event", f'"{event}" is no event{did_you_mean(event, EVENTS)}')
+            if event not in self._deliveries.events:
+                near = did_you_mean(event, self._deliveries.events)
+                raise Refusal(400, "unknown_event", f'"{event}" is no event{near}')
         webhook = self._deliveries.register(new.url, new.events, new.description, None)
         return done({"id": webhook.id, "secret": webhook.secret}, 201)
 

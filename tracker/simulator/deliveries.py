@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,23 +13,20 @@ import httpx2
 
 from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
+from tracker.simulator.dialects import Said
 from tracker.simulator.faults import fate
-from tracker.simulator.wire import DELIVERY, SIGNATURE, Refusal, event_body, sign
+from tracker.simulator.wire import Refusal, event_body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tracker.simulator.clock import Clock
+    from tracker.simulator.dialects import Dialect, Happened
     from tracker.simulator.faults import Faults
 
-LADDER = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200))
-"""How long the provider waits before each further try: assumed, for its guide does not say."""
-
 ACCEPTED = range(200, 300)
-
-DEADLINE = timedelta(seconds=15)
-"""Within which an answer must come, as documented; always in real time."""
+TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +78,28 @@ class Deliveries:
     """All registrations and all deliveries; `silent` makes every new event a lost one."""
 
     def __init__(
-        self, seed: str, clock: Clock, faults: Faults, ladder: Sequence[timedelta], deadline: timedelta
+        self,
+        seed: str,
+        clock: Clock,
+        faults: Faults,
+        dialect: Dialect,
+        ladder: Sequence[timedelta] | None = None,
+        deadline: timedelta | None = None,
     ) -> None:
         self.webhooks: dict[str, Webhook] = {}
         self.all: list[Delivery] = []
         self.silent = False
-        self._seed, self._clock, self._faults = seed, clock, faults
-        self._ladder, self._deadline = tuple(ladder), deadline.total_seconds()
+        self._seed, self._clock, self._faults, self._dialect = seed, clock, faults, dialect
+        self._ladder = dialect.ladder if ladder is None else tuple(ladder)
+        self._deadline = (deadline or dialect.deadline).total_seconds()
         self._numbers = count(1)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._client = httpx2.AsyncClient(trust_env=False, timeout=None)  # one deadline over all, see _request
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What a webhook can be registered for."""
+        return self._dialect.events
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -111,23 +119,26 @@ class Deliveries:
             raise Refusal(404, "not_found", f"There is no webhook {name}")
         return self.webhooks[name]
 
-    def announce(self, event: str, post: str, body: bytes) -> None:
-        """Send an event to every webhook that asked for it, as fate will have it."""
-        for webhook in self.webhooks.values():
-            if event in webhook.events:
-                self._dispatch(webhook, event, post, body)
+    def announce(self, happened: Happened) -> None:
+        """Say what happened to every webhook that asked for it, as fate will have it."""
+        for said in self._dialect.tell(happened):
+            for webhook in self.webhooks.values():
+                if said.event in webhook.events:
+                    self._dispatch(webhook, happened.post, said)
 
     async def test(self, webhook: Webhook) -> Try:
-        """Send `webhook.test` now, once, and tell what came back."""
-        delivery = self._record(webhook, "webhook.test", None, event_body("webhook.test", self._clock.now(), {}))
+        """Send a test now, once, and tell what came back."""
+        name = "evt_" + Chance(self._seed).about("test").name(f"event {len(self.all)}")
+        body = (self._dialect.test or _nothing_special)(name, self._clock.now())
+        delivery = self._record(webhook, None, Said(TEST, body))
         return await self._request(delivery, delivery.id)
 
     async def resend(self, delivery: Delivery, as_id: str | None = None) -> Try:
         """Send the same bytes once more, now; `as_id` puts another delivery id on them."""
         return await self._request(delivery, as_id or delivery.id)
 
-    def _dispatch(self, webhook: Webhook, event: str, post: str, body: bytes) -> None:
-        delivery = self._record(webhook, event, post, body)
+    def _dispatch(self, webhook: Webhook, post: str, said: Said) -> None:
+        delivery = self._record(webhook, post, said)
         nth = self._counts[webhook.id, post]
         destiny = fate(self._seed, webhook.id, post, nth, self._faults)
         delivery.lost = destiny.lost or self.silent
@@ -137,18 +148,21 @@ class Deliveries:
         for pause in destiny.repeats:
             self._clock.at(after(self._clock, pause), partial(self._repeat, delivery))
 
-    def _record(self, webhook: Webhook, event: str, post: str | None, body: bytes) -> Delivery:
+    def _record(self, webhook: Webhook, post: str | None, said: Said) -> Delivery:
         key = (webhook.id, post or "")
         self._counts[key] += 1
-        name = "dlv_" + Chance(self._seed).about(*key).name(f"delivery {self._counts[key]}")
-        delivery = Delivery(name, webhook, event, post, body)
+        name = said.id or "dlv_" + Chance(self._seed).about(*key).name(f"delivery {self._counts[key]}")
+        delivery = Delivery(name, webhook, said.event, post, said.body)
         self.all.append(delivery)
         return delivery
 
     async def _deliver(self, delivery: Delivery, ladder: tuple[timedelta, ...]) -> None:
         wanted = delivery.webhook.id in self.webhooks
-        if wanted and (await self._request(delivery, delivery.id)).accepted:
-            return
+        if wanted:
+            attempt = await self._request(delivery, delivery.id)
+            if attempt.accepted:
+                return
+            wanted = attempt.status not in self._dialect.final
         if wanted and ladder:
             self._clock.at(after(self._clock, ladder[0]), partial(self._deliver, delivery, ladder[1:]))
         else:
@@ -159,9 +173,11 @@ class Deliveries:
             await self._request(delivery, delivery.id)
 
     async def _request(self, delivery: Delivery, name: str) -> Try:
-        headers = {"Content-Type": "application/json", DELIVERY: name}
-        headers[SIGNATURE] = sign(delivery.webhook.secret, delivery.body)
         at = self._clock.now()
+        headers = {"Content-Type": "application/json"} | (
+            {self._dialect.delivery: name} if self._dialect.delivery else {}
+        )
+        headers |= self._dialect.sign(delivery.webhook.secret, delivery.body, at)
         try:
             async with asyncio.timeout(self._deadline):
                 response = await self._client.post(delivery.webhook.url, content=delivery.body, headers=headers)
@@ -172,3 +188,8 @@ class Deliveries:
             attempt = Try(at, name, None, str(error) or type(error).__name__)
         delivery.tries.append(attempt)
         return attempt
+
+
+def _nothing_special(_: str, at: datetime) -> bytes:
+    """A test of a provider that shows none."""
+    return event_body(TEST, at, {})

@@ -13,7 +13,8 @@ class Faults:
     """How often (0 to 1) a delivery suffers what; none by default.
 
     `late` ones wait up to `latest`, so that younger ones overtake them. `lost` ones are never sent. `silent` is for
-    whole posts: from some delivery on (the first included), nothing about them is sent.
+    whole posts: from some delivery on (the first included), nothing about them is sent. `misnamed` ones are called by
+    the name of the opposite end, while their status says the truth.
     """
 
     repeated: float = 0.0
@@ -21,10 +22,20 @@ class Faults:
     latest: timedelta = timedelta(minutes=2)
     lost: float = 0.0
     silent: float = 0.0
+    misnamed: float = 0.0
 
 
 ROUGH = Faults(repeated=0.05, late=0.1, lost=0.01, silent=0.01)
 """The weather of the demo."""
+
+
+OPPOSITE = {"post.published": "post.failed", "post.failed": "post.published"}
+
+
+def called(seed: str, post: str, nth: int, event: str, faults: Faults) -> str:
+    """The name under which the `nth` event about a post is told."""
+    wrong = Chance(seed).about(post, nth).happens("misnamed", faults.misnamed)
+    return OPPOSITE.get(event, event) if wrong else event
 
 
 @dataclass(frozen=True, slots=True)

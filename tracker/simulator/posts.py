@@ -12,8 +12,10 @@ from tracker.domain.event import State
 from tracker.domain.lifecycle import derive
 from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
+from tracker.simulator.dialects import Happened
+from tracker.simulator.faults import called
 from tracker.simulator.story import Odds, Step, Subject, Target, tell, untouched
-from tracker.simulator.wire import Refusal, event_body, in_milliseconds, outcome, stamp
+from tracker.simulator.wire import Refusal, in_milliseconds, outcome, stamp
 from tracker.simulator.wishes import read_wishes
 
 if TYPE_CHECKING:
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
 
     from tracker.domain.event import Problem
     from tracker.simulator.clock import Clock
+    from tracker.simulator.faults import Faults
 
-Announce = Callable[[str, str, bytes], None]
-"""Takes the name of an event, the post's id, and the raw body to send."""
+Announce = Callable[[Happened], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ class Truth:
 
 @dataclass(slots=True)
 class Post:
-    """A post as the provider keeps it; `status` is what it calls the whole."""
+    """A post as the provider keeps it; `status` is what it calls the whole, `told` counts its steps."""
 
     subject: Subject
+    text: str
     created_at: datetime
     updated_at: datetime
     scheduled_at: datetime | None
@@ -52,6 +55,7 @@ class Post:
     attempt: int = 1
     problem: Problem | None = None
     published: Counter[str] = field(default_factory=Counter)
+    told: int = 0
 
     @property
     def state(self) -> State:
@@ -72,9 +76,10 @@ class Post:
 class Posts:
     """All posts, by id, in the order of their creation."""
 
-    def __init__(self, seed: str, clock: Clock, odds: Odds, announce: Announce) -> None:
+    def __init__(self, seed: str, clock: Clock, odds: Odds, faults: Faults, announce: Announce) -> None:
         self.all: dict[str, Post] = {}
-        self._seed, self._clock, self._odds, self._announce = seed, clock, odds, announce
+        self._seed, self._clock, self._odds, self._faults = seed, clock, odds, faults
+        self._announce = announce
 
     def create(self, platforms: tuple[str, ...], text: str, scheduled_at: datetime | None) -> Post:
         """Publish now, or when scheduled; raises Rejected for a text with an impossible wish."""
@@ -82,7 +87,8 @@ class Posts:
         scheduled_at = in_milliseconds(scheduled_at) if scheduled_at else None
         name = "post_" + Chance(self._seed).name(f"post {len(self.all) + 1}")
         now, state = self._now(), State.SCHEDULED if scheduled_at else State.PUBLISHING
-        post = Post(Subject(name, platforms, wishes), now, now, scheduled_at, state, untouched(platforms, state))
+        subject, targets = Subject(name, platforms, wishes), untouched(platforms, state)
+        post = Post(subject, text, now, now, scheduled_at, state, targets)
         self.all[name] = post
         if scheduled_at is None:
             self._begin(post)
@@ -124,19 +130,30 @@ class Posts:
 
     async def _take(self, post: Post, step: Step) -> None:
         before = {target.key: target.state for target in post.targets}
-        post.published.update(
-            target.key
-            for target in step.targets
-            if target.state is State.PUBLISHED and before[target.key] is not State.PUBLISHED
-        )
+        changed = tuple(target for target in step.targets if target.state is not before[target.key])
+        post.published.update(target.key for target in changed if target.state is State.PUBLISHED)
         post.status, post.targets, post.problem = step.status, step.targets, step.problem
         post.updated_at = self._now()
-        self._say(post, step.event)
+        self._say(post, step.event, changed)
 
-    def _say(self, post: Post, event: str) -> None:
-        data = {"postId": post.subject.post} | outcome(post.status, post.targets, post.problem)
-        data |= post.schedule() if event == "post.scheduled" else {}
-        self._announce(event, post.subject.post, event_body(event, post.updated_at, data))
+    def _say(self, post: Post, event: str, changed: tuple[Target, ...] = ()) -> None:
+        post.told += 1
+        name = post.subject.post
+        happened = Happened(
+            id="evt_" + Chance(self._seed).about(name).name(f"event {post.told}"),
+            post=name,
+            text=post.text,
+            event=called(self._seed, name, post.told, event, self._faults),
+            status=post.status,
+            at=post.updated_at,
+            created_at=post.created_at,
+            scheduled_at=post.scheduled_at,
+            attempt=post.attempt,
+            targets=post.targets,
+            changed=changed,
+            problem=post.problem,
+        )
+        self._announce(happened)
 
 
 def _taken_up(target: Target) -> Target:

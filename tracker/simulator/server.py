@@ -35,11 +35,11 @@ class Outage(StrEnum):
     ANSWER_LOST = "answer_lost"
 
 
-REFUSALS = {
-    Outage.UNAVAILABLE: Refusal(503, "unavailable", "Try again later"),
-    Outage.RATE_LIMITED: Refusal(429, "rate_limited", "Too many requests"),
-}
 RETRY_AFTER = {"Retry-After": "2"}
+REFUSALS = {
+    Outage.UNAVAILABLE: Refusal(503, "unavailable", "Try again later", RETRY_AFTER),
+    Outage.RATE_LIMITED: Refusal(429, "rate_limited", "Too many requests", RETRY_AFTER),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Front:
     async def _answer(self, request: Request) -> Answer | None:
         outage = self.outage
         if outage in REFUSALS:
-            return refused(REFUSALS[outage], RETRY_AFTER)
+            return refused(REFUSALS[outage])
         if outage is Outage.HANGS:
             return None
         answer = await self._api.answer(request)

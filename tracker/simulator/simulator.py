@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from tracker.simulator.api import Api
 from tracker.simulator.clock import Clock, ManualClock, WallClock
-from tracker.simulator.deliveries import DEADLINE, LADDER, Deliveries, Delivery, Try, Webhook
+from tracker.simulator.deliveries import Deliveries, Delivery, Try, Webhook
+from tracker.simulator.dialects import DIALECTS
 from tracker.simulator.faults import Faults
+from tracker.simulator.metering import Limit, Meter
 from tracker.simulator.posts import Posts, Truth
 from tracker.simulator.server import Call, Front, Outage, listening
 from tracker.simulator.story import Odds
 from tracker.simulator.stream import PLATFORMS, Stream
-from tracker.simulator.wire import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -27,9 +28,9 @@ class Simulator:
     """A running provider; `url` is where its API begins, `/v1` included, as the setting `api_url` wants it."""
 
     def __init__(
-        self, url: str, api_key: str, front: Front, posts: Posts, deliveries: Deliveries, stream: Stream
+        self, url: str, api_key: str, front: Front, posts: Posts, deliveries: Deliveries, stream: Stream, meter: Meter
     ) -> None:
-        self.url, self.api_key = url, api_key
+        self.url, self.api_key, self._meter = url, api_key, meter
         self._front, self._posts, self._deliveries, self._stream = front, posts, deliveries, stream
 
     @property
@@ -40,6 +41,15 @@ class Simulator:
     @outage.setter
     def outage(self, outage: Outage | None) -> None:
         self._front.outage = outage
+
+    @property
+    def balance(self) -> int | None:
+        """The credits that are left for calls of the API, None without end; settable."""
+        return self._meter.balance
+
+    @balance.setter
+    def balance(self, left: int | None) -> None:
+        self._meter.balance = left
 
     @property
     def silent(self) -> bool:
@@ -60,13 +70,18 @@ class Simulator:
         """Every delivery, in the order of what happened, also those that were lost."""
         return self._deliveries.all
 
+    @property
+    def webhooks(self) -> Sequence[Webhook]:
+        """What is registered, in the order of registration."""
+        return tuple(self._deliveries.webhooks.values())
+
     def truth(self) -> dict[str, Truth]:
         """What really became of every post, by id."""
         return self._posts.truth()
 
-    def register(self, url: str, events: Sequence[str] = EVENTS, secret: str | None = None) -> Webhook:
-        """Register a webhook without a call of the API, and with a secret of one's own choice."""
-        return self._deliveries.register(url, events, "", secret)
+    def register(self, url: str, events: Sequence[str] | None = None, secret: str | None = None) -> Webhook:
+        """Register a webhook, for all events if not for some, without a call of the API and with a secret of choice."""
+        return self._deliveries.register(url, self._deliveries.events if events is None else events, "", secret)
 
     def create(self, platforms: Sequence[str] = PLATFORMS[:1], text: str = "", at: datetime | None = None) -> str:
         """Create a post, published now or `at` a moment, and return its id; raises Rejected for an unknown wish."""
@@ -99,23 +114,30 @@ async def run_simulator(
     clock: ManualClock | None = None,
     faults: Faults | None = None,
     odds: Odds | None = None,
-    ladder: Sequence[timedelta] = LADDER,
-    deadline: timedelta = DEADLINE,
+    dialect: str = "sosyalkopru",
+    ladder: Sequence[timedelta] | None = None,
+    deadline: timedelta | None = None,
+    limit: Limit | None = None,
+    balance: int | None = None,
+    price: int = 1,
     api_key: str = API_KEY,
 ) -> AsyncIterator[Simulator]:
     """Run a provider until the block is left.
 
     Stories and waits pass `speed` times as fast as in life, by the real time; or, with `clock`, as far as it is
-    advanced by hand. `ladder` are the waits before each further try of a delivery; `deadline` is the real time in
-    which an answer must come.
+    advanced by hand. `dialect` is a name of DIALECTS: what it sends, and how. `ladder` are the waits before each
+    further try of a delivery, `deadline` is the real time in which an answer must come: the dialect's, if not named.
+    Of the API's calls there may be as many as `limit` says, and each costs `price` credits of the `balance`.
     """
     async with AsyncExitStack() as stack:
         time: Clock = clock or WallClock(speed)
-        deliveries = Deliveries(str(seed), time, faults or Faults(), ladder, deadline)
+        weather = faults or Faults()
+        deliveries = Deliveries(str(seed), time, weather, DIALECTS[dialect], ladder, deadline)
         stack.push_async_callback(deliveries.aclose)
         if isinstance(time, WallClock):
             await stack.enter_async_context(time.running())
-        posts = Posts(str(seed), time, odds or Odds(), deliveries.announce)
-        front = Front(Api(posts, deliveries, api_key), time)
+        posts = Posts(str(seed), time, odds or Odds(), weather, deliveries.announce)
+        meter = Meter(time, limit, balance, price)
+        front = Front(Api(posts, deliveries, meter, api_key), time)
         url = await stack.enter_async_context(listening(front, host, port))
-        yield Simulator(url + "/v1", api_key, front, posts, deliveries, Stream(str(seed), time, posts))
+        yield Simulator(url + "/v1", api_key, front, posts, deliveries, Stream(str(seed), time, posts), meter)

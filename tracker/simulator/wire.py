@@ -49,11 +49,11 @@ class Answer:
 
 
 class Refusal(Rejected):
-    """The provider says no, with this HTTP status."""
+    """The provider says no, with this HTTP status and these headers."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(code, message)
-        self.status = status
+        self.status, self.headers = status, headers or {}
 
 
 def done(data: object, status: int = 200) -> Answer:
@@ -61,10 +61,10 @@ def done(data: object, status: int = 200) -> Answer:
     return Answer(status, msgspec.json.encode({"success": True, "data": data}))
 
 
-def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Answer:
+def refused(refusal: Refusal) -> Answer:
     """The envelope of a refusal (assumed)."""
     error = {"code": refusal.code, "message": str(refusal)}
-    return Answer(refusal.status, msgspec.json.encode({"success": False, "error": error}), headers or {})
+    return Answer(refusal.status, msgspec.json.encode({"success": False, "error": error}), refusal.headers)
 
 
 def in_milliseconds(moment: datetime) -> datetime:

@@ -116,6 +116,8 @@ select position, (delivery = $2) as same_delivery, (body_hash = $3) as same_body
 
 HOLD_DELIVERY = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 
+FIND_BODY = "select position from deliveries where source = $1 and body_hash = $2"
+
 FIND_DELIVERY = "select position from deliveries where source = $1 and delivery = $2"
 
 RECORD_REPEAT = """
@@ -157,6 +159,12 @@ async def append_once(conn: Connection, event: Incoming) -> Receipt:
         return (await append(conn, [event]))[0]
     await conn.execute(RECORD_REPEAT, event.source, event.delivery, "delivery", known, event.received_at)
     return Receipt(known, duplicate=True)
+
+
+async def position_of(conn: Connection, source: str, body_hash: bytes) -> int | None:
+    """Where an event of that source with the same body is kept: appended once more, it would be a duplicate."""
+    found: int | None = await conn.fetchval(FIND_BODY, source, body_hash)
+    return found
 
 
 async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:

@@ -47,6 +47,15 @@ select id, provider, reason, authentic, delivery, received_at, state, settled_at
  limit $3
 """
 
+HELD = """
+select id, provider, reason, received_at
+  from quarantine
+ where state = 'held' and id > $1 and ($2::text is null or provider = $2) and ($3::text is null or reason = $3)
+   and ($4::timestamptz is null or received_at >= $4)
+ order by id
+ limit $5
+"""
+
 GET = "select * from quarantine where id = $1"
 
 LOCK = "select * from quarantine where id = $1 for update"
@@ -74,6 +83,14 @@ async def prune_unauthentic(conn: Connection, newest: int) -> None:
 async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:
     """A page of the quarantine."""
     rows: list[Row] = await conn.fetch(LIST, state, before, limit)
+    return rows
+
+
+async def held(
+    conn: Connection, provider: str | None, reason: str | None, since: datetime | None, after: int, limit: int
+) -> list[Row]:
+    """Those that are held and fit, the oldest first, from the one after the id `after` on."""
+    rows: list[Row] = await conn.fetch(HELD, after, provider, reason, since, limit)
     return rows
 
 

@@ -1,0 +1,46 @@
+"""Outstand: one webhook at the end, post.published when at least one account succeeded.
+
+Documented: events and signature. As implementers have seen it: the fields of `data`. No id and no time of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.event import State
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
+from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.wire import stamp
+
+if TYPE_CHECKING:
+    from tracker.simulator.story import Target
+
+PUBLISHED, ERROR = "post.published", "post.error"
+
+
+def _tell(happened: Happened) -> list[Said]:
+    if not happened.over or not happened.results:
+        return []
+    event = ERROR if happened.called_failed and happened.state is not State.PARTIAL else PUBLISHED
+    data: dict[str, object] = {"postId": happened.post, "orgId": "org_simulated"}
+    if happened.state is not State.FAILED:
+        data["publishedAt"] = stamp(happened.at)
+    data["socialAccounts"] = [_part(target) for target in happened.targets]
+    return [Said(event, msgspec.json.encode({"event": event, "data": data}))]
+
+
+def _part(target: Target) -> dict[str, object]:
+    told: dict[str, object] = {
+        "accountId": account(target),
+        "network": target.platform,
+        "username": account(target),
+        "status": str(target.state),
+    }
+    if target.url:
+        told["platformPostId"] = target.url.rpartition("/p/")[2]
+    return told | ({"error": target.problem.message} if target.problem else {})
+
+
+OUTSTAND = Dialect("outstand", (PUBLISHED, ERROR), _tell, over_body("X-Outstand-Signature", "sha256="))

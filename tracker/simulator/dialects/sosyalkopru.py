@@ -1,0 +1,26 @@
+"""Sosyal Köprü: one webhook for each step, with every platform in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said
+from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.wire import DELIVERY, EVENTS, SIGNATURE, event_body, outcome, stamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def _tell(happened: Happened) -> list[Said]:
+    data = {"postId": happened.post} | outcome(happened.status, happened.targets, happened.problem)
+    if happened.event == "post.scheduled" and happened.scheduled_at:
+        data["scheduledAt"] = stamp(happened.scheduled_at)
+    return [Said(happened.event, event_body(happened.event, happened.at, data))]
+
+
+def _test(_: str, at: datetime) -> bytes:
+    return event_body("webhook.test", at, {})
+
+
+SOSYALKOPRU = Dialect("sosyalkopru", EVENTS, _tell, over_body(SIGNATURE, "sha256="), DELIVERY, test=_test)
