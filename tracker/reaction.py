@@ -102,11 +102,15 @@ async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
 
 
 async def _with_earlier(conn: Connection, decision: Decision, occasion: Occasion) -> Decision:
-    if not isinstance(decision, Fire) or not decision.rule.waits_for or not decision.subject.post:
+    if not isinstance(decision, Fire) or not decision.rule.waits_for:
         return decision
-    subject = decision.subject
-    before = occasion.cause or 2**62
-    found = await changes.of_post(conn, subject.provider, decision.subject.post, decision.occurred_at, before)
+    subject, since, before = decision.subject, decision.occurred_at, occasion.cause or 2**62
+    if decision.rule.per in SHARED:
+        found = await changes.of_provider(conn, subject.provider, since, before)
+    elif subject.post:
+        found = await changes.of_post(conn, subject.provider, subject.post, since, before)
+    else:
+        return decision
     return decision.having_heard(words_heard(decision.rule, subject.key, found))
 
 

@@ -16,6 +16,7 @@ from tracker.domain.step import AlertStep, RetryStep, SendStep
 from tracker.domain.subject import Per
 from tracker.domain.trigger import On, While
 from tracker.domain.words import parse_word
+from tracker.rulebook import load_text
 
 if TYPE_CHECKING:
     from tracker.domain.step import Step
@@ -168,3 +169,18 @@ async def test_an_action_that_fails_is_tried_again_under_the_same_key_and_dies_i
     assert [claimed.attempt for claimed in corridor.world.performed] == list(range(1, 9))
     assert await corridor.rows("select state, reason from actions") == [("dead", "gone")]
     assert await corridor.rows("select event from changes where source = 'action'") == [("action.dead",)]
+
+
+async def test_a_rule_about_a_platform_waits_for_nothing_that_has_come_to_another_of_its_posts(
+    database: Database,
+) -> None:
+    """The failure is heard of late: what it waits for has come since, to another post."""
+    rules = load_text(
+        '[rule.comes-again]\non = "post.failed"\nper = "platform"\n'
+        'do = [{ wait = "post.published", at_most = "1h", else = "late" }, { alert = "ops", title = "it works" }]\n'
+        '[rule.comes-again.branch]\nlate = [{ alert = "ops", title = "it does not" }]\n'
+    )
+    corridor = await Corridor(database, rules.index.by_id.values()).open()
+    await corridor.tell(told("p2", "published", 10, targets={"x": "published"}))
+    await corridor.tell(told("p1", "failed", 5, targets={"x": "failed"}))
+    assert [claimed.payload["title"] for claimed in corridor.world.performed] == ["it works"]

@@ -22,6 +22,14 @@ select c.* from changes c
  limit $5
 """
 
+OF_PROVIDER = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1
+   and c.received_at >= $2::timestamptz - interval '1 hour' and c.occurred_at >= $2 and c.cause < $3
+ order by c.id
+ limit $4
+"""
+
 ARRIVED = """
 select c.* from changes c
  where c.projection = (select version from projections where current) and c.received_at > $1 and c.received_at <= $2
@@ -38,6 +46,7 @@ select c.* from changes c
 """
 
 MOST_OF_POST = 500
+MOST_OF_PROVIDER = 5000
 MOST_ARRIVED = 50_000
 
 
@@ -51,6 +60,12 @@ async def of_post(
 ) -> Sequence[Change]:
     """What had happened to the post at or after that moment, as far as it was known before that event."""
     rows = await conn.fetch(OF_POST, provider, post, occurred_since, before_cause, MOST_OF_POST)
+    return [change_of(row) for row in rows]
+
+
+async def of_provider(conn: Connection, provider: str, occurred_since: datetime, before_cause: int) -> Sequence[Change]:
+    """The same of all the provider's posts; what comes from a clock an hour ahead of ours is not found."""
+    rows = await conn.fetch(OF_PROVIDER, provider, occurred_since, before_cause, MOST_OF_PROVIDER)
     return [change_of(row) for row in rows]
 
 
