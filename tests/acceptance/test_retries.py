@@ -27,6 +27,7 @@ RULES = """
 on        = "post.failed"
 when      = "error.retryable"
 cancel_on = ["post.published"]
+budget    = "100000 per hour"
 do        = [{ retry = "publish", tries = 20, backoff = "500ms x2 max 4s jitter 20%" }]
 """
 OUTAGES = (Outage.ANSWER_LOST, Outage.UNAVAILABLE, Outage.HANGS, Outage.RATE_LIMITED)
