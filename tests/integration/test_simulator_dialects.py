@@ -167,17 +167,14 @@ async def test_the_same_goes_wrong_in_every_dialect(dialect: str) -> None:
     counted = Counter(got.body for got in whole.door.got)
     assert set(counted.values()) == {1}
 
-    repeated = await heard(dialect, *texts, faults=Faults(repeated=1.0))
+    rough = await heard(dialect, *texts, faults=Faults(repeated=1.0, late=1.0))
     copies: dict[bytes, set[str]] = {}
-    for got in repeated.door.got:
+    for got in rough.door.got:
         copies.setdefault(got.body, set()).add(got.headers.get(DIALECTS[dialect].delivery.lower(), ""))
     assert copies.keys() == counted.keys()
     assert {len(ids) for ids in copies.values()} == {1}
-    assert len(repeated.door.got) >= 2 * len(counted)
-
-    late = await heard(dialect, *texts, faults=Faults(late=1.0))
-    assert Counter(got.body for got in late.door.got) == counted
-    assert [got.body for got in late.door.got] != [got.body for got in whole.door.got]
+    assert len(rough.door.got) >= 2 * len(counted)
+    assert list(copies) != [got.body for got in whole.door.got]
 
     for faults in (Faults(lost=0.4), Faults(silent=1.0)):
         missed = await heard(dialect, *texts, faults=faults)
