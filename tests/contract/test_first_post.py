@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import stat
 import subprocess
 import sys
@@ -109,3 +110,13 @@ def test_the_page_works_from_its_first_command_to_its_last(tutorial: Tutorial) -
 
 def test_what_the_page_says_of_the_real_provider_is_toml(tutorial: Tutorial) -> None:
     assert set(tomllib.loads(tutorial.configs[1])) == {"api_url", "api_key"}
+
+
+def test_a_provider_that_cannot_be_simulated_is_named(tmp_path: Path) -> None:
+    tracker = CommandLine(tmp_path)
+    unknown = tracker("simulate", "--kind", "zernyo", "--port", "0")
+    assert (unknown.code, 'did you mean "zernio"' in unknown.err) == (2, True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = tracker("simulate", "--port", port)
+    assert (ran.code, f"port {port}: Address already in use" in ran.err) == (2, True)

@@ -9,15 +9,13 @@ from tracker.settings.channels import (
     WebhookChannel,
 )
 from tracker.settings.commented import commented_config
+from tracker.settings.jobs import Job, Jobs, ReconcileJob
 from tracker.settings.load import load_settings
 from tracker.settings.sections import (
     RESERVED_PROVIDERS,
     Endpoint,
-    Job,
-    Jobs,
     Outbound,
     Provider,
-    ReconcileJob,
     Retention,
     Settings,
     Telemetry,

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from tracker.errors import did_you_mean
 from tracker.settings.channels import Channel
-from tracker.settings.sections import NamedJob, Settings
+from tracker.settings.jobs import NamedJob
+from tracker.settings.sections import Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
 if TYPE_CHECKING:

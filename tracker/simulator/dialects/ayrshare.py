@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, platform_id
 from tracker.simulator.dialects.signing import over_body
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def _tell(happened: Happened) -> list[Said]:
 
 
 def _success(target: Target) -> dict[str, object]:
-    url = str(target.url)
-    return {"postUrl": url, "platform": target.platform, "status": "success", "id": url.rpartition("/p/")[2]}
+    return {"postUrl": target.url, "platform": target.platform, "status": "success", "id": platform_id(target)}
 
 
 def _error(platform: str, problem: Problem) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, platform_id
 from tracker.simulator.dialects.signing import over_body
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def _tell(happened: Happened) -> list[Said]:
         "errors": {platform: problem.message for platform, problem in failed.items()},
         "errorsVerbose": {platform: _verbose(problem) for platform, problem in failed.items()},
         "externalData": {
-            target.platform.upper(): {"id": target.url.rpartition("/p/")[2], "permalink": target.url}
+            target.platform.upper(): {"id": platform_id(target), "permalink": target.url}
             for target in happened.targets
-            if target.state is State.PUBLISHED and target.url
+            if target.state is State.PUBLISHED
         },
         "retryCount": happened.attempt - 1,
     }

@@ -96,3 +96,8 @@ class Dialect:
 def account(target: Target) -> str:
     """The account that publishes a target."""
     return f"acc_{target.platform}_{target.ordinal}"
+
+
+def platform_id(target: Target) -> str:
+    """What the platform calls the published target."""
+    return str(target.url).rpartition("/p/")[2].replace("/", "_")

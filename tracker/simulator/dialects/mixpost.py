@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from tracker.domain.event import State
 from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
@@ -31,6 +32,7 @@ def _tell(happened: Happened) -> list[Said]:
 
 def _say(happened: Happened, event: str, status: str) -> Said:
     data = {
+        "id": crc32(happened.post.encode()),
         "uuid": happened.post,
         "status": status,
         "accounts": [_account(target) for target in happened.targets],

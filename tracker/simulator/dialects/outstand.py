@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
 from tracker.simulator.dialects.signing import over_body
 from tracker.simulator.wire import stamp
 
@@ -39,7 +39,7 @@ def _part(target: Target) -> dict[str, object]:
         "status": str(target.state),
     }
     if target.url:
-        told["platformPostId"] = target.url.rpartition("/p/")[2]
+        told["platformPostId"] = platform_id(target)
     return told | ({"error": target.problem.message} if target.problem else {})
 
 

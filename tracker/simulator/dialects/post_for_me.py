@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
 from tracker.simulator.dialects.signing import with_the_secret_itself
 from tracker.simulator.wire import stamp
 
@@ -52,9 +52,9 @@ def _post(happened: Happened, status: str) -> dict[str, object]:
 
 def _result(happened: Happened, target: Target) -> dict[str, object]:
     good = target.state is State.PUBLISHED
-    place = {"id": str(target.url).rpartition("/p/")[2], "url": target.url} if good else None
+    place = {"id": platform_id(target), "url": target.url} if good else None
     return {
-        "id": f"spr_{happened.id}_{target.ordinal}",
+        "id": f"spr_{happened.post}_{happened.attempt}_{target.platform}_{target.ordinal}",
         "post_id": happened.post,
         "social_account_id": account(target),
         "success": good,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
 from tracker.simulator.dialects.signing import over_time_and_body
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _body(happened: Happened, target: Target) -> dict[str, object]:
 def _result(target: Target) -> dict[str, object]:
     if target.problem:
         return {"success": False, "error": target.problem.message}
-    name = str(target.url).rpartition("/p/")[2]
+    name = platform_id(target)
     return {"success": True, "url": target.url, "publish_id": name, "post_id": name}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
+from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
 from tracker.simulator.dialects.signing import over_body
 from tracker.simulator.wire import stamp
 
@@ -47,7 +47,7 @@ def _about_platform(happened: Happened, target: Target) -> Said:
     block = {"name": target.platform} | _outcome(target)
     event = f"post.platform.{target.state}"
     return _say(
-        happened, event, f"{happened.id}-{target.key}", platform=block,
+        happened, event, f"{happened.id}_{target.platform}_{target.ordinal}", platform=block,
         account={"id": account(target), "platform": target.platform, "username": account(target)},
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def _post(happened: Happened) -> dict[str, object]:
 def _outcome(target: Target) -> dict[str, object]:
     told: dict[str, object] = {"status": WORDS.get(target.state, str(target.state))}
     if target.url:
-        told |= {"platformPostId": target.url.rpartition("/p/")[2], "publishedUrl": target.url}
+        told |= {"platformPostId": platform_id(target), "publishedUrl": target.url}
     return told | ({"error": target.problem.message} if target.problem else {})
 
 
