@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from tests.integration.corridor import Corridor
-from tests.integration.told import NOON, told
+from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.action import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import State
+from tracker.domain.event import State, bucket_of
 from tracker.domain.rate import Count
 from tracker.domain.rule import FALSE, TRUE, Match, Mode, Rule
 from tracker.domain.step import (
@@ -50,6 +50,9 @@ WORDS = (*(f"post.{state}" for state in STATES), "publishing -> failed", "post.*
 SPANS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300))
 PLATFORMS = ("instagram", "x")
 POSTS = 4
+ANY = [f"p{n}" for n in range(POSTS)]
+NEIGHBOURS = [name for n in range(1000) if bucket_of(PROVIDER, name := f"p{n}") == 0][:POSTS]
+"""Posts of one bucket: what a rule about a platform hears from several, it hears in the order of the batches."""
 
 
 class CrashingReactor(Reactor):
@@ -181,18 +184,19 @@ async def played(database: Database, random: Random) -> tuple[list[Rule], Crashi
     rules: list[Rule] = []
     for n in range(random.randint(2, 6)):
         rules.append(a_rule(random, f"rule-{n}", [rule.id for rule in rules]))
+    posts = NEIGHBOURS if any(rule.per is Per.PLATFORM for rule in rules) else ANY
     corridor = CrashingCorridor(database, rules, random)
     await corridor.open()
     for _ in range(random.randint(5, 25)):
         await corridor.pass_time(corridor.at + random.choice([0, 1, 7, 40, 200]))
-        await corridor.tell(a_fact(random, corridor.at))
+        await corridor.tell(a_fact(random, corridor.at, posts))
     await corridor.pass_time(corridor.at + 30)
     return rules, corridor
 
 
-def a_fact(random: Random, at: float) -> Any:
+def a_fact(random: Random, at: float, posts: Sequence[str]) -> Any:
     """Mostly of now, sometimes of earlier; of a post, of its targets, or of an event that is no state."""
-    post, second = f"p{random.randrange(POSTS)}", int(at) - random.choice([0, 0, 0, 3, 50])
+    post, second = posts[random.randrange(POSTS)], int(at) - random.choice([0, 0, 0, 3, 50])
     if random.random() < 0.15:
         return told(post, None, second, extra="acked", kind="cms.acked")
     state = random.choice(STATES)
