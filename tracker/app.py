@@ -172,6 +172,7 @@ class _Service:
             receiver=receiver,
             rest=rest,
             providers=tuple(self._providers),
+            doors=self._providers,
             readers=self._readers,
             rules=self._rules,
             subscriptions=readers,

@@ -19,7 +19,7 @@ from tracker.store.action_reports import STATES, After, Filters
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor
 
-NEWEST_FIRST = "-created_at"
+NEWEST_FIRST = "actions -created_at"
 
 States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
 
@@ -45,18 +45,18 @@ async def list_actions(
     async with database.connection() as conn:
         rows, following = await action_reports.list_actions(conn, filters, after, limit)
     items = [ActionOut(**_fields(row)) for row in rows]
-    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+    return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
-@get("/actions/{id:uuid}", responses=ONE, summary="One action with its attempts")
+@get("/actions/{id:str}", responses=ONE, summary="One action with its attempts")
 async def one_action(database: NamedDependency[Database], id: ActionId) -> OneActionOut:
     """Requests and answers are shown without secrets."""
     async with database.connection() as conn:
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
 @post(
-    "/actions/{id:uuid}/retry",
+    "/actions/{id:str}/retry",
     status_code=200,
     guards=[requires("operate")],
     responses=DECIDING,
@@ -68,11 +68,11 @@ async def retry_action(
     """Only one that is dead, unknown or discarded; otherwise 409."""
     async with database.transaction() as conn:
         await operations.retry_by_hand(conn, id, clock())
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
 @post(
-    "/actions/{id:uuid}/discard",
+    "/actions/{id:str}/discard",
     status_code=200,
     guards=[requires("operate")],
     responses=DECIDING,
@@ -84,10 +84,11 @@ async def discard_action(
     """Only one that is pending, dead or unknown; otherwise 409."""
     async with database.transaction() as conn:
         await operations.discard_by_hand(conn, id, clock())
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
-async def _one(conn: Connection, action: UUID) -> OneActionOut:
+async def shown_action(conn: Connection, action: UUID) -> OneActionOut:
+    """The action with its attempts; raises NotFound."""
     found = await action_reports.one_action(conn, action)
     if found is None:
         raise NotFound(f"there is no action {action}")

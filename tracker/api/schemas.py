@@ -1,5 +1,7 @@
 """What the API answers: one struct for each kind of thing, described where the name does not say it all."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -107,6 +109,15 @@ class RepeatOut(Struct, frozen=True):
     received_at: ArrivalTime
 
 
+class RawOut(Struct, frozen=True):
+    """What was signed, byte for byte."""
+
+    headers: dict[str, str]
+    body: str
+    encoding: Annotated[str, Meta(description="How `body` is written: utf-8, or base64 where it is not text.")]
+    sha256: str
+
+
 class EventOut(Struct, frozen=True):
     """One event of the log."""
 
@@ -121,22 +132,13 @@ class EventOut(Struct, frozen=True):
     received_at: ArrivalTime
     conflict: Annotated[bool, Meta(description="Its delivery id was used before, for another body.")]
     repeats: Annotated[int, Meta(description="How often it was delivered again.")]
-
-
-class RawOut(Struct, frozen=True):
-    """What was signed, byte for byte."""
-
-    headers: dict[str, str]
-    body: str
-    encoding: Annotated[str, Meta(description="How `body` is written: utf-8, or base64 where it is not text.")]
-    sha256: str
+    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
 
 
 class OneEventOut(EventOut, frozen=True):
     """One event, with the deliveries that repeated it."""
 
     repeated: list[RepeatOut]
-    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
 
 
 class ActionOut(Struct, frozen=True):
@@ -179,13 +181,6 @@ class OneActionOut(ActionOut, frozen=True):
     history: list[AttemptOut]
 
 
-class StatsOut(Struct, frozen=True):
-    """How many posts there are in each state."""
-
-    posts: int
-    states: dict[str, int]
-
-
 def error_out(problem: Problem | None) -> ErrorOut | None:
     """A problem as it is shown."""
     return ErrorOut(problem.code, problem.message, problem.retryable) if problem else None
@@ -216,3 +211,12 @@ def post_fields(post: Post) -> dict[str, Any]:
         "error": error_out(post.problem),
         "urls": [part.url for part in post.parts if part.url],
     }
+
+
+def raw_out(row: Mapping[str, Any]) -> RawOut:
+    """Headers and body of a row of the log, or of the quarantine."""
+    body: bytes = row["body"]
+    try:
+        return RawOut(row["headers"], body.decode(), "utf-8", row["body_hash"].hex())
+    except UnicodeDecodeError:
+        return RawOut(row["headers"], b64encode(body).decode(), "base64", row["body_hash"].hex())
