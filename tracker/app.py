@@ -18,6 +18,8 @@ import uvicorn
 from tracker import projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
+from tracker.api.stream import shown
+from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
 from tracker.errors import Unavailable
 from tracker.outbound import Outbound, build_outbound
@@ -39,6 +41,7 @@ from tracker.worker import Capacity, Worker
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
+    from tracker.api.stream import Told
     from tracker.settings import Settings
     from tracker.store.database import Connection
 
@@ -100,13 +103,15 @@ class _Service:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
             listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
             outbound = await stack.enter_async_context(build_outbound(settings))
-            receiver = self._receiver(database)
+            receiver, broadcast = self._receiver(database), Broadcast(database, shown)
             agents = [*self._agents(database, listening, outbound)]
             if receiver:
                 agents.append(("receiver", receiver.run))
+            if Role.API in self._roles:
+                agents.append(("stream", partial(broadcast.run, listening)))
             tasks = [asyncio.create_task(_supervised(name, agent), name=name) for name, agent in agents]
             try:
-                await self._serve_http(database, receiver)
+                await self._serve_http(database, receiver, broadcast)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -162,7 +167,7 @@ class _Service:
             kept_unauthentic=self._settings.retention.forged,
         )
 
-    async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
+    async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         pages = handlers(database, clock, readers, self._rules.faults, open_here=settings.open_dashboard)
@@ -175,6 +180,7 @@ class _Service:
             doors=self._providers,
             readers=self._readers,
             rules=self._rules,
+            broadcast=broadcast,
             subscriptions=readers,
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
@@ -189,7 +195,7 @@ class _Service:
             access_log=False,
             timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
         )
-        server = _Server(config)
+        server = _Server(config, broadcast.close)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)
@@ -235,10 +241,11 @@ class _Reading:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to who runs it."""
+    """Leaves signals to who runs it; `stopping` lets go whom it would otherwise wait for."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
+        self._stopping = stopping
         self.ended = asyncio.Event()
 
     @contextmanager
@@ -247,6 +254,7 @@ class _Server(uvicorn.Server):
 
     def stop(self) -> None:
         self.should_exit = True
+        self._stopping()
         self.ended.set()
 
 

@@ -42,6 +42,7 @@ EVENTS = {
     "schedule.postponed": "A scheduled job could not be done; its next time tries again.",
     "service.started": "This process serves.",
     "service.stopped": "This process has stopped in good order.",
+    "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
     "subscription.waiting": "A subscription waits for the database to come back.",
     "worker.outcome_not_recorded": "An attempt's outcome could not be written; its lease will lapse.",
@@ -63,6 +64,7 @@ append_seconds = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 pending = Gauge("tracker_deliveries_pending", "Webhooks that wait to be kept.")
+listeners = Gauge("tracker_stream_listeners", "Who listens to the stream of events in this process.")
 handled = Counter("tracker_subscription_rows", "Events folded, or changes matched against the rules.", ["subscription"])
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])

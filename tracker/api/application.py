@@ -28,12 +28,15 @@ from tracker.api import (
     signals,
     silences,
     stats,
+    stream,
     why,
 )
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
+from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
 from tracker.api.words import NO_RULES
+from tracker.broadcast import Broadcast
 from tracker.past import Past
 from tracker.replay import Replay
 
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, why.post_why,
     post_actions.retry_post, post_actions.reconcile_post, stats.stats,
-    events.list_events, events.one_event,
+    events.list_events, stream.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, backtests.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run,
@@ -77,6 +80,7 @@ class Parts:
     doors: Mapping[str, Provider] = field(default_factory=dict)
     readers: Mapping[str, FactReader] = field(default_factory=dict)
     rules: RuleSource = NO_RULES
+    broadcast: Broadcast[Told] | None = None
     subscriptions: Sequence[str] = ()
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
@@ -99,6 +103,7 @@ def application(parts: Parts) -> Litestar:
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
+            "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": _given(Replay(parts.database, parts.doors, parts.clock)),
             "past": _given(Past(parts.readers)),
             "backtesting": _given(asyncio.Lock()),
@@ -109,6 +114,13 @@ def application(parts: Parts) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+def _silent(database: Database) -> Broadcast[Told]:
+    """Where nobody reads, nobody may listen."""
+    broadcast = Broadcast(database, shown)
+    broadcast.close()
+    return broadcast
 
 
 def _given(value: Any) -> Provide:
