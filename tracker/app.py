@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -22,12 +22,14 @@ from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
 from tracker.errors import Unavailable
+from tracker.http_server import Server, until_over
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
 from tracker.reactor import Reactor
 from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
+from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler
 from tracker.store import feed, subscriptions, wakeups
@@ -151,6 +153,7 @@ class _Service:
         clients = build_clients(self._settings, outbound)
         asking = Reconciler(database, clients, self._readers, self._settings.jobs.reconciling, clock)
         yield "reconciler", lambda: asking.run(listening)
+        yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity)
@@ -195,7 +198,7 @@ class _Service:
             access_log=False,
             timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
         )
-        server = _Server(config, broadcast.close)
+        server = Server(config, broadcast.close)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)
@@ -203,7 +206,7 @@ class _Service:
         async with asyncio.TaskGroup() as running:
             running.create_task(server.serve())
             if self._companion:
-                running.create_task(_until_over(self._companion(database), server))
+                running.create_task(until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)
 
     def _reload(self, listening: wakeups.Wakeups) -> None:
@@ -238,36 +241,6 @@ class _Reading:
             await self._rules.take_switches(conn)
             await _armed(self._reacting, conn)
         await self._subscription.run(self._listening)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to who runs it; `stopping` lets go whom it would otherwise wait for."""
-
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-        self.ended = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self._stopping()
-        self.ended.set()
-
-
-async def _until_over(companion: Awaitable[None], server: _Server) -> None:
-    """Run the companion as long as the server; whichever ends first ends the other."""
-    task = asyncio.ensure_future(companion)
-    ended = asyncio.ensure_future(server.ended.wait())
-    await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
-    server.stop()
-    ended.cancel()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _armed(reacting: Reactor, conn: Connection) -> None:

@@ -35,6 +35,7 @@ EVENTS = {
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
     "reconciler.waiting": "The reconciler waits for the database to come back.",
     "reconciliation.ended": "A provider was asked; `stopped` says why not everything was.",
+    "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
     "rules.loaded": "The rule files are in force as they are now.",

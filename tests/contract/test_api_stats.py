@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,18 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.serving import bearer, project, serving
-from tests.integration.corridor import READERS
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import operations, projector
 from tracker.api import Parts, application
-from tracker.domain.action import Claimed
-from tracker.domain.event import State
-from tracker.domain.report import Report
-from tracker.projector import Projector
-from tracker.store.event_log import append
-from tracker.store.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,19 +99,18 @@ async def test_without_posts_there_is_nothing_to_divide(client: httpx2.AsyncClie
     assert found["latency"] == {"posts": 0, "p50": None, "p90": None, "p99": None}
 
 
-async def test_what_was_learned_only_by_asking_is_counted(client: httpx2.AsyncClient, database: Database) -> None:
-    """An answer that tells what is known already is not."""
-    await a_few_posts(database)
-    for post, state in (("p2", State.FAILED), ("p5", State.PUBLISHED)):
-        claimed = Claimed(
-            uuid4(), "reconcile", PROVIDER, {}, post, 1, 1, None, PROVIDER, post, None, None, NOON,
-        )  # fmt: skip
-        event = operations.answered(claimed, Report(state=state), NOON + timedelta(seconds=30), NOON)
-        async with database.connection() as conn:
-            await append(conn, [replace(event, received_at=NOON + timedelta(seconds=31))])
-    node = Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, "only", lambda: NOON)
-    await node.drain()
-    assert (await stats(client))["missed_by_webhook"] == 1
+async def test_what_was_learned_only_by_asking_is_counted_by_post(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    """Not what a webhook told afterwards, and not what was found at another time."""
+    findings = [("p1", 0, None), ("p1", 1, None), ("p2", 2, NOON), ("p3", 3, None), ("p4", -900, None)]
+    async with database.connection() as conn:
+        for position, (post, minute, told_at) in enumerate(findings):
+            await conn.execute(
+                "insert into findings values ($1, $2, $3, $4, null, $5, $6)",
+                position, PROVIDER, post, uuid4(), NOON + timedelta(minutes=minute), told_at,
+            )  # fmt: skip
+    assert (await stats(client, since="2026-11-10T12:00:00Z"))["missed_by_webhook"] == 2
 
 
 async def test_a_span_that_ends_before_it_begins_is_refused(client: httpx2.AsyncClient) -> None:

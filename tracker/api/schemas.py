@@ -159,6 +159,7 @@ class ActionOut(Struct, frozen=True):
     due_at: datetime
     created_at: datetime
     finished_at: datetime | None
+    redelivers: Annotated[UUID | None, Meta(description="The action that it does once more, under an id of its own.")]
 
 
 class AttemptOut(Struct, frozen=True):
@@ -211,6 +212,16 @@ def post_fields(post: Post) -> dict[str, Any]:
         "error": error_out(post.problem),
         "urls": [part.url for part in post.parts if part.url],
     }
+
+
+def action_out(row: Mapping[str, Any]) -> ActionOut:
+    """An action as a list shows it."""
+    return ActionOut(**action_fields(row))
+
+
+def action_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that an action shows in a list and by itself."""
+    return {name: row[name] for name in ActionOut.__struct_fields__}
 
 
 def raw_out(row: Mapping[str, Any]) -> RawOut:

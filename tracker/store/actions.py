@@ -69,7 +69,8 @@ with due as (
 ), begun as (
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
 )
-select c.*, p.outcome as previous, case when not m.reference ? 'within' then m.reference end as reference
+select c.*, coalesce(p.outcome, case when c.redelivers is not null then 'unknown' end) as previous,
+       case when not m.reference ? 'within' then m.reference end as reference
   from claimed c
   left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
   left join alert_messages m on c.verb = 'alert' and m.channel = c.target and m.key = c.payload ->> 'key'

@@ -53,9 +53,8 @@ select count(*) as posts,
 """
 
 MISSED = """
-select count(distinct (provider, post)) from changes c
- where c.projection = (select version from projections where current) and c.received_at >= $1 and c.received_at < $2
-   and c.source = 'reconcile' and c.moves <> '[]'
+select count(*) from (
+  select distinct provider, post from findings where told_at is null and found_at >= $1 and found_at < $2) missed
 """
 
 
@@ -82,6 +81,6 @@ async def latency(conn: Connection, since: datetime, until: datetime) -> Row:
 
 
 async def missed_by_webhook(conn: Connection, since: datetime, until: datetime) -> int:
-    """How many posts moved because we asked, and not because we were told."""
+    """Of how many posts we learned something by asking that no webhook has told us since."""
     missed: int = await conn.fetchval(MISSED, since, until)
     return missed
