@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -18,14 +18,18 @@ import uvicorn
 from tracker import projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
+from tracker.api.stream import shown
+from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
 from tracker.errors import Unavailable
+from tracker.http_server import Server, until_over
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
 from tracker.reactor import Reactor
 from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
+from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler
 from tracker.store import feed, subscriptions, wakeups
@@ -39,6 +43,7 @@ from tracker.worker import Capacity, Worker
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
+    from tracker.api.stream import Told
     from tracker.settings import Settings
     from tracker.store.database import Connection
 
@@ -100,13 +105,15 @@ class _Service:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
             listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
             outbound = await stack.enter_async_context(build_outbound(settings))
-            receiver = self._receiver(database)
+            receiver, broadcast = self._receiver(database), Broadcast(database, shown)
             agents = [*self._agents(database, listening, outbound)]
             if receiver:
                 agents.append(("receiver", receiver.run))
+            if Role.API in self._roles:
+                agents.append(("stream", partial(broadcast.run, listening)))
             tasks = [asyncio.create_task(_supervised(name, agent), name=name) for name, agent in agents]
             try:
-                await self._serve_http(database, receiver)
+                await self._serve_http(database, receiver, broadcast)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -146,6 +153,7 @@ class _Service:
         clients = build_clients(self._settings, outbound)
         asking = Reconciler(database, clients, self._readers, self._settings.jobs.reconciling, clock)
         yield "reconciler", lambda: asking.run(listening)
+        yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity)
@@ -162,7 +170,7 @@ class _Service:
             kept_unauthentic=self._settings.retention.forged,
         )
 
-    async def _serve_http(self, database: Database, receiver: Receiver | None) -> None:
+    async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         pages = handlers(database, clock, readers, self._rules.faults, open_here=settings.open_dashboard)
@@ -172,8 +180,10 @@ class _Service:
             receiver=receiver,
             rest=rest,
             providers=tuple(self._providers),
+            doors=self._providers,
             readers=self._readers,
             rules=self._rules,
+            broadcast=broadcast,
             subscriptions=readers,
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
@@ -188,7 +198,7 @@ class _Service:
             access_log=False,
             timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
         )
-        server = _Server(config)
+        server = Server(config, broadcast.close)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)
@@ -196,7 +206,7 @@ class _Service:
         async with asyncio.TaskGroup() as running:
             running.create_task(server.serve())
             if self._companion:
-                running.create_task(_until_over(self._companion(database), server))
+                running.create_task(until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)
 
     def _reload(self, listening: wakeups.Wakeups) -> None:
@@ -231,34 +241,6 @@ class _Reading:
             await self._rules.take_switches(conn)
             await _armed(self._reacting, conn)
         await self._subscription.run(self._listening)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to who runs it."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ended = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self.ended.set()
-
-
-async def _until_over(companion: Awaitable[None], server: _Server) -> None:
-    """Run the companion as long as the server; whichever ends first ends the other."""
-    task = asyncio.ensure_future(companion)
-    ended = asyncio.ensure_future(server.ended.wait())
-    await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
-    server.stop()
-    ended.cancel()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _armed(reacting: Reactor, conn: Connection) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tracker.domain.action import ActionSpec
 from tracker.domain.event import State
+from tracker.domain.memory import Asked
 from tracker.domain.run import RunState
 from tracker.domain.world import CANCELLED
 from tracker.errors import NotFound, Rejected
-from tracker.operations import own_fact, signalled
-from tracker.store import event_log, rule_switches, run_reports, silences
+from tracker.operations import detail, own_fact, signalled
+from tracker.store import actions, event_log, rule_switches, run_reports, silences
 from tracker.store.rule_switches import Switch
 
 if TYPE_CHECKING:
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.pause import Silence
+    from tracker.domain.post import Post
     from tracker.domain.rule import Rule
     from tracker.domain.run import Run
     from tracker.store.database import Connection
     from tracker.store.event_log import Incoming, Receipt
 
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
+TRIED_AGAIN = frozenset({State.FAILED, State.PARTIAL})
 
 
 async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: datetime) -> bool:
@@ -56,6 +60,25 @@ async def note_created(
     await event_log.append_once(
         conn, own_fact("manual", f"{key}:created", "post.created", provider, post, began, now, **told)
     )
+
+
+async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
+    """Have the provider try the post again; the action that does it, or the one that is about to.
+
+    Raises Rejected when the post has not failed.
+    """
+    if post.state not in TRIED_AGAIN:
+        raise Rejected(
+            "not_failed", f'post "{post.id}" is {post.state}: only failed and partial ones are retried;'
+            " if the provider sees it otherwise, reconcile it first",
+        )  # fmt: skip
+    payload = {"what": "publish", "post": post.id, "target": None, "attempt": post.attempt}
+    return await _ask_provider(conn, "retry", post, payload, by, now)
+
+
+async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
+    """Ask the provider how the post stands; the action that does it, or the one that is about to."""
+    return await _ask_provider(conn, "reconcile", post, {"post": post.id}, by, now)
 
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:
@@ -94,6 +117,21 @@ async def signal(
     """Somebody outside says that something has happened; what comes again under the same `delivery` is the same."""
     delivery = delivery or str(uuid4())
     return await event_log.append_once(conn, signalled(name, provider, post, delivery, now, {**said, "id": delivery}))
+
+
+async def _ask_provider(
+    conn: Connection, verb: str, post: Post, payload: Mapping[str, object], by: str, now: datetime
+) -> UUID:
+    if under_way := await actions.open_of_post(conn, post.provider, post.id, verb):
+        return under_way
+    spec = ActionSpec(verb, post.provider, payload, f"manual:{uuid4()}", now)
+    await actions.intend(conn, [Asked(spec, "", "", None, post.provider, post.id)], now)
+    said = {**detail(spec.id, None, None, verb, "requested", "by_hand"), "by": by}
+    event = own_fact(
+        "manual", f"{spec.id}:requested", "action.requested", post.provider, post.id, now, now, detail=said
+    )
+    await event_log.append(conn, [event])
+    return spec.id
 
 
 def _done(event: str, delivery: str, by: str, now: datetime, **said: Any) -> Incoming:

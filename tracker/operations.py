@@ -140,6 +140,14 @@ async def discard_by_hand(conn: Connection, action: UUID, now: datetime) -> None
     await _by_hand(conn, await actions.discard(conn, action, now), "discarded", now)
 
 
+def redelivered(row: Mapping[str, Any], plan: UUID, again: UUID, now: datetime) -> Incoming:
+    """An ended action is done once more, by the action `again`, because somebody planned it."""
+    told = detail(row["id"], row["run"], row["rule"], row["verb"], "redelivered", "by_hand")
+    said = {**told, "redelivery": str(plan), "again": str(again)}
+    delivery = f"{plan}:{row['id']}"
+    return own_fact("manual", delivery, "action.redelivered", row["provider"], row["post"], now, now, detail=said)
+
+
 async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
     told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
     delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"

@@ -65,15 +65,19 @@ class Replay:
         self._promised.add(same)
         return Verdict(item, outcome, position=known)
 
-    async def discard(self, item: int) -> None:
-        """Give a delivery up; it stays on record. Raises NotFound, or Rejected when it was settled before."""
+    async def discard(self, item: int, *, dry_run: bool = False) -> None:
+        """Give a delivery up, unless `dry_run`; it stays on record.
+
+        Raises NotFound, or Rejected when it was settled before.
+        """
         async with self._database.transaction() as conn:
             row = await quarantine.lock(conn, item)
             if row is None:
                 raise NotFound(f"there is no item {item} in the quarantine")
             if row["state"] != "held":
                 raise Rejected("settled", f"item {item} was {row['state']} before")
-            await quarantine.settle(conn, item, "discarded", self._clock())
+            if not dry_run:
+                await quarantine.settle(conn, item, "discarded", self._clock())
 
     def _understand(self, row: Row) -> event_log.Incoming:
         """An authentic one was verified at the door; the secret of that time may be gone by now."""

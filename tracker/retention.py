@@ -10,7 +10,7 @@ import structlog
 
 from tracker.domain.post import fold
 from tracker.errors import Unavailable
-from tracker.store import event_log, holds, posts, retention
+from tracker.store import event_log, holds, posts, redeliveries, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,6 +106,7 @@ async def prune_records(
     async with database.transaction() as conn:
         await retention.prune_actions(conn, now - done)
         await holds.forget(conn, now - done)
+        await redeliveries.forget(conn, now - done)
 
 
 async def _fold_away(conn: Connection, readers: Mapping[str, FactReader], day: date) -> None:

@@ -35,6 +35,7 @@ EVENTS = {
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
     "reconciler.waiting": "The reconciler waits for the database to come back.",
     "reconciliation.ended": "A provider was asked; `stopped` says why not everything was.",
+    "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
     "rules.loaded": "The rule files are in force as they are now.",
@@ -43,6 +44,7 @@ EVENTS = {
     "secrets.unreadable": "The secret file of a provider cannot be read; the secrets that were known stay active.",
     "service.started": "This process serves.",
     "service.stopped": "This process has stopped in good order.",
+    "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
     "subscription.waiting": "A subscription waits for the database to come back.",
     "worker.outcome_not_recorded": "An attempt's outcome could not be written; its lease will lapse.",
@@ -64,6 +66,7 @@ append_seconds = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 pending = Gauge("tracker_deliveries_pending", "Webhooks that wait to be kept.")
+listeners = Gauge("tracker_stream_listeners", "Who listens to the stream of events in this process.")
 handled = Counter("tracker_subscription_rows", "Events folded, or changes matched against the rules.", ["subscription"])
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])

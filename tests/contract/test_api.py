@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.action import ActionSpec
 from tracker.domain.memory import Asked
-from tracker.store import actions
+from tracker.store import actions, event_reports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -222,6 +222,34 @@ async def test_the_raw_body_of_an_event_is_for_admins_only(client: httpx2.AsyncC
     client.headers |= await bearer(database, "admin")
     raw = (await get(client, f"/events/{position}", raw="true"))["raw"]
     assert raw["body"].encode() == event.body
+    (listed,) = (await get(client, "/events", raw="true"))["items"]
+    assert listed["raw"] == raw
+
+
+async def test_a_page_with_bodies_is_short(client: httpx2.AsyncClient, database: Database) -> None:
+    await project(database, *(told(f"p{n}", "scheduled", n) for n in range(25)))
+    assert (await client.get("/api/v1/events?raw=true")).status_code == 403
+    client.headers |= await bearer(database, "admin")
+    first = await get(client, "/events", raw="true", limit=500)
+    rest = await get(client, "/events", raw="true", cursor=first["next"])
+    assert [len(page["items"]) for page in (first, rest)] == [20, 5]
+
+
+async def test_a_rare_event_is_found_without_reading_the_whole_log_at_once(
+    client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that hold nothing lead to the one that does."""
+    reach = event_reports.WITHIN_REACH.replace(str(event_reports.LOOK), "4")
+    monkeypatch.setattr(event_reports, "WITHIN_REACH", reach)
+    monkeypatch.setattr(event_reports, "END_OF_REACH", event_reports.END_OF_REACH.replace("49999", "3"))
+    await project(database, *(told(f"p{n}", "failed" if n == 9 else "scheduled", n) for n in range(13)))
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
+    while cursor or not pages:
+        page = await get(client, "/events", type="post.failed", **cursor)
+        pages.append([event["post"] for event in page["items"]])
+        cursor = {"cursor": page["next"]} if page["next"] else {}
+    assert pages == [[], [], ["p9"], []]
 
 
 async def test_a_dead_action_is_retried_by_hand_once_and_the_log_says_so(
@@ -252,10 +280,3 @@ async def test_actions_come_in_pages(client: httpx2.AsyncClient, database: Datab
     second = await get(client, "/actions", limit=3, cursor=first["next"])
     assert [item["id"] for item in first["items"] + second["items"]] == sorted(made)
     assert second["next"] is None
-
-
-async def test_stats_count_posts_by_state(client: httpx2.AsyncClient, database: Database) -> None:
-    await a_few_posts(database)
-    assert await get(client, "/stats") == {
-        "posts": 5, "states": {"failed": 1, "published": 2, "publishing": 1, "scheduled": 1},
-    }  # fmt: skip

@@ -106,6 +106,10 @@ async def test_each_scope_includes_those_below_it(
         ("POST", "/api/v1/rules/on-failure/enable", 404),
         ("POST", "/api/v1/rules/on-failure/disable", 404),
         ("POST", f"/api/v1/runs/{ACTION}/cancel", 404),
+        ("POST", "/api/v1/posts/p1/retry", 404),
+        ("POST", "/api/v1/posts/p1/reconcile", 404),
+        ("POST", "/api/v1/quarantine/7/replay", 404),
+        ("POST", "/api/v1/quarantine/7/discard", 404),
         ("POST", "/api/v1/silences", 400),
         ("DELETE", f"/api/v1/silences/{ACTION}", 404),
         ("POST", "/api/v1/signals/cms.acked", 400),
@@ -153,6 +157,20 @@ async def test_what_changes_something_needs_a_key_that_may_operate(
         ("/api/v1/runs?cursor=WyItc2luY2UiLFsiMjAyNi0xMS0xMFQxMjowMDowMFoiLCIwIl1d", "cursor", "cursor"),
         ("/api/v1/silences?state=activ", "state", 'did you mean "active"'),
         ("/api/v1/silences?limit=501", "limit", "500"),
+        ("/api/v1/silences?cursor=WyItbGFzdF9ldmVudF9hdCIsW251bGwsImEiLCJiIl1d", "cursor", "last_event_at"),
+        ("/api/v1/events?raw=perhaps", "raw", "bool"),
+        ("/api/v1/events/first", "position", "int"),
+        ("/api/v1/events/-1", "position", "0"),
+        ("/api/v1/actions/7", "id", "UUID"),
+        ("/api/v1/runs/7", "id", "UUID"),
+        ("/api/v1/silences/7", "id", "UUID"),
+        ("/api/v1/quarantine/x", "id", "int"),
+        ("/api/v1/quarantine/0", "id", "1"),
+        ("/api/v1/quarantine?state=holding", "state", "known"),
+        ("/api/v1/quarantine?reason=%00", "reason", "zero"),
+        ("/api/v1/quarantine?cursor=WzFd", "cursor", "cursor"),
+        ("/api/v1/stats?since=yesterday", "since", "zone"),
+        ("/api/v1/posts?as_of=yesterday", "as_of", "zone"),
     ],
 )
 async def test_a_wrong_parameter_is_named(
@@ -248,8 +266,8 @@ async def test_a_signal_about_a_post_that_is_not_there_is_refused(
 
 @pytest.mark.parametrize(
     "path", ["/api/v1/posts/nobody", "/api/v1/posts/nobody/history", "/api/v1/events/7", f"/api/v1/actions/{ACTION}",
-             "/api/v1/rules/nothing", f"/api/v1/runs/{ACTION}", "/api/v1/runs/7", f"/api/v1/silences/{ACTION}",
-             "/api/v1/actions/7", "/api/v1/nothing", "/", "/api/v1/posts/a/b"]
+             "/api/v1/rules/nothing", f"/api/v1/runs/{ACTION}", f"/api/v1/silences/{ACTION}", "/api/v1/quarantine/7",
+             "/api/v1/nothing", "/", "/api/v1/posts/a/b"]
 )  # fmt: skip
 async def test_what_is_not_there_is_a_404(client: httpx2.AsyncClient, database: Database, path: str) -> None:
     client.headers |= await bearer(database, "read")

@@ -70,7 +70,7 @@ class RetryPost:
             settled = _settled(await client.get_post(claimed.post))
             if settled:
                 return settled
-        elif claimed.previous in ("lost", "unknown"):
+        elif claimed.previous in ("lost", "unknown", "done"):
             return Unknown(Reason.LOST, "an earlier attempt may have been heard, and the provider cannot be asked")
         return await self._retry(client, claimed.post, claimed.idempotency_key)
 

@@ -1,6 +1,6 @@
 """Actions: what we do to the world, each attempt at it, and the two things a person can do about one."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
@@ -11,15 +11,15 @@ from tracker import operations
 from tracker.api import parameters
 from tracker.api.guards import requires
 from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
+from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page, action_fields, action_out
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.errors import NotFound
 from tracker.store import action_reports
 from tracker.store.action_reports import STATES, After, Filters
-from tracker.store.database import Connection, Database, Row
+from tracker.store.database import Connection, Database
 from tracker.store.paging import write_cursor
 
-NEWEST_FIRST = "-created_at"
+NEWEST_FIRST = "actions -created_at"
 
 States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
 
@@ -37,26 +37,33 @@ async def list_actions(
     rule: Annotated[str | None, QueryParameter(description="The rule that asked for it.")] = None,
     provider: ProviderName = None,
     post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    reason: Annotated[str | None, QueryParameter(description="Why its last attempt ended so, as in timeout.")] = None,
+    since: Annotated[str | None, QueryParameter(description="Asked for at this time or later.")] = None,
+    until: Annotated[str | None, QueryParameter(description="Asked for before this time.")] = None,
+    redelivery: Annotated[UUID | None, QueryParameter(description="What this redelivery has done once more.")] = None,
 ) -> Page[ActionOut]:
     """Answers a page."""
-    parameters.storable(verb=verb, target=target, rule=rule, provider=provider, post=post)
+    parameters.storable(verb=verb, target=target, rule=rule, provider=provider, post=post, reason=reason)
     after = parameters.cursor(cursor, NEWEST_FIRST, After)
-    filters = Filters(parameters.words("state", states, STATES), verb, target, rule, provider, post)
+    filters = Filters(
+        parameters.words("state", states, STATES), verb, target, rule, provider, post, reason,
+        parameters.moment("since", since), parameters.moment("until", until), redelivery,
+    )  # fmt: skip
     async with database.connection() as conn:
         rows, following = await action_reports.list_actions(conn, filters, after, limit)
-    items = [ActionOut(**_fields(row)) for row in rows]
-    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+    items = [action_out(row) for row in rows]
+    return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
-@get("/actions/{id:uuid}", responses=ONE, summary="One action with its attempts")
+@get("/actions/{id:str}", responses=ONE, summary="One action with its attempts")
 async def one_action(database: NamedDependency[Database], id: ActionId) -> OneActionOut:
     """Requests and answers are shown without secrets."""
     async with database.connection() as conn:
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
 @post(
-    "/actions/{id:uuid}/retry",
+    "/actions/{id:str}/retry",
     status_code=200,
     guards=[requires("operate")],
     responses=DECIDING,
@@ -68,11 +75,11 @@ async def retry_action(
     """Only one that is dead, unknown or discarded; otherwise 409."""
     async with database.transaction() as conn:
         await operations.retry_by_hand(conn, id, clock())
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
 @post(
-    "/actions/{id:uuid}/discard",
+    "/actions/{id:str}/discard",
     status_code=200,
     guards=[requires("operate")],
     responses=DECIDING,
@@ -84,17 +91,14 @@ async def discard_action(
     """Only one that is pending, dead or unknown; otherwise 409."""
     async with database.transaction() as conn:
         await operations.discard_by_hand(conn, id, clock())
-        return await _one(conn, id)
+        return await shown_action(conn, id)
 
 
-async def _one(conn: Connection, action: UUID) -> OneActionOut:
+async def shown_action(conn: Connection, action: UUID) -> OneActionOut:
+    """The action with its attempts; raises NotFound."""
     found = await action_reports.one_action(conn, action)
     if found is None:
         raise NotFound(f"there is no action {action}")
     row, attempts = found
     history = [AttemptOut(**{name: attempt[name] for name in AttemptOut.__struct_fields__}) for attempt in attempts]
-    return OneActionOut(**_fields(row), payload=row["payload"], history=history)
-
-
-def _fields(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ActionOut.__struct_fields__}
+    return OneActionOut(**action_fields(row), payload=row["payload"], history=history)

@@ -15,12 +15,32 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tracker.api import actions, backtests, events, health, posts, reconciliations, rules, runs, signals, silences, why
+from tracker.api import (
+    actions,
+    backtests,
+    events,
+    health,
+    post_actions,
+    posts,
+    quarantine,
+    reconciliations,
+    redeliveries,
+    rules,
+    runs,
+    signals,
+    silences,
+    stats,
+    stream,
+    why,
+)
 from tracker.api.guards import refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
+from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
 from tracker.api.words import NO_RULES
+from tracker.broadcast import Broadcast
 from tracker.past import Past
+from tracker.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,19 +49,23 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
     from tracker.api.words import RuleSource
-    from tracker.providers.base import FactReader
+    from tracker.providers.base import FactReader, Provider
     from tracker.receiver import Receiver
     from tracker.store.database import Database
 
 REST = (
-    posts.list_posts, posts.one_post, posts.post_history, posts.stats, why.post_why,
-    events.list_events, events.one_event,
+    posts.list_posts, posts.one_post, posts.post_history, why.post_why,
+    post_actions.retry_post, post_actions.reconcile_post, stats.stats,
+    events.list_events, stream.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
+    redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
+    redeliveries.pause_redelivery, redeliveries.resume_redelivery, redeliveries.cancel_redelivery,
     rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, backtests.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
     reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
+    quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip
 
 
@@ -58,8 +82,10 @@ class Parts:
     receiver: Receiver | None
     rest: bool = True
     providers: Sequence[str] = ()
+    doors: Mapping[str, Provider] = field(default_factory=dict)
     readers: Mapping[str, FactReader] = field(default_factory=dict)
     rules: RuleSource = NO_RULES
+    broadcast: Broadcast[Told] | None = None
     subscriptions: Sequence[str] = ()
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
@@ -82,6 +108,8 @@ def application(parts: Parts) -> Litestar:
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
+            "broadcast": _given(parts.broadcast or _silent(parts.database)),
+            "replaying": _given(Replay(parts.database, parts.doors, parts.clock)),
             "past": _given(Past(parts.readers)),
             "backtesting": _given(asyncio.Lock()),
         },
@@ -91,6 +119,13 @@ def application(parts: Parts) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+def _silent(database: Database) -> Broadcast[Told]:
+    """Where nobody reads, nobody may listen."""
+    broadcast = Broadcast(database, shown)
+    broadcast.close()
+    return broadcast
 
 
 def _given(value: Any) -> Provide:

@@ -1,24 +1,25 @@
 """Posts: the list, one of them, and its history."""
 
 from collections.abc import Sequence
-from hashlib import sha256
+from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
-from litestar import Request, Response, get
+from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from tracker.api import parameters
 from tracker.api.pending import Waiting
 from tracker.api.problems import BadParameter
-from tracker.api.refusals import ONE, READING
-from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, StatsOut, post_fields
+from tracker.api.refusals import DECIDING, LISTING, ONE
+from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, post_fields
+from tracker.api.tagged import Tagged
 from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName, RuleSource
 from tracker.domain.event import State
 from tracker.domain.post import Post
 from tracker.domain.rule import Rule
 from tracker.errors import NotFound
+from tracker.past import After as AfterThen
 from tracker.past import Past
 from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
@@ -26,6 +27,7 @@ from tracker.store.paging import write_cursor
 from tracker.store.post_reports import SORTS, After, Filters
 
 STATES = tuple(str(state) for state in State)
+NEWEST_FIRST = "-last_event_at"
 SORT_WORDS = tuple(sign + sort for sort in SORTS for sign in ("-", ""))
 
 States = Annotated[
@@ -33,10 +35,21 @@ States = Annotated[
     QueryParameter(name="state", description=f"One or several, with commas or repeated: {', '.join(STATES)}."),
 ]
 Sort = Annotated[
-    str, QueryParameter(description=f"A time, with - in front for the newest first: {', '.join(SORT_WORDS)}.")
+    str | None,
+    QueryParameter(
+        description=f"A time, with - in front for the newest first: {', '.join(SORT_WORDS)};"
+        " without it, -last_event_at. Not together with `as_of`."
+    ),
 ]
 AsOf = Annotated[
     str | None, QueryParameter(description="A time: the post as the log stood then, with nothing pending.")
+]
+AllAsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="A time: the posts as the log stood then, in the order of provider and id. Where few of them fit,"
+        " a page may hold fewer than `limit`, even none, and `next` still goes on."
+    ),
 ]
 StuckFor = Annotated[
     str | None,
@@ -52,10 +65,11 @@ def text(description: str) -> Any:
     return QueryParameter(description=description)
 
 
-@get("/posts", responses=READING, summary="Posts, filtered and sorted")
+@get("/posts", responses=LISTING, response_class=Tagged, summary="Posts, filtered and sorted")
 async def list_posts(
     database: NamedDependency[Database],
     clock: NamedDependency[Clock],
+    past: NamedDependency[Past],
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
@@ -66,10 +80,12 @@ async def list_posts(
     until: Annotated[str | None, text("Last event before this time.")] = None,
     stuck_for: StuckFor = None,
     q: Annotated[str | None, text("A part of the id, of an error or of an address.")] = None,
-    sort: Sort = "-last_event_at",
+    sort: Sort = None,
+    as_of: AllAsOf = None,
 ) -> Page[PostOut]:
-    """Answers a page; the cursor stays right while posts move and new ones arrive."""
+    """Answers a page; the cursor stays right while posts move and new ones arrive. Has an ETag."""
     parameters.storable(platform=platform, account=account, provider=provider, q=q)
+    then = parameters.moment("as_of", as_of)
     filters = Filters(
         states=parameters.words("state", states, STATES),
         platform=platform,
@@ -77,38 +93,31 @@ async def list_posts(
         provider=provider,
         since=parameters.moment("since", since),
         until=parameters.moment("until", until),
-        still_since=parameters.ago("stuck_for", stuck_for, clock()),
+        still_since=parameters.ago("stuck_for", stuck_for, then or clock()),
         q=q,
     )
-    parameters.word("sort", sort, SORT_WORDS)
-    after = parameters.cursor(cursor, sort, After)
     async with database.connection() as conn:
-        posts, following = await post_reports.list_posts(conn, filters, sort, after, limit)
-    items = [PostOut(**post_fields(post)) for post in posts]
-    return Page(items, write_cursor(sort, following) if following else None)
+        if then:
+            return await _page_of_then(conn, past, filters, then, (sort, cursor, limit))
+        return await _page(conn, filters, sort or NEWEST_FIRST, cursor, limit)
 
 
-@get("/posts/{id:str}", responses=ONE, summary="One post, and what will happen to it next")
+@get("/posts/{id:str}", responses=DECIDING, response_class=Tagged, summary="One post, and what will happen to it next")
 async def one_post(
-    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     rules: NamedDependency[RuleSource],
     past: NamedDependency[Past],
     id: PostId,
     provider: ProviderName = None,
     as_of: AsOf = None,
-) -> Response[OnePostOut]:
+) -> OnePostOut:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
+    moment = parameters.moment("as_of", as_of)
     async with database.connection() as conn:
         post, row = await find_post(conn, id, provider)
-        if moment := parameters.moment("as_of", as_of):
-            answer = about(await past.post(conn, post.provider, post.id, row["first_day"], moment), ())
-        else:
-            answer = about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
-    tag = f'"{sha256(msgspec.json.encode(answer)).hexdigest()[:32]}"'
-    if _matches(request.headers.get("if-none-match", ""), tag):
-        return Response(None, status_code=304, headers={"ETag": tag})  # type: ignore[arg-type]  # a 304 has no body
-    return Response(answer, headers={"ETag": tag, "Cache-Control": "no-cache"})
+        if moment:
+            return about(await past.post(conn, post.provider, post.id, row["first_day"], moment), ())
+        return about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
 
 
 @get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
@@ -129,15 +138,7 @@ async def post_history(
         post, row = await find_post(conn, id, provider)
         rows, following = await history_reports.timeline(conn, post.provider, post.id, row["first_day"], after, limit)
     items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows]
-    return Page(items, write_cursor("history", following) if following else None)
-
-
-@get("/stats", responses=READING, summary="How many posts are in each state")
-async def stats(database: NamedDependency[Database]) -> StatsOut:
-    """Counted now."""
-    async with database.connection() as conn:
-        states = await post_reports.counts(conn)
-    return StatsOut(sum(states.values()), states)
+    return Page(items, write_cursor("history", following))
 
 
 def about(post: Post, pending: Sequence[Row], rules: Sequence[Rule] = ()) -> OnePostOut:
@@ -169,6 +170,19 @@ def _pending(row: Row, waiting: Waiting) -> PendingOut:
     return PendingOut(says=says, **{name: row[name] for name in names})
 
 
-def _matches(header: str, tag: str) -> bool:
-    given = {part.strip().removeprefix("W/") for part in header.split(",")}
-    return tag in given or "*" in given
+async def _page(conn: Connection, filters: Filters, sort: str, cursor: str | None, limit: int) -> Page[PostOut]:
+    parameters.word("sort", sort, SORT_WORDS)
+    after = parameters.cursor(cursor, sort, After)
+    posts, following = await post_reports.list_posts(conn, filters, sort, after, limit)
+    return Page([PostOut(**post_fields(post)) for post in posts], write_cursor(sort, following))
+
+
+async def _page_of_then(
+    conn: Connection, past: Past, filters: Filters, then: datetime, asked: tuple[str | None, str | None, int]
+) -> Page[PostOut]:
+    sort, cursor, limit = asked
+    if sort is not None:
+        raise BadParameter("sort", "leave it out: with `as_of`, posts come in the order of provider and id")
+    order = f"as_of {then.isoformat()}"
+    posts, following = await past.posts(conn, filters, then, parameters.cursor(cursor, order, AfterThen), limit)
+    return Page([PostOut(**post_fields(post)) for post in posts], write_cursor(order, following))

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
+from msgspec import Struct, structs
 
 from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from litestar.connection import Request
     from litestar.handlers import BaseRouteHandler
     from litestar.types import ExceptionHandlersMap
@@ -81,8 +80,8 @@ def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Respons
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     faults = [fault for fault in error.extra or [] if isinstance(fault, dict)]
-    known = known_keys(request.route_handler)
-    found = [_fault_of_body(str(fault.get("key", "")), str(fault.get("message", "")), known) for fault in faults]
+    handler = request.route_handler
+    found = [_fault_of_body(str(fault.get("key", "")), str(fault.get("message", "")), handler) for fault in faults]
     named = [{"parameter": parameter, "message": message} for parameter, message in found]
     if not named:
         return problem(request, 400, "bad-request", error.detail)
@@ -90,22 +89,33 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Res
     return problem(request, 400, "bad-parameter", detail, parameter=named[0]["parameter"], errors=named)
 
 
-def known_keys(handler: BaseRouteHandler) -> tuple[str, ...]:
-    """The keys that the body of a request may have."""
+def known_keys(handler: BaseRouteHandler, inside: str = "") -> tuple[str, ...]:
+    """The keys that the body of a request may have, or the object that stands `inside` of it."""
     body = handler.parsed_fn_signature.parameters.get("data")
-    return getattr(body.annotation, "__struct_encode_fields__", ()) if body else ()
+    kind = body.annotation if body else None
+    for key in inside.split(".") if inside else ():
+        fields = structs.fields(kind) if isinstance(kind, type) and issubclass(kind, Struct) else ()
+        kind = next((field.type for field in fields if field.encode_name == key), None)
+    return getattr(kind, "__struct_encode_fields__", ())
 
 
-def _fault_of_body(parameter: str, message: str, known: Collection[str]) -> tuple[str, str]:
+def _fault_of_body(parameter: str, message: str, handler: BaseRouteHandler) -> tuple[str, str]:
     """A fault by the key of the body that it concerns, where that is not yet how it is told."""
-    if parameter != "data":
-        return parameter.removesuffix("[...]"), message
+    inside = "" if parameter == "data" else parameter.removesuffix("[...]")
     if found := _UNKNOWN_KEY.search(message):
+        known = known_keys(handler, inside)
+        takes = f"; it takes {', '.join(known)}" if known else ""
         name = found[1]
-        return name, f'there is no key "{name}"{did_you_mean(name, known)}; it takes {", ".join(known)}'
+        return _within(inside, name), f'there is no key "{name}"{did_you_mean(name, known)}{takes}'
     if found := _MISSING_KEY.search(message):
-        return found[1], "is missing"
+        return _within(inside, found[1]), "is missing"
+    if inside:
+        return inside, message
     return "body", "must be a JSON object" if message == "'data'" else message
+
+
+def _within(inside: str, name: str) -> str:
+    return f"{inside}.{name}" if inside else name
 
 
 def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:

@@ -39,6 +39,8 @@ READING = {
     403: _refused("The key does not reach this far."),
     503: _refused("The database is away; try again after `Retry-After`."),
 }
+GONE = {409: _refused("The log of that time is not kept any more.")}
+LISTING = READING | GONE
 ONE = READING | {404: _refused("There is no such thing.")}
 DECIDING = ONE | {409: _refused("It is in no state for that.")}
 TRYING = READING | {413: _refused("The body is too large."), 422: _refused("The rules cannot be read: `faults`.")}

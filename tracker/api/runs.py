@@ -50,10 +50,10 @@ async def list_runs(
     async with database.connection() as conn:
         found, following = await run_reports.list_runs(conn, filters, after, limit)
     items = [RunOut(**run_fields(run)) for run in found]
-    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+    return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
-@get("/runs/{id:uuid}", responses=ONE, summary="One run, step by step")
+@get("/runs/{id:str}", responses=ONE, summary="One run, step by step")
 async def one_run(database: NamedDependency[Database], rules: NamedDependency[RuleSource], id: RunId) -> OneRunOut:
     """With every move that it made, and everything that it asked for."""
     async with database.connection() as conn:
@@ -64,7 +64,7 @@ async def one_run(database: NamedDependency[Database], rules: NamedDependency[Ru
 
 
 @post(
-    "/runs/{id:uuid}/cancel",
+    "/runs/{id:str}/cancel",
     status_code=202,
     guards=[requires("operate")],
     responses=DECIDING,

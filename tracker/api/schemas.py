@@ -1,5 +1,7 @@
 """What the API answers: one struct for each kind of thing, described where the name does not say it all."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -107,6 +109,15 @@ class RepeatOut(Struct, frozen=True):
     received_at: ArrivalTime
 
 
+class RawOut(Struct, frozen=True):
+    """What was signed, byte for byte."""
+
+    headers: dict[str, str]
+    body: str
+    encoding: Annotated[str, Meta(description="How `body` is written: utf-8, or base64 where it is not text.")]
+    sha256: str
+
+
 class EventOut(Struct, frozen=True):
     """One event of the log."""
 
@@ -121,22 +132,13 @@ class EventOut(Struct, frozen=True):
     received_at: ArrivalTime
     conflict: Annotated[bool, Meta(description="Its delivery id was used before, for another body.")]
     repeats: Annotated[int, Meta(description="How often it was delivered again.")]
-
-
-class RawOut(Struct, frozen=True):
-    """What was signed, byte for byte."""
-
-    headers: dict[str, str]
-    body: str
-    encoding: Annotated[str, Meta(description="How `body` is written: utf-8, or base64 where it is not text.")]
-    sha256: str
+    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
 
 
 class OneEventOut(EventOut, frozen=True):
     """One event, with the deliveries that repeated it."""
 
     repeated: list[RepeatOut]
-    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
 
 
 class ActionOut(Struct, frozen=True):
@@ -157,6 +159,7 @@ class ActionOut(Struct, frozen=True):
     due_at: datetime
     created_at: datetime
     finished_at: datetime | None
+    redelivers: Annotated[UUID | None, Meta(description="The action that it does once more, under an id of its own.")]
 
 
 class AttemptOut(Struct, frozen=True):
@@ -177,13 +180,6 @@ class OneActionOut(ActionOut, frozen=True):
 
     payload: dict[str, Any]
     history: list[AttemptOut]
-
-
-class StatsOut(Struct, frozen=True):
-    """How many posts there are in each state."""
-
-    posts: int
-    states: dict[str, int]
 
 
 def error_out(problem: Problem | None) -> ErrorOut | None:
@@ -216,3 +212,22 @@ def post_fields(post: Post) -> dict[str, Any]:
         "error": error_out(post.problem),
         "urls": [part.url for part in post.parts if part.url],
     }
+
+
+def action_out(row: Mapping[str, Any]) -> ActionOut:
+    """An action as a list shows it."""
+    return ActionOut(**action_fields(row))
+
+
+def action_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that an action shows in a list and by itself."""
+    return {name: row[name] for name in ActionOut.__struct_fields__}
+
+
+def raw_out(row: Mapping[str, Any]) -> RawOut:
+    """Headers and body of a row of the log, or of the quarantine."""
+    body: bytes = row["body"]
+    try:
+        return RawOut(row["headers"], body.decode(), "utf-8", row["body_hash"].hex())
+    except UnicodeDecodeError:
+        return RawOut(row["headers"], b64encode(body).decode(), "base64", row["body_hash"].hex())

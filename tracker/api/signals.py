@@ -20,7 +20,7 @@ from tracker.store.database import Connection, Database
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
 LONGEST_NAME = LONGEST_ID = 100
-OURS = ("action", "rule", "run", "silence")
+OURS = ("action", "rule", "run", "silence", "redelivery", "quarantine")
 OUR_NAMES = ("post.labelled",)
 DEEPEST = 20
 
@@ -90,7 +90,7 @@ def _check_name(name: str) -> None:
         )
     noun = name.partition(".")[0]
     if noun in OURS or name in OUR_NAMES:
-        raise BadParameter("name", f'"{name}" is reserved: only tracker itself says what becomes of its own {noun}s')
+        raise BadParameter("name", f'"{name}" is reserved: what begins with "{noun}." only tracker itself says')
     try:
         word = parse_word(name)
     except ValueError as error:

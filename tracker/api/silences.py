@@ -50,10 +50,10 @@ async def list_silences(
         found, following = await silences.list_silences(conn, words, after, limit, now)
         hid = await silences.hid(conn, [silence.id for silence in found])
     items = [silence_out(silence, hid[silence.id], now) for silence in found]
-    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+    return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
-@get("/silences/{id:uuid}", responses=ONE, summary="One silence, with what it hid")
+@get("/silences/{id:str}", responses=ONE, summary="One silence, with what it hid")
 async def one_silence(database: NamedDependency[Database], clock: NamedDependency[Clock], id: SilenceId) -> SilenceOut:
     """Also when it is over."""
     async with database.connection() as conn:
@@ -92,7 +92,7 @@ async def create_silence(
         return await _shown(conn, silence, now)
 
 
-@delete("/silences/{id:uuid}", status_code=200, guards=[requires("operate")], responses=ONE, summary="End it now")
+@delete("/silences/{id:str}", status_code=200, guards=[requires("operate")], responses=ONE, summary="End it now")
 async def end_silence(
     request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: SilenceId
 ) -> SilenceOut:

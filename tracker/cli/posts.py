@@ -37,9 +37,11 @@ def show_list(
     until: Annotated[str | None, typer.Option(help="Last event before this time.")] = None,
     stuck_for: Annotated[str | None, typer.Option(help="As in 15m: has not moved for so long.")] = None,
     q: Annotated[str | None, typer.Option("--q", "-q", help="A part of the id, of an error or of an address.")] = None,
-    sort: Annotated[str, typer.Option(help="A time, as in published_at, with - for the newest first.")] = (
-        "-last_event_at"
-    ),
+    sort: Annotated[
+        str | None,
+        typer.Option(help="A time, as in published_at, with - for the newest first.", show_default="-last_event_at"),
+    ] = None,
+    as_of: Annotated[str | None, typer.Option(help="As they were known then, in the order of their ids.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
     config: Config = None,
@@ -47,11 +49,15 @@ def show_list(
 ) -> None:
     """Posts, filtered and sorted as the API does."""
     from tracker.api.posts import list_posts  # noqa: PLC0415  (takes a second)
+    from tracker.past import Past  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
 
-    async def work(_: Settings, database: Database) -> Page[PostOut]:
+    async def work(settings: Settings, database: Database) -> Page[PostOut]:
+        past = Past(fact_readers(build_providers(settings)) if as_of else {})
         page: Page[PostOut] = await list_posts.fn(
-            database, now, limit, cursor, state, platform, account, provider, since, until, stuck_for, q, sort
-        )
+            database, now, past, limit, cursor, state, platform, account, provider, since, until, stuck_for, q, sort,
+            as_of,
+        )  # fmt: skip
         return page
 
     with as_options():

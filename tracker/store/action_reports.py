@@ -21,7 +21,7 @@ STATES = ("pending", "claimed", "done", "dead", "unknown", "discarded", "shadow"
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """All must hold."""
+    """All must hold; `since` and `until` bound when it was asked for, `redelivery` is the plan that did it again."""
 
     states: Sequence[str] = ()
     verb: str | None = None
@@ -29,6 +29,10 @@ class Filters:
     rule: str | None = None
     provider: str | None = None
     post: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    redelivery: UUID | None = None
 
 
 class After(msgspec.Struct, frozen=True, array_like=True):
@@ -55,18 +59,32 @@ async def list_actions(
     conn: Connection, filters: Filters, after: After | None, limit: int
 ) -> tuple[list[Row], After | None]:
     """A page of actions, the newest first, and where the next one begins."""
-    where = Conditions()
-    if filters.states:
-        where.add("a.state = any({}::text[])", list(filters.states))
-    for column in ("verb", "target", "rule", "provider", "post"):
-        if (value := getattr(filters, column)) is not None:
-            where.add(f"a.{column} = {{}}", value)
+    where = fitting(filters)
     if after:
         where.add("a.created_at <= {}", after.created_at)
         where.add("(a.created_at < {0} or a.id > {1})", after.created_at, after.id)
     rows = await conn.fetch(LIST.format(where=where, limit=limit + 1), *where.values)
     last = rows[limit - 1] if len(rows) > limit else None
     return rows[:limit], After(last["created_at"], last["id"]) if last else None
+
+
+def fitting(filters: Filters) -> Conditions:
+    """What must hold of the rows of `actions a`."""
+    where = Conditions()
+    if len(filters.states) == 1:  # said as an equality, so that the index by state also gives the order
+        where.add("a.state = {}", filters.states[0])
+    elif filters.states:
+        where.add("a.state = any({}::text[])", list(filters.states))
+    for column in ("verb", "target", "rule", "provider", "post", "reason"):
+        if (value := getattr(filters, column)) is not None:
+            where.add(f"a.{column} = {{}}", value)
+    if filters.since:
+        where.add("a.created_at >= {}", filters.since)
+    if filters.until:
+        where.add("a.created_at < {}", filters.until)
+    if filters.redelivery:
+        where.add("a.id in (select again from redelivery_items where redelivery = {})", filters.redelivery)
+    return where
 
 
 async def one_action(conn: Connection, action: UUID) -> tuple[Row, list[Row]] | None:

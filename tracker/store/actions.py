@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 INTEND = """
 insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
                      post, bucket, state, hidden_by, created_at)
-select t.*, $16
+select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
+       bucket, state, hidden_by, $16
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
-              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[]) t
+              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
+       as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
+             hidden_by)
 on conflict (idempotency_key) do nothing
 """
 
@@ -66,7 +69,8 @@ with due as (
 ), begun as (
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
 )
-select c.*, p.outcome as previous, case when not m.reference ? 'within' then m.reference end as reference
+select c.*, coalesce(p.outcome, case when c.redelivers is not null then 'unknown' end) as previous,
+       case when not m.reference ? 'within' then m.reference end as reference
   from claimed c
   left join action_attempts p on p.action = c.id and p.attempt = c.attempts - 1
   left join alert_messages m on c.verb = 'alert' and m.channel = c.target and m.key = c.payload ->> 'key'
@@ -104,6 +108,15 @@ update actions a set state = 'pending', owner = null, leased_until = null, due_a
   from lapsed where a.id = lapsed.id
 """
 
+HOLD_POST = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+OPEN_OF_POST = """
+select id from actions
+ where provider = $1 and post = $2 and verb = $3 and state in ('pending', 'claimed')
+ order by created_at, id
+ limit 1
+"""
+
 NEXT_DUE = "select min(due_at) from actions where state = 'pending' and due_at > $1"
 
 WITHDRAW = """
@@ -120,7 +133,7 @@ DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_
 
 
 async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> None:
-    """Record them, each once, and wake the workers."""
+    """Record them, each once, and wake the workers; one whose rule is "" was asked for by a person."""
     rows = [
         (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,
          one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
@@ -191,6 +204,13 @@ async def next_due(conn: Connection, after: datetime) -> datetime | None:
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
     """Discard those that nobody has begun, unless others travel with them, and answer which these were."""
     return {row["id"] for row in await conn.fetch(WITHDRAW, list(ids), now)} if ids else set()
+
+
+async def open_of_post(conn: Connection, provider: str, post: str, verb: str) -> UUID | None:
+    """The action of that verb that the post waits for; whoever else asks waits until this transaction is over."""
+    await conn.execute(HOLD_POST, f"{verb}\n{provider}\n{post}")
+    found: UUID | None = await conn.fetchval(OPEN_OF_POST, provider, post, verb)
+    return found
 
 
 async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:

@@ -35,6 +35,12 @@ EVENTS = Feed(
     by_day=True,
 )
 CHANGES = Feed("changes", "id", "*", only="live")
+NEWS = Feed(
+    "changes",
+    "id",
+    "id, bucket, provider, post, cause, event, source, kind, before, after, attempt, occurred_at, received_at, moves",
+    only="live",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,12 @@ async def head(conn: Connection) -> Checkpoint:
     """Where a reader stands that has seen everything committed by now."""
     row = await conn.fetchrow(HEAD)
     return Checkpoint.of(row["epoch"], row["snapshot"])
+
+
+async def rest_of(conn: Connection, feed: Feed, epoch: int, xid: int, key: int, buckets: Sequence[int]) -> list[Row]:
+    """What one transaction wrote after that key, of a feed that is not kept by day."""
+    rows = await conn.fetch(feed.stragglers, epoch, list(buckets), whole(epoch).raw, [xid])
+    return [row for row in rows if row[feed.key] > key]
 
 
 async def read_after(

@@ -11,6 +11,7 @@ from tracker.domain.post import Post
 from tracker.store.posts import logged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from tracker.domain.event import LoggedEvent
@@ -126,6 +127,46 @@ select e.* from events e
    and not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
  order by e.position
 """
+
+
+FIRST_DAY_KEPT = "select min(day) from log_days"
+
+IN_ORDER_OF_ID = """
+select p.provider, p.post, p.first_day, p.last_event_at, p.platforms, p.accounts from posts p
+ where p.projection = (select version from projections where current)
+   and (p.provider, p.post) > ($1, $2) and ($3::text is null or p.provider = $3)
+ order by p.provider, p.post
+ limit $4
+"""
+
+EVENTS_OF_MANY_BY = """
+select e.*
+  from unnest($1::text[], $2::text[], $3::date[]) as wanted (provider, post, first_day)
+ cross join lateral (
+       select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
+         from events
+        where provider = wanted.provider and post = wanted.post and day >= wanted.first_day and received_at <= $4) e
+ where not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+ order by e.position
+"""
+
+
+async def first_day_kept(conn: Connection) -> date | None:
+    """The day with which the log begins."""
+    day: date | None = await conn.fetchval(FIRST_DAY_KEPT)
+    return day
+
+
+async def in_order_of_id(conn: Connection, after: tuple[str, str], provider: str | None, limit: int) -> list[Row]:
+    """The next posts after that (provider, post), as they are filed now: their days, platforms and accounts."""
+    rows: list[Row] = await conn.fetch(IN_ORDER_OF_ID, *after, provider, limit)
+    return rows
+
+
+async def events_of_many_by(conn: Connection, posts: Sequence[Row], moment: datetime) -> list[LoggedEvent]:
+    """The events of these posts (rows of `in_order_of_id`) that had arrived by that moment, without the parked."""
+    columns = ([row[name] for row in posts] for name in ("provider", "post", "first_day"))
+    return [logged(row) for row in await conn.fetch(EVENTS_OF_MANY_BY, *columns, moment)]
 
 
 async def baseline(conn: Connection, provider: str, post: str) -> tuple[date, Post] | None:

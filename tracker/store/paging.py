@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import msgspec
 
@@ -15,8 +15,21 @@ After = TypeVar("After")
 MAX_LIMIT = 500
 
 
-def write_cursor(sort: str, after: object) -> str:
-    """`after` (a dataclass: the sort values of the last item) as text that its readers need not understand."""
+@overload
+def write_cursor(sort: str, after: None) -> None: ...
+
+
+@overload
+def write_cursor(sort: str, after: object) -> str: ...
+
+
+def write_cursor(sort: str, after: object) -> str | None:
+    """`after` (a dataclass: the sort values of the last item) as text that its readers need not understand.
+
+    `sort` names the list and its order: a cursor is of no use in another list. None stays None.
+    """
+    if after is None:
+        return None
     return urlsafe_b64encode(msgspec.json.encode((sort, after))).rstrip(b"=").decode()
 
 
@@ -24,14 +37,14 @@ def read_cursor(text: str, sort: str, kind: type[After]) -> After:
     """What `write_cursor` wrote for a list with the same sorting; raises Rejected."""
     try:
         data = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        written_for, after = msgspec.json.decode(data, type=tuple[str, kind])  # type: ignore[valid-type]  # the caller's
+        written_for, written = msgspec.json.decode(data, type=tuple[str, msgspec.Raw])
+        if written_for != sort:
+            raise Rejected("cursor", f'this cursor belongs to the list sorted by "{written_for}", not by "{sort}"')
+        if b"\\u0000" in data:
+            raise ValueError("a zero byte")
+        return msgspec.json.decode(written, type=kind)
     except (NotBase64, ValueError, msgspec.MsgspecError) as error:
         raise Rejected("cursor", "this is not a cursor that a list has given out") from error
-    if written_for != sort:
-        raise Rejected("cursor", f'this cursor belongs to the list sorted by "{written_for}", not by "{sort}"')
-    if b"\\u0000" in data:
-        raise Rejected("cursor", "this is not a cursor that a list has given out")
-    return after
 
 
 class Conditions:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from tracker.store.paging import Conditions
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -24,6 +28,25 @@ class Unusable:
     received_at: datetime
     headers: Mapping[str, str]
     body: bytes
+
+
+STATES = ("held", "replayed", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All must hold."""
+
+    states: Sequence[str] = ()
+    provider: str | None = None
+    reason: str | None = None
+    authentic: bool | None = None
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last delivery of a page."""
+
+    id: int
 
 
 KEEP = """
@@ -54,6 +77,11 @@ select id, provider, reason, received_at
    and ($4::timestamptz is null or received_at >= $4)
  order by id
  limit $5
+"""
+
+LIST_ITEMS = """
+select id, provider, reason, authentic, delivery, received_at, state, settled_at, length(body) as size
+  from quarantine q where {where} order by q.id desc limit {limit}
 """
 
 GET = "select * from quarantine where id = $1"
@@ -92,6 +120,22 @@ async def held(
     """Those that are held and fit, the oldest first, from the one after the id `after` on."""
     rows: list[Row] = await conn.fetch(HELD, after, provider, reason, since, limit)
     return rows
+
+
+async def list_items(
+    conn: Connection, filters: Filters, after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of the quarantine without bodies, the newest first, and where the next one begins."""
+    where = Conditions()
+    if filters.states:
+        where.add("q.state = any({}::text[])", list(filters.states))
+    for column in ("provider", "reason", "authentic"):
+        if (value := getattr(filters, column)) is not None:
+            where.add(f"q.{column} = {{}}", value)
+    if after:
+        where.add("q.id < {}", after.id)
+    rows = await conn.fetch(LIST_ITEMS.format(where=where, limit=limit + 1), *where.values)
+    return rows[:limit], After(rows[limit - 1]["id"]) if len(rows) > limit else None
 
 
 async def get(conn: Connection, item: int) -> Row | None:

@@ -17,12 +17,13 @@ from tracker.store.database import AWAY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS = CHANNELS = (
+EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
     "tracker_events",
     "tracker_changes",
     "tracker_actions",
     "tracker_rules",
     "tracker_reconciliations",
+    "tracker_redeliveries",
 )
 
 log = structlog.get_logger(__name__)

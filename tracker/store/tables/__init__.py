@@ -5,8 +5,8 @@ Queries are SQL in the other files of `store`; triggers, functions and checks ar
 
 from sqlmodel import SQLModel
 
-from tracker.store.tables import keeping, log, posts, reactions, reconciling
+from tracker.store.tables import keeping, log, posts, reactions, reconciling, redelivering
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling"]
+__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling", "redelivering"]

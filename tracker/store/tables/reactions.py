@@ -220,6 +220,7 @@ class Action(SQLModel, table=True):
     finished_at: datetime | None = column(MOMENT)
     group_key: str | None = column(TEXT)
     hidden_by: str | None = column(TEXT)
+    redelivers: UUID | None = column(ID)
 
 
 class ActionAttempt(SQLModel, table=True):

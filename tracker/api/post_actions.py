@@ -1,0 +1,69 @@
+"""What a person can have done about a post: the provider tries it again, or is asked how it stands."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, post
+from litestar.di import NamedDependency
+
+from tracker import by_hand
+from tracker.api.actions import shown_action
+from tracker.api.guards import caller, requires
+from tracker.api.posts import find_post
+from tracker.api.refusals import DECIDING, ONE
+from tracker.api.schemas import OneActionOut
+from tracker.api.words import Clock, PostId, ProviderName
+from tracker.domain.post import Post
+from tracker.store.database import Connection, Database
+
+Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
+
+
+@post(
+    "/posts/{id:str}/retry",
+    status_code=202,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Have the provider try it again",
+)
+async def retry_post(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    id: PostId,
+    provider: ProviderName = None,
+) -> OneActionOut:
+    """Only one that has failed, at least in part; otherwise 409. The provider is asked first how it stands.
+
+    Answers the action that does it: the one that is open already, where there is one.
+    """
+    return await _asked(by_hand.retry_post, request, database, clock, id, provider)
+
+
+@post(
+    "/posts/{id:str}/reconcile",
+    status_code=202,
+    guards=[requires("operate")],
+    responses=ONE,
+    summary="Ask the provider how it stands",
+)
+async def reconcile_post(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    id: PostId,
+    provider: ProviderName = None,
+) -> OneActionOut:
+    """What it says becomes a fact of the log. Answers the action that does it: the open one, where there is one."""
+    return await _asked(by_hand.reconcile_post, request, database, clock, id, provider)
+
+
+async def _asked(
+    ask: Ask, request: Request[Any, Any, Any], database: Database, clock: Clock, id: str, provider: str | None
+) -> OneActionOut:
+    async with database.transaction() as conn:
+        found, _ = await find_post(conn, id, provider)
+        action = await ask(conn, found, caller(request).name, clock())
+        return await shown_action(conn, action)

@@ -1,0 +1,47 @@
+"""What the API answers about the quarantine."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from tracker.api.schemas import ArrivalTime, RawOut
+
+
+class HeldOut(Struct, frozen=True):
+    """A delivery that is not in the log, or was not when it came."""
+
+    id: int
+    provider: str
+    reason: Annotated[str, Meta(description="Why it was not taken: a word of a closed list, as in not_json.")]
+    authentic: Annotated[bool, Meta(description="Whether its signature was right when it came.")]
+    delivery: Annotated[str, Meta(description="The hash of its body, in hexadecimal.")]
+    received_at: ArrivalTime
+    state: Annotated[str, Meta(description="held, replayed or discarded.")]
+    settled_at: datetime | None
+    size: Annotated[int, Meta(description="Of its body, in bytes.")]
+
+
+class OneHeldOut(HeldOut, frozen=True):
+    """One delivery of the quarantine."""
+
+    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
+
+
+class VerdictOut(Struct, frozen=True):
+    """What became of a delivery, or would."""
+
+    id: int
+    outcome: Annotated[
+        str,
+        Meta(description="kept, duplicate (it was in the log already), discarded, or held: it cannot be taken still."),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is held still: not_json, signature_wrong and the like.")]
+    position: Annotated[int | None, Meta(description="Where it stands in the log now.")]
+    dry_run: Annotated[bool, Meta(description="Nothing was done: this is what would become of it.")]
+
+
+def held_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a delivery shows in a list and by itself."""
+    return {name: row[name] for name in HeldOut.__struct_fields__}

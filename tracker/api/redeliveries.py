@@ -1,0 +1,182 @@
+"""Redeliveries: ended actions done once more, by a plan that can be tried, watched, paused and cancelled."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from tracker import redelivery
+from tracker.api import parameters
+from tracker.api.guards import caller, requires
+from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
+from tracker.api.redelivery_schemas import (
+    ChosenBy,
+    NewRedelivery,
+    OneRedeliveryOut,
+    PlannedOut,
+    RedeliveryOut,
+    ShareOut,
+    redelivery_fields,
+)
+from tracker.api.refusals import DECIDING, ONE, READING
+from tracker.api.schemas import Page, action_out
+from tracker.api.words import Clock, Cursor, DryRun, Limit
+from tracker.domain.pacing import Pace
+from tracker.domain.rate import Rate
+from tracker.store import action_reports, redeliveries
+from tracker.store.action_reports import Filters
+from tracker.store.database import Connection, Database
+from tracker.store.paging import write_cursor
+from tracker.store.redeliveries import ENDED, STATES, After
+
+NEWEST_FIRST = "redeliveries -created_at"
+SHOWN = 20
+FASTEST = 100
+VERBS = ("alert", "send", "retry", "reconcile")
+
+TRIED = ResponseSpec(PlannedOut, description="What a dry run found; nothing was planned.", generate_examples=False)
+
+States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
+PlanId = Annotated[UUID, PathParameter(description="The redelivery's id.")]
+
+
+@post(
+    "/redeliveries",
+    guards=[requires("operate")],
+    responses=DECIDING | {200: TRIED},
+    request_max_body_size=MAX_BODY,
+    exception_handlers=OF_BODIES,
+    summary="Plan to do ended actions once more",
+)
+async def plan_redelivery(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    data: JSONBody[NewRedelivery],
+    dry_run: DryRun = False,
+) -> Response[PlannedOut]:
+    """What the filters choose now is settled with the plan; it begins at once. With `dry_run`, it is only shown."""
+    filters, rate = _filters(data.filters), _rate(data.rate)
+    parameters.storable(note=data.note)
+    async with database.transaction() as conn:
+        shares = [ShareOut(**row) for row in await redeliveries.count(conn, filters)]
+        sample, _ = await action_reports.list_actions(conn, filters, None, SHOWN)
+        made = None
+        if not dry_run:
+            how = (data.idempotency == "fresh", rate, data.note)
+            made = await redelivery.plan(conn, filters, _told(data.filters), how, caller(request).name, clock())
+        shown = RedeliveryOut(**redelivery_fields(await redeliveries.one(conn, made), clock())) if made else None
+    count = sum(share.actions for share in shares)
+    planned = PlannedOut(shown, count, shares, [action_out(row) for row in sample])
+    return Response(planned, status_code=200 if dry_run else 201)
+
+
+@get("/redeliveries", responses=READING, summary="Redeliveries, the newest first")
+async def list_redeliveries(
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    states: States = None,
+) -> Page[RedeliveryOut]:
+    """Answers a page."""
+    after, words = parameters.cursor(cursor, NEWEST_FIRST, After), parameters.words("state", states, STATES)
+    async with database.connection() as conn:
+        rows, following = await redeliveries.list_plans(conn, words, after, limit)
+    items = [RedeliveryOut(**redelivery_fields(row, clock())) for row in rows]
+    return Page(items, write_cursor(NEWEST_FIRST, following))
+
+
+@get("/redeliveries/{id:str}", responses=ONE, summary="One redelivery, and what it has come to")
+async def one_redelivery(
+    database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
+) -> OneRedeliveryOut:
+    """The actions themselves are listed by `GET /actions?redelivery=<id>`."""
+    async with database.connection() as conn:
+        return await _one(conn, id, clock)
+
+
+@post(
+    "/redeliveries/{id:str}/pause",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Let it rest",
+)
+async def pause_redelivery(
+    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
+) -> OneRedeliveryOut:
+    """Only one that is running; otherwise 409. What was redelivered already goes on by itself."""
+    return await _brought(request, database, clock, id, "paused")
+
+
+@post(
+    "/redeliveries/{id:str}/resume",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Let it go on",
+)
+async def resume_redelivery(
+    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
+) -> OneRedeliveryOut:
+    """Only one that is paused; otherwise 409. It makes up for nothing: it goes on at its own pace."""
+    return await _brought(request, database, clock, id, "running")
+
+
+@post(
+    "/redeliveries/{id:str}/cancel",
+    status_code=200,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="End it",
+)
+async def cancel_redelivery(
+    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
+) -> OneRedeliveryOut:
+    """Only one that is running or paused; otherwise 409. What was redelivered already goes on by itself."""
+    return await _brought(request, database, clock, id, "cancelled")
+
+
+async def _brought(
+    request: Request[Any, Any, Any], database: Database, clock: Clock, id: UUID, state: str
+) -> OneRedeliveryOut:
+    async with database.transaction() as conn:
+        await redelivery.bring(conn, id, state, caller(request).name, clock())
+        return await _one(conn, id, clock)
+
+
+async def _one(conn: Connection, id: UUID, clock: Clock) -> OneRedeliveryOut:
+    fields = redelivery_fields(await redeliveries.one(conn, id), clock())
+    return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, id))
+
+
+def _filters(asked: ChosenBy) -> Filters:
+    names = ("verb", "target", "rule", "provider", "post", "reason")
+    texts = {name: getattr(asked, name) for name in names}
+    parameters.storable(**{f"filters.{name}": text for name, text in texts.items()})
+    for state in asked.states:
+        parameters.word("filters.states", state, ENDED)
+    if asked.verb is not None:
+        parameters.word("filters.verb", asked.verb, VERBS)
+    since = parameters.moment("filters.since", asked.since)
+    until = parameters.moment("filters.until", asked.until)
+    return Filters(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)
+
+
+def _told(asked: ChosenBy) -> dict[str, object]:
+    """The filters that were given, and which states they are about."""
+    return {name: value for name in asked.__struct_fields__ if (value := getattr(asked, name)) is not None}
+
+
+def _rate(text: str) -> Rate:
+    try:
+        rate = Rate.parse(text)
+        if Pace(rate).gap.total_seconds() * FASTEST < 1:
+            raise ValueError(f"{FASTEST} a second is the most")
+    except (ValueError, OverflowError) as error:
+        raise BadParameter("rate", str(error)) from error
+    return rate

@@ -1,0 +1,106 @@
+"""Figures about posts: where they stand, how they end, how long they take, and what webhooks did not tell."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Meta, Struct
+
+from tracker.api import parameters
+from tracker.api.problems import BadParameter
+from tracker.api.refusals import READING
+from tracker.api.words import Clock
+from tracker.store import post_reports, stats_reports
+from tracker.store.database import Database, Row
+from tracker.store.stats_reports import MOST_ACCOUNTS
+
+LATELY = timedelta(days=30)
+
+Since = Annotated[
+    str | None, QueryParameter(description="Posts whose last event is not before this time; without it, 30 days ago.")
+]
+Until = Annotated[
+    str | None, QueryParameter(description="Posts whose last event is before this time; without it, now.")
+]
+
+
+class PlatformOut(Struct, frozen=True):
+    """The targets on one platform."""
+
+    platform: str
+    targets: int
+    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
+
+
+class AccountOut(Struct, frozen=True):
+    """The targets on one account."""
+
+    platform: str
+    account: str
+    targets: int
+    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
+
+
+class LatencyOut(Struct, frozen=True):
+    """How long after the time that they were scheduled for posts were published, in seconds."""
+
+    posts: Annotated[int, Meta(description="How many posts it is made of.")]
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+class StatsOut(Struct, frozen=True):
+    """Where posts stand, and how they do."""
+
+    posts: Annotated[int, Meta(description="All of them, whenever they were heard of last.")]
+    states: Annotated[dict[str, int], Meta(description="How many of all posts are in each state.")]
+    since: Annotated[datetime, Meta(description="All that follows is about posts heard of last from here on,")]
+    until: Annotated[datetime, Meta(description="and before this time.")]
+    platforms: list[PlatformOut]
+    accounts: Annotated[
+        list[AccountOut], Meta(description=f"The {MOST_ACCOUNTS} that have the most targets, the largest first.")
+    ]
+    published: Annotated[int, Meta(description="Posts that are published.")]
+    failed: Annotated[int, Meta(description="Posts that are failed or partial.")]
+    failure_rate: Annotated[float | None, Meta(description="failed / (failed + published); null: there are none.")]
+    latency: LatencyOut
+    missed_by_webhook: Annotated[int, Meta(description="Posts of which we learned a state only by asking.")]
+
+
+@get("/stats", responses=READING, summary="How many posts are where, and how they do")
+async def stats(
+    database: NamedDependency[Database], clock: NamedDependency[Clock], since: Since = None, until: Until = None
+) -> StatsOut:
+    """Counted now."""
+    end = parameters.moment("until", until) or clock()
+    begin = parameters.moment("since", since) or end - LATELY
+    if begin >= end:
+        raise BadParameter("since", "must be before `until`")
+    async with database.snapshot() as conn:
+        states = await post_reports.counts(conn)
+        platforms = _by_key(await stats_reports.platforms(conn, begin, end), ("platform",))
+        accounts = _by_key(await stats_reports.accounts(conn, begin, end), ("platform", "account"))
+        ends = await stats_reports.ends(conn, begin, end)
+        latency = await stats_reports.latency(conn, begin, end)
+        missed = await stats_reports.missed_by_webhook(conn, begin, end)
+    failed, published = ends["failed"], ends["published"]
+    return StatsOut(
+        sum(states.values()), states, begin, end,
+        [PlatformOut(key[0], sum(counts.values()), counts) for key, counts in platforms],
+        [AccountOut(key[0], key[1], sum(counts.values()), counts) for key, counts in accounts],
+        published, failed, failed / (failed + published) if failed + published else None,
+        LatencyOut(latency["posts"], *(latency["percentiles"] or (None, None, None))), missed,
+    )  # fmt: skip
+
+
+def _by_key(rows: Sequence[Row], names: Sequence[str]) -> list[tuple[tuple[str, ...], dict[str, int]]]:
+    """What stands under each key, the largest first."""
+    found: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[tuple(row[name] for name in names)][row["state"]] = row["targets"]
+    return sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))

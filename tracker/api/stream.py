@@ -1,0 +1,170 @@
+"""The stream of events: what comes into the log and what it changes, as it happens, for any number of listeners."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.response import Stream
+from msgspec import Meta, Struct
+
+from tracker.api import parameters
+from tracker.api.problems import BadParameter
+from tracker.api.refusals import READING
+from tracker.api.schemas import ArrivalTime, ErrorOut, ProviderTime
+from tracker.api.words import ProviderName
+from tracker.broadcast import Broadcast, News
+from tracker.errors import Rejected
+from tracker.store.database import Row
+from tracker.store.places import Place
+
+MEDIA_TYPE = "text/event-stream"
+COME_BACK = 2000
+"""After so many milliseconds a browser that was cut off comes back."""
+
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        description="The `id` of the last event that was received: the stream goes on right after it, however long ago"
+        " that was. Without it, the stream begins now.",
+    ),
+]
+
+
+class MovedOut(Struct, frozen=True):
+    """The post as a whole (`target` null) or one of its targets came into a state."""
+
+    target: str | None
+    before: str | None
+    after: str
+    attempt: int
+    occurred_at: ProviderTime
+    error: ErrorOut | None
+
+
+class StreamedOut(Struct, frozen=True):
+    """One event of the log, and what it changed."""
+
+    position: int
+    type: str
+    source: Annotated[str, Meta(description="The provider's name, or ours: action, manual, reconcile, rule, signal.")]
+    provider: str
+    post: str | None
+    kind: Annotated[
+        str,
+        Meta(description="moved, noted (nothing moved), or revised: it came late and belongs earlier in the history."),
+    ]
+    before: Annotated[str | None, Meta(description="The post's state as it was known before.")]
+    after: Annotated[str | None, Meta(description="The post's state as it is known now.")]
+    attempt: int
+    occurred_at: ProviderTime
+    received_at: ArrivalTime
+    moves: list[MovedOut]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is sent, and what filters ask about it."""
+
+    type: str
+    provider: str
+    post: str | None
+    frame: bytes
+
+
+ANSWERS = READING | {
+    200: ResponseSpec(
+        StreamedOut,
+        description="Server-sent events. Each has an `id`, and as `data` what is described here; between them come"
+        " comments, and ids without data, which move the place to go on from.",
+        media_type=MEDIA_TYPE,
+        generate_examples=False,
+    )
+}
+
+
+@get("/events/stream", responses=ANSWERS, media_type=MEDIA_TYPE, summary="The log as it happens: server-sent events")
+async def stream_events(
+    broadcast: NamedDependency[Broadcast[Told]],
+    last_event_id: LastEventId = None,
+    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
+    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    provider: ProviderName = None,
+) -> Stream:
+    """One who comes back with the last id misses nothing and gets nothing twice, whichever process it comes to.
+
+    An event is told once the post that it is about is up to date. A listener that does not keep up is cut off, and
+    goes on from its last id.
+    """
+    parameters.storable(type=type, post=post, provider=provider)
+    place = _place(last_event_id)
+    try:
+        await broadcast.admit(place)
+    except Rejected as error:
+        raise BadParameter("Last-Event-ID", str(error)) from error
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Stream(_frames(broadcast, place, (type, post, provider)), media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _frames(
+    broadcast: Broadcast[Told], place: Place | None, wanted: tuple[str | None, str | None, str | None]
+) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % COME_BACK
+    async for news in broadcast.listen(place):
+        if not any(word is not None for word in wanted):
+            yield _all_of(news)
+        elif some := [told.frame for told in news.items if _is_wanted(told, wanted)]:
+            yield b"".join(some)
+        elif not news.items:
+            yield _all_of(news)
+
+
+@lru_cache(maxsize=64)
+def _all_of(news: News[Told]) -> bytes:
+    """Put together once for all who listen; a sign of life moves only the place."""
+    return b"".join(told.frame for told in news.items) or f": here\nid: {news.place}\n\n".encode()
+
+
+def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) -> bool:
+    return all(
+        word is None or word == has for word, has in zip(wanted, (told.type, told.post, told.provider), strict=True)
+    )
+
+
+def shown(row: Row, place: Place) -> Told:
+    """A change as it is sent, with the place behind it as its id."""
+    names = ("source", "provider", "post", "kind", "before", "after", "attempt", "occurred_at", "received_at")
+    fields = {name: row[name] for name in names}
+    told = StreamedOut(
+        position=row["cause"], type=row["event"], moves=[_moved(move) for move in row["moves"]], **fields
+    )
+    frame = b"id: %s\ndata: %s\n\n" % (str(place).encode(), msgspec.json.encode(told))
+    return Told(row["event"], row["provider"], row["post"], frame)
+
+
+def _moved(move: dict[str, Any]) -> MovedOut:
+    problem = move["problem"]
+    return MovedOut(
+        move["target"],
+        move["before"],
+        move["after"],
+        move["attempt"],
+        datetime.fromisoformat(move["occurred_at"]),
+        ErrorOut(problem["code"], problem["message"], problem["retryable"]) if problem else None,
+    )
+
+
+def _place(text: str | None) -> Place | None:
+    if not text:
+        return None
+    try:
+        return Place.parse(text)
+    except Rejected as error:
+        raise BadParameter("Last-Event-ID", str(error)) from error

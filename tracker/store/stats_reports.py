@@ -1,0 +1,86 @@
+"""Figures about the posts that were heard of last within a span of time; the span is found by an index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+MOST_ACCOUNTS = 100
+
+TARGETS = """
+select t.value->>'platform' as platform, t.value->>'account' as account, t.value->>'state' as state
+  from posts p cross join lateral jsonb_each(p.fold->'targets') t
+ where p.projection = (select version from projections where current) and p.last_event_at >= $1 and p.last_event_at < $2
+"""
+
+PLATFORMS = f"""
+select platform, state, count(*) as targets from ({TARGETS}) t group by platform, state order by platform, state
+"""
+
+ACCOUNTS = f"""
+with counted as (
+  select platform, account, state, count(*) as targets from ({TARGETS}) t
+   where account is not null
+   group by platform, account, state
+), largest as (
+  select platform, account from counted
+   group by platform, account
+   order by sum(targets) desc, platform, account
+   limit {MOST_ACCOUNTS}
+)
+select platform, account, state, targets from counted join largest using (platform, account)
+ order by platform, account, state
+"""
+
+ENDS = """
+select count(*) filter (where state = 'published') as published,
+       count(*) filter (where state in ('failed', 'partial')) as failed
+  from posts p
+ where p.projection = (select version from projections where current) and p.last_event_at >= $1 and p.last_event_at < $2
+"""
+
+LATENCY = """
+select count(*) as posts,
+       percentile_cont(array[0.5, 0.9, 0.99])
+         within group (order by extract(epoch from p.published_at - p.scheduled_at)::float8) as percentiles
+  from posts p
+ where p.projection = (select version from projections where current) and p.last_event_at >= $1 and p.last_event_at < $2
+   and p.published_at is not null and p.scheduled_at is not null
+"""
+
+MISSED = """
+select count(*) from (
+  select distinct provider, post from findings where told_at is null and found_at >= $1 and found_at < $2) missed
+"""
+
+
+async def platforms(conn: Connection, since: datetime, until: datetime) -> list[Row]:
+    """How many targets of each platform are in each state."""
+    rows: list[Row] = await conn.fetch(PLATFORMS, since, until)
+    return rows
+
+
+async def accounts(conn: Connection, since: datetime, until: datetime) -> list[Row]:
+    """How many targets of each account are in each state, for the accounts that have the most."""
+    rows: list[Row] = await conn.fetch(ACCOUNTS, since, until)
+    return rows
+
+
+async def ends(conn: Connection, since: datetime, until: datetime) -> Row:
+    """How many posts are published, and how many failed at least in part."""
+    return await conn.fetchrow(ENDS, since, until)
+
+
+async def latency(conn: Connection, since: datetime, until: datetime) -> Row:
+    """The 50th, 90th and 99th percentile of the seconds from scheduled to published, and of how many posts."""
+    return await conn.fetchrow(LATENCY, since, until)
+
+
+async def missed_by_webhook(conn: Connection, since: datetime, until: datetime) -> int:
+    """Of how many posts we learned something by asking that no webhook has told us since."""
+    missed: int = await conn.fetchval(MISSED, since, until)
+    return missed
