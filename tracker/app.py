@@ -20,6 +20,7 @@ from tracker.actions import build_performers
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.errors import Unavailable
+from tracker.gate import SharedGate
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -142,7 +143,7 @@ class _Service:
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace)
             self._subscriptions.append(subscription)
             yield name, _Reading(database, subscription, self._rules, reacting, listening).run
-        clients = build_clients(self._settings, outbound)
+        clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity)

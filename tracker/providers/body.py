@@ -61,6 +61,15 @@ def find(value: Any, path: Path) -> Any:
     return value
 
 
+def put(table: dict[str, Any], path: Path, value: Any) -> None:
+    """Let `value` stand at `path`; None, and what has no path, is left out."""
+    if value is None or not path:
+        return
+    for step in path[:-1]:
+        table = table.setdefault(step, {})
+    table[path[-1]] = value
+
+
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
     found = find(value, path)
