@@ -21,7 +21,9 @@ from tracker.api.application import Parts, application
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
+from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
+from tracker.gate import SharedGate
 from tracker.http_server import Server, until_over
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
@@ -150,8 +152,9 @@ class _Service:
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace)
             self._subscriptions.append(subscription)
             yield name, _Reading(database, subscription, self._rules, reacting, listening).run
-        clients = build_clients(self._settings, outbound)
-        asking = Reconciler(database, clients, self._readers, self._settings.jobs.reconciling, clock)
+        clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
+        asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
+        asking = Reconciler(database, asked, self._readers, self._settings.jobs.reconciling, clock)
         yield "reconciler", lambda: asking.run(listening)
         yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound)

@@ -66,6 +66,18 @@ def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: da
     )
 
 
+def continued(claimed: Claimed, post: str, began: datetime, now: datetime) -> list[Incoming]:
+    """An action has had a post created in the place of its own: each of the two bears the other's name."""
+    said = {"action": str(claimed.id), "verb": claimed.verb}
+    return [
+        own_fact(
+            "action", f"{claimed.id}:{claimed.lease}:{label}", "post.labelled", claimed.provider, one, began, now,
+            labels={label: other}, detail=said,
+        )
+        for one, label, other in ((claimed.post, "continued_as", post), (post, "attempt_of", claimed.post))
+    ]  # fmt: skip
+
+
 def labelled(label: Label, run: Run, at: datetime, now: datetime) -> Incoming:
     """A rule has put labels on its post."""
     said = {"run": str(run.id), "rule": run.rule}

@@ -20,7 +20,7 @@ from tracker.domain.action import Reason
 from tracker.domain.reconciliation import Finding, compare, told_since, true_at
 from tracker.errors import NotFound, Unavailable
 from tracker.operations import fact_of, not_found, reconciled
-from tracker.providers.client import Listed
+from tracker.providers.answers import Listed
 from tracker.settings import ReconcileJob
 from tracker.store import event_log, posts, reconciliations, suspects
 from tracker.store.reconciliations import Counts, Round
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tracker.domain.event import Fact, LoggedEvent
     from tracker.domain.report import Report
     from tracker.outbound.reply import Reply
+    from tracker.providers.answers import Page
     from tracker.providers.base import FactReader
-    from tracker.providers.client import Page
     from tracker.store.database import Connection, Database, Row
     from tracker.store.wakeups import Wakeups
 

@@ -18,6 +18,7 @@ EVENTS = {
     "action.ended": "An attempt at an action is over; state and reason say how it stands.",
     "action.fault": "Our own code failed while it performed an action; the action is dead.",
     "action.lease_lost": "An attempt ended after its lease: another process has the action now.",
+    "action.put_off": "An action waits for something that has nothing to do with it; that was no attempt.",
     "agent.failed": "Part of the service failed; it is started again after a pause.",
     "agent.waiting": "Part of the service waits for the database.",
     "alert": "An alert of a channel of kind log.",
@@ -30,7 +31,11 @@ EVENTS = {
     "log.day_dropped": "A day that retention no longer keeps was dropped from the log.",
     "log.seal_postponed": "A day could not be closed yet; the next run tries again.",
     "postgres.revived": "The embedded Postgres had died and was started again.",
+    "provider.circuit_closed": "A provider has answered again: it is called as before.",
+    "provider.circuit_opened": "Calls of a provider failed in a row: nobody calls it until then.",
     "provider.heard": "A provider that had been silent is heard again.",
+    "provider.not_remembered": "What a call of a provider has shown could not be written down; the call itself counts.",
+    "provider.put_off": "A provider wants to be left alone: nobody calls it until then.",
     "provider.silent": "No webhook has come from a provider for longer than its rhythm.",
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
     "reconciler.waiting": "The reconciler waits for the database to come back.",
@@ -71,6 +76,11 @@ handled = Counter("tracker_subscription_rows", "Events folded, or changes matche
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])
 action_seconds = Histogram("tracker_action_seconds", "Time of one attempt at an action.", ["verb"])
+provider_calls = Counter(
+    "tracker_provider_calls",
+    "Calls of providers' APIs, those that were not let through among them, by purpose and reason.",
+    ["provider", "purpose", "reason"],
+)
 lag_seconds = Gauge("tracker_subscription_lag_seconds", "Age of the oldest event not yet handled.", ["subscription"])
 
 

@@ -18,7 +18,7 @@ import structlog
 from tracker import telemetry
 from tracker.domain.action import POLICIES, Discard, Done, Exchange, Reason, Retry, Unknown, next_attempt
 from tracker.errors import Unavailable
-from tracker.operations import answered, finished
+from tracker.operations import answered, continued, finished
 from tracker.store import actions, alerts, event_log
 from tracker.store.wakeups import ACTIONS, wait
 
@@ -135,7 +135,8 @@ class Worker:
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
         telemetry.action_seconds.labels(claimed.verb).observe(seconds)
-        telemetry.actions.labels(claimed.verb, OUTCOMES[type(outcome)]).inc()
+        waits = isinstance(outcome, Retry) and outcome.waits
+        telemetry.actions.labels(claimed.verb, "put_off" if waits else OUTCOMES[type(outcome)]).inc()
         await self._record(claimed, outcome, began, round(seconds * 1000))
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
@@ -154,22 +155,37 @@ class Worker:
         """The attempt's end, the action's next state, and the fact about it, in one transaction."""
         now = self._clock()
         due = next_attempt(outcome, claimed.attempt, POLICIES[claimed.verb], now, claimed.idempotency_key)
+        if due and isinstance(outcome, Retry) and outcome.waits and await self._put_off(claimed, outcome, due):
+            return
         state = "pending" if due else {Done: "done", Unknown: "unknown"}.get(type(outcome), "dead")
         async with self._database.transaction() as conn:
             await actions.record_attempt(
-                conn, claimed, OUTCOMES[type(outcome)], outcome.reason, outcome.exchange, latency, now
+                conn, claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(outcome), latency, now
             )
             held = await actions.finish(conn, claimed, state, outcome.reason, due, now)
             if held and isinstance(outcome, Done) and outcome.reference:
                 await alerts.remember(conn, claimed.target, _told(claimed), outcome.reference, now)
             facts = [answered(claimed, learned, began, now)] if (learned := getattr(outcome, "learned", None)) else []
             facts += [finished(claimed, state, outcome.reason, began, now)] if held and not due else []
+            if isinstance(outcome, Done) and outcome.continued_as:
+                facts += continued(claimed, outcome.continued_as, began, now)
             if facts:
                 await event_log.append(conn, facts)
         log.info(
             "action.ended" if held else "action.lease_lost",
             action=str(claimed.id), verb=claimed.verb, target=claimed.target, state=state, reason=str(outcome.reason),
         )  # fmt: skip
+
+    async def _put_off(self, claimed: Claimed, outcome: Retry, due: datetime) -> bool:
+        """What had to wait for others was no attempt; False where the lease is lost."""
+        async with self._database.transaction() as conn:
+            held = await actions.put_off(conn, claimed, outcome.reason, due)
+        if held:
+            log.info(
+                "action.put_off", action=str(claimed.id), verb=claimed.verb, target=claimed.target,
+                reason=str(outcome.reason), detail=outcome.detail, until=due,
+            )  # fmt: skip
+        return held
 
     async def _pause(self) -> float:
         """Seconds until the next action is due, at most the poll interval; what was due already waits for others."""
@@ -196,3 +212,10 @@ def _told(claimed: Claimed) -> set[str]:
     others = claimed.payload.get("others")
     said = [claimed.payload, *(others if isinstance(others, list) else ())]
     return {str(one["key"]) for one in said if one.get("key")}
+
+
+def _record_of(outcome: Outcome) -> Exchange:
+    """What is remembered of the attempt: where nothing was answered, why it ended as it did."""
+    if outcome.exchange.response is not None or not outcome.detail:
+        return outcome.exchange
+    return Exchange(outcome.exchange.request, {"detail": outcome.detail})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.serving import serving
+from tests.integration.gates import OpenGate
 from tracker import projector
 from tracker.api import Parts, application
 from tracker.outbound import Allowed, Outbound
@@ -105,7 +106,9 @@ async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIter
             projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
         )
         await projecting.tend()
-        asking = Reconciler(database, build_clients(settings, outbound), readers, settings.jobs.reconciling, clock.now)
+        asking = Reconciler(
+            database, build_clients(settings, outbound, OpenGate()), readers, settings.jobs.reconciling, clock.now
+        )
         async with serving(application(Parts(database, clock.now, receiver))) as client, running(receiver):
             simulator.register(f"{client.base_url}/webhooks/{PROVIDER}", secret=SECRET)
             yield House(database, simulator, clock, projecting, asking)

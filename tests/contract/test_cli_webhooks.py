@@ -54,8 +54,8 @@ async def provider(folder: Path, url: str = "") -> AsyncIterator[tuple[Simulator
         yield simulator, Commands(folder, simulator.url, url=url)
 
 
-async def test_a_webhook_is_registered_listed_and_deleted_with_its_secret(tmp_path: Path) -> None:
-    async with provider(tmp_path) as (simulator, webhooks):
+async def test_a_webhook_is_registered_listed_and_deleted_with_its_secret(tmp_path: Path, database_url: str) -> None:
+    async with provider(tmp_path, database_url) as (simulator, webhooks):
         all_events = await webhooks("register", DOOR, "--json")
         some = await webhooks("register", DOOR, "--event", "post.failed", "--description", "failures only", "--json")
         listed = await webhooks("list", "--json")
@@ -95,9 +95,9 @@ async def test_a_webhook_is_registered_listed_and_deleted_with_its_secret(tmp_pa
     ],
 )
 async def test_what_cannot_go_well_is_refused_before_the_provider_is_called(
-    tmp_path: Path, words: tuple[str, ...], environ: dict[str, str], says: str
+    tmp_path: Path, database_url: str, words: tuple[str, ...], environ: dict[str, str], says: str
 ) -> None:
-    async with provider(tmp_path) as (simulator, webhooks):
+    async with provider(tmp_path, database_url) as (simulator, webhooks):
         ran = await webhooks("register", *words, **environ)
         assert (ran.code, ran.out, len(simulator.calls)) == (2, "", 0)
         assert says in ran.err
@@ -131,10 +131,10 @@ async def test_without_a_file_for_the_secret_nothing_is_registered(tmp_path: Pat
     assert "providers.sosyalkopru.secret_file: is not set: the provider shows a secret once" in ran.err
 
 
-async def test_a_call_that_the_provider_does_not_have_is_named(tmp_path: Path) -> None:
+async def test_a_call_that_the_provider_does_not_have_is_named(tmp_path: Path, database_url: str) -> None:
     """Set to nothing by the operator, or not known to the provider, whose guide does not show it."""
     async with serving(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) as server:
-        webhooks = Commands(tmp_path, server.url("/v1"))
+        webhooks = Commands(tmp_path, server.url("/v1"), url=database_url)
         unknown = await webhooks("list")
         config = tmp_path / "config.toml"
         config.write_text(config.read_text().replace("[outbound]", 'calls = { webhooks = "" }\n[outbound]'))

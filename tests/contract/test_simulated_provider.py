@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.gates import OpenGate
 from tracker.domain.event import LoggedEvent, State
 from tracker.domain.post import fold
 from tracker.outbound import Allowed, Outbound
@@ -81,7 +82,7 @@ async def test_the_client_speaks_the_simulated_api(tmp_path: Path) -> None:
         run_simulator(clock=clock) as simulator,
         Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound,
     ):
-        client = build_clients(settings(tmp_path, simulator.url), outbound)[NAME]
+        client = build_clients(settings(tmp_path, simulator.url), outbound, OpenGate())[NAME]
         registered = (await client.register_webhook(NOWHERE, ["post.failed"], "")).value
         assert registered is not None
         tested = (await client.test_webhook(registered.id)).value

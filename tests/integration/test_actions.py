@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ import pytest
 import structlog
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, read_request, serving
 from tracker.actions import build_performers
 from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
@@ -20,6 +21,7 @@ from tracker.domain.event import State
 from tracker.errors import Misconfigured
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
+from tracker.providers.client import ProviderClient
 from tracker.settings import Settings, load_settings
 from tracker.simulator import API_KEY, ManualClock, Outage, Simulator, run_simulator
 
@@ -50,7 +52,7 @@ async def perform(settings: dict[str, Any], action: Claimed, seconds: float = 5)
     """The outcome of one attempt under this configuration."""
     parsed = Settings.model_validate(settings)
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=seconds), max_answer=9999) as outbound:
-        performers = build_performers(parsed, build_clients(parsed, outbound), outbound)
+        performers = build_performers(parsed, build_clients(parsed, outbound, OpenGate()), outbound)
         return await performers[action.verb].perform(action, datetime.now(UTC))
 
 
@@ -270,22 +272,19 @@ async def lose_the_answer(simulator: Simulator, post: str) -> Outcome:
     simulator.outage = None
     parsed_settings = Settings.model_validate(provider(simulator))
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=1)) as outbound:
-        client = build_clients(parsed_settings, outbound)["sosyalkopru"]
+        client = build_clients(parsed_settings, outbound, OpenGate())["sosyalkopru"]
 
-        class Losing:
+        class Losing(ProviderClient):
             """The client, with an outage that begins once the question was answered."""
 
-            can = staticmethod(client.can)
-            get_post = staticmethod(client.get_post)
-
-            @staticmethod
-            async def retry_post(name: str, key: str) -> Any:
+            async def retry_post(self, post: str, idempotency_key: str) -> Any:
                 simulator.outage = Outage.ANSWER_LOST
-                reply = await client.retry_post(name, key)
+                reply = await super().retry_post(post, idempotency_key)
                 simulator.outage = None
                 return reply
 
-        performers = build_performers(parsed_settings, {"sosyalkopru": Losing()}, outbound)
+        losing = Losing(**{one.name: getattr(client, one.name) for one in fields(client)})
+        performers = build_performers(parsed_settings, {"sosyalkopru": losing}, outbound)
         return await performers["retry"].perform(a_retry(post), datetime.now(UTC))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, serving
 from tracker.domain.action import Reason
 from tracker.domain.event import State
@@ -32,7 +33,7 @@ async def client_of(url: str, **more: Any) -> AsyncIterator[ProviderClient]:
     section = {"kind": "sosyalkopru", "api_url": url, "api_key": API_KEY, **more}
     settings = Settings.model_validate({"providers": {"sosyalkopru": section}})
     async with Outbound(Allowed.parse(["127.0.0.0/8"]), timeout=timedelta(seconds=2), max_answer=100_000) as outbound:
-        yield build_clients(settings, outbound)["sosyalkopru"]
+        yield build_clients(settings, outbound, OpenGate())["sosyalkopru"]
 
 
 @asynccontextmanager

@@ -11,13 +11,18 @@ import pytest
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.action import Reason
+from tracker.domain.allowance import Purpose
 from tracker.domain.event import State
 from tracker.domain.report import Report
+from tracker.gate import SharedGate
 from tracker.operations import reconciled
+from tracker.outbound import Allowed, Outbound
 from tracker.outbound.reply import Reply
-from tracker.providers.client import Listed, Page
-from tracker.reconciler import Reconciler
-from tracker.settings import ReconcileJob
+from tracker.providers import build_clients
+from tracker.providers.answers import Listed, Page
+from tracker.reconciler import Asked, Reconciler
+from tracker.settings import ReconcileJob, Settings
+from tracker.simulator import Faults, ManualClock, run_simulator
 from tracker.store import reconciliations, suspects
 
 if TYPE_CHECKING:
@@ -63,7 +68,7 @@ def scheduled(post: str, at: datetime) -> Incoming:
     return reconciled(PROVIDER, post, report, NOON, NOON)
 
 
-async def asking(corridor: Corridor, books: Books) -> Row:
+async def asking(corridor: Corridor, books: Asked) -> Row:
     """One round, as it stands afterwards; then everything follows that follows."""
     reconciler = Reconciler(corridor.database, {PROVIDER: books}, READERS, {"reconcile": JOB}, corridor.now)
     async with corridor.database.transaction() as conn:
@@ -164,3 +169,23 @@ async def test_a_webhook_that_comes_after_all_is_no_longer_missed(database: Data
 async def missed(corridor: Corridor) -> dict[str, tuple[int, int]]:
     async with corridor.database.connection() as conn:
         return await suspects.missed(conn, NOON)
+
+
+async def test_a_round_leaves_a_part_of_the_budget_to_others_and_goes_on_when_there_is_more(
+    database: Database,
+) -> None:
+    """Of four calls an hour a round may make three; the posts stand on four pages of the provider's list."""
+    corridor, clock = await Corridor(database, []).open(), ManualClock(NOON)
+    async with (
+        run_simulator(clock=clock, faults=Faults(lost=1.0)) as simulator,
+        Outbound(Allowed.parse(["127.0.0.1"])) as outbound,
+    ):
+        for _ in range(350):
+            simulator.create(text="#publish")
+        await clock.advance(timedelta(minutes=1))
+        provider = {"kind": PROVIDER, "api_url": simulator.url, "api_key": simulator.api_key, "budget": "4 per hour"}
+        settings = Settings.model_validate({"providers": {PROVIDER: provider}})
+        client = build_clients(settings, outbound, SharedGate(database, settings))[PROVIDER]
+        row = await asking(corridor, client.on_behalf_of(Purpose.RECONCILIATION))
+        assert (row["stopped"], row["calls"], row["listed"], len(simulator.calls)) == ("budget_spent", 3, 300, 3)
+        assert (await client.get_post(next(iter(simulator.truth())))).value, "a rule may still ask"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 import pytest
@@ -22,11 +22,16 @@ from tracker.domain.report import Report
 from tracker.errors import NotFound, Rejected
 from tracker.outbound.reply import Reply
 from tracker.redelivery import Redeliverer
+from tracker.settings import Provider
 from tracker.store import actions, redeliveries
 from tracker.store.action_reports import Filters
 from tracker.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.domain.allowance import Purpose
+    from tracker.domain.report import Shown
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -250,6 +255,9 @@ async def test_too_many_at_once_are_refused(corridor: Corridor, monkeypatch: pyt
     assert await corridor.rows("select count(*) from redelivery_items") == [(0,)]
 
 
+SETTINGS = Provider(kind=PROVIDER, api_url="http://127.0.0.1:9/v1")
+
+
 class Publishing:
     """A provider that says how a post stands, where it can be asked, and publishes whenever it is told to."""
 
@@ -260,7 +268,10 @@ class Publishing:
     def can(self, call: str) -> bool:
         return self._answers or call != "get"
 
-    async def get_post(self, post: str) -> Reply[Report]:
+    def on_behalf_of(self, purpose: Purpose) -> Self:
+        return self
+
+    async def get_post(self, post: str, *, then: int = 0) -> Reply[Report]:
         self.calls.append("get")
         return Reply(Report(state=self._standing), Reason.OK)
 
@@ -268,12 +279,20 @@ class Publishing:
         self.calls.append(idempotency_key)
         return Reply(True, Reason.OK)
 
+    async def show_post(self, post: str, *, then: int = 0) -> Reply[Shown]:
+        raise AssertionError("nothing is to be created anew")
+
+    async def create_post(self, post: Mapping[str, Any], idempotency_key: str) -> Reply[str]:
+        raise AssertionError("nothing is to be created anew")
+
 
 async def redelivered_retry(corridor: Corridor, provider: Publishing, filters: Filters, *, fresh: bool) -> list[Any]:
     """What the provider was asked when a retry that the filters choose was done once more."""
     await plan(corridor, filters, fresh=fresh)
     await step(corridor)
-    worker = Worker(corridor.database, {"retry": RetryPost({PROVIDER: provider})}, "node", corridor.now)
+    worker = Worker(
+        corridor.database, {"retry": RetryPost({PROVIDER: provider}, {PROVIDER: SETTINGS})}, "node", corridor.now
+    )
     assert await worker.claim() == 1
     await worker.settle()
     return provider.calls

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.integration.gates import OpenGate
 from tests.integration.test_simulator import an_api, data
 from tracker.domain.action import Reason
 from tracker.outbound import Allowed, Outbound
@@ -74,10 +75,9 @@ async def test_our_client_hears_the_refusals_as_what_they_are() -> None:
         Outbound(Allowed.parse(["127.0.0.1"])) as outbound,
     ):
         section = {"kind": "sosyalkopru", "api_url": simulator.url, "api_key": simulator.api_key}
-        client = build_clients(Settings.model_validate({"providers": {"sosyalkopru": section}}), outbound)[
-            "sosyalkopru"
-        ]
+        settings = Settings.model_validate({"providers": {"sosyalkopru": section}})
+        client = build_clients(settings, outbound, OpenGate())["sosyalkopru"]
         poor = await client.create_post(NEW, "k")
         early = await client.create_post(NEW, "k")
-    assert (poor.status, poor.reason) == (402, Reason.HTTP_4XX)
+    assert (poor.status, poor.reason) == (402, Reason.PAYMENT_REQUIRED)
     assert (early.status, early.reason, early.retry_after) == (429, Reason.RATE_LIMITED, MINUTE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.actions.retry import PASSING
-from tracker.domain.action import Discard, Done, Reason, Retry
+from tracker.actions.publisher import purpose_of, unanswered
+from tracker.domain.action import Discard, Done, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tracker.actions.retry import Publisher
+    from tracker.actions.publisher import Publisher
     from tracker.domain.action import Claimed, Outcome
 
 
@@ -27,9 +27,7 @@ class Reconcile:
         client = self.clients.get(claimed.provider)
         if client is None or claimed.post is None or not client.can("get"):
             return Discard(Reason.NOT_CONFIGURED, f"providers.{claimed.provider} has no call to ask about a post")
-        reply = await client.get_post(claimed.post)
-        if reply.value is not None:
-            return Done(f"the provider says {reply.value.state}", exchange=reply.exchange, learned=reply.value)
-        if reply.reason in PASSING:
-            return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
-        return Discard(reply.reason, reply.detail, reply.exchange)
+        reply = await client.on_behalf_of(purpose_of(claimed)).get_post(claimed.post)
+        if reply.value is None:
+            return unanswered(reply)
+        return Done(f"the provider says {reply.value.state}", exchange=reply.exchange, learned=reply.value)

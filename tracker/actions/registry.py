@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.actions.notify import Alert
-    from tracker.actions.retry import Publisher
+    from tracker.actions.publisher import Publisher
     from tracker.outbound import Outbound
     from tracker.settings import Settings
 
@@ -28,7 +28,7 @@ def build_performers(
     return {
         "alert": build_alert(settings, outbound),
         "send": Send(settings.endpoints, outbound),
-        "retry": RetryPost(clients),
+        "retry": RetryPost(clients, settings.providers),
         "reconcile": Reconcile(clients),
     }
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tracker.cli.opening import known_words
+from tracker.cli.opening import known_words, on_database
 from tracker.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.outbound.reply import Reply
     from tracker.providers.client import ProviderClient
     from tracker.settings import Settings
+    from tracker.store.database import Database
 
 Value = TypeVar("Value")
 
@@ -40,19 +42,21 @@ def chosen_provider(settings: Settings, name: str | None) -> str:
     return known_words("--provider", [name or names[0]], names)[0]
 
 
-def call_provider(settings: Settings, provider: str, call: str, do: Call[Value]) -> Value:
+def call_provider(config: Path | None, provider: str, call: str, do: Call[Value]) -> Value:
     """As `ask_provider`, where nothing else is done meanwhile."""
-    return asyncio.run(ask_provider(settings, provider, call, do))
+    return on_database(config, lambda settings, database: ask_provider(settings, database, provider, call, do))
 
 
-async def ask_provider(settings: Settings, provider: str, call: str, do: Call[Value]) -> Value:
+async def ask_provider(settings: Settings, database: Database, provider: str, call: str, do: Call[Value]) -> Value:
     """What the provider answers to that call; raises Misconfigured, Rejected or Unavailable, which say why not."""
-    from tracker.outbound import build_outbound  # noqa: PLC0415  (takes a while)
+    from tracker.domain.allowance import Purpose  # noqa: PLC0415  (takes a while)
+    from tracker.gate import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients  # noqa: PLC0415  (takes half a second)
 
     async with build_outbound(settings) as outbound:
-        client = build_clients(settings, outbound)[provider]
-        reply = await do(client)
+        client = build_clients(settings, outbound, SharedGate(database, settings))[provider]
+        reply = await do(client.on_behalf_of(Purpose.OPERATION))
     if reply.value is None:
         raise _refusal(settings, client, call, reply)
     return reply.value

@@ -87,7 +87,7 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
 
     body, began = described(settings, provider, post), now()
     try:
-        made = await ask_provider(settings, provider, "create", lambda api: api.create_post(body, key))
+        made = await ask_provider(settings, database, provider, "create", lambda api: api.create_post(body, key))
     except Unheard as error:
         error.add_note(DOUBT.format(key))
         raise

@@ -52,16 +52,19 @@ def reconcile(
 
 async def _asked(settings: Settings, database: Database, names: Sequence[str], begins: datetime | None) -> list[Row]:
     """One round for each provider, done here unless a running service takes it first."""
-    from tracker.outbound import build_outbound  # noqa: PLC0415  (takes half a second)
+    from tracker.domain.allowance import Purpose  # noqa: PLC0415  (takes half a second)
+    from tracker.gate import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers, fact_readers  # noqa: PLC0415  (as above)
     from tracker.reconciler import Reconciler  # noqa: PLC0415  (as above)
     from tracker.store import reconciliations  # noqa: PLC0415  (as above)
 
     rows: list[Row] = []
     async with build_outbound(settings) as outbound:
+        clients = build_clients(settings, outbound, SharedGate(database, settings))
         asking = Reconciler(
             database,
-            build_clients(settings, outbound),
+            {name: client.on_behalf_of(Purpose.OPERATION) for name, client in clients.items()},
             fact_readers(build_providers(settings)),
             settings.jobs.reconciling,
             now,

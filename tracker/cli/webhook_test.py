@@ -17,7 +17,7 @@ from tracker.cli.showing import show_json, show_pairs
 from tracker.cli.webhooks import of_kept_secrets, webhooks
 
 if TYPE_CHECKING:
-    from tracker.providers.client import Tested
+    from tracker.providers.answers import Tested
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
 
@@ -54,7 +54,7 @@ def send_test(
     async def work(_: Settings, database: Database) -> tuple[Tested, int | None]:
         async with database.connection() as conn:
             before = await _newest(conn)
-            tested = await ask_provider(settings, name, "test", lambda api: api.test_webhook(chosen))
+            tested = await ask_provider(settings, database, name, "test", lambda api: api.test_webhook(chosen))
             return tested, await _arrival(conn, name, before, patience if tested.success else timedelta(0))
 
     tested, position = on_database(config, work)

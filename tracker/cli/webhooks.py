@@ -40,7 +40,7 @@ def register(
     file = _secret_file(settings, name)
     _check_address(settings, name, url)
     file.check()
-    made = call_provider(settings, name, "register", lambda api: api.register_webhook(url, list(events), description))
+    made = call_provider(config, name, "register", lambda api: api.register_webhook(url, list(events), description))
     try:
         file.add(made.secret.get_secret_value(), made.id)
     except Misconfigured as error:
@@ -60,7 +60,7 @@ def show(provider: Provider = None, config: Config = None, json: Json = False) -
     """The webhooks that the provider knows, and whether their secret is kept here."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    found = call_provider(settings, name, "webhooks", lambda api: api.list_webhooks())
+    found = call_provider(config, name, "webhooks", lambda api: api.list_webhooks())
     kept = of_kept_secrets(settings, name)
     rows = [(one.id, one.url, one.events, one.description, one.id in kept) for one in found]
     names = ("id", "url", "events", "description", "secret_kept")
@@ -83,7 +83,7 @@ def delete(
     """Have the provider send nothing more to a webhook, and forget its secret."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    call_provider(settings, name, "delete", lambda api: api.delete_webhook(webhook))
+    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook))
     kept = not keep_secret and webhook in of_kept_secrets(settings, name)
     forgotten = kept and _secret_file(settings, name).drop(webhook)
     if json:

@@ -27,6 +27,11 @@ class Reason(StrEnum):
     BAD_ANSWER = "bad_answer"
     REDIRECT = "redirect"
     RATE_LIMITED = "rate_limited"
+    TOLD_TO_WAIT = "told_to_wait"
+    BUDGET_SPENT = "budget_spent"
+    CIRCUIT_OPEN = "circuit_open"
+    CREDITS_KEPT = "credits_kept"
+    PAYMENT_REQUIRED = "payment_required"
     NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
     GONE = "gone"
@@ -38,10 +43,18 @@ class Reason(StrEnum):
     NOT_CONFIGURED = "not_configured"
     NOT_NEEDED = "not_needed"
     NOT_RETRYABLE = "not_retryable"
+    RECREATED = "recreated"
     CANCELLED = "cancelled"
     GROUPED = "grouped"
     LOST = "lost"
+    UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
+
+
+WAITS = frozenset(
+    {Reason.TOLD_TO_WAIT, Reason.BUDGET_SPENT, Reason.CIRCUIT_OPEN, Reason.CREDITS_KEPT, Reason.UNAVAILABLE}
+)
+"""Reasons why we did not even call: whoever waits for them has made no attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class Done:
     """It happened.
 
     `learned` is what the other side said on the way about how the post stands, `reference` how it knows the message,
-    as plain JSON, where there is such a thing.
+    as plain JSON, where there is such a thing, `continued_as` the post that was created to take the place of this one.
     """
 
     detail: str = ""
@@ -85,6 +98,7 @@ class Done:
     exchange: Exchange = field(default_factory=Exchange)
     learned: Report | None = None
     reference: Mapping[str, object] | None = None
+    continued_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,11 @@ class Retry:
     after: timedelta | None = None
     detail: str = ""
     exchange: Exchange = field(default_factory=Exchange)
+
+    @property
+    def waits(self) -> bool:
+        """What was to be done was never begun."""
+        return self.reason in WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,8 @@ class Policy:
     """The longest that the other side may put us off with a Retry-After."""
 
 
+SHORTEST_WAIT = timedelta(seconds=1)
+
 _PATIENT = Backoff(timedelta(seconds=5), 3, timedelta(hours=1), 0.2)
 _CAREFUL = Backoff(timedelta(seconds=10), 3, timedelta(minutes=10), 0.2)
 
@@ -157,10 +178,15 @@ POLICIES: Mapping[str, Policy] = {
 
 
 def next_attempt(outcome: Outcome, attempts: int, policy: Policy, now: datetime, seed: str) -> datetime | None:
-    """When to try again after `attempts` attempts, the last of which ended in `outcome`; None: not any more."""
-    if not isinstance(outcome, Retry) or attempts >= policy.attempts:
+    """When to try again after `attempts` attempts, the last of which ended in `outcome`; None: not any more.
+
+    One that was never begun does not count.
+    """
+    if not isinstance(outcome, Retry) or (attempts >= policy.attempts and not outcome.waits):
         return None
     asked = min(outcome.after or timedelta(0), policy.patience)
+    if outcome.waits:
+        return now + max(asked, SHORTEST_WAIT)
     return now + max(asked, policy.backoff.delay(attempts, seed))
 
 
@@ -175,7 +201,9 @@ class Claimed:
 
     `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost
     when its process died in the middle, so that nobody knows), and is None for the first. `reference` is that of the
-    message which the same alert became earlier on the same channel.
+    message which the same alert became earlier on the same channel. For a retry, `other` tells how another one of the
+    same attempt of the post ended, where that matters (ok, recreated, unknown), and `generation` is 1 for a post that
+    was not created anew in the place of another.
     """
 
     id: UUID
@@ -193,3 +221,5 @@ class Claimed:
     created_at: datetime
     group: str | None = None
     reference: Mapping[str, object] | None = None
+    other: str | None = None
+    generation: int = 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tracker.domain.event import Problem, State, TargetFact
 
@@ -22,3 +24,19 @@ class Report:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A post that could be created, in its provider's words; `missing` is the place that is empty, if one is."""
+
+    body: Mapping[str, Any]
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a post stands, and what could be created in its place."""
+
+    report: Report
+    draft: Draft

@@ -165,6 +165,8 @@ def _try(run: Run, step: RetryStep, now: datetime) -> Advance:
 def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Advance:
     if not isinstance(_step(run, rule), RetryStep):
         return _next(run, rule, now)
+    if reason == Reason.RECREATED:
+        return _next(run, rule, now)
     if outcome not in TRIED and reason != Reason.NOT_NEEDED:
         return _exhaust(run, rule, f"try {run.tries} could not be made: {reason or outcome}", now)
     watching = replace(run, phase=Phase.WATCHING, heard=None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _REASONS = {
     401: Reason.NOT_ALLOWED,
+    402: Reason.PAYMENT_REQUIRED,
     403: Reason.NOT_ALLOWED,
     404: Reason.NOT_FOUND,
     409: Reason.CONFLICT,
@@ -54,6 +55,11 @@ class Answer:
     def reason(self) -> Reason:
         """What the status means."""
         return reason_of(self.status)
+
+    @property
+    def date(self) -> datetime | None:
+        """When it was answered, by the other side's clock, in whole seconds."""
+        return _date(self.headers.get("date", ""))
 
 
 class Outbound:
@@ -171,10 +177,13 @@ def _retry_after(text: str) -> timedelta | None:
     """Seconds, or a date; anything else is no wish at all."""
     if re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
         return timedelta(seconds=int(text))
+    when = _date(text)
+    return None if when is None else max(when - datetime.now(UTC), timedelta(0))
+
+
+def _date(text: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(when - datetime.now(UTC), timedelta(0))
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

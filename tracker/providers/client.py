@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
-from pydantic import SecretStr
 
 from tracker.domain.action import Exchange, Reason
-from tracker.domain.report import Report
+from tracker.domain.allowance import Purpose
+from tracker.domain.report import Report, Shown
+from tracker.domain.standing import USAGE, Heard, Permit, Refused, Wish
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
-from tracker.providers.body import decode, find, text_at
+from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
+from tracker.providers.gate import Gate
 from tracker.providers.kind import Call
-from tracker.providers.vocabulary import Vocabulary
+from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from pydantic import SecretStr
 
     from tracker.outbound import Outbound
 
@@ -26,60 +29,47 @@ T = TypeVar("T")
 
 PER_PAGE = 100
 
+TELLS_SECRETS = frozenset({"register", "webhooks"})
+"""Calls of whose answers nothing is remembered but the status."""
+
+CLOSED = frozenset({429, 503})
+"""Statuses whose Retry-After speaks of all calls."""
+
+HALF_A_SECOND = timedelta(milliseconds=500)
+"""What a time in whole seconds is too early by, on average."""
+
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A webhook at the provider; it tells the secret once."""
-
-    id: str
-    secret: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A webhook as the provider lists it; its secret is not told again."""
-
-    id: str
+class _Request:
+    method: str
     url: str
-    events: tuple[str, ...]
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """What came of the provider's test delivery to a webhook."""
-
-    success: bool
-    status_code: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A post in a list."""
-
-    post: str
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a list of posts; it goes on at the cursor `next`."""
-
-    posts: tuple[Listed, ...]
-    next: str | None = None
+    headers: Mapping[str, str]
+    body: bytes
+    shown: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderClient:
-    """One provider's API; a call whose text is "" is not to be had. `auth` is the header that carries the key."""
+    """One provider's API; a call whose text is "" is not to be had. `auth` is the header that carries the key.
+
+    A call that the gate does not let through is a reply like any other: it was not sent, and `retry_after` tells when
+    it is worth asking again. `then` is how many calls are to follow at once, for which there must be room too.
+    """
 
     name: str
     api_url: str
     api_key: SecretStr
     auth: str
     calls: Mapping[str, Call]
-    words: Vocabulary
+    answers: Answers
+    recreation: Recreation
     outbound: Outbound = field(repr=False)
+    gate: Gate = field(repr=False)
+    purpose: Purpose = Purpose.REACTION
+
+    def on_behalf_of(self, purpose: Purpose) -> Self:
+        """The same client, which calls for another purpose."""
+        return replace(self, purpose=purpose)
 
     def can(self, call: str) -> bool:
         """Whether the call is to be had: it is configured, and there is a key."""
@@ -87,33 +77,41 @@ class ProviderClient:
 
     async def create_post(self, post: Mapping[str, Any], idempotency_key: str) -> Reply[str]:
         """Create a post, which the provider describes (platforms, content, accountIds, scheduling); gives its id."""
-        return await self._call("create", self._id, body=post, key=idempotency_key)
+        return await self._call("create", self.answers.created, body=post, key=idempotency_key)
 
-    async def get_post(self, post: str) -> Reply[Report]:
+    async def get_post(self, post: str, *, then: int = 0) -> Reply[Report]:
         """How the post stands."""
-        return await self._call("get", self._report, post=post)
+        return await self._call("get", self.answers.report, then=then, post=post)
+
+    async def show_post(self, post: str, *, then: int = 0) -> Reply[Shown]:
+        """How the post stands, and the post that could be created in its place."""
+        return await self._call("get", lambda value: self.answers.shown(value, self.recreation), then=then, post=post)
 
     async def list_posts(self, since: datetime | None = None, cursor: str = "") -> Reply[Page]:
         """A page of posts, of those that changed `since` where the provider can choose them."""
         moment = since.isoformat().replace("+00:00", "Z") if since else ""
-        return await self._call("list", self._page, since=moment, cursor=cursor, limit=str(PER_PAGE))
+        return await self._call("list", self.answers.page, since=moment, cursor=cursor, limit=str(PER_PAGE))
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         """Publish again what has failed. The same key is sent on each attempt."""
         return await self._call("retry", lambda _: True, key=idempotency_key, post=post)
 
+    async def usage(self) -> Reply[Usage]:
+        """What is left and what was used; the balance is remembered for all processes."""
+        return await self._call(USAGE, self.answers.usage)
+
     async def register_webhook(self, url: str, events: list[str], description: str) -> Reply[Registered]:
         """Have the provider send its events to `url`."""
         body = {"url": url, "events": events, "description": description}
-        return await self._call("register", self._registered, body=body)
-
-    async def test_webhook(self, webhook: str) -> Reply[Tested]:
-        """Have the provider send webhook.test."""
-        return await self._call("test", self._tested, webhook=webhook)
+        return await self._call("register", self.answers.registered, body=body)
 
     async def list_webhooks(self) -> Reply[tuple[Webhook, ...]]:
         """The webhooks that are registered."""
-        return await self._call("webhooks", self._webhooks)
+        return await self._call("webhooks", self.answers.webhooks)
+
+    async def test_webhook(self, webhook: str) -> Reply[Tested]:
+        """Have the provider send webhook.test."""
+        return await self._call("test", self.answers.tested, webhook=webhook)
 
     async def delete_webhook(self, webhook: str) -> Reply[bool]:
         """Have the provider send nothing more to it."""
@@ -129,93 +127,70 @@ class ProviderClient:
         *,
         body: Mapping[str, Any] | None = None,
         key: str = "",
+        then: int = 0,
         **holes: str,
     ) -> Reply[T]:
-        if not self._text(call):
-            return self._not_set(f"calls.{call}")
-        secret = self.api_key.get_secret_value()
-        if not secret:
-            return self._not_set("api_key")
+        for setting, value in ((f"calls.{call}", self._text(call)), ("api_key", self.api_key.get_secret_value())):
+            if not value:
+                return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
+        request, wish = self._request(call, body, key, holes), Wish(call, self.purpose, 1 + then)
+        permit = await self._ask(wish)
+        if isinstance(permit, Refused):
+            record = Exchange(request.shown, {"reason": str(permit.reason), "detail": permit.detail, "sent": False})
+            return Reply(None, permit.reason, permit.detail, retry_after=permit.after, exchange=record)
+        reply, skew = await self._send(call, request, read)
+        await self.gate.tell(self.name, wish, _heard(reply, permit, skew))
+        return reply
+
+    async def _ask(self, wish: Wish) -> Permit | Refused:
+        """Where the balance of credits is not known, it is asked for first."""
+        answer = await self.gate.ask(self.name, wish)
+        if isinstance(answer, Refused) and answer.reason is Reason.CREDITS_KEPT and not answer.after:
+            usage = await self.usage()
+            return await self.gate.ask(self.name, wish) if usage.value else replace(answer, after=usage.retry_after)
+        return answer
+
+    async def _send(
+        self, call: str, request: _Request, read: Callable[[Any], T | None]
+    ) -> tuple[Reply[T], timedelta | None]:
+        """The reply, and by how much the provider's clock is ahead of ours, where it told."""
+        hidden, began = [self.api_key.get_secret_value()], datetime.now(UTC)
+        try:
+            answer = await self.outbound.request(
+                request.method, request.url, headers=request.headers, body=request.body
+            )
+        except OutboundError as error:
+            record = exchange(request.shown, error, hidden)
+            return Reply(None, error.reason, error.detail, error.sent, error.status, exchange=record), None
+        record = exchange(request.shown, answer, hidden)
+        if call in TELLS_SECRETS and answer.reason is Reason.OK:
+            record = Exchange(record.request, {"status": answer.status})
+        return read_answer(answer, read, record), _skew(answer, began)
+
+    def _request(self, call: str, body: Mapping[str, Any] | None, key: str, holes: Mapping[str, str]) -> _Request:
         method, path = self.calls[call].fill(**holes)
         name, _, value = self.auth.partition(": ")
-        headers = {"accept": "application/json", name.lower(): value.replace("{key}", secret)}
+        headers = {"accept": "application/json", name.lower(): value.replace("{key}", self.api_key.get_secret_value())}
         headers |= {"content-type": "application/json"} if body is not None else {}
         headers |= {"idempotency-key": key} if key else {}
         shown: dict[str, object] = {"method": method, "url": self.api_url + path}
         shown |= {"idempotency_key": key} if key else {}
         content = msgspec.json.encode(body) if body is not None else b""
-        try:
-            answer = await self.outbound.request(method, self.api_url + path, headers=headers, body=content)
-        except OutboundError as error:
-            record = exchange(shown, error, [secret])
-            return Reply(None, error.reason, error.detail, error.sent, error.status, exchange=record)
-        return _read(answer, read, exchange(shown, answer, [secret]))
-
-    def _item(self, value: Any) -> Any:
-        """What the answer is about."""
-        return find(value, self.words.paths["item"]) if self.words.paths["item"] else value
-
-    def _id(self, value: Any) -> str | None:
-        return text_at(self._item(value), self.words.paths["post"])
-
-    def _report(self, value: Any) -> Report | None:
-        item = self._item(value)
-        return self.words.report(item) if item else None
-
-    def _page(self, value: Any) -> Page | None:
-        items = find(value, self.words.paths["items"]) if self.words.paths["items"] else value
-        if not isinstance(items, list):
-            return None
-        listed = tuple(found for item in items if (found := self._listed(item)))
-        return Page(listed, text_at(value, self.words.paths["next"]))
-
-    def _listed(self, item: Any) -> Listed | None:
-        post = text_at(item, self.words.paths["post"])
-        return Listed(post, self.words.report(item)) if post else None
-
-    def _webhooks(self, value: Any) -> tuple[Webhook, ...] | None:
-        items = self._item(value)
-        return tuple(map(_webhook, items)) if isinstance(items, list) else None
-
-    def _registered(self, value: Any) -> Registered | None:
-        webhook, secret = self._id(value), text_at(self._item(value), ("secret",))
-        return Registered(webhook, SecretStr(secret)) if webhook and secret else None
-
-    def _tested(self, value: Any) -> Tested | None:
-        success, status = find(self._item(value), ("success",)), find(self._item(value), ("statusCode",))
-        return Tested(success, status if isinstance(status, int) else None) if isinstance(success, bool) else None
-
-    def _not_set(self, setting: str) -> Reply[Any]:
-        return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
+        return _Request(method, self.api_url + path, headers, content, shown)
 
 
-def _webhook(item: Any) -> Webhook:
-    id_, url, description = (text_at(item, (name,)) or "" for name in ("id", "url", "description"))
-    events = find(item, ("events",))
-    return Webhook(id_, url, tuple(map(str, events)) if isinstance(events, list) else (), description)
+def _heard(reply: Reply[Any], permit: Permit, skew: timedelta | None) -> Heard:
+    return Heard(
+        reply.reason,
+        permit.trial,
+        reply.retry_after if reply.status in CLOSED else None,
+        skew.total_seconds() if skew is not None else None,
+        reply.value.credits if isinstance(reply.value, Usage) else None,
+    )
 
 
-def _read(answer: Answer, read: Callable[[Any], T | None], record: Exchange) -> Reply[T]:
-    value = _json(answer)
-    told = {"sent": True, "status": answer.status, "retry_after": answer.retry_after, "exchange": record}
-    if answer.reason is not Reason.OK:
-        return Reply(None, answer.reason, _complaint(value), **told)  # type: ignore[arg-type]  # the keys are the fields'
-    found = read(value) if find(value, ("success",)) is not False else None
-    if found is None:
-        return Reply(None, Reason.BAD_ANSWER, _complaint(value) or "not the answer that was expected", **told)  # type: ignore[arg-type]  # as above
-    if isinstance(found, Registered):
-        told["exchange"] = Exchange(record.request, {"status": answer.status})
-    return Reply(found, **told)  # type: ignore[arg-type]  # as above
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return decode(answer.body)
-    except ValueError:
+def _skew(answer: Answer, began: datetime) -> timedelta | None:
+    """The time that the answer tells, against the middle of the time that it took."""
+    if answer.date is None:
         return None
-
-
-def _complaint(value: Any) -> str:
-    """What an error envelope says; its form is not documented, so the obvious one is tried."""
-    code, message = text_at(value, ("error", "code")), text_at(value, ("error", "message"))
-    return ": ".join(part for part in (code, message or text_at(value, ("error",))) if part)
+    return answer.date + HALF_A_SECOND - (began + timedelta(milliseconds=answer.latency_ms) / 2)

@@ -50,9 +50,10 @@ class Kind:
     """What one sort of provider is like; every part of it can be put right in [providers.<name>].
 
     `delivery` is the header with the delivery's id, "" for none.
-    `places` are paths into webhooks; `answers` into an answer of the API: `item`, `items` and `next` from its root,
-    the others from the post itself. `auth` is the header that carries the key. `webhook_events` are the names for
-    which a webhook can be registered; `post` says where the parts of a new post stand in the call that creates it.
+    `places` are paths into webhooks; `answers` into an answer of the API: what tells of a post stands in the post
+    itself, the rest (`item`, `items`, `next`, `webhooks` and what tells of the usage) begins at the answer's root.
+    `auth` is the header that carries the key. `webhook_events` are the names for which a webhook can be registered;
+    `post` says where the parts of a new post stand in the call that creates it.
     """
 
     name: str

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from tracker.providers import sosyalkopru
 from tracker.providers.adapter import Adapter
+from tracker.providers.answers import Answers
 from tracker.providers.body import parse_path, zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.internal import InternalReader
 from tracker.providers.kind import HOLES, Call, check_call
+from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
 from tracker.providers.vocabulary import Vocabulary
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.outbound import Outbound
     from tracker.providers.base import FactReader
+    from tracker.providers.gate import Gate
     from tracker.providers.kind import Kind
     from tracker.providers.vocabulary import Place
     from tracker.settings import Provider as ProviderSettings
@@ -33,10 +36,11 @@ def build_providers(settings: Settings) -> dict[str, Adapter]:
     return {name: _adapter(_kind(settings, name), provider) for name, provider in settings.providers.items()}
 
 
-def build_clients(settings: Settings, outbound: Outbound) -> dict[str, ProviderClient]:
-    """The clients of the configured providers' APIs by name; raises Misconfigured."""
+def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[str, ProviderClient]:
+    """The clients of the configured providers' APIs by name, who call for rules; raises Misconfigured."""
     return {
-        name: _client(_kind(settings, name), name, provider, outbound) for name, provider in settings.providers.items()
+        name: _client(_kind(settings, name), name, provider, outbound, gate)
+        for name, provider in settings.providers.items()
     }
 
 
@@ -51,12 +55,16 @@ def _adapter(kind: Kind, settings: ProviderSettings) -> Adapter:
     return Adapter(verifier, _words(kind, kind.places, settings.fields, settings), kind.delivery)
 
 
-def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound) -> ProviderClient:
-    corrected = {name: Call(text, documented=True) for name, text in settings.calls.items()}
-    answers = _words(kind, kind.answers, settings.answers, settings)
+def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
+    answers = Answers(_words(kind, kind.answers, settings.answers, settings))
+    recreation = Recreation.parse(settings.recreate)
     return ProviderClient(
-        name, settings.api_url, settings.api_key, kind.auth, {**kind.calls, **corrected}, answers, outbound
+        name, settings.api_url, settings.api_key, kind.auth, _calls(kind, settings), answers, recreation, outbound, gate
     )
+
+
+def _calls(kind: Kind, settings: ProviderSettings) -> dict[str, Call]:
+    return {**kind.calls, **{name: Call(text, documented=True) for name, text in settings.calls.items()}}
 
 
 def _words(kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings) -> Vocabulary:
@@ -83,7 +91,27 @@ def _kind(settings: Settings, name: str) -> Kind:
                 check_call(call, text)
         except ValueError as error:
             raise settings.fault(f"{key}.calls.{call}", str(error)) from error
+    _check_terms(settings, key, provider, _calls(kind, provider))
     return kind
+
+
+def _check_terms(settings: Settings, key: str, provider: ProviderSettings, calls: Mapping[str, Call]) -> None:
+    """What the operator wants can be done with the calls that there are."""
+    try:
+        Recreation.parse(provider.recreate)
+    except ValueError as error:
+        raise settings.fault(f"{key}.recreate", str(error)) from error
+    there = {name for name, call in calls.items() if call.text}
+    if provider.credits_kept and "usage" not in there:
+        raise settings.fault(f"{key}.credits_kept", f"nobody tells how many are left: {key}.calls.usage is not set")
+    if provider.retry == "create":
+        if missing := {"get", "create"} - there:
+            raise settings.fault(
+                f"{key}.retry", f'"create" asks first, and then creates: {key}.calls lacks {", ".join(sorted(missing))}'
+            )
+        if not provider.recreate:
+            example = '{ platforms = "platforms", content = "content" }'
+            raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
 
 
 def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], places: Mapping[str, Place]) -> None:

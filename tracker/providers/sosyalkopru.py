@@ -68,7 +68,12 @@ ANSWERS = {
     "error_retryable": assumed("error.retryable", "whether another try can help"),
     "scheduled_at": assumed("scheduledAt", "when the post is to be published"),
     "attempt": assumed("attempt", "the number of the attempt, from 1"),
+    "webhooks": assumed("data", "the list of webhooks"),
     "credits": documented("data.apiKey.creditBalance", "the credits that are left"),
+    "plan": documented("data.apiKey.planTier", "what was bought"),
+    "requests": documented("data.currentMonth.requests", "calls in this month"),
+    "credits_used": documented("data.currentMonth.creditsUsed", "credits that were used in it"),
+    "period_end": documented("data.currentMonth.periodEnd", "when it ends"),
 } | {name: place for name, place in PLACES.items() if name.startswith("target_")}
 
 WEBHOOK_EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")

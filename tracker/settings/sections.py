@@ -17,6 +17,7 @@ from tracker.settings.section import Section
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
+    CallBudgets,
     LocalPath,
     PositiveSpan,
     PostgresUrl,
@@ -105,11 +106,18 @@ class Provider(Section):
         examples=["sosyalkopru.secrets"],
     )
     timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
-    budget: CallBudget = Field(default=Rate(600, timedelta(hours=1)), description="Calls that we may make to its API.")
     quiet_after: Span = Field(
         default=timedelta(0),
         description="Without any webhook for so long it counts as silent; 0s goes by the rhythm it has shown.",
         examples=["0s"],
+    )
+    budget: CallBudgets = Field(
+        default=(Rate(600, timedelta(hours=1)),),
+        description='Calls that we may make to its API; all rates of a list hold: ["100 per 15m", "250 per day"].',
+        examples=["600 in 1h"],
+    )  # fmt: skip
+    credits_kept: int = Field(
+        default=0, ge=0, description="At so many credits or fewer it is called for rules and people alone; 0: no limit."
     )
     fields: dict[str, str] = Field(
         default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
@@ -132,6 +140,17 @@ class Provider(Section):
         default={}, description="Calls of its API that are not documented; an empty text means that there is none.",
         examples=[{"retry": "POST /posts/{post}/retry"}],
     )  # fmt: skip
+    retry: Literal["call", "create", "never"] = Field(
+        default="call", description="How a failed post is tried again: by its call, by creating it anew, or not at all."
+    )
+    recreate: dict[str, str] = Field(
+        default={}, description="For create: the fields of the new post, and where they stand in the failed one.",
+        examples=[{"platforms": "platforms.*.platform", "content": "content"}],
+    )  # fmt: skip
+    create_honours_key: bool = Field(
+        default=False,
+        description="Whether a post that is created twice under one Idempotency-Key is there once, as its guide says.",
+    )
 
 
 class Endpoint(Section):

@@ -23,6 +23,9 @@ MAIL_ADDRESS = re.compile(
 )
 """An address, with or without the name of who it belongs to."""
 
+FEWEST = 2
+"""Calls that a budget must allow within one window."""
+
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -62,6 +65,26 @@ def _read_size(value: Any) -> int:
 
 def _read_budget(value: Any) -> Rate:
     return value if isinstance(value, Rate) else Rate.parse(_text(value))
+
+
+def _read_budgets(value: Any) -> tuple[Rate, ...]:
+    """One rate or several, of at least two calls each: whoever acts at a provider asks first, and then tells."""
+    parts = _split(value)
+    rates = tuple(_read_budget(part) for part in (parts if isinstance(parts, list | tuple) else [parts]))
+    if not rates:
+        raise ValueError('must name a rate, as in "600 per hour", or several')
+    for rate in rates:
+        if rate.times < FEWEST:
+            raise ValueError(f'"{rate}" is one call at a time; a retry takes two, so write it as in "{_doubled(rate)}"')
+    return rates
+
+
+def _doubled(rate: Rate) -> Rate:
+    return Rate(rate.times * FEWEST, rate.per * FEWEST)
+
+
+def _write_budgets(rates: tuple[Rate, ...]) -> str | list[str]:
+    return str(rates[0]) if len(rates) == 1 else [str(rate) for rate in rates]
 
 
 def _split(value: Any) -> Any:
@@ -128,6 +151,7 @@ Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(format_
 PositiveSpan = Annotated[Span, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(format_size)]
 CallBudget = Annotated[Rate, BeforeValidator(_read_budget), PlainSerializer(str)]
+CallBudgets = Annotated[tuple[Rate, ...], BeforeValidator(_read_budgets), PlainSerializer(_write_budgets)]
 Zone = Annotated[str, AfterValidator(_zone)]
 LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -76,6 +77,30 @@ select c.*, coalesce(p.outcome, case when c.redelivers is not null then 'unknown
   left join alert_messages m on c.verb = 'alert' and m.channel = c.target and m.key = c.payload ->> 'key'
 """
 
+RETRIES = """
+with recursive line (action, provider, post, generation) as (
+  select id, provider, post, 1 from actions where id = any($1::uuid[])
+   union all
+  select l.action, l.provider, p.fold -> 'labels' ->> 'attempt_of', l.generation + 1
+    from line l
+    join posts p on p.projection = (select version from projections where current)
+                and p.provider = l.provider and p.post = l.post
+   where p.fold -> 'labels' ? 'attempt_of' and l.generation < 20
+)
+select a.id, (select max(generation) from line where action = a.id) as generation,
+       case when bool_or(o.state = 'done' and o.reason = 'recreated') then 'recreated'
+            when bool_or(o.state = 'done' and o.reason = 'ok' and o.run is distinct from a.run
+                         and o.payload ->> 'attempt' = a.payload ->> 'attempt') then 'ok'
+            when bool_or(o.state = 'unknown' or o.state = 'pending' and t.outcome = 'lost') then 'unknown'
+       end as other
+  from actions a
+  left join actions o on o.provider = a.provider and o.post = a.post and o.verb = 'retry' and o.id <> a.id
+  left join action_attempts t on t.action = o.id and t.attempt = o.attempts
+ where a.id = any($1::uuid[])
+ group by a.id
+"""
+"""What else was done about the posts of these retries. One post has one claimed retry, so none of it can change."""
+
 RENEW = """
 update actions set leased_until = clock_timestamp() + $2::interval
  where owner = $1 and state = 'claimed' and id = any($3::uuid[])
@@ -92,6 +117,18 @@ update actions
    set state = $3, reason = $4, due_at = coalesce($5, due_at), finished_at = $6, leased_until = null
  where id = $1 and lease = $2 and state = 'claimed'
 returning id
+"""
+
+PUT_OFF = """
+with held as (
+  update actions
+     set state = 'pending', attempts = attempts - 1, reason = $3, due_at = $4, leased_until = null
+   where id = $1 and lease = $2 and state = 'claimed'
+  returning id
+), unmade as (
+  delete from action_attempts t using held where t.action = held.id and t.lease = $2
+)
+select id from held
 """
 
 RESCUE = """
@@ -155,7 +192,13 @@ async def claim(
         rows = await conn.fetch(CLAIM, now, list(busy), limit, node, lease)
     except asyncpg.UniqueViolationError:
         return []
-    return [claimed_from(row) for row in rows]
+    claimed = [claimed_from(row) for row in rows]
+    retries = [one.id for one in claimed if one.verb == "retry"]
+    known = {row["id"]: row for row in await conn.fetch(RETRIES, retries)} if retries else {}
+    return [
+        replace(one, other=known[one.id]["other"], generation=known[one.id]["generation"]) if one.id in known else one
+        for one in claimed
+    ]
 
 
 def claimed_from(row: Row) -> Claimed:
@@ -187,6 +230,11 @@ async def finish(
     """Move the action on, if this lease still holds it; `due_at` is when a pending one is attempted again."""
     ended = None if state == "pending" else now
     return await conn.fetchval(FINISH, claimed.id, claimed.lease, state, reason, due_at, ended) is not None
+
+
+async def put_off(conn: Connection, claimed: Claimed, reason: str, due_at: datetime) -> bool:
+    """Attempt it at `due_at` as if it had not been claimed, if this lease still holds it: nothing was done."""
+    return await conn.fetchval(PUT_OFF, claimed.id, claimed.lease, reason, due_at) is not None
 
 
 async def rescue(conn: Connection, now: datetime) -> int:

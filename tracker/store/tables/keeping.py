@@ -1,11 +1,12 @@
-"""Tables of the house itself: who may come in, what was run when, and which migrations made the tables."""
+"""Tables of the house itself: who may come in, what was run when, how we stand with providers, and the migrations."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Double, ForeignKeyConstraint, Index, Integer, UniqueConstraint
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BYTES, MOMENT, TEXT, TEXTS, column, primary
+from tracker.store.tables.columns import BIG, BYTES, JSON, MOMENT, TEXT, TEXTS, column, primary
 
 
 class ApiKey(SQLModel, table=True):
@@ -55,3 +56,25 @@ class Fire(SQLModel, table=True):
     schedule: str = primary(TEXT)
     fire_at: datetime = primary(MOMENT)
     taken_at: datetime = column(MOMENT)
+
+
+class ProviderStanding(SQLModel, table=True):
+    """What all processes know together about calls of a provider."""
+
+    __tablename__ = "provider_standings"
+
+    provider: str = primary(TEXT)
+    at: datetime = column(MOMENT)
+    windows: list[Any] = column(JSON)
+    put_off_until: datetime | None = column(MOMENT)
+    failures: int = column(Integer)
+    openings: int = column(Integer)
+    open_until: datetime | None = column(MOMENT)
+    trial: int = column(BIG)
+    trial_until: datetime | None = column(MOMENT)
+    credits: int | None = column(BIG)
+    credits_at: datetime | None = column(MOMENT)
+    skew: float | None = column(Double())
+    answered_at: datetime | None = column(MOMENT)
+    failed_at: datetime | None = column(MOMENT)
+    failure: str | None = column(TEXT)
