@@ -104,9 +104,7 @@ def _check_terms(settings: Settings, key: str, provider: ProviderSettings, calls
         raise settings.fault(f"{key}.credits_kept", f"nobody tells how many are left: {key}.calls.usage is not set")
     if provider.retry == "create":
         for call in sorted({"get", "create"} - there):
-            raise settings.fault(
-                f"{key}.retry", f'"create" asks, and then creates: {key}.calls.{call} is not set'
-            )
+            raise settings.fault(f"{key}.retry", f'"create" asks, and then creates: {key}.calls.{call} is not set')
         if not provider.recreate:
             example = '{ platforms = "platforms.*.platform", content = "content" }'
             raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
