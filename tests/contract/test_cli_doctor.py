@@ -103,6 +103,59 @@ def test_what_is_wrong_in_the_database_is_found(
     assert (told[0], says in told[1]) == (verdict, True), told
 
 
+STANDING = """
+insert into provider_standings
+  (provider, at, windows, failures, openings, trial, credits, credits_at, skew, answered_at)
+values ('sosyalkopru', now(), '[]', 0, 0, 0, 90, now(), 0.4, now() - interval '3 minutes')
+"""
+SPENT = """
+update provider_standings
+   set windows = jsonb_build_array(jsonb_build_object('span', 'PT3600S', 'began', now(), 'counts', '[600]'::jsonb))
+"""
+
+
+@pytest.fixture
+def calling(tracker: CommandLine, database_url: str) -> CommandLine:
+    """An installation that has called its provider."""
+    config = tracker.folder / "config.toml"
+    section = "[providers.sosyalkopru]"
+    config.write_text(config.read_text().replace(section, f"{section}\ncredits_kept = 50"))
+    execute(database_url, STANDING)
+    return tracker
+
+
+def test_how_we_stand_with_a_provider_is_told(calling: CommandLine, database_url: str) -> None:
+    """Of those that are configured, and were called."""
+    told = found(calling, code=0)
+    assert told["calls"] == ("ok", "sosyalkopru: 600 left of 600 in 1h, the last answer 3m ago")
+    assert told["credits"] == ("ok", "sosyalkopru: 90 left")
+    assert told["their clock"] == ("ok", "sosyalkopru's is 0.4 s ahead of ours")
+    execute(database_url, "update provider_standings set provider = 'other', open_until = now()")
+    assert not {"calls", "credits", "their clock"} & found(calling, code=0).keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "verdict", "says"),
+    [
+        ("skew = -7.26", "their clock", "warning", "sosyalkopru's is 7.3 s behind ours"),
+        ("credits = 50", "credits", "warning", "50 left, and 50 are kept for reactions"),
+        ("put_off_until = now() + interval '1 hour'", "calls", "warning", "sosyalkopru wants no call for another"),
+        (
+            "open_until = now() + interval '1 hour', failure = 'dns'", "calls", "problem",
+            "the last calls failed (dns); nobody calls it for another",
+        ),
+        ("open_until = now() - interval '1 hour'", "calls", "problem", "the next call tells whether it is back"),
+        (SPENT, "calls", "warning", "the budget of 600 in 1h is spent"),
+    ],
+)  # fmt: skip
+def test_what_stands_between_us_and_a_provider_is_found(
+    calling: CommandLine, database_url: str, change: str, check: str, verdict: str, says: str
+) -> None:
+    execute(database_url, change if "update" in change else f"update provider_standings set {change}")
+    told = found(calling, code=1 if verdict == "problem" else 0)[check]
+    assert (told[0], says in told[1]) == (verdict, True), told
+
+
 def test_a_clock_that_is_off_is_found(tracker: CommandLine) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)):
         verdict, says = found(tracker, code=1)["clock"]

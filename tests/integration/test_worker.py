@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Unknown
+from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.memory import Asked
 from tracker.errors import Rejected
 from tracker.operations import discard_by_hand, retry_by_hand
@@ -162,6 +162,67 @@ async def test_one_retry_of_a_post_is_in_flight_at_a_time(database: Database) ->
     await worker.settle()
     assert await worker.claim() == 1
     await worker.settle()
+
+
+async def test_waiting_for_something_else_uses_up_no_attempt(database: Database) -> None:
+    """However often it has to wait: the action says why and until when, and no attempt is on record."""
+    await intend(database, verb="retry")
+    gate = Gate(Retry(Reason.BUDGET_SPENT, timedelta(minutes=7)))
+    gate.open.set()
+    now = [NOON]
+    worker = Worker(database, {"retry": gate}, "w", lambda: now[0])
+    for _ in range(9):
+        assert await worker.claim() == 1
+        await worker.settle()
+        waits = ("pending", "budget_spent", 0, now[0] + timedelta(minutes=7))
+        assert await rows(database, "select state, reason, attempts, due_at from actions") == [waits]
+        assert await rows(database, "select * from action_attempts") == []
+        assert await worker.claim() == 0
+        now[0] += timedelta(minutes=7)
+    gate.outcome = Done()
+    await worker.claim()
+    await worker.settle()
+    assert {claimed.attempt for claimed in gate.performed} == {1}
+    assert await rows(database, "select state, reason, attempts from actions") == [("done", "ok", 1)]
+    assert await rows(database, "select attempt, outcome from action_attempts") == [(1, "done")]
+    assert await rows(database, "select kind from events") == [("action.done",)]
+
+
+async def test_a_wait_does_not_hide_that_the_attempt_before_was_lost(database: Database) -> None:
+    await intend(database)
+    dying = a_worker(database, Gate(), "dying", Capacity(lease=LAPSED))
+    await dying.claim()
+    async with database.transaction() as conn:
+        await actions.rescue(conn, NOON)
+    gate = Gate(Retry(Reason.CIRCUIT_OPEN, timedelta(0)))
+    gate.open.set()
+    now = [NOON]
+    worker = Worker(database, {"send": gate}, "w", lambda: now[0])
+    for _ in range(3):
+        await worker.claim()
+        await worker.settle()
+        now[0] += timedelta(minutes=1)
+    assert [(claimed.attempt, claimed.previous) for claimed in gate.performed] == [(2, "lost")] * 3
+    assert await rows(database, "select attempt, outcome from action_attempts") == [(1, "lost")]
+    await dying.settle(0)
+
+
+async def test_who_has_lost_the_lease_cannot_put_off_either(database: Database) -> None:
+    """Another process has the action: its count stays, and the attempt says what happened."""
+    await intend(database)
+    slow, quick = Gate(Retry(Reason.BUDGET_SPENT)), Gate()
+    first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
+    await first.claim()
+    async with database.transaction() as conn:
+        await actions.rescue(conn, NOON)
+    second = a_worker(database, quick, "quick")
+    await second.claim()
+    slow.open.set()
+    await first.settle()
+    assert await rows(database, "select state, attempts from actions") == [("claimed", 2)]
+    assert await rows(database, "select attempt, outcome from action_attempts order by 1") == [(1, "retry"), (2, None)]
+    quick.open.set()
+    await second.settle()
 
 
 async def test_a_dead_action_is_retried_by_hand_and_the_wish_is_a_fact(database: Database) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.action import (
     POLICIES,
+    WAITS,
     ActionSpec,
     Backoff,
     Discard,
@@ -72,6 +73,20 @@ def test_a_retry_after_shorter_than_the_pause_does_not_hurry_us() -> None:
 def test_nobody_can_put_us_off_for_longer_than_our_patience() -> None:
     due = next_attempt(Retry(Reason.RATE_LIMITED, after=timedelta(days=3650)), 1, STEADY, NOW, "a")
     assert due == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize("reason", sorted(WAITS))
+@pytest.mark.parametrize("attempts", [1, 3, 99])
+def test_what_was_never_begun_is_waited_for_however_often(reason: Reason, attempts: int) -> None:
+    """Until the moment that was named, without a pause that grows, and not for longer than our patience."""
+    for after, due in ((7 * MINUTE, 7 * MINUTE), (None, timedelta(seconds=1)), (timedelta(days=30), timedelta(days=1))):
+        assert next_attempt(Retry(reason, after), attempts, STEADY, NOW, "a") == NOW + due
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - WAITS))
+def test_what_was_begun_uses_up_an_attempt(reason: Reason) -> None:
+    assert not Retry(reason).waits
+    assert next_attempt(Retry(reason, 7 * MINUTE), 3, STEADY, NOW, "a") is None
 
 
 def test_an_actions_id_follows_from_its_key_alone() -> None:

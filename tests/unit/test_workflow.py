@@ -210,6 +210,12 @@ def test_a_try_that_could_not_be_made_ends_the_trying(outcome: str) -> None:
     assert len(actions(intents)) == 1
 
 
+def test_a_post_that_was_created_anew_is_no_longer_waited_for() -> None:
+    """What becomes of the new one is its own story."""
+    moved, _ = tell(acting(), TRYING, finished(acting(), "done", "recreated"))
+    assert moved.state is RunState.DONE
+
+
 def test_a_try_that_was_not_needed_is_as_good_as_made() -> None:
     assert tell(acting(), TRYING, finished(acting(), "dead", "not_needed"))[0].phase is Phase.WATCHING
 

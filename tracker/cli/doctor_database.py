@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker import projector, reactor
+from tracker.cli.doctor_standings import examine_standings
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
@@ -56,6 +57,8 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
     for look in (_parked, _held, _forged, _actions, _keys):
         yield await look(conn)
+    async for finding in examine_standings(conn, settings):
+        yield finding
 
 
 async def _clock(conn: Connection) -> Finding:

@@ -88,8 +88,9 @@ class Answers:
 
     def created(self, value: Any) -> str | None:
         """The id of a new post."""
-        post = text_at(self._item(value), self._path("post"))
-        return post if post and is_id(post) else None
+        found = find(self._item(value), self._path("post"))
+        post = str(found) if type(found) is int else found
+        return post if isinstance(post, str) and is_id(post) else None
 
     def report(self, value: Any) -> Report | None:
         """How a post stands."""

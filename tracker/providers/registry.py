@@ -105,12 +105,10 @@ def _check_terms(settings: Settings, key: str, provider: ProviderSettings, calls
     if provider.credits_kept and "usage" not in there:
         raise settings.fault(f"{key}.credits_kept", f"nobody tells how many are left: {key}.calls.usage is not set")
     if provider.retry == "create":
-        if missing := {"get", "create"} - there:
-            raise settings.fault(
-                f"{key}.retry", f'"create" asks first, and then creates: {key}.calls lacks {", ".join(sorted(missing))}'
-            )
+        for call in sorted({"get", "create"} - there):
+            raise settings.fault(f"{key}.retry", f'"create" asks, and then creates: {key}.calls.{call} is not set')
         if not provider.recreate:
-            example = '{ platforms = "platforms", content = "content" }'
+            example = '{ platforms = "platforms.*.platform", content = "content" }'
             raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
 
 
