@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.providers import sosyalkopru
+from tracker.providers import outstand, sosyalkopru, zernio
 from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
 from tracker.providers.body import parse_path, zone_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (sosyalkopru.KIND,)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (sosyalkopru.KIND, zernio.KIND, outstand.KIND)}
 
 
 def build_providers(settings: Settings) -> dict[str, Adapter]:

@@ -39,6 +39,17 @@ def assumed(path: str, meaning: str) -> Place:
     return Place(path, documented=False, meaning=meaning)
 
 
+NOWHERE = {
+    name: assumed("", "is not told")
+    for name in (
+        "occurred_at", "status", "targets", "scheduled_at", "attempt", "item", "items", "next", "updated_at",
+        "error_code", "error_message", "error_retryable", "target_platform", "target_account", "target_status",
+        "target_url", "target_error_code", "target_error_message", "target_error_retryable", "post", "event",
+    )
+}  # fmt: skip
+"""What a provider does not tell, until somebody has seen where it stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """Paths by the names of `Place`s, statuses in upper case, and event names in lower case."""
