@@ -21,6 +21,7 @@ from tracker.api.application import Parts, application
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
+from tracker.dashboard.visitor import Reception
 from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.gate import SharedGate
@@ -190,6 +191,7 @@ class _Service:
             subscriptions=readers,
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
+            visitor=Reception(database, clock, settings.open_dashboard).key_of,
             more=pages if rest else (),
         )
         config = uvicorn.Config(

@@ -12,7 +12,6 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tracker.api import (
@@ -33,8 +32,10 @@ from tracker.api import (
     stream,
     why,
 )
-from tracker.api.guards import refuse_unknown_parameters, requires
+from tracker.api.description import operation_id
+from tracker.api.guards import Visitor, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
+from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
 from tracker.api.words import NO_RULES
@@ -69,12 +70,28 @@ REST = (
 )  # fmt: skip
 
 
+INTRODUCTION = """
+What became of every social post.
+
+Send a key: `Authorization: Bearer <key>`; `tracker keys create` makes one, with the scope `read`, `operate` or `admin`,
+each of which includes those before it. Times are RFC 3339, in UTC. Lists are `{"items": [...], "next": "<cursor>"}`:
+give `next` as `cursor` for the next page; it is null on the last one. A list that is read while things happen neither
+repeats nor skips what was there when it began.
+
+Whatever is refused says why, as `application/problem+json` (RFC 9457): `detail` for people, `type` for programs, and
+`parameter` where one is wrong. A parameter that an address does not know is refused too. 503 passes: come again after
+`Retry-After`.
+
+What a person decides (a retry, a silence, a redelivery) is itself a fact of the log, with the name of the key.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the application is made of.
 
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
-    `max_body` is in bytes.
+    `max_body` is in bytes; `visitor` knows who is signed in at the dashboard, and may read the reference page.
     """
 
     database: Database
@@ -89,6 +106,7 @@ class Parts:
     subscriptions: Sequence[str] = ()
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
+    visitor: Visitor | None = None
     more: Sequence[ControllerRouterHandler] = ()
 
 
@@ -113,7 +131,7 @@ def application(parts: Parts) -> Litestar:
             "past": _given(Past(parts.readers)),
             "backtesting": _given(asyncio.Lock()),
         },
-        state=State({"database": parts.database}),
+        state=State({"database": parts.database, "visitor": parts.visitor}),
         exception_handlers=HANDLERS,
         openapi_config=_openapi() if parts.rest else None,
         logging_config=None,
@@ -136,12 +154,21 @@ def _given(value: Any) -> Provide:
 
 
 def _openapi() -> OpenAPIConfig:
+    router = Router(
+        "/schema",
+        route_handlers=[],
+        guards=[may_look_in],
+        response_headers=HEADERS,
+        include_in_schema=False,
+    )
     return OpenAPIConfig(
         title="tracker",
         version=version("tracker"),
-        description="What became of every social post.",
+        description=INTRODUCTION,
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"key": []}],
-        openapi_router=Router("/schema", route_handlers=[], guards=[requires("read")]),
-        render_plugins=[JsonRenderPlugin()],
+        openapi_router=router,
+        render_plugins=[JsonDescription(), ReferencePage()],
+        use_handler_docstrings=True,
+        operation_id_creator=operation_id,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from litestar import Request
 from litestar.params import QueryParameter
 
 from tracker.api.problems import BadParameter, NoKey
@@ -11,29 +14,49 @@ from tracker.errors import NotAllowed, did_you_mean
 from tracker.store import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
     from tracker.store.database import Database
 
+LONGEST = 4096
+"""What one parameter of an address may say, in characters."""
 
-def requires(scope: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+
+@dataclass(frozen=True, slots=True)
+class requires:  # noqa: N801  (reads as a sentence where it is used)
     """A guard that lets through keys that reach as far as `scope`."""
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        key = await _key(connection)
-        if not key.reaches(scope):
-            raise NotAllowed(f'this needs a key with the scope "{scope}"; "{key.name}" has: {", ".join(key.scopes)}')
+    scope: str
 
-    return guard
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        key = await _key(connection)
+        if not key.reaches(self.scope):
+            raise NotAllowed(
+                f'this needs a key with the scope "{self.scope}"; "{key.name}" has: {", ".join(key.scopes)}'
+            )
+
+
+Visitor = Callable[["Request[Any, Any, Any]"], Awaitable[keys.Key | None]]
+"""Says with which key a visitor of the dashboard has signed in."""
+
+
+async def may_look_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard that lets through keys that may read, and who is signed in at the dashboard: browsers send no keys."""
+    visitor: Visitor | None = connection.app.state.visitor
+    if visitor and "authorization" not in connection.headers:
+        key = await visitor(Request(connection.scope))
+        if key and key.reaches("read"):
+            return
+    await requires("read")(connection, handler)
 
 
 def refuse_unknown_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A misspelt filter would silently show everything."""
+    """A misspelt filter would silently show everything; what is endless would only be looked for in vain."""
     known = _query_parameters(handler)
-    for name in connection.query_params:
+    for name, value in connection.query_params.multi_items():
+        if len(value) > LONGEST:
+            raise BadParameter(name, f"is longer than {LONGEST} characters")
         if name not in known:
             takes = f"; it takes {', '.join(sorted(known))}" if known else ""
             raise BadParameter(name, f'there is no parameter "{name}"{did_you_mean(name, known)}{takes}')

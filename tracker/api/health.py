@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Annotated
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Meta, Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tracker import telemetry
@@ -17,6 +19,16 @@ from tracker.store.database import Database
 
 FRESH = 1.0
 PATIENCE = 5.0
+
+
+class ReadinessOut(Struct, frozen=True):
+    """Whether this installation does its work."""
+
+    status: Annotated[str, Meta(description="ok or failing.")]
+    faults: Annotated[dict[str, str], Meta(description="What is wrong, by what was looked at.")]
+
+
+FAILING = ResponseSpec(ReadinessOut, description="Something is wrong; it is named.", generate_examples=False)
 
 
 class Readiness:
@@ -61,11 +73,11 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/readyz", summary="Able to work")
-async def readyz(readiness: NamedDependency[Readiness]) -> Response[dict[str, Any]]:
+@get("/readyz", responses={503: FAILING}, summary="Able to work")
+async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut]:
     """503 with what is wrong: the database, its migrations, or a subscription that nobody serves."""
     faults = await readiness.faults()
-    content = {"status": "failing" if faults else "ok", "faults": faults}
+    content = ReadinessOut("failing" if faults else "ok", faults)
     return Response(content, status_code=503 if faults else 200)
 
 

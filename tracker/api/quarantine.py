@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from tracker.api import parameters
 from tracker.api.guards import requires
-from tracker.api.quarantine_schemas import HeldOut, OneHeldOut, VerdictOut, held_fields
+from tracker.api.quarantine_schemas import OneQuarantinedOut, QuarantinedOut, VerdictOut, held_fields
 from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.schemas import Page, raw_out
 from tracker.api.words import LARGEST_NUMBER, Cursor, DryRun, Limit, ProviderName, Raw
@@ -44,20 +44,20 @@ async def list_quarantine(
     provider: ProviderName = None,
     reason: Reason = None,
     authentic: Authentic = None,
-) -> Page[HeldOut]:
+) -> Page[QuarantinedOut]:
     """Authentic but unusable ones, and the newest of those whose signature was wrong."""
     parameters.storable(provider=provider, reason=reason)
     after = parameters.cursor(cursor, NEWEST_FIRST, After)
     filters = Filters(parameters.words("state", states, STATES) or ("held",), provider, reason, authentic)
     async with database.connection() as conn:
         rows, following = await quarantine.list_items(conn, filters, after, limit)
-    return Page([HeldOut(**held_fields(row)) for row in rows], write_cursor(NEWEST_FIRST, following))
+    return Page([QuarantinedOut(**held_fields(row)) for row in rows], write_cursor(NEWEST_FIRST, following))
 
 
 @get("/quarantine/{id:str}", responses=ONE, summary="One delivery of the quarantine")
 async def one_of_quarantine(
     request: Request[Any, Any, Any], database: NamedDependency[Database], id: ItemId, raw: Raw = False
-) -> OneHeldOut:
+) -> OneQuarantinedOut:
     """On request with its headers and its body as they came."""
     if raw:
         await requires("admin")(request, request.route_handler)
@@ -66,7 +66,7 @@ async def one_of_quarantine(
     if row is None:
         raise NotFound(f"there is no item {id} in the quarantine")
     fields = held_fields({**row, "size": len(row["body"])})
-    return OneHeldOut(**fields, raw=raw_out(row) if raw else None)
+    return OneQuarantinedOut(**fields, raw=raw_out(row) if raw else None)
 
 
 @post(

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from tracker.api.schemas import ArrivalTime, RawOut
 
 
-class HeldOut(Struct, frozen=True):
+class QuarantinedOut(Struct, frozen=True):
     """A delivery that is not in the log, or was not when it came."""
 
     id: int
@@ -23,7 +23,7 @@ class HeldOut(Struct, frozen=True):
     size: Annotated[int, Meta(description="Of its body, in bytes.")]
 
 
-class OneHeldOut(HeldOut, frozen=True):
+class OneQuarantinedOut(QuarantinedOut, frozen=True):
     """One delivery of the quarantine."""
 
     raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
@@ -44,4 +44,4 @@ class VerdictOut(Struct, frozen=True):
 
 def held_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a delivery shows in a list and by itself."""
-    return {name: row[name] for name in HeldOut.__struct_fields__}
+    return {name: row[name] for name in QuarantinedOut.__struct_fields__}

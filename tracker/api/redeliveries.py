@@ -21,7 +21,7 @@ from tracker.api.redelivery_schemas import (
     ShareOut,
     redelivery_fields,
 )
-from tracker.api.refusals import DECIDING, ONE, READING
+from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
 from tracker.api.schemas import Page, action_out
 from tracker.api.words import Clock, Cursor, DryRun, Limit
 from tracker.domain.pacing import Pace
@@ -46,7 +46,7 @@ PlanId = Annotated[UUID, PathParameter(description="The redelivery's id.")]
 @post(
     "/redeliveries",
     guards=[requires("operate")],
-    responses=DECIDING | {200: TRIED},
+    responses=PLANNING | {200: TRIED},
     request_max_body_size=MAX_BODY,
     exception_handlers=OF_BODIES,
     summary="Plan to do ended actions once more",

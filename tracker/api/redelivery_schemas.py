@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from tracker.api.schemas import ActionOut
 from tracker.domain.pacing import Pace
@@ -13,30 +13,29 @@ from tracker.domain.rate import Rate
 from tracker.store.redeliveries import ENDED, MOST
 
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
-AtTime = Annotated[str, Meta(description="A time with a zone, as in 2026-11-30T09:00:00Z.")]
 
 
 class ChosenBy(Struct, frozen=True, forbid_unknown_fields=True):
     """Which actions: all of it must hold."""
 
     states: Annotated[
-        tuple[str, ...],
+        list[str],
         Meta(description=f"Some of {', '.join(ENDED)}.", min_length=1, max_length=len(ENDED), examples=[["dead"]]),
-    ] = ("dead",)
+    ] = field(default_factory=lambda: ["dead"])
     verb: Annotated[Word | None, Meta(description="alert, send, retry or reconcile.")] = None
     target: Annotated[Word | None, Meta(description="A channel, an endpoint or a provider.")] = None
     rule: Annotated[Word | None, Meta(description="The rule that asked for it.")] = None
     provider: Annotated[Word | None, Meta(description="The provider's name in the configuration.")] = None
     post: Annotated[Word | None, Meta(description="The post's id.")] = None
     reason: Annotated[Word | None, Meta(description="Why its last attempt ended as it did, as in timeout.")] = None
-    since: Annotated[AtTime | None, Meta(description="Asked for at this time or later.")] = None
-    until: Annotated[AtTime | None, Meta(description="Asked for before this time.")] = None
+    since: Annotated[str | None, Meta(description="Asked for at this time or later.")] = None
+    until: Annotated[str | None, Meta(description="Asked for before this time.")] = None
 
 
 class NewRedelivery(Struct, frozen=True, forbid_unknown_fields=True):
     """What to do once more, and how."""
 
-    filters: ChosenBy = ChosenBy()
+    filters: ChosenBy = field(default_factory=ChosenBy)
     idempotency: Annotated[
         Literal["same", "fresh"],
         Meta(

@@ -44,4 +44,8 @@ LISTING = READING | GONE
 ONE = READING | {404: _refused("There is no such thing.")}
 DECIDING = ONE | {409: _refused("It is in no state for that.")}
 TRYING = READING | {413: _refused("The body is too large."), 422: _refused("The rules cannot be read: `faults`.")}
+PLANNING = LISTING | {
+    409: _refused("Nothing fits the filters, or too much."),
+    413: _refused("The body is too large."),
+}
 TELLING = ONE | {413: _refused("The body is too large.")}

@@ -1,0 +1,180 @@
+"""The description of the API: what the framework knows of it, completed from the one place that knows the rest."""
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+from msgspec.json import schema_components
+
+from tracker.api import events, posts
+from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
+from tracker.api.guards import LONGEST, requires
+from tracker.api.problems import MEDIA_TYPE
+from tracker.api.tagged import Tagged
+from tracker.store import action_reports, quarantine, redeliveries, run_reports, silences
+
+Document = dict[str, Any]
+
+OPEN = ("/healthz", "/readyz", "/metrics")
+"""What answers without a key."""
+
+TIMES = {"since", "until", "as_of"}
+
+KNOWN = {
+    ("list_posts", "state"): posts.STATES,
+    ("list_posts", "sort"): posts.SORT_WORDS,
+    ("list_events", "sort"): events.SORTS,
+    ("list_actions", "state"): action_reports.STATES,
+    ("list_runs", "state"): run_reports.STATES,
+    ("list_silences", "state"): silences.STATES,
+    ("list_quarantine", "state"): quarantine.STATES,
+    ("list_redeliveries", "state"): redeliveries.STATES,
+}
+"""Parameters that take the words of a closed list."""
+
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of the answer that you have: while it is still right, the answer is a 304.",
+    "schema": {"type": "string", "maxLength": LONGEST},
+}
+ETAG = {"ETag": {"description": "Names this very answer.", "schema": {"type": "string"}}}
+OF_STATUS = {
+    "401": {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}}},
+    "503": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
+}
+PAGE_OF = re.compile(r"Page_[\w.]*?(\w+)Out_")
+
+
+def describe(app: Litestar) -> Document:
+    """The whole of it, as plain values; made once for each application."""
+    known: Document | None = app.state.get("description")
+    if known is None:
+        known = app.state.description = _complete(app)
+    return known
+
+
+def operation_id(handler: HTTPRouteHandler, _method: str, _path: object) -> str:
+    """The name of the function, which is unique."""
+    return handler.handler_name
+
+
+def _complete(app: Litestar) -> Document:
+    document: Document = _renamed(app.openapi_schema.to_schema())
+    handlers = {handler.handler_name: handler for handler in _handlers(app)}
+    for path, operation in _operations(document):
+        _complete_operation(operation, path, handlers[operation["operationId"]])
+    schemas = document["components"]["schemas"]
+    _, exact = schema_components(
+        [kind for kind in _structs(Struct) if kind.__name__ in schemas], ref_template="#/components/schemas/{name}"
+    )
+    for name, schema in schemas.items():
+        if name in exact:
+            schema.clear()
+        schema.update(exact.get(name, {"description": "One page of a list."}))
+        if name in OF_SCHEMAS:
+            schema["examples"] = [OF_SCHEMAS[name]]
+    return document
+
+
+def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandler) -> None:
+    operation["tags"] = [path.removeprefix("/api/v1/").partition("/")[0] if path not in OPEN else "health"]
+    operation["description"] = operation.get("description", "") + _scope(path, handler)
+    if path in OPEN:
+        operation["security"] = []
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _complete_parameter(parameter, operation["operationId"])
+    if handler.resolve_response_class() is Tagged:
+        parameters.append(IF_NONE_MATCH)
+        operation["responses"]["200"]["headers"] = ETAG
+        operation["responses"]["304"] = {"description": "You have it already.", "headers": ETAG}
+    for status, answer in operation["responses"].items():
+        _complete_answer(answer, status, path)
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = OF_BODIES[operation["operationId"]]
+
+
+def _complete_parameter(parameter: Document, operation: str) -> None:
+    schema, name = parameter["schema"], parameter["name"]
+    for kind in schema.pop("oneOf", ()):  # what is left out is not null, but not there
+        if kind != {"type": "null"}:
+            schema |= kind
+    schema.pop("description", None)
+    if schema.get("default", 0) is None:
+        del schema["default"]
+    words = KNOWN.get((operation, name))
+    inner = schema["items"] if schema["type"] == "array" else schema
+    if words:
+        inner["enum"] = list(words)
+    elif inner["type"] == "string" and "format" not in inner:
+        inner |= {"format": "date-time"} if name in TIMES else {"maxLength": LONGEST}
+    if schema["type"] == "integer":
+        schema |= {bound: int(schema[bound]) for bound in ("minimum", "maximum") if bound in schema}
+    example = OF_PARAMETERS.get((operation, name), OF_PARAMETERS.get(name))
+    if example is not None:
+        parameter["example"] = example
+
+
+def _complete_answer(answer: Document, status: str, path: str) -> None:
+    if status in OF_STATUS:
+        answer["headers"] = OF_STATUS[status]
+    if status.startswith("2") and answer.get("description", "") in _NOTHING_SAID:
+        answer["description"] = "As asked."
+    problem = answer.get("content", {}).get(MEDIA_TYPE)
+    if problem is not None:
+        code, detail, more = OF_PROBLEMS[status]
+        problem["example"] = {
+            "type": f"urn:tracker:problem:{code}", "title": HTTPStatus(int(status)).phrase, "status": int(status),
+            "detail": detail, "instance": path, **more,
+        }  # fmt: skip
+
+
+_NOTHING_SAID = {HTTPStatus(status).description for status in (200, 201, 202)}
+
+
+def _scope(path: str, handler: HTTPRouteHandler) -> str:
+    scopes = [guard.scope for guard in handler.resolve_guards() if isinstance(guard, requires)]
+    return f"\n\nNeeds a key with the scope `{scopes[-1]}`." if scopes and path not in OPEN else ""
+
+
+def _renamed(document: Document) -> Document:
+    """The names of pages say what they are pages of, and not in which file that stands."""
+    schemas = document["components"]["schemas"]
+    names = {name: f"{found[1]}Page" for name in schemas if (found := PAGE_OF.fullmatch(name))}
+    document["components"]["schemas"] = {names.get(name, name): schema for name, schema in sorted(schemas.items())}
+    references = {f"#/components/schemas/{old}": f"#/components/schemas/{new}" for old, new in names.items()}
+    renamed: Document = _with_references(document, references)
+    return renamed
+
+
+def _with_references(value: Any, references: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: references.get(inner, inner) if key == "$ref" else _with_references(inner, references)
+            for key, inner in value.items()
+        }
+    return [_with_references(inner, references) for inner in value] if isinstance(value, list) else value
+
+
+def _operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
+    for route in app.routes:
+        yield from getattr(route, "route_handlers", ())
+
+
+def _structs(kind: type[Struct]) -> Iterator[type[Struct]]:
+    for inner in kind.__subclasses__():
+        if inner.__module__.startswith("tracker.api."):
+            yield inner
+        yield from _structs(inner)

@@ -1,0 +1,231 @@
+"""Examples for the description of the API; a test holds them to the shapes that they are examples of."""
+
+from typing import Any
+
+AT, LATER = "2026-11-30T09:00:02.418Z", "2026-11-30T09:00:07.030Z"
+ACTION, AGAIN = "0c0a9c3e-6f0c-5a0b-9d53-0f4bb1f0f6a1", "b7f35f0e-1c1a-5a39-8d4c-1d2c4f1e7a52"
+RUN, PLAN = "5b8f7f3e-8a52-4c37-9f7e-2f9f0f6d1c11", "3f1f0a3c-4d0b-4f7e-9b1a-6a2b7c8d9e10"
+SILENCE = "8d1c2b3a-77f0-4a52-8a0e-1f2e3d4c5b6a"
+RULE_TEXT = """[rule.told]
+on = "post.failed"
+do = [{ alert = "ops", title = "{{ post.id }} failed" }]
+"""
+
+OF_PARAMETERS: dict[Any, Any] = {
+    "limit": 50,
+    "cursor": "WyItbGFzdF9ldmVudF9hdCIsWyIyMDI2LTExLTMwVDA5OjAwOjAyWiIsInNvc3lhbGtvcHJ1IiwicDEiXV0",
+    "id": ACTION,
+    "provider": "sosyalkopru",
+    "post": "post_81",
+    "rule": "instagram-retry",
+    "since": "2026-11-29T00:00:00Z",
+    "until": "2026-11-30T00:00:00Z",
+    "as_of": "2026-11-29T12:00:00Z",
+    "type": "post.failed",
+    "source": "sosyalkopru",
+    "platform": "instagram",
+    "account": "acc_7",
+    "stuck_for": "15m",
+    "q": "timeout",
+    "after": 4711,
+    "position": 4712,
+    "verb": "send",
+    "target": "cms",
+    "reason": "timeout",
+    "redelivery": PLAN,
+    "raw": True,
+    "dry_run": True,
+    "enabled": True,
+    "authentic": True,
+    "name": "cms.acked",
+    "Last-Event-ID": "1.90321.4-2.90321.4712",
+    ("list_posts", "state"): ["failed", "partial"],
+    ("list_posts", "sort"): "-last_event_at",
+    ("list_events", "sort"): "-position",
+    ("list_actions", "state"): ["dead"],
+    ("list_runs", "state"): ["active"],
+    ("list_silences", "state"): ["active"],
+    ("list_quarantine", "state"): ["held"],
+    ("list_redeliveries", "state"): ["running"],
+    ("list_quarantine", "reason"): "not_json",
+}
+"""By the name of the parameter, or by (operation, name) where that is not enough."""
+
+_IDS = {
+    "post_81": ("one_post", "post_history", "post_why", "retry_post", "reconcile_post"),
+    "instagram-retry": ("one_rule", "enable_rule", "disable_rule"),
+    RUN: ("one_run", "cancel_run"),
+    SILENCE: ("one_silence", "end_silence"),
+    PLAN: ("one_redelivery", "pause_redelivery", "resume_redelivery", "cancel_redelivery"),
+    7: ("one_of_quarantine", "replay_held", "discard_held"),
+}
+OF_PARAMETERS |= {(operation, "id"): name for name, known in _IDS.items() for operation in known}
+
+OF_BODIES = {
+    "plan_redelivery": {
+        "filters": {"states": ["dead"], "target": "cms", "since": "2026-11-29T00:00:00Z"},
+        "idempotency": "same",
+        "rate": "10 per second",
+        "note": "the CMS was down over night",
+    },
+    "backtest": {"text": RULE_TEXT, "since": "30d", "until": None},
+    "create_silence": {"match": {"platform": "instagram"}, "reason": "Instagram maintenance", "for": "2h"},
+    "signal": {"post": "post_81", "id": "ack-81", "data": {"editor": "Ada"}},
+}
+"""By operation."""
+
+OF_PROBLEMS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "400": (
+        "bad-parameter",
+        '"publshed" is not a state (did you mean "published"?)',
+        {"parameter": "state"},
+    ),
+    "401": ("no-key", "send a key: Authorization: Bearer <key> (`tracker keys create` makes one)", {}),
+    "403": ("scope", 'this needs a key with the scope "operate"; "grafana" has: read', {}),
+    "404": ("not-found", 'there is no post "post_82"', {}),
+    "409": ("not-ended", f"action {ACTION} is claimed: only dead, unknown or discarded ones are retried", {}),
+    "413": ("request-entity-too-large", "the body may have 65536 bytes at most", {}),
+    "422": (
+        "rules-refused",
+        'rule.told.on: "post.faild" is not a state (did you mean "post.failed"?)',
+        {
+            "faults": [
+                {
+                    "file": "<text>", "line": 2, "column": 6, "key": "rule.told.on",
+                    "message": '"post.faild" is not a state (did you mean "post.failed"?)', "hint": "post.failed",
+                }
+            ]
+        },
+    ),
+    "503": ("unavailable", "the database is away: the connection was refused", {}),
+}  # fmt: skip
+"""By status: the kind, the detail, and what else such a problem tells."""
+
+ERROR = {"code": "timeout", "message": "the platform did not answer", "retryable": True}
+
+POST = {
+    "id": "post_81",
+    "provider": "sosyalkopru",
+    "state": "partial",
+    "attempt": 1,
+    "version": 4,
+    "targets": [
+        {
+            "key": "instagram:acc_7", "platform": "instagram", "account": "acc_7", "ordinal": 1, "state": "failed",
+            "attempt": 1, "entered_at": AT, "url": None, "error": ERROR,
+        },
+        {
+            "key": "x:acc_9", "platform": "x", "account": "acc_9", "ordinal": 1, "state": "published", "attempt": 1,
+            "entered_at": AT, "url": "https://x.com/example/status/81", "error": None,
+        },
+    ],
+    "entered_at": AT,
+    "scheduled_at": "2026-11-30T09:00:00Z",
+    "published_at": None,
+    "failed_at": None,
+    "last_event_at": AT,
+    "error": ERROR,
+    "urls": ["https://x.com/example/status/81"],
+}  # fmt: skip
+
+EVENT = {
+    "position": 4712,
+    "type": "post.failed",
+    "source": "sosyalkopru",
+    "provider": "sosyalkopru",
+    "post": "post_81",
+    "part": 0,
+    "delivery": "whd_2f8a",
+    "occurred_at": AT,
+    "received_at": LATER,
+    "conflict": False,
+    "repeats": 1,
+    "raw": None,
+}
+
+DEAD = {
+    "id": ACTION,
+    "verb": "send",
+    "target": "cms",
+    "state": "dead",
+    "hidden_by": None,
+    "reason": "http_5xx",
+    "rule": "cms-sync",
+    "run": RUN,
+    "provider": "sosyalkopru",
+    "post": "post_81",
+    "idempotency_key": f"{RUN}:0:1",
+    "attempts": 8,
+    "due_at": LATER,
+    "created_at": AT,
+    "finished_at": "2026-11-30T11:41:12.950Z",
+    "redelivers": None,
+}
+
+REDELIVERY = {
+    "id": PLAN,
+    "state": "running",
+    "filters": {"states": ["dead"], "target": "cms"},
+    "idempotency": "same",
+    "rate": "10 in 1s",
+    "note": "the CMS was down over night",
+    "by": "ops",
+    "created_at": "2026-11-30T12:00:00Z",
+    "changed_at": "2026-11-30T12:00:00Z",
+    "total": 1200,
+    "redelivered": 310,
+    "skipped": 2,
+    "left": 888,
+    "ends_at": "2026-11-30T12:02:00Z",
+}
+
+OF_SCHEMAS: dict[str, dict[str, Any]] = {
+    "PostOut": POST,
+    "PostPage": {"items": [POST], "next": None},
+    "OnePostOut": POST
+    | {
+        "notes": [],
+        "pending": [
+            {
+                "what": "retry", "says": "instagram-retry retries: try 2 of 3", "due_at": LATER,
+                "rule": "instagram-retry", "verb": None, "target": "instagram:acc_7", "run": RUN, "action": None,
+            }
+        ],
+    },
+    "EventOut": EVENT,
+    "EventPage": {"items": [EVENT], "next": OF_PARAMETERS["cursor"]},
+    "OneEventOut": EVENT | {"repeated": [{"delivery": "whd_2f8b", "same": "body", "received_at": LATER}]},
+    "StreamedOut": {
+        "position": 4712, "type": "post.failed", "source": "sosyalkopru", "provider": "sosyalkopru",
+        "post": "post_81", "kind": "moved", "before": "publishing", "after": "partial", "attempt": 1,
+        "occurred_at": AT, "received_at": LATER,
+        "moves": [
+            {
+                "target": "instagram:acc_7", "before": "publishing", "after": "failed", "attempt": 1,
+                "occurred_at": AT, "error": ERROR,
+            }
+        ],
+    },
+    "ActionOut": DEAD,
+    "ActionPage": {"items": [DEAD], "next": None},
+    "OneActionOut": DEAD
+    | {
+        "payload": {"event": "post.published", "data": {"post": {"id": "post_81"}}},
+        "history": [
+            {
+                "attempt": 8, "started_at": LATER, "finished_at": LATER, "outcome": "retry", "reason": "http_5xx",
+                "latency_ms": 84, "request": {"method": "POST", "url": "https://cms.example.com/hooks/posts"},
+                "response": {"status": 502},
+            }
+        ],
+    },
+    "RedeliveryOut": REDELIVERY,
+    "OneRedeliveryOut": REDELIVERY | {"outcomes": {"done": 301, "pending": 9}},
+    "PlannedOut": {
+        "redelivery": REDELIVERY,
+        "count": 1200,
+        "shares": [{"verb": "send", "target": "cms", "state": "dead", "actions": 1200}],
+        "sample": [DEAD],
+    },
+}  # fmt: skip
+"""By the name of the schema."""
