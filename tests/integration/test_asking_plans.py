@@ -1,0 +1,103 @@
+"""What asking reads, of providers, of rules and of the log: an index, or the part of the changes that it must."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.test_report_plans import plan_of
+from tests.integration.told import NOON, PROVIDER
+from tracker.store import changes, event_log, reconciliations, replayed, suspects, why_reports
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+MANY_POSTS = """
+insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
+                   scheduled_at, last_event_at, first_day, last_day, fold)
+select 1, $1, 'p' || n, 0, case n % 200 when 0 then 'publishing' when 1 then 'scheduled' else 'published' end, 1, 1,
+       '{x}', '{}', $2::timestamptz - n * interval '1 second', $2::timestamptz + (n - 10000) * interval '1 minute',
+       $2::timestamptz - n * interval '1 second', $2::date, $2::date, '{}'
+  from generate_series(1, 20000) n
+"""
+MANY_CHANGES = """
+insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, before, after, attempt,
+                     occurred_at, received_at, source, fact, moves, notes, context)
+select 1, true, 1, 0, $1, 'p' || n, n, 'post.published', 'moved', 'publishing', 'published', 1,
+       $2::timestamptz + n * interval '1 minute', $2::timestamptz + n * interval '1 minute', $1, 'f' || n, '[]', '[]',
+       '{}'
+  from generate_series(1, 40000) n
+"""
+MANY_ROUNDS = """
+insert into reconciliations (id, job, provider, wanted_at, since, state)
+select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 minutes', $2, 'done'
+  from generate_series(1, 20000) n
+"""
+
+
+@pytest.fixture
+async def full(connection: Connection) -> Connection:
+    """Twenty thousand posts and rounds of questions, and forty thousand changes over a month."""
+    await event_log.ensure_day(connection, NOON.date())
+    for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS):
+        await connection.execute(statement, PROVIDER, NOON)
+    await connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
+    return connection
+
+
+def touched(read: list[dict[str, Any]], table: str) -> float:
+    """How many rows of the table were looked at, which must not have been read as a whole."""
+    nodes = [node for node in read if node["Relation Name"].startswith(table)]
+    assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+    rows: float = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0))
+        * node["Actual Loops"]
+        for node in nodes
+    )
+    return rows
+
+
+async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Connection) -> None:
+    overdue = await plan_of(full, suspects.OVERDUE, [PROVIDER, NOON, NOON, 500])
+    assert touched(overdue, "posts") <= 110
+    still = await plan_of(full, suspects.STILL, [PROVIDER, NOON - HOUR, NOON, 500, ["publishing", "retrying"]])
+    assert touched(still, "posts") <= 110
+
+
+async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_others(full: Connection) -> None:
+    values = [PROVIDER, NOON]
+    last = "select since from reconciliations where provider = $1 and state = 'done' and wanted_at < $2"
+    read = await plan_of(full, f"{last} order by wanted_at desc limit 1", values)
+    assert touched(read, "reconciliations") <= 1
+    statement = reconciliations.LIST.format(where="wanted_at <= $1", limit=51)
+    assert touched(await plan_of(full, statement, [NOON - HOUR]), "reconciliations") <= 60
+
+
+async def test_what_happened_since_is_found_by_when_it_came(full: Connection) -> None:
+    """An hour of the month, within the two ranges of a coarse index that it may lie in."""
+    month_later = NOON + timedelta(minutes=39_000)
+    read = await plan_of(full, changes.OF_PROVIDER, [PROVIDER, month_later, 2**62, 5000])
+    assert touched(read, "changes") <= 12_000
+    arrived = await plan_of(full, changes.ARRIVED, [month_later, month_later + HOUR, None, 500])
+    assert touched(arrived, "changes") <= 12_000
+
+
+async def test_a_backtest_of_an_hour_reads_an_hour(full: Connection) -> None:
+    since = NOON + timedelta(minutes=20_000)
+    read = await plan_of(full, replayed.IN_ORDER, [1, since, since + HOUR])
+    assert touched(read, "changes") <= 12_000
+
+
+async def test_why_reads_what_is_about_the_post(full: Connection) -> None:
+    asked: list[tuple[str, list[object]]] = [
+        (why_reports.FIRINGS, [PROVIDER, "p7", None, 50]),
+        (why_reports.EVENTS, [PROVIDER, "p7", 500]),
+    ]
+    for statement, values in asked:
+        read = await plan_of(full, statement, values)
+        assert sum(node["Actual Rows"] for node in read) == 0
