@@ -209,7 +209,8 @@ class Broadcast(Generic[Item]):
             while self._at != upto:
                 news = await self._read(conn, self._at, upto)
                 self._at = news.place.seen
-                self._share(news)
+                if news.items:
+                    self._share(news)
         self._ended = number
         self._step_over.set()
         self._step_over = asyncio.Event()

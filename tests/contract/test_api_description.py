@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-NOT_FURNISHED = ("/api/v1/events/{", "/api/v1/rules/{", "/api/v1/runs/{", "/api/v1/silences/{")
+NOT_FURNISHED = (
+    "/api/v1/events/{",
+    "/api/v1/rules/{",
+    "/api/v1/runs/{",
+    "/api/v1/silences/{",
+    "/api/v1/reconciliations/{",
+)
 """What the examples name here is not there."""
 
 
@@ -79,7 +85,9 @@ def test_each_operation_says_what_it_does_what_it_takes_and_what_it_answers(
     assert "scope `" in operation["description"]
     refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
     assert {"400", "401", "403", "503"} <= refusals.keys()
-    assert ("404" in refusals) is ("{" in path or operation["operationId"] in {"create_silence", "signal"})
+    assert ("404" in refusals) is (
+        "{" in path or operation["operationId"] in {"create_silence", "signal", "create_reconciliation"}
+    )
     for answer in refusals.values():
         problem = answer["content"]["application/problem+json"]
         assert problem["schema"] == {"$ref": "#/components/schemas/ProblemOut"}

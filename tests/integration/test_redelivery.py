@@ -326,6 +326,27 @@ async def test_where_the_provider_cannot_be_asked_what_may_have_been_heard_is_no
     assert ("unknown",) in await corridor.rows("select state from actions")
 
 
+@pytest.mark.parametrize(
+    ("fresh", "state", "honours"),
+    [(True, "dead", False), (True, "dead", True), (True, "done", True), (False, "done", False)],
+)
+async def test_a_post_that_may_have_been_created_anew_already_is_not_created_under_another_key(
+    corridor: Corridor, fresh: bool, state: str, honours: bool
+) -> None:
+    """Asking about the old post tells nothing of the new one, and only under the same key can the provider tell."""
+    corridor.world.answers["retry"] = [Discard(Reason.HTTP_5XX) if state == "dead" else Done()]
+    await asked(corridor, "retry")
+    await corridor.settle()
+    await plan(corridor, Filters(states=(state,)), fresh=fresh)
+    await step(corridor)
+    settings = SETTINGS.model_copy(update={"retry": "create", "create_honours_key": honours})
+    performer = RetryPost({PROVIDER: Publishing(State.FAILED)}, {PROVIDER: settings})
+    worker = Worker(corridor.database, {"retry": performer}, "node", corridor.now)
+    assert await worker.claim() == 1
+    await worker.settle()
+    assert ("unknown", "lost") in await corridor.rows("select state, reason from actions")
+
+
 async def test_a_fresh_retry_is_of_the_attempt_at_which_the_post_stands_by_now(corridor: Corridor) -> None:
     corridor.world.answers["retry"] = [Discard(Reason.HTTP_4XX)]
     await asked(corridor, "retry")

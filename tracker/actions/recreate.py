@@ -24,7 +24,8 @@ GENERATIONS = 5
 
 async def create_anew(client: Publisher, claimed: Claimed, post: str, *, knows_key: bool) -> Outcome:
     """Ask how the old post stands and what it is made of, and create it anew if all of it has failed."""
-    doubtful = claimed.previous in ("lost", "unknown") and not knows_key
+    new_key = claimed.attempt == 1  # with something before it, it does another action's work once more
+    doubtful = claimed.previous in ("lost", "unknown", "done") and (new_key or not knows_key)
     if doubtful or claimed.other == "unknown":
         return Unknown(
             Reason.LOST, "an earlier attempt may have created it anew, and creating it again may publish twice"

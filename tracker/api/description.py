@@ -15,7 +15,7 @@ from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEM
 from tracker.api.guards import LONGEST, requires
 from tracker.api.problems import MEDIA_TYPE
 from tracker.api.tagged import Tagged
-from tracker.store import action_reports, quarantine, redeliveries, run_reports, silences
+from tracker.store import action_reports, quarantine, reconciliations, redeliveries, run_reports, silences
 
 Document = dict[str, Any]
 
@@ -33,6 +33,7 @@ KNOWN = {
     ("list_silences", "state"): silences.STATES,
     ("list_quarantine", "state"): quarantine.STATES,
     ("list_redeliveries", "state"): redeliveries.STATES,
+    ("list_reconciliations", "state"): reconciliations.STATES,
 }
 """Parameters that take the words of a closed list."""
 
@@ -97,7 +98,8 @@ def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandle
     for status, answer in operation["responses"].items():
         _complete_answer(answer, status, path)
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        content["example"] = OF_BODIES[operation["operationId"]]
+        if example := OF_BODIES.get(operation["operationId"]):
+            content["example"] = example
 
 
 def _complete_parameter(parameter: Document, operation: str) -> None:
@@ -127,7 +129,7 @@ def _complete_answer(answer: Document, status: str, path: str) -> None:
     if status.startswith("2") and answer.get("description", "") in _NOTHING_SAID:
         answer["description"] = "As asked."
     problem = answer.get("content", {}).get(MEDIA_TYPE)
-    if problem is not None:
+    if problem is not None and status in OF_PROBLEMS:
         code, detail, more = OF_PROBLEMS[status]
         problem["example"] = {
             "type": f"urn:tracker:problem:{code}", "title": HTTPStatus(int(status)).phrase, "status": int(status),

@@ -5,7 +5,7 @@ from typing import Any
 AT, LATER = "2026-11-30T09:00:02.418Z", "2026-11-30T09:00:07.030Z"
 ACTION, AGAIN = "0c0a9c3e-6f0c-5a0b-9d53-0f4bb1f0f6a1", "b7f35f0e-1c1a-5a39-8d4c-1d2c4f1e7a52"
 RUN, PLAN = "5b8f7f3e-8a52-4c37-9f7e-2f9f0f6d1c11", "3f1f0a3c-4d0b-4f7e-9b1a-6a2b7c8d9e10"
-SILENCE = "8d1c2b3a-77f0-4a52-8a0e-1f2e3d4c5b6a"
+SILENCE, ROUND = "8d1c2b3a-77f0-4a52-8a0e-1f2e3d4c5b6a", "c1d6f0e2-3b4a-4c5d-8e9f-0a1b2c3d4e5f"
 RULE_TEXT = """[rule.told]
 on = "post.failed"
 do = [{ alert = "ops", title = "{{ post.id }} failed" }]
@@ -47,6 +47,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     ("list_silences", "state"): ["active"],
     ("list_quarantine", "state"): ["held"],
     ("list_redeliveries", "state"): ["running"],
+    ("list_reconciliations", "state"): ["done"],
     ("list_quarantine", "reason"): "not_json",
 }
 """By the name of the parameter, or by (operation, name) where that is not enough."""
@@ -57,6 +58,7 @@ _IDS = {
     RUN: ("one_run", "cancel_run"),
     SILENCE: ("one_silence", "end_silence"),
     PLAN: ("one_redelivery", "pause_redelivery", "resume_redelivery", "cancel_redelivery"),
+    ROUND: ("one_reconciliation",),
     7: ("one_of_quarantine", "replay_held", "discard_held"),
 }
 OF_PARAMETERS |= {(operation, "id"): name for name, known in _IDS.items() for operation in known}
@@ -70,6 +72,7 @@ OF_BODIES = {
     },
     "backtest": {"text": RULE_TEXT, "since": "30d", "until": None},
     "create_silence": {"match": {"platform": "instagram"}, "reason": "Instagram maintenance", "for": "2h"},
+    "create_reconciliation": {"provider": "sosyalkopru", "since": "24h"},
     "signal": {"post": "post_81", "id": "ack-81", "data": {"editor": "Ada"}},
 }
 """By operation."""

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.refusals import ONE, READING, TELLING
+from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.errors import NotFound
@@ -95,7 +95,7 @@ async def one_reconciliation(database: NamedDependency[Database], id: RoundId) -
     "/reconciliations",
     status_code=202,
     guards=[requires("operate")],
-    responses=TELLING,
+    responses=SAYING,
     request_max_body_size=MAX_BODY,
     exception_handlers=OF_BODIES,
     summary="Ask providers now",

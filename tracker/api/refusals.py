@@ -48,4 +48,5 @@ PLANNING = LISTING | {
     409: _refused("Nothing fits the filters, or too much."),
     413: _refused("The body is too large."),
 }
+SAYING = READING | {413: _refused("The body is too large.")}
 TELLING = ONE | {413: _refused("The body is too large.")}

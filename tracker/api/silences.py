@@ -13,7 +13,7 @@ from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.refusals import ONE, READING, TELLING
+from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
 from tracker.api.words import Clock, Cursor, Limit, RuleSource
@@ -66,7 +66,7 @@ async def one_silence(database: NamedDependency[Database], clock: NamedDependenc
 @post(
     "/silences",
     guards=[requires("operate")],
-    responses=TELLING,
+    responses=SAYING,
     request_max_body_size=MAX_BODY,
     exception_handlers=OF_BODIES,
     summary="Hide alerts for a while",
