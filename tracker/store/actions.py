@@ -89,7 +89,7 @@ with recursive line (action, provider, post, generation) as (
 )
 select a.id, (select max(generation) from line where action = a.id) as generation,
        case when bool_or(o.state = 'done' and o.reason = 'recreated') then 'recreated'
-            when bool_or(o.state = 'done' and o.reason = 'ok' and o.run is distinct from a.run
+            when bool_or(o.state = 'done' and o.reason = 'ok' and (o.run is null or o.run is distinct from a.run)
                          and o.payload ->> 'attempt' = a.payload ->> 'attempt') then 'ok'
             when bool_or(o.state = 'unknown' or o.state = 'pending' and t.outcome = 'lost') then 'unknown'
        end as other
