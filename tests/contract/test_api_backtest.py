@@ -171,7 +171,7 @@ async def test_others_are_answered_while_the_log_is_played_and_one_is_played_at_
     client: httpx2.AsyncClient, database: Database
 ) -> None:
     await project(database, *(told(f"p{n}", "failed", n) for n in range(200)))
-    many = "".join(NEW.replace("new", f"new-{n}") for n in range(60))
+    many = "".join(NEW.replace("new", f"new-{n}") for n in range(120))
     playing = asyncio.create_task(client.post("/api/v1/rules/backtest", json={"text": many}, timeout=120))
     answered = 0
     while not playing.done() and answered < 10:
