@@ -85,9 +85,7 @@ def test_each_operation_says_what_it_does_what_it_takes_and_what_it_answers(
     assert "scope `" in operation["description"]
     refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
     assert {"400", "401", "403", "503"} <= refusals.keys()
-    assert ("404" in refusals) is (
-        "{" in path or operation["operationId"] in {"create_silence", "signal", "create_reconciliation"}
-    )
+    assert ("404" in refusals) is ("{" in path or operation["operationId"] == "signal")
     for answer in refusals.values():
         problem = answer["content"]["application/problem+json"]
         assert problem["schema"] == {"$ref": "#/components/schemas/ProblemOut"}
