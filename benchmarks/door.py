@@ -22,7 +22,7 @@ import uvicorn
 import uvloop
 
 from benchmarks.load import SECRET, Load
-from benchmarks.measuring import a_database, a_postgres, machine, postgres_cpu
+from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
 from tracker.api.application import Parts, application
 from tracker.providers import build_providers
 from tracker.receiver import Receiver
@@ -82,36 +82,19 @@ def a_server(dsn: str, kind: str) -> Iterator[psutil.Process]:
 
 def measure(dsn: str, kind: str, seconds: float, connections: int, start: int) -> Figures:
     with a_server(dsn, kind) as server:
-        asyncio.run(_until_open())
+        asyncio.run(until_open(PORT))
         asyncio.run(Load(PORT, connections, start).run(1))
-        ours, postgres, began = _cpu(server), postgres_cpu(), time.perf_counter()
+        ours, postgres, began = cpu_of(server), postgres_cpu(), time.perf_counter()
         load = Load(PORT, connections, start + 10**8)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(load.run(seconds))
         wall = time.perf_counter() - began
-        ours, postgres = _cpu(server) - ours, postgres_cpu() - postgres
+        ours, postgres = cpu_of(server) - ours, postgres_cpu() - postgres
     answers = load.statuses["200"]
     assert set(load.statuses) == {"200"}, load.statuses
     return Figures(
         answers / wall, ours / answers * 1e6, postgres / answers * 1e6, load.percentile(0.5), load.percentile(0.99)
     )
-
-
-async def _until_open() -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", PORT)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def main() -> None:

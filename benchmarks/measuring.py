@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import tempfile
 import time
@@ -59,6 +60,25 @@ def spending() -> Iterator[Spent]:
     yield spent
     spent.wall, spent.ours = time.perf_counter() - wall, time.process_time() - ours
     spent.postgres = postgres_cpu() - postgres
+
+
+async def until_open(port: int) -> None:
+    """Until somebody listens on that port of the loopback, for half a minute at most."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """CPU seconds that the process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def postgres_cpu() -> float:

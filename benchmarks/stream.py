@@ -22,7 +22,7 @@ import psutil
 import uvicorn
 import uvloop
 
-from benchmarks.measuring import a_database, a_postgres, machine, postgres_cpu
+from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
 from tracker.api.application import Parts, application
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast, Limits
@@ -157,17 +157,17 @@ async def measure(dsn: str, listeners: int, rate: int, seconds: float) -> None:
         async with database.connection() as conn:
             _, key = await keys.create(conn, "benchmark", ["read"], now())
         with a_server(dsn, listeners) as server:
-            await _until_open()
+            await until_open(PORT)
             await hall.fill(1, key)
             alone = server.memory_info().rss
             hall.empty()
             await hall.fill(listeners, key)
-            cpu, postgres, began = _cpu(server), postgres_cpu(), time.perf_counter()
+            cpu, postgres, began = cpu_of(server), postgres_cpu(), time.perf_counter()
             await tell(database, hall, rate, seconds)
             wanted = round(rate * seconds) * listeners
             await hall.until(lambda: hall.heard >= wanted)
             wall = time.perf_counter() - began
-            cpu, postgres = _cpu(server) - cpu, postgres_cpu() - postgres
+            cpu, postgres = cpu_of(server) - cpu, postgres_cpu() - postgres
             full = server.memory_info().rss
             _report(hall, listeners, rate, (full, alone), (cpu / wall, postgres / wall))
             await _all_come_back(hall, listeners, key, round(rate * seconds) - 1)
@@ -192,23 +192,6 @@ def _report(hall: Hall, listeners: int, rate: int, memory: tuple[int, int], cpu:
     print(f"memory     {full / 2**20:,.0f} MiB, with one listener {alone / 2**20:,.0f} MiB;", end=" ")
     print(f"{(full - alone) / listeners / 1024:,.0f} KiB for each")
     print(f"CPU        {100 * cpu[0]:.0f} % of a core ours, {100 * cpu[1]:.0f} % Postgres")
-
-
-async def _until_open() -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", PORT)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from tracker.domain.action import ActionSpec
 from tracker.domain.event import State
+from tracker.domain.lifecycle import FALLEN_SHORT
 from tracker.domain.memory import Asked
 from tracker.domain.run import RunState
 from tracker.domain.world import CANCELLED
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tracker.store.event_log import Incoming, Receipt
 
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
-TRIED_AGAIN = frozenset({State.FAILED, State.PARTIAL})
 
 
 async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: datetime) -> bool:
@@ -67,7 +67,7 @@ async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UU
 
     Raises Rejected when the post has not failed.
     """
-    if post.state not in TRIED_AGAIN:
+    if post.state not in FALLEN_SHORT:
         raise Rejected(
             "not_failed", f'post "{post.id}" is {post.state}: only failed and partial ones are retried;'
             " if the provider sees it otherwise, reconcile it first",

@@ -115,15 +115,12 @@ def not_found(provider: str, post: str, at: datetime, now: datetime) -> Incoming
 
 def fact_of(own: Incoming) -> Fact:
     """What a fact of ours says, before the log has it."""
-    return (
-        InternalReader()
-        .facts(
-            LoggedEvent(
-                0, own.bucket, own.source, own.provider, own.kind, own.post, 0, own.occurred_at, own.received_at,
-                own.body_hash, own.body,
-            )
-        )[0]
+    event = LoggedEvent(
+        0, own.bucket, own.source, own.provider, own.kind, own.post, 0, own.occurred_at, own.received_at,
+        own.body_hash, own.body,
     )  # fmt: skip
+    (fact,) = InternalReader().facts(event)
+    return fact
 
 
 def _told(report: Report) -> dict[str, Any]:

@@ -150,6 +150,8 @@ class _Round:
         provider, now = self._round.provider, self._of.clock()
         async with self._of.database.transaction() as conn:
             found = await suspects.untold(conn, provider, now - HEARD_WITHIN)
+            if not found:
+                return
             posts_found = {one.event.post or "" for one in found}
             told: dict[str, list[Fact]] = defaultdict(list)
             for event in await suspects.webhooks(conn, provider, posts_found, now - 2 * HEARD_WITHIN):

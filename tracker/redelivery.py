@@ -19,7 +19,7 @@ from tracker.domain.pacing import Pace
 from tracker.domain.rate import Rate
 from tracker.errors import Rejected, Unavailable
 from tracker.operations import own_fact, redelivered
-from tracker.store import event_log, redeliveries
+from tracker.store import actions, event_log, redeliveries
 from tracker.store.redeliveries import ENDED, MOST, Plan
 from tracker.store.wakeups import REDELIVERIES, wait
 
@@ -123,7 +123,7 @@ async def _ask(
     if plan_row["fresh"]:
         await redeliveries.ask_anew(conn, [(asked, _key(plan_row, item), item["id"]) for item, asked in chosen], now)
     else:
-        await redeliveries.put_back(conn, [asked for _, asked in chosen], now)
+        await actions.attempt_again(conn, [asked for _, asked in chosen], now)
     await event_log.append(conn, [redelivered(item, plan_row["id"], asked, now) for item, asked in chosen])
 
 

@@ -70,8 +70,7 @@ class Scheduler:
             *(self._ring(name, job, partial(self._reconcile, name, job)) for name, job in jobs.reconciling.items()),
         ]
         for trigger, ring in rings:
-            await ring()
-            alarm.add_job(ring, trigger)
+            alarm.add_job(ring, trigger, next_run_time=datetime.now(UTC))
         alarm.start()
         try:
             await asyncio.Event().wait()

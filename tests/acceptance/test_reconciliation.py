@@ -166,7 +166,9 @@ async def the_missed_are_those_that_were_dropped(house: House) -> None:
         rows = await conn.fetch(
             "select f.post, e.occurred_at from findings f join events e using (position) where told_at is null"
         )
-        figure = (await suspects.missed(conn, house.clock.now() - timedelta(days=1)))[PROVIDER]
+        figure = (await suspects.missed(conn, house.clock.now() - timedelta(days=1), house.clock.now() + HOUR))[
+            PROVIDER
+        ]
     stamp = {(delivery.post, said_at(delivery.body)): delivery.acknowledged for delivery in simulator.deliveries}
     found = {(row["post"], row["occurred_at"]) for row in rows}
     assert not [one for one in found if stamp[one]]

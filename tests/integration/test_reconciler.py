@@ -168,7 +168,7 @@ async def test_a_webhook_that_comes_after_all_is_no_longer_missed(database: Data
 
 async def missed(corridor: Corridor) -> dict[str, tuple[int, int]]:
     async with corridor.database.connection() as conn:
-        return await suspects.missed(conn, NOON)
+        return await suspects.missed(conn, NOON, NOON + timedelta(days=1))
 
 
 async def test_a_round_leaves_a_part_of_the_budget_to_others_and_goes_on_when_there_is_more(

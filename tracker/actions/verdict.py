@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.action import Discard, Done, Reason
 from tracker.domain.event import State
+from tracker.domain.lifecycle import FALLEN_SHORT
 
 if TYPE_CHECKING:
     from tracker.domain.action import Exchange, Outcome
     from tracker.domain.report import Report
 
-FAILED = frozenset({State.FAILED, State.PARTIAL})
 UNDER_WAY = frozenset({State.SCHEDULED, State.RETRYING, State.PUBLISHING})
 
 
@@ -33,7 +33,7 @@ def is_at_it(standing: Report) -> bool:
     """Published, or on the way there: the whole by the provider's word, or any part of it that is still moving."""
     states = {target.state for target in standing.targets}
     moving = standing.state in UNDER_WAY or bool(states & UNDER_WAY)
-    return moving or (standing.state is State.PUBLISHED and not states & FAILED)
+    return moving or (standing.state is State.PUBLISHED and not states & FALLEN_SHORT)
 
 
 def has_failed_throughout(standing: Report) -> bool:
@@ -44,4 +44,4 @@ def has_failed_throughout(standing: Report) -> bool:
 
 
 def _has_failed(standing: Report) -> bool:
-    return standing.state in FAILED or any(target.state in FAILED for target in standing.targets)
+    return standing.state in FALLEN_SHORT or any(target.state in FALLEN_SHORT for target in standing.targets)

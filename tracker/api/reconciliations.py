@@ -78,7 +78,7 @@ async def list_reconciliations(
     async with database.connection() as conn:
         rows, following = await reconciliations.newest_first(conn, provider, words, after, limit)
     items = [reconciliation_out(row) for row in rows]
-    return Page(items, write_cursor(NEWEST_FIRST, following) if following else None)
+    return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
 @get("/reconciliations/{id:uuid}", responses=ONE, summary="One round of questions")

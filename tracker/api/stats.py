@@ -14,7 +14,7 @@ from tracker.api import parameters
 from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.words import Clock
-from tracker.store import post_reports, stats_reports
+from tracker.store import post_reports, stats_reports, suspects
 from tracker.store.database import Database, Row
 from tracker.store.stats_reports import MOST_ACCOUNTS
 
@@ -87,14 +87,15 @@ async def stats(
         accounts = _by_key(await stats_reports.accounts(conn, begin, end), ("platform", "account"))
         ends = await stats_reports.ends(conn, begin, end)
         latency = await stats_reports.latency(conn, begin, end)
-        missed = await stats_reports.missed_by_webhook(conn, begin, end)
+        missed = await suspects.missed(conn, begin, end)
     failed, published = ends["failed"], ends["published"]
     return StatsOut(
         sum(states.values()), states, begin, end,
         [PlatformOut(key[0], sum(counts.values()), counts) for key, counts in platforms],
         [AccountOut(key[0], key[1], sum(counts.values()), counts) for key, counts in accounts],
         published, failed, failed / (failed + published) if failed + published else None,
-        LatencyOut(latency["posts"], *(latency["percentiles"] or (None, None, None))), missed,
+        LatencyOut(latency["posts"], *(latency["percentiles"] or (None, None, None))),
+        sum(posts for _, posts in missed.values()),
     )  # fmt: skip
 
 

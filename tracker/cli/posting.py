@@ -16,6 +16,8 @@ from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, duration, now, on_database, open_settings
 from tracker.cli.posts import posts
 from tracker.cli.showing import say, show_json
+from tracker.domain.event import State
+from tracker.domain.lifecycle import ENDED
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from tracker.store.database import Database
     from tracker.store.news import News
 
-PUBLISHED = "published"
-ENDED = frozenset({PUBLISHED, "failed", "partial", "cancelled", "removed"})
 DOUBT = "whether it was created is not known: look before you create it again, or repeat this call with --key {}"
 DIFFERENCE = timedelta(minutes=1)
 """By which the clock of the service may differ from ours."""
@@ -76,7 +76,7 @@ def create(
         show_json({"id": made, "provider": name, "state": state, "idempotency_key": key})
     if follow and state is None:
         say(f"{made} has not come to an end within {within}; `tracker posts show {made}` tells more later", aside=True)
-    if follow and state != PUBLISHED:
+    if follow and state != State.PUBLISHED:
         raise typer.Exit(FOUND_PROBLEMS)
 
 

@@ -99,6 +99,6 @@ async def _told(
         "names": target_names(post.targets),
         "attempts": timeline.by_action(attempts),
         "bodies": await event_reports.bodies(conn, positions, row["first_day"], BODY_SHOWN),
-        "cursor": write_cursor("history", following) if following else None,
+        "cursor": write_cursor("history", following),
         "first": after is None,
     }

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from tracker.domain.change import Change, Move, Note, PostView, TargetView
 from tracker.domain.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.lifecycle import ENDED, TRIED, derive, is_surprising
+from tracker.domain.lifecycle import ENDED, FALLEN_SHORT, derive, is_surprising
 from tracker.domain.target import Target, first_heard, spoken_for
 
 KEPT_NOTES = 20
@@ -219,7 +219,7 @@ def _settle(
         entered_at=fact.occurred_at if moved else post.entered_at,
         scheduled_at=fact.scheduled_at or post.scheduled_at,
         published_at=fact.occurred_at if moved and state is State.PUBLISHED else post.published_at,
-        failed_at=fact.occurred_at if moved and state in TRIED - {State.PUBLISHED} else post.failed_at,
+        failed_at=fact.occurred_at if moved and state in FALLEN_SHORT else post.failed_at,
         last_event_at=post.last_event_at if fact.source in OWN_SOURCES else fact.occurred_at,
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:],

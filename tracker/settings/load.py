@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from tracker.errors import did_you_mean
 from tracker.settings.channels import Channel
-from tracker.settings.jobs import NamedJob
+from tracker.settings.jobs import Jobs, NamedJob
 from tracker.settings.sections import Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
@@ -96,7 +96,8 @@ def known_keys(table: Key) -> list[str]:
     model: Any = Settings
     for part in table:
         if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation if part in model.model_fields else _further(model)
+            further = NamedJob if model is Jobs else None
+            model = model.model_fields[part].annotation if part in model.model_fields else further
         elif model is Channel:
             kinds = {kind: one for one in get_args(get_args(Channel)[0]) for kind in _kind_of(one)}
             model = kinds.get(part)
@@ -105,12 +106,6 @@ def known_keys(table: Key) -> list[str]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _further(model: type[BaseModel]) -> Any:
-    """What tables of a name of one's own are, where there may be such beside the fields."""
-    more = model.__annotations__.get("__pydantic_extra__")
-    return NamedJob if more else None
 
 
 def _kind_of(channel: type[BaseModel]) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ returning id
 
 LOCK = "select * from actions where id = $1 for update"
 
-PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = $1"
+PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = any($1::uuid[])"
 
 DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
 
@@ -268,9 +268,14 @@ async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
         raise Rejected(
             "not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried"
         )
-    await conn.execute(PUT_BACK, action, now)
-    await conn.execute(TELL_WORKERS)
+    await attempt_again(conn, [action], now)
     return row
+
+
+async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
+    """Attempt these ended ones once more, as they are, at once."""
+    await conn.execute(PUT_BACK, list(ids), now)
+    await conn.execute(TELL_WORKERS)
 
 
 async def discard(conn: Connection, action: UUID, now: datetime) -> Row:

@@ -28,8 +28,6 @@ HOURS = "select provider, hour, last_at from heard_hours where hour >= $1 order 
 
 FORGET = "delete from heard_hours where hour < $1"
 
-SILENT = "select provider, heard_at, told_at from silent_providers order by provider"
-
 BECOMES_SILENT = """
 insert into silent_providers (provider, heard_at, told_at) values ($1, $2, $3) on conflict do nothing returning 1
 """
@@ -62,11 +60,6 @@ async def by_provider(conn: Connection, since: datetime) -> dict[str, Heard]:
 async def forget(conn: Connection, before: datetime) -> None:
     """Drop hours that are of no more use."""
     await conn.execute(FORGET, before)
-
-
-async def silent(conn: Connection) -> dict[str, datetime]:
-    """The providers that are silent, as people were told, and when each was last heard."""
-    return {row["provider"]: row["heard_at"] for row in await conn.fetch(SILENT)}
 
 
 async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, now: datetime) -> bool:

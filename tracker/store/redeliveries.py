@@ -11,6 +11,7 @@ import msgspec
 
 from tracker.errors import NotFound
 from tracker.store.action_reports import Filters, fitting
+from tracker.store.actions import TELL_WORKERS
 from tracker.store.paging import Conditions
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ update redeliveries r
  where r.id = $1
 """
 
-PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = any($1::uuid[])"
-
 # A post that was tried again meanwhile stands at a later attempt than the action knew of.
 ANEW = """
 insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
@@ -127,8 +126,6 @@ select t.id, t.key, a.verb, a.target,
   left join posts p on p.projection = (select version from projections where current)
                    and p.provider = a.provider and p.post = a.post
 """
-
-TELL_WORKERS = "select pg_notify('tracker_actions', '')"
 
 FORGET = "delete from redeliveries where state in ('done', 'cancelled') and changed_at < $1"
 
@@ -204,12 +201,6 @@ async def take_items(conn: Connection, plan: UUID, limit: int) -> list[Row]:
     """The next actions of the plan, locked: `item` is the id, and the rest is null where it is kept no longer."""
     rows: list[Row] = await conn.fetch(TAKE_ITEMS, plan, limit)
     return rows
-
-
-async def put_back(conn: Connection, actions: Sequence[UUID], now: datetime) -> None:
-    """Attempt these actions once more, as they are."""
-    await conn.execute(PUT_BACK, list(actions), now)
-    await conn.execute(TELL_WORKERS)
 
 
 async def ask_anew(conn: Connection, anew: Sequence[tuple[UUID, str, UUID]], now: datetime) -> None:

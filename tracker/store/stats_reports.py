@@ -52,11 +52,6 @@ select count(*) as posts,
    and p.published_at is not null and p.scheduled_at is not null
 """
 
-MISSED = """
-select count(*) from (
-  select distinct provider, post from findings where told_at is null and found_at >= $1 and found_at < $2) missed
-"""
-
 
 async def platforms(conn: Connection, since: datetime, until: datetime) -> list[Row]:
     """How many targets of each platform are in each state."""
@@ -78,9 +73,3 @@ async def ends(conn: Connection, since: datetime, until: datetime) -> Row:
 async def latency(conn: Connection, since: datetime, until: datetime) -> Row:
     """The 50th, 90th and 99th percentile of the seconds from scheduled to published, and of how many posts."""
     return await conn.fetchrow(LATENCY, since, until)
-
-
-async def missed_by_webhook(conn: Connection, since: datetime, until: datetime) -> int:
-    """Of how many posts we learned something by asking that no webhook has told us since."""
-    missed: int = await conn.fetchval(MISSED, since, until)
-    return missed

@@ -75,7 +75,7 @@ TOLD = "update findings set told_at = $2 where position = any($1::bigint[])"
 
 MISSED = """
 select provider, count(*) as missed, count(distinct post) as posts from findings
- where told_at is null and found_at >= $1
+ where told_at is null and found_at >= $1 and found_at < $2
  group by provider
 """
 
@@ -138,9 +138,9 @@ async def told(conn: Connection, positions: Collection[int], now: datetime) -> N
     await conn.execute(TOLD, list(positions), now)
 
 
-async def missed(conn: Connection, since: datetime) -> dict[str, tuple[int, int]]:
-    """For each provider, how many facts were missed by webhook and found by asking, and of how many posts."""
-    return {row["provider"]: (row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since)}
+async def missed(conn: Connection, since: datetime, until: datetime) -> dict[str, tuple[int, int]]:
+    """For each provider, how many facts were missed by webhook and found by asking then, and of how many posts."""
+    return {row["provider"]: (row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since, until)}
 
 
 def _post(fold: str) -> Post:
