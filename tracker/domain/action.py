@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from uuid import UUID, uuid5
 
@@ -57,7 +58,7 @@ WAITS = frozenset(
 """Reasons why we did not even call: whoever waits for them has made no attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ActionSpec:
     """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
 
@@ -71,7 +72,7 @@ class ActionSpec:
     due_at: datetime
     group: str | None = None
 
-    @property
+    @cached_property
     def id(self) -> UUID:
         """The action's id follows from its key, so whoever asked knows the id before anything is stored."""
         return uuid5(_ACTIONS, self.idempotency_key)

@@ -29,10 +29,11 @@ _by_id = attrgetter("id")
 
 def marks_of(provider: str, view: PostView | None) -> frozenset[Mark]:
     """Everything about a post that an exact `match` can demand."""
-    if view is None:
-        return frozenset({("provider", provider)})
-    accounts = {("account", target.account) for target in view.targets if target.account}
-    return frozenset({("provider", provider), *accounts, *(("platform", name) for name in view.platforms)})
+    marks = [("provider", provider)]
+    if view:
+        marks += [("account", target.account) for target in view.targets if target.account]
+        marks += [("platform", name) for name in view.platforms]
+    return frozenset(marks)
 
 
 @dataclass
@@ -79,6 +80,8 @@ class WordIndex:
 
     def rules(self, change: Change, marks: frozenset[Mark]) -> Sequence[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
+        if not (self._states or self._names or self._globs):
+            return ()
         asked = (frozenset([move.after for move in change.moves]), change.event, marks)
         found = self._known.get(asked)
         if found is None:

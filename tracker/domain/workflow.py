@@ -70,7 +70,7 @@ def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     moved = _hear(run, rule, signal, now)
     if moved.run == run:
         return moved
-    return replace(moved, run=replace(moved.run, updated_at=now, moves=run.moves + 1))
+    return Advance(replace(moved.run, updated_at=now, moves=run.moves + 1), moved.intents)
 
 
 def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
@@ -107,9 +107,9 @@ def _walk(run: Run, rule: Rule, now: datetime) -> Advance:
 
 
 def _begin(run: Run, step: Step, now: datetime) -> Moved:
-    run = replace(run, phase=Phase.NEW)
     if isinstance(step, RetryStep):
-        return _pause(replace(run, tries=0), step, now)
+        return _pause(run, step, 0, now)
+    run = run if run.phase is Phase.NEW else replace(run, phase=Phase.NEW)
     if isinstance(step, WaitStep):
         return _wait(run, step, now)
     return do_at_once(run, step, now)
@@ -150,9 +150,9 @@ def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
     return Advance(run)
 
 
-def _pause(run: Run, step: RetryStep, now: datetime) -> Moved:
-    run = replace(run, phase=Phase.BACKOFF, pending=None, heard=None)
-    delay = step.backoff.delay(run.tries + 1, f"{run.id}:{run.path}")
+def _pause(run: Run, step: RetryStep, tries: int, now: datetime) -> Moved:
+    run = replace(run, phase=Phase.BACKOFF, tries=tries, pending=None, heard=None)
+    delay = step.backoff.delay(tries + 1, f"{run.id}:{run.path}")
     return Moved(run, (ArmTimer(now + delay, _name_of_try(run)),))
 
 
@@ -187,7 +187,7 @@ def _again(run: Run, rule: Rule, eligible: bool, now: datetime) -> Advance:
         return Advance(run)
     if run.tries >= step.tries:
         return _exhaust(run, rule, f"all {step.tries} tries are used up", now)
-    moved = _pause(run, step, now)
+    moved = _pause(run, step, run.tries, now)
     return Advance(moved.run, moved.intents)
 
 

@@ -177,10 +177,11 @@ class World:
 
     def _look_at(self, provider: str, post: str, kind: str, moment: datetime | None) -> None:
         key = (GLANCE, f"{provider}/{post}", kind)
-        if moment:
-            self._set(Timer(*key, moment, "", "", provider, post, None, {}), None)
-        else:
+        there, _ = self.timers.get(key, (None, None))
+        if moment is None:
             self._unset(key)
+        elif there is None or there.due_at != moment:
+            self._set(Timer(*key, moment, "", "", provider, post, None, {}), None)
 
     def _look(self, outlook: Outlook, glance: Timer) -> None:
         """Let come what is due by now, and be back for the next."""
