@@ -10,7 +10,15 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.store import event_log, post_reports, rule_reports, run_reports, silences
+from tracker.store import (
+    action_reports,
+    event_log,
+    history_reports,
+    post_reports,
+    rule_reports,
+    run_reports,
+    silences,
+)
 from tracker.store.post_reports import After, Filters
 
 if TYPE_CHECKING:
@@ -192,3 +200,24 @@ async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> N
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
         assert await rows_read(busy, table, post_reports.PENDING, [PROVIDER, "p777"]) == 1
+
+
+async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Connection) -> None:
+    values: list[object] = [PROVIDER, "p5", None, 100]
+    read = [
+        node for node in await plan_of(full, history_reports.IN_ORDER_OF_ID, values)
+        if node["Relation Name"].startswith("posts")
+    ]  # fmt: skip
+    assert {node["Node Type"] for node in read} == {"Index Scan"}
+    assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) == 100
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [action_reports.Filters(), action_reports.Filters(states=["hidden"]), action_reports.Filters(until=NOON)],
+    ids=str,
+)
+async def test_a_page_of_actions_reads_about_a_page(busy: Connection, filters: action_reports.Filters) -> None:
+    where = action_reports.fitting(filters)
+    statement = action_reports.LIST.format(where=where, limit=51)
+    assert await rows_read(busy, "actions", statement, list(where.values)) <= 60
