@@ -59,7 +59,7 @@ class Adapter:
         except ValueError as error:
             raise Rejected("not_json", f"the body is not JSON: {error}") from error
         kind = self._kind(value)
-        words = self._words(kind)
+        words = self._words(kind) if self.variants else self.words
         return Reading(
             kind=kind,
             items=self._items(value, kind, words),
@@ -70,8 +70,9 @@ class Adapter:
 
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is, in neutral words."""
-        words = self._words(event.kind)
-        report = words.report(_part(words, decode(event.body), event.part), event.kind)
+        words = self._words(event.kind) if self.variants else self.words
+        value = decode(event.body)
+        report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
         return (
             Fact(
                 id=event.fact_id,
@@ -117,9 +118,9 @@ class Adapter:
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
             return (Item(),)
-        entries = words.entries(value)
-        if entries is None:
+        if not words.several:
             return (Item(_post(find(value, words.paths["post"]), kind, needed=needed)),)
+        entries = words.entries(value)
         if len(entries) > MOST_POSTS:
             raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")
         if not entries:
@@ -132,8 +133,6 @@ class Adapter:
 def _part(words: Vocabulary, value: Any, part: int) -> Any:
     """What the body says of one of its posts; an entry that is no table is the post's id, and says nothing else."""
     entries = words.entries(value)
-    if entries is None:
-        return value
     return entries[part] if part < len(entries) else None
 
 

@@ -102,33 +102,30 @@ def put(table: dict[str, Any], path: Path, value: Any) -> None:
 
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
-    return text_of(find(value, path))
+    found = find(value, path)
+    return None if found is None else text_of(found)
 
 
 def text_of(found: Any) -> str | None:
     """The same of what was found."""
-    if found is None:
-        return None
-    if type(found) is int:
-        found = str(found) if abs(found) < 10**30 else None
-    return storable(found)[:LONGEST_TEXT] or None if isinstance(found, str) else None
+    if isinstance(found, str):
+        return storable(found)[:LONGEST_TEXT] or None
+    return str(found) if type(found) is int and abs(found) < 10**30 else None
 
 
-def word_at(value: Any, path: Path) -> str | None:
-    """As `text_at`, for words that may be told by true and false."""
-    found = find(value, path)
+def word_of(found: Any) -> str | None:
+    """The same, for words that may be told by true and false."""
     return str(found).lower() if isinstance(found, bool) else text_of(found)
 
 
-def prose_at(value: Any, path: Path) -> str | None:
-    """As `text_at`, for messages: also the `message` of a table, and those of a list in one."""
-    found = find(value, path)
+def prose_of(found: Any) -> str | None:
+    """The same, for messages: also the `message` of a table, and those of a list in one."""
     if not isinstance(found, list):
-        return _prose_of(found)
-    return "; ".join(text for entry in found[:MOST_MESSAGES] if (text := _prose_of(entry)))[:LONGEST_TEXT] or None
+        return _message_of(found)
+    return "; ".join(text for entry in found[:MOST_MESSAGES] if (text := _message_of(entry)))[:LONGEST_TEXT] or None
 
 
-def _prose_of(found: Any) -> str | None:
+def _message_of(found: Any) -> str | None:
     return text_of(found.get("message") if isinstance(found, dict) else found)
 
 

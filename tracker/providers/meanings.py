@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.event import Problem, State
-from tracker.providers.body import Path, find, prose_at, text_at, word_at
+from tracker.providers.body import Path, find, prose_of, text_of, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ProblemPaths = tuple[Path, Path, Path]
 """Where code, message and retryable stand."""
+
+
+def problem_paths(paths: Mapping[str, Path], name: str) -> ProblemPaths:
+    """Those of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+    return paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Meanings:
 
     def status(self, value: Any, path: Path) -> tuple[State | None, str | None]:
         """The state at `path`, and the provider's word for it; a truth value counts as "true" or "false"."""
-        raw = word_at(value, path)
+        found = find(value, path)
+        raw = None if found is None else word_of(found)
         if not raw:
             return None, None
         word = raw.upper()
@@ -45,10 +51,14 @@ class Meanings:
 
     def problem(self, value: Any, paths: ProblemPaths) -> Problem | None:
         """What went wrong; None where neither a code nor a message stands there."""
-        code, message = text_at(value, paths[0]), prose_at(value, paths[1])
+        where_code, where_message, where_helps = paths
+        code, message = find(value, where_code), find(value, where_message)
+        if code is None and message is None:
+            return None
+        code, message = text_of(code), prose_of(message)
         if not code and not message:
             return None
-        return Problem(code or "unspecified", message or "", self._helps(find(value, paths[2])))
+        return Problem(code or "unspecified", message or "", self._helps(find(value, where_helps)))
 
     def _helps(self, found: Any) -> bool | None:
         if isinstance(found, bool):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.report import Report
 from tracker.providers.body import Path, at, find, parse_path, text_at, time_at
-from tracker.providers.meanings import Meanings
+from tracker.providers.meanings import Meanings, ProblemPaths, problem_paths
 from tracker.providers.place import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.targets import Form, Targets
 
@@ -32,6 +32,7 @@ class Vocabulary:
     zone: tzinfo
     meanings: Meanings
     targets: Targets
+    problem: ProblemPaths
 
     @classmethod
     def build(
@@ -46,18 +47,21 @@ class Vocabulary:
         """The words of a kind with an operator's changes; raises ValueError for a path that is none."""
         told = {name: place.path for name, place in places.items()} | dict(moved)
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
-        return cls(paths, meanings.statuses, events, zone, meanings, Targets.build(form, paths, meanings))
+        targets = Targets.build(form, paths, meanings)
+        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem_paths(paths, "error"))
 
     def text(self, body: Any, name: str) -> str | None:
         """The text at the place called `name`."""
         return text_at(body, self.paths[name])
 
-    def entries(self, body: Any) -> list[Any] | None:
-        """What a body about several posts says of each; None for one about a single post. No list is an empty one."""
-        path = self.paths["posts"]
-        if not path:
-            return None
-        found = at(body, path)
+    @property
+    def several(self) -> bool:
+        """Whether a body is a list of posts."""
+        return bool(self.paths["posts"])
+
+    def entries(self, body: Any) -> list[Any]:
+        """What a body about several posts says of each; none where there is no list."""
+        found = at(body, self.paths["posts"])
         return found if isinstance(found, list) else []
 
     def report(self, body: Any, event: str = "") -> Report:
@@ -65,18 +69,17 @@ class Vocabulary:
 
         Of a target that is told alone, the event's name tells nothing of the post as a whole.
         """
-        paths, meanings = self.paths, self.meanings
+        paths, meanings, zone = self.paths, self.meanings, self.zone
         state, raw = meanings.status(body, paths["status"])
         named = state or self.events.get(event)
         targets = self.targets.read(body, named)
-        alone = targets and self.targets.form == "one"
         attempt = find(body, paths["attempt"])
         return Report(
-            state=state if alone else named,
+            state=state if targets and self.targets.form == "one" else named,
             raw_status=raw,
             targets=targets,
-            problem=meanings.problem(body, (paths["error_code"], paths["error_message"], paths["error_retryable"])),
-            scheduled_at=time_at(body, paths["scheduled_at"], self.zone),
-            updated_at=time_at(body, paths["updated_at"], self.zone),
+            problem=meanings.problem(body, self.problem),
+            scheduled_at=time_at(body, paths["scheduled_at"], zone),
+            updated_at=time_at(body, paths["updated_at"], zone) if paths["updated_at"] else None,
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
         )

@@ -53,7 +53,7 @@ def _auth(text: str) -> str:
 
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
 Meaning = Annotated[State | None, BeforeValidator(_meaning)]
-Form = Literal["", "list", "map", "one"]
+Form = Literal["list", "map", "one"]
 
 
 class Webhook(Section):
@@ -121,14 +121,15 @@ class Provider(Section):
         default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
         examples=[{"error_code": "data.error.code"}],
     )  # fmt: skip
-    targets: Form = Field(
-        default="", description="How a body tells of targets: a list, a map by platform, or one with each event."
-    )
+    targets: Form | None = Field(
+        default=None, description="How a body tells of targets: a list, a map by platform, or one with each event.",
+        examples=["list"],
+    )  # fmt: skip
     answers: Paths = Field(
         default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
         examples=[{"items": "data.posts"}],
     )  # fmt: skip
-    answer_targets: Form = Field(default="", description="How an answer of its API does.")
+    answer_targets: Form | None = Field(default=None, description="How an answer of its API does.", examples=["list"])
     post: dict[str, str] = Field(
         default={}, description="The same for the call that creates a post: where each part of the new post stands.",
         examples=[{"scheduled_at": "scheduling.scheduledAt"}],
