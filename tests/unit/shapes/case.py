@@ -43,7 +43,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`body` is JSON by its value; `at` is when it happened, `notes` are the codes of what is odd about it.
+    """`body` is JSON by its value, and `then` are bodies that come after it, about the same post.
+
+    `at` is when it happened, `notes` are the codes of what is odd about it.
 
     `code` is why it is not taken; `settings` are put into the provider's section. `error` is the code and the message
     of the post's first problem, and whether another try can help.
@@ -57,3 +59,4 @@ class Case:
     code: str = ""
     error: tuple[str, str, bool | None] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    then: tuple[Any, ...] = ()

@@ -36,7 +36,12 @@ CASES: dict[str, Case | str] = {
         ended(success=False, error={"message": "token expired"}), RESULT,
         (Told("p1", "failed", {"unknown:spc_1": "failed"}),), error=("unspecified", "token expired", None),
     ),
-    "partial": "it calls nothing so: the results of its accounts come one by one, and the post is derived from them",
+    "partial": Case(
+        ended(success=True), RESULT,
+        (Told("p1", "partial", {"unknown:spc_1": "published", "unknown:spc_2": "failed"}),),
+        error=("unspecified", "no", None),
+        then=({"event_type": RESULT, "data": result(success=False, error="no", account="spc_2")},),
+    ),
     "processed, which says nothing": Case(
         post("social.post.updated", "processed", ACCOUNTS), "social.post.updated",
         (Told("p1", "unknown", {"unknown:spc_1": "unknown", "unknown:spc_2": "unknown"}),), AT,

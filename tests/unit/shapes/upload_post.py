@@ -25,7 +25,10 @@ CASES: dict[str, Case | str] = {
         said(BAD), EVENT, (Told("job1", "failed", {"instagram#1": "failed"}),), AT,
         error=("unspecified", "token expired", None),
     ),
-    "partial": "it calls nothing so: its platforms come one by one, and the post is derived from them",
+    "partial": Case(
+        said(GOOD), EVENT, (Told("job1", "partial", {"instagram#1": "published", "tiktok#1": "failed"}),), AT,
+        error=("unspecified", "token expired", None), then=(said(BAD, platform="tiktok"),),
+    ),
     "disagreement": "the one event of a post says nothing of success",
     "no ids": Case({"event": EVENT, "platform": "x", "result": GOOD}, code="no_post"),
     "no zone": Case(
