@@ -166,14 +166,15 @@ def _numbered(adapter: Adapter, body: Any) -> tuple[dict[str, str], Any]:
 
 
 def repeat_with_id(kind: str) -> None:
-    """The same id, over another body: the id is the delivery's name."""
+    """The same id, over another body: the id is the delivery's name; one that is signed goes before a header."""
     adapter, body = _usual(kind)
     if not adapter.delivery_header and not adapter.words.paths["delivery"]:
         raise NotApplicable("it numbers no deliveries")
-    headers = {adapter.delivery_header: "d1"}
+    signed = bool(adapter.words.paths["delivery"])
+    contents = (json.dumps(body).encode(), json.dumps(body, indent=1).encode())
     names = {
-        incoming(kind, adapter.read(headers, content), content, ARRIVAL).delivery
-        for content in (json.dumps(body).encode(), json.dumps(body, indent=1).encode())
+        incoming(kind, adapter.read({adapter.delivery_header: header}, content), content, ARRIVAL).delivery
+        for header, content in zip(("d1", "d2" if signed else "d1"), contents, strict=True)
     }
     assert len(names) == 1
     assert not names.pop().startswith("body:")

@@ -103,7 +103,7 @@ def test_a_secret_that_cannot_stand_in_an_address_is_refused_and_not_shown(tmp_p
 
 
 def test_a_variants_places_are_moved_by_its_name(tmp_path: Path) -> None:
-    """What is moved for all leaves a variant alone where it differs anyway."""
+    """And one that there is not is named."""
     (example,) = (example for example in EXAMPLES if "fields.result" in example)
     adapter = build_providers(load(tmp_path, example))["post_for_me"]
     body = {"event_type": "social.post.result.created",
@@ -115,3 +115,14 @@ def test_a_variants_places_are_moved_by_its_name(tmp_path: Path) -> None:
     wrong = example.replace("fields.result", "fields.results")
     with pytest.raises(Misconfigured, match=r'did you mean "result\.target_platform"'):
         build_providers(load(tmp_path, wrong))
+
+
+def test_what_is_moved_for_all_leaves_alone_what_differs_in_a_variant(tmp_path: Path) -> None:
+    """A status is not read from events that are built without one."""
+    section = "[providers.p]\nkind = 'post_for_me'\napi_url = 'https://x'\nfields = { status = 'data.state' }"
+    adapter = build_providers(load(tmp_path, section))["p"]
+    states = []
+    for event in ("social.post.updated", "social.post.deleted"):
+        body = {"event_type": event, "data": {"id": "p1", "state": "scheduled"}}
+        states += [fact.state for row in logged(adapter, "p", json.dumps(body).encode()) for fact in adapter.facts(row)]
+    assert states == ["scheduled", "removed"]

@@ -31,6 +31,11 @@ CASES: dict[str, Case | str] = {
         said("ERROR", None, None, errors={"TWITTER": "no", "SLACK": None}), "post.published",
         (Told("p1", "failed", {"twitter#1": "failed"}),), notes=("event_disagrees",), error=("unspecified", "no", None),
     ),
+    "told of the same platform on both sides": Case(
+        said("ERROR", {"TWITTER": GOOD}, {"TWITTER": WHY}), "post.published",
+        (Told("p1", "failed", {"twitter#1": "failed"}),), notes=("event_disagrees",),
+        error=("DUPLICATE", "Already there", False),
+    ),
     "partial": Case(
         said("ERROR", {"TWITTER": GOOD}, {"TIKTOK": WHY}), "post.published",
         (Told("p1", "partial", {"twitter#1": "published", "tiktok#1": "failed"}),),

@@ -49,6 +49,9 @@ CASES: dict[str, Case | str] = {
     "a time in seconds": Case(
         said("post.published", 2, published_at=1795165200), "post.published", (Told("u1", "published"),), AT
     ),
+    "a time in milliseconds": Case(
+        said("post.published", 2, published_at="1795165200000"), "post.published", (Told("u1", "published"),), AT
+    ),
     "several": Case(
         {"event": "post.deleted", "data": {"uuids": ["u1", "u2", 3], "deleted": True}}, "post.deleted",
         (Told("u1", "removed"), Told("u2", "removed"), Told("3", "removed")),
