@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import structlog
 
@@ -228,7 +229,13 @@ def _harmless(door: Provider, headers: Mapping[str, str], path: str) -> Mapping[
     if not door.secret_headers and not path:
         return headers
     secret = door.secret_headers
-    return {name: value for name, value in headers.items() if name not in secret and not (path and path in value)}
+    return {name: value for name, value in headers.items() if name not in secret and not (path and _holds(value, path))}
+
+
+def _holds(value: str, path: str) -> bool:
+    """Whether a header holds the path as it is, escaped, or escaped as part of another address."""
+    once = unquote(value.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return path in value or path in once or path in unquote(once)
 
 
 def _unusable(

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.anyio
 
 SECRET = "sehr-geheim_1234567890"
 NOT_AUTHENTIC = {"error": "İmza geçersiz"}
-KINDS = ("sosyalkopru", "zernio", "post_for_me", "mixpost", "postiz", "buffer")
+ASKED = ("buffer", "publer", "blotato")
+KINDS = ("sosyalkopru", "zernio", "post_for_me", "mixpost", "postiz", *ASKED)
 POST = {"id": "p1", "state": "PUBLISHED", "integration": {"id": "ch", "providerIdentifier": "x"}}
 RESULT = {"event_type": "social.post.result.created", "data": {"post_id": "p1", "success": True}}
 
@@ -74,7 +75,7 @@ async def posts(database: Database) -> list[tuple[str | None, int]]:
         return [tuple(row) for row in await conn.fetch("select post, part from events order by position")]
 
 
-async def send(client: httpx2.AsyncClient, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
+async def send(client: httpx2.AsyncClient, path: str, body: Any, headers: dict[str, Any] | None = None) -> Any:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return await client.post(f"/webhooks/{path}", content=content, headers=headers)
 
@@ -100,10 +101,26 @@ async def test_the_end_of_the_address_is_believed_and_never_kept(
     assert SECRET not in "".join(capfd.readouterr())
 
 
+async def test_an_address_that_was_written_otherwise_is_not_kept_either(database: Database) -> None:
+    """A proxy copies the address as it came, or into another one: with escapes, which are the same secret."""
+    escaped = f"%{ord(SECRET[0]):x}{SECRET[1:]}"
+    wrong = f"{escaped}%C3%A9"
+    async with knocking(database) as client:
+        unusable = await send(client, f"postiz/{escaped}", [], {"x-original-uri": f"/webhooks/postiz/{escaped}"})
+        assert unusable.json()["reason"] == "no_post"
+        copies = (wrong, wrong.replace("%", "%25"), f"{SECRET}\u00e9".encode())
+        for copy in copies:
+            answer = await send(client, f"postiz/{wrong}", [POST], {"x-original-uri": copy})
+            assert answer.status_code == 401
+    everything = await kept(database)
+    assert everything.count('"postiz"') == 1 + len(copies)
+    assert SECRET[1:] not in everything
+
+
 async def test_an_address_with_a_secret_is_no_door_of_who_signs(database: Database) -> None:
     """Nor is it told to anybody, should a provider have been misspelt."""
     async with knocking(database) as client:
-        for path in (f"sosyalkopru/{SECRET}", f"nobody/{SECRET}", f"buffer/{SECRET}", "buffer"):
+        for path in (f"sosyalkopru/{SECRET}", f"nobody/{SECRET}", *ASKED, *(f"{kind}/{SECRET}" for kind in ASKED)):
             answer = await send(client, path, {})
             assert answer.status_code == 404
             assert SECRET not in answer.text
