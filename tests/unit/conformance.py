@@ -3,86 +3,34 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.unit.conforming import NONE, PATH, SECRETS, NotApplicable, adapter_of, answers_of, logged, refused
+from tests.unit.conforming_signatures import rotation, signature_malformed, signature_missing, signature_wrong
 from tests.unit.shapes import ARRIVAL, CASES, SHAPES, Case, Told
 from tests.unit.shapes.case import ANSWERED, DELIVERED
-from tracker.domain.event import Fact, LoggedEvent
+from tracker.domain.event import Fact
 from tracker.domain.post import Step, fold
 from tracker.domain.report import Report
 from tracker.errors import Rejected
-from tracker.providers import build_clients, build_providers
 from tracker.providers.adapter import Adapter
-from tracker.providers.answers import Answers
 from tracker.providers.signature import sign
 from tracker.receiver import incoming
-from tracker.settings import Settings
-
-PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
-SECRETS = ("a-secret-of-the-example", "the-one-before-it")
-PATH = SECRETS[0]
 
 Check = Callable[[str], None]
-
-
-class NotApplicable(Exception):
-    """Why a kind has no such case."""
-
-
-@cache
-def example() -> str:
-    """The section of the provider that the page declares, as JSON."""
-    (text,) = re.findall(r"```toml\n(\[providers\.acme\]\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return json.dumps(tomllib.loads(text)["providers"]["acme"])
-
-
-def configured(kind: str, more: Mapping[str, Any] = {}) -> Settings:
-    """A configuration with one provider of that kind, called as its kind."""
-    section: dict[str, Any] = {"kind": kind, "api_url": "https://api.example.com"}
-    if kind == "generic":
-        section = json.loads(example())
-    section |= {"api_key": "sk", "webhook_secrets": list(SECRETS)} | dict(more)
-    return Settings.model_validate({"providers": {kind: section}})
-
-
-def adapter_of(kind: str, more: Mapping[str, Any] = {}) -> Adapter:
-    """Its adapter; raises NotApplicable where it sends nothing."""
-    adapter = build_providers(configured(kind, more)).get(kind)
-    if adapter is None:
-        raise NotApplicable("it sends no webhooks")
-    return adapter
-
-
-def answers_of(kind: str) -> Answers:
-    """What reads the answers of its API."""
-    nobody: Any = None
-    return build_clients(configured(kind), nobody, nobody)[kind].answers
-
-
-def logged(adapter: Adapter, kind: str, body: bytes) -> list[LoggedEvent]:
-    """The rows of the log that a delivery becomes."""
-    reading = adapter.read({}, body)
-    return [
-        LoggedEvent(
-            7, 0, kind, kind, reading.kind, item.post, part, reading.occurred_at, ARRIVAL, sha256(body).digest(), body
-        )
-        for part, item in enumerate(reading.items)
-    ]
 
 
 def expect(told: Told, step: Step) -> None:
     """The post stands as it was told."""
     assert step.post.state == told.state
     assert {key: target.state for key, target in step.post.targets.items()} == told.targets
+    if told.urls:
+        assert {key: target.url for key, target in step.post.targets.items() if target.url} == told.urls
+    if told.due:
+        assert step.post.scheduled_at == told.due
 
 
 def expect_problem(case: Case, steps: list[Step]) -> None:
@@ -93,9 +41,9 @@ def expect_problem(case: Case, steps: list[Step]) -> None:
     assert tuple(note.code for step in steps for note in step.notes) == case.notes
 
 
-def check_delivery(kind: str, case: Case) -> None:
+def check_delivery(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     """The delivery is verified, read and folded as the case says, or refused with its code."""
-    adapter, body = adapter_of(kind, case.settings), json.dumps(case.body).encode()
+    adapter, body = adapter_of(kind, {**case.settings, **more}), json.dumps(case.body).encode()
     headers = sign(adapter.verifier.scheme, [SECRETS[0].encode()], body, ARRIVAL)
     adapter.verify(headers, body, ARRIVAL, PATH if adapter.verifier.scheme.form == "path" else "")
     if case.code:
@@ -113,20 +61,23 @@ def check_delivery(kind: str, case: Case) -> None:
     expect_problem(case, steps)
 
 
-def check_answer(kind: str, case: Case) -> None:
+def check_answer(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     """The answer of the API tells of the post as the case says."""
-    report = answers_of(kind).report(case.body)
+    report = answers_of(kind, more).report(case.body)
     assert report, "nothing was read"
+    assert case.at in (ARRIVAL, report.updated_at)
     step = reported(kind, case.told[0].post, report)
     expect(case.told[0], step)
     expect_problem(case, [step])
 
 
-def check_list(kind: str, case: Case) -> None:
+def check_list(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     """The list tells of each post as the case says."""
-    page = answers_of(kind).page(case.body)
+    page = answers_of(kind, more).page(case.body)
     assert page, "nothing was read"
     steps = [reported(kind, listed.post, listed.report) for listed in page.posts]
+    assert {listed.report.updated_at for listed in page.posts} == {case.at} or case.at == ARRIVAL
+    assert page.next == case.next
     assert [listed.post for listed in page.posts] == [told.post for told in case.told]
     for told, step in zip(case.told, steps, strict=True):
         expect(told, step)
@@ -143,13 +94,13 @@ def reported(kind: str, post: str, report: Report) -> Step:
     return fold(kind, post, [fact])
 
 
-def check_case(kind: str, name: str) -> None:
-    """Raises NotApplicable, with the reason."""
+def check_case(kind: str, name: str, more: Mapping[str, Any] = NONE) -> None:
+    """With `more` put into its section. Raises NotApplicable, with the reason."""
     case = SHAPES[kind][name]
     if isinstance(case, str):
         raise NotApplicable(case)
-    check = {"answer": check_answer, "list": check_list}.get(name, check_delivery)
-    check(kind, case)
+    tried = {"answer": check_answer, "list": check_list}.get(name.partition(",")[0], check_delivery)
+    tried(kind, case, more)
 
 
 def _usual(kind: str) -> tuple[Adapter, Any]:
@@ -187,47 +138,6 @@ def repeat_without_id(kind: str) -> None:
     content = json.dumps(bare).encode()
     event = incoming(kind, adapter.read(headers, content), content, ARRIVAL)
     assert event.delivery == f"body:{sha256(content).hexdigest()}"
-
-
-def refused(act: Callable[[], object], *codes: str) -> None:
-    """It is rejected, with one of the codes."""
-    with pytest.raises(Rejected) as rejected:
-        act()
-    assert rejected.value.code in codes
-
-
-def signature_missing(kind: str) -> None:
-    adapter = adapter_of(kind)
-    refused(partial(adapter.verify, {}, b"{}", ARRIVAL), "signature_missing")
-
-
-def signature_wrong(kind: str) -> None:
-    adapter = adapter_of(kind)
-    scheme = adapter.verifier.scheme
-    headers, path = sign(scheme, [b"another"], b"{}", ARRIVAL), "another" if scheme.form == "path" else ""
-    refused(partial(adapter.verify, headers, b"{}", ARRIVAL, path), "signature_wrong")
-
-
-def signature_malformed(kind: str) -> None:
-    adapter = adapter_of(kind)
-    scheme = adapter.verifier.scheme
-    if scheme.form in ("shared", "path"):
-        raise NotApplicable("it sends the secret itself, which has no form")
-    right = sign(scheme, [SECRETS[0].encode()], b"{}", ARRIVAL)
-    for wrong in ("", "sha256=", "zz", "sha256=zz", "\xff", "t=1,v1="):
-        headers = right | {scheme.headers[0]: wrong}
-        refused(partial(adapter.verify, headers, b"{}", ARRIVAL), "signature_malformed", "signature_wrong")
-
-
-def rotation(kind: str) -> None:
-    """Both active secrets count, and so do both headers of who signs twice."""
-    adapter = adapter_of(kind)
-    scheme = adapter.verifier.scheme
-    for secret in SECRETS:
-        for header in scheme.headers or ("",):
-            signed = sign(replace(scheme, headers=(header,)) if header else scheme, [secret.encode()], b"{}", ARRIVAL)
-            others = {other: "00" * 32 for other in scheme.headers if other != header and scheme.form == "plain"}
-            adapter.verify(others | signed, b"{}", ARRIVAL, secret if scheme.form == "path" else "")
 
 
 HOSTILE: tuple[Any, ...] = (

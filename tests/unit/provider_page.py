@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tests.unit.conformance import MEANINGS, PAGE, reason
+from tests.unit.conformance import MEANINGS, reason
+from tests.unit.conforming import PAGE
 from tests.unit.shapes import SHAPES
 from tracker.providers.kind import Kind
 from tracker.providers.place import IN_ANSWERS, IN_WEBHOOKS, Place

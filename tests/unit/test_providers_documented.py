@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.conformance import PAGE, adapter_of, logged
+from tests.unit.conforming import PAGE, adapter_of, logged
 from tests.unit.provider_page import made
 from tests.unit.shapes import ARRIVAL
 from tracker.domain.post import fold

@@ -9,6 +9,9 @@ from tests.unit.shapes.case import Case, Told
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 GOOD = {"postUrl": "https://f.example/1", "platform": "facebook", "status": "success", "id": "102"}
+URLS = {"facebook#1": "https://f.example/1"}
+DUE = datetime(2026, 11, 20, 8, 59, tzinfo=UTC)
+UNDER_WAY = GOOD | {"status": "pending"}
 BAD = {"action": "post", "status": "error", "code": 110, "message": "Status is a duplicate.", "platform": "twitter"}
 
 
@@ -20,7 +23,8 @@ def said(status: str, good: list[Any], bad: list[Any], **more: Any) -> dict[str,
 
 CASES: dict[str, Case | str] = {
     "published": Case(
-        said("success", [GOOD], []), "scheduled", (Told("p1", "published", {"facebook#1": "published"}),), AT
+        said("success", [GOOD], [], scheduleDate="2026-11-20T08:59:00Z"), "scheduled",
+        (Told("p1", "published", {"facebook#1": "published"}, URLS, DUE),), AT,
     ),
     "failed": Case(
         said("error", [], [BAD | {"retryAvailable": True}]), "scheduled",
@@ -46,9 +50,18 @@ CASES: dict[str, Case | str] = {
         "social", at=AT,
     ),
     "answer": Case(
-        {"id": "p1", "status": "error", "postIds": [GOOD], "errors": [BAD]},
-        told=(Told("p1", "partial", {"facebook#1": "published", "twitter#1": "failed"}),),
-        error=("110", "Status is a duplicate.", None), notes=("disagrees",),
+        {"id": "p1", "status": "error", "postIds": [GOOD], "errors": [BAD | {"retryAvailable": True}],
+         "scheduleDate": "2026-11-20T08:59:00Z"},
+        told=(Told("p1", "partial", {"facebook#1": "published", "twitter#1": "failed"}, URLS, DUE),),
+        error=("110", "Status is a duplicate.", True), notes=("disagrees",),
     ),
     "list": Case({"history": [{"id": "p1", "status": "pending"}]}, told=(Told("p1", "scheduled"),)),
+    "under way at one of the networks": Case(
+        said("success", [UNDER_WAY], []), "scheduled", (Told("p1", "scheduled", {"facebook#1": "scheduled"}),), AT,
+        ("disagrees",),
+    ),
+    "answer, under way at one of the networks": Case(
+        {"id": "p1", "status": "success", "postIds": [UNDER_WAY]},
+        told=(Told("p1", "scheduled", {"facebook#1": "scheduled"}),), notes=("disagrees",),
+    ),
 }  # fmt: skip

@@ -34,11 +34,16 @@ CASES = DELIVERED | ANSWERED
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One post, as it stands after the delivery: its state, and those of its targets by key."""
+    """One post, as it stands after the delivery: its state, and those of its targets by key.
+
+    Where `urls` (by the target's key) and `due` are given, they are held to as well.
+    """
 
     post: str
     state: str
     targets: Mapping[str, str] = field(default_factory=dict)
+    urls: Mapping[str, str] = field(default_factory=dict)
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Case:
     `at` is when it happened, `notes` are the codes of what is odd about it.
 
     `code` is why it is not taken; `settings` are put into the provider's section. `error` is the code and the message
-    of the post's first problem, and whether another try can help.
+    of the post's first problem, and whether another try can help. `next` is where a list goes on.
     """
 
     body: Any
@@ -60,3 +65,4 @@ class Case:
     error: tuple[str, str, bool | None] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     then: tuple[Any, ...] = ()
+    next: str | None = None

@@ -8,6 +8,8 @@ from typing import Any
 from tests.unit.shapes.case import Case, Told
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
+DUE = datetime(2026, 11, 20, 8, tzinfo=UTC)
+URLS = {"instagram#1": "https://i.example/1"}
 CHANNELS = {
     "Instagram": {"state": "live", "link": "https://i.example/1"},
     "X": {"state": "broken", "reason": "expired"},
@@ -30,7 +32,7 @@ CASES: dict[str, Case | str] = {
     ),
     "partial": Case(
         said("publication.changed", "live", CHANNELS), "publication.changed",
-        (Told("17", "partial", {"instagram#1": "published", "x#1": "failed"}),), AT, ("disagrees",),
+        (Told("17", "partial", {"instagram#1": "published", "x#1": "failed"}, URLS, DUE),), AT, ("disagrees",),
         error=("expired", "", None),
     ),
     "channels told by a word": Case(
@@ -58,10 +60,14 @@ CASES: dict[str, Case | str] = {
     "no post": Case({"type": "member.joined", "publication": {"id": "no post at all"}}, "member.joined"),
     "answer": Case(
         {"publication": {"id": 17, "state": "live", "channels": CHANNELS}},
-        told=(Told("17", "partial", {"instagram#1": "published", "x#1": "failed"}),), error=("expired", "", None),
+        told=(Told("17", "partial", {"instagram#1": "published", "x#1": "failed"}, URLS),), error=("expired", "", None),
         notes=("disagrees",),
     ),
     "list": Case(
-        {"publications": [{"id": 17, "state": "waiting"}], "cursor": "c2"}, told=(Told("17", "scheduled"),)
+        {"publications": [{"id": 17, "state": "waiting"}], "cursor": "c2"}, told=(Told("17", "scheduled"),), next="c2",
+    ),
+    "answer, waiting on one channel": Case(
+        {"publication": {"id": 17, "state": "live", "channels": {"X": {"state": "waiting"}}}},
+        told=(Told("17", "scheduled", {"x#1": "scheduled"}),), notes=("disagrees",),
     ),
 }  # fmt: skip

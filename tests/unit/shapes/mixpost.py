@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.unit.shapes.case import Case, Told
 
+URLS = {"x:a-x": "https://x.example/1"}
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
@@ -23,7 +24,7 @@ def account(provider: str, errors: list[str] | None = None, url: str | None = No
 CASES: dict[str, Case | str] = {
     "published": Case(
         said("post.published", "published", [account("x", url="https://x.example/1")]), "post.published",
-        (Told("u1", "published", {"x:a-x": "published"}),), AT,
+        (Told("u1", "published", {"x:a-x": "published"}, URLS, AT),), AT,
     ),
     "failed": Case(
         said("post.publishing_failed", "failed", [account("x", ["expired", "again"])], published_at=None),
@@ -65,9 +66,18 @@ CASES: dict[str, Case | str] = {
     "test": "a test sends the body of a real event",
     "no post": Case({"event": "account.deleted", "data": {"uuid": "a1"}}, "account.deleted"),
     "answer": Case(
-        {"data": {"uuid": "u1", "status": "published", "accounts": [account("x"), account("tiktok", ["no"])]}},
-        told=(Told("u1", "partial", {"x:a-x": "published", "tiktok:a-tiktok": "failed"}),),
+        {"data": {"uuid": "u1", "status": "published", "scheduled_at": "2026-11-20 09:00:00",
+                  "accounts": [account("x", url="https://x.example/1"), account("tiktok", ["no"])]}},
+        told=(Told("u1", "partial", {"x:a-x": "published", "tiktok:a-tiktok": "failed"}, URLS, AT),),
         error=("unspecified", "no", None), notes=("disagrees",),
     ),
     "list": Case({"data": [{"uuid": "u1", "status": "scheduled"}]}, told=(Told("u1", "scheduled"),)),
+    "an account that tells its own status": Case(
+        said("post.published", "published", [account("x") | {"status": "failed"}]), "post.published",
+        (Told("u1", "failed", {"x:a-x": "failed"}),), AT, ("disagrees",),
+    ),
+    "answer, with an account that tells its own status": Case(
+        {"data": {"uuid": "u1", "status": "published", "accounts": [account("x") | {"status": "failed"}]}},
+        told=(Told("u1", "failed", {"x:a-x": "failed"}),), notes=("disagrees",),
+    ),
 }  # fmt: skip

@@ -22,8 +22,8 @@ def account(network: str, status: str | None, **more: Any) -> dict[str, Any]:
 
 CASES: dict[str, Case | str] = {
     "published": Case(
-        said("post.published", [account("x", "published", platformPostId="1")]), "post.published",
-        (Told("p1", "published", {"x:a-x": "published"}),), AT,
+        said("post.published", [account("x", "published", platformPostUrl="https://x.example/1")]), "post.published",
+        (Told("p1", "published", {"x:a-x": "published"}, {"x:a-x": "https://x.example/1"}),), AT,
     ),
     "failed": Case(
         said("post.error", [account("x", None, error="expired")], publishedAt=None), "post.error",

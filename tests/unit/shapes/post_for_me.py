@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.shapes.case import Case, Told
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
+URLS = {"unknown:spc_1": "https://i.example/1"}
 ACCOUNTS = [{"id": "spc_1", "platform": "instagram"}, {"id": "spc_2", "platform": "x"}]
 
 
@@ -28,10 +29,11 @@ def ended(success: Any, error: Any = None) -> dict[str, Any]:
     return {"event_type": "social.post.result.created", "data": result(success, error)}
 
 
+TIMES = {"scheduled_at": "2026-11-20T09:00:00Z", "updated_at": "2026-11-20T09:00:00Z"}
 RESULT = "social.post.result.created"
 
 CASES: dict[str, Case | str] = {
-    "published": Case(ended(success=True), RESULT, (Told("p1", "published", {"unknown:spc_1": "published"}),)),
+    "published": Case(ended(success=True), RESULT, (Told("p1", "published", {"unknown:spc_1": "published"}, URLS),)),
     "failed": Case(
         ended(success=False, error={"message": "token expired"}), RESULT,
         (Told("p1", "failed", {"unknown:spc_1": "failed"}),), error=("unspecified", "token expired", None),
@@ -47,8 +49,8 @@ CASES: dict[str, Case | str] = {
         (Told("p1", "unknown", {"unknown:spc_1": "unknown", "unknown:spc_2": "unknown"}),), AT,
     ),
     "scheduled": Case(
-        post("social.post.created", "scheduled", ACCOUNTS[:1]), "social.post.created",
-        (Told("p1", "scheduled", {"unknown:spc_1": "scheduled"}),), AT,
+        post("social.post.created", "scheduled", ACCOUNTS[:1], scheduled_at="2026-11-20T09:00:00Z"),
+        "social.post.created", (Told("p1", "scheduled", {"unknown:spc_1": "scheduled"}, due=AT),), AT,
     ),
     "disagreement": Case(
         post("social.post.deleted", "scheduled"), "social.post.deleted", (Told("p1", "removed"),), AT
@@ -68,11 +70,12 @@ CASES: dict[str, Case | str] = {
     "no post": Case({"event_type": "social.account.updated", "data": {"id": "spc_1"}}, "social.account.updated"),
     "answer": Case(
         {"data": [result(success=True), result(success=False, error="expired", account="spc_2")], "meta": {"total": 2}},
-        told=(Told("p1", "partial", {"unknown:spc_1": "published", "unknown:spc_2": "failed"}),),
+        told=(Told("p1", "partial", {"unknown:spc_1": "published", "unknown:spc_2": "failed"}, URLS),),
         error=("unspecified", "expired", None),
     ),
     "list": Case(
-        {"data": [{"id": "p1", "status": "processing"}, {"id": "p2", "status": "processed"}], "meta": {"next": None}},
-        told=(Told("p1", "publishing"), Told("p2", "unknown")),
+        {"data": [{"id": "p1", "status": "processing"} | TIMES, {"id": "p2", "status": "processed"} | TIMES],
+         "meta": {"next": None}},
+        told=(Told("p1", "publishing", due=AT), Told("p2", "unknown", due=AT)), at=AT,
     ),
 }  # fmt: skip

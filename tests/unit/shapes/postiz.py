@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.unit.shapes.case import Case, Told
 
+DUE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+URLS = {"x:ch1": "https://x.example/1"}
 PUBLISHED = "post.published"
 
 
@@ -16,7 +19,7 @@ def post(state: str = "PUBLISHED", name: Any = "p1", **more: Any) -> dict[str, A
 
 
 CASES: dict[str, Case | str] = {
-    "published": Case([post()], PUBLISHED, (Told("p1", "published", {"x:ch1": "published"}),)),
+    "published": Case([post()], PUBLISHED, (Told("p1", "published", {"x:ch1": "published"}, URLS, DUE),)),
     "failed": Case(
         [post("ERROR", error="expired")], PUBLISHED, (Told("p1", "failed", {"x:ch1": "failed"}),),
         error=("unspecified", "expired", None),
@@ -39,7 +42,11 @@ CASES: dict[str, Case | str] = {
     "no post": "it tells of nothing but posts",
     "answer": "there is no call about a single post",
     "list": Case(
-        {"posts": [post("QUEUE"), post("ERROR", "p2")]},
-        told=(Told("p1", "scheduled", {"x:ch1": "scheduled"}), Told("p2", "failed", {"x:ch1": "failed"})),
+        {"posts": [post("QUEUE", releaseURL=None), post("ERROR", "p2", error="no")]},
+        told=(
+            Told("p1", "scheduled", {"x:ch1": "scheduled"}, due=DUE),
+            Told("p2", "failed", {"x:ch1": "failed"}, URLS, DUE),
+        ),
+        error=("unspecified", "no", None),
     ),
 }  # fmt: skip

@@ -25,12 +25,15 @@ def told(state: str, **targets: str) -> tuple[Told, ...]:
     return (Told("post_01HX5K3M9N2P4", state, {f"{name}#1": outcome for name, outcome in targets.items()}),)
 
 
+URLS = {"instagram#1": "https://instagram.example/1", "x#1": "https://x.example/1"}
+DUE = datetime(2026, 11, 20, 8, 59, tzinfo=UTC)
 ERROR = {"code": "timeout", "message": "took too long", "retryable": True}
 
 CASES: dict[str, Case | str] = {
     "published": Case(
         said("post.published", "PUBLISHED", ("instagram", "PUBLISHED"), ("x", "PUBLISHED")),
-        "post.published", told("published", instagram="published", x="published"), NOON,
+        "post.published",
+        (Told("post_01HX5K3M9N2P4", "published", {"instagram#1": "published", "x#1": "published"}, URLS),), NOON,
     ),
     "failed": Case(
         said("post.failed", "FAILED", error=ERROR), "post.failed", told("failed"), NOON,
@@ -61,7 +64,26 @@ CASES: dict[str, Case | str] = {
         told=(Told("p1", "failed", {"instagram:acc_1": "failed"}),), error=("timeout", "took too long", True),
     ),
     "list": Case(
-        {"data": {"posts": [{"id": "p1", "status": "PUBLISHED"}, {"id": 2, "status": "SCHEDULED"}]}},
-        told=(Told("p1", "published"), Told("2", "scheduled")),
+        {"data": {"posts": [
+            {"id": "p1", "status": "PUBLISHED", "updatedAt": "2026-11-20T09:00:00.123Z"},
+            {"id": 2, "status": "SCHEDULED", "updatedAt": "2026-11-20T09:00:00.123Z"}], "nextCursor": "c2"}},
+        told=(Told("p1", "published"), Told("2", "scheduled")), at=NOON, next="c2",
+    ),
+    "failed at one account, for a reason of its own": Case(
+        said("post.failed", "FAILED", scheduledAt="2026-11-20T08:59:00.000Z", platforms=[
+            {"platform": "x", "accountId": "acc_1", "status": "FAILED", "error": ERROR}]),
+        "post.failed", (Told("post_01HX5K3M9N2P4", "failed", {"x:acc_1": "failed"}, due=DUE),), NOON,
+        error=("timeout", "took too long", True),
+    ),
+    "answer, failed as a whole": Case(
+        {"data": {"id": "p1", "status": "FAILED", "error": ERROR, "scheduledAt": "2026-11-20T08:59:00.000Z"}},
+        told=(Told("p1", "failed", due=DUE),), error=("timeout", "took too long", True),
+    ),
+    "answer, published at one of two accounts": Case(
+        {"data": {"id": "p1", "status": "PUBLISHED", "platforms": [
+            {"platform": "x", "status": "PUBLISHED", "platformPostUrl": "https://x.example/1"},
+            {"platform": "tiktok", "status": "FAILED"}]}},
+        told=(Told("p1", "partial", {"x#1": "published", "tiktok#1": "failed"}, {"x#1": "https://x.example/1"}),),
+        notes=("disagrees",),
     ),
 }  # fmt: skip

@@ -16,11 +16,12 @@ def said(result: dict[str, Any], **more: Any) -> dict[str, Any]:
     return body | {"result": result, "created_at": "2026-11-20T09:00:00.000000"} | more
 
 
+URLS = {"instagram#1": "https://i.example/1"}
 GOOD = {"success": True, "url": "https://i.example/1", "publish_id": "1", "post_id": "1", "error": None}
 BAD = {"success": False, "url": None, "error": "token expired"}
 
 CASES: dict[str, Case | str] = {
-    "published": Case(said(GOOD), EVENT, (Told("job1", "published", {"instagram#1": "published"}),), AT),
+    "published": Case(said(GOOD), EVENT, (Told("job1", "published", {"instagram#1": "published"}, URLS),), AT),
     "failed": Case(
         said(BAD), EVENT, (Told("job1", "failed", {"instagram#1": "failed"}),), AT,
         error=("unspecified", "token expired", None),
@@ -56,4 +57,13 @@ CASES: dict[str, Case | str] = {
         error=("unspecified", "no", None),
     ),
     "list": "its history tells of uploads by other ids",
+    "answer, before there are results": Case(
+        {"job_id": "job1", "status": "pending", "last_update": "2026-11-20T09:00:00"},
+        told=(Told("job1", "scheduled"),), at=AT,
+    ),
+    "answer, published": Case(
+        {"job_id": "job1", "status": "completed", "results": [
+            {"platform": "instagram", "success": True, "post_url": "https://i.example/1"}]},
+        told=(Told("job1", "published", {"instagram#1": "published"}, URLS),),
+    ),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.unit.shapes.case import Case, Told
 
+SLOW = {"error": "slow down", "errorCategory": "platform_rate_limit"}
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
@@ -33,14 +34,16 @@ EXTERNAL = {
     "content": "", "publishedAt": "2026-11-20T08:00:00Z",
 }  # fmt: skip
 
+GOOGLE = {"googlebusiness:a-google": "https://g.example/1"}
+
 CASES: dict[str, Case | str] = {
     "published": Case(
         said("post.published", "published", [target("x", "published", publishedUrl="https://x.example/1")]),
-        "post.published", (Told("p1", "published", {"x:a-x": "published"}),), AT,
+        "post.published", (Told("p1", "published", {"x:a-x": "published"}, {"x:a-x": "https://x.example/1"}, AT),), AT,
     ),
     "published alone": Case(
-        alone("post.platform.published", "published"), "post.platform.published",
-        (Told("p1", "published", {"x:a-x": "published"}),), AT,
+        alone("post.platform.published", "published", publishedUrl="https://x.example/1"), "post.platform.published",
+        (Told("p1", "published", {"x:a-x": "published"}, {"x:a-x": "https://x.example/1"}, AT),), AT,
     ),
     "failed": Case(
         alone("post.platform.failed", "failed", error="account suspended"), "post.platform.failed",
@@ -77,7 +80,7 @@ CASES: dict[str, Case | str] = {
     ),
     "a post made elsewhere": Case(
         {"id": "evt_1", "event": "post.external.created", "post": EXTERNAL, "timestamp": "2026-11-20T09:00:00Z"},
-        "post.external.created", (Told("native_1", "published", {"googlebusiness:a-google": "published"}),), AT,
+        "post.external.created", (Told("native_1", "published", {"googlebusiness:a-google": "published"}, GOOGLE),), AT,
     ),
     "answer": Case(
         {"post": {"_id": "p1", "status": "published", "platforms": [
@@ -89,6 +92,27 @@ CASES: dict[str, Case | str] = {
         error=("platform_rate_limit", "slow down", True), notes=("disagrees",),
     ),
     "list": Case(
-        {"posts": [{"_id": "p1", "status": "partial"}], "pagination": {"page": 1}}, told=(Told("p1", "partial"),)
+        {"posts": [{"_id": "p1", "status": "partial", "scheduledFor": "2026-11-20T09:00:00Z",
+                    "updatedAt": "2026-11-20T09:00:00Z"}], "pagination": {"page": 1}},
+        told=(Told("p1", "partial", due=AT),), at=AT,
+    ),
+    "failed alone, for a reason that passes": Case(
+        alone("post.platform.failed", "failed", **SLOW), "post.platform.failed",
+        (Told("p1", "failed", {"x:a-x": "failed"}),), AT, error=("platform_rate_limit", "slow down", True),
+    ),
+    "failed, for a reason that passes": Case(
+        said("post.failed", "failed", [target("x", "failed", **SLOW)]), "post.failed",
+        (Told("p1", "failed", {"x:a-x": "failed"}),), AT, error=("platform_rate_limit", "slow down", True),
+    ),
+    "one platform whose status contradicts the event's name": Case(
+        alone("post.platform.published", "failed"), "post.platform.published",
+        (Told("p1", "failed", {"x:a-x": "failed"}),), AT,
+    ),
+    "answer, published at one of two": Case(
+        {"post": {"_id": "p1", "status": "partial", "platforms": [
+            {"platform": "x", "accountId": "a-x", "status": "published", "platformPostUrl": "https://x.example/1"},
+            {"platform": "tiktok", "accountId": "a-tiktok", "status": "failed"}]}},
+        told=(Told("p1", "partial", {"x:a-x": "published", "tiktok:a-tiktok": "failed"},
+                   {"x:a-x": "https://x.example/1"}),),
     ),
 }  # fmt: skip
