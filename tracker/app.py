@@ -183,7 +183,7 @@ class _Service:
             clock=clock,
             receiver=receiver,
             rest=rest,
-            providers=tuple(self._providers),
+            providers=tuple(self._settings.providers),
             doors=self._providers,
             readers=self._readers,
             rules=self._rules,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import structlog
 
@@ -73,19 +74,19 @@ class Receiver:
         self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
         telemetry.pending.set_function(lambda: len(self._waiting))
 
-    async def receive(self, provider: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Take one delivery and return once it is committed.
+    async def receive(self, provider: str, headers: Mapping[str, str], body: bytes, path: str = "") -> Answer:
+        """Take one delivery and return once it is committed; `path` is what follows the provider's name.
 
         Raises NotFound (no such provider), Rejected (not authentic) or Unavailable (not kept: send it again).
         """
         door = self._doors.get(provider)
-        if door is None:
-            raise NotFound(f'no provider "{provider}" is configured')
+        if door is None or (path and not door.takes_path):
+            raise NotFound(f'no provider "{provider}" that sends webhooks here is configured')
         now = self._clock()
         try:
-            door.verify(headers, body, now)
+            door.verify(headers, body, now, path)
         except Rejected as error:
-            self._remember_unauthentic(provider, headers, body, now, error.code)
+            self._remember_unauthentic(provider, _harmless(door, headers, path), body, now, error.code)
             telemetry.deliveries.labels(provider, "unauthentic").inc()
             raise
         try:
@@ -94,7 +95,8 @@ class Receiver:
             receipt = await self._keep(event)
         except (Rejected, Unstorable) as error:
             code = error.code if isinstance(error, Rejected) else "unstorable"
-            return await self._quarantine(_unusable(provider, headers, body, now, code, authentic=True))
+            harmless = _harmless(door, headers, path)
+            return await self._quarantine(_unusable(provider, harmless, body, now, code, authentic=True))
         telemetry.deliveries.labels(provider, "duplicate" if receipt.duplicate else "kept").inc()
         return Answer(duplicate=receipt.duplicate)
 
@@ -220,6 +222,20 @@ def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Inc
         occurred_at=reading.occurred_at,
         more_posts=tuple((item.post, bucket_of(provider, item.post)) for item in more if item.post),
     )
+
+
+def _harmless(door: Provider, headers: Mapping[str, str], path: str) -> Mapping[str, str]:
+    """The headers without those that are the secret, or that a proxy has made of an address with the secret in it."""
+    if not door.secret_headers and not path:
+        return headers
+    secret = door.secret_headers
+    return {name: value for name, value in headers.items() if name not in secret and not (path and _holds(value, path))}
+
+
+def _holds(value: str, path: str) -> bool:
+    """Whether a header holds the path as it is, escaped, or escaped as part of another address."""
+    once = unquote(value.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return path in value or path in once or path in unquote(once)
 
 
 def _unusable(

@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
 from tracker.providers import build_providers
 from tracker.providers.signature import sign
-from tracker.providers.sosyalkopru import KIND
+from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings
 from tracker.store import quarantine
 from tracker.store.quarantine import Unusable
@@ -33,7 +33,7 @@ GOOD = json.dumps({"event": "post.failed", "timestamp": "2026-11-10T12:00:00.000
 
 def held(body: bytes, *, secret: str = "", reason: str = "signature_wrong") -> Unusable:
     """A delivery that was signed with `secret`, or that was authentic when it came."""
-    headers = sign(KIND.scheme, [secret.encode()], body, NOON) if secret else {}
+    headers = sign(SCHEME, [secret.encode()], body, NOON) if secret else {}
     return Unusable(PROVIDER, reason, not secret, "d1", sha256(body).digest(), NOON, headers, body)
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.contract.command_line import SECRET, CommandLine, Ran
 from tests.integration.told import NOON, PROVIDER
 from tracker.providers.signature import sign
-from tracker.providers.sosyalkopru import KIND
+from tracker.providers.sosyalkopru import KIND, SCHEME
 from tracker.store import quarantine
 from tracker.store.database import Database, Row
 from tracker.store.quarantine import Unusable
@@ -33,9 +33,9 @@ def held(
     body: bytes, *, secret: str = "", reason: str = "signature_wrong", provider: str = PROVIDER, came: datetime = NOON
 ) -> Unusable:
     """A delivery that was signed with `secret`, or that was authentic when it came."""
-    headers = sign(KIND.scheme, [secret.encode()], body, NOON) if secret else {}
+    headers = sign(SCHEME, [secret.encode()], body, NOON) if secret else {}
     return Unusable(
-        provider, reason, not secret, "d1", sha256(body).digest(), came, headers | {KIND.delivery: "dlv_1"}, body
+        provider, reason, not secret, "d1", sha256(body).digest(), came, headers | {KIND.delivery.path: "dlv_1"}, body
     )
 
 

@@ -55,7 +55,7 @@ class Corridor:
         writing = asyncio.create_task(receiver.run())
         try:
             async with serving(application(Parts(self._database, self._clock.now, receiver))) as client:
-                secret = f"/{SECRET}" if KINDS[self.kind].scheme.form == "path" else ""
+                secret = f"/{SECRET}" if self._providers[self.kind].verifier.scheme.form == "path" else ""
                 yield f"{client.base_url}/webhooks/{self.kind}{secret}"
         finally:
             writing.cancel()

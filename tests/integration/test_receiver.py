@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON, PROVIDER
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.providers import build_providers
@@ -92,7 +93,7 @@ async def test_beyond_the_bound_it_asks_to_come_again_and_keeps_every_one_it_too
     async with receiving(database, 10) as receiver, database.transaction() as blocking:
         await blocking.execute("lock table deliveries in exclusive mode")
         first = asyncio.create_task(receiver.receive(PROVIDER, *delivery("first")))
-        await _until_blocked(database)
+        await until_blocked(database)
         tries = [asyncio.create_task(receiver.receive(PROVIDER, *delivery(f"p{n}"))) for n in range(30)]
         done, _ = await asyncio.wait(tries, return_when=asyncio.FIRST_EXCEPTION)
         refused = [task for task in tries if task.done() and isinstance(task.exception(), Unavailable)]
@@ -103,12 +104,6 @@ async def test_beyond_the_bound_it_asks_to_come_again_and_keeps_every_one_it_too
         await blocking.execute("commit; begin")
         assert [await task for task in (first, *taken)] == [Answer()] * 11
     assert await count(database) == 11
-
-
-async def _until_blocked(database: Database) -> None:
-    async with database.connection() as conn, asyncio.timeout(10):
-        while not await conn.fetchval("select count(*) from pg_locks where not granted"):
-            await asyncio.sleep(0)
 
 
 async def test_while_postgres_is_away_nothing_is_acknowledged_and_afterwards_all_goes_on(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.providers.signature import Scheme, Verifier, sign
+from tracker.providers.signature import BadScheme, Scheme, Verifier, sign
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BODY = b'{"event": "post.published", "text": "\xc3\xa7"}'
@@ -121,6 +122,60 @@ def test_a_time_that_is_not_signed_cannot_be_exchanged() -> None:
     assert code(STAMPED, headers | {"x-timestamp": "now"}) == "signature_malformed"
 
 
+def test_a_time_in_milliseconds_is_a_time() -> None:
+    """Thirteen digits are as far from now as ten are."""
+    stamped = str(int(NOW.timestamp() * 1000))
+    headers = {"x-signature": f"sha256={digest(stamped.encode() + b'.' + BODY)}", "x-timestamp": stamped}
+    assert code(STAMPED, headers) == ""
+    assert code(STAMPED, headers, now=NOW + timedelta(minutes=6)) == "signature_stale"
+
+
+def test_either_encoding_is_taken_where_neither_is_known() -> None:
+    """A digest in hex is base64 too, of something else."""
+    either = Scheme(("x-signature",), encoding="either")
+    assert code(either, {"x-signature": digest(BODY)}) == ""
+    assert code(either, {"x-signature": b64encode(bytes.fromhex(digest(BODY))).decode()}) == ""
+    assert code(either, {"x-signature": digest(BODY)[:-1] + "!"}) == "signature_malformed"
+    assert code(either, sign(either, [SECRET], BODY, NOW)) == ""
+
+
+def test_one_right_header_of_two_is_enough() -> None:
+    """Whatever stands in the other one, which is of the old secret, or of a way that has gone."""
+    twice = Scheme(("x-signature", "x-signature-v2"), prefix="sha256=")
+    right = f"sha256={digest(BODY)}"
+    for wrong in ("", "zz", "sha256=zz", "sha1=00", f"sha256={'00' * 32}"):
+        assert code(twice, {"x-signature": wrong, "x-signature-v2": right}) == ""
+        assert code(twice, {"x-signature": right, "x-signature-v2": wrong}) == ""
+        assert code(twice, {"x-signature": wrong, "x-signature-v2": wrong}).startswith("signature_")
+
+
+def test_where_signing_is_optional_the_address_may_hold_the_secret() -> None:
+    """But a signature that is there counts, and nothing at all is not believed."""
+    scheme = Scheme(("x-signature",), optional=True)
+    assert scheme.takes_path
+    assert code(scheme, {}, path="s3cret") == ""
+    assert code(scheme, {}, path="s3cre") == "signature_wrong"
+    assert code(scheme, {}) == "signature_missing"
+    assert code(scheme, {"x-signature": "00" * 32}, path="s3cret") == "signature_wrong"
+    assert code(BARE, {}, path="s3cret") == "signature_missing"
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Scheme(()), "headers"),
+        (lambda: Scheme((), form="shared"), "headers"),
+        (lambda: Scheme(("x",), signed="{timestamp}.{body}"), "timestamp_header"),
+        (lambda: Scheme(("x",), tolerance=timedelta(minutes=5)), "tolerance"),
+        (lambda: Scheme(("x",), signed="{bod}"), "signed"),
+    ],
+)
+def test_a_way_of_signing_that_cannot_be_says_what_is_wrong(make: Callable[[], Scheme], field: str) -> None:
+    with pytest.raises(BadScheme) as told:
+        make()
+    assert told.value.field == field
+
+
 def test_without_a_secret_nobody_is_believed() -> None:
     """A provider without secrets refuses everything, an empty key's signature included."""
     with pytest.raises(Rejected, match="signature_wrong"):
@@ -130,7 +185,9 @@ def test_without_a_secret_nobody_is_believed() -> None:
 def test_a_header_that_is_the_secret_is_not_kept() -> None:
     """Only what proves a signature may be stored."""
     assert SHARED.keepable == frozenset()
+    assert SHARED.secret_headers == {"x-secret"}
     assert STAMPED.keepable == {"x-signature", "x-timestamp"}
+    assert STAMPED.secret_headers == frozenset()
 
 
 def test_a_verifier_does_not_show_its_secrets() -> None:

@@ -17,7 +17,7 @@ from tracker.errors import Misconfigured, Rejected
 from tracker.providers import build_providers
 from tracker.providers.adapter import Adapter
 from tracker.providers.signature import sign
-from tracker.providers.sosyalkopru import KIND
+from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings, load_settings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ def about(event: str = "post.updated", **data: Any) -> dict[str, Any]:
 def test_the_guides_delivery_is_verified_and_read(adapter: Adapter) -> None:
     """The documented headers and body give the event, the post, the time and the delivery's id."""
     body = json.dumps(GUIDE).encode()
-    headers = sign(KIND.scheme, [b"two"], body, NOW) | {"x-sosyalkopru-delivery": "d1", "authorization": "x"}
+    headers = sign(SCHEME, [b"two"], body, NOW) | {"x-sosyalkopru-delivery": "d1", "authorization": "x"}
     adapter.verify(headers, body, NOW)
     reading = adapter.read(headers, body)
     assert (reading.kind, reading.items[0].post, reading.delivery) == ("post.published", "post_01HX5K3M9N2P4", "d1")

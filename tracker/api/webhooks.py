@@ -39,7 +39,7 @@ class Gone(Exception):
 
 
 def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
-    """POST /webhooks/{provider}; `max_body` is in bytes."""
+    """POST /webhooks/{provider}, or /webhooks/{provider}/{secret} where one signs nothing; `max_body` is in bytes."""
 
     # Mounted, because the framework gives raw handlers no parameters of the path: the provider is what is left of it.
     @asgi("/webhooks", is_mount=True, copy_scope=False)
@@ -55,17 +55,18 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
             return
         except Gone:
             return
-        await _answer(send, *await _receive(receiver, scope["path"].strip("/"), headers, body))
+        provider, _, rest = scope["path"].strip("/").partition("/")
+        await _answer(send, *await _receive(receiver, provider, rest, headers, body))
 
     return webhooks
 
 
 async def _receive(
-    receiver: Receiver, provider: str, headers: dict[str, str], body: bytes
+    receiver: Receiver, provider: str, rest: str, headers: dict[str, str], body: bytes
 ) -> tuple[int, bytes, Headers]:
-    """Status, body and headers of the answer."""
+    """Status, body and headers of the answer; the rest of the address may be a secret, and is never told."""
     try:
-        return 200, _rendered(await receiver.receive(provider, headers, body)), []
+        return 200, _rendered(await receiver.receive(provider, headers, body, rest)), []
     except Rejected:
         return 401, NOT_AUTHENTIC, []
     except NotFound as error:

@@ -50,7 +50,7 @@ def _rules(settings: Settings) -> Iterator[Finding]:
 
 def _providers(settings: Settings) -> Iterator[Finding]:
     try:
-        build_providers(settings)
+        doors = build_providers(settings)
     except Misconfigured as error:
         yield problem("providers", str(error), "put it right: the service does not start before")
         return
@@ -58,7 +58,10 @@ def _providers(settings: Settings) -> Iterator[Finding]:
         yield warning("providers", "none is configured: no webhook is taken", "write [providers.<name>] in config.toml")
     for name, provider in settings.providers.items():
         file = SecretFile(provider.secret_file) if provider.secret_file else None
-        yield _provider(name, provider, len(provider.webhook_secrets) + len(file.kept if file else ()))
+        if name in doors:
+            yield _provider(name, provider, len(provider.webhook_secrets) + len(file.kept if file else ()))
+        else:
+            yield _asked_only(name, provider)
         if file and file.is_open_to_others():
             yield warning("secrets", f"others can read {file.path}", f"`chmod 600 {file.path}`")
 
@@ -71,6 +74,13 @@ def _provider(name: str, provider: Provider, secrets: int) -> Finding:
     if not provider.api_key.get_secret_value():
         return warning("providers", f"{name} has no key: it is never asked for anything", f"give {key} api_key")
     return ok("providers", f"{name}: {counted(secrets, 'secret')}, and a key for its API")
+
+
+def _asked_only(name: str, provider: Provider) -> Finding:
+    if not provider.api_key.get_secret_value():
+        how = f"give [providers.{name}] api_key"
+        return problem("providers", f"{name} sends no webhooks, and without a key it is never asked", how)
+    return ok("providers", f"{name}: a key for its API; it sends no webhooks, so it is asked")
 
 
 def _outbound(settings: Settings) -> Iterator[Finding]:

@@ -52,16 +52,20 @@ def send(
 
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    adapter = build_providers(settings)[name]
+    adapter = build_providers(settings).get(name)
+    if adapter is None:
+        raise settings.fault(f"providers.{name}.kind", "sends no webhooks: it is asked")
     said = Said(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
     if (file is None) is (event is None):
         raise typer.BadParameter("give either a file or --event", param_hint="FILE")
+    if platform and adapter.words.targets.form != "list":
+        raise typer.BadParameter(f"{name} does not tell of targets in a list: send a FILE", param_hint="--platform")
     body = _read(file) if file else body_of(adapter.words, said, now())
     headers = _signed(settings, name, adapter, body, delivery or f"cli-{uuid4()}")
-    answer = asyncio.run(_post(url or _door(settings, name), headers, body))
+    answer = asyncio.run(_post(url or _door(settings, name), _end(adapter), headers, body))
     said_back = _json(answer.body)
     if json:
-        show_json({"status": answer.status, "answer": said_back, "delivery": headers[adapter.delivery_header]})
+        show_json({"status": answer.status, "answer": said_back, "delivery": headers.get(adapter.delivery_header)})
     else:
         say(f"{answer.status} {answer.body.decode('utf-8', 'replace')}")
     if answer.status != HTTPStatus.OK or (isinstance(said_back, dict) and "quarantined" in said_back):
@@ -82,7 +86,14 @@ def _signed(settings: Settings, name: str, adapter: Adapter, body: bytes, delive
     if not verifier.secrets:
         raise settings.fault(f"providers.{name}.webhook_secrets", "there is no secret to sign with")
     signature = sign(verifier.scheme, verifier.secrets, body, now())
-    return {"content-type": "application/json", adapter.delivery_header: delivery} | signature
+    named = {adapter.delivery_header: delivery} if adapter.delivery_header else {}
+    return {"content-type": "application/json"} | named | signature
+
+
+def _end(adapter: Adapter) -> str:
+    """What follows the provider's name: the secret, where nothing is signed."""
+    verifier = adapter.verifier
+    return f"/{verifier.secrets[0].decode()}" if verifier.scheme.form == "path" else ""
 
 
 def _door(settings: Settings, provider: str) -> str:
@@ -93,7 +104,7 @@ def _door(settings: Settings, provider: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{server.port}/webhooks/{provider}"
 
 
-async def _post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+async def _post(url: str, end: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Send it, through the one client and to the one host: whoever runs the command has named it."""
     from urllib.parse import urlsplit  # noqa: PLC0415  (only where it is needed)
 
@@ -101,7 +112,7 @@ async def _post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
 
     try:
         async with Outbound(Allowed.parse([urlsplit(url).hostname or ""])) as outbound:
-            return await outbound.request("POST", url, headers=headers, body=body)
+            return await outbound.request("POST", url + end, headers=headers, body=body)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--url") from error
     except OutboundError as error:

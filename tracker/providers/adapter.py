@@ -1,4 +1,4 @@
-"""A provider whose webhooks are declared: a signature scheme, a vocabulary, and the header of the delivery's id."""
+"""A provider whose webhooks are declared: how they are signed, where their values stand, and what they are about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.body import decode, find, is_id, time_at
+from tracker.providers.body import LONGEST_ID, decode, find, is_id, text_at, time_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,20 +18,39 @@ if TYPE_CHECKING:
     from tracker.providers.signature import Verifier
     from tracker.providers.vocabulary import Vocabulary
 
-ABOUT_POSTS = "post."
+MOST_POSTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Reads one provider's webhooks; a `Provider`."""
+    """Reads one provider's webhooks; a `Provider`.
+
+    `variants` are the words of events that are built otherwise, by how their names begin. `unnamed` is the name of
+    events that have none. Events that begin with one of `about_posts` must name a post; others may only `anywhere`.
+    """
 
     verifier: Verifier
     words: Vocabulary
+    variants: tuple[tuple[tuple[str, ...], Vocabulary], ...]
     delivery_header: str
+    kept_headers: tuple[str, ...]
+    unnamed: str
+    about_posts: tuple[str, ...]
+    anywhere: bool
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers that are the secret itself."""
+        return self.verifier.scheme.secret_headers
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the secret may be the end of the address."""
+        return self.verifier.scheme.takes_path
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
         """Raises Rejected when the sender is not who it says."""
-        self.verifier.verify(headers, body, now)
+        self.verifier.verify(headers, body, now, path)
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected, with the code of what is missing."""
@@ -40,18 +59,20 @@ class Adapter:
         except ValueError as error:
             raise Rejected("not_json", f"the body is not JSON: {error}") from error
         kind = self._kind(value)
-        kept = self.verifier.scheme.keepable | {self.delivery_header}
+        words = self._words(kind) if self.variants else self.words
         return Reading(
             kind=kind,
-            items=(Item(self._post(value, kind)),),
-            occurred_at=time_at(value, self.words.paths["occurred_at"], self.words.zone),
-            delivery=headers.get(self.delivery_header, "").strip()[:255] or None,
-            headers={name: headers[name] for name in sorted(kept) if name in headers},
+            items=self._items(value, kind, words),
+            occurred_at=time_at(value, words.paths["occurred_at"], words.zone),
+            delivery=self._delivery(value, headers),
+            headers={name: headers[name] for name in self.kept_headers if name in headers},
         )
 
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is, in neutral words."""
-        report = self.words.report(decode(event.body), event.kind)
+        words = self._words(event.kind) if self.variants else self.words
+        value = decode(event.body)
+        report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
         return (
             Fact(
                 id=event.fact_id,
@@ -71,23 +92,57 @@ class Adapter:
             ),
         )
 
+    def _words(self, kind: str) -> Vocabulary:
+        for prefixes, words in self.variants:
+            if kind.startswith(prefixes):
+                return words
+        return self.words
+
     def _kind(self, value: Any) -> str:
         found = find(value, self.words.paths["event"])
         if not isinstance(found, str) or not found.strip():
+            found = self.unnamed
+        if not found:
             raise Rejected("no_event", "the body names no event")
         kind = found.strip().lower()
         if not is_id(kind):
             raise Rejected("bad_event", "the event's name cannot be stored")
         return kind
 
-    def _post(self, value: Any, kind: str) -> str | None:
-        found = find(value, self.words.paths["post"])
-        if found is None or found == "":
-            if kind.startswith(ABOUT_POSTS):
-                raise Rejected("no_post", f"{kind} names no post")
-            return None
-        if type(found) is int:
-            found = str(found) if abs(found) < 10**30 else ""
-        if not isinstance(found, str) or not is_id(found):
-            raise Rejected("bad_post", "the post's id cannot be stored")
-        return found
+    def _delivery(self, value: Any, headers: Mapping[str, str]) -> str | None:
+        """The body's own id comes first: it is part of what was signed."""
+        found = text_at(value, self.words.paths["delivery"]) or headers.get(self.delivery_header, "")
+        return found.strip()[:LONGEST_ID] or None
+
+    def _items(self, value: Any, kind: str, words: Vocabulary) -> tuple[Item, ...]:
+        needed = kind.startswith(self.about_posts)
+        if not needed and not self.anywhere:
+            return (Item(),)
+        if not words.several:
+            return (Item(_post(find(value, words.paths["post"]), kind, needed=needed)),)
+        entries = words.entries(value)
+        if len(entries) > MOST_POSTS:
+            raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")
+        if not entries:
+            return (Item(_post(None, kind, needed=needed)),)
+        path = words.paths["post"]
+        found = (find(entry, path) if isinstance(entry, dict) else entry for entry in entries)
+        return tuple(Item(_post(one, kind, needed=True)) for one in found)
+
+
+def _part(words: Vocabulary, value: Any, part: int) -> Any:
+    """What the body says of one of its posts; an entry that is no table is the post's id, and says nothing else."""
+    entries = words.entries(value)
+    return entries[part] if part < len(entries) else None
+
+
+def _post(found: Any, kind: str, *, needed: bool) -> str | None:
+    if found is None or found == "":
+        if needed:
+            raise Rejected("no_post", f"{kind} names no post")
+        return None
+    if type(found) is int:
+        found = str(found) if abs(found) < 10**30 else ""
+    if not isinstance(found, str) or not is_id(found):
+        raise Rejected("bad_post", "the post's id cannot be stored")
+    return found

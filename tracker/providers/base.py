@@ -43,8 +43,22 @@ class FactReader(Protocol):
 class Provider(FactReader, Protocol):
     """One configured provider. Header names are in lower case."""
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Raises Rejected (signature_missing, _malformed, _wrong or _stale) when the sender is not who it says."""
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers that are the secret itself, and must not be kept."""
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the secret may be the end of the address."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
+        """Raises Rejected (signature_missing, _malformed, _wrong or _stale) when the sender is not who it says.
+
+        `path` is what follows the provider's name in the address.
+        """
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
-        """What the delivery is about; raises Rejected (not_json, no_event, bad_event, no_post or bad_post)."""
+        """What the delivery is about; raises Rejected.
+
+        Its codes are not_json, no_event, bad_event, no_post, bad_post and too_many_posts.
+        """

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 LONGEST_ID = 255
 LONGEST_TEXT = 2000
+MOST_MESSAGES = 20
 
 Path = tuple[str, ...]
+
+ROOT: Path = ("$",)
+"""The path "$": the value itself."""
+
+FIRST_SECOND, LAST_SECOND = 946_684_800, 4_102_444_800
+"""Numbers are times from the year 2000 to 2100, in seconds or in milliseconds."""
+MILLISECONDS = 10**11
 
 
 def decode(body: bytes) -> Any:
@@ -42,8 +50,20 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
+class Fork(str):
+    """A step that is several paths: the first at which something stands."""
+
+    __slots__ = ("paths",)
+
+    paths: tuple[Path, ...]
+
+
 def parse_path(text: str) -> Path:
-    """The steps of "data.error.code"; an empty text is no path. Raises ValueError."""
+    """The steps of "data.error.code", or of "data.id|data.uuid"; an empty text is no path. Raises ValueError."""
+    if "|" in text:
+        fork = Fork(text)
+        fork.paths = tuple(parse_path(part.strip() or ".") for part in text.split("|"))
+        return (fork,)
     steps = tuple(text.split(".")) if text else ()
     if not all(steps):
         raise ValueError(f'"{text}" is not a path: write names with dots between them, as in "data.error.code"')
@@ -54,17 +74,27 @@ def find(value: Any, path: Path) -> Any:
     """What stands at `path`, or None; an empty path leads nowhere."""
     if not path:
         return None
+    found = value
     for step in path:
-        if not isinstance(value, dict):
+        if not isinstance(found, dict):
             return None
-        value = value.get(step)
-    return value
+        found = found.get(step)
+    if found is None and path[0].__class__ is Fork:
+        return next((other for one in path[0].paths if (other := find(value, one)) is not None), None)
+    return found
+
+
+def at(value: Any, path: Path) -> Any:
+    """The same, for places that may be the value itself."""
+    return value if path == ROOT else find(value, path)
 
 
 def put(table: dict[str, Any], path: Path, value: Any) -> None:
-    """Let `value` stand at `path`; None, and what has no path, is left out."""
+    """Let `value` stand at `path`, the first of several; None, and what has no path, is left out."""
     if value is None or not path:
         return
+    first = path[0]
+    path = first.paths[0] if isinstance(first, Fork) else path
     for step in path[:-1]:
         table = table.setdefault(step, {})
     table[path[-1]] = value
@@ -73,11 +103,30 @@ def put(table: dict[str, Any], path: Path, value: Any) -> None:
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
     found = find(value, path)
-    if found is None:
-        return None
-    if type(found) is int:
-        found = str(found) if abs(found) < 10**30 else None
-    return storable(found)[:LONGEST_TEXT] or None if isinstance(found, str) else None
+    return None if found is None else text_of(found)
+
+
+def text_of(found: Any) -> str | None:
+    """The same of what was found."""
+    if isinstance(found, str):
+        return storable(found)[:LONGEST_TEXT] or None
+    return str(found) if type(found) is int and abs(found) < 10**30 else None
+
+
+def word_of(found: Any) -> str | None:
+    """The same, for words that may be told by true and false."""
+    return str(found).lower() if isinstance(found, bool) else text_of(found)
+
+
+def prose_of(found: Any) -> str | None:
+    """The same, for messages: also the `message` of a table, and those of a list in one."""
+    if not isinstance(found, list):
+        return _message_of(found)
+    return "; ".join(text for entry in found[:MOST_MESSAGES] if (text := _message_of(entry)))[:LONGEST_TEXT] or None
+
+
+def _message_of(found: Any) -> str | None:
+    return text_of(found.get("message") if isinstance(found, dict) else found)
 
 
 def storable(text: str) -> str:
@@ -93,15 +142,29 @@ def is_id(text: str) -> bool:
 
 
 def time_at(value: Any, path: Path, zone: tzinfo) -> datetime | None:
-    """The time at `path` in UTC; one that names no zone is taken to be in `zone`; None for what is no time."""
+    """The time at `path` in UTC, from a text or a number of seconds or milliseconds; None for what is no time.
+
+    One that names no zone is taken to be in `zone`.
+    """
     found = find(value, path)
-    if not isinstance(found, str):
-        return None
+    if isinstance(found, str):
+        return _time_of(found.strip(), zone)
+    return _unix_time(found) if type(found) in (int, float) else None
+
+
+def _time_of(text: str, zone: tzinfo) -> datetime | None:
+    if text[4:5] != "-" and text.isascii() and text.isdecimal() and len(text) in (10, 13):
+        return _unix_time(int(text))
     try:
-        moment = datetime.fromisoformat(found.strip())
+        moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _unix_time(number: float) -> datetime | None:
+    seconds = number / 1000 if MILLISECONDS <= number < MILLISECONDS * 1000 else number
+    return datetime.fromtimestamp(seconds, UTC) if FIRST_SECOND <= seconds < LAST_SECOND else None
 
 
 def stamp(moment: datetime) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tracker.providers.place import NOWHERE, Place, assumed
+
 if TYPE_CHECKING:
     from tracker.domain.event import State
     from tracker.providers.signature import Scheme
-    from tracker.providers.vocabulary import Place
+    from tracker.providers.targets import Form
 
 HOLES = {
     "create": (),
@@ -46,29 +48,61 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """Events that are built otherwise than the rest: how their names begin, and the places that differ."""
+
+    events: tuple[str, ...]
+    places: Mapping[str, Place]
+    form: Form = "list"
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """What one sort of provider is like; every part of it can be put right in [providers.<name>].
 
-    `delivery` is the header with the delivery's id, "" for none.
+    `scheme` None is a provider without webhooks; `doubts` says in words what of it is assumed. `delivery` is the
+    header with the delivery's id. `unnamed` is the name of events that bear none. Events whose names begin with one of
+    `about_posts` must name a post, others may only `anywhere`.
     `places` are paths into webhooks; `answers` into an answer of the API: what tells of a post stands in the post
     itself, the rest (`item`, `items`, `next`, `webhooks` and what tells of the usage) begins at the answer's root.
-    `auth` is the header that carries the key. `webhook_events` are the names for which a webhook can be registered;
-    `post` says where the parts of a new post stand in the call that creates it.
+    `form` is how targets are told, `answer_form` in answers. A status that means None is known and tells nothing.
+    `retryable` are words that tell whether another try can help. `auth` is the header that carries the key.
+    `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
+    stand in the call that creates it.
     """
 
     name: str
-    scheme: Scheme
-    delivery: str
-    places: Mapping[str, Place]
-    answers: Mapping[str, Place]
-    documented_statuses: Mapping[str, State]
-    assumed_statuses: Mapping[str, State]
-    documented_events: Mapping[str, State]
-    assumed_events: Mapping[str, State]
+    title: str
+    scheme: Scheme | None
+    doubts: str = ""
+    delivery: Place = NOWHERE
+    unnamed: str = ""
+    about_posts: tuple[str, ...] = ("post.",)
+    anywhere: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict)
+    form: Form = "list"
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    answers: Mapping[str, Place] = field(default_factory=dict)
+    answer_form: Form = "list"
+    documented_statuses: Mapping[str, State | None] = field(default_factory=dict)
+    assumed_statuses: Mapping[str, State | None] = field(default_factory=dict)
+    documented_events: Mapping[str, State] = field(default_factory=dict)
+    assumed_events: Mapping[str, State] = field(default_factory=dict)
+    retryable: Mapping[str, bool] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
-    auth: str = "Authorization: Bearer {key}"
+    auth: Place = field(default=assumed("Authorization: Bearer {key}"))
     webhook_events: tuple[str, ...] = ()
     post: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def events(self) -> dict[str, State]:
+        """What its events say of a post, by their names."""
+        return {**self.assumed_events, **self.documented_events}
+
+    @property
+    def statuses(self) -> dict[str, State | None]:
+        """What its statuses mean."""
+        return {**self.assumed_statuses, **self.documented_statuses}
 
 
 def check_call(name: str, text: str) -> None:

@@ -1,33 +1,34 @@
-"""Outstand: one webhook at the end, called published when at least one account has succeeded; its accounts tell."""
+"""Outstand: one webhook at the end, called published when at least one account has succeeded; its accounts tell.
+
+Its documentation shows events and signature; what stands in `data` is known from those who use it. No call that asks
+about a post has been seen.
+"""
 
 from __future__ import annotations
 
 from tracker.domain.event import State
 from tracker.providers.kind import Kind
+from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
-from tracker.providers.vocabulary import NOWHERE, assumed, documented
 
-PLACES = NOWHERE | {
-    "event": documented("event", "the event's name"),
-    "occurred_at": assumed("data.publishedAt", "when the first account published it"),
-    "post": assumed("data.postId", "the post's id"),
-    "targets": assumed("data.socialAccounts", "the list of its targets"),
-    "target_platform": assumed("network", "a target's platform"),
-    "target_account": assumed("accountId", "a target's account"),
-    "target_status": assumed("status", "a target's status"),
-    "target_error_message": assumed("error", "why a target failed"),
+PLACES = {
+    "event": documented("event"),
+    "occurred_at": assumed("data.publishedAt"),
+    "post": assumed("data.postId"),
+    "targets": assumed("data.socialAccounts"),
+    "target_platform": assumed("network"),
+    "target_account": assumed("accountId"),
+    "target_status": assumed("status"),
+    "target_url": assumed("platformPostUrl"),
+    "target_error_message": assumed("error"),
 }
-
-STATUSES = {"PENDING": State.PUBLISHING, "PUBLISHED": State.PUBLISHED, "FAILED": State.FAILED}
 
 KIND = Kind(
     name="outstand",
-    scheme=Scheme(headers=("x-outstand-signature",), prefix="sha256="),
-    delivery="",
+    title="Outstand",
+    scheme=Scheme(headers=("x-outstand-signature",), prefix="sha256=", optional=True),
     places=PLACES,
-    answers=NOWHERE,
-    documented_statuses={},
-    assumed_statuses=STATUSES,
+    assumed_statuses={"pending": State.PUBLISHING, "published": State.PUBLISHED, "failed": State.FAILED},
     documented_events={"post.published": State.PUBLISHED, "post.error": State.FAILED},
-    assumed_events={},
+    auth=documented("Authorization: Bearer {key}"),
 )

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.providers import outstand, sosyalkopru, zernio
+from tracker.providers import (
+    ayrshare,
+    blotato,
+    buffer,
+    bundle_social,
+    generic,
+    mixpost,
+    outstand,
+    post_for_me,
+    postiz,
+    publer,
+    sosyalkopru,
+    upload_post,
+    zernio,
+)
 from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
-from tracker.providers.body import parse_path, zone_of
+from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
+from tracker.providers.configured import configured
 from tracker.providers.internal import InternalReader
-from tracker.providers.kind import HOLES, Call, check_call
+from tracker.providers.meanings import Meanings
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
@@ -24,16 +39,36 @@ if TYPE_CHECKING:
     from tracker.providers.base import FactReader
     from tracker.providers.gate import Gate
     from tracker.providers.kind import Kind
-    from tracker.providers.vocabulary import Place
+    from tracker.providers.place import Place
+    from tracker.providers.signature import Scheme
+    from tracker.providers.targets import Form
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (sosyalkopru.KIND, zernio.KIND, outstand.KIND)}
+KINDS: Mapping[str, Kind] = {
+    module.KIND.name: module.KIND
+    for module in (
+        sosyalkopru,
+        zernio,
+        ayrshare,
+        bundle_social,
+        post_for_me,
+        outstand,
+        upload_post,
+        mixpost,
+        postiz,
+        buffer,
+        publer,
+        blotato,
+        generic,
+    )
+}
 
 
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """The configured providers by name; raises Misconfigured."""
-    return {name: _adapter(_kind(settings, name), provider) for name, provider in settings.providers.items()}
+    """Those of the configured providers that send webhooks, by name; raises Misconfigured for any."""
+    kinds = {name: _kind(settings, name) for name in settings.providers}
+    return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
 def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[str, ProviderClient]:
@@ -49,74 +84,54 @@ def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
     return {**providers, **dict.fromkeys(RESERVED_PROVIDERS, InternalReader())}
 
 
-def _adapter(kind: Kind, settings: ProviderSettings) -> Adapter:
+def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    verifier = Verifier(kind.scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
-    return Adapter(verifier, _words(kind, kind.places, settings.fields, settings), kind.delivery)
-
-
-def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
-    answers = Answers(_words(kind, kind.answers, settings.answers, settings))
-    recreation = Recreation.parse(settings.recreate)
-    return ProviderClient(
-        name, settings.api_url, settings.api_key, kind.auth, _calls(kind, settings), answers, recreation, outbound, gate
+    verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
+    moved = {name: path for name, path in settings.fields.items() if "." not in name}
+    kept = scheme.keepable | ({kind.delivery.path} - {""} - scheme.secret_headers)
+    return Adapter(
+        verifier,
+        _words(kind, kind.places, moved, settings, kind.form),
+        tuple(_variant(kind, name, moved, settings) for name in kind.variants),
+        delivery_header=kind.delivery.path,
+        kept_headers=tuple(sorted(kept)),
+        unnamed=kind.unnamed,
+        about_posts=kind.about_posts,
+        anywhere=kind.anywhere,
     )
 
 
-def _calls(kind: Kind, settings: ProviderSettings) -> dict[str, Call]:
-    return {**kind.calls, **{name: Call(text, documented=True) for name, text in settings.calls.items()}}
+def _variant(
+    kind: Kind, name: str, moved: Mapping[str, str], settings: ProviderSettings
+) -> tuple[tuple[str, ...], Vocabulary]:
+    """The words of events that are built otherwise: in them, what is moved for all moves only what does not differ."""
+    variant = kind.variants[name]
+    own = {place: path for place, path in moved.items() if place not in variant.places}
+    for place, path in settings.fields.items():
+        whose, _, place_name = place.partition(".")
+        own |= {place_name: path} if whose == name else {}
+    return variant.events, _words(kind, {**kind.places, **variant.places}, own, settings, variant.form)
 
 
-def _words(kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings) -> Vocabulary:
+def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
+    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form))
+    recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
+    return ProviderClient(
+        name, settings.api_url, settings.api_key, auth, kind.calls, answers, recreation, outbound, gate
+    )
+
+
+def _words(
+    kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings, form: Form
+) -> Vocabulary:
     """Its words, with what the operator has put right."""
-    statuses = {**kind.assumed_statuses, **kind.documented_statuses, **settings.statuses}
-    events = {**kind.assumed_events, **kind.documented_events}
-    return Vocabulary.build(places, moved, statuses, events, zone_of(settings.timezone))
+    meanings = Meanings.build(kind.statuses, kind.retryable)
+    return Vocabulary.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
 
 
 def _kind(settings: Settings, name: str) -> Kind:
-    """The kind it names; what the settings cannot know by themselves is checked here."""
-    key, provider = f"providers.{name}", settings.providers[name]
-    if provider.kind not in KINDS:
-        raise settings.unknown(f"{key}.kind", frozenset(KINDS), provider.kind)
-    kind = KINDS[provider.kind]
-    _check_paths(settings, f"{key}.fields", provider.fields, kind.places)
-    _check_paths(settings, f"{key}.answers", provider.answers, kind.answers)
-    _check_paths(settings, f"{key}.post", provider.post, kind.post)
-    for call, text in provider.calls.items():
-        if call not in HOLES:
-            raise settings.unknown(f"{key}.calls.{call}", frozenset(HOLES))
-        try:
-            if text:
-                check_call(call, text)
-        except ValueError as error:
-            raise settings.fault(f"{key}.calls.{call}", str(error)) from error
-    _check_terms(settings, key, provider, _calls(kind, provider))
-    return kind
-
-
-def _check_terms(settings: Settings, key: str, provider: ProviderSettings, calls: Mapping[str, Call]) -> None:
-    """What the operator wants can be done with the calls that there are."""
-    try:
-        Recreation.parse(provider.recreate)
-    except ValueError as error:
-        raise settings.fault(f"{key}.recreate", str(error)) from error
-    there = {name for name, call in calls.items() if call.text}
-    if provider.credits_kept and "usage" not in there:
-        raise settings.fault(f"{key}.credits_kept", f"nobody tells how many are left: {key}.calls.usage is not set")
-    if provider.retry == "create":
-        for call in sorted({"get", "create"} - there):
-            raise settings.fault(f"{key}.retry", f'"create" asks, and then creates: {key}.calls.{call} is not set')
-        if not provider.recreate:
-            example = '{ platforms = "platforms.*.platform", content = "content" }'
-            raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
-
-
-def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], places: Mapping[str, Place]) -> None:
-    for name, path in moved.items():
-        if name not in places:
-            raise settings.unknown(f"{key}.{name}", frozenset(places))
-        try:
-            parse_path(path)
-        except ValueError as error:
-            raise settings.fault(f"{key}.{name}", str(error)) from error
+    """The kind it names, as the operator has put it right."""
+    kind = settings.providers[name].kind
+    if kind not in KINDS:
+        raise settings.unknown(f"providers.{name}.kind", frozenset(KINDS), kind)
+    return configured(settings, name, KINDS[kind])

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 _HOLES = re.compile(r"\{(\w*)\}")
+LENGTH_OF_MILLISECONDS = 13
+
+
+class BadScheme(ValueError):
+    """A way of signing that cannot be; `field` is what is wrong with it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +34,50 @@ class Scheme:
     `form`: "plain" is a header `<prefix><signature>`; "fields" is a header `t=<seconds>,v1=<signature>[,v1=…]`;
     "shared" is a header that holds the secret itself; "path" is the secret as the end of the address.
     `signed` is what the signature covers, made of {body} and {timestamp}. `headers` are alternatives: during a
-    rotation some providers sign twice.
+    rotation some providers sign twice. `optional`: who has given the provider no secret gets nothing signed, and may
+    put the secret into the address instead. Raises BadScheme.
     """
 
     headers: tuple[str, ...]
     form: Literal["plain", "fields", "shared", "path"] = "plain"
     prefix: str = ""
-    encoding: Literal["hex", "base64"] = "hex"
+    encoding: Literal["hex", "base64", "either"] = "hex"
     signed: str = "{body}"
     timestamp_header: str = ""
     tolerance: timedelta | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         holes = _HOLES.findall(self.signed)
         if "body" not in holes or set(holes) - {"body", "timestamp"}:
-            raise ValueError(f'"{self.signed}" must hold {{body}}, may hold {{timestamp}}, and nothing else in braces')
-        if "timestamp" in holes and self.form == "plain" and not self.timestamp_header:
-            raise ValueError("a signed timestamp needs the header in which it comes")
+            wanted = "must hold {body}, may hold {timestamp}, and nothing else in braces"
+            raise BadScheme("signed", f'"{self.signed}" {wanted}')
+        if not self.headers and self.form != "path":
+            raise BadScheme("headers", f'is required: form = "{self.form}" is about a header')
+        if self.times and self.form == "plain" and not self.timestamp_header:
+            raise BadScheme("timestamp_header", "is required: a signed timestamp comes in a header of its own")
+        if self.tolerance and not self.times:
+            raise BadScheme("tolerance", 'needs a time that is signed, as in signed = "{timestamp}.{body}"')
 
     @property
     def times(self) -> bool:
         """Whether a time is part of what is signed."""
-        return "{timestamp}" in self.signed
+        return "{timestamp}" in self.signed and self.form in ("plain", "fields")
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the secret may be the end of the address."""
+        return self.form == "path" or self.optional
 
     @property
     def keepable(self) -> frozenset[str]:
         """The headers that verify a kept delivery again; a header that is the secret itself is never kept."""
-        return frozenset() if self.form == "shared" else frozenset({*self.headers, self.timestamp_header} - {""})
+        return frozenset({*self.headers, self.timestamp_header} - {""}) - self.secret_headers
+
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers that are the secret itself."""
+        return frozenset(self.headers) if self.form == "shared" else frozenset()
 
 
 class MoreSecrets(Protocol):
@@ -94,33 +120,37 @@ class Verifier:
 
     def _verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str) -> None:
         scheme = self.scheme
-        if scheme.form in ("shared", "path"):
-            given = [path] if scheme.form == "path" else [headers[name] for name in scheme.headers if name in headers]
-            self._compare([text.encode("utf-8", "replace") for text in given if text], self.secrets)
+        claims = [headers[name].strip() for name in scheme.headers if name in headers]
+        if scheme.form == "path" or (scheme.optional and path and not claims):
+            claims = [path]
+        elif scheme.form != "shared":
+            self._verify_signed(headers, claims, body, now)
             return
-        timestamp, texts = self._claimed(headers)
-        candidates = [decoded for text in texts if (decoded := _decoded(text, scheme.encoding)) is not None]
-        if texts and not candidates:
+        self._compare([claim.encode("utf-8", "replace") for claim in claims if claim], self.secrets)
+
+    def _verify_signed(self, headers: Mapping[str, str], claims: Sequence[str], body: bytes, now: datetime) -> None:
+        timestamp, texts = self._claimed(headers, claims)
+        candidates = [decoded for text in texts for decoded in _decoded(text, self.scheme.encoding)]
+        if claims and not candidates:
             raise Rejected("signature_malformed")
-        text = signed_text(scheme, body, timestamp)
+        text = signed_text(self.scheme, body, timestamp)
         self._compare(candidates, [hmac.digest(secret, text, "sha256") for secret in self.secrets])
-        if scheme.tolerance and timestamp and abs(now.timestamp() - int(timestamp)) > scheme.tolerance.total_seconds():
+        tolerance = self.scheme.tolerance
+        if tolerance and abs(now.timestamp() - _seconds(timestamp)) > tolerance.total_seconds():
             raise Rejected("signature_stale")
 
-    def _claimed(self, headers: Mapping[str, str]) -> tuple[str, list[str]]:
-        """The timestamp and the signatures that the headers claim."""
+    def _claimed(self, headers: Mapping[str, str], claims: Sequence[str]) -> tuple[str, list[str]]:
+        """The timestamp and the signatures that are claimed; what is in no form of ours is left out."""
         scheme = self.scheme
         timestamp, texts = headers.get(scheme.timestamp_header, "").strip(), []
-        for value in (headers[name].strip() for name in scheme.headers if name in headers):
+        for claim in claims:
             if scheme.form == "fields":
-                pairs = [part.strip().partition("=") for part in value.split(",")]
-                timestamp = next((text for name, _, text in pairs if name == "t"), "")
+                pairs = [part.strip().partition("=") for part in claim.split(",")]
+                timestamp = next((text for name, _, text in pairs if name == "t"), timestamp)
                 texts += [text for name, _, text in pairs if name == "v1"]
-            elif value.startswith(scheme.prefix):
-                texts.append(value.removeprefix(scheme.prefix))
-            else:
-                raise Rejected("signature_malformed")
-        if scheme.times and texts and not re.fullmatch(r"\d{1,12}", timestamp, re.ASCII):
+            elif claim.startswith(scheme.prefix):
+                texts.append(claim.removeprefix(scheme.prefix))
+        if scheme.times and texts and not re.fullmatch(r"\d{1,13}", timestamp, re.ASCII):
             raise Rejected("signature_malformed")
         return timestamp, texts
 
@@ -155,11 +185,20 @@ def sign(scheme: Scheme, secrets: Sequence[bytes], body: bytes, now: datetime) -
 
 
 def _encoded(digest: bytes, encoding: str) -> str:
-    return digest.hex() if encoding == "hex" else b64encode(digest).decode()
+    return b64encode(digest).decode() if encoding == "base64" else digest.hex()
 
 
-def _decoded(text: str, encoding: str) -> bytes | None:
-    try:
-        return binascii.unhexlify(text) if encoding == "hex" else binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        return None
+def _decoded(text: str, encoding: str) -> list[bytes]:
+    """What the text can stand for; nothing where it is not in the encoding."""
+    found = []
+    for one in ("hex", "base64") if encoding == "either" else (encoding,):
+        try:
+            found.append(binascii.unhexlify(text) if one == "hex" else binascii.a2b_base64(text, strict_mode=True))
+        except ValueError:
+            continue
+    return found
+
+
+def _seconds(timestamp: str) -> float:
+    """Thirteen digits are milliseconds."""
+    return int(timestamp) / 1000 if len(timestamp) == LENGTH_OF_MILLISECONDS else int(timestamp)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from tracker.domain.event import State
 from tracker.providers.kind import Call, Kind
+from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
-from tracker.providers.vocabulary import assumed, documented
+
+SCHEME = Scheme(headers=("x-sosyalkopru-signature",), prefix="sha256=")
 
 PLACES = {
-    "event": documented("event", "the event's name"),
-    "occurred_at": documented("timestamp", "when it happened"),
-    "post": documented("data.postId", "the post's id"),
-    "status": documented("data.status", "the post's status"),
-    "targets": documented("data.platforms", "the list of its targets"),
-    "target_platform": documented("platform", "a target's platform"),
-    "target_status": documented("status", "a target's status"),
-    "target_url": documented("platformPostUrl", "where a target was published"),
-    "target_account": assumed("accountId", "a target's account"),
-    "target_error_code": assumed("error.code", "why a target failed"),
-    "target_error_message": assumed("error.message", "the same, for people"),
-    "target_error_retryable": assumed("error.retryable", "whether another try can help a target"),
-    "error_code": assumed("data.error.code", "why the post failed"),
-    "error_message": assumed("data.error.message", "the same, for people"),
-    "error_retryable": assumed("data.error.retryable", "whether another try can help"),
-    "scheduled_at": assumed("data.scheduledAt", "when the post is to be published"),
-    "attempt": assumed("data.attempt", "the number of the attempt, from 1"),
+    "event": documented("event"),
+    "occurred_at": documented("timestamp"),
+    "post": documented("data.postId"),
+    "status": documented("data.status"),
+    "targets": documented("data.platforms"),
+    "target_platform": documented("platform"),
+    "target_status": documented("status"),
+    "target_url": documented("platformPostUrl"),
+    "target_account": assumed("accountId"),
+    "target_error_code": assumed("error.code"),
+    "target_error_message": assumed("error.message"),
+    "target_error_retryable": assumed("error.retryable"),
+    "error_code": assumed("data.error.code"),
+    "error_message": assumed("data.error.message"),
+    "error_retryable": assumed("data.error.retryable"),
+    "scheduled_at": assumed("data.scheduledAt"),
+    "attempt": assumed("data.attempt"),
 }
 
 DOCUMENTED_STATUSES = {"PUBLISHED": State.PUBLISHED}
@@ -56,33 +58,33 @@ ASSUMED_EVENTS = {f"post.{state}": state for state in State if state is not Stat
 }
 
 ANSWERS = {
-    "item": documented("data", "what an answer is about"),
-    "items": assumed("data.posts", "the list of posts"),
-    "next": assumed("data.nextCursor", "where the list goes on"),
-    "post": documented("id", "the post's id"),
-    "updated_at": assumed("updatedAt", "when the post last changed"),
-    "status": assumed("status", "the post's status"),
-    "targets": assumed("platforms", "the list of its targets"),
-    "error_code": assumed("error.code", "why the post failed"),
-    "error_message": assumed("error.message", "the same, for people"),
-    "error_retryable": assumed("error.retryable", "whether another try can help"),
-    "scheduled_at": assumed("scheduledAt", "when the post is to be published"),
-    "attempt": assumed("attempt", "the number of the attempt, from 1"),
-    "webhooks": assumed("data", "the list of webhooks"),
-    "credits": documented("data.apiKey.creditBalance", "the credits that are left"),
-    "plan": documented("data.apiKey.planTier", "what was bought"),
-    "requests": documented("data.currentMonth.requests", "calls in this month"),
-    "credits_used": documented("data.currentMonth.creditsUsed", "credits that were used in it"),
-    "period_end": documented("data.currentMonth.periodEnd", "when it ends"),
+    "item": documented("data"),
+    "items": assumed("data.posts"),
+    "next": assumed("data.nextCursor"),
+    "post": documented("id"),
+    "updated_at": assumed("updatedAt"),
+    "status": assumed("status"),
+    "targets": assumed("platforms"),
+    "error_code": assumed("error.code"),
+    "error_message": assumed("error.message"),
+    "error_retryable": assumed("error.retryable"),
+    "scheduled_at": assumed("scheduledAt"),
+    "attempt": assumed("attempt"),
+    "webhooks": assumed("data"),
+    "credits": documented("data.apiKey.creditBalance"),
+    "plan": documented("data.apiKey.planTier"),
+    "requests": documented("data.currentMonth.requests"),
+    "credits_used": documented("data.currentMonth.creditsUsed"),
+    "period_end": documented("data.currentMonth.periodEnd"),
 } | {name: place for name, place in PLACES.items() if name.startswith("target_")}
 
 WEBHOOK_EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")
 
 POST = {
-    "platforms": documented("platforms", "where it is to be published"),
-    "text": documented("content.text", "what it says"),
-    "accounts": documented("accountIds", "the accounts that publish it"),
-    "scheduled_at": assumed("scheduling.scheduledAt", "when; the guide names scheduling, and nothing in it"),
+    "platforms": documented("platforms"),
+    "text": documented("content.text"),
+    "accounts": documented("accountIds"),
+    "scheduled_at": assumed("scheduling.scheduledAt"),  # the guide names scheduling, and nothing in it
 }
 
 CALLS = {
@@ -100,8 +102,10 @@ CALLS = {
 
 KIND = Kind(
     name="sosyalkopru",
-    scheme=Scheme(headers=("x-sosyalkopru-signature",), prefix="sha256="),
-    delivery="x-sosyalkopru-delivery",
+    title="Sosyal Köprü",
+    scheme=SCHEME,
+    delivery=documented("x-sosyalkopru-delivery"),
+    anywhere=True,
     places=PLACES,
     answers=ANSWERS,
     documented_statuses=DOCUMENTED_STATUSES,
@@ -109,6 +113,7 @@ KIND = Kind(
     documented_events=DOCUMENTED_EVENTS,
     assumed_events=ASSUMED_EVENTS,
     calls=CALLS,
+    auth=documented("Authorization: Bearer {key}"),
     webhook_events=WEBHOOK_EVENTS,
     post=POST,
 )

@@ -1,69 +1,132 @@
-"""Zernio, formerly Late: its post's own status counts, and each platform of it is told of."""
+"""Zernio, formerly Late: a webhook for the post, one for each platform that ends, and one for what it finds there.
+
+Its documentation shows the bodies in full. An older name of its header is taken too, and a secret is optional there.
+"""
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.kind import Call, Kind, Variant
+from tracker.providers.place import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
-from tracker.providers.vocabulary import NOWHERE, assumed, documented
 
 TARGETS = {
-    "target_platform": documented("platform", "a target's platform"),
-    "target_account": documented("accountId", "a target's account"),
-    "target_status": documented("status", "a target's status"),
-    "target_url": assumed("publishedUrl", "where a target was published"),
-    "target_error_code": documented("errorCategory", "why a target failed"),
-    "target_error_message": documented("errorMessage", "the same, for people"),
+    "target_platform": documented("platform"),
+    "target_account": documented("accountId"),
+    "target_status": documented("status"),
 }
 
-PLACES = NOWHERE | TARGETS | {
-    "event": documented("event", "the event's name"),
-    "occurred_at": documented("timestamp", "when it happened"),
-    "post": documented("post.id", "the post's id"),
-    "status": documented("post.status", "the post's status"),
-    "targets": documented("post.platforms", "the list of its targets"),
-    "scheduled_at": documented("post.scheduledFor", "when the post is to be published"),
-}  # fmt: skip
+PLACES = TARGETS | {
+    "event": documented("event"),
+    "delivery": documented("id"),
+    "occurred_at": documented("timestamp"),
+    "post": documented("post.id"),
+    "status": documented("post.status"),
+    "scheduled_at": documented("post.scheduledFor"),
+    "targets": documented("post.platforms"),
+    "target_url": documented("publishedUrl"),
+    "target_error_code": assumed("errorCategory"),
+    "target_error_message": documented("error"),
+    "target_error_retryable": assumed("errorCategory"),
+}
 
-ANSWERS = NOWHERE | TARGETS | {
-    "item": assumed("post", "what an answer is about"),
-    "items": assumed("posts", "the list of posts"),
-    "post": assumed("_id", "the post's id"),
-    "updated_at": assumed("updatedAt", "when the post last changed"),
-    "status": documented("status", "the post's status"),
-    "targets": documented("platforms", "the list of its targets"),
-    "scheduled_at": assumed("scheduledFor", "when the post is to be published"),
-}  # fmt: skip
+ONE_PLATFORM = Variant(
+    ("post.platform.", "post.tiktok."),
+    {
+        "status": NOWHERE,
+        "targets": documented("$"),
+        "target_platform": documented("platform.name"),
+        "target_account": documented("account.accountId"),
+        "target_status": documented("platform.status"),
+        "target_url": documented("platform.publishedUrl"),
+        "target_error_code": assumed("platform.errorCategory"),
+        "target_error_message": documented("platform.error"),
+        "target_error_retryable": assumed("platform.errorCategory"),
+    },
+    form="one",
+)
+
+FOUND_THERE = Variant(
+    ("post.external.",),
+    {
+        "status": NOWHERE,
+        "scheduled_at": NOWHERE,
+        "targets": documented("post"),
+        "target_status": NOWHERE,
+        "target_url": documented("url"),
+    },
+    form="one",
+)
+
+ANSWERS = TARGETS | {
+    "item": documented("post"),
+    "items": documented("posts"),
+    "post": documented("_id"),
+    "updated_at": documented("updatedAt"),
+    "status": documented("status"),
+    "scheduled_at": documented("scheduledFor"),
+    "targets": documented("platforms"),
+    "target_account": documented("accountId._id|accountId"),
+    "target_url": documented("platformPostUrl"),
+    "target_removed": documented("removedFromPlatformAt"),
+    "target_error_code": documented("errorCategory"),
+    "target_error_message": documented("errorMessage"),
+    "target_error_retryable": documented("errorCategory"),
+}
 
 STATUSES = {
-    "DRAFT": State.DRAFT,
-    "SCHEDULED": State.SCHEDULED,
-    "PENDING": State.SCHEDULED,
-    "PROCESSING": State.PUBLISHING,
-    "UPLOADING": State.PUBLISHING,
-    "PUBLISHING": State.PUBLISHING,
-    "PUBLISHED": State.PUBLISHED,
-    "PARTIAL": State.PARTIAL,
-    "FAILED": State.FAILED,
-    "CANCELLED": State.CANCELLED,
+    "draft": State.DRAFT,
+    "scheduled": State.SCHEDULED,
+    "pending": State.SCHEDULED,
+    "publishing": State.PUBLISHING,
+    "processing": State.PUBLISHING,
+    "uploading": State.PUBLISHING,
+    "published": State.PUBLISHED,
+    "partial": State.PARTIAL,
+    "failed": State.FAILED,
+    "cancelled": State.CANCELLED,
+    "deleted": State.REMOVED,
 }
 
 EVENTS = {
-    f"post.{state}": state for state in (State.SCHEDULED, State.PUBLISHED, State.FAILED, State.PARTIAL, State.CANCELLED)
+    "post.scheduled": State.SCHEDULED,
+    "post.published": State.PUBLISHED,
+    "post.partial": State.PARTIAL,
+    "post.failed": State.FAILED,
+    "post.cancelled": State.CANCELLED,
+    "post.platform.published": State.PUBLISHED,
+    "post.platform.failed": State.FAILED,
+    "post.platform.deleted": State.REMOVED,
+}
+
+RETRYABLE = {
+    "platform_error": True,
+    "platform_rate_limit": True,
+    "quota_exhausted": True,
+    "system_error": True,
+    "account_issue": False,
+    "auth_expired": False,
+    "platform_rejected": False,
+    "user_abuse": False,
+    "user_content": False,
 }
 
 KIND = Kind(
     name="zernio",
-    scheme=Scheme(headers=("x-zernio-signature", "x-late-signature")),
-    delivery="x-zernio-event-id",
+    title="Zernio (formerly Late)",
+    scheme=Scheme(headers=("x-zernio-signature", "x-late-signature"), optional=True),
+    delivery=documented("x-zernio-event-id"),
     places=PLACES,
+    variants={"platform": ONE_PLATFORM, "external": FOUND_THERE},
     answers=ANSWERS,
     documented_statuses=STATUSES,
-    assumed_statuses={},
     documented_events=EVENTS,
-    assumed_events={},
+    assumed_events={"post.external.created": State.PUBLISHED, "post.external.deleted": State.REMOVED},
+    retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),
+        "list": Call("GET /posts?fromDate={since}&limit={limit}", documented=True),
         "retry": Call("POST /posts/{post}/retry", documented=True),
     },
+    auth=documented("Authorization: Bearer {key}"),
 )

@@ -11,11 +11,11 @@ from tracker.settings.channels import (
 from tracker.settings.commented import commented_config
 from tracker.settings.jobs import Job, Jobs, ReconcileJob
 from tracker.settings.load import load_settings
+from tracker.settings.providers import Provider, Webhook
 from tracker.settings.sections import (
     RESERVED_PROVIDERS,
     Endpoint,
     Outbound,
-    Provider,
     Retention,
     Settings,
     Telemetry,
@@ -37,6 +37,7 @@ __all__ = [
     "Settings",
     "SlackChannel",
     "Telemetry",
+    "Webhook",
     "WebhookChannel",
     "commented_config",
     "load_settings",

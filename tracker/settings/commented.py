@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from tracker.settings.channels import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
+from tracker.settings.providers import Provider
 from tracker.settings.section import Section
-from tracker.settings.sections import Endpoint, Provider, Settings
+from tracker.settings.sections import Endpoint, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 HEAD = """\
 # Every setting of tracker, with its default. Any value may be { env = "NAME" } or { file = "path" } instead;
@@ -79,11 +83,20 @@ def _example(section: str) -> Iterator[str]:
     why, models = NAMED[section]
     yield f"# {why}"
     for name, model in models.items():
-        yield f"# [{section}.{name}]"
-        for key, field in _fields(model):
-            value = field.examples[0] if field.examples else _default(field)
+        yield from _example_table(f"{section}.{name}", model)
+
+
+def _example_table(name: str, model: Any) -> Iterator[str]:
+    """A table, and those within it after all else."""
+    yield f"# [{name}]"
+    within = {key: field for key, field in _fields(model) if isinstance(field.default, Section)}
+    for key, field in _fields(model):
+        if key not in within:
             yield f"# ## {field.description}"
-            yield f"# {field.alias or key} = {_toml(value)}"
+            yield f"# {field.alias or key} = {_toml(field.examples[0] if field.examples else _default(field))}"
+    for key, field in within.items():
+        yield f"# ## {field.description}"
+        yield from _example_table(f"{name}.{key}", field.annotation)
 
 
 def _default(field: FieldInfo) -> Any:
@@ -99,5 +112,11 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(inner) for inner in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {_toml(inner)}' for name, inner in value.items())} }}" if value else "{}"
+        return (
+            f"{{ {', '.join(f'{_key(name)} = {_toml(inner)}' for name, inner in value.items())} }}" if value else "{}"
+        )
     return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)

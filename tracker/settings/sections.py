@@ -8,16 +8,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
-from tracker.domain.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.settings.channels import Channel
 from tracker.settings.jobs import Jobs
+from tracker.settings.providers import Provider
 from tracker.settings.section import Section
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
-    CallBudgets,
     LocalPath,
     PositiveSpan,
     PostgresUrl,
@@ -25,10 +24,7 @@ from tracker.settings.values import (
     SecretWebAddress,
     SectionName,
     Size,
-    Span,
-    WebAddress,
     Words,
-    Zone,
 )
 
 RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile", "rule", "signal"})
@@ -84,73 +80,6 @@ class Engine(Section):
     def silence(self) -> timedelta:
         """Without a sign of life for so long, whoever reads counts as dead."""
         return max(3 * self.lease, timedelta(seconds=10))
-
-
-class Provider(Section):
-    """[providers.<name>]: who tells us about posts, at /webhooks/<name>."""
-
-    kind: str = Field(description="Which provider's language it speaks.", examples=["sosyalkopru"])
-    api_url: WebAddress = Field(description="Where its API begins.", examples=["https://api.sosyalkopru.com/v1"])
-    api_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="The key for its API: without one, nothing is retried.",
-        examples=["$SOSYALKOPRU_API_KEY"],
-    )
-    webhook_secrets: Secrets = Field(
-        default=(), description="Secrets that sign its webhooks; several during a rotation.",
-        examples=[["$SOSYALKOPRU_WEBHOOK_SECRET"]],
-    )  # fmt: skip
-    secret_file: LocalPath | None = Field(
-        default=None,
-        description="A file with more of them, where `tracker webhooks register` keeps each new one.",
-        examples=["sosyalkopru.secrets"],
-    )
-    timezone: Zone = Field(default="UTC", description="The zone of times that name none.", examples=["Europe/Istanbul"])
-    quiet_after: Span = Field(
-        default=timedelta(0),
-        description="Without any webhook for so long it counts as silent; 0s goes by the rhythm it has shown.",
-        examples=["0s"],
-    )
-    budget: CallBudgets = Field(
-        default=(Rate(600, timedelta(hours=1)),),
-        description='Calls that we may make to its API; all rates of a list hold: ["100 per 15m", "250 per day"].',
-        examples=["600 in 1h"],
-    )  # fmt: skip
-    credits_kept: int = Field(
-        default=0, ge=0, description="At so many credits or fewer it is called for rules and people alone; 0: no limit."
-    )
-    fields: dict[str, str] = Field(
-        default={}, description="Where a value stands in the body, if not at the place that the kind assumes.",
-        examples=[{"error_code": "data.error.code"}],
-    )  # fmt: skip
-    answers: dict[str, str] = Field(
-        default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
-        examples=[{"items": "data.posts"}],
-    )  # fmt: skip
-    post: dict[str, str] = Field(
-        default={}, description="The same for the call that creates a post: where each part of the new post stands.",
-        examples=[{"scheduled_at": "scheduling.scheduledAt"}],
-    )  # fmt: skip
-    statuses: dict[str, State] = Field(
-        default={},
-        description="Its words for a post's state, beside those that the kind knows.",
-        examples=[{"LIVE": "published"}],
-    )
-    calls: dict[str, str] = Field(
-        default={}, description="Calls of its API that are not documented; an empty text means that there is none.",
-        examples=[{"retry": "POST /posts/{post}/retry"}],
-    )  # fmt: skip
-    retry: Literal["call", "create", "never"] = Field(
-        default="call", description="How a failed post is tried again: by its call, by creating it anew, or not at all."
-    )
-    recreate: dict[str, str] = Field(
-        default={}, description="For create: the fields of the new post, and where they stand in the failed one.",
-        examples=[{"platforms": "platforms.*.platform", "content": "content"}],
-    )  # fmt: skip
-    create_honours_key: bool = Field(
-        default=False,
-        description="Whether a post that is created twice under one Idempotency-Key is there once, as its guide says.",
-    )
 
 
 class Endpoint(Section):

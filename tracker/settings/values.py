@@ -141,6 +141,12 @@ def _mail_address(value: str) -> str:
     return value.strip()
 
 
+def _header_name(name: str) -> str:
+    if name and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ValueError(f'"{name}" is not the name of a header')
+    return name.lower()
+
+
 def _section_name(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
         raise ValueError(f'"{name}" is not a name: use lower-case letters, digits, - and _, and begin with a letter')
@@ -162,4 +168,6 @@ Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(_split)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_split)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
 SectionName = Annotated[str, AfterValidator(_section_name)]

@@ -48,7 +48,7 @@ def _about_platform(happened: Happened, target: Target) -> Said:
     event = f"post.platform.{target.state}"
     return _say(
         happened, event, f"{happened.id}_{target.platform}_{target.ordinal}", platform=block,
-        account={"id": account(target), "platform": target.platform, "username": account(target)},
+        account={"accountId": account(target), "platform": target.platform, "username": account(target)},
     )  # fmt: skip
 
 

@@ -1,0 +1,21 @@
+"""Waiting until something in Postgres waits for a lock."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracker.store.database import Database
+
+
+async def until_blocked(database: Database) -> None:
+    """Come back when a transaction in this database waits for another; fails after ten seconds."""
+    async with database.connection() as conn, asyncio.timeout(10):
+        while not await conn.fetchval(WAITING):
+            await asyncio.sleep(0)
+
+
+WAITING = """
+select count(*) from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()
+"""

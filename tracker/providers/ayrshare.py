@@ -1,0 +1,64 @@
+"""Ayrshare: one webhook for what became of a scheduled post, with a list of successes and a list of errors.
+
+It sends nothing about posts that were published at once. Whether its signature is written in hex or in base64 is not
+said: both are taken, and so is the second header under which it signs with the old secret during a rotation. Its call
+to retry wants the post's id in a body, which is no call that can be declared.
+"""
+
+from __future__ import annotations
+
+from tracker.domain.event import State
+from tracker.providers.kind import Call, Kind
+from tracker.providers.place import assumed, documented
+from tracker.providers.signature import Scheme
+
+RESULTS = {
+    "post": documented("id"),
+    "status": documented("status"),
+    "succeeded": documented("postIds"),
+    "failed": documented("errors"),
+    "target_platform": documented("platform"),
+    "target_status": documented("status"),
+    "target_url": documented("postUrl"),
+    "target_error_code": documented("code"),
+    "target_error_message": documented("message"),
+    "target_error_retryable": assumed("retryAvailable"),
+    "scheduled_at": assumed("scheduleDate"),
+}
+
+PLACES = RESULTS | {
+    "event": documented("action"),
+    "delivery": documented("hookId"),
+    "occurred_at": documented("created"),
+}
+
+STATUSES = {
+    "awaiting approval": State.AWAITING_APPROVAL,
+    "pending": State.SCHEDULED,
+    "processing": State.PUBLISHING,
+    "success": State.PUBLISHED,
+    "error": State.FAILED,
+    "deleted": State.REMOVED,
+}
+
+KIND = Kind(
+    name="ayrshare",
+    title="Ayrshare",
+    scheme=Scheme(
+        headers=("x-authorization-content-sha256", "x-authorization-content-sha256-v2"),
+        encoding="either",
+        timestamp_header="x-authorization-timestamp",
+    ),
+    doubts="hex or base64, and the second header",
+    delivery=assumed("x-ayrshare-delivery-id"),
+    about_posts=("scheduled",),
+    places=PLACES,
+    answers=RESULTS | {"items": assumed("history")},
+    documented_statuses=STATUSES,
+    assumed_statuses={"paused": State.DRAFT},
+    calls={
+        "get": Call("GET /post/{post}", documented=True),
+        "list": Call("GET /history?limit={limit}", documented=True),
+    },
+    auth=documented("Authorization: Bearer {key}"),
+)

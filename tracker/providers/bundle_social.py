@@ -1,0 +1,72 @@
+"""bundle.social: one webhook at the end, called published also when the post has failed for good; its status tells.
+
+Platforms are told apart by maps: `externalData` of what was published, `errors` of what was not. There is no id and no
+time of the delivery, so that a failure told twice in the same bytes counts once. Its list wants the id of a team:
+`list = "GET /api/v1/post/?teamId=<yours>&limit={limit}"`.
+"""
+
+from __future__ import annotations
+
+from tracker.domain.event import State
+from tracker.providers.kind import Call, Kind
+from tracker.providers.place import assumed, documented
+from tracker.providers.signature import Scheme
+
+TARGETS = {
+    "target_url": documented("permalink"),
+    "target_error_code": documented("code"),
+    "target_error_message": documented("errorMessage"),
+    "target_error_retryable": documented("retryability"),
+}
+
+PLACES = TARGETS | {
+    "event": documented("type"),
+    "occurred_at": assumed("data.updatedAt"),
+    "post": documented("data.id"),
+    "status": documented("data.status"),
+    "succeeded": documented("data.externalData"),
+    "failed": documented("data.errorsVerbose|data.errors"),
+    "error_message": documented("data.error"),
+    "scheduled_at": documented("data.postDate"),
+}
+
+ANSWERS = TARGETS | {
+    "items": documented("items"),
+    "post": documented("id"),
+    "updated_at": documented("updatedAt"),
+    "status": documented("status"),
+    "succeeded": documented("externalData"),
+    "failed": documented("errorsVerbose|errors"),
+    "error_message": documented("error"),
+    "scheduled_at": documented("postDate"),
+}
+
+STATUSES = {
+    "DRAFT": State.DRAFT,
+    "SCHEDULED": State.SCHEDULED,
+    "PROCESSING": State.PUBLISHING,
+    "RETRYING": State.RETRYING,
+    "POSTED": State.PUBLISHED,
+    "ERROR": State.FAILED,
+    "DELETED": State.REMOVED,
+}
+
+KIND = Kind(
+    name="bundle_social",
+    title="bundle.social",
+    scheme=Scheme(headers=("x-signature",)),
+    places=PLACES,
+    form="map",
+    answers=ANSWERS,
+    answer_form="map",
+    documented_statuses=STATUSES,
+    assumed_statuses={"REVIEW": State.AWAITING_APPROVAL},
+    documented_events={"post.published": State.PUBLISHED},
+    assumed_events={"post.failed": State.FAILED},
+    retryable={"retryable": True, "non_retryable": False},
+    calls={
+        "get": Call("GET /api/v1/post/{post}", documented=True),
+        "retry": Call("POST /api/v1/post/{post}/retry", documented=True),
+    },
+    auth=documented("x-api-key: {key}"),
+)

@@ -1,0 +1,134 @@
+"""A kind as an operator has put it right in [providers.<name>], checked for what settings cannot know by themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tracker.providers.body import parse_path
+from tracker.providers.kind import HOLES, Call, Kind, check_call
+from tracker.providers.place import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
+from tracker.providers.recreation import Recreation
+from tracker.providers.signature import BadScheme, Scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tracker.settings import Provider, Settings
+
+SIGNING = ("headers", "form", "prefix", "encoding", "signed", "timestamp_header", "tolerance")
+"""The settings of a webhook that are parts of a scheme."""
+
+IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def configured(settings: Settings, name: str, kind: Kind) -> Kind:
+    """The kind with everything that the operator says; raises Misconfigured."""
+    key, provider = f"providers.{name}", settings.providers[name]
+    places = IN_WEBHOOKS.keys() | {f"{variant}.{place}" for variant in kind.variants for place in IN_WEBHOOKS}
+    _check_paths(settings, f"{key}.fields", provider.fields, places)
+    _check_paths(settings, f"{key}.answers", provider.answers, IN_ANSWERS)
+    _check_paths(settings, f"{key}.post", provider.post, IN_NEW_POSTS)
+    _check_calls(settings, f"{key}.calls", provider.calls)
+    right = _put_right(kind, provider, _scheme(settings, f"{key}.webhook", kind, provider))
+    _check_terms(settings, key, provider, right)
+    if right.scheme:
+        _check_door(settings, key, provider, right)
+    return right
+
+
+def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
+    webhook = provider.webhook
+    given = {"unnamed": webhook.event, "about_posts": webhook.about_posts}
+    changed: dict[str, Any] = {
+        field: value
+        for (field, value), setting in zip(given.items(), ("event", "about_posts"), strict=True)
+        if setting in webhook.model_fields_set
+    }
+    if "delivery_header" in webhook.model_fields_set:
+        changed["delivery"] = documented(webhook.delivery_header)
+    if provider.auth:
+        changed["auth"] = documented(provider.auth)
+    if provider.targets:
+        changed["form"] = provider.targets
+    if provider.answer_targets:
+        changed["answer_form"] = provider.answer_targets
+    calls = {call: Call(text, documented=True) for call, text in provider.calls.items()}
+    events = {event.lower(): state for event, state in provider.events.items()}
+    left = {event: state for event, state in (kind.events | events).items() if state}
+    return replace(
+        kind,
+        scheme=scheme,
+        documented_statuses={**kind.documented_statuses, **provider.statuses},
+        documented_events=left,
+        assumed_events={},
+        calls={**kind.calls, **calls},
+        **changed,
+    )
+
+
+def _scheme(settings: Settings, key: str, kind: Kind, provider: Provider) -> Scheme | None:
+    """The way of signing; a kind without webhooks has one as soon as it is declared."""
+    given = {field: getattr(provider.webhook, field) for field in SIGNING if field in provider.webhook.model_fields_set}
+    if not given:
+        return kind.scheme
+    given |= {"tolerance": provider.webhook.tolerance or None} if "tolerance" in given else {}
+    try:
+        return replace(kind.scheme, **given) if kind.scheme else Scheme(**({"headers": ()} | given))
+    except BadScheme as error:
+        raise settings.fault(f"{key}.{error.field}", str(error)) from error
+
+
+def _check_door(settings: Settings, key: str, provider: Provider, kind: Kind) -> None:
+    """What is delivered can be read, and what is a secret can stand in an address."""
+    moved = {name: documented(path) for name, path in provider.fields.items()}
+    told = {name for name, place in {**kind.places, **moved}.items() if place.path}
+    if not told & {"post", "posts"}:
+        raise settings.fault(f"{key}.fields.post", "is required: where does the post's id stand in a webhook?")
+    if "event" not in told and not kind.unnamed:
+        wanted = f"is required: where does the event's name stand? Where it has none, {key}.webhook.event gives it one"
+        raise settings.fault(f"{key}.fields.event", wanted)
+    if kind.scheme and kind.scheme.form == "path":
+        for place, secret in enumerate(provider.webhook_secrets):
+            if not IN_AN_ADDRESS.fullmatch(secret.get_secret_value()):
+                wanted = "is to be the end of an address: use letters, digits and - . _ ~ alone"
+                raise settings.fault(f"{key}.webhook_secrets.{place}", wanted)
+
+
+def _check_calls(settings: Settings, key: str, calls: Mapping[str, str]) -> None:
+    for call, text in calls.items():
+        if call not in HOLES:
+            raise settings.unknown(f"{key}.{call}", frozenset(HOLES))
+        try:
+            if text:
+                check_call(call, text)
+        except ValueError as error:
+            raise settings.fault(f"{key}.{call}", str(error)) from error
+
+
+def _check_terms(settings: Settings, key: str, provider: Provider, kind: Kind) -> None:
+    """What the operator wants can be done with the calls that there are."""
+    try:
+        Recreation.parse(provider.recreate)
+    except ValueError as error:
+        raise settings.fault(f"{key}.recreate", str(error)) from error
+    there = {name for name, call in kind.calls.items() if call.text}
+    if provider.credits_kept and "usage" not in there:
+        raise settings.fault(f"{key}.credits_kept", f"nobody tells how many are left: {key}.calls.usage is not set")
+    if provider.retry == "create":
+        for call in sorted({"get", "create"} - there):
+            raise settings.fault(f"{key}.retry", f'"create" asks, and then creates: {key}.calls.{call} is not set')
+        if not provider.recreate:
+            example = '{ platforms = "platforms.*.platform", content = "content" }'
+            raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
+
+
+def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], known: Collection[str]) -> None:
+    for name, path in moved.items():
+        if name not in known:
+            raise settings.unknown(f"{key}.{name}", frozenset(known), name)
+        try:
+            parse_path(path)
+        except ValueError as error:
+            raise settings.fault(f"{key}.{name}", str(error)) from error

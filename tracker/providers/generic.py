@@ -1,0 +1,7 @@
+"""Any other provider: nothing is known, and everything is declared in [providers.<name>]."""
+
+from __future__ import annotations
+
+from tracker.providers.kind import Kind
+
+KIND = Kind(name="generic", title="any other", scheme=None)

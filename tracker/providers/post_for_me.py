@@ -1,0 +1,80 @@
+"""Post for Me: webhooks about the post, whose `processed` says nothing of success, and one result for each account.
+
+Results name the account and not its platform, so that every target stands on the platform "unknown", here and in
+answers. It signs nothing: the secret itself comes in a header. A post is asked about by its results.
+"""
+
+from __future__ import annotations
+
+from tracker.domain.event import State
+from tracker.providers.kind import Call, Kind, Variant
+from tracker.providers.place import NOWHERE, assumed, documented
+from tracker.providers.signature import Scheme
+
+PLACES = {
+    "event": documented("event_type"),
+    "occurred_at": documented("data.updated_at"),
+    "post": documented("data.id"),
+    "status": documented("data.status"),
+    "scheduled_at": documented("data.scheduled_at"),
+    "targets": documented("data.social_accounts"),
+    "target_account": documented("id"),
+}
+
+RESULTS = {
+    "target_account": documented("social_account_id"),
+    "target_status": documented("success"),
+    "target_url": documented("platform_data.url"),
+    "target_error_message": documented("error"),
+}
+
+RESULT = Variant(
+    ("social.post.result.",),
+    RESULTS
+    | {
+        "occurred_at": NOWHERE,
+        "post": documented("data.post_id"),
+        "status": NOWHERE,
+        "scheduled_at": NOWHERE,
+        "targets": documented("data"),
+    },
+    form="one",
+)
+
+DELETED = Variant(("social.post.deleted",), {"status": NOWHERE, "targets": NOWHERE})
+
+ANSWERS = RESULTS | {
+    "items": documented("data"),
+    "post": documented("id"),
+    "updated_at": documented("updated_at"),
+    "status": documented("status"),
+    "scheduled_at": documented("scheduled_at"),
+    "targets": documented("data"),
+    "target_account": documented("social_account_id"),
+}
+
+STATUSES = {
+    "draft": State.DRAFT,
+    "scheduled": State.SCHEDULED,
+    "processing": State.PUBLISHING,
+    "processed": None,
+    "true": State.PUBLISHED,
+    "false": State.FAILED,
+}
+
+KIND = Kind(
+    name="post_for_me",
+    title="Post for Me",
+    scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
+    about_posts=("social.post.",),
+    places=PLACES,
+    variants={"result": RESULT, "deleted": DELETED},
+    answers=ANSWERS,
+    documented_statuses=STATUSES,
+    assumed_events={"social.post.deleted": State.REMOVED},
+    calls={
+        "get": Call("GET /v1/social-post-results?post_id={post}", documented=True),
+        "list": Call("GET /v1/social-posts?limit={limit}", documented=True),
+    },
+    auth=assumed("Authorization: Bearer {key}"),
+)

@@ -1,0 +1,45 @@
+"""Postiz: an unsigned list with one post, sent only after it was published; each channel is a post of its own.
+
+The secret is the end of the address: /webhooks/<name>/<secret>. Failures are never sent, so what becomes of a post must
+be asked for, and there is no call for a single one.
+"""
+
+from __future__ import annotations
+
+from tracker.domain.event import State
+from tracker.providers.kind import Call, Kind
+from tracker.providers.place import assumed, documented
+from tracker.providers.signature import Scheme
+
+POST = {
+    "post": documented("id"),
+    "scheduled_at": documented("publishDate"),
+    "targets": documented("$"),
+    "target_platform": documented("integration.providerIdentifier"),
+    "target_account": documented("integration.id"),
+    "target_status": documented("state"),
+    "target_url": documented("releaseURL"),
+    "target_error_message": assumed("error"),
+}
+
+KIND = Kind(
+    name="postiz",
+    title="Postiz",
+    scheme=Scheme(headers=(), form="path"),
+    unnamed="post.published",
+    places=POST | {"posts": documented("$")},
+    form="one",
+    answers=POST | {"items": assumed("posts")},
+    answer_form="one",
+    documented_statuses={
+        "DRAFT": State.DRAFT,
+        "QUEUE": State.SCHEDULED,
+        "PUBLISHED": State.PUBLISHED,
+        "ERROR": State.FAILED,
+    },
+    documented_events={"post.published": State.PUBLISHED},
+    calls={
+        "list": Call("GET /public/v1/posts?startDate={since}&endDate=2100-01-01T00:00:00.000Z", documented=False),
+    },
+    auth=assumed("Authorization: {key}"),
+)

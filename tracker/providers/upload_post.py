@@ -1,0 +1,69 @@
+"""Upload-Post: one webhook for each platform, whether it went well or not; the post is the job.
+
+Answers name no account, so none is read from webhooks either: a job goes to one profile, which has one account on each
+platform. Its call to retry wants the job's id in a body, which is no call that can be declared.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tracker.domain.event import State
+from tracker.providers.kind import Call, Kind
+from tracker.providers.place import assumed, documented
+from tracker.providers.signature import Scheme
+
+PLACES = {
+    "event": documented("event"),
+    "occurred_at": documented("created_at"),
+    "post": documented("job_id"),
+    "targets": documented("$"),
+    "target_platform": documented("platform"),
+    "target_status": documented("result.success"),
+    "target_url": documented("result.url"),
+    "target_error_message": documented("result.error"),
+}
+
+ANSWERS = {
+    "post": documented("job_id"),
+    "updated_at": documented("last_update"),
+    "status": documented("status"),
+    "targets": documented("results"),
+    "target_platform": documented("platform"),
+    "target_status": documented("status|success"),
+    "target_url": assumed("post_url|url"),
+    "target_error_message": assumed("error_message|error"),
+}
+
+STATUSES = {
+    "pending": State.SCHEDULED,
+    "queued": State.SCHEDULED,
+    "processing": State.PUBLISHING,
+    "in_progress": State.PUBLISHING,
+    "completed": State.PUBLISHED,
+    "failed": State.FAILED,
+    "true": State.PUBLISHED,
+    "false": State.FAILED,
+}
+
+KIND = Kind(
+    name="upload_post",
+    title="Upload-Post",
+    scheme=Scheme(
+        headers=("x-upload-post-signature",),
+        prefix="sha256=",
+        signed="{timestamp}.{body}",
+        timestamp_header="x-upload-post-timestamp",
+        tolerance=timedelta(minutes=5),
+        optional=True,
+    ),
+    doubts="all of it: older documentation shows no signature",
+    delivery=assumed("x-upload-post-delivery"),
+    about_posts=("upload_",),
+    places=PLACES,
+    form="one",
+    answers=ANSWERS,
+    documented_statuses=STATUSES,
+    calls={"get": Call("GET /uploadposts/status?job_id={post}", documented=True)},
+    auth=documented("Authorization: Apikey {key}"),
+)
