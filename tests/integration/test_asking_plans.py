@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -70,10 +71,9 @@ async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Conn
 
 
 async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_others(full: Connection) -> None:
-    values = [PROVIDER, NOON]
-    last = "select since from reconciliations where provider = $1 and state = 'done' and wanted_at < $2"
-    read = await plan_of(full, f"{last} order by wanted_at desc limit 1", values)
-    assert touched(read, "reconciliations") <= 1
+    values = [uuid4(), "hourly", PROVIDER, NOON, None, None, HOUR]
+    read = await plan_of(full, reconciliations.WANT, values)
+    assert touched(read, "reconciliations") <= 2
     statement = reconciliations.LIST.format(where="wanted_at <= $1", limit=51)
     assert touched(await plan_of(full, statement, [NOON - HOUR]), "reconciliations") <= 60
 

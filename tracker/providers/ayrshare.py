@@ -1,14 +1,15 @@
 """Ayrshare: one webhook for what became of a scheduled post, with a list of successes and a list of errors.
 
 It sends nothing about posts that were published at once. Whether its signature is written in hex or in base64 is not
-said: both are taken, and so is the second header under which it signs with the old secret during a rotation. Its call
-to retry wants the post's id in a body, which is no call that can be declared.
+said: both are taken, and so is the second header under which it signs with the old secret during a rotation. It
+retries a post once; its guide and its own tools disagree on the method.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -59,6 +60,7 @@ KIND = Kind(
     calls={
         "get": Call("GET /post/{post}", documented=True),
         "list": Call("GET /history?limit={limit}", documented=True),
+        "retry": Call('PUT /post/retry {"id": "{post}"}', documented=False),
     },
     auth=documented("Authorization: Bearer {key}"),
 )

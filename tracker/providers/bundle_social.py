@@ -1,14 +1,15 @@
 """bundle.social: one webhook at the end, called published also when the post has failed for good; its status tells.
 
 Platforms are told apart by maps: `externalData` of what was published, `errors` of what was not. There is no id and no
-time of the delivery, so that a failure told twice in the same bytes counts once. Its list wants the id of a team:
-`list = "GET /api/v1/post/?teamId=<yours>&limit={limit}"`.
+time of the delivery, so that a failure told twice in the same bytes counts once. Its list is a team's, which
+`workspace` names; it chooses nothing by time, so that only its first page is read.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -66,6 +67,7 @@ KIND = Kind(
     retryable={"retryable": True, "non_retryable": False},
     calls={
         "get": Call("GET /api/v1/post/{post}", documented=True),
+        "list": Call("GET /api/v1/post/?teamId={workspace}&limit={limit}", documented=True),
         "retry": Call("POST /api/v1/post/{post}/retry", documented=True),
     },
     auth=documented("x-api-key: {key}"),

@@ -7,7 +7,8 @@ server, which `timezone` names; ids may be numbers, and statuses too. A webhook 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind, Variant
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, assumed
 from tracker.providers.signature import Scheme
 

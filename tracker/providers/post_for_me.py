@@ -7,7 +7,8 @@ answers. It signs nothing: the secret itself comes in a header. A post is asked 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind, Variant
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 

@@ -7,7 +7,8 @@ be asked for, and there is no call for a single one.
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 

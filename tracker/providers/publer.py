@@ -1,12 +1,13 @@
 """Publer: no webhooks; posts are listed, one for each account.
 
-Its API wants the id of a workspace in a second header, which cannot be declared: a gateway before it has to add it.
+Its API wants the id of a workspace, which `workspace` names, in a second header.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 
 ANSWERS = {
@@ -49,4 +50,5 @@ KIND = Kind(
     assumed_statuses=STATUSES,
     calls={"list": Call("GET /posts?from={since}", documented=True)},
     auth=documented("Authorization: Bearer-API {key}"),
+    headers={"publer-workspace-id": documented("{workspace}")},
 )
