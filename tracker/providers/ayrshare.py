@@ -2,7 +2,7 @@
 
 It sends nothing about posts that were published at once. Whether its signature is written in hex or in base64 is not
 said: both are taken, and so is the second header under which it signs with the old secret during a rotation. It
-retries a post once; its guide and its own tools disagree on the method.
+retries a post once. In its history the time of a post is a table, and is to become a text.
 """
 
 from __future__ import annotations
@@ -24,17 +24,23 @@ RESULTS = {
     "target_error_code": documented("code"),
     "target_error_message": documented("message"),
     "target_error_retryable": assumed("retryAvailable"),
-    "scheduled_at": assumed("scheduleDate"),
 }
 
 PLACES = RESULTS | {
     "event": documented("action"),
     "delivery": documented("hookId"),
     "occurred_at": documented("created"),
+    "scheduled_at": assumed("scheduleDate"),
+}
+
+ANSWERS = RESULTS | {
+    "items": documented("history"),
+    "scheduled_at": documented("scheduleDate.utc|scheduleDate"),
 }
 
 STATUSES = {
     "awaiting approval": State.AWAITING_APPROVAL,
+    "paused": State.DRAFT,
     "pending": State.SCHEDULED,
     "processing": State.PUBLISHING,
     "success": State.PUBLISHED,
@@ -54,13 +60,12 @@ KIND = Kind(
     delivery=assumed("x-ayrshare-delivery-id"),
     about_posts=("scheduled",),
     places=PLACES,
-    answers=RESULTS | {"items": assumed("history")},
+    answers=ANSWERS,
     documented_statuses=STATUSES,
-    assumed_statuses={"paused": State.DRAFT},
     calls={
         "get": Call("GET /post/{post}", documented=True),
         "list": Call("GET /history?limit={limit}", documented=True),
-        "retry": Call('PUT /post/retry {"id": "{post}"}', documented=False),
+        "retry": Call('PUT /post/retry {"id": "{post}"}', documented=True),
     },
     auth=documented("Authorization: Bearer {key}"),
 )

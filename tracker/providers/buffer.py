@@ -1,7 +1,7 @@
 """Buffer: no webhooks, and an API of one address that takes questions in GraphQL; a post goes to one channel.
 
 Posts are listed for an organization, which `workspace` names, by when they were created or are due. The documentation
-shows the questions and what a post holds; the words of a status are known from those who use it.
+shows the questions and what a post holds; of the words of a status it shows those that a post goes through by itself.
 """
 
 from __future__ import annotations
@@ -52,13 +52,11 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    documented_statuses={"scheduled": State.SCHEDULED, "sent": State.PUBLISHED, "error": State.FAILED},
     assumed_statuses={
         "draft": State.DRAFT,
         "needs_approval": State.AWAITING_APPROVAL,
-        "scheduled": State.SCHEDULED,
         "sending": State.PUBLISHING,
-        "sent": State.PUBLISHED,
-        "error": State.FAILED,
     },
     calls={"get": Call(ONE, documented=True), "list": Call(MANY, documented=True)},
     auth=documented("Authorization: Bearer {key}"),

@@ -1,6 +1,8 @@
 """Publer: no webhooks; posts are listed, one for each account.
 
-Its API wants the id of a workspace, which `workspace` names, in a second header.
+Its API wants the id of a workspace, which `workspace` names, in a second header. A list that begins at a time must end
+at one too. The documentation shows how posts are asked for and what their states are called; how the answer is built is
+known from those who use it. Its pages are counted from 0, and only that one is read.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
-    assumed_statuses=STATUSES,
-    calls={"list": Call("GET /posts?from={since}", documented=True)},
+    documented_statuses=STATUSES,
+    calls={"list": Call("GET /posts?from={since}&to=2100-01-01T00:00:00Z", documented=True)},
     auth=documented("Authorization: Bearer-API {key}"),
     headers={"publer-workspace-id": documented("{workspace}")},
 )

@@ -77,7 +77,7 @@ ANSWERS = {
     "requests": documented("data.currentMonth.requests"),
     "credits_used": documented("data.currentMonth.creditsUsed"),
     "period_end": documented("data.currentMonth.periodEnd"),
-} | {name: place for name, place in PLACES.items() if name.startswith("target_")}
+} | {name: assumed(place.path) for name, place in PLACES.items() if name.startswith("target_")}
 
 WEBHOOK_EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")
 

@@ -1,7 +1,7 @@
 """Upload-Post: one webhook for each platform, whether it went well or not; the post is the job.
 
 Answers name no account, so none is read from webhooks either: a job goes to one profile, which has one account on each
-platform. It has a call to retry by the job's id; where that is, is not known here.
+platform.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ KIND = Kind(
     form="one",
     answers=ANSWERS,
     documented_statuses=STATUSES,
-    calls={"get": Call("GET /uploadposts/status?job_id={post}", documented=True)},
+    calls={
+        "get": Call("GET /uploadposts/status?job_id={post}", documented=True),
+        "retry": Call('POST /uploadposts/posts/retry {"job_id": "{post}"}', documented=True),
+    },
     auth=documented("Authorization: Apikey {key}"),
 )

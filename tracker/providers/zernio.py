@@ -98,6 +98,8 @@ EVENTS = {
     "post.platform.published": State.PUBLISHED,
     "post.platform.failed": State.FAILED,
     "post.platform.deleted": State.REMOVED,
+    "post.external.created": State.PUBLISHED,
+    "post.external.deleted": State.REMOVED,
 }
 
 RETRYABLE = {
@@ -122,7 +124,6 @@ KIND = Kind(
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
-    assumed_events={"post.external.created": State.PUBLISHED, "post.external.deleted": State.REMOVED},
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),
