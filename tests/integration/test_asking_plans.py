@@ -41,14 +41,14 @@ select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 mi
 """
 
 
-@pytest.fixture
-async def full(connection: Connection) -> Connection:
+@pytest.fixture(scope="module")
+async def full(shared_connection: Connection) -> Connection:
     """Twenty thousand posts and rounds of questions, and forty thousand changes over a month."""
-    await event_log.ensure_day(connection, NOON.date())
+    await event_log.ensure_day(shared_connection, NOON.date())
     for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS):
-        await connection.execute(statement, PROVIDER, NOON)
-    await connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
-    return connection
+        await shared_connection.execute(statement, PROVIDER, NOON)
+    await shared_connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
+    return shared_connection
 
 
 def touched(read: list[dict[str, Any]], table: str) -> float:
