@@ -67,6 +67,22 @@ def database_url(postgres_url: str, template: str) -> Iterator[str]:
         yield _with_database(postgres_url, name)
 
 
+@pytest.fixture(scope="module")
+def shared_url(postgres_url: str, template: str) -> Iterator[str]:
+    """The DSN of a migrated database for all tests of a module, none of which may change what another sees."""
+    with _own_database(postgres_url, f"template {template} strategy file_copy") as name:
+        yield _with_database(postgres_url, name)
+
+
+@pytest.fixture(scope="module")
+async def shared_connection(shared_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the module's database, with the product's codecs."""
+    connection = await asyncpg.connect(shared_url)
+    await set_codecs(connection)
+    yield connection
+    await connection.close()
+
+
 @pytest.fixture
 def empty_database_url(postgres_url: str) -> Iterator[str]:
     """The DSN of a database with nothing in it."""

@@ -96,7 +96,7 @@ def signalled(
 def answered(claimed: Claimed, report: Report, began: datetime, now: datetime) -> Incoming:
     """What a provider said about a post when an action asked it."""
     said = {"action": str(claimed.id), "verb": claimed.verb}
-    delivery, at = f"{claimed.id}:{claimed.lease}:answered", true_at(report.updated_at, None, began)
+    delivery, at = f"{claimed.id}:{claimed.lease}:answered", true_at(report.updated_at, began)
     return own_fact(
         "reconcile", delivery, RECONCILED, claimed.provider, claimed.post, at, now, detail=said, **_told(report)
     )

@@ -182,7 +182,7 @@ class _Round:
             self._seen |= {listed.post for listed in page.posts}
             cursor = page.next or ""
             async with self._of.database.transaction() as conn:
-                counts = await self._learn(conn, page.posts, reply, asked)
+                counts = await self._learn(conn, page.posts, asked)
                 counts.calls, counts.listed = 1, len(page.posts)
                 await self._keep(conn, counts, cursor, None if cursor else began - OVERLAP)
             if not cursor:
@@ -207,7 +207,7 @@ class _Round:
             return reply.reason
         async with self._of.database.transaction() as conn:
             told = [Listed(post, reply.value)] if reply.value else []
-            counts = await self._learn(conn, told, reply, asked)
+            counts = await self._learn(conn, told, asked)
             if reply.reason in LOST:
                 await event_log.append_once(conn, not_found(self._round.provider, post, asked, self._of.clock()))
             if counts.appended:
@@ -218,7 +218,7 @@ class _Round:
             await self._keep(conn, counts)
         return None
 
-    async def _learn(self, conn: Connection, told: Sequence[Listed], reply: Reply[object], asked: datetime) -> Counts:
+    async def _learn(self, conn: Connection, told: Sequence[Listed], asked: datetime) -> Counts:
         """Append what is new to us, and what contradicts us."""
         provider, now, counts = self._round.provider, self._of.clock(), Counts()
         version = await posts.current_projection(conn)
@@ -226,7 +226,7 @@ class _Round:
         new = []
         for one in told:
             known = kept.get((provider, one.post))
-            at = true_at(one.report.updated_at, reply.answered_at, asked)
+            at = true_at(one.report.updated_at, asked)
             event = reconciled(provider, one.post, one.report, at, now)
             if (finding := compare(known.post if known else None, fact_of(event))) is not Finding.AGREES:
                 new.append((event, finding, known.post.last_event_at if known else None))

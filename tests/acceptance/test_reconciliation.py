@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.serving import serving
-from tests.integration.gates import OpenGate
+from tests.integration.gates import ClockedGate
 from tracker import projector
 from tracker.api import Parts, application
+from tracker.domain.action import Reason
+from tracker.gate import terms_of
 from tracker.outbound import Allowed, Outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -42,6 +44,12 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 WEATHER = Faults(lost=0.2, repeated=0.2, late=0.2, latest=HOUR)
 """A fifth lost for good, a fifth repeated, a fifth up to an hour late."""
 
+TIGHT = "15 in 1h"
+"""Of calls, which is less than there is to be asked at times."""
+
+LATER = 60
+"""Rounds at the end, at most, until everything was asked about."""
+
 
 @dataclass
 class House:
@@ -52,6 +60,7 @@ class House:
     clock: ManualClock
     projecting: Subscription
     reconciler: Reconciler
+    most_calls: int
 
     async def pass_time(self, span: timedelta) -> None:
         """What is due is delivered, by real HTTP, and folded into posts."""
@@ -89,13 +98,13 @@ async def running(receiver: Receiver) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    calls: dict[str, str] = getattr(request, "param", {})
+    more: dict[str, object] = getattr(request, "param", {})
     clock = ManualClock()
     async with (
         run_simulator(clock=clock, faults=WEATHER, odds=Odds(fails=0.3), seed=7) as simulator,
         Outbound(Allowed.parse(["127.0.0.1"])) as outbound,
     ):
-        provider = {"kind": PROVIDER, "api_url": simulator.url, "api_key": simulator.api_key, "calls": calls}
+        provider = {"kind": PROVIDER, "api_url": simulator.url, "api_key": simulator.api_key, **more}
         settings = Settings.model_validate({"providers": {PROVIDER: provider | {"webhook_secrets": [SECRET]}}})
         doors = build_providers(settings)
         receiver = Receiver(database, doors, clock.now)
@@ -106,12 +115,12 @@ async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIter
             projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
         )
         await projecting.tend()
-        asking = Reconciler(
-            database, build_clients(settings, outbound, OpenGate()), readers, settings.jobs.reconciling, clock.now
-        )
+        clients = build_clients(settings, outbound, ClockedGate(terms_of(settings), clock.now))
+        asking = Reconciler(database, clients, readers, settings.jobs.reconciling, clock.now)
         async with serving(application(Parts(database, clock.now, receiver))) as client, running(receiver):
             simulator.register(f"{client.base_url}/webhooks/{PROVIDER}", secret=SECRET)
-            yield House(database, simulator, clock, projecting, asking)
+            (rate,) = settings.providers[PROVIDER].budget
+            yield House(database, simulator, clock, projecting, asking, rate.times)
 
 
 def differing(simulator: Simulator, known: dict[str, Post]) -> dict[str, tuple[object, object]]:
@@ -124,10 +133,21 @@ def differing(simulator: Simulator, known: dict[str, Post]) -> dict[str, tuple[o
     return {name: (ours.get(name), what) for name, what in real.items() if ours.get(name) != what}
 
 
+async def differing_though_heard_of(house: House) -> set[str]:
+    """The posts that we could have asked about, and still know otherwise than they are."""
+    known = await house.known()
+    return differing(house.simulator, known).keys() & known.keys()
+
+
+def most_in_an_hour(moments: list[datetime]) -> int:
+    """The most of them that lie within an hour, which begins with one of them."""
+    return max(sum(first <= moment < first + HOUR for moment in moments) for first in moments)
+
+
 @pytest.mark.parametrize(
     "house",
-    [{}, {"list": ""}],
-    ids=["a provider with a list", "a provider that is asked post by post"],
+    [{}, {"calls": {"list": ""}}, {"calls": {"list": ""}, "budget": TIGHT}],
+    ids=["a provider with a list", "a provider that is asked post by post", "and that within a tight budget"],
     indirect=True,
 )
 async def test_every_post_ends_in_the_truth_and_what_was_missed_is_counted(house: House) -> None:
@@ -146,6 +166,11 @@ async def test_every_post_ends_in_the_truth_and_what_was_missed_is_counted(house
     for _ in range(6):
         await house.pass_time(20 * MINUTE)
         await house.reconcile()
+    for _ in range(LATER):
+        if not await differing_though_heard_of(house):
+            break
+        await house.pass_time(20 * MINUTE)
+        await house.reconcile()
     rounds = await house.rounds()
     unheard = {post for post in simulator.truth() if post not in await house.known()}
     if by_list:
@@ -155,7 +180,8 @@ async def test_every_post_ends_in_the_truth_and_what_was_missed_is_counted(house
         assert unheard == set(simulator.truth()) - told
         assert set(differing(simulator, await house.known())) == unheard
     assert sum(int(str(row["calls"])) for row in rounds) == len(simulator.calls)
-    assert {row["stopped"] for row in rounds} == {None}
+    assert most_in_an_hour([call.at for call in simulator.calls]) <= house.most_calls
+    assert {row["stopped"] for row in rounds} == ({None, Reason.BUDGET_SPENT} if house.most_calls < 100 else {None})
     await the_missed_are_those_that_were_dropped(house)
 
 

@@ -110,7 +110,8 @@ async def test_what_was_learned_only_by_asking_is_counted_by_post(
                 "insert into findings values ($1, $2, $3, $4, null, $5, $6)",
                 position, PROVIDER, post, uuid4(), NOON + timedelta(minutes=minute), told_at,
             )  # fmt: skip
-    assert (await stats(client, since="2026-11-10T12:00:00Z"))["missed_by_webhook"] == 2
+    found = await stats(client, since="2026-11-10T12:00:00Z")
+    assert (found["missed_by_webhook"], found["missed_by_provider"]) == (2, {PROVIDER: 2})
 
 
 async def test_a_span_that_ends_before_it_begins_is_refused(client: httpx2.AsyncClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -40,14 +41,14 @@ select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 mi
 """
 
 
-@pytest.fixture
-async def full(connection: Connection) -> Connection:
+@pytest.fixture(scope="module")
+async def full(shared_connection: Connection) -> Connection:
     """Twenty thousand posts and rounds of questions, and forty thousand changes over a month."""
-    await event_log.ensure_day(connection, NOON.date())
+    await event_log.ensure_day(shared_connection, NOON.date())
     for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS):
-        await connection.execute(statement, PROVIDER, NOON)
-    await connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
-    return connection
+        await shared_connection.execute(statement, PROVIDER, NOON)
+    await shared_connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
+    return shared_connection
 
 
 def touched(read: list[dict[str, Any]], table: str) -> float:
@@ -70,10 +71,9 @@ async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Conn
 
 
 async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_others(full: Connection) -> None:
-    values = [PROVIDER, NOON]
-    last = "select since from reconciliations where provider = $1 and state = 'done' and wanted_at < $2"
-    read = await plan_of(full, f"{last} order by wanted_at desc limit 1", values)
-    assert touched(read, "reconciliations") <= 1
+    values = [uuid4(), "hourly", PROVIDER, NOON, None, None, HOUR]
+    read = await plan_of(full, reconciliations.WANT, values)
+    assert touched(read, "reconciliations") <= 2
     statement = reconciliations.LIST.format(where="wanted_at <= $1", limit=51)
     assert touched(await plan_of(full, statement, [NOON - HOUR]), "reconciliations") <= 60
 

@@ -51,13 +51,13 @@ async def plan_of(connection: Connection, statement: str, values: list[object]) 
     return [node for node in nodes(json.loads(explained)[0]["Plan"]) if "Relation Name" in node]
 
 
-@pytest.fixture
-async def full(connection: Connection) -> Connection:
+@pytest.fixture(scope="module")
+async def full(shared_connection: Connection) -> Connection:
     """Twenty thousand posts."""
-    await event_log.ensure_day(connection, NOON.date())
-    await connection.execute(MANY_POSTS, PROVIDER, NOON)
-    await connection.execute("analyze")
-    return connection
+    await event_log.ensure_day(shared_connection, NOON.date())
+    await shared_connection.execute(MANY_POSTS, PROVIDER, NOON)
+    await shared_connection.execute("analyze")
+    return shared_connection
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ select rule, 'k' || n, 'c', '1', case when n % 7 = 0 then 'suppressed' else 'fir
 SOME_ID = UUID("00000000-0000-0000-0000-000000000777")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def busy(full: Connection) -> Connection:
     """Eight thousand runs, with as many of all that belongs to them."""
     await full.execute(MANY_REACTIONS, PROVIDER, NOON)

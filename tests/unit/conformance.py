@@ -64,7 +64,9 @@ def check_delivery(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> Non
 def check_answer(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     """The answer of the API tells of the post as the case says."""
     report = answers_of(kind, more).report(case.body)
-    assert report, "nothing was read"
+    assert bool(report) is bool(case.told), "it was not read as it should be"
+    if not report:
+        return
     assert case.at in (ARRIVAL, report.updated_at)
     step = reported(kind, case.told[0].post, report)
     expect(case.told[0], step)

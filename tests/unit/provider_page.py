@@ -86,6 +86,7 @@ def _sorted_facts(kind: Kind) -> Iterator[tuple[str, str, str]]:
     calls = {name: Place(call.text, documented=call.documented) for name, call in kind.calls.items()}
     yield "calls", *_both(calls)
     yield "the key", *_both({"": kind.auth} if kind.calls else {})
+    yield "with every call", *_both({f"`{name}`": place for name, place in kind.headers.items()})
 
 
 def _both(places: Mapping[str, Place]) -> tuple[str, str]:

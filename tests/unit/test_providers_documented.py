@@ -15,6 +15,7 @@ from tests.unit.shapes import ARRIVAL
 from tracker.domain.post import fold
 from tracker.errors import Misconfigured
 from tracker.providers import build_clients, build_providers
+from tracker.providers.call import Filled
 from tracker.settings import Settings, load_settings
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -57,7 +58,7 @@ def test_the_declared_calls_and_the_declared_key_are_used(tmp_path: Path) -> Non
     nobody = None
     client = build_clients(load(tmp_path, ACME), nobody, nobody)["acme"]  # type: ignore[arg-type]  # nothing is sent
     assert client.can("get")
-    assert client.calls["retry"].fill(post="a/b") == ("POST", "/publications/a%2Fb/again")
+    assert client.calls["retry"].fill(post="a/b") == Filled("POST", "/publications/a%2Fb/again")
     assert client.auth == "X-Api-Key: {key}"
     page = client.answers.page({"publications": [{"id": 1, "state": "live"}], "cursor": "c2"})
     assert page

@@ -71,9 +71,8 @@ def test_what_agrees_or_conflicts_never_changes_the_post_and_what_was_missed_doe
 
 def test_the_time_of_an_answer_is_the_providers_where_it_tells_one() -> None:
     later = NOON + timedelta(minutes=1)
-    assert true_at(NOON, later, later) == NOON
-    assert true_at(None, NOON, later) == NOON
-    assert true_at(None, None, later) == later - timedelta(seconds=1)
+    assert true_at(NOON, later) == NOON
+    assert true_at(None, later) == later - timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

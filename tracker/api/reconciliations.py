@@ -81,7 +81,7 @@ async def list_reconciliations(
     return Page(items, write_cursor(NEWEST_FIRST, following))
 
 
-@get("/reconciliations/{id:uuid}", responses=ONE, summary="One round of questions")
+@get("/reconciliations/{id:str}", responses=ONE, summary="One round of questions")
 async def one_reconciliation(database: NamedDependency[Database], id: RoundId) -> ReconciliationOut:
     """As far as it is."""
     async with database.connection() as conn:

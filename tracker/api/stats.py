@@ -70,6 +70,7 @@ class StatsOut(Struct, frozen=True):
     failure_rate: Annotated[float | None, Meta(description="failed / (failed + published); null: there are none.")]
     latency: LatencyOut
     missed_by_webhook: Annotated[int, Meta(description="Posts of which we learned a state only by asking.")]
+    missed_by_provider: Annotated[dict[str, int], Meta(description="The same for each provider that has any.")]
 
 
 @get("/stats", responses=READING, summary="How many posts are where, and how they do")
@@ -96,6 +97,7 @@ async def stats(
         published, failed, failed / (failed + published) if failed + published else None,
         LatencyOut(latency["posts"], *(latency["percentiles"] or (None, None, None))),
         sum(posts for _, posts in missed.values()),
+        {provider: posts for provider, (_, posts) in sorted(missed.items())},
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from tracker.cli.history import told
 from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, now, on_database
 from tracker.cli.showing import say, show_json, show_pairs, show_table
+from tracker.domain.event import State
 
 if TYPE_CHECKING:
     from tracker.api.schemas import ErrorOut, OnePostOut, Page, PostOut
@@ -118,8 +120,25 @@ async def _look(
 
 
 @posts.command()
-def watch(config: Config = None, json: Json = False) -> None:
-    """What happens, as it happens: new states, rules that fire, attempts at actions. Ctrl-C ends it."""
+def watch(
+    state: Annotated[list[str] | None, typer.Option(help="Show posts in this state alone; repeat it.")] = None,
+    platform: Annotated[str | None, typer.Option(help="Show posts for this platform alone.")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="A line for all that happens, instead of a table.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """The latest posts, how all of them stand, and what happens, as it happens. Ctrl-C ends it.
+
+    Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
+    """
+    from tracker.api.parameters import words  # noqa: PLC0415  (takes a second)
+    from tracker.store.post_reports import Filters  # noqa: PLC0415  (as above)
+
+    with as_options():
+        filters = Filters(states=words("state", state, [str(one) for one in State]), platform=platform)
+    as_table = sys.stdout.isatty() and not (lines or json)
+    if not as_table and filters != Filters():
+        raise typer.BadParameter("only the table can be filtered", param_hint="--state, --platform")
 
     def line(news: News) -> None:
         if json:
@@ -130,6 +149,12 @@ def watch(config: Config = None, json: Json = False) -> None:
             show_news(news)
 
     async def work(_: Settings, database: Database) -> None:
+        if as_table:
+            from rich.console import Console  # noqa: PLC0415  (only where it is needed)
+
+            from tracker.cli.watching import watch_posts  # noqa: PLC0415  (takes half a second)
+
+            await watch_posts(database, filters, now, Console())
         begin = now()
         say("watching; Ctrl-C ends it", aside=True)
         await tell(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))

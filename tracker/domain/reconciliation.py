@@ -44,12 +44,12 @@ def compare(post: Post | None, fact: Fact) -> Finding:
     return Finding.MISSED if stands_last(post, fact) else Finding.CONFLICT
 
 
-def true_at(updated: datetime | None, answered: datetime | None, asked: datetime) -> datetime:
+def true_at(updated: datetime | None, asked: datetime) -> datetime:
     """When an answer was true, in the provider's own time where it tells it, so that no newer webhook is overridden.
 
-    `answered` is the provider's clock in its answer, in whole seconds; `asked` is ours.
+    `asked` is our clock, which may be ahead of the provider's.
     """
-    return updated or answered or asked - WHOLE_SECOND
+    return updated or asked - WHOLE_SECOND
 
 
 def told_since(found: Fact, heard_at: datetime | None, told: Iterable[Fact]) -> bool:

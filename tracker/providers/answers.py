@@ -63,10 +63,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list of posts; it goes on at the cursor `next`."""
+    """A part of a list of posts, from so many entries; it goes on at the cursor `next`."""
 
     posts: tuple[Listed, ...]
     next: str | None = None
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Answers:
         if not isinstance(items, list):
             return None
         listed = tuple(found for item in items if (found := self._listed(item)))
-        return Page(listed, text_at(value, self._path("next")))
+        return Page(listed, text_at(value, self._path("next")), len(items))
 
     def registered(self, value: Any) -> Registered | None:
         """A new webhook."""
@@ -146,6 +147,7 @@ class Answers:
         return find(value, self._path("item")) if self._path("item") else value
 
     def _listed(self, item: Any) -> Listed | None:
+        item = find(item, self._path("entry")) if self._path("entry") else item
         post = text_at(item, self._path("post"))
         return Listed(post, self.words.report(item)) if post else None
 

@@ -1,14 +1,15 @@
 """Ayrshare: one webhook for what became of a scheduled post, with a list of successes and a list of errors.
 
 It sends nothing about posts that were published at once. Whether its signature is written in hex or in base64 is not
-said: both are taken, and so is the second header under which it signs with the old secret during a rotation. Its call
-to retry wants the post's id in a body, which is no call that can be declared.
+said: both are taken, and so is the second header under which it signs with the old secret during a rotation. It
+retries a post once. In its history the time of a post is a table, and is to become a text.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -23,17 +24,23 @@ RESULTS = {
     "target_error_code": documented("code"),
     "target_error_message": documented("message"),
     "target_error_retryable": assumed("retryAvailable"),
-    "scheduled_at": assumed("scheduleDate"),
 }
 
 PLACES = RESULTS | {
     "event": documented("action"),
     "delivery": documented("hookId"),
     "occurred_at": documented("created"),
+    "scheduled_at": assumed("scheduleDate"),
+}
+
+ANSWERS = RESULTS | {
+    "items": documented("history"),
+    "scheduled_at": documented("scheduleDate.utc|scheduleDate"),
 }
 
 STATUSES = {
     "awaiting approval": State.AWAITING_APPROVAL,
+    "paused": State.DRAFT,
     "pending": State.SCHEDULED,
     "processing": State.PUBLISHING,
     "success": State.PUBLISHED,
@@ -53,12 +60,12 @@ KIND = Kind(
     delivery=assumed("x-ayrshare-delivery-id"),
     about_posts=("scheduled",),
     places=PLACES,
-    answers=RESULTS | {"items": assumed("history")},
+    answers=ANSWERS,
     documented_statuses=STATUSES,
-    assumed_statuses={"paused": State.DRAFT},
     calls={
         "get": Call("GET /post/{post}", documented=True),
         "list": Call("GET /history?limit={limit}", documented=True),
+        "retry": Call('PUT /post/retry {"id": "{post}"}', documented=True),
     },
     auth=documented("Authorization: Bearer {key}"),
 )

@@ -1,15 +1,16 @@
 """bundle.social: one webhook at the end, called published also when the post has failed for good; its status tells.
 
 Platforms are told apart by maps: `externalData` of what was published, `errors` of what was not. There is no id and no
-time of the delivery, so that a failure told twice in the same bytes counts once. Its list wants the id of a team:
-`list = "GET /api/v1/post/?teamId=<yours>&limit={limit}"`.
+time of the delivery, so that a failure told twice in the same bytes counts once. Its list is a team's, which
+`workspace` names; it chooses by when a post is due and not by when it changed, so the posts that changed last are read.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
+from tracker.providers.place import documented
 from tracker.providers.signature import Scheme
 
 TARGETS = {
@@ -21,13 +22,13 @@ TARGETS = {
 
 PLACES = TARGETS | {
     "event": documented("type"),
-    "occurred_at": assumed("data.updatedAt"),
+    "occurred_at": documented("data.updatedAt"),
     "post": documented("data.id"),
     "status": documented("data.status"),
     "succeeded": documented("data.externalData"),
     "failed": documented("data.errorsVerbose|data.errors"),
     "error_message": documented("data.error"),
-    "scheduled_at": documented("data.postDate"),
+    "scheduled_at": documented("data.postDate|data.scheduledDate"),
 }
 
 ANSWERS = TARGETS | {
@@ -61,11 +62,13 @@ KIND = Kind(
     answer_form="map",
     documented_statuses=STATUSES,
     assumed_statuses={"REVIEW": State.AWAITING_APPROVAL},
-    documented_events={"post.published": State.PUBLISHED},
-    assumed_events={"post.failed": State.FAILED},
+    documented_events={"post.published": State.PUBLISHED, "post.failed": State.FAILED},
     retryable={"retryable": True, "non_retryable": False},
     calls={
         "get": Call("GET /api/v1/post/{post}", documented=True),
+        "list": Call(
+            "GET /api/v1/post/?teamId={workspace}&orderBy=updatedAt&order=DESC&limit={limit}", documented=True
+        ),
         "retry": Call("POST /api/v1/post/{post}/retry", documented=True),
     },
     auth=documented("x-api-key: {key}"),

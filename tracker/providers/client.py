@@ -16,8 +16,9 @@ from tracker.domain.standing import USAGE, Heard, Permit, Refused, Wish
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
+from tracker.providers.body import stamp
+from tracker.providers.call import COUNTED, WORKSPACE, Call
 from tracker.providers.gate import Gate
-from tracker.providers.kind import Call
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class _Request:
 class ProviderClient:
     """One provider's API; a call whose text is "" is not to be had. `auth` is the header that carries the key.
 
+    `headers` go with every call, and `workspace` is filled in wherever a header or a call names it.
+
     A call that the gate does not let through is a reply like any other: it was not sent, and `retry_after` tells when
     it is worth asking again. `then` is how many calls are to follow at once, for which there must be room too.
     """
@@ -65,6 +68,8 @@ class ProviderClient:
     recreation: Recreation
     outbound: Outbound = field(repr=False)
     gate: Gate = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    workspace: str = ""
     purpose: Purpose = Purpose.REACTION
 
     def on_behalf_of(self, purpose: Purpose) -> Self:
@@ -72,8 +77,8 @@ class ProviderClient:
         return replace(self, purpose=purpose)
 
     def can(self, call: str) -> bool:
-        """Whether the call is to be had: it is configured, and there is a key."""
-        return bool(self._text(call) and self.api_key.get_secret_value())
+        """Whether the call is to be had: it is configured, and there is what it needs."""
+        return not self._lacks(call)
 
     async def create_post(self, post: Mapping[str, Any], idempotency_key: str) -> Reply[str]:
         """Create a post, which the provider describes (platforms, content, accountIds, scheduling); gives its id."""
@@ -81,16 +86,29 @@ class ProviderClient:
 
     async def get_post(self, post: str, *, then: int = 0) -> Reply[Report]:
         """How the post stands."""
-        return await self._call("get", self.answers.report, then=then, post=post)
+        return _dated(await self._call("get", self.answers.report, then=then, post=post), _at_least)
 
     async def show_post(self, post: str, *, then: int = 0) -> Reply[Shown]:
         """How the post stands, and the post that could be created in its place."""
-        return await self._call("get", lambda value: self.answers.shown(value, self.recreation), then=then, post=post)
+        reply = await self._call("get", lambda value: self.answers.shown(value, self.recreation), then=then, post=post)
+        return _dated(reply, lambda shown, at: replace(shown, report=_at_least(shown.report, at)))
 
     async def list_posts(self, since: datetime | None = None, cursor: str = "") -> Reply[Page]:
-        """A page of posts, of those that changed `since` where the provider can choose them."""
-        moment = since.isoformat().replace("+00:00", "Z") if since else ""
-        return await self._call("list", self.answers.page, since=moment, cursor=cursor, limit=str(PER_PAGE))
+        """A page of posts, of those that changed `since` where the provider can choose them.
+
+        Where pages are counted, the cursor is "<page>:<offset>". A page without entries is the last.
+        """
+        counted = self.can("list") and bool(COUNTED & self.calls["list"].holes)
+        page, _, offset = cursor.partition(":") if counted and cursor else ("1", "", "0")
+        reply = await self._call(
+            "list", self.answers.page, since=stamp(since) if since else "", cursor=cursor, page=page, offset=offset,
+            limit=str(PER_PAGE),
+        )  # fmt: skip
+        reply = _dated(reply, _page_at_least)
+        if reply.value is None or (reply.value.entries and not counted):
+            return reply
+        counting = f"{int(page) + 1}:{int(offset) + reply.value.entries}" if reply.value.entries else None
+        return replace(reply, value=replace(reply.value, next=counting))
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         """Publish again what has failed. The same key is sent on each attempt."""
@@ -117,8 +135,14 @@ class ProviderClient:
         """Have the provider send nothing more to it."""
         return await self._call("delete", lambda _: True, webhook=webhook)
 
-    def _text(self, call: str) -> str:
-        return self.calls[call].text if call in self.calls else ""
+    def _lacks(self, call: str) -> str:
+        """The setting without which the call cannot be made, or "" when it can."""
+        if call not in self.calls or not self.calls[call].text:
+            return f"calls.{call}"
+        named = WORKSPACE in self.calls[call].holes or any("{workspace}" in value for value in self.headers.values())
+        if named and not self.workspace:
+            return WORKSPACE
+        return "" if self.api_key.get_secret_value() else "api_key"
 
     async def _call(
         self,
@@ -130,9 +154,8 @@ class ProviderClient:
         then: int = 0,
         **holes: str,
     ) -> Reply[T]:
-        for setting, value in ((f"calls.{call}", self._text(call)), ("api_key", self.api_key.get_secret_value())):
-            if not value:
-                return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{setting} is not set")
+        if lacking := self._lacks(call):
+            return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{lacking} is not set")
         request, wish = self._request(call, body, key, holes), Wish(call, self.purpose, 1 + then)
         permit = await self._ask(wish)
         if isinstance(permit, Refused):
@@ -168,15 +191,32 @@ class ProviderClient:
         return read_answer(answer, read, record), _skew(answer, began)
 
     def _request(self, call: str, body: Mapping[str, Any] | None, key: str, holes: Mapping[str, str]) -> _Request:
-        method, path = self.calls[call].fill(**holes)
+        method, path, own = self.calls[call].fill(**holes, workspace=self.workspace)
+        body = body if own is None else own
         name, _, value = self.auth.partition(": ")
-        headers = {"accept": "application/json", name.lower(): value.replace("{key}", self.api_key.get_secret_value())}
+        headers = {header.lower(): text.replace("{workspace}", self.workspace) for header, text in self.headers.items()}
+        headers |= {"accept": "application/json", name.lower(): value.replace("{key}", self.api_key.get_secret_value())}
         headers |= {"content-type": "application/json"} if body is not None else {}
         headers |= {"idempotency-key": key} if key else {}
         shown: dict[str, object] = {"method": method, "url": self.api_url + path}
         shown |= {"idempotency_key": key} if key else {}
         content = msgspec.json.encode(body) if body is not None else b""
         return _Request(method, self.api_url + path, headers, content, shown)
+
+
+def _dated(reply: Reply[T], date: Callable[[T, datetime], T]) -> Reply[T]:
+    """The reply with what it tells dated by the other side's clock, where it is not dated by itself."""
+    if reply.value is None or reply.answered_at is None:
+        return reply
+    return replace(reply, value=date(reply.value, reply.answered_at))
+
+
+def _at_least(report: Report, at: datetime) -> Report:
+    return report if report.updated_at else replace(report, updated_at=at)
+
+
+def _page_at_least(page: Page, at: datetime) -> Page:
+    return replace(page, posts=tuple(replace(one, report=_at_least(one.report, at)) for one in page.posts))
 
 
 def _heard(reply: Reply[Any], permit: Permit, skew: timedelta | None) -> Heard:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracker.providers.body import parse_path
-from tracker.providers.kind import HOLES, Call, Kind, check_call
+from tracker.providers.call import HOLES, Call, check_call
+from tracker.providers.kind import Kind
 from tracker.providers.place import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
 from tracker.providers.recreation import Recreation
 from tracker.providers.signature import BadScheme, Scheme

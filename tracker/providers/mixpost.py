@@ -1,14 +1,16 @@
 """Mixpost: one webhook for the post, called published when at least one account has succeeded; its errors tell.
 
-What its source and those who use it show is assumed here, for it publishes no description. Times are in the zone of the
-server, which `timezone` names; ids may be numbers, and statuses too. A webhook without a secret is not signed.
+Its documentation and its source show the API, which begins at the address of Mixpost itself and wants a workspace,
+which `workspace` names; what a webhook holds is known from those who use it. Times are in the zone of the server, which
+`timezone` names; ids may be numbers, and statuses too. A webhook without a secret is not signed.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind, Variant
-from tracker.providers.place import NOWHERE, assumed
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind, Variant
+from tracker.providers.place import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 
 TARGETS = {
@@ -30,18 +32,24 @@ PLACES = TARGETS | {
 
 DELETED = Variant(("post.deleted",), {"posts": assumed("data.uuids"), "status": NOWHERE, "targets": NOWHERE})
 
-ANSWERS = TARGETS | {
+ANSWERS = {
     "item": assumed("data"),
-    "items": assumed("data"),
-    "post": assumed("uuid"),
-    "status": assumed("status"),
-    "scheduled_at": assumed("scheduled_at"),
-    "targets": assumed("accounts"),
+    "items": documented("data"),
+    "post": documented("uuid"),
+    "status": documented("status"),
+    "scheduled_at": documented("scheduled_at"),
+    "targets": documented("accounts"),
+    "target_platform": documented("provider"),
+    "target_account": documented("uuid"),
+    "target_status": assumed("status"),
+    "target_url": documented("external_url"),
+    "target_error_message": documented("errors"),
 }
 
 NUMBERS = {"0": State.DRAFT, "1": State.SCHEDULED, "2": State.PUBLISHED, "3": State.FAILED}
 WORDS = {
     "draft": State.DRAFT,
+    "needs_approval": State.AWAITING_APPROVAL,
     "scheduled": State.SCHEDULED,
     "publishing": State.PUBLISHING,
     "published": State.PUBLISHED,
@@ -63,11 +71,11 @@ KIND = Kind(
     places=PLACES,
     variants={"deleted": DELETED},
     answers=ANSWERS,
-    documented_statuses=NUMBERS,
-    assumed_statuses=WORDS,
+    documented_statuses=NUMBERS | WORDS,
     assumed_events=EVENTS,
     calls={
-        "get": Call("GET /posts/{post}", documented=False),
-        "list": Call("GET /posts?limit={limit}", documented=False),
+        "get": Call("GET /api/{workspace}/posts/{post}", documented=True),
+        "list": Call("GET /api/{workspace}/posts?limit={limit}&page={page}", documented=True),
     },
+    auth=documented("Authorization: Bearer {key}"),
 )

@@ -1,12 +1,13 @@
 """Outstand: one webhook at the end, called published when at least one account has succeeded; its accounts tell.
 
-Its documentation shows events and signature; what stands in `data` is known from those who use it. No call that asks
-about a post has been seen.
+Its documentation shows events, signature and answers; what stands in the `data` of a webhook is known from those who
+use it. A post as a whole has no status, and its list chooses by when posts were created.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
+from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
@@ -23,12 +24,29 @@ PLACES = {
     "target_error_message": assumed("error"),
 }
 
+ANSWERS = {
+    "item": documented("post"),
+    "items": documented("posts"),
+    "post": documented("id"),
+    "scheduled_at": documented("scheduledAt"),
+    "targets": documented("socialAccounts"),
+    "target_platform": documented("network"),
+    "target_account": documented("id"),
+    "target_status": documented("status"),
+    "target_error_message": documented("error"),
+}
+
 KIND = Kind(
     name="outstand",
     title="Outstand",
     scheme=Scheme(headers=("x-outstand-signature",), prefix="sha256=", optional=True),
     places=PLACES,
-    assumed_statuses={"pending": State.PUBLISHING, "published": State.PUBLISHED, "failed": State.FAILED},
+    answers=ANSWERS,
+    documented_statuses={"pending": State.SCHEDULED, "published": State.PUBLISHED, "failed": State.FAILED},
     documented_events={"post.published": State.PUBLISHED, "post.error": State.FAILED},
+    calls={
+        "get": Call("GET /v1/posts/{post}", documented=True),
+        "list": Call("GET /v1/posts?created_after={since}&limit={limit}&offset={offset}", documented=True),
+    },
     auth=documented("Authorization: Bearer {key}"),
 )

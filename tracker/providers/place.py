@@ -36,6 +36,7 @@ IN_WEBHOOKS = {
 IN_ANSWERS = {
     "item": "what an answer is about",
     "items": "the list of posts",
+    "entry": "the post in an entry of that list, where the entry is not the post",
     "next": "where the list goes on",
     "post": "the post's id",
     "updated_at": "when the post last changed",

@@ -7,8 +7,9 @@ answers. It signs nothing: the secret itself comes in a header. A post is asked 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind, Variant
-from tracker.providers.place import NOWHERE, assumed, documented
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind, Variant
+from tracker.providers.place import NOWHERE, documented
 from tracker.providers.signature import Scheme
 
 PLACES = {
@@ -71,10 +72,10 @@ KIND = Kind(
     variants={"result": RESULT, "deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=STATUSES,
-    assumed_events={"social.post.deleted": State.REMOVED},
+    documented_events={"social.post.deleted": State.REMOVED},
     calls={
         "get": Call("GET /v1/social-post-results?post_id={post}", documented=True),
         "list": Call("GET /v1/social-posts?limit={limit}", documented=True),
     },
-    auth=assumed("Authorization: Bearer {key}"),
+    auth=documented("Authorization: Bearer {key}"),
 )

@@ -1,12 +1,15 @@
 """Publer: no webhooks; posts are listed, one for each account.
 
-Its API wants the id of a workspace in a second header, which cannot be declared: a gateway before it has to add it.
+Its API wants the id of a workspace, which `workspace` names, in a second header. A list that begins at a time must end
+at one too. The documentation shows how posts are asked for and what their states are called; how the answer is built is
+known from those who use it. Its pages are counted from 0, and only that one is read.
 """
 
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 
 ANSWERS = {
@@ -46,7 +49,8 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
-    assumed_statuses=STATUSES,
-    calls={"list": Call("GET /posts?from={since}", documented=True)},
+    documented_statuses=STATUSES,
+    calls={"list": Call("GET /posts?from={since}&to=2100-01-01T00:00:00Z", documented=True)},
     auth=documented("Authorization: Bearer-API {key}"),
+    headers={"publer-workspace-id": documented("{workspace}")},
 )

@@ -116,9 +116,11 @@ def _variant(
 def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
     answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form))
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
+    headers = {header: place.path for header, place in kind.headers.items()} | settings.headers
     return ProviderClient(
-        name, settings.api_url, settings.api_key, auth, kind.calls, answers, recreation, outbound, gate
-    )
+        name, settings.api_url, settings.api_key, auth, kind.calls, answers, recreation, outbound, gate, headers,
+        settings.workspace,
+    )  # fmt: skip
 
 
 def _words(

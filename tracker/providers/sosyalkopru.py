@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -76,7 +77,7 @@ ANSWERS = {
     "requests": documented("data.currentMonth.requests"),
     "credits_used": documented("data.currentMonth.creditsUsed"),
     "period_end": documented("data.currentMonth.periodEnd"),
-} | {name: place for name, place in PLACES.items() if name.startswith("target_")}
+} | {name: assumed(place.path) for name, place in PLACES.items() if name.startswith("target_")}
 
 WEBHOOK_EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")
 

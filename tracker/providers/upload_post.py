@@ -1,7 +1,7 @@
 """Upload-Post: one webhook for each platform, whether it went well or not; the post is the job.
 
 Answers name no account, so none is read from webhooks either: a job goes to one profile, which has one account on each
-platform. Its call to retry wants the job's id in a body, which is no call that can be declared.
+platform.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -64,6 +65,9 @@ KIND = Kind(
     form="one",
     answers=ANSWERS,
     documented_statuses=STATUSES,
-    calls={"get": Call("GET /uploadposts/status?job_id={post}", documented=True)},
+    calls={
+        "get": Call("GET /uploadposts/status?job_id={post}", documented=True),
+        "retry": Call('POST /uploadposts/posts/retry {"job_id": "{post}"}', documented=True),
+    },
     auth=documented("Authorization: Apikey {key}"),
 )

@@ -6,7 +6,8 @@ Its documentation shows the bodies in full. An older name of its header is taken
 from __future__ import annotations
 
 from tracker.domain.event import State
-from tracker.providers.kind import Call, Kind, Variant
+from tracker.providers.call import Call
+from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 
@@ -97,6 +98,8 @@ EVENTS = {
     "post.platform.published": State.PUBLISHED,
     "post.platform.failed": State.FAILED,
     "post.platform.deleted": State.REMOVED,
+    "post.external.created": State.PUBLISHED,
+    "post.external.deleted": State.REMOVED,
 }
 
 RETRYABLE = {
@@ -121,11 +124,10 @@ KIND = Kind(
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
-    assumed_events={"post.external.created": State.PUBLISHED, "post.external.deleted": State.REMOVED},
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),
-        "list": Call("GET /posts?fromDate={since}&limit={limit}", documented=True),
+        "list": Call("GET /posts?fromDate={since}&limit={limit}&page={page}", documented=True),
         "retry": Call("POST /posts/{post}/retry", documented=True),
     },
     auth=documented("Authorization: Bearer {key}"),

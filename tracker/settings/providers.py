@@ -15,6 +15,7 @@ from tracker.settings.values import (
     CallBudgets,
     HeaderName,
     HeaderNames,
+    HeaderText,
     LocalPath,
     Secrets,
     Span,
@@ -146,6 +147,13 @@ class Provider(Section):
         default="", description="The header that carries the key, if not as its kind says.",
         examples=["Authorization: Bearer {key}"],
     )  # fmt: skip
+    headers: dict[HeaderName, HeaderText] = Field(
+        default={}, description="Other headers that go with every call.", examples=[{"X-Tenant": "acme"}]
+    )
+    workspace: HeaderText = Field(
+        default="",
+        description="The workspace, team or organization whose posts these are, where its calls want to be told.",
+    )
     calls: dict[str, str] = Field(
         default={}, description="Calls of its API that are not documented; an empty text means that there is none.",
         examples=[{"retry": "POST /posts/{post}/retry"}],

@@ -147,6 +147,12 @@ def _header_name(name: str) -> str:
     return name.lower()
 
 
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError(f'"{text}" cannot stand in a header: use letters, digits and signs of ASCII')
+    return text.strip()
+
+
 def _section_name(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name):
         raise ValueError(f'"{name}" is not a name: use lower-case letters, digits, - and _, and begin with a letter')
@@ -170,4 +176,5 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_split)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
+HeaderText = Annotated[str, AfterValidator(_header_text)]
 SectionName = Annotated[str, AfterValidator(_section_name)]

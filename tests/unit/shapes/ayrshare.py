@@ -55,7 +55,13 @@ CASES: dict[str, Case | str] = {
         told=(Told("p1", "partial", {"facebook#1": "published", "twitter#1": "failed"}, URLS, DUE),),
         error=("110", "Status is a duplicate.", True), notes=("disagrees",),
     ),
-    "list": Case({"history": [{"id": "p1", "status": "pending"}]}, told=(Told("p1", "scheduled"),)),
+    "list": Case(
+        {"history": [
+            {"id": "p1", "status": "pending",
+             "scheduleDate": {"_seconds": 1795165140, "_nanoseconds": 0, "utc": "2026-11-20T08:59:00Z"}},
+            {"id": "p2", "status": "paused"}]},
+        told=(Told("p1", "scheduled", due=DUE), Told("p2", "draft")),
+    ),
     "under way at one of the networks": Case(
         said("success", [UNDER_WAY], []), "scheduled", (Told("p1", "scheduled", {"facebook#1": "scheduled"}),), AT,
         ("disagrees",),

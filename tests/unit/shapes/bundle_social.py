@@ -32,6 +32,9 @@ CASES: dict[str, Case | str] = {
         said("ERROR", {}, {"TWITTER": WHY}), "post.published", (Told("p1", "failed", {"twitter#1": "failed"}),),
         notes=("event_disagrees",), error=("DUPLICATE", "Already there", False),
     ),
+    "due under the other name that is documented": Case(
+        said("POSTED", scheduledDate="2026-11-20T08:59:00.000Z"), "post.published", (Told("p1", "published", due=DUE),)
+    ),
     "failed, by its plain errors": Case(
         said("ERROR", None, None, errors={"TWITTER": "no", "SLACK": None}), "post.published",
         (Told("p1", "failed", {"twitter#1": "failed"}),), notes=("event_disagrees",), error=("unspecified", "no", None),

@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.shapes.case import Case, Told
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
+DUE = datetime(2026, 11, 20, 8, 59, tzinfo=UTC)
 
 
 def said(event: str, accounts: list[Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -16,8 +17,15 @@ def said(event: str, accounts: list[Any] | None = None, **more: Any) -> dict[str
 
 
 def account(network: str, status: str | None, **more: Any) -> dict[str, Any]:
-    told = {"status": status} if status else {}
-    return {"accountId": f"a-{network}", "network": network, "username": "me"} | told | more
+    """As webhooks tell of it by `accountId`, and answers by `id`."""
+    stands = {"status": status} if status else {}
+    names = {"accountId": f"a-{network}", "id": f"a-{network}"}
+    return names | {"network": network, "username": "me"} | stands | more
+
+
+def told(post: str, accounts: list[Any]) -> dict[str, Any]:
+    times = {"publishedAt": None, "scheduledAt": "2026-11-20T08:59:00Z", "createdAt": "2026-11-19T09:00:00Z"}
+    return {"id": post, "orgId": "o1", "isDraft": False, "socialAccounts": accounts} | times
 
 
 CASES: dict[str, Case | str] = {
@@ -56,6 +64,15 @@ CASES: dict[str, Case | str] = {
     ),
     "test": "what a test of a webhook sends is not documented",
     "no post": Case({"event": "account.token_expired", "data": {"accountId": "a"}}, "account.token_expired"),
-    "answer": "no call that asks about a post is known",
-    "list": "no call that lists posts is known",
+    "answer": Case(
+        {"success": True,
+         "post": told("p1", [account("x", "published"), account("tiktok", "failed", error="expired")])},
+        told=(Told("p1", "partial", {"x:a-x": "published", "tiktok:a-tiktok": "failed"}, due=DUE),),
+        error=("unspecified", "expired", None),
+    ),
+    "list": Case(
+        {"success": True, "posts": [told("p1", [account("x", "pending")]), told("p2", [])],
+         "pagination": {"limit": 50, "offset": 0, "total": 2}},
+        told=(Told("p1", "scheduled", {"x:a-x": "scheduled"}, due=DUE), Told("p2", "unknown", due=DUE)),
+    ),
 }  # fmt: skip

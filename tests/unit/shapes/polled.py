@@ -12,8 +12,35 @@ SENDS_NOTHING: dict[str, Case | str] = dict.fromkeys(DELIVERED, "it sends no web
 POLLED: dict[str, dict[str, Case | str]] = {
     "buffer": SENDS_NOTHING
     | {
-        "answer": "its API takes questions in GraphQL, which are no calls that can be declared",
-        "list": "its API takes questions in GraphQL, which are no calls that can be declared",
+        "answer": Case(
+            {"data": {"post": {
+                "id": "p1", "status": "error", "updatedAt": "2026-11-20T09:30:00Z", "dueAt": "2026-11-20T09:00:00Z",
+                "channelId": "c1", "channelService": "linkedin", "externalLink": None,
+                "error": {"message": "The token has expired"}}}},
+            told=(Told("p1", "failed", {"linkedin:c1": "failed"}, due=DUE),),
+            error=("unspecified", "The token has expired", None),
+            at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+        ),
+        "answer, of a post that is not there": Case(
+            {"data": {"post": None}, "errors": [{"message": "Not found", "extensions": {"code": "NOT_FOUND"}}]},
+            told=(),
+        ),
+        "list": Case(
+            {"data": {"posts": {
+                "edges": [
+                    {"node": {"id": "p1", "status": "sent", "updatedAt": "2026-11-20T09:30:00Z", "channelId": "c1",
+                              "channelService": "instagram", "externalLink": "https://i.example/1", "error": None,
+                              "dueAt": "2026-11-20T09:00:00Z"}},
+                    {"node": {"id": "p2", "status": "needs_approval", "updatedAt": "2026-11-20T09:30:00Z",
+                              "channelId": "c2", "channelService": "twitter"}}],
+                "pageInfo": {"endCursor": "e2"}}}},
+            told=(
+                Told("p1", "published", {"instagram:c1": "published"}, {"instagram:c1": "https://i.example/1"}, DUE),
+                Told("p2", "awaiting_approval", {"twitter:c2": "awaiting_approval"}),
+            ),
+            at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+            next="e2",
+        ),
     },
     "publer": SENDS_NOTHING
     | {

@@ -21,15 +21,14 @@ def post(state: str = "PUBLISHED", name: Any = "p1", **more: Any) -> dict[str, A
 CASES: dict[str, Case | str] = {
     "published": Case([post()], PUBLISHED, (Told("p1", "published", {"x:ch1": "published"}, URLS, DUE),)),
     "failed": Case(
-        [post("ERROR", error="expired")], PUBLISHED, (Told("p1", "failed", {"x:ch1": "failed"}),),
-        error=("unspecified", "expired", None),
+        [post("ERROR")], PUBLISHED, (Told("p1", "failed", {"x:ch1": "failed"}),),
     ),
     "partial": "each channel is a post of its own",
     "disagreement": "its events bear no name",
     "no ids": Case([{"content": "hello", "state": "PUBLISHED"}], code="no_post"),
     "no zone": "it tells no time but when the post was to be published, with its zone",
     "several": Case(
-        [post(), post("ERROR", "p2", error="no")], PUBLISHED,
+        [post(), post("ERROR", "p2")], PUBLISHED,
         (Told("p1", "published", {"x:ch1": "published"}), Told("p2", "failed", {"x:ch1": "failed"})),
     ),
     "several, of which there are none": Case([], code="no_post"),
@@ -42,11 +41,10 @@ CASES: dict[str, Case | str] = {
     "no post": "it tells of nothing but posts",
     "answer": "there is no call about a single post",
     "list": Case(
-        {"posts": [post("QUEUE", releaseURL=None), post("ERROR", "p2", error="no")]},
+        {"posts": [post("QUEUE", releaseURL=None), post("ERROR", "p2")]},
         told=(
             Told("p1", "scheduled", {"x:ch1": "scheduled"}, due=DUE),
             Told("p2", "failed", {"x:ch1": "failed"}, URLS, DUE),
         ),
-        error=("unspecified", "no", None),
     ),
 }  # fmt: skip
