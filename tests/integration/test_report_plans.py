@@ -18,6 +18,7 @@ from tracker.store import (
     rule_reports,
     run_reports,
     silences,
+    stats_reports,
 )
 from tracker.store.post_reports import After, Filters
 
@@ -84,6 +85,15 @@ async def test_one_post_is_found_by_its_index(full: Connection) -> None:
     posts = [node for node in read if node["Relation Name"].startswith("posts")]
     assert {node["Node Type"] for node in posts} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node["Actual Rows"] for node in posts) == 1
+
+
+async def test_the_figures_of_a_span_read_the_posts_of_that_span(full: Connection) -> None:
+    values: list[object] = [NOON - timedelta(minutes=10), NOON, timedelta(minutes=1)]
+    read = [
+        node for node in await plan_of(full, stats_reports.PACE, values) if node["Relation Name"].startswith("posts")
+    ]
+    assert {node["Node Type"] for node in read} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 610
 
 
 MANY_REACTIONS = """
