@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 RECONCILED = "post.reconciled"
 
+OWN_EVENTS = frozenset({
+    "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
+    "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.heard",
+    "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned", "redelivery.resumed",
+    "rule.disabled", "rule.enabled", "run.cancelled", "silence.begun", "silence.ended",
+})  # fmt: skip
+"""What we call the facts that we write ourselves, but for signals, whose names others choose."""
+
 
 def own_fact(
     source: str,

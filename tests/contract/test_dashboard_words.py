@@ -14,6 +14,7 @@ from tracker.domain.action import Reason
 from tracker.domain.event import State
 from tracker.domain.firing import Outcome
 from tracker.domain.run import RunState
+from tracker.operations import OWN_EVENTS
 from tracker.store import action_reports
 from tracker.store.database import Database
 
@@ -46,6 +47,7 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("outcome", Outcome),
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
         ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
+        ("event", OWN_EVENTS),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

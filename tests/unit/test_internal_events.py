@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
+from tracker import operations, telemetry
+from tracker.domain import world
 from tracker.domain.event import LoggedEvent, Problem, State, TargetFact
 from tracker.providers import fact_readers
 from tracker.providers.internal import Told, encode
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 THEN = datetime(2026, 11, 20, 11, tzinfo=UTC)
+
+
+SOURCE = Path(operations.__file__).parent
+NAME = re.compile(r"(action|post|provider|redelivery|rule|run|silence)\.[a-z_]+")
+
+
+def written_names() -> set[str]:
+    """Whatever looks like an event's name in the modules that write facts of our own, or of the log of the service."""
+    found = {world.CANCELLED, *world.OUTCOMES}
+    for path in SOURCE.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "own_fact(" in source:
+            texts = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+            found |= {text for text in texts if isinstance(text, str) and NAME.fullmatch(text)}
+    return found
+
+
+def test_every_event_of_our_own_is_listed() -> None:
+    """So that all who tell people about events, in whatever language, know of each."""
+    assert written_names() - telemetry.EVENTS.keys() <= operations.OWN_EVENTS
 
 
 def row(body: bytes, source: str = "reconcile", kind: str = "post.published") -> LoggedEvent:
