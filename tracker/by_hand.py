@@ -13,11 +13,11 @@ from tracker.domain.run import RunState
 from tracker.domain.world import CANCELLED
 from tracker.errors import NotFound, Rejected
 from tracker.operations import detail, own_fact, signalled
-from tracker.store import actions, event_log, rule_switches, run_reports, silences
+from tracker.store import actions, event_log, reconciliations, rule_switches, run_reports, silences
 from tracker.store.rule_switches import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracker.domain.post import Post
     from tracker.domain.rule import Rule
     from tracker.domain.run import Run
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
     from tracker.store.event_log import Incoming, Receipt
 
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
@@ -79,6 +79,16 @@ async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UU
 async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
     """Ask the provider how the post stands; the action that does it, or the one that is about to."""
     return await _ask_provider(conn, "reconcile", post, {"post": post.id}, by, now)
+
+
+async def ask_providers(
+    conn: Connection, providers: Iterable[str], since: datetime | None, by: str, now: datetime
+) -> list[Row]:
+    """Have each of them asked, about what changed `since` or else where the last round stopped; the rounds."""
+    rows = [
+        await reconciliations.want(conn, reconciliations.BY_HAND, name, now, by=by, since=since) for name in providers
+    ]
+    return [row for row in rows if row]
 
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:

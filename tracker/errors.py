@@ -2,6 +2,7 @@
 
 TrackerError
 ├── Rejected        the sender: what came in is not acceptable as it is
+│   └── BadParameter    one value of what was asked; it is named
 ├── Misconfigured   the operator: refuse to start; names the file and the key
 ├── Unavailable     nobody: it passes, try again
 ├── NotFound        the caller: there is no such thing
@@ -27,6 +28,14 @@ class Rejected(TrackerError):
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(message or code)
         self.code = code
+
+
+class BadParameter(Rejected):
+    """A value that cannot be used; `parameter` is the name under which it was given."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__("bad-parameter", message)
+        self.parameter = parameter
 
 
 class Misconfigured(TrackerError):

@@ -98,6 +98,7 @@ async def test_what_was_sent_is_for_admins_only(client: httpx2.AsyncClient, data
 
 
 async def test_a_replay_takes_what_can_be_taken_by_now(client: httpx2.AsyncClient) -> None:
+    assert (await post(client, "1/replay?dry_run=true"))["outcome"] == "kept"
     tried = await post(client, "1/replay?dry_run=true")
     assert (tried["outcome"], tried["position"], tried["dry_run"]) == ("kept", None, True)
     assert await ids(client) == [3, 2, 1]

@@ -127,7 +127,7 @@ def application(parts: Parts) -> Litestar:
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
-            "replaying": _given(Replay(parts.database, parts.doors, parts.clock)),
+            "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
             "backtesting": _given(asyncio.Lock()),
         },

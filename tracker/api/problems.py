@@ -11,26 +11,20 @@ from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct, structs
 
-from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable, did_you_mean
+from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, Unavailable, did_you_mean
 
 if TYPE_CHECKING:
     from litestar.connection import Request
     from litestar.handlers import BaseRouteHandler
     from litestar.types import ExceptionHandlersMap
 
+__all__ = ["HANDLERS", "MAX_BODY", "MEDIA_TYPE", "OF_BODIES", "BadParameter", "NoKey", "known_keys", "problem"]
+
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY = 64 * 1024
 """What a request to the API may say, in bytes."""
-
-
-class BadParameter(Rejected):
-    """A value in the address that cannot be used; `parameter` is its name."""
-
-    def __init__(self, parameter: str, message: str) -> None:
-        super().__init__("bad-parameter", message)
-        self.parameter = parameter
 
 
 class NoKey(NotAllowed):

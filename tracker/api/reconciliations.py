@@ -1,7 +1,7 @@
 """Reconciliations: when providers were asked what is true, what that found, and asking them now."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,20 +10,21 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
+from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
-from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
+from tracker.api.problems import MAX_BODY, OF_BODIES
 from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
+from tracker.domain.reconciliation import changed_since
 from tracker.errors import NotFound
 from tracker.store import reconciliations
 from tracker.store.database import Database
 from tracker.store.paging import write_cursor
-from tracker.store.reconciliations import BY_HAND, STATES, After
+from tracker.store.reconciliations import STATES, After
 
 NEWEST_FIRST = "-wanted_at"
-LONGEST = timedelta(days=365)
 
 States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
 RoundId = Annotated[UUID, PathParameter(description="The reconciliation's id.")]
@@ -111,19 +112,11 @@ async def create_reconciliation(
     now = clock()
     if data.provider is not None:
         parameters.word("provider", data.provider, provider_names)
-    since = begin(data.since, now) if data.since else None
-    by, names = caller(request).name, [data.provider] if data.provider else sorted(provider_names)
+    since = changed_since(data.since, now) if data.since else None
+    names = [data.provider] if data.provider else sorted(provider_names)
     async with database.transaction() as conn:
-        rows = [await reconciliations.want(conn, BY_HAND, name, now, by=by, since=since) for name in names]
-    return Page([reconciliation_out(row) for row in rows if row], None)
-
-
-def begin(since: str, now: datetime) -> datetime:
-    """The time, or so long ago; raises BadParameter."""
-    found = parameters.begins("since", since, now)
-    if not now - LONGEST <= found <= now:
-        raise BadParameter("since", "must be a time of the last 365 days")
-    return found
+        rows = await by_hand.ask_providers(conn, names, since, caller(request).name, now)
+    return Page([reconciliation_out(row) for row in rows], None)
 
 
 def reconciliation_out(row: Mapping[str, Any]) -> ReconciliationOut:

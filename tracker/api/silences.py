@@ -1,7 +1,6 @@
 """Silences: alerts kept from people for a while, always with an end, and what that hid."""
 
-from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -12,23 +11,20 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
-from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
+from tracker.api.problems import MAX_BODY, OF_BODIES
 from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
 from tracker.api.words import Clock, Cursor, Limit, RuleSource
-from tracker.domain.pause import MATCHED, Silence
-from tracker.domain.words import is_glob
-from tracker.errors import NotFound, did_you_mean
+from tracker.domain import silencing
+from tracker.domain.pause import Silence
+from tracker.errors import NotFound
 from tracker.store import silences
 from tracker.store.database import Connection, Database
 from tracker.store.paging import write_cursor
 from tracker.store.silences import STATES, After
 
 NEWEST_FIRST = "-since"
-LONGEST = timedelta(days=30)
-LONGEST_WORD = 200
-SEVERITIES = ("info", "warning", "critical")
 NEWEST_OF_ONE = 50
 
 States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or both: {', '.join(STATES)}.")]
@@ -81,12 +77,9 @@ async def create_silence(
 ) -> SilenceOut:
     """From now on, until its end. The rules fire as ever; their alerts are on record, as hidden."""
     now = clock()
-    known = {"rule": [rule.id for rule in rules.rules()], "severity": SEVERITIES, "provider": provider_names}
-    _check_match(data.match, known)
-    parameters.storable(reason=data.reason)
-    if not data.reason.strip():
-        raise BadParameter("reason", "is empty: say why, for those who wonder")
-    silence = Silence(uuid4(), data.match, now, _end(data, now), caller(request).name, data.reason.strip())
+    known = {"rule": [rule.id for rule in rules.rules()], "provider": provider_names}
+    ends, by = (data.until, data.for_), caller(request).name
+    silence = silencing.silence(uuid4(), data.match, ends, data.reason, by, now, known)
     async with database.transaction() as conn:
         await by_hand.begin_silence(conn, silence)
         return await _shown(conn, silence, now)
@@ -105,30 +98,3 @@ async def end_silence(
 async def _shown(conn: Connection, silence: Silence, now: datetime) -> SilenceOut:
     hid = await silences.hid(conn, [silence.id], NEWEST_OF_ONE)
     return silence_out(silence, hid[silence.id], now)
-
-
-def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
-    """What could never fit an alert is a slip."""
-    if not match:
-        raise BadParameter("match", 'is empty: say which alerts; {"rule": "*"} is all of them')
-    for name, word in match.items():
-        parameters.storable(**{f"match.{name}": word})
-        if name not in MATCHED:
-            takes = ", ".join(MATCHED)
-            raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
-        if not word or len(word) > LONGEST_WORD:
-            raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
-        if name in known and not is_glob(word):
-            parameters.word(f"match.{name}", word, known[name])
-
-
-def _end(asked: NewSilence, now: datetime) -> datetime:
-    if (asked.until is None) is (asked.for_ is None):
-        raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
-    until = parameters.moment("until", asked.until) or parameters.ahead("for", asked.for_ or "", now)
-    name = "until" if asked.until else "for"
-    if until <= now:
-        raise BadParameter(name, "is over already")
-    if until > now + LONGEST:
-        raise BadParameter(name, "is more than 30 days ahead: a silence that long hides what nobody remembers")
-    return until

@@ -82,10 +82,10 @@ async def _asked(settings: Settings, database: Database, names: Sequence[str], b
 
 
 def _begin(since: str | None) -> datetime | None:
-    from tracker.api.reconciliations import begin  # noqa: PLC0415  (takes a second)
+    from tracker.domain.reconciliation import changed_since  # noqa: PLC0415  (only where it is given)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
 
     try:
-        return begin(since, now()) if since else None
+        return changed_since(since, now()) if since else None
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint="--since") from error

@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tracker.domain.event import State
+from tracker.domain.given import begins
 from tracker.domain.post import evolve, stands_last
+from tracker.errors import BadParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,7 @@ UNDER_WAY = (State.UNKNOWN, State.PUBLISHING, State.RETRYING)
 """States of which one expects to hear soon."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=10), timedelta(days=1)
+FURTHEST = timedelta(days=365)
 WHOLE_SECOND = timedelta(seconds=1)
 
 
@@ -29,6 +32,14 @@ class Finding(StrEnum):
     AGREES = "agrees"
     MISSED = "missed"
     CONFLICT = "conflict"
+
+
+def changed_since(text: str, now: datetime) -> datetime:
+    """From when on a provider is to be asked: a time, or so long ago ("24h"). Raises BadParameter."""
+    found = begins("since", text, now)
+    if not now - FURTHEST <= found <= now:
+        raise BadParameter("since", "must be a time of the last 365 days")
+    return found
 
 
 def compare(post: Post | None, fact: Fact) -> Finding:
