@@ -16,7 +16,7 @@ from tracker.domain.memory import Asked
 from tracker.store import actions, keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     import httpx2
 
@@ -26,9 +26,12 @@ NOW = NOON + timedelta(hours=1)
 
 
 @asynccontextmanager
-async def dashboard(database: Database, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    """A visitor who has not signed in; forms are sent from a page of ours."""
-    app = application(Parts(database, lambda: NOW, None, more=handlers(database, lambda: NOW, **options)))
+async def dashboard(
+    database: Database, *, parts: Mapping[str, Any] | None = None, **options: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A visitor who has not signed in; forms are sent from a page of ours. `parts` are more of the application."""
+    pages = handlers(database, lambda: NOW, **options)
+    app = application(Parts(database, lambda: NOW, None, more=pages, **(parts or {})))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         yield client

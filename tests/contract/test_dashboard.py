@@ -48,8 +48,8 @@ async def test_the_overview_counts_posts_and_names_what_needs_somebody(database:
             " values ('p', 'not_json', true, 'd', 'h', now(), '{}', '')"
         )
     fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
-    options = {"subscriptions": ["projector", "reactor"], "rule_faults": lambda: [fault], "open_here": True}
-    async with dashboard(database, **options) as client:
+    readers = ["projector", "reactor"]
+    async with dashboard(database, subscriptions=readers, rule_faults=lambda: [fault], open_here=True) as client:
         text = (await client.get("/")).text
     for said in (
         "Actions that failed for good: 1",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
 from tests.contract.dashboard import dashboard
 from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
+from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.action import Reason
 from tracker.domain.event import State
 from tracker.domain.firing import Outcome
 from tracker.domain.run import RunState
 from tracker.operations import OWN_EVENTS
-from tracker.store import action_reports
+from tracker.providers import adapter, signature
+from tracker.store import action_reports, quarantine
 from tracker.store.database import Database
 
 ENGLISH = TEXTS["en"].texts
@@ -48,11 +51,21 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
         ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
         ("event", OWN_EVENTS),
+        ("held_state", quarantine.STATES),
+        ("held_reason", REASONS),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_word_of_ours_has_a_name(code: str, group: str, words: tuple[str, ...]) -> None:
     assert not [word for word in words if f"{group}.{word}" not in TEXTS[code].texts]
+
+
+def test_every_reason_for_which_a_door_refuses_is_known() -> None:
+    """So that the quarantine can be filtered by it, and says it in the reader's language."""
+    sources = [Path(module.__file__ or "").read_text("utf-8") for module in (adapter, signature)]
+    refused = {code for source in sources for code in re.findall(r'Rejected\(\s*"(\w+)"', source)}
+    assert refused
+    assert refused <= set(REASONS)
 
 
 def test_every_text_is_said_somewhere() -> None:
@@ -63,6 +76,7 @@ def test_every_text_is_said_somewhere() -> None:
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit",
     }  # fmt: skip
+    groups |= {"held_state", "held_reason"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
     unsaid = [
         name

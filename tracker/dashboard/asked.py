@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from tracker.domain.duration import parse_duration
 from tracker.domain.event import State
 from tracker.domain.lifecycle import UNFINISHED
-from tracker.errors import Rejected, did_you_mean
+from tracker.errors import BadParameter, did_you_mean
 from tracker.store import post_reports
 from tracker.store.paging import read_cursor
 
@@ -32,10 +32,10 @@ class Asked:
     query: MultiDict[str] | FormMultiDict
 
     def text(self, name: str) -> str | None:
-        """One text; raises Rejected when nothing in the database can be equal to it."""
+        """One text; raises BadParameter when nothing in the database can be equal to it."""
         found = str(self.query.get(name) or "").strip()
         if "\x00" in found:
-            raise Rejected("bad_parameter", f"{name}: contains a zero byte")
+            raise BadParameter(name, "contains a zero byte")
         return found or None
 
     def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class Asked:
         found = tuple(word for text in self.query.getall(name, []) for word in text.split(",") if word)
         for word in found:
             if word not in known:
-                raise Rejected("bad_parameter", f'{name}: "{word}" is not known{did_you_mean(word, known)}')
+                raise BadParameter(name, f'"{word}" is not known{did_you_mean(word, known)}')
         return found
 
     def cursor(self, sort: str, kind: type[After]) -> After | None:
@@ -96,4 +96,4 @@ def _ago(name: str, text: str, now: datetime) -> datetime:
     try:
         return now - parse_duration(text)
     except (ValueError, OverflowError) as error:
-        raise Rejected("bad_parameter", f"{name}: {error}") from error
+        raise BadParameter(name, str(error)) from error

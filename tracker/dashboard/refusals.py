@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from tracker.dashboard.asked import address
 from tracker.dashboard.rendering import HEADERS, LIVE, Visit, visit_of
 from tracker.dashboard.visitor import NotSignedIn
-from tracker.errors import NotAllowed, NotFound, Rejected, Unavailable
+from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-OVERTAKEN = ("not_ended", "not_open")
+OVERTAKEN = ("not_ended", "not_open", "settled")
 
 
 def _not_signed_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[Any]:
@@ -47,6 +47,8 @@ def _explained(status: int, title: str) -> Callable[[Request[Any, Any, Any], Exc
 def _rejected(request: Request[Any, Any, Any], error: Rejected) -> Response[Any]:
     """What was asked for does not fit: an action that has gone on meanwhile, or an address that makes no sense."""
     status, title = (409, "error.overtaken") if error.code in OVERTAKEN else (400, "error.refused")
+    if isinstance(error, BadParameter):
+        return _explained(status, title)(request, Exception(f"{error.parameter}: {error}"))
     return _explained(status, title)(request, error)
 
 

@@ -65,7 +65,7 @@ class Visit:
     def done(self) -> str | None:
         """What the visitor has just done, to be confirmed on the page."""
         found = self.request.query_params.get(DONE)
-        return found if found in {"retried", "discarded"} else None
+        return found if f"done.{found}" in self.texts.texts else None
 
     def page(self, name: str, status: int = 200, **context: object) -> Response[Any]:
         """The page of that name; its `_name.html`, where there is one, is the part that is kept up to date."""

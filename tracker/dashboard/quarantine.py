@@ -1,0 +1,135 @@
+"""The quarantine: what could not be taken into the log, what would become of it by now, and what is done about it."""
+
+import re
+from collections import Counter
+from typing import Annotated, Any
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.doing import form_of, operator
+from tracker.dashboard.rendering import Visit
+from tracker.errors import BadParameter, NotFound, Rejected
+from tracker.replay import Replay, Verdict
+from tracker.store import quarantine
+from tracker.store.database import Database
+from tracker.store.paging import write_cursor
+from tracker.store.quarantine import STATES, After, Filters
+
+NEWEST_FIRST = "quarantine -id"
+ON_A_PAGE = 50
+AT_ONCE = 200
+"""So many are tried in one go."""
+
+BODY_SHOWN = 8192
+HELD = "held"
+LARGEST = 2**63 - 1
+REASONS = (
+    "not_json", "no_event", "bad_event", "no_post", "bad_post", "too_many_posts", "unstorable", "signature_missing",
+    "signature_malformed", "signature_wrong", "signature_stale", "unknown_provider",
+)  # fmt: skip
+SIGNATURES = {"right": True, "wrong": False}
+ASKED = ("provider", "reason")
+
+ItemId = Annotated[int, PathParameter(ge=1, le=LARGEST)]
+
+
+@get("/quarantine")
+async def show_quarantine(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], provider_names: NamedDependency[tuple[str, ...]]
+) -> Response[Any]:
+    """The newest first; without a filter, what is held."""
+    asked = Asked(visit.request.query_params)
+    states, signature = asked.words("state", STATES), asked.words("signature", SIGNATURES)
+    given = {name: asked.text(name) or "" for name in ASKED}
+    authentic = SIGNATURES[signature[0]] if len(signature) == 1 else None
+    filters = Filters(states or (HELD,), given["provider"] or None, given["reason"] or None, authentic)
+    after = asked.cursor(NEWEST_FIRST, After)
+    async with database.connection() as conn:
+        items, following = await quarantine.list_items(conn, filters, after, ON_A_PAGE)
+    filled: dict[str, object] = {**given, "state": states, "signature": signature}
+    more = address("/quarantine", **filled, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    return visit.page(
+        "quarantine", items=items, given=filled, states=STATES, reasons=REASONS, providers=provider_names, more=more,
+        signatures=tuple(SIGNATURES), first=after is None, held_only=filters.states == (HELD,) and not signature,
+    )  # fmt: skip
+
+
+@get("/quarantine/{item:int}")
+async def show_held(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay], item: ItemId
+) -> Response[Any]:
+    """One delivery, and what would become of it now."""
+    async with database.connection() as conn:
+        row = await quarantine.get(conn, item)
+    if row is None:
+        raise NotFound(f"there is no item {item} in the quarantine")
+    verdict = await replaying.replay(item, dry_run=True) if row["state"] == HELD else None
+    body = row["body"][:BODY_SHOWN] if visit.may_see_bodies else None
+    return visit.page("held", item=row, size=len(row["body"]), body=body, verdict=verdict)
+
+
+@post("/quarantine/{item:int}/replay")
+async def replay_held(visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId) -> Response[Any]:
+    """Try to take it into the log."""
+    operator(visit)
+    verdict = await replaying.replay(item)
+    if verdict.outcome in STATES and verdict.outcome != HELD:
+        raise Rejected("settled", f"item {item} was {verdict.outcome} before")
+    return Redirect(with_done(f"/quarantine/{item}", f"replay_{verdict.outcome}"), status_code=303)
+
+
+@post("/quarantine/{item:int}/discard")
+async def discard_held(
+    visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId
+) -> Response[Any]:
+    """Give it up."""
+    operator(visit)
+    await replaying.discard(item)
+    return Redirect(with_done(f"/quarantine/{item}", "held_discarded"), status_code=303)
+
+
+@get("/quarantine/replay")
+async def show_replay(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
+) -> Response[Any]:
+    """What would become of all that are held and match, the oldest first."""
+    asked = Asked(visit.request.query_params)
+    given = {name: asked.text(name) or "" for name in ASKED}
+    verdicts, more = await _tried(database, replaying, given, LARGEST, dry_run=True)
+    return visit.page(
+        "replay", given=given, number=len(verdicts), more=more, through=verdicts[-1].item if verdicts else 0,
+        outcomes=Counter((verdict.outcome, verdict.reason) for verdict in verdicts).most_common(),
+        taken=sum(verdict.outcome != HELD for verdict in verdicts),
+    )  # fmt: skip
+
+
+@post("/quarantine/replay")
+async def replay_all(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
+) -> Response[Any]:
+    """Try those that were shown before."""
+    operator(visit)
+    form = await form_of(visit)
+    given = {name: form.text(name) or "" for name in ASKED}
+    await _tried(database, replaying, given, _number("through", form.text("through")), dry_run=False)
+    return Redirect(with_done(address("/quarantine", **given), "replay_all"), status_code=303)
+
+
+async def _tried(
+    database: Database, replaying: Replay, given: dict[str, str], through: int, *, dry_run: bool
+) -> tuple[list[Verdict], bool]:
+    """The verdict on each that is held and fits, up to that item, and whether there are more than are tried at once."""
+    async with database.connection() as conn:
+        rows = await quarantine.held(conn, given["provider"] or None, given["reason"] or None, None, 0, AT_ONCE + 1)
+    items = [row["id"] for row in rows[:AT_ONCE] if row["id"] <= through]
+    return [await replaying.replay(item, dry_run=dry_run) for item in items], len(rows) > AT_ONCE
+
+
+def _number(name: str, text: str | None) -> int:
+    if text is None or not re.fullmatch("[0-9]{1,18}", text):
+        raise BadParameter(name, f'"{text}" is not the number of a delivery')
+    return int(text)
