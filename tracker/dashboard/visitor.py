@@ -7,13 +7,14 @@ one of the loopback too, so that no site can lend us its name and have the visit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from tracker.domain.rule import Rule
 from tracker.errors import NotAllowed
 from tracker.store import sessions
 from tracker.store.keys import Key
@@ -31,6 +32,14 @@ COOKIE = "tracker_session"
 LASTING = timedelta(days=14)
 AT_THIS_MACHINE = Key("", "", ("admin",))
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@runtime_checkable
+class RuleNames(Protocol):
+    """Who knows the rules of the files."""
+
+    def rules(self) -> Sequence[Rule]:
+        """Every rule, the disabled ones too."""
 
 
 class NotSignedIn(NotAllowed):

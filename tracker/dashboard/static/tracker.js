@@ -6,6 +6,7 @@
   const spoken = document.documentElement.lang;
   const language = navigator.languages.find((one) => one.split("-")[0] === spoken) || spoken;
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+  const spanOfDays = new Intl.NumberFormat(language, { style: "unit", unit: "day", unitDisplay: "long" });
   const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const ofToday = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const ofAnHour = new Intl.DateTimeFormat(language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
@@ -20,7 +21,7 @@
     const days = Math.floor(seconds / 86400), rest = Math.floor(seconds % 86400);
     const parts = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map((n) => String(n).padStart(2, "0"));
     if (parts[0] === "00" && !days) parts.shift();
-    return (days ? `${relative.format(days, "day")}, ` : "") + parts.join(":");
+    return (days ? `${spanOfDays.format(days)}, ` : "") + parts.join(":");
   };
 
   const write = (element) => {
@@ -38,6 +39,8 @@
   const writeMoving = () => document.querySelectorAll("time[data-time=ago], time[data-time=until]").forEach(write);
   writeAll(document);
   setInterval(writeMoving, 1000);
+
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   if (document.getElementById("notice")) {
     const here = new URL(location.href);

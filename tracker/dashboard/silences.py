@@ -1,0 +1,92 @@
+"""Silences: those in force first, with what each hid; one is begun with a form, and ended early with a button."""
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from tracker import by_hand
+from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.doing import back, form_of, operator
+from tracker.dashboard.rendering import Visit
+from tracker.dashboard.visitor import Clock, RuleNames
+from tracker.domain.pause import MATCHED
+from tracker.domain.silencing import SEVERITIES, silence
+from tracker.errors import BadParameter
+from tracker.store import silences
+from tracker.store.database import Database
+from tracker.store.paging import write_cursor
+from tracker.store.silences import After
+
+NEWEST_FIRST = "-since"
+ON_A_PAGE = 25
+MOST_IN_FORCE = 100
+SPANS = ("1h", "4h", "1d", "7d")
+FIELDS = (*MATCHED, "for", "until", "reason")
+
+Id = Annotated[UUID, PathParameter()]
+Providers = NamedDependency[tuple[str, ...]]
+
+
+@get("/silences")
+async def show_silences(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleNames], provider_names: Providers,
+) -> Response[Any]:  # fmt: skip
+    """Those that are over come in pages."""
+    return await _page(visit, database, clock, _known(rules, provider_names), {}, None)
+
+
+@post("/silences")
+async def begin_silence(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleNames], provider_names: Providers,
+) -> Response[Any]:  # fmt: skip
+    """From now on; with a fault, the form comes back as it was filled in, and says which field it is."""
+    by, form, known = operator(visit), await form_of(visit), _known(rules, provider_names)
+    wish = {name: form.text(name) for name in FIELDS}
+    match = {name: text for name in MATCHED if (text := wish[name])}
+    try:
+        begun = silence(uuid4(), match, (wish["until"], wish["for"]), wish["reason"] or "", by, clock(), known)
+    except BadParameter as fault:
+        return await _page(visit, database, clock, known, {name: wish[name] or "" for name in FIELDS}, fault)
+    async with database.transaction() as conn:
+        await by_hand.begin_silence(conn, begun)
+    return Redirect(with_done("/silences", "silence_begun"), status_code=303)
+
+
+@post("/silences/{silence_id:uuid}/end")
+async def end_silence(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], silence_id: Id
+) -> Response[Any]:
+    """Now; one that is over stays as it ended."""
+    by = operator(visit)
+    async with database.transaction() as conn:
+        await by_hand.end_silence(conn, silence_id, by, clock())
+    return await back(visit, "silence_ended")
+
+
+async def _page(
+    visit: Visit, database: Database, clock: Clock, known: dict[str, tuple[str, ...]], wish: dict[str, str],
+    fault: BadParameter | None,
+) -> Response[Any]:  # fmt: skip
+    """`wish` is what the form was filled in with, `fault` why it cannot be done."""
+    now, after = clock(), Asked(visit.request.query_params).cursor(NEWEST_FIRST, After)
+    async with database.connection() as conn:
+        active, _ = await silences.list_silences(conn, ["active"], None, MOST_IN_FORCE if after is None else 0, now)
+        ended, following = await silences.list_silences(conn, ["ended"], after, ON_A_PAGE, now)
+        hid = await silences.hid(conn, [one.id for one in (*active, *ended)])
+    more = address("/silences", cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    return visit.page(
+        "silences", 400 if fault else 200, active=active, ended=ended, hid=hid, more=more, first=after is None,
+        matched=MATCHED, known={**known, "severity": SEVERITIES}, spans=SPANS, wish=wish, fault=fault,
+        faulty=fault.parameter.removeprefix("match.") if fault else "", most=silences.MOST_COUNTED,
+    )  # fmt: skip
+
+
+def _known(rules: RuleNames, providers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """What a rule and a provider can be called."""
+    return {"rule": tuple(rule.id for rule in rules.rules()), "provider": providers}
