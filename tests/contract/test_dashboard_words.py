@@ -18,7 +18,7 @@ from tracker.domain.firing import Outcome
 from tracker.domain.run import RunState
 from tracker.operations import OWN_EVENTS
 from tracker.providers import adapter, signature
-from tracker.store import action_reports, quarantine
+from tracker.store import action_reports, quarantine, reconciliations
 from tracker.store.database import Database
 
 ENGLISH = TEXTS["en"].texts
@@ -53,6 +53,7 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("event", OWN_EVENTS),
         ("held_state", quarantine.STATES),
         ("held_reason", REASONS),
+        ("round_state", reconciliations.STATES),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -76,7 +77,7 @@ def test_every_text_is_said_somewhere() -> None:
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit",
     }  # fmt: skip
-    groups |= {"held_state", "held_reason"}
+    groups |= {"held_state", "held_reason", "round_state"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
     unsaid = [
         name

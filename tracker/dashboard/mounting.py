@@ -8,7 +8,7 @@ from litestar import Request, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter
 
-from tracker.dashboard import actions, assets, overview, posts, quarantine, signing_in, silences
+from tracker.dashboard import actions, assets, overview, posts, quarantine, reconciliations, signing_in, silences
 from tracker.dashboard.lookout import Faults, Lookout
 from tracker.dashboard.refusals import HANDLERS
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
@@ -34,6 +34,7 @@ PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, actions.show_actions, actions.retry, actions.discard,
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
+    reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
     silences.show_silences, silences.begin_silence, silences.end_silence,
     signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
     nothing_here,

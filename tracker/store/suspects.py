@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.event import LoggedEvent
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 OVERDUE = """
 select p.fold::text from posts p left join questions q on q.provider = p.provider and q.post = p.post
@@ -77,6 +77,12 @@ MISSED = """
 select provider, count(*) as missed, count(distinct post) as posts from findings
  where told_at is null and found_at >= $1 and found_at < $2
  group by provider
+"""
+
+FOUND_IN = """
+select post, min(heard_at) as heard_at from findings
+ where provider = $1 and told_at is null and found_at between $2 and $3 and reconciliation = $4
+ group by post order by post limit $5
 """
 
 
@@ -141,6 +147,13 @@ async def told(conn: Connection, positions: Collection[int], now: datetime) -> N
 async def missed(conn: Connection, since: datetime, until: datetime) -> dict[str, tuple[int, int]]:
     """For each provider, how many facts were missed by webhook and found by asking then, and of how many posts."""
     return {row["provider"]: (row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since, until)}
+
+
+async def found_in(conn: Connection, reconciliation: Row, now: datetime, limit: int) -> list[Row]:
+    """The posts of which that round alone has told something, and when each had been heard of before."""
+    begun, ended = (reconciliation[name] or now for name in ("begun_at", "ended_at"))
+    rows: list[Row] = await conn.fetch(FOUND_IN, reconciliation["provider"], begun, ended, reconciliation["id"], limit)
+    return rows
 
 
 def _post(fold: str) -> Post:

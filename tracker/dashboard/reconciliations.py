@@ -1,0 +1,90 @@
+"""Reconciliation: what webhooks missed and asking found, the rounds of questions, and asking now."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from tracker import by_hand
+from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.doing import form_of, operator
+from tracker.dashboard.rendering import Visit
+from tracker.dashboard.visitor import Clock
+from tracker.domain.given import word
+from tracker.domain.reconciliation import changed_since
+from tracker.errors import BadParameter, NotFound
+from tracker.store import reconciliations, suspects
+from tracker.store.database import Database
+from tracker.store.paging import write_cursor
+from tracker.store.reconciliations import BY_HAND, STATES, After
+
+NEWEST_FIRST = "-wanted_at"
+ON_A_PAGE = 50
+LATELY = timedelta(days=30)
+FOUND_SHOWN = 100
+
+Id = Annotated[UUID, PathParameter()]
+Providers = NamedDependency[tuple[str, ...]]
+
+
+@get("/reconciliations")
+async def show_reconciliations(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
+    provider_names: Providers,
+) -> Response[Any]:  # fmt: skip
+    """The newest round first."""
+    return await _page(visit, database, clock, provider_names, {}, None)
+
+
+@post("/reconciliations")
+async def ask_now(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
+    provider_names: Providers,
+) -> Response[Any]:  # fmt: skip
+    """One round for each provider, or for the one that was chosen, as soon as a worker is free."""
+    by, form, now = operator(visit), await form_of(visit), clock()
+    wish = {name: form.text(name) for name in ("provider", "since")}
+    try:
+        names = [word("provider", wish["provider"], provider_names)] if wish["provider"] else sorted(provider_names)
+        since = changed_since(wish["since"], now) if wish["since"] else None
+    except BadParameter as fault:
+        return await _page(visit, database, clock, provider_names, wish, fault)
+    async with database.transaction() as conn:
+        await by_hand.ask_providers(conn, names, since, by, now)
+    return Redirect(with_done("/reconciliations", "asked"), status_code=303)
+
+
+@get("/reconciliations/{round_id:uuid}")
+async def show_round(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], round_id: Id
+) -> Response[Any]:
+    """As far as it is, with the posts of which it alone has told."""
+    async with database.connection() as conn:
+        row = await reconciliations.one(conn, round_id)
+        if row is None:
+            raise NotFound(f"there is no reconciliation {round_id}")
+        found = await suspects.found_in(conn, row, clock(), FOUND_SHOWN)
+    return visit.page("round", round=row, found=found, by_hand=BY_HAND, most=FOUND_SHOWN)
+
+
+async def _page(
+    visit: Visit, database: Database, clock: Clock, providers: tuple[str, ...], wish: dict[str, str | None],
+    fault: BadParameter | None,
+) -> Response[Any]:  # fmt: skip
+    """`wish` is what the form was filled in with, `fault` why it cannot be done."""
+    asked, now = Asked(visit.request.query_params), clock()
+    provider, states, after = asked.text("provider"), asked.words("state", STATES), asked.cursor(NEWEST_FIRST, After)
+    async with database.connection() as conn:
+        rounds, following = await reconciliations.newest_first(conn, provider, states, after, ON_A_PAGE)
+        missed = await suspects.missed(conn, now - LATELY, now)
+    given: dict[str, object] = {"provider": provider or "", "state": states}
+    more = address("/reconciliations", **given, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    return visit.page(
+        "reconciliations", 400 if fault else 200, rounds=rounds, given=given, states=STATES, providers=providers,
+        missed={name: missed.get(name, (0, 0)) for name in sorted({*providers, *missed})}, by_hand=BY_HAND, more=more,
+        first=after is None, wish=wish, fault=fault, days=LATELY.days,
+    )  # fmt: skip
