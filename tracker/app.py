@@ -21,6 +21,7 @@ from tracker.api.application import Parts, application
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
+from tracker.dashboard.checkup import Installation
 from tracker.dashboard.visitor import Reception
 from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
@@ -34,7 +35,7 @@ from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
 from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
-from tracker.scheduler import Scheduler
+from tracker.scheduler import Scheduler, next_time_of
 from tracker.store import feed, subscriptions, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
@@ -177,7 +178,9 @@ class _Service:
     async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
-        pages = handlers(database, clock, readers, self._rules.faults, open_here=settings.open_dashboard)
+        installation = Installation(self._settings, self._providers, next_time_of)
+        faults, open_here = self._rules.faults, settings.open_dashboard
+        pages = handlers(database, clock, readers, faults, installation=installation, open_here=open_here)
         parts = Parts(
             database=database,
             clock=clock,

@@ -140,10 +140,10 @@ def due(trigger: BaseTrigger, job: Job, last: datetime | None, now: datetime) ->
     """The occasions to take now, `last` being the latest that was taken."""
     grain = job.every or MINUTE
     moments: list[datetime] = []
-    moment = _next(trigger, max(last, now - MOST_MISSED * grain) if last else now - grain)
+    moment = next_time(trigger, max(last, now - MOST_MISSED * grain) if last else now - grain)
     while moment and moment <= now:
         moments.append(moment)
-        moment = _next(trigger, moment)
+        moment = next_time(trigger, moment)
     if job.missed == "catch_up":
         return moments[-MOST_CAUGHT_UP:]
     if job.missed == "skip":
@@ -151,6 +151,12 @@ def due(trigger: BaseTrigger, job: Job, last: datetime | None, now: datetime) ->
     return moments[-1:]
 
 
-def _next(trigger: BaseTrigger, moment: datetime) -> datetime | None:
+def next_time_of(job: Job, moment: datetime) -> datetime | None:
+    """When the job is due next after that moment."""
+    return next_time(trigger_of(job), moment)
+
+
+def next_time(trigger: BaseTrigger, moment: datetime) -> datetime | None:
+    """The occasion after that moment."""
     following: datetime | None = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
     return following

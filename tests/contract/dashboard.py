@@ -16,7 +16,8 @@ from tracker.domain.memory import Asked
 from tracker.store import actions, keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
 
     import httpx2
 
@@ -27,11 +28,14 @@ NOW = NOON + timedelta(hours=1)
 
 @asynccontextmanager
 async def dashboard(
-    database: Database, *, parts: Mapping[str, Any] | None = None, **options: Any
+    database: Database,
+    *,
+    parts: Mapping[str, Any] | None = None,
+    clock: Callable[[], datetime] = lambda: NOW,
+    **options: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor who has not signed in; forms are sent from a page of ours. `parts` are more of the application."""
-    pages = handlers(database, lambda: NOW, **options)
-    app = application(Parts(database, lambda: NOW, None, more=pages, **(parts or {})))
+    app = application(Parts(database, clock, None, more=handlers(database, clock, **options), **(parts or {})))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         yield client

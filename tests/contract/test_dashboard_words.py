@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.dashboard import dashboard
 from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
+from tracker.dashboard.provider_health import STANDINGS
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.action import Reason
@@ -18,6 +19,7 @@ from tracker.domain.firing import Outcome
 from tracker.domain.run import RunState
 from tracker.operations import OWN_EVENTS
 from tracker.providers import adapter, signature
+from tracker.settings import Jobs
 from tracker.store import action_reports, quarantine, reconciliations
 from tracker.store.database import Database
 
@@ -54,6 +56,8 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("held_state", quarantine.STATES),
         ("held_reason", REASONS),
         ("round_state", reconciliations.STATES),
+        ("standing", STANDINGS),
+        ("job", Jobs().by_name),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -77,7 +81,7 @@ def test_every_text_is_said_somewhere() -> None:
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit",
     }  # fmt: skip
-    groups |= {"held_state", "held_reason", "round_state"}
+    groups |= {"held_state", "held_reason", "round_state", "standing", "reader"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
     unsaid = [
         name

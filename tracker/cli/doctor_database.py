@@ -13,7 +13,7 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
 from tracker.errors import Misconfigured, TrackerError
-from tracker.store import action_reports, health_reports, keys, migrations, quarantine
+from tracker.store import action_reports, health_reports, keys, migrations
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from tracker.store.health_reports import Reader
 
 PATIENCE = 30.0
-OFF, FAR_OFF = timedelta(seconds=2), timedelta(seconds=30)
-BEHIND, FAR_BEHIND = timedelta(minutes=1), timedelta(minutes=15)
 LATELY = timedelta(days=1)
-SEEN, LATEST = 200, 2**63 - 1
+SEEN = 200
 
 
 async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> list[Finding]:
@@ -62,14 +60,12 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
 
 
 async def _clock(conn: Connection) -> Finding:
-    before = now()
-    theirs = await health_reports.clock(conn)
-    difference = abs(theirs - (before + (now() - before) / 2))
+    difference = await health_reports.clock_difference(conn, now)
     found = f"{difference.total_seconds():.1f} s from the database's"
     advice = "let both machines keep their time by NTP: leases and times of arrival go by it"
-    if difference > FAR_OFF:
+    if difference > health_reports.CLOCK_FAR_OFF:
         return problem("clock", found, advice)
-    return warning("clock", found, advice) if difference > OFF else ok("clock", found)
+    return warning("clock", found, advice) if difference > health_reports.CLOCK_OFF else ok("clock", found)
 
 
 def _reader(reader: Reader) -> Finding:
@@ -78,8 +74,8 @@ def _reader(reader: Reader) -> Finding:
     if reader.fault:
         return problem(reader.name, reader.fault, "start `tracker serve`, or look into its log")
     behind = timedelta(seconds=round(reader.lag or 0))
-    if behind > BEHIND:
-        tell = problem if behind > FAR_BEHIND else warning
+    if behind > health_reports.BEHIND:
+        tell = problem if behind > health_reports.FAR_BEHIND else warning
         return tell(reader.name, f"is {written(behind)} behind", "let more processes run with the role worker")
     return ok(reader.name, "reads, and is not behind")
 
@@ -103,13 +99,11 @@ async def _held(conn: Connection) -> Finding:
 
 
 async def _forged(conn: Connection) -> Finding:
-    rows = await quarantine.newest_first(conn, "held", LATEST, SEEN)
-    lately = [row for row in rows if not row["authentic"] and row["received_at"] > now() - LATELY]
-    if not lately:
+    forged = await health_reports.forged(conn, now() - LATELY)
+    if not forged:
         return ok("signatures", "all were right in the last day")
-    who = ", ".join(sorted({row["provider"] for row in lately}))
     return warning(
-        "signatures", f"{len(lately)} wrong in the last day: {who}",
+        "signatures", f"{sum(forged.values())} wrong in the last day: {', '.join(forged)}",
         "if the provider sent them, put its webhook_secrets right, then `tracker quarantine replay`",
     )  # fmt: skip
 

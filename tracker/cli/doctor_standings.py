@@ -9,6 +9,7 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import written
 from tracker.domain.allowance import Purpose, left
 from tracker.domain.breaker import Circuit
+from tracker.domain.standing import CLOCK_OFF
 from tracker.store import standings
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from tracker.domain.standing import Standing
     from tracker.settings import Provider, Settings
     from tracker.store.database import Connection
-
-OFF = 5.0
-"""Seconds by which a provider's clock may differ from ours; a header tells it to the second."""
 
 
 async def examine_standings(conn: Connection, settings: Settings) -> AsyncIterator[Finding]:
@@ -68,7 +66,7 @@ def _clock(standing: Standing) -> Iterator[Finding]:
         return
     direction = "ahead of" if standing.skew > 0 else "behind"
     found = f"{standing.provider}'s is {abs(standing.skew):.1f} s {direction} ours"
-    if abs(standing.skew) > OFF:
+    if abs(standing.skew) > CLOCK_OFF:
         advice = (
             "let this machine keep its time by NTP; if it does, the provider's times are wrong, and so are histories"
         )

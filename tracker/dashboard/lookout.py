@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.dashboard import figures
+from tracker.dashboard.glance import Glance
 from tracker.domain.event import State
 from tracker.domain.lifecycle import UNFINISHED
 from tracker.domain.post import Post
@@ -81,27 +81,17 @@ class Overview:
 
 
 class Lookout:
-    """Looks for everybody who has the overview open: at most once a second, however many they are."""
+    """Looks for everybody who has the overview open."""
 
     def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], rule_faults: Faults) -> None:
-        self._database, self._clock, self._subscriptions = database, clock, subscriptions
-        self._rule_faults = rule_faults
-        self._looking = asyncio.Lock()
-        self._found: Overview | None = None
-        self._look_again_at = 0.0
+        self._clock, self._subscriptions, self._rule_faults = clock, subscriptions, rule_faults
+        self._glance = Glance(database, self._look, 1.0)
         self._figures: Figures | None = None
         self._count_again_at = 0.0
 
     async def overview(self) -> Overview:
-        """What it looks like; after a look that took long, the next one is put off for as long."""
-        async with self._looking:
-            began = time.monotonic()
-            if self._found is None or began >= self._look_again_at:
-                async with self._database.connection() as conn:
-                    self._found = await self._look(conn)
-                took = time.monotonic() - began
-                self._look_again_at = time.monotonic() + max(1.0, took)
-            return self._found
+        """What it looks like, not longer than a moment ago."""
+        return await self._glance.found()
 
     async def _look(self, conn: Connection) -> Overview:
         counted, now = await post_reports.counts(conn), self._clock()
@@ -112,7 +102,7 @@ class Lookout:
             stuck=await _newest(conn, states=sorted(UNFINISHED), still_since=now - STUCK_AFTER),
             posts=await _newest(conn),
             actions=(await action_reports.list_actions(conn, action_reports.Filters(), None, SHOWN))[0],
-            waiting=await _waiting(conn),
+            waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health_reports.parked(conn, MOST_PARKED),
             refused=[str(fault) for fault in self._rule_faults()],
@@ -146,7 +136,7 @@ async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
     return sorted(found, key=lambda post: (post.last_event_at or since, post.id), reverse=True)[:SHOWN]
 
 
-async def _waiting(conn: Connection) -> dict[str, int]:
+async def waiting(conn: Connection) -> dict[str, int]:
     """How much of each kind waits for a person."""
     waiting = await action_reports.counts(conn, NEEDS_SOMEBODY)
     waiting["held"] = await health_reports.held_in_quarantine(conn)

@@ -8,7 +8,18 @@ from litestar import Request, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter
 
-from tracker.dashboard import actions, assets, overview, posts, quarantine, reconciliations, signing_in, silences
+from tracker.dashboard import (
+    actions,
+    assets,
+    health,
+    overview,
+    posts,
+    quarantine,
+    reconciliations,
+    signing_in,
+    silences,
+)
+from tracker.dashboard.checkup import Checkup, Installation
 from tracker.dashboard.lookout import Faults, Lookout
 from tracker.dashboard.refusals import HANDLERS
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
@@ -35,6 +46,7 @@ PAGES = (
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
+    health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
     signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
     nothing_here,
@@ -47,12 +59,13 @@ def handlers(
     subscriptions: Sequence[str] = (),
     rule_faults: Faults = tuple,
     *,
+    installation: Installation | None = None,
     open_here: bool = False,
 ) -> list[ControllerRouterHandler]:
     """What to mount at the root of the application.
 
-    `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused; with
-    `open_here`, who comes from this machine needs no key.
+    `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused,
+    `installation` is what the page of health is about; with `open_here`, who comes from this machine needs no key.
     """
     reception = Reception(database, clock, open_here)
 
@@ -65,6 +78,7 @@ def handlers(
         "database": _given(database),
         "clock": _given(clock),
         "lookout": _given(Lookout(database, clock, subscriptions, rule_faults)),
+        "checkup": _given(Checkup(database, clock, subscriptions, rule_faults, installation or Installation())),
         "guest": Provide(guest),
         "visit": Provide(_known),
     }

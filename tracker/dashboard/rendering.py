@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from tracker.dashboard import assets
 from tracker.dashboard.asked import DONE, address, post_address
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
 from tracker.dashboard.naming import platform_name, target_names
+from tracker.domain.duration import format_duration
 from tracker.store.keys import Key
 
 LANGUAGE_COOKIE = "tracker_language"
@@ -125,6 +126,12 @@ def _opened(value: object) -> object:
     return value
 
 
+def _span(value: timedelta | float) -> str:
+    """A span of time or its seconds, to the second."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return format_duration(timedelta(seconds=round(seconds)))
+
+
 def _is_web(url: str | None) -> bool:
     """Whether it is fit to be a link."""
     try:
@@ -140,7 +147,13 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {"moment": _moment, "pretty": _pretty, "platform": platform_name, "target_names": target_names}
+PAGES.filters |= {
+    "moment": _moment,
+    "pretty": _pretty,
+    "span": _span,
+    "platform": platform_name,
+    "target_names": target_names,
+}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {"asset": assets.address, "address": address, "post_address": post_address}
 TEMPLATES = frozenset(PAGES.list_templates())

@@ -20,6 +20,9 @@ FRESH = timedelta(minutes=10)
 USAGE = "usage"
 """The call that tells the balance, which therefore does not depend on it."""
 
+CLOCK_OFF = 5.0
+"""Seconds by which a provider's clock may differ from ours; a header tells it to the second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:

@@ -78,3 +78,9 @@ class Jobs(Section):
     def reconciling(self) -> dict[str, ReconcileJob]:
         """The jobs that ask providers, by name."""
         return {"reconcile": self.reconcile, **(self.__pydantic_extra__ or {})}
+
+    @property
+    def by_name(self) -> dict[str, Job]:
+        """All of them."""
+        ours: dict[str, Job] = {name: getattr(self, name) for name in ("rescue", "seal", "prune", "deadman")}
+        return {**ours, **self.reconciling}

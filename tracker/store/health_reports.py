@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from tracker.store.database import Connection, Row
+
+BEHIND, FAR_BEHIND = timedelta(minutes=1), timedelta(minutes=15)
+"""Longer than this, a reader is a worry, or a fault."""
+
+CLOCK_OFF, CLOCK_FAR_OFF = timedelta(seconds=2), timedelta(seconds=30)
+"""By more than this, our clock and the database's are a worry, or a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,25 @@ select wanted.name, count(s.bucket) as buckets,
  group by wanted.name order by wanted.name
 """
 
+LEASES = """
+select name, owner, count(*) as buckets, coalesce(bool_or(leased_until < clock_timestamp()), false) as lapsed
+  from subscriptions where name = any($1::text[])
+ group by name, owner order by name, owner nulls last
+"""
+
+FORGED = """
+select provider, count(*) as deliveries from quarantine
+ where not authentic and state = 'held' and received_at > $1
+ group by provider order by provider
+"""
+
+SIZES = """
+select pg_database_size(current_database()) as database, pg_total_relation_size('quarantine') as quarantine,
+       (select coalesce(sum(pg_total_relation_size(relid)), 0)::bigint from pg_partition_tree('events') where isleaf)
+         as log,
+       (select count(*) from log_days) as days
+"""
+
 PARKED = "select subscription, item, error, parked_at from parked order by parked_at desc limit $1"
 
 HELD = "select count(*) from quarantine where state = 'held' and authentic"
@@ -54,6 +80,22 @@ async def readers(conn: Connection, names: Sequence[str], patience: timedelta) -
     """How each of the subscriptions is; one that was never begun has no buckets."""
     rows = await conn.fetch(READERS, list(names), patience)
     return [Reader(row["name"], row["buckets"], row["silent"], row["lag"]) for row in rows]
+
+
+async def leases(conn: Connection, names: Sequence[str]) -> list[Row]:
+    """Which node reads how many buckets of each subscription, and whether its lease has lapsed; no owner: nobody."""
+    rows: list[Row] = await conn.fetch(LEASES, list(names))
+    return rows
+
+
+async def forged(conn: Connection, since: datetime) -> dict[str, int]:
+    """How many deliveries with a wrong signature are held that came since then, by provider."""
+    return {row["provider"]: row["deliveries"] for row in await conn.fetch(FORGED, since)}
+
+
+async def sizes(conn: Connection) -> Row:
+    """Bytes of the database, of the log and of the quarantine, and how many days the log has."""
+    return await conn.fetchrow(SIZES)
 
 
 async def parked(conn: Connection, limit: int) -> list[Row]:
@@ -78,6 +120,13 @@ async def clock(conn: Connection) -> datetime:
     """The database's time."""
     now: datetime = await conn.fetchval(CLOCK)
     return now
+
+
+async def clock_difference(conn: Connection, ours: Callable[[], datetime]) -> timedelta:
+    """How far our clock and the database's are apart."""
+    before = ours()
+    theirs = await clock(conn)
+    return abs(theirs - (before + (ours() - before) / 2))
 
 
 async def server_version(conn: Connection) -> int:

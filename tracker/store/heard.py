@@ -32,6 +32,8 @@ BECOMES_SILENT = """
 insert into silent_providers (provider, heard_at, told_at) values ($1, $2, $3) on conflict do nothing returning 1
 """
 
+SILENT = "select provider from silent_providers"
+
 HEARD_AGAIN = "delete from silent_providers where provider = $1 returning heard_at"
 
 
@@ -65,6 +67,11 @@ async def forget(conn: Connection, before: datetime) -> None:
 async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, now: datetime) -> bool:
     """Whether that is news."""
     return await conn.fetchval(BECOMES_SILENT, provider, heard_at, now) is not None
+
+
+async def silent(conn: Connection) -> frozenset[str]:
+    """The providers of which people were told that they are silent, and that have not been heard since."""
+    return frozenset(row["provider"] for row in await conn.fetch(SILENT))
 
 
 async def heard_again(conn: Connection, provider: str) -> datetime | None:

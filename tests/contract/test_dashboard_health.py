@@ -1,0 +1,144 @@
+"""The page of the installation's health: all is well, or what is not is named, from the store alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.dashboard import dashboard
+from tests.contract.serving import project
+from tests.integration.told import PROVIDER, told
+from tracker.dashboard.checkup import Installation
+from tracker.domain.action import Reason
+from tracker.domain.allowance import Purpose
+from tracker.domain.breaker import FAILURES
+from tracker.domain.standing import Heard, Standing, Terms, Wish
+from tracker.errors import Misconfigured
+from tracker.scheduler import next_time_of
+from tracker.settings import Settings
+from tracker.store import event_log, fires, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.settings import Job
+    from tracker.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+SPEAKS = {"kind": "sosyalkopru", "api_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secrets": ["s" * 32]}
+SETTINGS = Settings.model_validate(
+    {
+        "providers": {PROVIDER: {**SPEAKS, "credits_kept": 100, "budget": ["20 in 1h"]}},
+        "jobs": {"nightly": {"kind": "reconcile", "cron": "30 3 * * *"}},
+    }
+)
+INSTALLATION = Installation(SETTINGS, (PROVIDER,), next_time_of)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def page(database: Database, **options: Any) -> str:
+    """The page without its tags and with single spaces."""
+    async with dashboard(database, clock=now, installation=INSTALLATION, open_here=True, **options) as client:
+        answer = await client.get("/health")
+        assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.text.partition("<main")[2]).split())
+
+
+async def stand(database: Database, change: Callable[[Standing, datetime], Standing]) -> None:
+    """How we stand with the provider, from now on."""
+    async with database.transaction() as conn:
+        standing, at = await standings.hold(conn, PROVIDER)
+        await standings.save(conn, change(standing.seen(at), at))
+
+
+def last_time(job: Job) -> datetime:
+    """The latest occasion of the job."""
+    moment = now() - (job.every or DAY) - timedelta(seconds=1)
+    following = next_time_of(job, moment)
+    assert following
+    return following
+
+
+async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Database) -> None:
+    await project(database, told("p1", "published", 1))
+    async with database.connection() as conn:
+        await event_log.ensure_day(conn, now().date())
+        await conn.execute("update subscriptions set caught_up_at = now()")
+        for name, job in SETTINGS.jobs.by_name.items():
+            if name != "nightly":
+                await fires.take(conn, name, last_time(job), now())
+        await conn.execute(
+            "insert into heard_hours values ($1, date_trunc('hour', $2::timestamptz), $2)", PROVIDER, now()
+        )
+
+    def asked_twice(standing: Standing, at: datetime) -> Standing:
+        terms = Terms(SETTINGS.providers[PROVIDER].budget)
+        for _ in range(2):
+            standing, _granted = standing.ask(terms, Wish("get", Purpose.REACTION), at)
+        return standing.hear(Heard(Reason.OK, skew=0.3, credits=4812), at)
+
+    await stand(database, asked_twice)
+    text = await page(database, subscriptions=["projector"])
+    for said in (
+        "Everything does its work",
+        "sosyalkopru Answers Calls left 18 of 20 in 1h",
+        "Credits left 4,812 · 100 kept for reactions",
+        "Its clock as ours",
+        "projector Reads up to date buckets held: 16, by only",
+        "Take up what was left lying rescue last",
+        "nightly last never next in",
+        "Schema that of this version",
+        "held: 0",
+        "the files are in force as they are",
+    ):
+        assert said in text, said
+
+
+async def test_whatever_is_wrong_is_named(database: Database) -> None:
+    await project(database, told("poison", "failed", 1))
+    async with database.connection() as conn:
+        await fires.take(conn, "rescue", now() - timedelta(hours=1), now())
+        await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
+        for provider, authentic, digest in ((PROVIDER, True, "a"), ("<b>forger</b>", False, "b")):
+            await conn.execute(
+                "insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body)"
+                " values ($1, 'signature_wrong', $2, $3, 'h', $4, '{}', '')", provider, authentic, digest, now(),
+            )  # fmt: skip
+
+    def failing(standing: Standing, at: datetime) -> Standing:
+        for _ in range(FAILURES):
+            standing = standing.hear(Heard(Reason.HTTP_5XX, skew=-9.0, credits=100), at)
+        return standing
+
+    await stand(database, failing)
+    fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
+    text = await page(database, subscriptions=["projector", "reactor"], rule_faults=lambda: [fault])
+    for said in (
+        "The reactor shows no sign of life",
+        "No scheduled job is done",
+        "No day of the log is ready",
+        "rules/a.toml:3:4: there is no channel",
+        "worked on: 1. The newest error: ValueError: poison",
+        "sosyalkopru does not answer",
+        "The credits left at sosyalkopru are kept",
+        "The clock of sosyalkopru differs",
+        "Nothing has been heard from sosyalkopru",
+        "could not be used: 1",
+        "wrong signature in the last day: 1 (&lt;b&gt;forger&lt;/b&gt;)",
+        "Need attention: 12",
+        "The projector is",
+        "Last failure fault at the other side",
+        "9 s behind ours",
+        "rescue overdue",
+        "reactor No sign of life has not read yet",
+        "a file was refused",
+    ):
+        assert said in text, said

@@ -1,0 +1,35 @@
+"""One look for everybody who has a page open: no more often than it is worth, however many they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tracker.store.database import Connection, Database
+
+Found = TypeVar("Found")
+
+
+class Glance(Generic[Found]):
+    """Looks at most once in `pause` seconds; after a look that took longer, the next one is put off for as long."""
+
+    def __init__(self, database: Database, look: Callable[[Connection], Awaitable[Found]], pause: float) -> None:
+        self._database, self._look, self._pause = database, look, pause
+        self._looking = asyncio.Lock()
+        self._found: Found | None = None
+        self._look_again_at = 0.0
+
+    async def found(self) -> Found:
+        """What was found just now, or a moment ago."""
+        async with self._looking:
+            began = time.monotonic()
+            if self._found is None or began >= self._look_again_at:
+                async with self._database.connection() as conn:
+                    self._found = await self._look(conn)
+                took = time.monotonic() - began
+                self._look_again_at = time.monotonic() + max(self._pause, took)
+            return self._found

@@ -1,0 +1,91 @@
+"""How we stand with one provider, for people: whether it is called, what is left to us, and when it was heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.domain.allowance import Purpose, left
+from tracker.domain.breaker import Circuit
+from tracker.domain.standing import CLOCK_OFF
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.domain.standing import Standing
+    from tracker.settings import Provider
+
+STANDINGS = ("answers", "paused", "trying", "put_off", "spent", "unasked", "keyless")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """`standing` is one of STANDINGS, `until` when that is over; `left` are calls, `skew` is in seconds.
+
+    `heard_at` is its last webhook, as far as the deadman has looked; `troubles` are words for what needs somebody.
+    """
+
+    name: str
+    standing: str
+    until: datetime | None
+    left: int
+    budget: str
+    answered_at: datetime | None
+    failed_at: datetime | None
+    failure: str | None
+    credits: int | None
+    credits_kept: int
+    skew: float | None
+    sends: bool
+    heard_at: datetime | None
+    silent: bool
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, in words of the dashboard."""
+        found = {
+            self.standing: self.standing in {"paused", "trying", "put_off", "spent"},
+            "credits": self.credits is not None and 0 < self.credits_kept >= self.credits,
+            "skew": self.skew is not None and abs(self.skew) > CLOCK_OFF,
+            "silent": self.silent,
+        }
+        return [word for word, wrong in found.items() if wrong]
+
+
+def provider_health(
+    name: str, settings: Provider, standing: Standing | None, *, heard_at: datetime | None, silent: bool, sends: bool
+) -> ProviderHealth:
+    """What is known of a configured provider; `standing` is None where it was never called."""
+    now = standing.at if standing else None
+    word, until = _standing(settings, standing)
+    return ProviderHealth(
+        name=name,
+        standing=word,
+        until=until,
+        left=left(standing.windows if standing and now else (), settings.budget, Purpose.REACTION, now) if now else 0,
+        budget=", ".join(map(str, settings.budget)),
+        answered_at=standing.answered_at if standing else None,
+        failed_at=standing.failed_at if standing else None,
+        failure=standing.failure if standing else None,
+        credits=standing.credits if standing else None,
+        credits_kept=settings.credits_kept,
+        skew=standing.skew if standing else None,
+        sends=sends,
+        heard_at=heard_at,
+        silent=silent,
+    )
+
+
+def _standing(settings: Provider, standing: Standing | None) -> tuple[str, datetime | None]:
+    if not settings.api_key.get_secret_value():
+        return "keyless", None
+    if standing is None or standing.at is None:
+        return "unasked", None
+    now, breaker = standing.at, standing.breaker
+    if breaker.circuit(now) is not Circuit.CLOSED:
+        return ("paused", breaker.open_until) if breaker.circuit(now) is Circuit.OPEN else ("trying", None)
+    if standing.put_off_until and standing.put_off_until > now:
+        return "put_off", standing.put_off_until
+    if not left(standing.windows, settings.budget, Purpose.REACTION, now):
+        return "spent", None
+    return "answers", None
