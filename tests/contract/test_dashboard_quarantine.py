@@ -127,7 +127,7 @@ async def test_all_that_match_are_counted_before_they_are_replayed(
 ) -> None:
     """What has come since the count was shown is left for the next time."""
     page = (await visitor.get(f"/quarantine/replay?provider={PROVIDER}")).text
-    counted = re.findall(r'class="count">(\d+)</b> <span>([^<:.]*)', page)
+    counted = re.findall(r"<b>(\d+)</b> <span>([^<:.]*)", page)
     assert sorted(counted) == [
         ("1", "It goes into the log, with the time at which it came"),
         *[("1", "It still cannot be taken")] * 2,
@@ -149,7 +149,7 @@ async def test_who_may_only_read_sees_no_button_and_presses_none(
     for path in ("/quarantine", "/quarantine/1", "/quarantine/replay"):
         text = (await visitor.get(path)).text
         assert '<form method="post" action="/quarantine' not in text
-        assert "Replay all of these" not in text.partition("<main")[2] or path.endswith("replay")
+        assert "Replay all of these" not in text
     for path in ("1/replay", "1/discard", "replay"):
         assert (await visitor.post(f"/quarantine/{path}", data={"through": "9"})).status_code == 403
     assert await states(database) == ["held"] * 3

@@ -1,0 +1,60 @@
+"""Quarantine, silences, reconciliation and health in a real browser: a form that is not lost, and what is done seen."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import PHONE, House, Opened
+from tests.browser.test_every_page import too_wide, unreadable
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_silence_is_begun_by_keyboard_on_a_phone_and_ended(open_page: Opened) -> None:
+    """What was filled in survives a slip, the slip has the focus, and the lists go on by themselves."""
+    page = await open_page("/silences", viewport=PHONE)
+    await page.get_by_text("Begin a silence").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Rule").fill("try-agin")
+    await page.get_by_label("Why").fill("the browser tests")
+    await page.get_by_label("For", exact=True).fill("1h")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text('did you mean "try-again"')
+    await expect(page.get_by_label("Rule")).to_be_focused()
+    assert (await too_wide(page), await unreadable(page)) == ({}, [])
+    await page.get_by_label("Rule").fill("try-again")
+    await page.keyboard.press("Enter")
+    active = page.get_by_role("region", name="In force").get_by_role("listitem").filter(has_text="the browser tests")
+    await expect(active.get_by_role("timer")).to_contain_text(":")
+    await active.get_by_role("button").click()
+    await expect(page.locator("#notice")).to_be_visible()
+    await expect(page.get_by_role("region", name="Ended")).to_contain_text("the browser tests")
+
+
+async def test_what_is_held_is_seen_as_it_came_and_discarded(house: House, open_page: Opened) -> None:
+    """The list shows it at once, and its page what would become of it."""
+    page = await open_page("/quarantine?reason=not_json")
+    await house.provider.sends(b"neither JSON nor <script>document.hacked = 1</script>")
+    await page.get_by_role("link", name="the body is not JSON").first.click()
+    await expect(page.get_by_role("region", name="If it is replayed now")).to_contain_text("still cannot be taken")
+    await page.get_by_text("Body", exact=True).click()
+    await expect(page.locator("#body pre")).to_contain_text("neither JSON nor <script>")
+    assert await page.evaluate("document.hacked") is None
+    assert (await too_wide(page), await unreadable(page)) == ({}, [])
+    await page.get_by_role("button", name="Discard").click()
+    await expect(page.locator(".badge")).to_have_text("Discarded")
+
+
+async def test_a_running_service_is_well_and_asks_when_it_is_told_to(open_page: Opened) -> None:
+    page = await open_page("/health")
+    await expect(page.get_by_role("region", name="Readers").get_by_text("Reads")).to_have_count(2)
+    await expect(page.get_by_role("region", name="Scheduled jobs").get_by_role("timer")).to_have_count(5)
+    await page.goto("/reconciliations")
+    await page.locator("#ask summary").click()
+    await page.locator("#ask").get_by_role("button", name="Ask now").click()
+    asked = page.get_by_role("region", name="Rounds").get_by_role("listitem").filter(has_text="by hand").first
+    await expect(asked.locator(".badge")).to_have_text("Stopped early")
+    await asked.get_by_role("link").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("sosyalkopru was asked")
+    assert (await too_wide(page), await unreadable(page)) == ({}, [])
