@@ -57,7 +57,20 @@ def test_every_text_is_said_somewhere() -> None:
     """What no template and no group of words uses is left out of the files."""
     assert PAGES.loader is not None
     source = "\n".join(PAGES.loader.get_source(PAGES, name)[0] for name in TEMPLATES)
-    groups = {"state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error"}
+    groups = {
+        "state",
+        "action_state",
+        "verb",
+        "outcome",
+        "run",
+        "attempt",
+        "reason",
+        "event",
+        "note",
+        "done",
+        "error",
+        "unit",
+    }
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
     unsaid = [
         name

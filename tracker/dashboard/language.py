@@ -15,6 +15,8 @@ LANGUAGES = {"en": "English", "tr": "Türkçe"}
 FIRST = "en"
 
 _SEPARATORS = {"en": ",", "tr": "."}
+_POINTS = {"en": ".", "tr": ","}
+_UNITS = (("unit.day", 86400), ("unit.hour", 3600), ("unit.minute", 60), ("unit.second", 1))
 
 
 class Texts:
@@ -34,6 +36,19 @@ class Texts:
     def number(self, number: int) -> str:
         """As it is written in this language."""
         return f"{number:,}".replace(",", _SEPARATORS[self.code])
+
+    def decimal(self, number: float) -> str:
+        """With one digit behind the point, unless that is a zero."""
+        return f"{number:.1f}".removesuffix(".0").replace(".", _POINTS[self.code])
+
+    def percent(self, number: float) -> str:
+        """A share, as in 4.2%."""
+        return self("unit.percent", number=self.decimal(number))
+
+    def seconds(self, seconds: float) -> str:
+        """A length of time in the largest unit of which there is one."""
+        name, size = next(((name, size) for name, size in _UNITS if abs(seconds) >= size), _UNITS[-1])
+        return self(name, number=self.decimal(seconds / size))
 
 
 def load(code: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tracker.dashboard import figures
 from tracker.domain.event import State
 from tracker.domain.lifecycle import UNFINISHED
 from tracker.domain.post import Post
@@ -17,12 +18,14 @@ from tracker.store import action_reports, health_reports, post_reports
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tracker.dashboard.figures import Figures
     from tracker.dashboard.visitor import Clock
     from tracker.store.database import Connection, Database, Row
 
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
 SILENT_AFTER = timedelta(seconds=60)
+COUNT_EVERY = 10.0
 SHOWN = 8
 MOST_PARKED = 100
 NEEDS_SOMEBODY = ("dead", "unknown")
@@ -54,6 +57,7 @@ class Overview:
     silent: list[str]
     parked: list[Row]
     refused: list[str]
+    figures: Figures
 
     @property
     def total(self) -> int:
@@ -85,6 +89,8 @@ class Lookout:
         self._looking = asyncio.Lock()
         self._found: Overview | None = None
         self._look_again_at = 0.0
+        self._figures: Figures | None = None
+        self._count_again_at = 0.0
 
     async def overview(self) -> Overview:
         """What it looks like; after a look that took long, the next one is put off for as long."""
@@ -110,7 +116,17 @@ class Lookout:
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health_reports.parked(conn, MOST_PARKED),
             refused=[str(fault) for fault in self._rule_faults()],
+            figures=await self._counted(conn, now),
         )
+
+    async def _counted(self, conn: Connection, now: datetime) -> Figures:
+        """The figures of a day are counted a few times a minute, and less often where that takes long."""
+        began = time.monotonic()
+        if self._figures is None or began >= self._count_again_at:
+            self._figures = await figures.look(conn, now)
+            took = time.monotonic() - began
+            self._count_again_at = time.monotonic() + max(COUNT_EVERY, 20 * took)
+        return self._figures
 
 
 async def _newest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tracker.store.database import Connection, Row
 
@@ -53,6 +53,18 @@ select count(*) as posts,
 """
 
 
+PACE = """
+select floor(extract(epoch from ended.at - $1::timestamptz) / extract(epoch from $3::interval))::int as slot,
+       count(*) filter (where ended.well) as published, count(*) filter (where not ended.well) as failed
+  from posts p
+ cross join lateral (select state = 'published' as well,
+                            case state when 'published' then published_at else failed_at end as at) ended
+ where p.projection = (select version from projections where current) and p.last_event_at >= $1
+   and p.state in ('published', 'failed', 'partial') and ended.at >= $1 and ended.at < $2
+ group by slot
+"""
+
+
 async def platforms(conn: Connection, since: datetime, until: datetime) -> list[Row]:
     """How many targets of each platform are in each state."""
     rows: list[Row] = await conn.fetch(PLATFORMS, since, until)
@@ -68,6 +80,11 @@ async def accounts(conn: Connection, since: datetime, until: datetime) -> list[R
 async def ends(conn: Connection, since: datetime, until: datetime) -> Row:
     """How many posts are published, and how many failed at least in part."""
     return await conn.fetchrow(ENDS, since, until)
+
+
+async def pace(conn: Connection, since: datetime, until: datetime, slot: timedelta) -> dict[int, tuple[int, int]]:
+    """Posts by when they ended as they stand, published and failed, by the number of the slot of that length."""
+    return {row["slot"]: (row["published"], row["failed"]) for row in await conn.fetch(PACE, since, until, slot)}
 
 
 async def latency(conn: Connection, since: datetime, until: datetime) -> Row:

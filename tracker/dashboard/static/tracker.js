@@ -8,6 +8,7 @@
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const ofToday = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+  const ofAnHour = new Intl.DateTimeFormat(language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   const ago = (seconds) => {
@@ -25,6 +26,7 @@
   const write = (element) => {
     const at = new Date(element.dateTime), seconds = (Date.now() - at) / 1000, kind = element.dataset.time;
     const text = kind === "full" ? full.format(at)
+      : kind === "hour" ? ofAnHour.format(at)
       : kind === "moment" ? (at.toDateString() === new Date().toDateString() ? ofToday : full).format(at)
       : kind === "ago" ? ago(Math.max(seconds, 0))
       : seconds >= 0 ? element.dataset.due : clock(-seconds);
