@@ -14,12 +14,13 @@ from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.pending import OF_RUNS, Waiting
 from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.run_schemas import MoveOut, OneRunOut, RunOut, TimerOut, run_fields
+from tracker.api.run_schemas import MoveOut, OneRunOut, RunOut, TimerOut, run_fields, run_step_out
 from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
-from tracker.api.steps import steps_of
-from tracker.api.words import Clock, Cursor, Limit, ProviderName, RuleSource
+from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.domain.run import Run
 from tracker.errors import NotFound
+from tracker.rulebook.source import RuleSource
+from tracker.run_steps import steps_of
 from tracker.store import action_reports, run_reports
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor
@@ -91,7 +92,7 @@ async def _one(conn: Connection, run: Run, rules: RuleSource) -> OneRunOut:
     return OneRunOut(
         **run_fields(run),
         rule_now=rule.revision if rule else None,
-        steps=steps_of(run, rule, asked),
+        steps=[run_step_out(step) for step in steps_of(run, rule, asked)],
         moves=[MoveOut(row["number"], row["at"], row["said"]) for row in await run_reports.moves(conn, run.id)],
         actions=_actions(asked, attempts),
         timers=[
