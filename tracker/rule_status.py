@@ -53,6 +53,11 @@ class RuleStatus:
         return is_on(self.rule, self.switch)
 
     @property
+    def state(self) -> str:
+        """In one word: on, off, or canary."""
+        return "off" if not self.enabled else "canary" if self.canary_until else "on"
+
+    @property
     def last_fired_at(self) -> datetime | None:
         """When a run of it last began."""
         return max((self.tally.last[one] for one in ("fired", "queued") if one in self.tally.last), default=None)

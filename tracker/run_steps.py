@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.run import RunState
+from tracker.domain.run import Phase, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tracker.domain.run import Run
     from tracker.domain.step import Step
     from tracker.store.database import Row
+
+WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+"""What the timer of a run is there for, by the phase of the run."""
 
 Place = tuple[str, int]
 """A branch, and the number of a step in it."""
