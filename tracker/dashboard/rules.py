@@ -22,7 +22,7 @@ STATES = ("on", "off")
 OPEN = ("active", "queued")
 NEWEST_FIRST = "-fired_at"
 ON_A_PAGE = 50
-FIRINGS, RUNS = 20, 10
+FIRINGS, RUNS = 10, 5
 
 RuleId = Annotated[str, PathParameter()]
 
