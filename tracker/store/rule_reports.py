@@ -69,14 +69,20 @@ async def latest_firings(
     conn: Connection, rule: str, after: After | None, limit: int
 ) -> tuple[list[Row], After | None]:
     """A page of what the rule came to, the newest first, and where the next one begins."""
+    statement, values = page(rule, after, limit + 1)
+    found: list[Row] = await conn.fetch(statement, *values)
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], After(last["fired_at"], last["number"]) if last else None
+
+
+def page(rule: str, after: After | None, limit: int) -> tuple[str, list[object]]:
+    """The statement and its values for one page."""
     where = Conditions().add("rule = {}", rule)
     if after:
         where.add("fired_at <= {}", after.fired_at)
         where.add("(fired_at < {0} or number < {1})", after.fired_at, after.number)
-    statement = LATEST.format(outcomes=f"${len(where.values) + 1}", where=where, limit=limit + 1)
-    found: list[Row] = await conn.fetch(statement, *where.values, [str(outcome) for outcome in Outcome])
-    last = found[limit - 1] if len(found) > limit else None
-    return found[:limit], After(last["fired_at"], last["number"]) if last else None
+    statement = LATEST.format(outcomes=f"${len(where.values) + 1}", where=where, limit=limit)
+    return statement, [*where.values, [str(outcome) for outcome in Outcome]]
 
 
 async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> dict[str, Tally]:
