@@ -24,7 +24,10 @@ SCRIPT = "<script>document.hacked = 1</script><img src=x onerror='document.hacke
 LONG = "x" * 255
 FROM_RIGHT = "gönderi-\N{RIGHT-TO-LEFT OVERRIDE}\N{ARABIC LETTER ALEF}\N{ARABIC LETTER BEH}-\N{HEBREW LETTER ALEF}"
 POSTS = (SCRIPT, LONG, FROM_RIGHT)
-KINDS = ("/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense")
+KINDS = (
+    "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/rules", "/rules/try-again",
+    "/rules/try-again/trial", "/runs",
+)  # fmt: skip
 PAGES = (*KINDS, *(f"/posts/{quote(post, safe='')}" for post in (SCRIPT, FROM_RIGHT)))
 
 FAINT = """() => {

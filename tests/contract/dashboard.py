@@ -13,6 +13,7 @@ from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.domain.action import ActionSpec
 from tracker.domain.memory import Asked
+from tracker.rulebook.source import NO_RULES
 from tracker.store import actions, keys
 
 if TYPE_CHECKING:
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tracker.rulebook.source import RuleSource
     from tracker.store.database import Database
 
 NOW = NOON + timedelta(hours=1)
 
 
 @asynccontextmanager
-async def dashboard(database: Database, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def dashboard(
+    database: Database, rules: RuleSource = NO_RULES, **options: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor who has not signed in; forms are sent from a page of ours."""
-    app = application(Parts(database, lambda: NOW, None, more=handlers(database, lambda: NOW, **options)))
+    pages = handlers(database, lambda: NOW, **options)
+    app = application(Parts(database, lambda: NOW, None, rules=rules, more=pages))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         yield client

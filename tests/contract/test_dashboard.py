@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -48,7 +48,11 @@ async def test_the_overview_counts_posts_and_names_what_needs_somebody(database:
             " values ('p', 'not_json', true, 'd', 'h', now(), '{}', '')"
         )
     fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
-    options = {"subscriptions": ["projector", "reactor"], "rule_faults": lambda: [fault], "open_here": True}
+    options: dict[str, Any] = {
+        "subscriptions": ["projector", "reactor"],
+        "rule_faults": lambda: [fault],
+        "open_here": True,
+    }
     async with dashboard(database, **options) as client:
         text = (await client.get("/")).text
     for said in (

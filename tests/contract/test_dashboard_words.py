@@ -13,7 +13,7 @@ from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.action import Reason
 from tracker.domain.event import State
 from tracker.domain.firing import Outcome
-from tracker.domain.run import RunState
+from tracker.domain.run import Phase, RunState
 from tracker.store import action_reports
 from tracker.store.database import Database
 
@@ -45,6 +45,9 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("action_state", action_reports.STATES),
         ("outcome", Outcome),
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
+        ("phase", Phase),
+        ("rule_state", ("on", "off", "canary")),
+        ("step_state", ("done", "current", "ahead", "left")),
         ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -59,9 +62,10 @@ def test_every_text_is_said_somewhere() -> None:
     source = "\n".join(PAGES.loader.get_source(PAGES, name)[0] for name in TEMPLATES)
     groups = {
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
-        "unit",
+        "unit", "rule_state", "phase", "step_state",
     }  # fmt: skip
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
+    built += [f"{page}.{way}" for page in ("rules", "rule", "runs") for way in ("older", "newest")]
     unsaid = [
         name
         for name in ENGLISH

@@ -16,10 +16,11 @@ from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
 from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
-from tracker.api.words import Clock, Cursor, Limit, RuleSource
+from tracker.api.words import Clock, Cursor, Limit
 from tracker.domain.pause import MATCHED, Silence
 from tracker.domain.words import is_glob
 from tracker.errors import NotFound, did_you_mean
+from tracker.rulebook.source import RuleSource
 from tracker.store import silences
 from tracker.store.database import Connection, Database
 from tracker.store.paging import write_cursor

@@ -4,7 +4,7 @@ mounting      the addresses, and what their pages are given
 refusals      what is said when something is wrong
 visitor       who looks: a session begun with a key, or somebody at this machine
 signing_in    sign in, sign out, change the language
-overview, posts, actions   the pages
+overview, posts, actions, rules, trials, runs   the pages
 lookout       what the overview finds, looked for once a second for everybody
 timeline      a post's history in the groups in which people read it
 asked         the filters in an address, and addresses with filters

@@ -6,15 +6,13 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
-from litestar.response import Redirect
 
 from tracker import operations
 from tracker.dashboard import timeline
-from tracker.dashboard.asked import Asked, address, own, with_done
+from tracker.dashboard.asked import Asked, address
 from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.errors import NotAllowed
 from tracker.store import action_reports
 from tracker.store.action_reports import STATES, After, Filters
 from tracker.store.database import Database
@@ -49,10 +47,10 @@ async def retry(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], action: ActionId
 ) -> Response[Any]:
     """Attempt it once more."""
-    _may_operate(visit)
+    visit.must_operate()
     async with database.transaction() as conn:
         await operations.retry_by_hand(conn, action, clock())
-    return await _back(visit, "retried")
+    return await visit.back("retried")
 
 
 @post("/actions/{action:uuid}/discard")
@@ -60,17 +58,7 @@ async def discard(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], action: ActionId
 ) -> Response[Any]:
     """Never attempt it again."""
-    _may_operate(visit)
+    visit.must_operate()
     async with database.transaction() as conn:
         await operations.discard_by_hand(conn, action, clock())
-    return await _back(visit, "discarded")
-
-
-def _may_operate(visit: Visit) -> None:
-    if not visit.may_operate:
-        raise NotAllowed('this needs a key with the scope "operate"')
-
-
-async def _back(visit: Visit, done: str) -> Response[Any]:
-    form = Asked(await visit.request.form())
-    return Redirect(with_done(own(form.text("then")), done), status_code=303)
+    return await visit.back("discarded")

@@ -8,7 +8,7 @@ from litestar import Request, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter
 
-from tracker.dashboard import actions, assets, overview, posts, signing_in
+from tracker.dashboard import actions, assets, overview, posts, rules, runs, signing_in, trials
 from tracker.dashboard.lookout import Faults, Lookout
 from tracker.dashboard.refusals import HANDLERS
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
@@ -32,6 +32,8 @@ async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, P
 
 PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, actions.show_actions, actions.retry, actions.discard,
+    rules.show_rules, rules.show_rule, rules.enable, rules.disable, trials.show_trial, trials.run_trial,
+    runs.show_runs, runs.show_run, runs.cancel,
     signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
     nothing_here,
 )  # fmt: skip

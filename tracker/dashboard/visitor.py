@@ -29,7 +29,7 @@ Clock = Callable[[], datetime]
 
 COOKIE = "tracker_session"
 LASTING = timedelta(days=14)
-AT_THIS_MACHINE = Key("", "", ("admin",))
+AT_THIS_MACHINE = Key("", "this machine", ("admin",))
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
