@@ -53,6 +53,10 @@ class RulesInForce:
         """The file and the line of each rule, by its id."""
         return self._book.places
 
+    def texts(self) -> Mapping[str, str]:
+        """Each rule as it is written, with the workflows that it runs, by its id."""
+        return self._book.texts
+
     def read(self, text: str) -> Rulebook:
         """The rules of a text, as if it were one more file."""
         return read_text(self._settings, text, "rules.toml", self._book.places.keys())

@@ -25,8 +25,9 @@ LONG = "x" * 255
 FROM_RIGHT = "gönderi-\N{RIGHT-TO-LEFT OVERRIDE}\N{ARABIC LETTER ALEF}\N{ARABIC LETTER BEH}-\N{HEBREW LETTER ALEF}"
 POSTS = (SCRIPT, LONG, FROM_RIGHT)
 KINDS = (
-    "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/quarantine", "/quarantine/replay",
-    "/silences", "/reconciliations", "/health",
+    "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/rules", "/rules/try-again",
+    "/rules/try-again/trial", "/runs",
+    "/quarantine", "/quarantine/replay", "/silences", "/reconciliations", "/health",
 )  # fmt: skip
 PAGES = (*KINDS, *(f"/posts/{quote(post, safe='')}" for post in (SCRIPT, FROM_RIGHT)))
 

@@ -13,6 +13,7 @@ from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.domain.action import ActionSpec
 from tracker.domain.memory import Asked
+from tracker.rulebook.source import NO_RULES
 from tracker.store import actions, keys
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tracker.rulebook.source import RuleSource
     from tracker.store.database import Database
 
 NOW = NOON + timedelta(hours=1)
@@ -29,13 +31,15 @@ NOW = NOON + timedelta(hours=1)
 @asynccontextmanager
 async def dashboard(
     database: Database,
+    rules: RuleSource = NO_RULES,
     *,
     parts: Mapping[str, Any] | None = None,
     clock: Callable[[], datetime] = lambda: NOW,
     **options: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor who has not signed in; forms are sent from a page of ours. `parts` are more of the application."""
-    app = application(Parts(database, clock, None, more=handlers(database, clock, **options), **(parts or {})))
+    pages = handlers(database, clock, **options)
+    app = application(Parts(database, clock, None, rules=rules, more=pages, **(parts or {})))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         yield client

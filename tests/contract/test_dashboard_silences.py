@@ -42,7 +42,7 @@ WISH = {"rule": "on-f*", "for": "2h", "reason": "we know"}
 async def visitor(database: Database, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody who may operate."""
     rules = in_force(tmp_path, FILE)
-    async with dashboard(database, parts={"rules": rules, "providers": (PROVIDER,)}) as client:
+    async with dashboard(database, rules, parts={"providers": (PROVIDER,)}) as client:
         await sign_in(client, database, "operate")
         yield client
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PAGES = ("/", "/posts", "/posts/p1", "/actions")
+PAGES = ("/", "/posts", "/posts/p1", "/actions", "/rules", "/rules/r1", "/rules/r1/trial", "/runs")
 
 
 @pytest.fixture

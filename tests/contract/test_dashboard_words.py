@@ -16,7 +16,7 @@ from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.action import Reason
 from tracker.domain.event import State
 from tracker.domain.firing import Outcome
-from tracker.domain.run import RunState
+from tracker.domain.run import Phase, RunState
 from tracker.operations import OWN_EVENTS
 from tracker.providers import adapter, signature
 from tracker.settings import Jobs
@@ -51,6 +51,9 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("action_state", action_reports.STATES),
         ("outcome", Outcome),
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
+        ("phase", Phase),
+        ("rule_state", ("on", "off", "canary")),
+        ("step_state", ("done", "current", "ahead", "left")),
         ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
         ("event", OWN_EVENTS),
         ("held_state", quarantine.STATES),
@@ -79,10 +82,11 @@ def test_every_text_is_said_somewhere() -> None:
     source = "\n".join(PAGES.loader.get_source(PAGES, name)[0] for name in TEMPLATES)
     groups = {
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
-        "unit",
+        "unit", "rule_state", "phase", "step_state",
     }  # fmt: skip
     groups |= {"held_state", "held_reason", "round_state", "standing", "reader"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
+    built += [f"{page}.{way}" for page in ("rules", "rule", "runs") for way in ("older", "newest")]
     unsaid = [
         name
         for name in ENGLISH

@@ -207,6 +207,12 @@ async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> N
     assert await rows_read(busy, "firings", rule_reports.SINCE, values) == 40
 
 
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connection, deep: bool) -> None:
+    after = rule_reports.After(NOON - timedelta(hours=1), 4000) if deep else None
+    assert await rows_read(busy, "firings", *rule_reports.page("r7", after, 11)) <= 25
+
+
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
         assert await rows_read(busy, table, post_reports.PENDING, [PROVIDER, "p777"]) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -38,10 +37,11 @@ from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
-from tracker.api.words import NO_RULES
 from tracker.broadcast import Broadcast
 from tracker.past import Past
 from tracker.replay import Replay
+from tracker.rulebook.source import NO_RULES
+from tracker.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
     from litestar.types import ControllerRouterHandler
 
-    from tracker.api.words import RuleSource
     from tracker.providers.base import FactReader, Provider
     from tracker.receiver import Receiver
+    from tracker.rulebook.source import RuleSource
     from tracker.store.database import Database
 
 REST = (
@@ -129,7 +129,7 @@ def application(parts: Parts) -> Litestar:
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
-            "backtesting": _given(asyncio.Lock()),
+            "trial": _given(Trial(parts.database, parts.rules)),
         },
         state=State({"database": parts.database, "visitor": parts.visitor}),
         exception_handlers=HANDLERS,

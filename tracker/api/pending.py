@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.run import Phase
 from tracker.domain.step import RetryStep, WaitStep
 from tracker.domain.trigger import Expect, While
 from tracker.domain.wording import either
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from tracker.domain.rule import Rule
     from tracker.domain.step import Step
-
-OF_RUNS = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
-"""What the timer of a run is there for, by the phase of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from tracker.api.problems import BadParameter
 from tracker.api.refusals import DECIDING, LISTING, ONE
 from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, post_fields
 from tracker.api.tagged import Tagged
-from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName, RuleSource
+from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
 from tracker.domain.event import State
 from tracker.domain.post import Post
 from tracker.domain.rule import Rule
 from tracker.errors import NotFound
 from tracker.past import After as AfterThen
 from tracker.past import Past
+from tracker.rulebook.source import RuleSource
 from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor

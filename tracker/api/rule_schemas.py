@@ -6,12 +6,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from tracker.api.schemas import Next
-from tracker.domain.pause import Pause
 from tracker.domain.rule import Rule
 from tracker.domain.wording import step_in_words, trigger_in_words, verb_of
 from tracker.errors import Misconfigured
-from tracker.store.rule_reports import Tally
-from tracker.store.rule_switches import Switch
+from tracker.rule_status import RuleStatus
 
 Outcomes = Annotated[
     dict[str, int],
@@ -106,33 +104,24 @@ def fault_out(fault: Misconfigured) -> FaultOut:
     return FaultOut(fault.file, fault.line, fault.column, fault.key, fault.message, hint)
 
 
-def rule_fields(
-    rule: Rule,
-    place: tuple[str, int] | None,
-    switch: Switch | None,
-    armed: tuple[str, datetime] | None,
-    tally: Tally,
-    pauses: list[Pause],
-    now: datetime,
-) -> dict[str, Any]:
-    """The fields that a rule shows in a list and by itself; `armed` is the revision in force, and since when."""
-    since = armed[1] if armed and armed[0] == rule.revision else None
-    canary = since + rule.canary if since and rule.canary else None
-    began = [tally.last[outcome] for outcome in ("fired", "queued") if outcome in tally.last]
+def rule_fields(status: RuleStatus) -> dict[str, Any]:
+    """The fields that a rule shows in a list and by itself."""
+    rule, switch, tally = status.rule, status.switch, status.tally
+    file, line = status.place or (None, None)
     return {
         "id": rule.id,
         "revision": rule.revision,
-        "enabled": switch.enabled if switch else rule.enabled,
+        "enabled": status.enabled,
         "switched": SwitchOut(switch.enabled, switch.by, switch.at) if switch else None,
         "trigger": trigger_in_words(rule.trigger),
         "per": str(rule.per),
-        "file": place[0] if place else None,
-        "line": place[1] if place else None,
-        "in_force_since": since,
-        "canary_until": canary if canary and canary > now else None,
-        "last_fired_at": max(began, default=None),
+        "file": file,
+        "line": line,
+        "in_force_since": status.in_force_since,
+        "canary_until": status.canary_until,
+        "last_fired_at": status.last_fired_at,
         "firings": FiringsOut(tally.recent, tally.in_all),
-        "pauses": [PauseOut(pause.scope, pause.until, pause.by) for pause in pauses if pause.rule == rule.id],
+        "pauses": [PauseOut(pause.scope, pause.until, pause.by) for pause in status.pauses],
     }
 
 
@@ -151,9 +140,4 @@ def rule_details(rule: Rule) -> dict[str, Any]:
 
 def steps_out(rule: Rule) -> list[StepOut]:
     """Every step of the rule with its path."""
-    branches = {"do": rule.do, **rule.branches}
-    return [
-        StepOut(str(number) if branch == "do" else f"{branch}.{number}", verb_of(step), step_in_words(step))
-        for branch, steps in branches.items()
-        for number, step in enumerate(steps)
-    ]
+    return [StepOut(path, verb_of(step), step_in_words(step)) for path, step in rule.steps_by_path()]

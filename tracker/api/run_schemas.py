@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 
 from tracker.api.schemas import OneActionOut
 from tracker.domain.run import Run
+from tracker.domain.wording import step_in_words, verb_of
+from tracker.run_steps import RunStep
 
 
 class RunOut(Struct, frozen=True):
@@ -78,3 +80,10 @@ def run_fields(run: Run) -> dict[str, Any]:
         "phase": str(run.phase),
         "step": run.path,
     }
+
+
+def run_step_out(step: RunStep) -> RunStepOut:
+    """A step of a run as it is shown."""
+    known = step.step
+    says = step_in_words(known) if known else "a step that the rule no longer has"
+    return RunStepOut(step.path, verb_of(known) if known else None, says, step.state, list(step.asked))

@@ -12,14 +12,15 @@ from litestar.params import PathParameter, QueryParameter
 from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
-from tracker.api.pending import OF_RUNS, Waiting
+from tracker.api.pending import Waiting
 from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.run_schemas import MoveOut, OneRunOut, RunOut, TimerOut, run_fields
+from tracker.api.run_schemas import MoveOut, OneRunOut, RunOut, TimerOut, run_fields, run_step_out
 from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
-from tracker.api.steps import steps_of
-from tracker.api.words import Clock, Cursor, Limit, ProviderName, RuleSource
+from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.domain.run import Run
 from tracker.errors import NotFound
+from tracker.rulebook.source import RuleSource
+from tracker.run_steps import WHAT_COMES, steps_of
 from tracker.store import action_reports, run_reports
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor
@@ -87,11 +88,11 @@ async def _one(conn: Connection, run: Run, rules: RuleSource) -> OneRunOut:
     known = {rule.id: rule for rule in rules.rules()}
     rule, asked = known.get(run.rule), await run_reports.actions(conn, run.id)
     attempts = await action_reports.attempts_of(conn, [row["id"] for row in asked])
-    what = OF_RUNS.get(run.phase, "run")
+    what = WHAT_COMES.get(run.phase, "run")
     return OneRunOut(
         **run_fields(run),
         rule_now=rule.revision if rule else None,
-        steps=steps_of(run, rule, asked),
+        steps=[run_step_out(step) for step in steps_of(run, rule, asked)],
         moves=[MoveOut(row["number"], row["at"], row["said"]) for row in await run_reports.moves(conn, run.id)],
         actions=_actions(asked, attempts),
         timers=[

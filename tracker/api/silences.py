@@ -15,10 +15,11 @@ from tracker.api.problems import MAX_BODY, OF_BODIES
 from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
-from tracker.api.words import Clock, Cursor, Limit, RuleSource
+from tracker.api.words import Clock, Cursor, Limit
 from tracker.domain import silencing
 from tracker.domain.pause import Silence
 from tracker.errors import NotFound
+from tracker.rulebook.source import RuleSource
 from tracker.store import silences
 from tracker.store.database import Connection, Database
 from tracker.store.paging import write_cursor

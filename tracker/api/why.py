@@ -11,8 +11,9 @@ from tracker.api.posts import find_post
 from tracker.api.refusals import ONE
 from tracker.api.schemas import Page
 from tracker.api.why_schemas import AnswerOut, answer_out
-from tracker.api.words import Clock, PostId, ProviderName, RuleSource
+from tracker.api.words import Clock, PostId, ProviderName
 from tracker.errors import NotFound, did_you_mean
+from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 from tracker.why import why
 

@@ -10,7 +10,6 @@ from litestar.params import PathParameter
 from tracker import operations
 from tracker.dashboard import timeline
 from tracker.dashboard.asked import Asked, address
-from tracker.dashboard.doing import back, operator
 from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
@@ -48,10 +47,10 @@ async def retry(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], action: ActionId
 ) -> Response[Any]:
     """Attempt it once more."""
-    operator(visit)
+    visit.must_operate()
     async with database.transaction() as conn:
         await operations.retry_by_hand(conn, action, clock())
-    return await back(visit, "retried")
+    return await visit.back("retried")
 
 
 @post("/actions/{action:uuid}/discard")
@@ -59,7 +58,7 @@ async def discard(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], action: ActionId
 ) -> Response[Any]:
     """Never attempt it again."""
-    operator(visit)
+    visit.must_operate()
     async with database.transaction() as conn:
         await operations.discard_by_hand(conn, action, clock())
-    return await back(visit, "discarded")
+    return await visit.back("discarded")

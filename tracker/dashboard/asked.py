@@ -77,6 +77,11 @@ def post_address(provider: str, post: str, **query: object) -> str:
     return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
 
 
+def rule_address(rule: str, **query: object) -> str:
+    """The page of a rule."""
+    return address(f"/rules/{quote(rule, safe='')}", **query)
+
+
 def with_done(where: str, what: str) -> str:
     """The address of the page that says what was just done."""
     path, _, query = where.partition("?")

@@ -16,8 +16,11 @@ from tracker.dashboard import (
     posts,
     quarantine,
     reconciliations,
+    rules,
+    runs,
     signing_in,
     silences,
+    trials,
 )
 from tracker.dashboard.checkup import Checkup, Installation
 from tracker.dashboard.lookout import Faults, Lookout
@@ -48,6 +51,8 @@ PAGES = (
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
     health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
+    rules.show_rules, rules.show_rule, rules.enable, rules.disable, trials.show_trial, trials.run_trial,
+    runs.show_runs, runs.show_run, runs.cancel,
     signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
     nothing_here,
 )  # fmt: skip

@@ -10,7 +10,6 @@ from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from tracker.dashboard.asked import Asked, address, with_done
-from tracker.dashboard.doing import form_of, operator
 from tracker.dashboard.rendering import Visit
 from tracker.errors import BadParameter, NotFound, Rejected
 from tracker.replay import Replay, Verdict
@@ -75,7 +74,7 @@ async def show_held(
 @post("/quarantine/{item:int}/replay")
 async def replay_held(visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId) -> Response[Any]:
     """Try to take it into the log."""
-    operator(visit)
+    visit.must_operate()
     verdict = await replaying.replay(item)
     if verdict.outcome in STATES and verdict.outcome != HELD:
         raise Rejected("settled", f"item {item} was {verdict.outcome} before")
@@ -87,7 +86,7 @@ async def discard_held(
     visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId
 ) -> Response[Any]:
     """Give it up."""
-    operator(visit)
+    visit.must_operate()
     await replaying.discard(item)
     return Redirect(with_done(f"/quarantine/{item}", "held_discarded"), status_code=303)
 
@@ -112,8 +111,8 @@ async def replay_all(
     visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
 ) -> Response[Any]:
     """Try those that were shown before."""
-    operator(visit)
-    form = await form_of(visit)
+    visit.must_operate()
+    form = Asked(await visit.request.form())
     given = {name: form.text(name) or "" for name in ASKED}
     await _tried(database, replaying, given, _number("through", form.text("through")), dry_run=False)
     return Redirect(with_done(address("/quarantine", **given), "replay_all"), status_code=303)

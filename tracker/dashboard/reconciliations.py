@@ -11,7 +11,6 @@ from litestar.response import Redirect
 
 from tracker import by_hand
 from tracker.dashboard.asked import Asked, address, with_done
-from tracker.dashboard.doing import form_of, operator
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.domain.given import word
@@ -46,7 +45,7 @@ async def ask_now(
     provider_names: Providers,
 ) -> Response[Any]:  # fmt: skip
     """One round for each provider, or for the one that was chosen, as soon as a worker is free."""
-    by, form, now = operator(visit), await form_of(visit), clock()
+    by, form, now = visit.must_operate().name, Asked(await visit.request.form()), clock()
     wish = {name: form.text(name) for name in ("provider", "since")}
     try:
         names = [word("provider", wish["provider"], provider_names)] if wish["provider"] else sorted(provider_names)

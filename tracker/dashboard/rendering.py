@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
+from litestar.response import Redirect
 from markupsafe import Markup
 
 from tracker.dashboard import assets
-from tracker.dashboard.asked import DONE, address, post_address
+from tracker.dashboard.asked import DONE, Asked, address, own, post_address, rule_address, with_done
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
 from tracker.dashboard.naming import platform_name, target_names
 from tracker.domain.duration import format_duration
+from tracker.errors import NotAllowed
 from tracker.store.keys import Key
 
 LANGUAGE_COOKIE = "tracker_language"
@@ -67,6 +69,17 @@ class Visit:
         """What the visitor has just done, to be confirmed on the page."""
         found = self.request.query_params.get(DONE)
         return found if f"done.{found}" in self.texts.texts else None
+
+    def must_operate(self) -> Key:
+        """The key that the visitor came in with; raises NotAllowed when it may do nothing."""
+        if self.key is None or not self.may_operate:
+            raise NotAllowed('this needs a key with the scope "operate"')
+        return self.key
+
+    async def back(self, done: str) -> Response[Any]:
+        """To the page from which the form was sent, which says what was done."""
+        form = Asked(await self.request.form())
+        return Redirect(with_done(own(form.text("then")), done), status_code=303)
 
     def page(self, name: str, status: int = 200, **context: object) -> Response[Any]:
         """The page of that name; its `_name.html`, where there is one, is the part that is kept up to date."""
@@ -132,6 +145,11 @@ def _span(value: timedelta | float) -> str:
     return format_duration(timedelta(seconds=round(seconds)))
 
 
+def _kind(value: object) -> str:
+    """The name of what a trigger or a step is, as in `While` or `AlertStep`."""
+    return type(value).__name__
+
+
 def _is_web(url: str | None) -> bool:
     """Whether it is fit to be a link."""
     try:
@@ -147,13 +165,13 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {
-    "moment": _moment,
-    "pretty": _pretty,
-    "span": _span,
-    "platform": platform_name,
-    "target_names": target_names,
-}
+PAGES.filters |= {"moment": _moment, "pretty": _pretty, "platform": platform_name, "target_names": target_names}
+PAGES.filters |= {"kind": _kind, "duration": format_duration, "span": _span}
 PAGES.tests["web"] = _is_web
-PAGES.globals |= {"asset": assets.address, "address": address, "post_address": post_address}
+PAGES.globals |= {
+    "asset": assets.address,
+    "address": address,
+    "post_address": post_address,
+    "rule_address": rule_address,
+}
 TEMPLATES = frozenset(PAGES.list_templates())

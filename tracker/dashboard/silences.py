@@ -10,12 +10,12 @@ from litestar.response import Redirect
 
 from tracker import by_hand
 from tracker.dashboard.asked import Asked, address, with_done
-from tracker.dashboard.doing import back, form_of, operator
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.visitor import Clock, RuleNames
+from tracker.dashboard.visitor import Clock
 from tracker.domain.pause import MATCHED
 from tracker.domain.silencing import SEVERITIES, silence
 from tracker.errors import BadParameter
+from tracker.rulebook.source import RuleSource
 from tracker.store import silences
 from tracker.store.database import Database
 from tracker.store.paging import write_cursor
@@ -34,7 +34,7 @@ Providers = NamedDependency[tuple[str, ...]]
 @get("/silences")
 async def show_silences(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleNames], provider_names: Providers,
+    rules: NamedDependency[RuleSource], provider_names: Providers,
 ) -> Response[Any]:  # fmt: skip
     """Those that are over come in pages."""
     return await _page(visit, database, clock, _known(rules, provider_names), {}, None)
@@ -43,10 +43,10 @@ async def show_silences(
 @post("/silences")
 async def begin_silence(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleNames], provider_names: Providers,
+    rules: NamedDependency[RuleSource], provider_names: Providers,
 ) -> Response[Any]:  # fmt: skip
     """From now on; with a fault, the form comes back as it was filled in, and says which field it is."""
-    by, form, known = operator(visit), await form_of(visit), _known(rules, provider_names)
+    by, form, known = visit.must_operate().name, Asked(await visit.request.form()), _known(rules, provider_names)
     wish = {name: form.text(name) for name in FIELDS}
     match = {name: text for name in MATCHED if (text := wish[name])}
     try:
@@ -63,10 +63,10 @@ async def end_silence(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], silence_id: Id
 ) -> Response[Any]:
     """Now; one that is over stays as it ended."""
-    by = operator(visit)
+    by = visit.must_operate().name
     async with database.transaction() as conn:
         await by_hand.end_silence(conn, silence_id, by, clock())
-    return await back(visit, "silence_ended")
+    return await visit.back("silence_ended")
 
 
 async def _page(
@@ -87,6 +87,6 @@ async def _page(
     )  # fmt: skip
 
 
-def _known(rules: RuleNames, providers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _known(rules: RuleSource, providers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """What a rule and a provider can be called."""
     return {"rule": tuple(rule.id for rule in rules.rules()), "provider": providers}

@@ -7,14 +7,13 @@ one of the loopback too, so that no site can lend us its name and have the visit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tracker.domain.rule import Rule
 from tracker.errors import NotAllowed
 from tracker.store import sessions
 from tracker.store.keys import Key
@@ -30,16 +29,8 @@ Clock = Callable[[], datetime]
 
 COOKIE = "tracker_session"
 LASTING = timedelta(days=14)
-AT_THIS_MACHINE = Key("", "", ("admin",))
+AT_THIS_MACHINE = Key("", "this machine", ("admin",))
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
-
-
-@runtime_checkable
-class RuleNames(Protocol):
-    """Who knows the rules of the files."""
-
-    def rules(self) -> Sequence[Rule]:
-        """Every rule, the disabled ones too."""
 
 
 class NotSignedIn(NotAllowed):

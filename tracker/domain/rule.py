@@ -105,6 +105,12 @@ class Rule:
         """Those of `do` and of every branch."""
         return (*self.do, *(step for steps in self.branches.values() for step in steps))
 
+    def steps_by_path(self) -> Iterator[tuple[str, Step]]:
+        """Every step with its path: "0" for the first of `do`, "exhausted.0" for the first of a branch."""
+        yield from ((str(number), step) for number, step in enumerate(self.do))
+        for branch, steps in self.branches.items():
+            yield from ((f"{branch}.{number}", step) for number, step in enumerate(steps))
+
     @cached_property
     def retries(self) -> bool:
         return any(isinstance(step, RetryStep) for step in self.all_steps)

@@ -43,11 +43,15 @@ class Place:
 
 @dataclass(slots=True)
 class Positions:
-    """The offsets of a text's keys and values, by path; an element of an array is named by its number from 0."""
+    """The offsets of a text's keys and values, by path; an element of an array is named by its number from 0.
+
+    `headers` are the offsets of the lines such as `[rule.x]` with the paths that they open, in their order.
+    """
 
     text: str
     keys: dict[Path, int] = field(default_factory=dict)
     values: dict[Path, int] = field(default_factory=dict)
+    headers: list[tuple[int, Path]] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +110,7 @@ class _Walk:
         return self.found
 
     def _header(self, counts: dict[Path, int]) -> Path:
+        opening = self.at
         is_element = self.text.startswith("[[", self.at)
         self.at += 1 + is_element
         self._skip(_BLANK)
@@ -123,6 +128,7 @@ class _Walk:
             path = (*path, number)
         self.found.keys.setdefault(path, start)
         self.at = self.text.index("]", self.at) + 1 + is_element
+        self.found.headers.append((opening, path))
         return path
 
     def _pair(self, table: Path) -> None:

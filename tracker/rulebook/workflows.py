@@ -30,6 +30,13 @@ class Workflows:
                 ways += [(*way, inner) for inner in self._run_by(way[-1])]
         return ()
 
+    def reached_from(self, table: Table) -> list[Table]:
+        """The workflows that a rule, or one of these themselves, runs."""
+        names = self._run_in(table)
+        for name in names:
+            names += [inner for inner in self._run_by(name) if inner not in names]
+        return [self.tables[name] for name in dict.fromkeys(names)]
+
     def size(self, name: str) -> int:
         """How many steps it comes to in all; for one that runs in a circle this says nothing."""
         return self._size(name, {})
@@ -37,19 +44,23 @@ class Workflows:
     def _size(self, name: str, known: dict[str, int]) -> int:
         if name not in known:
             known[name] = 0
-            known[name] = sum(1 for _ in self._steps(name)) + sum(
+            known[name] = sum(1 for _ in _steps(self.tables[name])) + sum(
                 self._size(inner, known) for inner in self._run_by(name)
             )
         return known[name]
 
     def _run_by(self, name: str) -> list[str]:
-        found = [step.get("run") for step in self._steps(name)]
+        return self._run_in(self.tables[name])
+
+    def _run_in(self, table: Table) -> list[str]:
+        found = [step.get("run") for step in _steps(table)]
         return [inner for inner in found if isinstance(inner, str) and inner in self.tables]
 
-    def _steps(self, name: str) -> Iterator[Mapping[str, object]]:
-        table = self.tables[name].values
-        branches = table.get("branch")
-        named = branches.values() if isinstance(branches, dict) else ()
-        for steps in (table.get("do"), *named):
-            if isinstance(steps, list):
-                yield from (step for step in steps if isinstance(step, dict))
+
+def _steps(table: Table) -> Iterator[Mapping[str, object]]:
+    branches = table.values.get("branch")
+    named = branches.values() if isinstance(branches, dict) else ()
+    own = (table.values.get(key) for key in ("do", "exhausted", "resolved"))
+    for steps in (*own, *named):
+        if isinstance(steps, list):
+            yield from (step for step in steps if isinstance(step, dict))

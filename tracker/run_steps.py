@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.api.rule_schemas import StepOut, steps_out
-from tracker.api.run_schemas import RunStepOut
-from tracker.domain.run import RunState
+from tracker.domain.run import Phase, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,13 +14,30 @@ if TYPE_CHECKING:
 
     from tracker.domain.rule import Rule
     from tracker.domain.run import Run
+    from tracker.domain.step import Step
     from tracker.store.database import Row
+
+WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+"""What the timer of a run is there for, by the phase of the run."""
 
 Place = tuple[str, int]
 """A branch, and the number of a step in it."""
 
 
-def steps_of(run: Run, rule: Rule | None, asked: Sequence[Row]) -> list[RunStepOut]:
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step, and the actions that it asked for; no `step`: the rule as it is now has none there.
+
+    `state` is done, current, ahead, or left when the run will not come to it.
+    """
+
+    path: str
+    step: Step | None
+    state: str
+    asked: Sequence[UUID]
+
+
+def steps_of(run: Run, rule: Rule | None, asked: Sequence[Row]) -> list[RunStep]:
     """The steps of `do` and of each branch; `asked` are the run's actions.
 
     A branch that the run did not go into is left out. Actions of steps that the rule no longer has stand at the end.
@@ -29,17 +45,19 @@ def steps_of(run: Run, rule: Rule | None, asked: Sequence[Row]) -> list[RunStepO
     ids: dict[str, list[UUID]] = defaultdict(list)
     for row in asked:
         ids[_path_of(row)].append(row["id"])
-    known = steps_out(rule) if rule else []
+    known = dict(rule.steps_by_path()) if rule else {}
     entered = {_place(path)[0] for path in ids} | {"do", run.branch}
-    shown = [step for step in known if _place(step.path)[0] in entered]
     furthest = _furthest([_place(path) for path in ids])
-    steps = [RunStepOut(one.path, one.verb, one.says, _state(run, one, furthest), ids[one.path]) for one in shown]
-    gone = [path for path in ids if path not in {step.path for step in known} and ids[path]]
-    return steps + [RunStepOut(path, None, "a step that the rule no longer has", "done", ids[path]) for path in gone]
+    steps = [
+        RunStep(path, step, _state(run, path, furthest), ids.get(path, ()))
+        for path, step in known.items()
+        if _place(path)[0] in entered
+    ]
+    return steps + [RunStep(path, None, "done", ids[path]) for path in ids if path not in known]
 
 
-def _state(run: Run, step: StepOut, furthest: Mapping[str, int]) -> str:
-    branch, number = _place(step.path)
+def _state(run: Run, path: str, furthest: Mapping[str, int]) -> str:
+    branch, number = _place(path)
     if branch != run.branch:
         return "done" if number <= furthest.get(branch, -1) else "left"
     if number < run.step:

@@ -1,0 +1,105 @@
+"""Rules: the list with what each came to, the page of one, and their switches."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+
+from tracker import by_hand, rule_status
+from tracker.dashboard.asked import Asked, address, rule_address
+from tracker.dashboard.rendering import Visit
+from tracker.dashboard.trials import FIRST_SPAN, SPANS
+from tracker.dashboard.visitor import Clock
+from tracker.domain.firing import Outcome
+from tracker.rulebook.source import RuleSource, rule_called
+from tracker.store import rule_reports, run_reports
+from tracker.store.database import Database
+from tracker.store.paging import write_cursor
+from tracker.store.rule_reports import MOST_COUNTED
+
+STATES = ("on", "off")
+OPEN = ("active", "queued")
+NEWEST_FIRST = "-fired_at"
+ON_A_PAGE = 50
+FIRINGS, RUNS = 10, 5
+
+RuleId = Annotated[str, PathParameter()]
+
+
+@get("/rules")
+async def show_rules(
+    visit: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+) -> Response[Any]:
+    """By their ids, whatever file they stand in."""
+    asked = Asked(visit.request.query_params)
+    states, after = asked.words("state", STATES), asked.cursor(rule_status.BY_ID, rule_status.After)
+    enabled = "on" in states if len(set(states)) == 1 else None
+    async with database.connection() as conn:
+        found, following = await rule_status.list_rules(conn, rules, clock(), after, ON_A_PAGE, enabled)
+    more = address("/rules", state=states, cursor=write_cursor(rule_status.BY_ID, following)) if following else None
+    return visit.page(
+        "rules", rules=found, chosen=states, states=STATES, first=after is None, more=more, most=MOST_COUNTED,
+        refused=[str(fault) for fault in rules.faults()],
+    )  # fmt: skip
+
+
+@get("/rules/{rule:str}")
+async def show_rule(
+    visit: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+    rule: RuleId,
+) -> Response[Any]:
+    """What it says, how it does, and what it came to last."""
+    known = rule_called(rules, rule)
+    after = Asked(visit.request.query_params).cursor(NEWEST_FIRST, rule_reports.After)
+    async with database.connection() as conn:
+        found = await rule_status.status_of(conn, known, rules, clock())
+        firings, following = await rule_reports.latest_firings(conn, rule, after, FIRINGS)
+        runs, more_runs = await run_reports.list_runs(conn, run_reports.Filters(OPEN, rule), None, RUNS)
+    more = rule_address(rule, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    return visit.page(
+        "rule", found=found, rule=known, firings=firings, first=after is None, more=more, runs=runs,
+        more_runs=more_runs, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
+        refused=[str(fault) for fault in rules.faults()], source=rules.texts().get(rule, ""), spans=SPANS,
+        since=FIRST_SPAN,
+    )  # fmt: skip
+
+
+@post("/rules/{rule:str}/enable")
+async def enable(
+    visit: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+    rule: RuleId,
+) -> Response[Any]:
+    """Switch it on, whatever its file says."""
+    return await _switch(visit, database, clock, rules, rule, on=True)
+
+
+@post("/rules/{rule:str}/disable")
+async def disable(
+    visit: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+    rule: RuleId,
+) -> Response[Any]:
+    """Switch it off, whatever its file says."""
+    return await _switch(visit, database, clock, rules, rule, on=False)
+
+
+async def _switch(
+    visit: Visit, database: Database, clock: Clock, rules: RuleSource, rule: str, *, on: bool
+) -> Response[Any]:
+    by = visit.must_operate().name
+    known = rule_called(rules, rule)
+    async with database.transaction() as conn:
+        await by_hand.switch_rule(conn, known, on=on, by=by, now=clock())
+    return await visit.back("enabled" if on else "disabled")
