@@ -25,7 +25,7 @@ from tracker.rulebook.source import RuleSource
 from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
 from tracker.store.paging import write_cursor
-from tracker.store.post_reports import SORTS, After, Filters
+from tracker.store.post_reports import LOOK, SORTS, After, Filters
 
 STATES = tuple(str(state) for state in State)
 NEWEST_FIRST = "-last_event_at"
@@ -61,6 +61,9 @@ StuckFor = Annotated[
 ]
 
 
+SOUGHT = f"The id, or a part of it, of an error or of an address; one page looks through {LOOK} posts."
+
+
 def text(description: str) -> Any:
     """An optional text in the query."""
     return QueryParameter(description=description)
@@ -80,7 +83,7 @@ async def list_posts(
     since: Annotated[str | None, text("Last event not before this time.")] = None,
     until: Annotated[str | None, text("Last event before this time.")] = None,
     stuck_for: StuckFor = None,
-    q: Annotated[str | None, text("A part of the id, of an error or of an address.")] = None,
+    q: Annotated[str | None, text(SOUGHT)] = None,
     sort: Sort = None,
     as_of: AllAsOf = None,
 ) -> Page[PostOut]:

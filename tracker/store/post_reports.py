@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.event import State
 from tracker.domain.lifecycle import ENDED
 from tracker.domain.post import Post
 from tracker.store.paging import Conditions
@@ -54,7 +55,24 @@ SAYS = """
   select from jsonb_path_query(p.fold, '$.**.url') word where word #>> '{{}}' ilike {0}))
 """
 
-LIST = "select p.fold::text from posts p where {where} order by {order} limit {limit}"
+LIST = "select {what} from posts p where {where} order by {order} limit {limit}"
+
+# Each state alone is read from the index by state, in the right order.
+LIST_OF_STATES = """
+select {what} from unnest({states}::text[]) as wanted
+ cross join lateral (select * from posts p where p.state = wanted and {where} order by {order} limit {limit}) p
+ order by {order} limit {limit}
+"""
+
+MOST_OF_AN_ID = 20
+"""Providers that have a post of the same id."""
+
+# No index leads to a word: one page looks no further than this many posts.
+LOOK = 20_000
+
+SEARCH = "select p.fold::text from ({looked_through}) p where {says} order by {order} limit {limit}"
+
+END_OF_SEARCH = "select p.fold::text from ({looked_through}) p order by {order} offset {look} - 1"
 
 ONE = """
 select p.first_day, p.fold::text from posts p
@@ -89,15 +107,19 @@ select state, count(*) as posts from posts
 async def list_posts(
     conn: Connection, filters: Filters, sort: str, after: After | None, limit: int
 ) -> tuple[list[Post], After | None]:
-    """A page of posts, and where the next one begins. `sort` is one of SORTS, with a - in front for newest first."""
+    """A page of posts, and where the next one begins. `sort` is one of SORTS, with a - in front for newest first.
+
+    A search finds the post of that very id first, and then looks through LOOK posts: its page may hold fewer.
+    """
     phases = [True, False] if sort.startswith("-") else [False, True]  # posts that lack the time come first, or last
-    posts: list[Post] = []
+    posts = await _of_that_id(conn, filters) if filters.q and not after else []
     for without in phases[phases.index(after.at is None) :] if after else phases:
         statement, values = page(filters, sort, without, after, limit + 1 - len(posts))
         posts += [_post(row) for row in await conn.fetch(statement, *values)]
         if len(posts) > limit:
-            last = posts[limit - 1]
-            return posts[:limit], After(getattr(last, sort.lstrip("-")), last.provider, last.id)
+            return posts[:limit], _place(posts[limit - 1], sort)
+        if filters.q and (end := await conn.fetchrow(*_end_of_search(filters, sort, without, after))):
+            return posts, _place(_post(end), sort)
         after = None
     return posts, None
 
@@ -120,6 +142,24 @@ async def counts(conn: Connection) -> dict[str, int]:
 
 def page(filters: Filters, sort: str, without: bool, after: After | None, limit: int) -> tuple[str, list[object]]:
     """The statement and its values for posts that have the time they are sorted by, or for those `without` it."""
+    if not filters.q:
+        statement, order, where = _in_order(filters, sort, without, after, "p.fold::text", limit)
+        return statement, where.values
+    looked_through, order, where = _in_order(filters, sort, without, after, "p.*", LOOK)
+    says = Conditions(values=tuple(where.values)).add(SAYS, f"%{_literally(filters.q)}%").add("p.post <> {}", filters.q)
+    return SEARCH.format(looked_through=looked_through, says=says, order=order, limit=limit), says.values
+
+
+def _end_of_search(filters: Filters, sort: str, without: bool, after: After | None) -> tuple[object, ...]:
+    """The statement with its values for the last post that a search looks at, if there may be more behind it."""
+    looked_through, order, where = _in_order(filters, sort, without, after, "p.*", LOOK)
+    return END_OF_SEARCH.format(looked_through=looked_through, order=order, look=LOOK), *where.values
+
+
+def _in_order(
+    filters: Filters, sort: str, without: bool, after: After | None, what: str, limit: int
+) -> tuple[str, str, Conditions]:
+    """The statement for posts that fit all filters but the words searched for, its order, and its conditions."""
     where = _where(filters)
     column, newest_first = sort.lstrip("-"), sort.startswith("-")
     where.add(f"p.{column} is null" if without else f"p.{column} is not null")
@@ -133,25 +173,37 @@ def page(filters: Filters, sort: str, without: bool, after: After | None, limit:
             after.at, after.provider, after.post,
         )  # fmt: skip
     order = f"p.{column} {direction}, p.provider {rest}, p.post {rest}"
-    return LIST.format(where=where, order=order, limit=limit), where.values
+    states = list(filters.states) or (sorted(set(State) - ENDED) if filters.still_since else [])
+    if len(states) <= 1:
+        where = where.add("p.state = {}", states[0]) if states else where
+        return LIST.format(what=what, where=where, order=order, limit=limit), order, where
+    wanted = f"${len(where.values) + 1}"
+    statement = LIST_OF_STATES.format(what=what, states=wanted, where=where, order=order, limit=limit)
+    where.values.append(states)
+    return statement, order, where
+
+
+def _place(post: Post, sort: str) -> After:
+    return After(getattr(post, sort.lstrip("-")), post.provider, post.id)
+
+
+async def _of_that_id(conn: Connection, filters: Filters) -> list[Post]:
+    where = _where(filters).add("p.post = {}", filters.q)
+    if filters.states:
+        where.add("p.state = any({}::text[])", list(filters.states))
+    statement = LIST.format(what="p.fold::text", where=where, order="p.provider", limit=MOST_OF_AN_ID)
+    return [_post(row) for row in await conn.fetch(statement, *where.values)]
 
 
 def _where(filters: Filters) -> Conditions:
     where = Conditions(CURRENT)
-    if len(filters.states) == 1:  # said as an equality, so that the index by state also gives the order
-        where.add("p.state = {}", filters.states[0])
-    elif filters.states:
-        where.add("p.state = any({}::text[])", list(filters.states))
-    elif filters.still_since:
-        where.add("p.state <> all({}::text[])", sorted(ENDED))
     simple = {
-        "{}::text = any(p.platforms)": filters.platform,
-        "{}::text = any(p.accounts)": filters.account,
+        "p.platforms @> array[{}::text]": filters.platform,
+        "p.accounts @> array[{}::text]": filters.account,
         "p.provider = {}": filters.provider,
         "p.last_event_at >= {}": filters.since,
         "p.last_event_at < {}": filters.until,
         STILL: filters.still_since,
-        SAYS: f"%{_literally(filters.q)}%" if filters.q else None,
     }
     for fragment, value in simple.items():
         if value is not None:

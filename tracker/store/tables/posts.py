@@ -71,6 +71,7 @@ class Post(SQLModel, table=True):
         Index("posts_newest", "projection", text("last_event_at desc"), "provider", "post"),
         Index("posts_by_state", "projection", "state", text("last_event_at desc"), "provider", "post"),
         Index("posts_by_id", "projection", "post"),
+        Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
         Index("posts_overdue", "projection", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
         {"postgresql_partition_by": "list (projection)"},
     )
