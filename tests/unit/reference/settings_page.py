@@ -38,7 +38,7 @@ def made() -> str:
     """The whole page."""
     intro = " ".join(line.removeprefix("# ").strip() for line in HEAD.strip().splitlines())
     forms = (
-        "A duration is written as in `30s`, `10m`, `1h 30m` or `7d`, a size as in `1MiB`, a rate as in `100 per 15m`."
+        "A duration is written as in `30s`, `10m`, `1h30m` or `7d`, a size as in `1MiB`, a rate as in `100 per 15m`."
         " In an environment variable commas separate the values of a list; a hyphen in a name is `_` there, and"
         " capitals are small letters; a table is given entry by entry. `tracker init` writes a file with all of this."
     )
