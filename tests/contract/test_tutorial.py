@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
+ALL_DONE = re.compile(r"its run is done; \w+ \w+ is done")
+
 
 class Walk:
     """Somebody who does what the page says; `said` is what each command answered, in order."""
@@ -52,7 +54,7 @@ class Walk:
         if words[:2] == ["posts", "list"]:
             until(lambda: self.post in self.tracker(*words).out, f"{self.post} is published")
         if words[:2] == ["posts", "why"]:
-            until(lambda: "its run is done" in self.tracker(*words).out, f"the rule has done all about {self.post}")
+            until(lambda: bool(ALL_DONE.search(self.tracker(*words).out)), f"the rule has done all about {self.post}")
         ran = self.tracker(*words)
         assert ran.code == (words[:2] == ["posts", "create"]), (words, ran)
         self.said.append((" ".join(words[:2]), ran.out))
@@ -89,8 +91,6 @@ def test_the_page_works_from_its_first_command_to_its_last(walk: Walk) -> None:
     ]  # fmt: skip
     said = [out for _, out in walk.said]
     assert "1 passed" in said[1]
-    assert "failed fired" in said[3]
-    assert "failed fired" in said[4]
     assert "alert ops is done" in said[5]
     assert "failed: The platform did not answer in time" in walk.log("serve")
     heads, row, *_ = said[7].splitlines()
