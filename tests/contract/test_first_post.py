@@ -7,25 +7,21 @@ import shlex
 import socket
 import stat
 import subprocess
-import sys
-import time
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
 from tests.acceptance.service import free_port
-from tests.contract.command_line import CommandLine, clean_environment
+from tests.contract.command_line import CommandLine
+from tests.contract.walking import STAY, begin, until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "first-post.md").read_text()
-STAY = ("simulate", "serve")
-"""Commands that do not end by themselves."""
 
 
 class Tutorial:
@@ -51,35 +47,15 @@ class Tutorial:
     @contextmanager
     def services(self) -> Iterator[None]:
         """Run the commands that stay, until the block ends."""
-        running = [self._start(words) for words in self.commands if words[0] in STAY]
+        running = [begin(self.tracker.folder, words) for words in self.commands if words[0] in STAY]
         try:
             for port, path in ((self.ports["9100"], "/v1"), (self.ports["8000"], "/readyz")):
-                _until_answered(f"http://127.0.0.1:{port}{path}", good=path == "/readyz")
+                until_answered(f"http://127.0.0.1:{port}{path}", good=path == "/readyz")
             yield
         finally:
             for process in running:
                 process.terminate()
                 process.wait(30)
-
-    def _start(self, words: list[str]) -> subprocess.Popen[bytes]:
-        with (self.tracker.folder / f"{words[0]}.log").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tracker", *words], cwd=self.tracker.folder, env=clean_environment(),
-                stdout=log, stderr=log,
-            )  # fmt: skip
-
-
-def _until_answered(url: str, *, good: bool, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            answer = httpx2.get(url, trust_env=False)
-            if answer.is_success or not good:
-                return
-        except httpx2.TransportError:
-            pass
-        assert time.monotonic() < end, url
-        time.sleep(0.05)
 
 
 @pytest.fixture
