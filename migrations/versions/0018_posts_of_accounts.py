@@ -7,5 +7,5 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    op.execute("set local lock_timeout = '10s'")
+    op.execute("set local lock_timeout = '5s'")
     op.execute("create index posts_by_target on posts using gin (platforms, accounts)")

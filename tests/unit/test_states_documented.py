@@ -27,7 +27,7 @@ TABLES = {
 }
 """What the first column of a page's table must name."""
 DRAWN = {
-    "run": {*map(str, RunState)} - {RunState.FAILED},  # to which nothing leads
+    "run": {*map(str, RunState)},
     "action": set(action_reports.STATES),
     "reconciliation": set(reconciliations.STATES) | {*map(str, Finding)},
     "redelivery": {*redelivery.MOVES, *(state for states in redelivery.MOVES.values() for state in states)},

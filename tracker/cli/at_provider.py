@@ -23,6 +23,11 @@ Value = TypeVar("Value")
 
 Call = Callable[["ProviderClient"], Awaitable["Reply[Value]"]]
 
+LACKING = {
+    "api_key": "is not set: nothing can be asked of the provider",
+    "workspace": "is not set: this call is about one workspace, team or organization",
+}
+NO_SUCH = "is empty: {} has no such call, as far as is known"
 NO_SUCH_CALL = frozenset({404, 405, 501})
 
 Provider = Annotated[str | None, typer.Option(help="As [providers.<name>]; needed where several are configured.")]
@@ -67,9 +72,8 @@ def _refusal(settings: Settings, client: ProviderClient, call: str, reply: Reply
 
     key = f"providers.{client.name}"
     if reply.reason is Reason.NOT_CONFIGURED:
-        if client.can(call) or call not in client.calls or client.calls[call].text:
-            return settings.fault(f"{key}.api_key", "is not set: nothing can be asked of the provider")
-        return settings.fault(f"{key}.calls.{call}", f"is empty: {client.name} has no such call, as far as is known")
+        lacking = client.lacks(call)
+        return settings.fault(f"{key}.{lacking}", LACKING.get(lacking, NO_SUCH.format(client.name)))
     said = f"{client.name}: {reply.status or reply.reason}: {reply.detail}".removesuffix(": ")
     if reply.status in NO_SUCH_CALL and not client.calls[call].documented:
         said += (

@@ -119,14 +119,15 @@ def _span(since: str, until: str | None) -> Span:
     from tracker.backtest import Span  # noqa: PLC0415  (as above)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
 
+    at = now()
     try:
-        begin = begins("since", since, now())
-        ends = moment("until", until) or now()
+        begin = begins("since", since, at)
+        ends = min(moment("until", until) or at, at)
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint=getattr(error, "parameter", "")) from error
     if begin >= ends:
         raise typer.BadParameter("must be before --until", param_hint="--since")
-    return Span(begin, min(ends, now()))
+    return Span(begin, ends)
 
 
 def _show(found: Found, held: Sequence[Held], json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 def told(kind: str, entry: dict[str, Any]) -> str:
     """What an entry of that type says."""
-    return _TOLD[kind](entry) if kind in _TOLD else ", ".join(f"{name} {value}" for name, value in entry.items())
+    return _TOLD[kind](entry)
 
 
 def _fact(entry: dict[str, Any]) -> str:
@@ -50,4 +50,15 @@ def _attempt(entry: dict[str, Any]) -> str:
     )
 
 
-_TOLD = {"fact": _fact, "change": _change, "firing": _firing, "run": _run, "action": _action, "attempt": _attempt}
+def _move(entry: dict[str, Any]) -> str:
+    return f"{entry['rule']}: {entry['said']}" + (f" for {entry['target']}" if entry["target"] else "")
+
+
+def _silence(entry: dict[str, Any]) -> str:
+    return f"silence by {entry['by']} until {entry['until']}: {entry['reason']}"
+
+
+_TOLD = {
+    "fact": _fact, "change": _change, "firing": _firing, "run": _run, "move": _move, "action": _action,
+    "attempt": _attempt, "silence": _silence,
+}  # fmt: skip

@@ -171,7 +171,7 @@ def _row(post: PostOut) -> tuple[object, ...]:
 
 
 def _error(error: ErrorOut | None) -> str | None:
-    return f"{error.code}: {error.message}" if error else None
+    return f"{error.code}: {error.message}".removesuffix(": ") if error else None
 
 
 def _fields(answer: OnePostOut) -> dict[str, Any]:

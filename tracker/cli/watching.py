@@ -98,7 +98,7 @@ def _table(posts: Sequence[Post], now: datetime) -> Table:
     ):  # fmt: skip
         table.add_column(heading, no_wrap=True, overflow="ellipsis", header_style="dim", **options)
     for post in posts:
-        error = f"{post.problem.code}: {post.problem.message}" if post.problem else ""
+        error = f"{post.problem.code}: {post.problem.message}".removesuffix(": ") if post.problem else ""
         ago = _ago(now - post.last_event_at) if post.last_event_at else ""
         table.add_row(_state(post.state), clean(post.id), _targets(post), clean(error), ago)
     return table

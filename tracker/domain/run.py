@@ -23,7 +23,6 @@ class RunState(StrEnum):
     DONE = "done"
     CANCELLED = "cancelled"
     EXHAUSTED = "exhausted"
-    FAILED = "failed"
 
 
 class Phase(StrEnum):

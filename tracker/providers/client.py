@@ -78,7 +78,7 @@ class ProviderClient:
 
     def can(self, call: str) -> bool:
         """Whether the call is to be had: it is configured, and there is what it needs."""
-        return not self._lacks(call)
+        return not self.lacks(call)
 
     async def create_post(self, post: Mapping[str, Any], idempotency_key: str) -> Reply[str]:
         """Create a post, which the provider describes (platforms, content, accountIds, scheduling); gives its id."""
@@ -135,7 +135,7 @@ class ProviderClient:
         """Have the provider send nothing more to it."""
         return await self._call("delete", lambda _: True, webhook=webhook)
 
-    def _lacks(self, call: str) -> str:
+    def lacks(self, call: str) -> str:
         """The setting without which the call cannot be made, or "" when it can."""
         if call not in self.calls or not self.calls[call].text:
             return f"calls.{call}"
@@ -154,7 +154,7 @@ class ProviderClient:
         then: int = 0,
         **holes: str,
     ) -> Reply[T]:
-        if lacking := self._lacks(call):
+        if lacking := self.lacks(call):
             return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{lacking} is not set")
         request, wish = self._request(call, body, key, holes), Wish(call, self.purpose, 1 + then)
         permit = await self._ask(wish)
