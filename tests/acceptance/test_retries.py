@@ -51,7 +51,7 @@ async def test_each_post_is_published_exactly_once_through_outages_and_kills(
     posts, end = pytestconfig.getoption("--posts"), time.monotonic() + SECONDS
     kills = min(posts // 20, 12)
     server = EmbeddedPostgres(tmp_path / "postgres")
-    simulated = run_simulator(seed=3, speed=SPEED, odds=Odds(fails=0.0), ladder=[timedelta(seconds=30)] * 500)
+    simulated = run_simulator(seed=3, speed=SPEED, odds=Odds(fails=0.0, slow=0.0), ladder=[timedelta(seconds=30)] * 500)
     async with simulated as simulator:
         service = Service(
             tmp_path / "service", free_port(), dsn=server.start(), lease="2s", provider=simulator.url, secret=SECRET,

@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
-from tracker.simulator import Simulator, run_simulator
+from tracker.simulator import Odds, Simulator, run_simulator
 from tracker.store import keys
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
@@ -221,7 +221,7 @@ SCENARIOS = (retries, stuck, silence, burst, workflow, digest)
 async def told_by(folder: Path, *, killing: bool) -> dict[str, Any]:
     """What became of everything, without what the clock alone decides."""
     server = EmbeddedPostgres(folder / "postgres")
-    simulated = run_simulator(seed=6, speed=SPEED, ladder=[timedelta(seconds=20)] * 200)
+    simulated = run_simulator(seed=6, speed=SPEED, odds=Odds(fails=0.0, slow=0.0), ladder=[timedelta(seconds=20)] * 200)
     async with a_sink(fails=10**9) as sink, simulated as simulator:
         service = Service(
             folder / "service", free_port(), dsn=server.start(), lease="2s", provider=simulator.url, secret=SECRET,

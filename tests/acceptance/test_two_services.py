@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import a_sink
 from tracker.domain.event import BUCKETS
-from tracker.simulator import Faults, run_simulator
+from tracker.simulator import Faults, Odds, run_simulator
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 
@@ -40,7 +40,9 @@ async def _until(seconds: float, what: str, reached: Callable[[], Awaitable[bool
 
 
 async def test_two_services_share_the_work_and_either_takes_over_from_the_other(tmp_path: Path) -> None:
-    simulated = run_simulator(seed=2, speed=20, faults=Faults(repeated=0.1), ladder=[timedelta(seconds=10)] * 200)
+    simulated = run_simulator(
+        seed=2, speed=20, faults=Faults(repeated=0.1), odds=Odds(slow=0.0), ladder=[timedelta(seconds=10)] * 200
+    )
     with EmbeddedPostgres(tmp_path / "postgres") as server:
         async with a_sink() as sink, simulated as simulator:
             first, second = (

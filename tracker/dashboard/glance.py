@@ -15,10 +15,12 @@ Found = TypeVar("Found")
 
 
 class Glance(Generic[Found]):
-    """Looks at most once in `pause` seconds; after a look that took longer, the next one is put off for as long."""
+    """Looks at most once in `pause` seconds, and rests for `rest` times as long as the look took, if that is more."""
 
-    def __init__(self, database: Database, look: Callable[[Connection], Awaitable[Found]], pause: float) -> None:
-        self._database, self._look, self._pause = database, look, pause
+    def __init__(
+        self, database: Database, look: Callable[[Connection], Awaitable[Found]], pause: float, rest: float = 1.0
+    ) -> None:
+        self._database, self._look, self._pause, self._rest = database, look, pause, rest
         self._looking = asyncio.Lock()
         self._found: Found | None = None
         self._look_again_at = 0.0
@@ -31,5 +33,5 @@ class Glance(Generic[Found]):
                 async with self._database.connection() as conn:
                     self._found = await self._look(conn)
                 took = time.monotonic() - began
-                self._look_again_at = time.monotonic() + max(self._pause, took)
+                self._look_again_at = time.monotonic() + max(self._pause, self._rest * took)
             return self._found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
 SILENT_AFTER = timedelta(seconds=60)
-COUNT_EVERY = 10.0
+COUNT_EVERY, REST = 10.0, 20.0
+"""Seconds; and for how many times as long as counting took it is not done again."""
+
 SHOWN = 8
 MOST_PARKED = 100
 NEEDS_SOMEBODY = ("dead", "unknown")
@@ -41,14 +42,13 @@ Faults = Callable[[], Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class Seen:
     """What one look found.
 
     `silent` are subscriptions that nobody serves, `refused` what is wrong with rule files, `parked` the errors of what
     was set aside, `waiting` how many actions and deliveries wait for a person, by kind.
     """
 
-    states: dict[State, int]
     failed: list[Post]
     stuck: list[Post]
     posts: list[Post]
@@ -57,17 +57,25 @@ class Overview:
     silent: list[str]
     parked: list[Row]
     refused: list[str]
-    figures: Figures
-
-    @property
-    def total(self) -> int:
-        """All posts."""
-        return sum(self.states.values())
 
     @property
     def attention(self) -> int:
         """How many things need somebody."""
         return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + len(self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many posts are in each state, the figures of a day, and what was seen."""
+
+    states: dict[State, int]
+    figures: Figures
+    seen: Seen
+
+    @property
+    def total(self) -> int:
+        """All posts."""
+        return sum(self.states.values())
 
     @property
     def bar(self) -> list[tuple[State, float, float]]:
@@ -86,18 +94,22 @@ class Lookout:
     def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], rule_faults: Faults) -> None:
         self._clock, self._subscriptions, self._rule_faults = clock, subscriptions, rule_faults
         self._glance = Glance(database, self._look, 1.0)
-        self._figures: Figures | None = None
-        self._count_again_at = 0.0
+        self._counts = Glance(database, post_reports.counts, 1.0, REST)
+        self._figures = Glance(database, self._count, COUNT_EVERY, REST)
 
     async def overview(self) -> Overview:
-        """What it looks like, not longer than a moment ago."""
-        return await self._glance.found()
+        """What it looks like, not longer than a moment ago; what takes long to count, a while ago."""
+        counted, of_the_day = await self._counts.found(), await self._figures.found()
+        states = {state: counted[state] for state in IN_ORDER if state in counted}
+        return Overview(states, of_the_day, await self._glance.found())
 
-    async def _look(self, conn: Connection) -> Overview:
-        counted, now = await post_reports.counts(conn), self._clock()
+    async def _count(self, conn: Connection) -> Figures:
+        return await figures.look(conn, self._clock())
+
+    async def _look(self, conn: Connection) -> Seen:
+        now = self._clock()
         readers = await health_reports.readers(conn, self._subscriptions, SILENT_AFTER)
-        return Overview(
-            states={state: counted[state] for state in IN_ORDER if state in counted},
+        return Seen(
             failed=await _went_wrong(conn, now - LATELY),
             stuck=await _newest(conn, states=sorted(UNFINISHED), still_since=now - STUCK_AFTER),
             posts=await _newest(conn),
@@ -106,17 +118,7 @@ class Lookout:
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health_reports.parked(conn, MOST_PARKED),
             refused=[str(fault) for fault in self._rule_faults()],
-            figures=await self._counted(conn, now),
         )
-
-    async def _counted(self, conn: Connection, now: datetime) -> Figures:
-        """The figures of a day are counted a few times a minute, and less often where that takes long."""
-        began = time.monotonic()
-        if self._figures is None or began >= self._count_again_at:
-            self._figures = await figures.look(conn, now)
-            took = time.monotonic() - began
-            self._count_again_at = time.monotonic() + max(COUNT_EVERY, 20 * took)
-        return self._figures
 
 
 async def _newest(
