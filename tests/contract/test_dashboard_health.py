@@ -94,7 +94,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         "Its clock as ours",
         "projector Reads up to date buckets held: 16, by only",
         "Take up what was left lying rescue last",
-        "nightly not done yet next in",
+        "nightly not done yet next:",
         "Schema that of this version",
         "held: 0",
         "the files are in force as they are",
