@@ -30,7 +30,7 @@ async def test_a_key_opens_the_api_until_it_is_revoked(tracker: CommandLine, dat
     headers = {"Authorization": f"Bearer {made.json['key']}"}
     async with serving(application(Parts(database, lambda: NOON, None))) as client:
         assert (await client.get("/api/v1/posts", headers=headers)).status_code == 200
-        assert tracker.alone("keys", "revoke", made.json["id"]).code == 0
+        assert tracker.alone("keys", "revoke", made.json["id"], "--json").json["id"] == made.json["id"]
         assert (await client.get("/api/v1/posts", headers=headers)).status_code == 401
 
 

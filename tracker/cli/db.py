@@ -20,14 +20,17 @@ FITS = "up to date"
 
 
 @db.command()
-def upgrade(config: Config = None) -> None:
+def upgrade(config: Config = None, json: Json = False) -> None:
     """Bring the schema up to date; while another process does it, this one waits."""
     from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
     from tracker.store.server import postgres  # noqa: PLC0415  (as above)
 
     with postgres(open_settings(config)) as (dsn, _):
-        applied = asyncio.run(migrations.upgrade(dsn, lambda revision: say(f"applied {revision}")))
-    say(f"{len(applied)} applied: the schema is up to date" if applied else "the schema is up to date")
+        applied = asyncio.run(migrations.upgrade(dsn, lambda revision: say(f"applied {revision}", aside=json)))
+    if json:
+        show_json({"applied": applied})
+    else:
+        say(f"{len(applied)} applied: the schema is up to date" if applied else "the schema is up to date")
 
 
 @db.command()

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.showing import say
+from tracker.cli.opening import Json
+from tracker.cli.showing import say, show_json
 from tracker.errors import Misconfigured
 
 CHANNEL = """
@@ -41,6 +42,7 @@ timeline = '''
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to; it is made if it is not there.")] = Path(),
+    json: Json = False,
 ) -> None:
     """Write a commented config.toml and a first rule with its test; nothing is ever overwritten."""
     from tracker.settings import commented_config  # noqa: PLC0415  (takes a third of a second)
@@ -54,7 +56,10 @@ def init(
             raise Misconfigured("exists already, and is not overwritten", file=str(file))
     for file, text in files.items():
         _write(file, text)
-        say(f"wrote {file}")
+        say(f"wrote {file}", aside=json)
+    if json:
+        show_json({"written": [str(file) for file in files]})
+        return
     say("next: name a provider in config.toml, then `tracker serve`; `tracker doctor` says what is still missing")
 
 

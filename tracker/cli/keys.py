@@ -65,13 +65,19 @@ def show(config: Config = None, json: Json = False) -> None:
 def revoke(
     key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `tracker keys list` shows it.")],
     config: Config = None,
+    json: Json = False,
 ) -> None:
     """From now on the key opens nothing."""
     from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
 
+    at = now()
+
     async def work(_: Settings, database: Database) -> None:
         async with database.connection() as conn:
-            await store.revoke(conn, key, now())
+            await store.revoke(conn, key, at)
 
     on_database(config, work)
-    say(f"revoked {key}")
+    if json:
+        show_json({"id": key, "revoked_at": at})
+    else:
+        say(f"revoked {key}")
