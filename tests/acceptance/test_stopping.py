@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 LISTENERS = 5
-SECONDS = 10
+SECONDS = 30
 
 
 async def heard_to_the_end(url: str, key: str, begun: asyncio.Queue[str]) -> None:

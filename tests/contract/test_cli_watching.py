@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ERASING = "p\x1b[2J"
+PATIENCE = 60
 ORDER = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 TAKES_THE_SCREEN, GIVES_IT_BACK = "\x1b[?1049h", "\x1b[?1049l"
 
@@ -64,6 +66,7 @@ def shown_until(terminal: int, words: str) -> str:
     """What the terminal was sent, up to and with the words, less the orders between them."""
     seen = ""
     while words not in ORDER.sub("", seen):
+        assert select.select([terminal], [], [], PATIENCE)[0], f"in vain: {words}, after {seen}"
         seen += os.read(terminal, 65536).decode(errors="replace")
     return seen
 
