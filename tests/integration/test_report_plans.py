@@ -31,11 +31,10 @@ pytestmark = pytest.mark.anyio
 
 MANY_POSTS = """
 insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
-                   last_event_at, first_day, last_day, fold)
+                   scheduled_at, published_at, failed_at, last_event_at, first_day, last_day, fold)
 select 1, $1, 'p' || n, 0, case when n % 100 = 0 then 'failed' else 'published' end, 1, 1, '{x}', '{}',
-       $2::timestamptz - n * interval '1 second', $2::timestamptz - n * interval '1 second',
-       $2::date, $2::date, '{}'
-  from generate_series(1, 20000) n
+       at, at, case when n % 100 > 0 then at end, case when n % 100 = 0 then at end, at, $2::date, $2::date, '{}'
+  from (select n, $2::timestamptz - n * interval '1 second' as at from generate_series(1, 20000) n) one
 """
 
 
@@ -66,6 +65,10 @@ async def full(shared_connection: Connection) -> Connection:
     [
         (Filters(), "-last_event_at"),
         (Filters(), "last_event_at"),
+        (Filters(), "-published_at"),
+        (Filters(), "scheduled_at"),
+        (Filters(), "-failed_at"),
+        (Filters(), "entered_at"),
         (Filters(states=["failed"]), "-last_event_at"),
         (Filters(since=NOON - timedelta(hours=3)), "-last_event_at"),
     ],

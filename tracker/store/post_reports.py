@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 SORTS = ("last_event_at", "entered_at", "scheduled_at", "published_at", "failed_at")
-"""The times by which posts can be sorted; a list sorted by another one than the first is not read from an index."""
+"""The times by which posts can be sorted."""
 
 
 @dataclass(frozen=True, slots=True)

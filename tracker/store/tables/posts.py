@@ -70,6 +70,10 @@ class Post(SQLModel, table=True):
     __table_args__ = (
         Index("posts_newest", "projection", text("last_event_at desc"), "provider", "post"),
         Index("posts_by_state", "projection", "state", text("last_event_at desc"), "provider", "post"),
+        Index("posts_by_entered_at", "projection", text("entered_at desc"), "provider", "post"),
+        Index("posts_by_scheduled_at", "projection", text("scheduled_at desc"), "provider", "post"),
+        Index("posts_by_published_at", "projection", text("published_at desc"), "provider", "post"),
+        Index("posts_by_failed_at", "projection", text("failed_at desc"), "provider", "post"),
         Index("posts_by_id", "projection", "post"),
         Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
         Index("posts_overdue", "projection", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
