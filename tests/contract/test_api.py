@@ -239,9 +239,12 @@ async def test_a_rare_event_is_found_without_reading_the_whole_log_at_once(
     client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages that hold nothing lead to the one that does."""
-    reach = event_reports.WITHIN_REACH.replace(str(event_reports.LOOK), "4")
+    look = event_reports.LOOK
+    reach, end = (
+        event_reports.WITHIN_REACH.replace(str(look), "4"), event_reports.END_OF_REACH.replace(str(look - 1), "3")
+    )  # fmt: skip
     monkeypatch.setattr(event_reports, "WITHIN_REACH", reach)
-    monkeypatch.setattr(event_reports, "END_OF_REACH", event_reports.END_OF_REACH.replace("49999", "3"))
+    monkeypatch.setattr(event_reports, "END_OF_REACH", end)
     await project(database, *(told(f"p{n}", "failed" if n == 9 else "scheduled", n) for n in range(13)))
     pages: list[list[str]] = []
     cursor: dict[str, str] = {}

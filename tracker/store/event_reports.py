@@ -47,7 +47,7 @@ select {COLUMNS}, (select count(*) from repeats r where r.position = e.position)
 """
 
 # Nothing but its place leads to an event of a certain type: one page looks no further than this many events.
-LOOK = 50_000
+LOOK = 20_000
 
 WITHIN_REACH = f"(select {COLUMNS} from events e where {{bounds}} order by e.position {{direction}} limit {LOOK})"
 
