@@ -31,6 +31,7 @@ kind = "sosyalkopru"
 api_url = "{provider}"
 api_key = "sk_simulated"
 webhook_secrets = ["{secret}"]
+budget = "1000000 per hour"
 
 [endpoints.cms]
 url = "{sink}"

@@ -34,7 +34,10 @@ SECRET = "whsec_of_the_simulated_provider"
 WEATHER = Faults(repeated=0.1, late=0.2, latest=timedelta(seconds=30))
 STUBBORN = [timedelta(seconds=20)] * 200
 SPEED = 20
-LET_TIME_PASS = "update actions set due_at = now() where state = 'pending'"
+LET_TIME_PASS = """
+update actions set due_at = now()
+ where id in (select id from actions where state = 'pending' and due_at > now() for update skip locked)
+"""
 """Nobody waits here for the pause before the next attempt, which may be minutes."""
 
 

@@ -57,8 +57,6 @@ async def test_each_post_is_published_exactly_once_through_outages_and_kills(
             tmp_path / "service", free_port(), dsn=server.start(), lease="2s", provider=simulator.url, secret=SECRET,
             sink="http://127.0.0.1:9/",
         )  # fmt: skip
-        config = service.folder / "config.toml"
-        config.write_text(config.read_text().replace("[endpoints", 'budget = "1000000 per hour"\n\n[endpoints', 1))
         (service.folder / "rules" / "all.toml").write_text(RULES)
         simulator.register(f"{service.url}/webhooks/sosyalkopru", secret=SECRET)
         service.start()
