@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from hashlib import sha256
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import PHONE, House, Opened
+from tests.browser.provider import SECRET
 from tests.browser.test_every_page import too_wide, unreadable
+from tracker.simulator.wire import DELIVERY, SIGNATURE, event_body, sign
+from tracker.store import quarantine
+from tracker.store.database import Database
+from tracker.store.quarantine import Unusable
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +55,23 @@ async def test_what_is_held_is_seen_as_it_came_and_discarded(house: House, open_
     assert (await too_wide(page), await unreadable(page)) == ({}, [])
     await page.get_by_role("button", name="Discard").click()
     await expect(page.locator(".badge")).to_have_text("Discarded")
+
+
+async def test_what_can_be_taken_by_now_is_replayed(house: House, open_page: Opened) -> None:
+    """A delivery that was refused before its secret was known becomes a post."""
+    body = event_body("post.published", datetime.now(UTC), {"postId": "post_replayed", "status": "PUBLISHED"})
+    digest, now = sha256(body).digest(), datetime.now(UTC)
+    headers = {SIGNATURE.lower(): sign(SECRET, body), DELIVERY.lower(): "dlv_replayed"}
+    held = Unusable("sosyalkopru", "signature_wrong", False, digest.hex(), digest, now, headers, body)
+    async with Database.open(house.postgres.dsn, size=1) as database, database.connection() as conn:
+        await quarantine.keep(conn, [held])
+    page = await open_page("/quarantine?reason=signature_wrong")
+    await page.get_by_role("link", name="the signature is wrong").first.click()
+    await expect(page.get_by_role("region", name="If it is replayed now")).to_contain_text("into the log")
+    await page.get_by_role("button", name="Replay").click()
+    await expect(page.locator("#notice")).to_have_text("It is in the log now.")
+    await page.goto("/posts?state=published")
+    await expect(page.get_by_role("link", name="post_replayed")).to_be_visible()
 
 
 async def test_a_running_service_is_well_and_asks_when_it_is_told_to(open_page: Opened) -> None:

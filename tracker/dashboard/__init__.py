@@ -4,7 +4,7 @@ mounting      the addresses, and what their pages are given
 refusals      what is said when something is wrong
 visitor       who looks: a session begun with a key, or somebody at this machine
 signing_in    sign in, sign out, change the language
-overview, posts, actions, rules, trials, runs, quarantine, silences, reconciliations, health   the pages
+overview, posts, asking, actions, rules, trials, runs, quarantine, silences, reconciliations, health   the pages
 lookout, checkup   what the overview and the page of health find
 glance        one look for everybody who has a page open
 provider_health    how we stand with a provider, for people

@@ -10,6 +10,7 @@ from litestar.params import PathParameter
 
 from tracker.dashboard import (
     actions,
+    asking,
     assets,
     health,
     overview,
@@ -45,7 +46,8 @@ async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, P
 
 
 PAGES = (
-    overview.show_overview, posts.show_posts, posts.show_post, actions.show_actions, actions.retry, actions.discard,
+    overview.show_overview, posts.show_posts, posts.show_post, asking.retry_post, asking.reconcile_post,
+    actions.show_actions, actions.retry, actions.discard,
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
