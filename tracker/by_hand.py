@@ -38,7 +38,7 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
     `rule` is as its file says it.
     """
     known = (await rule_switches.by_rule(conn)).get(rule.id)
-    if (known.enabled if known else rule.enabled) is on:
+    if rule_switches.is_on(rule, known) is on:
         return False
     if rule.enabled is on:
         await rule_switches.clear(conn, rule.id)

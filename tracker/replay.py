@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database, Row
 
 
+SETTLED = frozenset({"replayed", "discarded"})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a quarantined delivery: `kept`, `duplicate`, or `held` still, for `reason`."""
@@ -58,6 +61,13 @@ class Replay:
             await quarantine.settle(conn, item, "replayed", self._clock())
         return Verdict(item, "duplicate" if receipt.duplicate else "kept", position=receipt.position)
 
+    async def decide(self, item: int, *, dry_run: bool = False) -> Verdict:
+        """The same, of one that is held: raises Rejected when it was settled before."""
+        verdict = await self.replay(item, dry_run=dry_run)
+        if verdict.outcome in SETTLED:
+            raise _settled_before(item, verdict.outcome)
+        return verdict
+
     async def _foretell(self, conn: Connection, item: int, event: event_log.Incoming) -> Verdict:
         same = (event.source, event.body_hash)
         known = await event_log.position_of(conn, *same)
@@ -75,7 +85,7 @@ class Replay:
             if row is None:
                 raise NotFound(f"there is no item {item} in the quarantine")
             if row["state"] != "held":
-                raise Rejected("settled", f"item {item} was {row['state']} before")
+                raise _settled_before(item, row["state"])
             if not dry_run:
                 await quarantine.settle(conn, item, "discarded", self._clock())
 
@@ -87,3 +97,7 @@ class Replay:
         if not row["authentic"]:
             door.verify(row["headers"], row["body"], row["received_at"])
         return incoming(row["provider"], door.read(row["headers"], row["body"]), row["body"], row["received_at"])
+
+
+def _settled_before(item: int, state: str) -> Rejected:
+    return Rejected("settled", f"item {item} was {state} before")

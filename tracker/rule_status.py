@@ -50,7 +50,7 @@ class RuleStatus:
     @property
     def enabled(self) -> bool:
         """Whether it is on, by hand or by its file."""
-        return is_on(self.rule, self.switch)
+        return rule_switches.is_on(self.rule, self.switch)
 
     @property
     def state(self) -> str:
@@ -63,11 +63,6 @@ class RuleStatus:
         return max((self.tally.last[one] for one in ("fired", "queued") if one in self.tally.last), default=None)
 
 
-def is_on(rule: Rule, switch: Switch | None) -> bool:
-    """Whether the rule is on: what somebody wants by hand goes before what its file says."""
-    return switch.enabled if switch else rule.enabled
-
-
 async def list_rules(
     conn: Connection, source: RuleSource, now: datetime, after: After | None, limit: int, enabled: bool | None = None
 ) -> tuple[list[RuleStatus], After | None]:
@@ -76,7 +71,7 @@ async def list_rules(
     left = [
         rule
         for rule in sorted(source.rules(), key=lambda rule: rule.id)
-        if (after is None or rule.id > after.id) and enabled in {None, is_on(rule, switches.get(rule.id))}
+        if (after is None or rule.id > after.id) and enabled in {None, rule_switches.is_on(rule, switches.get(rule.id))}
     ]
     found = await _statuses(conn, left[:limit], source, switches, now)
     return found, After(left[limit - 1].id) if len(left) > limit else None

@@ -12,7 +12,7 @@ from tracker.api.quarantine_schemas import OneQuarantinedOut, QuarantinedOut, Ve
 from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.schemas import Page, raw_out
 from tracker.api.words import LARGEST_NUMBER, Cursor, DryRun, Limit, ProviderName, Raw
-from tracker.errors import NotFound, Rejected
+from tracker.errors import NotFound
 from tracker.replay import Replay
 from tracker.store import quarantine
 from tracker.store.database import Database
@@ -78,9 +78,7 @@ async def one_of_quarantine(
 )
 async def replay_held(replaying: NamedDependency[Replay], id: ItemId, dry_run: DryRun = False) -> VerdictOut:
     """As the providers are configured now; it keeps its own time. Only one that is held; otherwise 409."""
-    verdict = await replaying.replay(id, dry_run=dry_run)
-    if verdict.outcome in {"replayed", "discarded"}:
-        raise Rejected("settled", f"item {id} was {verdict.outcome} before")
+    verdict = await replaying.decide(id, dry_run=dry_run)
     return VerdictOut(verdict.item, verdict.outcome, verdict.reason or None, verdict.position, dry_run)
 
 

@@ -12,6 +12,7 @@ from tracker.cli.opening import Config, Json, now, on_database, open_settings
 from tracker.cli.rule_files import read_against
 from tracker.cli.rules import rules
 from tracker.cli.showing import progress, say, show_json, show_table, written
+from tracker.domain.given import begins, moment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -115,7 +116,6 @@ def _fit(book: Rulebook) -> Rulebook:
 
 
 def _span(since: str, until: str | None) -> Span:
-    from tracker.api.parameters import begins, moment  # noqa: PLC0415  (takes a second)
     from tracker.backtest import Span  # noqa: PLC0415  (as above)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
 

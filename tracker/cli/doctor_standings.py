@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import written
 from tracker.domain.allowance import Purpose, left
-from tracker.domain.breaker import Circuit
-from tracker.domain.standing import CLOCK_OFF
+from tracker.domain.standing import CLOCK_OFF, Calling
 from tracker.store import standings
 
 if TYPE_CHECKING:
@@ -32,21 +31,21 @@ async def examine_standings(conn: Connection, settings: Settings) -> AsyncIterat
 
 
 def _calls(standing: Standing, provider: Provider, now: datetime) -> Finding:
-    name, breaker = standing.provider, standing.breaker
-    if breaker.circuit(now) is not Circuit.CLOSED:
-        pause = breaker.wait(now)
+    name, calling = standing.provider, standing.calling(provider.budget)
+    if calling in (Calling.PAUSED, Calling.TRYING):
+        pause = standing.breaker.wait(now)
         until = f"nobody calls it for another {_short(pause)}" if pause else "the next call tells whether it is back"
         found = f"{name}: the last calls failed ({standing.failure}); {until}"
         return problem("calls", found, f"see whether the provider is down, and [providers.{name}] api_url and api_key")
-    if standing.put_off_until and standing.put_off_until > now:
+    if calling is Calling.PUT_OFF and standing.put_off_until:
         found = f"{name} wants no call for another {_short(standing.put_off_until - now)}"
         return warning("calls", found, f"if that happens often, give [providers.{name}] a smaller budget")
-    remaining = left(standing.windows, provider.budget, Purpose.REACTION, now)
     budget = " and ".join(map(str, provider.budget))
-    if not remaining:
+    if calling is Calling.SPENT:
         advice = f"actions wait for it: give [providers.{name}] a larger budget, if the provider allows that"
         return warning("calls", f"{name}: the budget of {budget} is spent", advice)
     answered = f", the last answer {_short(now - standing.answered_at)} ago" if standing.answered_at else ""
+    remaining = left(standing.windows, provider.budget, Purpose.REACTION, now)
     return ok("calls", f"{name}: {remaining} left of {budget}{answered}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tracker.errors import did_you_mean
+from tracker.errors import BadParameter, did_you_mean
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -64,8 +64,6 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 @contextmanager
 def as_options() -> Iterator[None]:
     """What the API calls a bad parameter is an option used wrongly here."""
-    from tracker.api.problems import BadParameter  # noqa: PLC0415  (takes a second)
-
     try:
         yield
     except BadParameter as error:

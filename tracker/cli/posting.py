@@ -17,6 +17,7 @@ from tracker.cli.opening import Config, Json, as_options, duration, now, on_data
 from tracker.cli.posts import posts
 from tracker.cli.showing import say, show_json
 from tracker.domain.event import State
+from tracker.domain.given import moment
 from tracker.domain.lifecycle import ENDED
 from tracker.errors import TrackerError
 
@@ -53,7 +54,6 @@ def create(
     json: Json = False,
 ) -> None:
     """Have the provider publish a post, and follow it until it is published; exit code 1 when it is not."""
-    from tracker.api.parameters import moment  # noqa: PLC0415  (takes a second)
     from tracker.providers.new_post import NewPost  # noqa: PLC0415  (takes half a second)
 
     settings = open_settings(config)

@@ -12,11 +12,12 @@ from tracker.cli import noun
 from tracker.cli.history import told
 from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, now, on_database
-from tracker.cli.showing import say, show_json, show_pairs, show_table
+from tracker.cli.showing import explained, say, show_json, show_pairs, show_table
 from tracker.domain.event import State
+from tracker.domain.given import moment, words
 
 if TYPE_CHECKING:
-    from tracker.api.schemas import ErrorOut, OnePostOut, Page, PostOut
+    from tracker.api.schemas import OnePostOut, Page, PostOut
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database, Row
     from tracker.store.news import News
@@ -82,7 +83,6 @@ def show(
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
-    from tracker.api.parameters import moment  # noqa: PLC0415  (takes a second)
 
     async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[Row]]:
         async with database.connection() as conn:
@@ -131,7 +131,6 @@ def watch(
 
     Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
     """
-    from tracker.api.parameters import words  # noqa: PLC0415  (takes a second)
     from tracker.store.post_reports import Filters  # noqa: PLC0415  (as above)
 
     with as_options():
@@ -167,11 +166,7 @@ def watch(
 
 def _row(post: PostOut) -> tuple[object, ...]:
     platforms = sorted({target.platform for target in post.targets})
-    return (post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, _error(post.error))
-
-
-def _error(error: ErrorOut | None) -> str | None:
-    return f"{error.code}: {error.message}".removesuffix(": ") if error else None
+    return (post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error))
 
 
 def _fields(answer: OnePostOut) -> dict[str, Any]:
@@ -181,10 +176,10 @@ def _fields(answer: OnePostOut) -> dict[str, Any]:
 def _tell(post: OnePostOut, history: list[Row]) -> None:
     names = ("id", "provider", "state", "attempt", "scheduled_at", "published_at", "failed_at", "last_event_at", "urls")
     show_pairs([(name.replace("_", " "), getattr(post, name)) for name in names])
-    show_pairs([("error", _error(post.error)), *(("note", note.text) for note in post.notes)])
+    show_pairs([("error", explained(post.error)), *(("note", note.text) for note in post.notes)])
     if post.targets:
         say("\ntargets")
-        rows = ((t.key, t.state, t.attempt, t.entered_at, t.url, _error(t.error)) for t in post.targets)
+        rows = ((t.key, t.state, t.attempt, t.entered_at, t.url, explained(t.error)) for t in post.targets)
         show_table(("target", "state", "attempt", "since", "url", "error"), rows)
     if post.pending:
         say("\nwhat comes next")

@@ -11,6 +11,7 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, as_options, known_words, now, on_database
 from tracker.cli.showing import progress, say, show_list, show_table
+from tracker.domain.given import moment
 from tracker.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
@@ -76,8 +77,6 @@ def replay(
     json: Json = False,
 ) -> None:
     """Try them again, as the providers are configured now; exit code 1 when one cannot be taken still."""
-    from tracker.api.parameters import moment  # noqa: PLC0415  (takes a second)
-
     if bool(items) is (everything or any((provider, reason, since))):
         raise typer.BadParameter("give either ids, or --all, --provider, --reason or --since", param_hint="ID")
     with as_options():

@@ -7,12 +7,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+class Explained(Protocol):
+    """Something that went wrong."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
 
 NOTHING = "-"
 GAP = "  "
@@ -77,6 +88,11 @@ def written(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(written, value)) or NOTHING
     return clean(str(value))
+
+
+def explained(error: Explained | None) -> str | None:
+    """What went wrong, with its code."""
+    return f"{error.code}: {error.message}".removesuffix(": ") if error else None
 
 
 def clean(text: str) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tracker.cli.news import COLOURS, tell
-from tracker.cli.showing import clean, written
+from tracker.cli.showing import clean, explained, written
 from tracker.domain.event import State
 from tracker.errors import Unavailable
 from tracker.store import post_reports
@@ -98,7 +98,7 @@ def _table(posts: Sequence[Post], now: datetime) -> Table:
     ):  # fmt: skip
         table.add_column(heading, no_wrap=True, overflow="ellipsis", header_style="dim", **options)
     for post in posts:
-        error = f"{post.problem.code}: {post.problem.message}".removesuffix(": ") if post.problem else ""
+        error = explained(post.problem) or ""
         ago = _ago(now - post.last_event_at) if post.last_event_at else ""
         table.add_row(_state(post.state), clean(post.id), _targets(post), clean(error), ago)
     return table

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from tracker.domain.duration import parse_duration
+from tracker.domain import given
 from tracker.domain.event import State
 from tracker.domain.lifecycle import UNFINISHED
-from tracker.errors import BadParameter, did_you_mean
 from tracker.store import post_reports
 from tracker.store.paging import read_cursor
 
@@ -34,17 +33,12 @@ class Asked:
     def text(self, name: str) -> str | None:
         """One text; raises BadParameter when nothing in the database can be equal to it."""
         found = str(self.query.get(name) or "").strip()
-        if "\x00" in found:
-            raise BadParameter(name, "contains a zero byte")
+        given.storable(**{name: found})
         return found or None
 
     def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
         """Words of a closed list, repeated or with commas between them."""
-        found = tuple(word for text in self.query.getall(name, []) for word in text.split(",") if word)
-        for word in found:
-            if word not in known:
-                raise BadParameter(name, f'"{word}" is not known{did_you_mean(word, known)}')
-        return found
+        return given.words(name, self.query.getall(name, []), known)
 
     def cursor(self, sort: str, kind: type[After]) -> After | None:
         """Where the page begins."""
@@ -60,16 +54,16 @@ def post_filters(asked: Asked, now: datetime) -> post_reports.Filters:
         platform=asked.text("platform"),
         account=asked.text("account"),
         provider=asked.text("provider"),
-        since=_ago("since", since, now) if since else None,
-        still_since=_ago("stuck_for", still_for, now) if still_for else None,
+        since=given.ago("since", since, now),
+        still_since=given.ago("stuck_for", still_for, now),
         q=asked.text("q"),
     )
 
 
 def address(path: str, **query: object) -> str:
     """An address with the parts of the query that are not empty."""
-    given = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(given, doseq=True)}" if given else path
+    filled = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(filled, doseq=True)}" if filled else path
 
 
 def post_address(provider: str, post: str, **query: object) -> str:
@@ -95,10 +89,3 @@ def own(address: str | None) -> str:
     parts = urlsplit(text)
     ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and text.isprintable()
     return quote(text, safe="/?&=%+-._~,:@") if ours else "/"
-
-
-def _ago(name: str, text: str, now: datetime) -> datetime:
-    try:
-        return now - parse_duration(text)
-    except (ValueError, OverflowError) as error:
-        raise BadParameter(name, str(error)) from error

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain.allowance import Purpose, left
-from tracker.domain.breaker import Circuit
-from tracker.domain.standing import CLOCK_OFF
+from tracker.domain.standing import CLOCK_OFF, Calling
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from tracker.domain.standing import Standing
     from tracker.settings import Provider
 
-STANDINGS = ("answers", "paused", "trying", "put_off", "spent", "unasked", "keyless")
+STANDINGS = (*Calling, "unasked", "keyless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class ProviderHealth:
     def troubles(self) -> list[str]:
         """What is wrong, in words of the dashboard."""
         found = {
-            self.standing: self.standing in {"paused", "trying", "put_off", "spent"},
+            self.standing: self.standing in set(Calling) - {Calling.ANSWERS},
             "credits": self.credits is not None and 0 < self.credits_kept >= self.credits,
             "skew": self.skew is not None and abs(self.skew) > CLOCK_OFF,
             "silent": self.silent,
@@ -81,11 +80,6 @@ def _standing(settings: Provider, standing: Standing | None) -> tuple[str, datet
         return "keyless", None
     if standing is None or standing.at is None:
         return "unasked", None
-    now, breaker = standing.at, standing.breaker
-    if breaker.circuit(now) is not Circuit.CLOSED:
-        return ("paused", breaker.open_until) if breaker.circuit(now) is Circuit.OPEN else ("trying", None)
-    if standing.put_off_until and standing.put_off_until > now:
-        return "put_off", standing.put_off_until
-    if not left(standing.windows, settings.budget, Purpose.REACTION, now):
-        return "spent", None
-    return "answers", None
+    until = {Calling.PAUSED: standing.breaker.open_until, Calling.PUT_OFF: standing.put_off_until}
+    calling = standing.calling(settings.budget)
+    return calling, until.get(calling)

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
-from tracker.errors import BadParameter, NotFound, Rejected
+from tracker.errors import BadParameter, NotFound
 from tracker.replay import Replay, Verdict
 from tracker.store import quarantine
 from tracker.store.database import Database
@@ -75,9 +75,7 @@ async def show_held(
 async def replay_held(visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId) -> Response[Any]:
     """Try to take it into the log."""
     visit.must_operate()
-    verdict = await replaying.replay(item)
-    if verdict.outcome in STATES and verdict.outcome != HELD:
-        raise Rejected("settled", f"item {item} was {verdict.outcome} before")
+    verdict = await replaying.decide(item)
     return Redirect(with_done(f"/quarantine/{item}", f"replay_{verdict.outcome}"), status_code=303)
 
 

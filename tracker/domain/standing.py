@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from tracker.domain.action import Reason
-from tracker.domain.allowance import Purpose, Window, moved, spend, wait
+from tracker.domain.allowance import Purpose, Window, left, moved, spend, wait
 from tracker.domain.breaker import FAILING, OUR_OWN, Breaker, Circuit
 from tracker.domain.duration import format_duration
 from tracker.domain.rate import Rate
@@ -72,6 +74,16 @@ class Heard:
     credits: int | None = None
 
 
+class Calling(StrEnum):
+    """How calls of a provider fare: not made, one by one to see, put off by it, beyond the budget, or made."""
+
+    PAUSED = "paused"
+    TRYING = "trying"
+    PUT_OFF = "put_off"
+    SPENT = "spent"
+    ANSWERS = "answers"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What all processes know together; `at` is the last moment of the clock by which they count."""
@@ -93,6 +105,17 @@ class Standing:
         if self.at is None or self.at <= now:
             return replace(self, at=now)
         return _moved(self, now - self.at)
+
+    def calling(self, rates: Iterable[Rate]) -> Calling:
+        """How calls for rules fare at `at`, which must be known; what has to be mended first comes first."""
+        if self.at is None:
+            raise ValueError(f"{self.provider} was never called")
+        circuit = self.breaker.circuit(self.at)
+        if circuit is not Circuit.CLOSED:
+            return Calling.PAUSED if circuit is Circuit.OPEN else Calling.TRYING
+        if self.put_off_until and self.put_off_until > self.at:
+            return Calling.PUT_OFF
+        return Calling.ANSWERS if left(self.windows, rates, Purpose.REACTION, self.at) else Calling.SPENT
 
     def ask(self, terms: Terms, wish: Wish, now: datetime) -> tuple[Standing, Permit | Refused]:
         """The standing after the wish, which has been counted where it was granted."""

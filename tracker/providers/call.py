@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -60,13 +61,13 @@ class Call:
         path, _, query = target.partition("?")
         kept = [part for part in query.split("&") if part and all(holes.get(name, "x") for name in _holes(part))]
         path = "?".join([path, "&".join(kept)]) if kept else path
-        return Filled(method, _in_an_address(path, holes), _in_a_body(json.loads(body), holes) if body else None)
+        return Filled(method, _in_an_address(path, holes), _in_a_body(body, holes))
 
     @property
     def holes(self) -> frozenset[str]:
         """What is filled in."""
         _, target, body = _parts(self.text)
-        return frozenset([*_holes(target), *(_texts(json.loads(body)) if body else ())])
+        return frozenset([*_holes(target), *_texts(body)])
 
 
 def check_call(name: str, text: str) -> None:
@@ -85,11 +86,13 @@ def check_call(name: str, text: str) -> None:
             raise ValueError(f'"{text}" is not a call: it must name the {hole}, as in "/{{{hole}}}"')
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+@lru_cache
+def _parts(text: str) -> tuple[str, str, Any]:
+    """Method, address and body, which is None where there is none."""
     match = FORM.fullmatch(text)
     if not match:
         raise ValueError(f'"{text}" is not a call')
-    return match[1], match[2], match[3] or ""
+    return match[1], match[2], json.loads(match[3]) if match[3] else None
 
 
 def _named(holes: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracker.domain.rule import Rule
     from tracker.store.database import Connection
 
 
@@ -18,6 +19,11 @@ class Switch:
     enabled: bool
     by: str
     at: datetime
+
+
+def is_on(rule: Rule, switch: Switch | None) -> bool:
+    """Whether the rule is on: what somebody wants by hand goes before what its file says."""
+    return switch.enabled if switch else rule.enabled
 
 
 ALL = "select rule, enabled, by, at from rule_switches"
