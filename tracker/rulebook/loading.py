@@ -15,7 +15,7 @@ from tracker.errors import Misconfigured
 from tracker.rulebook.across import rivals, strays
 from tracker.rulebook.context import Context, Known
 from tracker.rulebook.examples import RuleTest, read_test
-from tracker.rulebook.excerpts import text_of
+from tracker.rulebook.excerpts import texts_of
 from tracker.rulebook.grammar import FILE
 from tracker.rulebook.pages import Pages
 from tracker.rulebook.positions import Place, Positions, find_positions
@@ -127,7 +127,7 @@ def _read(documents: Sequence[_Document], known: Known, folder: Path | None, oth
         faults=(*found, *pages.found, *strays(tests, mentions, {*places, *others})),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
-        texts={name: text_of(table, context.workflows) for name, table in tables.items()},
+        texts=texts_of(tables, context.workflows),
     )
 
 
