@@ -156,14 +156,14 @@ async def test_a_scheduled_post_begins_at_its_time() -> None:
 async def test_whatever_is_not_accepted_is_sent_again_under_the_same_id() -> None:
     """Errors, redirects and silence are tried again, with the same bytes, until the first 2xx."""
     clock = ManualClock()
-    deadline = timedelta(milliseconds=50)
+    deadline = timedelta(seconds=2)
     async with a_door(500, 302, 0, 404, 204) as door, run_simulator(clock=clock, deadline=deadline) as simulator:
         simulator.register(door.url, ["post.published"])
         simulator.create(["x"], "#publish")
         await clock.settle()
         (delivery,) = simulator.deliveries
     assert [attempt.status for attempt in delivery.tries] == [500, 302, None, 404, 204]
-    assert "no answer within 0.05 s" in delivery.tries[2].error
+    assert "no answer within 2 s" in delivery.tries[2].error
     assert {(got.id, got.body) for got in door.got} == {(delivery.id, delivery.body)}
     assert delivery.acknowledged
 
