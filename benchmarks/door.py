@@ -24,6 +24,7 @@ import uvloop
 from benchmarks.load import SECRET, Load
 from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
 from tracker.api.application import Parts, application
+from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.receiver import Receiver
 from tracker.settings import Settings
@@ -31,7 +32,7 @@ from tracker.store.database import Database
 from tracker.store.event_log import Incoming, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 PORT = 18080
 
@@ -39,8 +40,8 @@ PORT = 18080
 class Forgetful(Receiver):
     """The baseline: verifies and parses like the other, and keeps nothing."""
 
-    async def _keep(self, event: Incoming) -> Receipt:
-        return Receipt(0)
+    def _keep(self, event: Incoming, told: Callable[[Receipt | Exception], None]) -> None:
+        told(Receipt(0))
 
 
 @dataclass
@@ -59,7 +60,10 @@ async def serve(dsn: str, kind: type[Receiver]) -> None:
     doors = build_providers(Settings.model_validate({"providers": {"sosyalkopru": provider}}))
     async with Database.open(dsn) as database, _running(kind(database, doors, lambda: datetime.now(UTC))) as receiver:
         parts = Parts(database=database, clock=lambda: datetime.now(UTC), receiver=receiver, rest=False)
-        config = uvicorn.Config(application(parts), port=PORT, lifespan="off", log_level="error", access_log=False)
+        lane = express_lane(receiver, parts.max_body)
+        config = uvicorn.Config(
+            application(parts), port=PORT, lifespan="off", log_level="error", access_log=False, http=lane
+        )
         await uvicorn.Server(config).serve()
 
 

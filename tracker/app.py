@@ -18,6 +18,7 @@ import uvicorn
 from tracker import projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
+from tracker.api.express_lane import express_lane
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
@@ -201,6 +202,7 @@ class _Service:
             application(parts),
             host=settings.host,
             port=settings.port,
+            http=express_lane(receiver, settings.max_body) if receiver else "auto",
             lifespan="off",
             log_config=None,
             access_log=False,

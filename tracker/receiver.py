@@ -1,8 +1,4 @@
-"""The receiver: verify, parse, keep, and only then answer.
-
-Requests that arrive while a commit is under way share the next one: no delay is added, and the busier the door,
-the larger the batches. A bound on what may wait keeps memory flat; beyond it the provider is asked to come again.
-"""
+"""The receiver: verify, parse, keep, and only then answer."""
 
 from __future__ import annotations
 
@@ -10,8 +6,9 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 import structlog
@@ -19,7 +16,8 @@ import structlog
 from tracker import telemetry
 from tracker.domain.event import bucket_of
 from tracker.errors import NotFound, Rejected, Unavailable
-from tracker.store import event_log, quarantine
+from tracker.group_commit import GroupCommit
+from tracker.store import quarantine
 from tracker.store.event_log import Incoming, Receipt, Unstorable
 from tracker.store.quarantine import Unusable
 
@@ -28,14 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.providers.base import Provider, Reading
-    from tracker.store.database import Connection, Database
+    from tracker.store.database import Database
 
 log = structlog.get_logger(__name__)
 
-APPEND_SECONDS = 10.0
 FLUSH_SECONDS = 1.0
 WAITING_UNAUTHENTIC = 100
 LARGEST_UNAUTHENTIC = 64 * 1024
+MOST_SET_ASIDE = 1000
 UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
 
 
@@ -47,16 +45,22 @@ class Answer:
     quarantined: str | None = None
 
 
-@dataclass(slots=True)
-class Waiting:
-    """An event that waits for its commit."""
+KEPT, DUPLICATE = Answer(), Answer(duplicate=True)
 
-    event: Incoming
-    receipt: asyncio.Future[Receipt]
+Heard: TypeAlias = "Callable[[Answer | Exception], None]"
+
+
+class Delivery(NamedTuple):
+    """What came to a provider's door; `path` is what follows the provider's name in the address."""
+
+    provider: str
+    headers: Mapping[str, str]
+    body: bytes
+    path: str = ""
 
 
 class Receiver:
-    """The one way into the log for providers' webhooks; `run` writes what `receive` has taken."""
+    """The one way into the log for providers' webhooks; `run` writes what `take` has taken."""
 
     def __init__(
         self,
@@ -68,105 +72,91 @@ class Receiver:
         kept_unauthentic: int = 1000,
     ) -> None:
         self._database, self._doors, self._clock = database, doors, clock
-        self._max_pending, self._kept_unauthentic = max_pending, kept_unauthentic
-        self._waiting: deque[Waiting] = deque()
-        self._arrived = asyncio.Event()
+        self._commits, self._kept_unauthentic = GroupCommit(database, max_pending), kept_unauthentic
         self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
-        telemetry.pending.set_function(lambda: len(self._waiting))
+        self._quarantining: set[asyncio.Task[None]] = set()
 
-    async def receive(self, provider: str, headers: Mapping[str, str], body: bytes, path: str = "") -> Answer:
-        """Take one delivery and return once it is committed; `path` is what follows the provider's name.
+    async def receive(self, delivery: Delivery) -> Answer:
+        """Take one delivery and return once it is committed.
 
         Raises NotFound (no such provider), Rejected (not authentic) or Unavailable (not kept: send it again).
         """
-        door = self._doors.get(provider)
-        if door is None or (path and not door.takes_path):
-            raise NotFound(f'no provider "{provider}" that sends webhooks here is configured')
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.take(delivery, partial(_settle, answer))
+        return await answer
+
+    def take(self, delivery: Delivery, heard: Heard) -> None:
+        """The same for who cannot wait: `heard` is called once, now or later, with the answer or with the error."""
+        try:
+            self._take(delivery, self._door(delivery), heard)
+        except Exception as error:
+            heard(error)
+
+    def _door(self, delivery: Delivery) -> Provider:
+        door = self._doors.get(delivery.provider)
+        if door is None or (delivery.path and not door.takes_path):
+            raise NotFound(f'no provider "{delivery.provider}" that sends webhooks here is configured')
+        return door
+
+    def _take(self, delivery: Delivery, door: Provider, heard: Heard) -> None:
+        provider, headers, body, path = delivery
         now = self._clock()
         try:
             door.verify(headers, body, now, path)
         except Rejected as error:
-            self._remember_unauthentic(provider, _harmless(door, headers, path), body, now, error.code)
-            telemetry.deliveries.labels(provider, "unauthentic").inc()
+            if len(body) <= LARGEST_UNAUTHENTIC:
+                self._unauthentic.append(_unusable(delivery, door, now, error.code, authentic=False))
+            telemetry.deliveries_of(provider, "unauthentic").inc()
             raise
         try:
-            reading = door.read(headers, body)
-            event = incoming(provider, reading, body, now)
-            receipt = await self._keep(event)
-        except (Rejected, Unstorable) as error:
-            code = error.code if isinstance(error, Rejected) else "unstorable"
-            harmless = _harmless(door, headers, path)
-            return await self._quarantine(_unusable(provider, harmless, body, now, code, authentic=True))
-        telemetry.deliveries.labels(provider, "duplicate" if receipt.duplicate else "kept").inc()
-        return Answer(duplicate=receipt.duplicate)
+            event = incoming(provider, door.read(headers, body), body, now)
+        except Rejected as error:
+            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), heard)
+            return
+
+        def told(news: Receipt | Exception) -> None:
+            if isinstance(news, Receipt):
+                telemetry.deliveries_of(provider, "duplicate" if news.duplicate else "kept").inc()
+                heard(DUPLICATE if news.duplicate else KEPT)
+            elif isinstance(news, Unstorable):
+                self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), heard)
+            else:
+                heard(news)
+
+        self._keep(event, told)
+
+    def _keep(self, event: Incoming, told: Callable[[Receipt | Exception], None]) -> None:
+        self._commits.add(event, told)
 
     async def run(self) -> None:
-        """Until cancelled: commit what waits, everything at once, then what has come meanwhile."""
+        """Until cancelled: commit what waits, and write the unauthentic now and then."""
         flushing = asyncio.create_task(self._flush_regularly(), name="receiver.unauthentic")
         try:
-            while True:
-                await self._arrived.wait()
-                try:
-                    await self._write_while_connected()
-                except Unavailable as error:
-                    log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
-                    self._refuse_waiting(error)
+            await self._commits.run()
         finally:
             flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await flushing
-            self._refuse_waiting(Unavailable("the server is stopping"))
 
-    async def _keep(self, event: Incoming) -> Receipt:
-        if len(self._waiting) >= self._max_pending:
-            telemetry.refused_full.inc()
-            raise Unavailable(f"{self._max_pending} deliveries are waiting to be kept already", retry_after=2)
-        waiting = Waiting(event, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._arrived.set()
-        return await waiting.receipt
+    def _set_aside(self, item: Unusable, heard: Heard) -> None:
+        """Into the quarantine, in a task of its own."""
+        if len(self._quarantining) >= MOST_SET_ASIDE:
+            heard(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
+            return
+        task = asyncio.create_task(self._quarantine(item, heard), name="receiver.quarantine")
+        self._quarantining.add(task)
+        task.add_done_callback(self._quarantining.discard)
 
-    async def _write_while_connected(self) -> None:
-        async with self._database.connection() as conn:
-            while True:
-                if not self._waiting:
-                    self._arrived.clear()
-                    await self._arrived.wait()
-                await self._write(conn)
-
-    async def _write(self, conn: Connection) -> None:
-        """Append one batch and tell each of its senders; when Postgres cannot store one, find out which."""
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
-        batch = [waiting for waiting in batch if not waiting.receipt.done()]
-        telemetry.append_batch.observe(len(batch))
+    async def _quarantine(self, item: Unusable, heard: Heard) -> None:
         try:
-            async with asyncio.timeout(APPEND_SECONDS):
-                with telemetry.append_seconds.time():
-                    receipts = await _append_or_refuse(conn, [waiting.event for waiting in batch])
-        except BaseException as error:
-            for waiting in batch:
-                _tell(waiting, Unavailable(f"the log could not be written: {error}"))
-            raise
-        for waiting, receipt in zip(batch, receipts, strict=True):
-            _tell(waiting, receipt)
-
-    def _refuse_waiting(self, error: Unavailable) -> None:
-        while self._waiting:
-            _tell(self._waiting.popleft(), error)
-        self._arrived.clear()
-
-    async def _quarantine(self, item: Unusable) -> Answer:
-        async with self._database.connection() as conn:
-            await quarantine.keep(conn, [item])
+            async with self._database.connection() as conn:
+                await quarantine.keep(conn, [item])
+        except Exception as error:
+            heard(error)
+            return
         log.warning("delivery.quarantined", provider=item.provider, reason=item.reason)
-        telemetry.deliveries.labels(item.provider, "quarantined").inc()
-        return Answer(quarantined=item.reason)
-
-    def _remember_unauthentic(
-        self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime, code: str
-    ) -> None:
-        if len(body) <= LARGEST_UNAUTHENTIC:
-            self._unauthentic.append(_unusable(provider, headers, body, now, code, authentic=False))
+        telemetry.deliveries_of(item.provider, "quarantined").inc()
+        heard(Answer(quarantined=item.reason))
 
     async def flush_unauthentic(self) -> None:
         """Write the newest of the unauthentic, and forget what exceeds the bound."""
@@ -185,23 +175,13 @@ class Receiver:
                 await self.flush_unauthentic()
 
 
-async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:
-    try:
-        return [*await event_log.append(conn, events)]
-    except Unstorable as error:
-        if len(events) == 1:
-            return [error]
-    half = len(events) // 2
-    return [*await _append_or_refuse(conn, events[:half]), *await _append_or_refuse(conn, events[half:])]
-
-
-def _tell(waiting: Waiting, news: Receipt | Exception) -> None:
-    if waiting.receipt.done():
+def _settle(answer: asyncio.Future[Answer], news: Answer | Exception) -> None:
+    if answer.done():
         return
     if isinstance(news, Exception):
-        waiting.receipt.set_exception(news)
+        answer.set_exception(news)
     else:
-        waiting.receipt.set_result(news)
+        answer.set_result(news)
 
 
 def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:
@@ -238,9 +218,12 @@ def _holds(value: str, path: str) -> bool:
     return path in value or path in once or path in unquote(once)
 
 
-def _unusable(
-    provider: str, headers: Mapping[str, str], body: bytes, now: datetime, code: str, *, authentic: bool
-) -> Unusable:
+def _unusable(delivery: Delivery, door: Provider, now: datetime, code: str, *, authentic: bool) -> Unusable:
+    provider, headers, body, path = delivery
     digest = sha256(body).digest()
-    kept = {name: value.replace("\x00", "") for name, value in headers.items() if name not in UNKEPT_HEADERS}
+    kept = {
+        name: value.replace("\x00", "")
+        for name, value in _harmless(door, headers, path).items()
+        if name not in UNKEPT_HEADERS
+    }
     return Unusable(provider, code, authentic, digest.hex(), digest, now, kept, body)

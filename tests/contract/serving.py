@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def serving(app: Litestar) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(app: Litestar, lane: type[asyncio.Protocol] | None = None) -> AsyncIterator[httpx2.AsyncClient]:
     """The application behind real HTTP; the client knows its address and carries no key."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", http=lane or "auto")
+    server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(10):

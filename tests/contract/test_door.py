@@ -16,6 +16,7 @@ from tests.conftest import QUICK
 from tests.contract.serving import serving
 from tests.integration.told import NOON
 from tracker.api import Parts, application
+from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.receiver import Receiver
 from tracker.settings import Provider, Settings
@@ -58,7 +59,8 @@ async def knocking(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     receiver = Receiver(database, build_providers(Settings(providers={"sosyalkopru": provider})), lambda: NOON)
     writing = asyncio.create_task(receiver.run())
     try:
-        async with serving(application(Parts(database, lambda: NOON, receiver, max_body=MAX_BODY))) as client:
+        app = application(Parts(database, lambda: NOON, receiver, max_body=MAX_BODY))
+        async with serving(app, express_lane(receiver, MAX_BODY)) as client:
             yield client
     finally:
         writing.cancel()

@@ -12,6 +12,7 @@ import pytest
 from tests.contract.serving import serving
 from tests.integration.told import NOON
 from tracker.api import Parts, application
+from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.providers.signature import sign
 from tracker.receiver import Receiver
@@ -49,7 +50,9 @@ async def knocking(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     receiver = Receiver(database, doors(), lambda: NOON)
     writing = asyncio.create_task(receiver.run())
     try:
-        async with serving(application(Parts(database, lambda: NOON, receiver))) as client:
+        async with serving(
+            application(Parts(database, lambda: NOON, receiver)), express_lane(receiver, 2**20)
+        ) as client:
             yield client
         await receiver.flush_unauthentic()
     finally:

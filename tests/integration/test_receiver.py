@@ -15,7 +15,7 @@ from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON, PROVIDER
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.providers import build_providers
-from tracker.receiver import Answer, Receiver
+from tracker.receiver import Answer, Delivery, Receiver
 from tracker.replay import Replay, Verdict
 from tracker.settings import Settings
 from tracker.store.database import Database
@@ -39,15 +39,13 @@ def doors(*secrets: str) -> dict[str, Adapter]:
     return build_providers(Settings.model_validate({"providers": {PROVIDER: provider}}))
 
 
-def delivery(
-    post: str, status: str = "PUBLISHED", number: int = 0, secret: str = SECRET
-) -> tuple[dict[str, str], bytes]:
-    """Headers and body as the provider sends them."""
+def a_delivery(post: str, status: str = "PUBLISHED", number: int = 0, secret: str = SECRET) -> Delivery:
+    """As the provider sends it."""
     data = {"postId": post, "status": status, "platforms": []}
     body = json.dumps(
         {"event": f"post.{status.lower()}", "timestamp": "2026-11-10T12:00:00.000Z", "data": data}
     ).encode()
-    return signed(body, f"{post}-{status}-{number}", secret), body
+    return Delivery(PROVIDER, signed(body, f"{post}-{status}-{number}", secret), body)
 
 
 def signed(body: bytes, delivery_id: str, secret: str = SECRET) -> dict[str, str]:
@@ -75,14 +73,14 @@ async def count(database: Database, table: str = "events") -> int:
 
 async def test_an_authentic_delivery_is_in_the_log_when_it_is_acknowledged(database: Database) -> None:
     async with receiving(database) as receiver:
-        assert await receiver.receive(PROVIDER, *delivery("p1")) == Answer()
+        assert await receiver.receive(a_delivery("p1")) == Answer()
         assert await count(database) == 1
-        assert await receiver.receive(PROVIDER, *delivery("p1")) == Answer(duplicate=True)
+        assert await receiver.receive(a_delivery("p1")) == Answer(duplicate=True)
 
 
 async def test_requests_that_arrive_during_a_commit_share_the_next_one(database: Database) -> None:
     async with receiving(database) as receiver:
-        await asyncio.gather(*(receiver.receive(PROVIDER, *delivery(f"p{n}")) for n in range(200)))
+        await asyncio.gather(*(receiver.receive(a_delivery(f"p{n}")) for n in range(200)))
     async with database.connection() as conn:
         commits, events = await conn.fetchrow("select count(distinct xid), count(*) from events")
     assert events == 200
@@ -92,9 +90,9 @@ async def test_requests_that_arrive_during_a_commit_share_the_next_one(database:
 async def test_beyond_the_bound_it_asks_to_come_again_and_keeps_every_one_it_took(database: Database) -> None:
     async with receiving(database, 10) as receiver, database.transaction() as blocking:
         await blocking.execute("lock table deliveries in exclusive mode")
-        first = asyncio.create_task(receiver.receive(PROVIDER, *delivery("first")))
+        first = asyncio.create_task(receiver.receive(a_delivery("first")))
         await until_blocked(database)
-        tries = [asyncio.create_task(receiver.receive(PROVIDER, *delivery(f"p{n}"))) for n in range(30)]
+        tries = [asyncio.create_task(receiver.receive(a_delivery(f"p{n}"))) for n in range(30)]
         done, _ = await asyncio.wait(tries, return_when=asyncio.FIRST_EXCEPTION)
         refused = [task for task in tries if task.done() and isinstance(task.exception(), Unavailable)]
         assert len(refused) == 20
@@ -111,13 +109,13 @@ async def test_while_postgres_is_away_nothing_is_acknowledged_and_afterwards_all
     dsn = server.start()
     await upgrade(dsn)
     async with Database.open(dsn) as database, receiving(database) as receiver:
-        assert await receiver.receive(PROVIDER, *delivery("before")) == Answer()
+        assert await receiver.receive(a_delivery("before")) == Answer()
         server.stop()
         with pytest.raises(Unavailable):
-            await receiver.receive(PROVIDER, *delivery("during"))
+            await receiver.receive(a_delivery("during"))
         server.start()
-        assert await receiver.receive(PROVIDER, *delivery("after")) == Answer()
-        assert await receiver.receive(PROVIDER, *delivery("during")) == Answer()
+        assert await receiver.receive(a_delivery("after")) == Answer()
+        assert await receiver.receive(a_delivery("during")) == Answer()
         assert await count(database) == 3
     server.stop()
 
@@ -127,7 +125,7 @@ async def test_a_wrong_signature_is_refused_and_can_be_taken_in_once_the_secret_
 ) -> None:
     async with receiving(database) as receiver:
         with pytest.raises(Rejected, match="signature"):
-            await receiver.receive(PROVIDER, *delivery("p1", secret="of yesterday"))
+            await receiver.receive(a_delivery("p1", secret="of yesterday"))
         await receiver.flush_unauthentic()
     assert await count(database) == 0
     still_wrong = Replay(database, doors(SECRET), lambda: NOON)
@@ -144,7 +142,7 @@ async def test_forged_requests_fill_no_memory_and_no_disk(database: Database) ->
     async with receiving(database) as receiver:
         for n in range(1500):
             with suppress(Rejected):
-                await receiver.receive(PROVIDER, *delivery(f"p{n}", secret="forged"))
+                await receiver.receive(a_delivery(f"p{n}", secret="forged"))
             if n % 100 == 99:
                 await receiver.flush_unauthentic()
     assert await count(database, "quarantine") == 1000
@@ -165,7 +163,7 @@ async def test_what_is_authentic_but_unusable_is_kept_in_quarantine_once(
 ) -> None:
     async with receiving(database) as receiver:
         for _ in range(2):
-            answer = await receiver.receive(PROVIDER, signed(body, "d1"), body)
+            answer = await receiver.receive(Delivery(PROVIDER, signed(body, "d1"), body))
             assert answer == Answer(quarantined=reason)
     assert (await count(database), await count(database, "quarantine")) == (0, 1)
 
@@ -173,7 +171,7 @@ async def test_what_is_authentic_but_unusable_is_kept_in_quarantine_once(
 async def test_an_unknown_event_is_kept_and_makes_no_post(database: Database) -> None:
     body = b'{"event": "webhook.test"}'
     async with receiving(database) as receiver:
-        assert await receiver.receive(PROVIDER, signed(body, "d1"), body) == Answer()
+        assert await receiver.receive(Delivery(PROVIDER, signed(body, "d1"), body)) == Answer()
         with pytest.raises(NotFound):
-            await receiver.receive("nobody", signed(body, "d1"), body)
+            await receiver.receive(Delivery("nobody", signed(body, "d1"), body))
     assert await count(database) == 1

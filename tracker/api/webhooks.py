@@ -12,8 +12,11 @@ import structlog
 from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.receiver import Delivery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+PREFIX = "/webhooks"
 KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
@@ -28,6 +32,8 @@ DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
 
 Headers = list[tuple[bytes, bytes]]
+Answered = tuple[int, bytes, Headers]
+"""Status, body and headers."""
 
 
 class TooLarge(Exception):
@@ -42,12 +48,12 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
     """POST /webhooks/{provider}, or /webhooks/{provider}/{secret} where one signs nothing; `max_body` is in bytes."""
 
     # Mounted, because the framework gives raw handlers no parameters of the path: the provider is what is left of it.
-    @asgi("/webhooks", is_mount=True, copy_scope=False)
+    @asgi(PREFIX, is_mount=True, copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") != "POST":
             await _answer(send, 405, _error("send webhooks by POST"), [(b"allow", b"POST")])
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope["headers"])
         try:
             body = await _body(receive, headers.get("content-length", ""), max_body)
         except TooLarge:
@@ -55,27 +61,42 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
             return
         except Gone:
             return
-        provider, _, rest = scope["path"].strip("/").partition("/")
-        await _answer(send, *await _receive(receiver, provider, rest, headers, body))
+        await _answer(send, *await _receive(receiver, the_delivery(scope["path"], headers, body)))
 
     return webhooks
 
 
-async def _receive(
-    receiver: Receiver, provider: str, rest: str, headers: dict[str, str], body: bytes
-) -> tuple[int, bytes, Headers]:
-    """Status, body and headers of the answer; the rest of the address may be a secret, and is never told."""
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers by their names in lower case."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+
+
+def the_delivery(path: str, headers: dict[str, str], body: bytes) -> Delivery:
+    """What came to `path`, which is what follows the prefix."""
+    provider, _, rest = path.strip("/").partition("/")
+    return Delivery(provider, headers, body, rest)
+
+
+async def _receive(receiver: Receiver, delivery: Delivery) -> Answered:
     try:
-        return 200, _rendered(await receiver.receive(provider, headers, body, rest)), []
-    except Rejected:
-        return 401, NOT_AUTHENTIC, []
-    except NotFound as error:
-        return 404, _error(str(error)), []
-    except Unavailable as error:
-        return 503, _error("not kept: send it again"), [(b"retry-after", str(error.retry_after).encode())]
+        return answer_to(delivery.provider, await receiver.receive(delivery))
     except Exception as error:
-        log.error("door.fault", provider=provider, exc_info=error)
-        return 500, _error("not kept: send it again"), []
+        return answer_to(delivery.provider, error)
+
+
+def answer_to(provider: str, news: Answer | Exception) -> Answered:
+    """What the sender is told; the rest of the address may be a secret, and is never told."""
+    match news:
+        case Rejected():
+            return 401, NOT_AUTHENTIC, []
+        case NotFound():
+            return 404, _error(str(news)), []
+        case Unavailable():
+            return 503, _error("not kept: send it again"), [(b"retry-after", str(news.retry_after).encode())]
+        case Exception():
+            log.error("door.fault", provider=provider, exc_info=news)
+            return 500, _error("not kept: send it again"), []
+    return 200, _rendered(news), []
 
 
 def _rendered(answer: Answer) -> bytes:

@@ -25,15 +25,19 @@ checkpoint has seen the seal leaves that partition out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Sequence
+    from datetime import date
 
     from tracker.store.database import Connection
 
@@ -44,8 +48,7 @@ class Unstorable(Exception):
     """Postgres cannot hold one of the values; none of the batch was kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One event that asks to be kept. `delivery` and `body_hash` are what it must not share with another one."""
 
     source: str

@@ -1,0 +1,114 @@
+"""Group commit: what arrives while a commit is under way shares the next one.
+
+No delay is added, and the busier the door, the larger the batches. What may wait is bounded, in number and in bytes,
+so that memory stays flat; beyond that the sender is asked to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import structlog
+
+from tracker import telemetry
+from tracker.errors import Unavailable
+from tracker.store import event_log
+from tracker.store.event_log import Incoming, Receipt, Unstorable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.store.database import Connection, Database
+
+    Told: TypeAlias = Callable[[Receipt | Exception], None]
+
+log = structlog.get_logger(__name__)
+
+APPEND_SECONDS = 10.0
+MOST_BYTES = 64 * 2**20
+
+
+class Waiting(NamedTuple):
+    """An event that waits for its commit, and who is told of it: once, and not before."""
+
+    event: Incoming
+    told: Told
+
+
+class GroupCommit:
+    """Appends to the log; `run` writes what `add` has taken."""
+
+    def __init__(self, database: Database, most: int = 2000) -> None:
+        self._database, self._most = database, most
+        self._waiting: deque[Waiting] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        telemetry.pending.set_function(lambda: len(self._waiting))
+
+    def add(self, event: Incoming, told: Told) -> None:
+        """Take the event; `told` gets its Receipt, Unstorable, or Unavailable. Raises Unavailable where it is full."""
+        if len(self._waiting) >= self._most or self._bytes > MOST_BYTES:
+            telemetry.refused_full.inc()
+            raise Unavailable(f"{len(self._waiting)} deliveries are waiting to be kept already", retry_after=2)
+        self._waiting.append(Waiting(event, told))
+        self._bytes += len(event.body)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Until cancelled: commit what waits, everything at once, then what has come meanwhile."""
+        try:
+            while True:
+                await self._arrived.wait()
+                try:
+                    await self._write_while_connected()
+                except Unavailable as error:
+                    log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
+                    self._refuse_waiting(error)
+        finally:
+            self._refuse_waiting(Unavailable("the server is stopping"))
+
+    async def _write_while_connected(self) -> None:
+        async with self._database.connection() as conn:
+            while True:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                await self._write(conn, self._take())
+
+    def _take(self) -> list[Waiting]:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
+        self._bytes -= sum(len(event.body) for event, _ in batch)
+        telemetry.append_batch.observe(len(batch))
+        return batch
+
+    async def _write(self, conn: Connection, batch: list[Waiting]) -> None:
+        """Append one batch and tell each of its senders; when Postgres cannot store one, find out which."""
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                with telemetry.append_seconds.time():
+                    receipts = await _append_or_refuse(conn, [event for event, _ in batch])
+        except BaseException as error:
+            for _, told in batch:
+                told(Unavailable(f"the log could not be written: {error}"))
+            raise
+        for (_, told), receipt in zip(batch, receipts, strict=True):
+            told(receipt)
+
+    def _refuse_waiting(self, error: Unavailable) -> None:
+        while self._waiting:
+            event, told = self._waiting.popleft()
+            self._bytes -= len(event.body)
+            told(error)
+        self._arrived.clear()
+
+
+async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:
+    try:
+        return [*await event_log.append(conn, events)]
+    except Unstorable as error:
+        if len(events) == 1:
+            return [error]
+    half = len(events) // 2
+    return [*await _append_or_refuse(conn, events[:half]), *await _append_or_refuse(conn, events[half:])]
