@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import unquote
@@ -44,6 +44,9 @@ class Answer:
     duplicate: bool = False
     quarantined: str | None = None
 
+
+counter_of = cache(telemetry.deliveries.labels)
+"""The counter of a provider's outcome, found once: providers are those of the configuration."""
 
 KEPT, DUPLICATE = Answer(), Answer(duplicate=True)
 
@@ -106,7 +109,7 @@ class Receiver:
         except Rejected as error:
             if len(body) <= LARGEST_UNAUTHENTIC:
                 self._unauthentic.append(_unusable(delivery, door, now, error.code, authentic=False))
-            telemetry.deliveries_of(provider, "unauthentic").inc()
+            counter_of(provider, "unauthentic").inc()
             raise
         try:
             event = incoming(provider, door.read(headers, body), body, now)
@@ -116,7 +119,7 @@ class Receiver:
 
         def told(news: Receipt | Exception) -> None:
             if isinstance(news, Receipt):
-                telemetry.deliveries_of(provider, "duplicate" if news.duplicate else "kept").inc()
+                counter_of(provider, "duplicate" if news.duplicate else "kept").inc()
                 heard(DUPLICATE if news.duplicate else KEPT)
             elif isinstance(news, Unstorable):
                 self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), heard)
@@ -155,7 +158,7 @@ class Receiver:
             heard(error)
             return
         log.warning("delivery.quarantined", provider=item.provider, reason=item.reason)
-        telemetry.deliveries_of(item.provider, "quarantined").inc()
+        counter_of(item.provider, "quarantined").inc()
         heard(Answer(quarantined=item.reason))
 
     async def flush_unauthentic(self) -> None:

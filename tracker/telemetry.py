@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
@@ -62,8 +61,6 @@ EVENTS = {
 deliveries = Counter(
     "tracker_deliveries", "Webhooks at the door, by configured provider and outcome.", ["provider", "outcome"]
 )
-deliveries_of = cache(deliveries.labels)
-"""The counter of one provider and outcome, found once: providers are those of the configuration."""
 refused_full = Counter("tracker_deliveries_refused", "Webhooks refused because too many wait to be kept.")
 append_batch = Histogram(
     "tracker_append_batch", "Events in one commit of the log.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
