@@ -195,6 +195,7 @@ class _Service:
             subscriptions=readers,
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
+            folder=self._settings.database.data_dir if self._embedded else None,
             visitor=Reception(database, clock, settings.open_dashboard).key_of,
             more=pages if rest else (),
         )

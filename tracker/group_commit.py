@@ -7,6 +7,7 @@ so that memory stays flat; beyond that the sender is asked to come again.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 APPEND_SECONDS = 10.0
 MOST_BYTES = 64 * 2**20
+LATELY = 60.0
+"""Seconds; whoever sends again finds out anew, and where nobody does, a fault must not last for ever."""
 
 
 class Waiting(NamedTuple):
@@ -45,7 +48,13 @@ class GroupCommit:
         self._waiting: deque[Waiting] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
+        self._fault, self._failed_at = "", float("-inf")
         telemetry.pending.set_function(lambda: len(self._waiting))
+
+    @property
+    def fault(self) -> str:
+        """Why the log could not be written, where it failed lately and has not been written since."""
+        return self._fault if time.monotonic() - self._failed_at < LATELY else ""
 
     def add(self, event: Incoming, told: Told) -> None:
         """Take the event; `told` gets its Receipt, Unstorable, or Unavailable. Raises Unavailable where it is full."""
@@ -65,6 +74,7 @@ class GroupCommit:
                     await self._write_while_connected()
                 except Unavailable as error:
                     log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
+                    self._fault, self._failed_at = str(error), time.monotonic()
                     self._refuse_waiting(error)
         finally:
             self._refuse_waiting(Unavailable("the server is stopping"))
@@ -93,6 +103,7 @@ class GroupCommit:
             for _, told in batch:
                 told(Unavailable(f"the log could not be written: {error}"))
             raise
+        self._fault = ""
         for (_, told), receipt in zip(batch, receipts, strict=True):
             told(receipt)
 

@@ -79,6 +79,11 @@ class Receiver:
         self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
         self._quarantining: set[asyncio.Task[None]] = set()
 
+    @property
+    def fault(self) -> str:
+        """Why nothing can be kept; empty when all is well."""
+        return self._commits.fault
+
     async def receive(self, delivery: Delivery) -> Answer:
         """Take one delivery and return once it is committed.
 

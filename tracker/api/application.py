@@ -46,6 +46,7 @@ from tracker.trial import Trial
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from litestar.types import ControllerRouterHandler
 
@@ -91,7 +92,8 @@ class Parts:
     """What the application is made of.
 
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
-    `max_body` is in bytes; `visitor` knows who is signed in at the dashboard, and may read the reference page.
+    `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `visitor` knows who is signed in at
+    the dashboard, and may read the reference page.
     """
 
     database: Database
@@ -107,6 +109,7 @@ class Parts:
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
     visitor: Visitor | None = None
+    folder: Path | None = None
     more: Sequence[ControllerRouterHandler] = ()
 
 
@@ -117,7 +120,7 @@ def application(parts: Parts) -> Litestar:
         handlers.append(door(parts.receiver, parts.max_body))
     if parts.rest:
         handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
-    readiness = health.Readiness(parts.database, parts.subscriptions, parts.silence)
+    readiness = health.Readiness(parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder)
     return Litestar(
         route_handlers=handlers,
         dependencies={

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+from shutil import disk_usage
 from typing import Annotated
 
 from litestar import Response, get
@@ -14,11 +16,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tracker import telemetry
 from tracker.errors import TrackerError, Unavailable
+from tracker.receiver import Receiver
 from tracker.store import health_reports, migrations
 from tracker.store.database import Database
 
 FRESH = 1.0
 PATIENCE = 5.0
+NO_ROOM = 64 * 2**20
+"""With less than some segments of its own log, Postgres cannot go on."""
 
 
 class ReadinessOut(Struct, frozen=True):
@@ -32,10 +37,21 @@ FAILING = ResponseSpec(ReadinessOut, description="Something is wrong; it is name
 
 
 class Readiness:
-    """Whether this installation does its work; asked often, it looks once a second."""
+    """Whether this installation does its work; asked often, it looks once a second.
 
-    def __init__(self, database: Database, subscriptions: Sequence[str], silence: timedelta) -> None:
+    `folder` is where an embedded Postgres keeps its data.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        subscriptions: Sequence[str],
+        silence: timedelta,
+        receiver: Receiver | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._database, self._subscriptions, self._silence = database, subscriptions, silence
+        self._receiver, self._folder = receiver, folder
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._found: dict[str, str] = {}
@@ -44,7 +60,8 @@ class Readiness:
         """What is wrong, by what was looked at; empty when all is well."""
         async with self._looking:
             if time.monotonic() - self._looked_at > FRESH:
-                self._found = await self._look()
+                self._found = await self._look() | self._unkept()
+                self._found |= self._full() if self._found else {}
                 self._looked_at = time.monotonic()
             return self._found
 
@@ -57,6 +74,16 @@ class Readiness:
             return {"database": str(error) or "does not answer"}
         except TrackerError as error:
             return {"migrations": str(error)}
+
+    def _unkept(self) -> dict[str, str]:
+        fault = self._receiver.fault if self._receiver else ""
+        return {"log": fault} if fault else {}
+
+    def _full(self) -> dict[str, str]:
+        """A full disk is worth a word where something else is wrong already."""
+        if self._folder is None or (free := disk_usage(self._folder).free) > NO_ROOM:
+            return {}
+        return {"disk": f"{free // 2**20} MB are free for {self._folder}: make room there"}
 
     async def _silent(self) -> dict[str, str]:
         async with self._database.connection() as conn:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.settings import Settings
 
 WIDTH = 14
+PATIENCE = 15.0
 
 
 @app.command()
@@ -65,7 +66,7 @@ def _examine_database(settings: Settings) -> Iterator[Finding]:
         yield warning("database", "the embedded Postgres has not been made yet", "`tracker serve` makes it")
         return
     try:
-        with postgres(settings) as (dsn, embedded):
+        with postgres(settings, PATIENCE) as (dsn, embedded):
             yield from asyncio.run(examine_database(settings, dsn, embedded=embedded is not None))
     except TrackerError as error:
         yield problem("database", str(error), "`tracker serve` cannot start either before this is put right")

@@ -53,7 +53,7 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health_reports.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
-    for look in (_parked, _held, _forged, _actions, _keys):
+    for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
     async for finding in examine_standings(conn, settings):
         yield finding
@@ -78,6 +78,12 @@ def _reader(reader: Reader) -> Finding:
         tell = problem if behind > health_reports.FAR_BEHIND else warning
         return tell(reader.name, f"is {written(behind)} behind", "let more processes run with the role worker")
     return ok(reader.name, "reads, and is not behind")
+
+
+async def _room(conn: Connection) -> Finding:
+    if await health_reports.has_room(conn):
+        return ok("room", "the database can write")
+    return problem("room", "the database's disk is full", "make room there now: until then, webhooks are answered 503")
 
 
 async def _parked(conn: Connection) -> Finding:

@@ -84,6 +84,8 @@ class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncpg.DiskFullError):
+            raise Unavailable("the disk of the database is full: make room there") from error
         if isinstance(error, AWAY) and not isinstance(error, Unavailable):
             raise Unavailable(f"the database is away: {str(error) or type(error).__name__}") from error
         if isinstance(error, REFUSED):

@@ -41,16 +41,21 @@ class EmbeddedPostgres:
     """One server for one folder; whoever comes second, in this process or another, joins it.
 
     The server ends with the process that started it, even when that is killed; it must be started from the main
-    thread, because the system tells the server when the thread ends that started it. `settings` are Postgres' own.
+    thread, because the system tells the server when the thread ends that started it. `settings` are Postgres' own;
+    `patience`, in seconds, is for a server that somebody else has started and that does not answer.
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, identity: Identity | None = None
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        identity: Identity | None = None,
+        patience: float = START,
     ) -> None:
         self.folder = folder.resolve()
         self._cluster = Cluster(self.folder)
         self._settings = SETTINGS | dict(settings or {})
-        self._identity = identity
+        self._identity, self._patience = identity, patience
         self._owner: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._joined = False
@@ -61,7 +66,7 @@ class EmbeddedPostgres:
             raise RuntimeError("start the embedded Postgres from the main thread: it ends with the thread")
         self._prepare_folder()
         try:
-            self._serve_or_join(time.monotonic() + START)
+            self._serve_or_join()
         except BaseException:
             self.stop()
             raise
@@ -125,12 +130,13 @@ class EmbeddedPostgres:
                 f"cannot make this folder: {error.strerror}", file=str(self.folder), key="database.data_dir"
             ) from error
 
-    def _serve_or_join(self, deadline: float) -> None:
+    def _serve_or_join(self) -> None:
+        began = time.monotonic()
         while not (self._own() and self._serve()) and not self._others_answer():
-            self._pause(deadline)
+            self._pause(began, self._patience)
         self._joined = self._process is None
         while not self._answers():
-            self._pause(deadline)
+            self._pause(began, START)
 
     def _own(self) -> bool:
         if self._owner is None:
@@ -191,7 +197,7 @@ class EmbeddedPostgres:
             return True
         return False
 
-    def _pause(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
-            raise Unavailable(f"the Postgres of {self.folder} is not ready after {START:.0f} s")
+    def _pause(self, began: float, patience: float) -> None:
+        if time.monotonic() > began + patience:
+            raise Unavailable(f"the Postgres of {self.folder} is not ready after {patience:.0f} s")
         time.sleep(POLL)

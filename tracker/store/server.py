@@ -12,7 +12,7 @@ from tracker.errors import Unavailable
 from tracker.store import migrations
 from tracker.store.cluster import Cluster
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.embedded import START, EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -31,13 +31,16 @@ def is_made(settings: Settings) -> bool:
 
 
 @contextmanager
-def postgres(settings: Settings) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
-    """The DSN to use, and the embedded server where that is what it names."""
+def postgres(settings: Settings, patience: float = START) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
+    """The DSN to use, and the embedded server where that is what it names.
+
+    One that somebody else has started is waited for `patience` seconds; raises Unavailable after that.
+    """
     url = settings.database.url.get_secret_value()
     if url:
         yield url, None
         return
-    with EmbeddedPostgres(_folder(settings)) as server:
+    with EmbeddedPostgres(_folder(settings), patience=patience) as server:
         yield server.dsn, server
 
 
