@@ -85,9 +85,10 @@ class Service:
         (folder / "config.toml").write_text(CONFIG.format(port=port, **values))
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         """Begin, without waiting until it is ready."""
-        command = [sys.executable, "-m", "tracker", "serve", "--config", str(self.folder / "config.toml"), "--migrate"]
+        config = str(self.folder / "config.toml")
+        command = [sys.executable, "-m", "tracker", "serve", "--config", config, "--migrate", *more]
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
