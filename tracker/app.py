@@ -27,7 +27,7 @@ from tracker.dashboard.visitor import Reception
 from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.gate import SharedGate
-from tracker.http_server import Server, until_over
+from tracker.http_server import Server, listening, until_over
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -201,8 +201,6 @@ class _Service:
         )
         config = uvicorn.Config(
             application(parts),
-            host=settings.host,
-            port=settings.port,
             http=express_lane(receiver, settings.max_body) if receiver else "auto",
             lifespan="off",
             log_config=None,
@@ -210,12 +208,13 @@ class _Service:
             timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
         )
         server = Server(config, broadcast.close)
+        door = listening(settings.host, settings.port, shared=settings.share_port)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)
         log.info("service.started", host=settings.host, port=settings.port, node=self._node, roles=sorted(self._roles))
         async with asyncio.TaskGroup() as running:
-            running.create_task(server.serve())
+            running.create_task(server.serve([door]))
             if self._companion:
                 running.create_task(until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)

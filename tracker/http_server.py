@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tracker.errors import Misconfigured
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -30,6 +35,15 @@ class Server(uvicorn.Server):
         self.should_exit = True
         self._stopping()
         self.ended.set()
+
+
+def listening(host: str, port: int, *, shared: bool) -> socket.socket:
+    """A socket that listens there, beside those of other processes if it is `shared`; raises Misconfigured."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, reuse_port=shared, backlog=BACKLOG)
+    except OSError as error:
+        raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}", key="server.port") from error
 
 
 async def until_over(companion: Awaitable[None], server: Server) -> None:

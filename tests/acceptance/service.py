@@ -120,7 +120,8 @@ class Service:
         return "\n".join((self.folder / "serve.log").read_text(errors="replace").splitlines()[-30:])
 
     def _end(self, how: signal.Signals) -> int:
-        assert self.process is not None
+        if self.process is None:
+            return 0
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.process.wait(60)

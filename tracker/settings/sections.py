@@ -38,6 +38,10 @@ class Server(Section):
         default="127.0.0.1", description="The address to listen on; 0.0.0.0 listens on all of this machine's."
     )
     port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    share_port: bool = Field(
+        default=False,
+        description="Several processes of this machine may listen on this port; the kernel shares connections out.",
+    )
     max_body: Size = Field(default=2**20, gt=0, description="A webhook larger than this is refused with 413.")
     max_pending: int = Field(
         default=10_000,
