@@ -81,9 +81,12 @@ def read(file: Path = FILE) -> dict[str, float]:
     return kept
 
 
-def keep(found: Mapping[str, Measured], made_by: Mapping[str, str], file: Path = FILE) -> None:
-    """Write down what was measured, and on what."""
-    text = {"made_by": made_by, "ratios": {name: round(one.spread.median, 4) for name, one in found.items()}}
+def keep(
+    found: Mapping[str, Measured], rest: Mapping[str, float], made_by: Mapping[str, str], file: Path = FILE
+) -> None:
+    """Write down what was measured, beside the rest, which was not, and on what."""
+    ratios = {**rest} | {name: round(one.spread.median, 4) for name, one in found.items()}
+    text = {"made_by": made_by, "ratios": ratios}
     file.write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

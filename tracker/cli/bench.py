@@ -40,6 +40,14 @@ def bench(
         typer.Option("--quick", help="In a minute: ratios, against those that are kept; a fallen one is a problem."),
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="With --quick: keep the ratios of this run.")] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            resolve_path=True,
+            dir_okay=False,
+            help="With --quick: where ratios are kept; benchmarks/baseline.json if not named.",
+        ),
+    ] = None,
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option(resolve_path=True, dir_okay=False, help="Keep the JSON in this file as well.")
@@ -49,7 +57,7 @@ def bench(
     if not (CHECKOUT / "benchmarks" / "__main__.py").is_file():
         say(f"tracker: {NO_SOURCE}", aside=True)
         raise typer.Exit(FOUND_PROBLEMS)
-    given = {"--runs": runs, "--seconds": seconds, "--events": events, "--out": out}
+    given = {"--runs": runs, "--seconds": seconds, "--events": events, "--baseline": baseline, "--out": out}
     asked = {"--quick": quick, "--keep": keep, "--json": json}
     words = [*(parts or ()), *(f"{name}={value}" for name, value in given.items() if value is not None)]
     words += [name for name, is_asked in asked.items() if is_asked]
