@@ -46,9 +46,9 @@ def ours(bench: Bench, how: str, count: int, _run: int) -> Figures:
         return work(command(dsn, how, count))
 
 
-def command(dsn: str, how: str, count: int) -> list[str]:
+def command(dsn: str, how: str, count: int, first: int = 0) -> list[str]:
     """The program, which performs so many in each round."""
-    return python("benchmarks.performing", how, dsn, count)
+    return python("benchmarks.performing", how, dsn, count, first)
 
 
 def _others(bench: Bench, module: str, count: int, _run: int) -> Figures:

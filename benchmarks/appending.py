@@ -1,9 +1,10 @@
-"""Events appended: `python -m benchmarks.appending append|insert DSN COUNT PER_COMMIT`."""
+"""Events appended: `python -m benchmarks.appending append|insert|insert_pages DSN COUNT PER_COMMIT`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.stories import append_all, webhooks
@@ -30,13 +31,23 @@ async def insert_each(conn: Connection, events: Iterator[Incoming], _per_commit:
         await conn.execute(INSERT, e.source, e.delivery, e.body_hash, e.kind, e.post, e.occurred_at, e.headers, e.body)
 
 
+async def insert_pages(conn: Connection, events: Iterator[Incoming], per_commit: int) -> None:
+    """The same rows, many to a commit."""
+    while page := list(islice(events, per_commit)):
+        rows = [(e.source, e.delivery, e.body_hash, e.kind, e.post, e.occurred_at, e.headers, e.body) for e in page]
+        await conn.executemany(INSERT, rows)
+
+
+KINDS = {"append": append_all, "insert": insert_each, "insert_pages": insert_pages}
+
+
 async def run(how: str, dsn: str, count: int, per_commit: int) -> None:
     async with Database.open(dsn, size=1) as database, database.connection() as conn:
         await conn.execute(PLAIN_EVENTS)
         for number in rounds():
             events = iter(list(webhooks(count, number)))
             go()
-            await (append_all if how == "append" else insert_each)(conn, events, per_commit)
+            await KINDS[how](conn, events, per_commit)
             done(count)
 
 

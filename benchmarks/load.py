@@ -21,7 +21,7 @@ import uvloop
 from benchmarks.comparing import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from typing import Any
 
 SECRET = b"secret of the benchmark"
@@ -72,17 +72,18 @@ class _Connection(asyncio.Protocol):
 
 
 class Load:
-    """Some connections to a port; afterwards it knows every status and every latency, and what it cost itself."""
+    """Some connections, to a port or to several; afterwards it knows every status and latency, and what it cost."""
 
-    def __init__(self, port: int, connections: int, start: int, expected: float = 0) -> None:
+    def __init__(self, port: int | Sequence[int], connections: int, start: int, expected: float = 0) -> None:
         self.statuses, self.latencies = Counter[bytes](), list[float]()
         self.cpu = self.wall = 0.0
         self.signed_late = self._sent = 0
         self._most: int | None = None
         self._all_sent = asyncio.Event()
         self.answered: Callable[[_Connection], None] = self._next
-        self._port, self._connections, self._is_over = port, connections, False
-        self._endless = requests(port, start)
+        self._ports = [port] if isinstance(port, int) else [*port]
+        self._connections, self._is_over = connections, False
+        self._endless = requests(self._ports[0], start)
         self._ready = deque(islice(self._endless, min(int(expected), MOST_SIGNED_AHEAD)))
         self._free, self._due = deque[_Connection](), deque[float]()
 
@@ -138,7 +139,8 @@ class Load:
     async def _open(self) -> list[_Connection]:
         loop = asyncio.get_running_loop()
         opened = (
-            loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port) for _ in range(self._connections)
+            loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._ports[n % len(self._ports)])
+            for n in range(self._connections)
         )
         return [connection for _, connection in await asyncio.gather(*opened)]
 

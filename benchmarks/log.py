@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 PAGE = 500
 PAGES_PER_SECOND, ONES_PER_SECOND = 5000, 400
-APPEND, APPEND_ONE, INSERT = "append, 500 a commit", "append, a commit each", "INSERT, a commit each"
+APPEND, APPEND_ONE = "append, 500 a commit", "append, a commit each"
+INSERT, INSERT_PAGES = "INSERT, a commit each", "INSERT, 500 a commit"
 RECORDER, RECORDER_ONE = "eventsourcing, 500 a commit", "eventsourcing, a commit each"
 ABOUT = {
     APPEND: "tracker's log: dedup by delivery and by body in the same transaction",
     APPEND_ONE: "the same, one by one",
     INSERT: "a row with its dedup key, one by one, and no second key by body",
+    INSERT_PAGES: "the same row, 500 in a pipeline and a commit",
     RECORDER: "PostgresApplicationRecorder: a total order by a lock on the table",
     RECORDER_ONE: "the same, one by one",
 }
@@ -33,12 +35,13 @@ def compare(bench: Bench) -> list[Comparison]:
         APPEND: partial(ours, bench, "append", many, PAGE),
         APPEND_ONE: partial(ours, bench, "append", few, 1),
         INSERT: partial(ours, bench, "insert", few, 1),
+        INSERT_PAGES: partial(ours, bench, "insert_pages", many, PAGE),
         RECORDER: partial(_recorder, bench, many, PAGE),
         RECORDER_ONE: partial(_recorder, bench, few, 1),
     }
     sides = [Side(name, ABOUT[name], measure) for name, measure in measures.items()]
     found = bench.alternate("log", f"The log: {many:,} events in pages, {few:,} one by one", sides)
-    for name, other in ((APPEND, RECORDER), (APPEND_ONE, RECORDER_ONE), (APPEND, INSERT), (APPEND_ONE, INSERT)):
+    for name, other in ((APPEND, RECORDER), (APPEND_ONE, RECORDER_ONE), (APPEND, INSERT_PAGES), (APPEND_ONE, INSERT)):
         found.beside(f"rate, {name} ÷ {other}", name, other, rate)
         found.beside(f"CPU for each, {name} ÷ {other}", name, other, cost)
     return [found]

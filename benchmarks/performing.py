@@ -1,4 +1,4 @@
-"""Actions that do nothing, performed: `python -m benchmarks.performing worker|loop DSN COUNT`."""
+"""Actions that do nothing, performed: `python -m benchmarks.performing worker|loop DSN COUNT [FIRST ROUND]`."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Nothing:
         return Done()
 
 
-async def by_worker(dsn: str, count: int) -> None:
+async def by_worker(dsn: str, count: int, first: int) -> None:
     """Claimed, attempted and recorded as `tracker serve` does it with its default settings."""
     engine = Settings().engine
     capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
     async with Database.open(dsn) as database, Wakeups(dsn).listening() as wakeups:
-        for number in rounds():
+        for number in rounds(first):
             await _intend(database, count, number)
             nothing = Nothing(count)
             worker = Worker(database, {"send": nothing}, "benchmark", now, capacity)
@@ -74,11 +74,11 @@ async def by_worker(dsn: str, count: int) -> None:
             working.cancel()
 
 
-async def by_loop(dsn: str, count: int) -> None:
+async def by_loop(dsn: str, count: int, first: int) -> None:
     """The simplest that survives a crash: one statement takes a job and ends it."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(PLAIN_JOBS)
-    for number in rounds():
+    for number in rounds(first):
         await connection.execute(FILL, number * count + 1, (number + 1) * count)
         await connection.execute("analyze plain_jobs")
         go()
@@ -108,9 +108,10 @@ async def _until_recorded(database: Database) -> None:
 
 
 def main() -> None:
-    how, dsn, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    how, dsn, *numbers = sys.argv[1:]
+    count, first = map(int, (*numbers, "0")[:2])
     configure_logging("json", "error")
-    asyncio.run({"worker": by_worker, "loop": by_loop}[how](dsn, count))
+    asyncio.run({"worker": by_worker, "loop": by_loop}[how](dsn, count, first))
 
 
 if __name__ == "__main__":

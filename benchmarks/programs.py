@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.comparing import Failed, Figures
 from benchmarks.measuring import cpu_of, postgres_cpu
-from benchmarks.placing import MEASURED, on_cores
+from benchmarks.placing import MEASURED, OTHERS, on_cores
 from benchmarks.turns import FIGURES, GO, PREPARE, READY
 
 if TYPE_CHECKING:
@@ -105,6 +105,13 @@ def a_server(
                 raise Failed(_last_words(command, complaints))
             time.sleep(0.01)
         yield psutil.Process(process.pid)
+
+
+@contextmanager
+def working(command: Sequence[str]) -> Iterator[None]:
+    """Something that goes on beside what is measured, until the block ends."""
+    with _started(command, None, subprocess.DEVNULL, OTHERS):
+        yield
 
 
 def listens(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The log made into posts, by ours and by an ORM: `python -m benchmarks.projecting HOW DSN EVENTS`."""
+"""The log made into posts, by ours and by an ORM: `python -m benchmarks.projecting HOW DSN EVENTS [FIRST ROUND]`."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ async def a_projector(database: Database) -> Subscription:
     return node
 
 
-async def live(database: Database, events: int) -> None:
+async def live(database: Database, events: int, first: int) -> None:
     node = await a_projector(database)
-    for number in rounds():
+    for number in rounds(first):
         await fill(database, events, number)
         go()
         await node.drain()
         done(events)
 
 
-async def rebuilt(database: Database, events: int) -> None:
+async def rebuilt(database: Database, events: int, first: int) -> None:
     node = await a_projector(database)
-    for number in rounds():
+    for number in rounds(first):
         await fill(database, events, number)
         await node.drain()
         go()
@@ -69,17 +69,19 @@ async def rebuilt(database: Database, events: int) -> None:
         done(events * (number + 1))
 
 
-async def run(how: str, dsn: str, events: int) -> None:
+async def run(how: str, dsn: str, events: int, first: int) -> None:
     async with Database.open(dsn) as database:
         if how in ("live", "rebuilt"):
-            await {"live": live, "rebuilt": rebuilt}[how](database, events)
+            await {"live": live, "rebuilt": rebuilt}[how](database, events, first)
         else:
             await orm.project(database, events, PER_COMMIT if how == "orm_pages" else 1)
 
 
 def main() -> None:
     configure_logging("json", "error")
-    asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    how, dsn, *numbers = sys.argv[1:]
+    events, first = map(int, (*numbers, "0")[:2])
+    asyncio.run(run(how, dsn, events, first))
 
 
 if __name__ == "__main__":

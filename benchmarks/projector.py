@@ -44,6 +44,6 @@ def measure(bench: Bench, how: str, events: int, _run: int) -> Figures:
         return work(command(dsn, how, events))
 
 
-def command(dsn: str, how: str, events: int) -> list[str]:
+def command(dsn: str, how: str, events: int, first: int = 0) -> list[str]:
     """The program, which projects so many in each round."""
-    return python("benchmarks.projecting", how, dsn, events)
+    return python("benchmarks.projecting", how, dsn, events, first)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.comparing import Failed
 from benchmarks.load import SECRET
+from benchmarks.placing import MEASURED, OTHERS
 from benchmarks.programs import PATIENCE, a_server, free_port, python
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ webhook_secrets = ["{secret}"]
 url = "http://127.0.0.1:{sink}/"
 secrets = ["whsec_c2VjcmV0IG9mIHRoZSBiZW5jaG1hcms="]
 
+[channels.ops]
+kind = "log"
+
 [outbound]
 allow = ["127.0.0.1"]
 
@@ -62,7 +66,13 @@ def written(folder: Path, dsn: str, port: int, rules: str = "", sink: int = 9) -
 
 @contextmanager
 def tracker(
-    dsn: str, roles: Sequence[str] = ALL_ROLES, receiver: str = "", rules: str = "", sink: int = 9
+    dsn: str,
+    roles: Sequence[str] = ALL_ROLES,
+    receiver: str = "",
+    rules: str = "",
+    sink: int = 9,
+    *,
+    pinned: bool = True,
 ) -> Iterator[tuple[psutil.Process, int]]:
     """The service and its port; `receiver` puts another one in the place of ours."""
     port = free_port()
@@ -70,7 +80,7 @@ def tracker(
         config = written(Path(folder), dsn, port, rules, sink)
         words = ["serve", "--config", config, *(word for role in roles for word in ("--role", role))]
         command = python("benchmarks.receivers", receiver, *words) if receiver else python("tracker", *words)
-        with a_server(command, port) as server:
+        with a_server(command, port, cores=MEASURED if pinned else MEASURED | OTHERS) as server:
             yield server, port
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 PREPARE, READY, GO, FIGURES = "prepare", "ready", "go", "figures "
 
 
-def rounds() -> Iterator[int]:
-    """The number of each round, from 0, until there are no more."""
-    number = 0
+def rounds(first: int = 0) -> Iterator[int]:
+    """The number of each round, until there are no more."""
+    number = first
     while sys.stdin.readline().strip() == PREPARE:
         yield number
         number += 1
