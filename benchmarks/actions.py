@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 PER_SECOND = 500
-WORKER, LOOP, PROCRASTINATE, PGQUEUER = "tracker's worker", "plain loop", "Procrastinate", "PgQueuer"
+WORKER, LOOP, QUEUE = "tracker's worker", "plain loop", "plain queue"
+PROCRASTINATE, PGQUEUER = "Procrastinate", "PgQueuer"
 ABOUT = {
     WORKER: "a leased claim, an attempt on record, a fact in the log for each; default settings",
     LOOP: "one UPDATE for each job, by one connection: no lease, no attempts, no log",
+    QUEUE: "a claim of 16, and for each a transaction that ends it and its attempt; no lease, no log",
     PROCRASTINATE: "concurrency 32, 10 connections, uvloop, jobs and their events kept",
     PGQUEUER: "100 a batch, 10 connections, asyncpg, uvloop, its log kept",
 }
@@ -29,12 +31,13 @@ def compare(bench: Bench) -> list[Comparison]:
     measures = {
         WORKER: partial(ours, bench, "worker", count),
         LOOP: partial(ours, bench, "loop", count),
+        QUEUE: partial(ours, bench, "queue", count),
         PROCRASTINATE: partial(_others, bench, "procrastinate_jobs", count),
         PGQUEUER: partial(_others, bench, "pgqueuer_jobs", count),
     }
     sides = [Side(name, ABOUT[name], measure) for name, measure in measures.items()]
     found = bench.alternate("actions", f"Actions: {count:,} that do nothing, performed by one process", sides)
-    for name in (LOOP, PROCRASTINATE, PGQUEUER):
+    for name in (LOOP, QUEUE, PROCRASTINATE, PGQUEUER):
         found.beside(f"rate, tracker ÷ {name}", WORKER, name, rate)
         found.beside(f"CPU for each, tracker ÷ {name}", WORKER, name, cost)
     return [found]

@@ -1,4 +1,4 @@
-"""Actions that do nothing, performed: `python -m benchmarks.performing worker|loop DSN COUNT [FIRST ROUND]`."""
+"""Actions that do nothing, performed: `python -m benchmarks.performing worker|loop|queue DSN COUNT [FIRST ROUND]`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import asyncpg
-
+from benchmarks.plain_jobs import by_loop, by_queue
 from benchmarks.turns import done, go, rounds
 from tracker.domain.action import ActionSpec, Done
 from tracker.domain.memory import Asked
@@ -25,19 +24,6 @@ if TYPE_CHECKING:
 
 TARGETS = 50
 PER_COMMIT = 500
-
-PLAIN_JOBS = """
-create table plain_jobs (
-  id bigint primary key, payload jsonb not null, state text not null default 'pending', finished_at timestamptz
-);
-create index plain_jobs_pending on plain_jobs (id) where state = 'pending'
-"""
-FILL = "insert into plain_jobs (id, payload) select n, '{}' from generate_series($1::bigint, $2::bigint) n"
-ONE = """
-update plain_jobs set state = 'done', finished_at = now()
- where id = (select id from plain_jobs where state = 'pending' order by id limit 1 for update skip locked)
-returning id
-"""
 
 
 def now() -> datetime:
@@ -57,11 +43,11 @@ class Nothing:
         return Done()
 
 
-async def by_worker(dsn: str, count: int, first: int) -> None:
+async def by_worker(database: Database, count: int, first: int) -> None:
     """Claimed, attempted and recorded as `tracker serve` does it with its default settings."""
     engine = Settings().engine
     capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
-    async with Database.open(dsn) as database, Wakeups(dsn).listening() as wakeups:
+    async with Wakeups(database.dsn).listening() as wakeups:
         for number in rounds(first):
             await _intend(database, count, number)
             nothing = Nothing(count)
@@ -72,19 +58,6 @@ async def by_worker(dsn: str, count: int, first: int) -> None:
             await _until_recorded(database)
             done(count)
             working.cancel()
-
-
-async def by_loop(dsn: str, count: int, first: int) -> None:
-    """The simplest that survives a crash: one statement takes a job and ends it."""
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(PLAIN_JOBS)
-    for number in rounds(first):
-        await connection.execute(FILL, number * count + 1, (number + 1) * count)
-        await connection.execute("analyze plain_jobs")
-        go()
-        while await connection.fetchval(ONE):
-            pass
-        done(count)
 
 
 async def _intend(database: Database, count: int, number: int) -> None:
@@ -107,11 +80,19 @@ async def _until_recorded(database: Database) -> None:
             await asyncio.sleep(0.01)
 
 
+async def run(how: str, dsn: str, count: int, first: int) -> None:
+    async with Database.open(dsn) as database:
+        if how == "worker":
+            await by_worker(database, count, first)
+        else:
+            await {"loop": by_loop, "queue": by_queue}[how](database, count)
+
+
 def main() -> None:
     how, dsn, *numbers = sys.argv[1:]
     count, first = map(int, (*numbers, "0")[:2])
     configure_logging("json", "error")
-    asyncio.run({"worker": by_worker, "loop": by_loop}[how](dsn, count, first))
+    asyncio.run(run(how, dsn, count, first))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The log made into posts, by ours and by an ORM: `python -m benchmarks.projecting HOW DSN EVENTS [FIRST ROUND]`."""
+"""The log made into posts, by ours, plain SQL or an ORM: `... projecting HOW DSN EVENTS [FIRST ROUND]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import orm
+from benchmarks import orm, plain_fold
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
 from tracker import projector
@@ -69,10 +69,15 @@ async def rebuilt(database: Database, events: int, first: int) -> None:
         done(events * (number + 1))
 
 
+OURS = {"live": live, "rebuilt": rebuilt}
+
+
 async def run(how: str, dsn: str, events: int, first: int) -> None:
     async with Database.open(dsn) as database:
-        if how in ("live", "rebuilt"):
-            await {"live": live, "rebuilt": rebuilt}[how](database, events, first)
+        if how in OURS:
+            await OURS[how](database, events, first)
+        elif how == "plain":
+            await plain_fold.project(database, events)
         else:
             await orm.project(database, events, PER_COMMIT if how == "orm_pages" else 1)
 

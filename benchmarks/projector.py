@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 PER_SECOND, ORM_PER_SECOND = 2500, 400
-LIVE, REBUILT, ORM, ORM_PAGES = "projector", "rebuild", "ORM, a commit each", "ORM, 500 a commit"
+LIVE, REBUILT, PLAIN = "projector", "rebuild", "plain SQL, 500 a commit"
+ORM, ORM_PAGES = "ORM, a commit each", "ORM, 500 a commit"
 ABOUT = {
     LIVE: "tracker's fold with targets, attempts and late facts, batched",
     REBUILT: "the same from the beginning, beside the posts in use, and compared",
+    PLAIN: "plain SQL: the last status, attempts and a row for each change; no targets, no late facts",
     ORM: "SQLModel: get the post, change it, add a change, commit",
     ORM_PAGES: "the same with a commit for every 500 events",
 }
@@ -27,12 +29,13 @@ def compare(bench: Bench) -> list[Comparison]:
     measures = {
         LIVE: partial(measure, bench, "live", many),
         REBUILT: partial(measure, bench, "rebuilt", many),
+        PLAIN: partial(measure, bench, "plain", many),
         ORM: partial(measure, bench, "orm", few),
         ORM_PAGES: partial(measure, bench, "orm_pages", few),
     }
     sides = [Side(name, ABOUT[name], one) for name, one in measures.items()]
     found = bench.alternate("projector", f"Projecting {many:,} events on {many // 5:,} posts", sides)
-    for name in (ORM, ORM_PAGES):
+    for name in (PLAIN, ORM, ORM_PAGES):
         found.beside(f"rate, tracker ÷ {name}", LIVE, name, rate)
         found.beside(f"CPU for each, tracker ÷ {name}", LIVE, name, cost)
     return [found]

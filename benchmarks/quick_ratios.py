@@ -83,17 +83,17 @@ def appending(bench: Bench) -> dict[str, Measured]:
 
 
 def projecting(bench: Bench) -> dict[str, Measured]:
-    """In batches, beside row by row."""
-    what = "an ORM row by row ÷ the projector"
-    ours = partial(projector.command, how="live", events=bench.many(1500))
-    return {PROJECTOR: _in_turn(bench, what, ours, partial(projector.command, how="orm", events=bench.many(100)))}
+    """Our fold, beside plain SQL."""
+    what = "plain SQL in pages, which knows only the last status ÷ the projector"
+    many = partial(projector.command, events=bench.many(1500))
+    return {PROJECTOR: _in_turn(bench, what, partial(many, how="live"), partial(many, how="plain"))}
 
 
 def performing(bench: Bench) -> dict[str, Measured]:
-    """With leases and attempts, beside the plainest loop."""
-    what = "a loop of one UPDATE for each job ÷ the worker"
-    ours = partial(actions.command, how="worker", count=bench.many(300))
-    return {WORKER: _in_turn(bench, what, ours, partial(actions.command, how="loop", count=bench.many(500)))}
+    """With leases and facts, beside a queue without."""
+    what = "a plain queue with a transaction for each job and its attempt ÷ the worker"
+    many = partial(actions.command, count=bench.many(300))
+    return {WORKER: _in_turn(bench, what, partial(many, how="worker"), partial(many, how="queue"))}
 
 
 def _in_turn(bench: Bench, what: str, ours: Command, other: Command) -> Measured:
