@@ -1,95 +1,52 @@
-"""How fast the log becomes posts: `python -m benchmarks.projector [--events N] [--posts N]`."""
+"""From events to posts: the projector as it is, live and in a rebuild, beside an ORM that goes row by row."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import a_database, a_postgres, machine, spending
-from tracker import projector
-from tracker.domain.event import bucket_of
-from tracker.projector import Projector
-from tracker.providers import build_providers, fact_readers
-from tracker.rebuild import Rebuild
-from tracker.settings import Settings
-from tracker.store import subscriptions
-from tracker.store.event_log import Incoming, append
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
-from tracker.store.wakeups import EVENTS as CHANNEL
-from tracker.subscription import Subscription
+from benchmarks.comparing import Comparison, Figures, Side, cost, rate
+from benchmarks.programs import python, work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from benchmarks.bench import Bench
 
-    from tracker.store.database import Database
-
-START = datetime(2026, 11, 1, tzinfo=UTC)
-STORY = ("SCHEDULED", "PUBLISHING", "FAILED", "PUBLISHING", "PUBLISHED")
-PER_COMMIT = 500
-
-
-def webhooks(events: int, posts: int) -> Iterator[Incoming]:
-    """Every post goes through the same story, interleaved with all the others, on two platforms."""
-    for n in range(events):
-        post, step = f"post_{n % posts:013d}", n // posts
-        status = STORY[step % len(STORY)]
-        moment = START + timedelta(milliseconds=n)
-        platforms = [{"platform": p, "status": status, "platformPostUrl": None} for p in ("instagram", "x")]
-        data = {"postId": post, "status": status, "platforms": platforms}
-        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        body = json.dumps({"event": f"post.{status.lower()}", "timestamp": stamp, "data": data}).encode()
-        yield Incoming(
-            "sosyalkopru", "sosyalkopru", f"d{n}", sha256(body).digest(), f"post.{status.lower()}", post,
-            bucket_of("sosyalkopru", post), START, body, {"x-sosyalkopru-delivery": f"d{n}"}, moment,
-        )  # fmt: skip
+PER_SECOND, ORM_PER_SECOND = 2500, 400
+LIVE, REBUILT, PLAIN = "projector", "rebuild", "plain SQL, 500 a commit"
+ORM, ORM_PAGES = "ORM, a commit each", "ORM, 500 a commit"
+ABOUT = {
+    LIVE: "tracker's fold with targets, attempts and late facts, batched",
+    REBUILT: "the same from the beginning, beside the posts in use, and compared",
+    PLAIN: "plain SQL: the last status, attempts and a row for each change; no targets, no late facts",
+    ORM: "SQLModel: get the post, change it, add a change, commit",
+    ORM_PAGES: "the same with a commit for every 500 events",
+}
 
 
-async def fill(database: Database, events: int, posts: int) -> None:
-    batch: list[Incoming] = []
-    async with database.connection() as conn:
-        for event in webhooks(events, posts):
-            batch.append(event)
-            if len(batch) == PER_COMMIT:
-                await append(conn, batch)
-                batch = []
-        if batch:
-            await append(conn, batch)
+def compare(bench: Bench) -> list[Comparison]:
+    """All of them, in alternation; the ORM goes through fewer events, and figures are for each."""
+    many, few = bench.many(PER_SECOND), bench.many(ORM_PER_SECOND)
+    measures = {
+        LIVE: partial(measure, bench, "live", many),
+        REBUILT: partial(measure, bench, "rebuilt", many),
+        PLAIN: partial(measure, bench, "plain", many),
+        ORM: partial(measure, bench, "orm", few),
+        ORM_PAGES: partial(measure, bench, "orm_pages", few),
+    }
+    sides = [Side(name, ABOUT[name], one) for name, one in measures.items()]
+    found = bench.alternate("projector", f"Projecting {many:,} events on {many // 5:,} posts", sides)
+    for name in (PLAIN, ORM, ORM_PAGES):
+        found.beside(f"rate, tracker ÷ {name}", LIVE, name, rate)
+        found.beside(f"CPU for each, tracker ÷ {name}", LIVE, name, cost)
+    return [found]
 
 
-async def measure(dsn: str, events: int, posts: int) -> None:
-    providers = {"sosyalkopru": {"kind": "sosyalkopru", "api_url": "http://127.0.0.1", "webhook_secrets": ["-"]}}
-    readers = fact_readers(build_providers(Settings.model_validate({"providers": providers})))
-    async with a_database(dsn) as database:
-        with spending() as appending:
-            await fill(database, events, posts)
-        async with database.transaction() as conn:
-            await subscriptions.create(conn, projector.NAME, beginning(1))
-        node = Subscription(projector.NAME, EVENTS, CHANNEL, Projector(readers), database, "bench", lambda: START)
-        await node.tend()
-        with spending() as projecting:
-            await node.drain()
-        with spending() as rebuilding:
-            difference = await Rebuild(database, readers, lambda: START, lambda _done, _total: None).run()
-        assert difference.none, "a rebuild must say the same"
-    print(f"{machine()}; {events:,} events on {posts:,} posts")
-    print(f"append, {PER_COMMIT} a commit   {appending.per(events)}")
-    print(f"project, live         {projecting.per(events)}")
-    print(f"rebuild               {rebuilding.per(events)}")
+def measure(bench: Bench, how: str, events: int, _run: int) -> Figures:
+    """On a log that is filled before the clock runs."""
+    with bench.store.fresh() as dsn:
+        return work(command(dsn, how, events))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--posts", type=int, default=200_000)
-    args = parser.parse_args()
-    with a_postgres() as dsn:
-        asyncio.run(measure(dsn, args.events, args.posts))
-
-
-if __name__ == "__main__":
-    main()
+def command(dsn: str, how: str, events: int, first: int = 0) -> list[str]:
+    """The program, which projects so many in each round."""
+    return python("benchmarks.projecting", how, dsn, events, first)

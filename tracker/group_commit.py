@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection, Database
 
-    Told: TypeAlias = Callable[[Receipt | Exception], None]
+
+Told: TypeAlias = "Callable[[Receipt | Exception], None]"
 
 log = structlog.get_logger(__name__)
 

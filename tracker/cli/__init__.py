@@ -36,6 +36,7 @@ def every_command() -> typer.Typer:
     from tracker.cli import (  # noqa: PLC0415  (the import is the registration)
         asking,  # noqa: F401
         backtesting,  # noqa: F401
+        bench,  # noqa: F401
         channels,  # noqa: F401
         db,  # noqa: F401
         demo,  # noqa: F401

@@ -1,0 +1,93 @@
+"""The log made into posts, by ours, plain SQL or an ORM: `... projecting HOW DSN EVENTS [FIRST ROUND]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks import orm, plain_fold
+from benchmarks.stories import START, fill
+from benchmarks.turns import done, go, rounds
+from tracker import projector
+from tracker.projector import Projector
+from tracker.providers import build_providers, fact_readers
+from tracker.rebuild import Rebuild
+from tracker.settings import Settings
+from tracker.store import subscriptions
+from tracker.store.database import Database
+from tracker.store.feed import EVENTS
+from tracker.store.snapshot import beginning
+from tracker.store.wakeups import EVENTS as CHANNEL
+from tracker.subscription import Pace, Subscription
+from tracker.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.providers.base import FactReader
+
+PER_COMMIT = 500
+
+
+def readers() -> Mapping[str, FactReader]:
+    """Of the one provider."""
+    providers = {"sosyalkopru": {"kind": "sosyalkopru", "api_url": "http://127.0.0.1", "webhook_secrets": ["-"]}}
+    return fact_readers(build_providers(Settings.model_validate({"providers": providers})))
+
+
+async def a_projector(database: Database) -> Subscription:
+    """At the beginning of the log, as `tracker serve` runs it with its default settings."""
+    engine = Settings().engine
+    async with database.transaction() as conn:
+        await subscriptions.create(conn, projector.NAME, beginning(1))
+    pace = Pace(engine.batch, engine.lease, engine.poll)
+    node = Subscription(
+        projector.NAME, EVENTS, CHANNEL, Projector(readers()), database, "benchmark", lambda: START, pace
+    )
+    await node.tend()
+    return node
+
+
+async def live(database: Database, events: int, first: int) -> None:
+    node = await a_projector(database)
+    for number in rounds(first):
+        await fill(database, events, number)
+        go()
+        await node.drain()
+        done(events)
+
+
+async def rebuilt(database: Database, events: int, first: int) -> None:
+    node = await a_projector(database)
+    for number in rounds(first):
+        await fill(database, events, number)
+        await node.drain()
+        go()
+        difference = await Rebuild(database, readers(), lambda: START, lambda _done, _total: None).run()
+        assert difference.none, "a rebuild must say the same"
+        done(events * (number + 1))
+
+
+OURS = {"live": live, "rebuilt": rebuilt}
+
+
+async def run(how: str, dsn: str, events: int, first: int) -> None:
+    async with Database.open(dsn) as database:
+        if how in OURS:
+            await OURS[how](database, events, first)
+        elif how == "plain":
+            await plain_fold.project(database, events)
+        else:
+            await orm.project(database, events, PER_COMMIT if how == "orm_pages" else 1)
+
+
+def main() -> None:
+    configure_logging("json", "error")
+    how, dsn, *numbers = sys.argv[1:]
+    events, first = map(int, (*numbers, "0")[:2])
+    asyncio.run(run(how, dsn, events, first))
+
+
+if __name__ == "__main__":
+    main()
