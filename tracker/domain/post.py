@@ -8,19 +8,20 @@ argument for correctness. `arrive` only spares the sorting when the new fact sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from tracker.domain.change import Change, Move, Note, PostView, TargetView
 from tracker.domain.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.lifecycle import ENDED, FALLEN_SHORT, derive, is_surprising
 from tracker.domain.target import Target, first_heard, spoken_for
+from tracker.domain.value import value
 
 KEPT_NOTES = 20
 STATE_EVENTS = {f"post.{state}": state for state in State}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Post:
     """What became of one post: `targets` by key, and `whole`, which is what was said of no target in particular."""
 
@@ -44,16 +45,24 @@ class Post:
     def parts(self) -> tuple[Target, ...]:
         """The targets in the order of their keys, or the whole where none was ever named."""
         if self.targets:
-            return tuple(self.targets[key] for key in sorted(self.targets))
+            return tuple([self.targets[key] for key in sorted(self.targets)])
         return (self.whole,) if self.whole else ()
 
     @property
     def problem(self) -> Problem | None:
         """The first problem among its parts."""
-        return next((part.problem for part in self.parts if part.problem), None)
+        return first_problem(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+def first_problem(parts: Iterable[Target]) -> Problem | None:
+    """What went wrong with the first of them with which anything did."""
+    for part in parts:
+        if part.problem:
+            return part.problem
+    return None
+
+
+@value(frozen=True, slots=True)
 class Step:
     """One fact applied: the post after it, the moves that it made, and what did not fit."""
 
@@ -77,7 +86,7 @@ def evolve(post: Post, fact: Fact) -> Step:
             targets[key] = after
         else:
             whole = after
-        if key and (known is None or (known.state, known.attempt) != (after.state, after.attempt)):
+        if key and (known is None or known.state is not after.state or known.attempt != after.attempt):
             moves.append(_move(key, known.state if known else None, after, fact))
             notes += _surprise(fact, key, known, after)
     return _settle(post, fact, whole, targets, moves, notes)
@@ -136,9 +145,9 @@ def arrive(
         cause=fact.position,
         fact=fact.id,
         moves=moves,
-        notes=tuple(note for note in step.notes if note.by == fact.id),
+        notes=tuple([note for note in step.notes if note.by == fact.id]),
         context=view(after),
-        detail=dict(fact.detail) or None,
+        detail=dict(fact.detail) if fact.detail else None,
     )
 
 
@@ -151,23 +160,25 @@ def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
 
 def view(post: Post) -> PostView:
     """The post as rules and templates see it."""
-    parts = post.parts
+    parts, named = post.parts, sorted(post.targets) if post.targets else ()
     return PostView(
         id=post.id,
         provider=post.provider,
         state=post.state,
         attempt=post.attempt,
-        platforms=tuple(sorted({target.platform for target in post.targets.values()})),
+        platforms=tuple(sorted({part.platform for part in parts})) if named else (),
         entered_at=post.entered_at,
         scheduled_at=post.scheduled_at,
         published_at=post.published_at,
         failed_at=post.failed_at,
         last_event_at=post.last_event_at,
-        problem=post.problem,
-        urls=tuple(part.url for part in parts if part.url),
+        problem=first_problem(parts),
+        urls=tuple([part.url for part in parts if part.url]),
         targets=tuple(
-            TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
-            for key, t in sorted(post.targets.items())
+            [
+                TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
+                for key, t in zip(named, parts, strict=False)
+            ]
         ),
         labels=post.labels,
     )
@@ -202,8 +213,10 @@ def _settle(
     """The post as its parts now make it, with its own move after those of its targets."""
     parts = targets.values() if targets else [whole] if whole else []
     state = derive([part.state for part in parts])
-    attempt = max((part.attempt for part in parts), default=post.attempt)
-    moved = (state, attempt) != (post.state, post.attempt) or (post.entered_at is None and state is not State.UNKNOWN)
+    attempt = max([part.attempt for part in parts], default=post.attempt)
+    moved = (
+        state is not post.state or attempt != post.attempt or (post.entered_at is None and state is not State.UNKNOWN)
+    )
     if moved and not targets:
         notes += _surprise(fact, "post", post.whole, whole)
     if targets and fact.state in ENDED and fact.state is not state:
@@ -222,7 +235,7 @@ def _settle(
         failed_at=fact.occurred_at if moved and state in FALLEN_SHORT else post.failed_at,
         last_event_at=post.last_event_at if fact.source in OWN_SOURCES else fact.occurred_at,
         last_order=fact.order,
-        notes=(*post.notes, *notes)[-KEPT_NOTES:],
+        notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
     )
     if moved:
@@ -253,11 +266,12 @@ def _odd_words(fact: Fact) -> list[Note]:
     if named and fact.state and named is not fact.state:
         notes.append(_note(fact, "event_disagrees", f"the event is called {fact.event}, its status says {fact.state}"))
     said: tuple[Fact | TargetFact, ...] = (fact, *fact.targets)
-    return notes + [
+    notes += [
         _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
         for word in said
         if word.state is None and word.raw_status
     ]
+    return notes
 
 
 def _note(fact: Fact, code: str, text: str) -> Note:
