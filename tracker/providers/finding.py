@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,14 +17,14 @@ Finder = Callable[[Any], Any]
 
 
 def finder(path: Path) -> Finder:
-    """`find` for one path."""
+    """`find` for one path; it can be handed to another process."""
     if not path:
         return _nothing
     if isinstance(path[0], Fork):
-        return lambda value: find(value, path)
+        return partial(_forked, path)
     if len(path) == 1:
-        return _in_table(path[0])
-    return _deep(path[:-1], path[-1])
+        return partial(_in_table, path[0])
+    return partial(_deep, path[:-1], path[-1])
 
 
 def _nothing(_: Any) -> None:
@@ -34,22 +35,20 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _in_table(name: str) -> Finder:
-    def found(value: Any) -> Any:
-        return value.get(name) if isinstance(value, dict) else None
-
-    return found
+def _forked(path: Path, value: Any) -> Any:
+    return find(value, path)
 
 
-def _deep(way: Path, name: str) -> Finder:
-    def found(value: Any) -> Any:
-        for step in way:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(step)
-        return value.get(name) if isinstance(value, dict) else None
+def _in_table(name: str, value: Any) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
-    return found
+
+def _deep(way: Path, name: str, value: Any) -> Any:
+    for step in way:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value.get(name) if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
