@@ -58,7 +58,7 @@ class Filled:
 
 async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> AsyncGenerator[Filled]:
     """Fold the spans, each as it comes; a single one needs no process of its own."""
-    processes = min(os.cpu_count() or 1, len(spans) - 1)
+    processes = min(processors(), len(spans) - 1)
     if processes <= 1:
         for span in spans:
             yield await _fold(database, filling, span)
@@ -71,6 +71,11 @@ async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> A
             yield await filled
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def processors() -> int:
+    """How many there are."""
+    return os.cpu_count() or 1
 
 
 def _begin() -> None:
