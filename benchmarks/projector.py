@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measuring import Spent, a_database, a_postgres, machine, spending
 from tracker import projector
 from tracker.domain.event import bucket_of
+from tracker.garbage import collected_seldom
 from tracker.projector import Projector
 from tracker.providers import build_providers, fact_readers
 from tracker.rebuild import Rebuild
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--posts", type=int, default=200_000)
     args = parser.parse_args()
-    with a_postgres() as dsn:
+    with a_postgres() as dsn, collected_seldom():
         asyncio.run(measure(dsn, args.events, args.posts))
 
 

@@ -6,7 +6,6 @@ A span of posts is one transaction, and spans are folded by as many processes as
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tracker.errors import Unavailable
+from tracker.garbage import collected_seldom
 from tracker.projector import about_no_post, arrivals_of, follow
 from tracker.store import refolded
 from tracker.store.database import AWAY, Database
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 SPAN = 50_000
 """About so many events are one span."""
-
-GARBAGE = 50_000, 20, 50
-"""Facts and posts are no circles: it is enough to look for garbage now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +79,6 @@ def _begin() -> None:
     """The process that asked decides when to stop; when it is gone, so are we."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 def _end_with_parent() -> None:
@@ -97,7 +92,8 @@ def _fold_apart(dsn: str, filling: Filling, span: Span) -> Filled:
         async with Database.open(dsn, size=1) as database:
             return await _fold(database, filling, span)
 
-    return asyncio.run(fold())
+    with collected_seldom():
+        return asyncio.run(fold())
 
 
 async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
