@@ -15,11 +15,13 @@ SELDOM = 100_000, 50, 100
 @contextmanager
 def collected_seldom() -> Iterator[None]:
     """What is there now is never looked at again, and what is made in the block only now and then."""
-    before = gc.get_threshold()
-    gc.freeze()
+    before, inside_another = gc.get_threshold(), gc.get_freeze_count() > 0
+    if not inside_another:
+        gc.freeze()
     gc.set_threshold(*SELDOM)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if not inside_another:
+            gc.unfreeze()

@@ -57,8 +57,9 @@ async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> A
     """Fold the spans, each as it comes; a single one needs no process of its own."""
     processes = min(processors(), len(spans) - 1)
     if processes <= 1:
-        for span in spans:
-            yield await _fold(database, filling, span)
+        with collected_seldom():
+            for span in spans:
+                yield await _fold(database, filling, span)
         return
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin)
     loop = asyncio.get_running_loop()

@@ -50,9 +50,9 @@ class TargetView:
     ordinal: int
     state: State
     attempt: int
-    entered_at: datetime | None
-    url: str | None
-    problem: Problem | None
+    entered_at: datetime | None = None
+    url: str | None = None
+    problem: Problem | None = None
 
 
 @value(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class PostView:
     provider: str
     state: State
     attempt: int
-    platforms: tuple[str, ...]
-    entered_at: datetime | None
-    scheduled_at: datetime | None
-    published_at: datetime | None
-    failed_at: datetime | None
-    last_event_at: datetime | None
-    problem: Problem | None
-    urls: tuple[str, ...]
-    targets: tuple[TargetView, ...]
+    platforms: tuple[str, ...] = ()
+    entered_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    published_at: datetime | None = None
+    failed_at: datetime | None = None
+    last_event_at: datetime | None = None
+    problem: Problem | None = None
+    urls: tuple[str, ...] = ()
+    targets: tuple[TargetView, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
 
 

@@ -78,7 +78,7 @@ def evolve(post: Post, fact: Fact) -> Step:
     targets, whole = dict(post.targets), post.whole
     for key, word in _words(post, fact):
         known = targets.get(key) if key else whole
-        if known and known.hears_too_late(fact):
+        if known and fact.attempt is not None and known.hears_too_late(fact):
             notes.append(_note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
         after = (known or first_heard(word, post.whole if key else None)).hear(fact, word)
@@ -88,7 +88,8 @@ def evolve(post: Post, fact: Fact) -> Step:
             whole = after
         if key and (known is None or known.state is not after.state or known.attempt != after.attempt):
             moves.append(_move(key, known.state if known else None, after, fact))
-            notes += _surprise(fact, key, known, after)
+            if known:
+                notes += _surprise(fact, key, known, after)
     return _settle(post, fact, whole, targets, moves, notes)
 
 
@@ -132,23 +133,12 @@ def arrive(
     elif not moves:
         kind = "noted"
     return after, Change(
-        provider=fact.provider,
-        post=fact.post,
-        event=fact.event,
-        source=fact.source,
-        kind=kind,
-        before=before.state if before.version else None,
-        after=after.state,
-        attempt=after.attempt,
-        occurred_at=fact.occurred_at,
-        received_at=fact.received_at,
-        cause=fact.position,
-        fact=fact.id,
-        moves=moves,
-        notes=tuple([note for note in step.notes if note.by == fact.id]),
+        fact.provider, fact.post, fact.event, fact.source, kind, before.state if before.version else None, after.state,
+        after.attempt, fact.occurred_at, fact.received_at, fact.position, fact.id, moves,
+        notes=tuple([note for note in step.notes if note.by == fact.id]) if step.notes else (),
         context=view(after),
         detail=dict(fact.detail) if fact.detail else None,
-    )
+    )  # fmt: skip
 
 
 def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
@@ -217,7 +207,7 @@ def _settle(
     moved = (
         state is not post.state or attempt != post.attempt or (post.entered_at is None and state is not State.UNKNOWN)
     )
-    if moved and not targets:
+    if moved and whole and post.whole and not targets:
         notes += _surprise(fact, "post", post.whole, whole)
     if targets and fact.state in ENDED and fact.state is not state:
         notes.append(_note(fact, "disagrees", f"the provider says {fact.state}, its targets say {state}"))
@@ -240,7 +230,8 @@ def _settle(
     )
     if moved:
         before = post.state if post.entered_at else None
-        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, after.problem))
+        problem = after.problem if first_problem(parts) else None
+        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem))
     return Step(after, tuple(moves), tuple(notes))
 
 
@@ -253,8 +244,8 @@ def _move(key: str, before: State | None, after: Target, fact: Fact) -> Move:
     return Move(key, before, after.state, fact.id, after.attempt, fact.occurred_at, after.problem)
 
 
-def _surprise(fact: Fact, name: str, before: Target | None, after: Target | None) -> list[Note]:
-    if before and after and is_surprising(before.state, after.state):
+def _surprise(fact: Fact, name: str, before: Target, after: Target) -> list[Note]:
+    if is_surprising(before.state, after.state):
         return [_note(fact, "surprising", f"{name}: {before.state} -> {after.state}")]
     return []
 

@@ -36,7 +36,8 @@ class Target:
         state = word.state or self.state
         if state is State.RETRYING and fact.attempt is not None and fact.attempt <= self.attempt:
             state = self.state
-        attempt = fact.attempt or self.attempt + begins_attempt(self.state, state)
+        begins = state is not self.state and begins_attempt(self.state, state)
+        attempt = fact.attempt or self.attempt + begins
         same = state is self.state and attempt == self.attempt
         return Target(
             self.platform,

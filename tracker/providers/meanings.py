@@ -33,6 +33,8 @@ class Meanings:
 
     def status(self, found: Any) -> tuple[State | None, str | None]:
         """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
+        if found.__class__ is str and found in self.statuses:
+            return self.statuses[found], found
         raw = None if found is None else word_of(found)
         if not raw:
             return None, None

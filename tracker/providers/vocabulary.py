@@ -14,7 +14,7 @@ from tracker.providers.targets import Form, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from tracker.domain.event import State
     from tracker.providers.place import Place
@@ -85,7 +85,10 @@ class Vocabulary:
             raw_status=raw,
             targets=targets,
             problem=self.meanings.problem(body, self.problem),
-            scheduled_at=time_of(self.scheduled_at(body), self.zone),
-            updated_at=time_of(self.updated_at(body), self.zone),
+            scheduled_at=self._time(self.scheduled_at(body)),
+            updated_at=self._time(self.updated_at(body)),
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
         )
+
+    def _time(self, found: Any) -> datetime | None:
+        return None if found is None else time_of(found, self.zone)

@@ -10,6 +10,7 @@ import msgspec
 
 from tracker.domain.event import LoggedEvent, bucket_of
 from tracker.domain.post import Post
+from tracker.store.compact import compact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -145,7 +146,8 @@ def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tu
     c = change
     return (
         projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
-        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes, c.context, c.detail,
+        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
+        compact(c.context) if c.context else None, c.detail,
     )  # fmt: skip
 
 
