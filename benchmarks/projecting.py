@@ -10,6 +10,7 @@ from benchmarks import orm, plain_fold
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
 from tracker import projector
+from tracker.garbage import collected_seldom
 from tracker.projector import Projector
 from tracker.providers import build_providers, fact_readers
 from tracker.rebuild import Rebuild
@@ -86,7 +87,8 @@ def main() -> None:
     configure_logging("json", "error")
     how, dsn, *numbers = sys.argv[1:]
     events, first = map(int, (*numbers, "0")[:2])
-    asyncio.run(run(how, dsn, events, first))
+    with collected_seldom():
+        asyncio.run(run(how, dsn, events, first))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from tracker.dashboard.checkup import Installation
 from tracker.dashboard.visitor import Reception
 from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
+from tracker.garbage import collected_seldom
 from tracker.gate import SharedGate
 from tracker.http_server import Server, listening, until_over
 from tracker.outbound import Outbound, build_outbound
@@ -84,7 +85,8 @@ def serve(
     """
     with postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion)
-        asyncio.run(service.run(migrate=migrate or embedded is not None))
+        with collected_seldom():
+            asyncio.run(service.run(migrate=migrate or embedded is not None))
 
 
 class _Service:

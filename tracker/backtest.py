@@ -8,9 +8,8 @@ the log: while the service was away, timers waited for it, and so it did not act
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,10 +20,11 @@ from tracker.domain.memory import Memory
 from tracker.domain.step import PauseStep, RetryStep, Step, WaitStep
 from tracker.domain.trigger import Every
 from tracker.domain.world import World
+from tracker.garbage import collected_seldom
 from tracker.store import firings, posts, replayed, subscriptions, timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tracker.domain.dispatch import RuleIndex
     from tracker.domain.firing import Identity
@@ -145,7 +145,7 @@ class Backtest:
         ]
         if began > first:
             await _set_the_scene(conn, version, began, stages)
-        with _few_collections():
+        with collected_seldom():
             changes = await self._follow(conn, version, stages, Span(began, span.until), span, lead)
         for stage in stages:
             stage.world.pass_time(span.until)
@@ -166,17 +166,6 @@ class Backtest:
                         stage.world.forget(stage.world.now - lead)
                 self._progress(round((stages[0].world.now - whole.since).total_seconds()), total)
         return seen
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Look for garbage in circles less often: a play makes much that is dropped at once, and hardly a circle."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 async def _see(rows: Sequence[Row], stages: Sequence[Stage]) -> None:

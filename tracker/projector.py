@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tracker.domain.change import Change
@@ -16,7 +17,7 @@ from tracker.store import posts
 from tracker.store.posts import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from tracker.domain.event import Fact, LoggedEvent
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tracker.store.snapshot import Checkpoint
 
 NAME = "projector"
+POSITION = itemgetter("position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +48,18 @@ class Projector:
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Fold the rows' facts into their posts and record the changes."""
         version = self._version or await posts.current_projection(conn)
-        arrivals = self._arrivals(rows)
-        changes = [_about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
+        arrivals = arrivals_of(self._readers, sorted(rows, key=POSITION))
+        changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
         kept = await posts.load(conn, version, about_posts)
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
         saved: list[Kept] = []
         for key, arrived in about_posts.items():
             before = kept.get(key)
-            post = before.post if before else starts.get(key)
-            known = earlier.get(key, [])
-            for arrival in arrived:
-                post, change = arrive(post, arrival.fact, known, starts.get(key))
-                known.append(arrival.fact)
-                changes.append(change)
+            post, made = follow(before.post if before else None, arrived, earlier.get(key, []), starts.get(key))
+            changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
-            if post:
-                saved.append(Kept(post, min(days), max(days)))
+            saved.append(Kept(post, min(days), max(days)))
         await self._write(conn, version, saved, changes)
 
     async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
@@ -72,20 +69,6 @@ class Projector:
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Being up to date makes no work for the projector."""
         return False
-
-    def _arrivals(self, rows: Sequence[Row]) -> dict[Key, list[Arrival]]:
-        """The rows' facts by post, in the order of their positions."""
-        arrivals: dict[Key, list[Arrival]] = defaultdict(list)
-        for row in sorted(rows, key=lambda row: row["position"]):
-            for fact in self._facts(posts.logged(row)):
-                arrivals[fact.provider, fact.post or ""].append(Arrival(fact, row["day"]))
-        return arrivals
-
-    def _facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
-        reader = self._readers.get(event.source)
-        if reader is None:
-            raise LookupError(f'no [providers.{event.source}] in the configuration reads events of "{event.source}"')
-        return reader.facts(event)
 
     async def _history(
         self,
@@ -104,9 +87,9 @@ class Projector:
         if known:
             from_day = min(kept[key].first_day for key in known)
             for event in await posts.earlier_events(conn, known, from_day, seen, self._name):
-                for fact in self._facts(event):
+                for fact in facts_of(self._readers, event):
                     earlier[fact.provider, fact.post or ""].append(fact)
-        for key, arrived in self._arrivals(done).items():
+        for key, arrived in arrivals_of(self._readers, sorted(done, key=POSITION)).items():
             if key in late:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
@@ -128,7 +111,39 @@ def _has_late_fact(kept: Kept | None, arrived: Sequence[Arrival]) -> bool:
     return False
 
 
-def _about_no_post(fact: Fact) -> Change:
+def arrivals_of(readers: Mapping[str, FactReader], rows: Iterable[Row]) -> dict[Key, list[Arrival]]:
+    """The facts of events by post, in the order of the rows."""
+    arrivals: dict[Key, list[Arrival]] = defaultdict(list)
+    for row in rows:
+        for fact in facts_of(readers, posts.logged(row)):
+            arrivals[fact.provider, fact.post or ""].append(Arrival(fact, row["day"]))
+    return arrivals
+
+
+def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fact, ...]:
+    """What the event says; raises LookupError when nobody reads events of its source."""
+    reader = readers.get(event.source)
+    if reader is None:
+        raise LookupError(f'no [providers.{event.source}] in the configuration reads events of "{event.source}"')
+    return reader.facts(event)
+
+
+def follow(
+    post: Post | None, arrived: Sequence[Arrival], known: list[Fact], start: Post | None
+) -> tuple[Post, list[Change]]:
+    """A post after what has arrived, which becomes `known`; `start` stands for facts that are kept no longer."""
+    changes = []
+    for arrival in arrived:
+        post, change = arrive(post, arrival.fact, known, start)
+        known.append(arrival.fact)
+        changes.append(change)
+    if post is None:
+        raise ValueError("nothing has arrived")
+    return post, changes
+
+
+def about_no_post(fact: Fact) -> Change:
+    """A change that changes no post."""
     return Change(
         provider=fact.provider,
         post=None,

@@ -1,12 +1,15 @@
 """Rebuilding: the whole log folded again into a new version of the projection, beside the one in use.
 
-The new version follows the projector's checkpoint and never passes it. At the end the projector is held still for
+First all that the projector has read is folded post by post, then the new version follows the projector's checkpoint
+and never passes it. At the end the projector is held still for
 the last few events, so that at the switch both versions have read exactly the same: nothing is skipped, nothing is
 read twice. Its changes are not live, so nothing fires.
 """
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,8 @@ from tracker import projector
 from tracker.domain.event import BUCKETS
 from tracker.errors import Unavailable
 from tracker.projector import Projector
-from tracker.store import feed, posts, projections, subscriptions
+from tracker.refolding import SPAN, Filling, fill
+from tracker.store import feed, posts, projections, refolded, subscriptions
 from tracker.store.posts import Kept
 from tracker.store.snapshot import beginning
 from tracker.subscription import handle_or_park
@@ -72,17 +76,45 @@ class Rebuild:
                 await projections.drop_left_over(conn)
                 version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
-                await self._seed(conn, version)
+                filling = Filling(
+                    self._readers, version, await refolded.reserve_numbers(conn), await self._hindmost(conn)
+                )
+            left = await self._fill(filling, total)
             handler = Projector(self._readers, version, NAME)
-            seen = await self._follow(handler, total)
+            async with self._database.transaction() as conn:
+                await self._seed(conn, version)
+                await self._complete(conn, handler, left)
+            seen = await self._follow(handler, filling.upto, total)
             difference = await self._finish(handler, version, seen, keep_old)
             async with self._database.transaction() as conn:
                 await projections.drop_left_over(conn)
             return difference
 
+    async def _hindmost(self, conn: Connection) -> Checkpoint:
+        """Where the projector's hindmost bucket stands."""
+        places = [bucket.checkpoint for bucket in await subscriptions.stands(conn, projector.NAME)]
+        return min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
+
+    async def _fill(self, filling: Filling, total: int) -> list[int]:
+        """Fold what the projector has read, and make the indexes; answers where the events stand that are left."""
+        left: list[int] = []
+        async with self._database.transaction() as conn:
+            spans = await refolded.spans(conn, 1 + total // SPAN, total)
+        async with aclosing(fill(self._database, filling, spans)) as filled:
+            async for part in filled:
+                self._read += part.events
+                left += part.left
+                self._progress(self._read, max(total, self._read))
+        await asyncio.gather(*(self._index(filling.version, kind) for kind in ("posts", "changes")))
+        return left
+
+    async def _index(self, version: int, kind: str) -> None:
+        async with self._database.transaction() as conn:
+            await refolded.index(conn, version, kind)
+
     async def _seed(self, conn: Connection, version: int) -> None:
         page: list[Kept] = []
-        async for post, through in projections.all_baselines(conn):
+        async for post, through in projections.baselines_alone(conn, version):
             page.append(Kept(post, through, through))
             if len(page) == PAGE:
                 await posts.save(conn, version, page)
@@ -90,14 +122,16 @@ class Rebuild:
         if page:
             await posts.save(conn, version, page)
 
-    async def _follow(self, handler: Projector, total: int) -> Checkpoint:
+    async def _complete(self, conn: Connection, handler: Projector, left: Sequence[int]) -> None:
+        """What has poison in it goes the projector's own way, which parks the poison."""
+        if rows := await refolded.of_positions(conn, left):
+            await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), [], self._clock())
+
+    async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:
         """Read on until the projector's hindmost bucket is reached."""
-        seen = beginning(1)
         while True:
             async with self._database.transaction() as conn:
-                held = await subscriptions.stands(conn, projector.NAME)
-                places = (bucket.checkpoint for bucket in held)
-                upto = min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
+                upto = await self._hindmost(conn)
                 if seen == upto:
                     return seen
                 seen = await self._page(conn, handler, seen, upto, range(BUCKETS))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from tracker.domain.event import Problem, State
+from tracker.domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Move:
     """The whole post (`target` None) or one target entered a state because of the fact `by`.
 
@@ -30,7 +31,7 @@ class Move:
         return f"{self.by}:{self.target or ''}:{self.after}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Note:
     """An anomaly, explained: what the fact `by` said that does not fit."""
 
@@ -39,7 +40,7 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TargetView:
     """A target as rules see it."""
 
@@ -49,12 +50,12 @@ class TargetView:
     ordinal: int
     state: State
     attempt: int
-    entered_at: datetime | None
-    url: str | None
-    problem: Problem | None
+    entered_at: datetime | None = None
+    url: str | None = None
+    problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PostView:
     """A post as rules see it, right after a change."""
 
@@ -62,19 +63,19 @@ class PostView:
     provider: str
     state: State
     attempt: int
-    platforms: tuple[str, ...]
-    entered_at: datetime | None
-    scheduled_at: datetime | None
-    published_at: datetime | None
-    failed_at: datetime | None
-    last_event_at: datetime | None
-    problem: Problem | None
-    urls: tuple[str, ...]
-    targets: tuple[TargetView, ...]
+    platforms: tuple[str, ...] = ()
+    entered_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    published_at: datetime | None = None
+    failed_at: datetime | None = None
+    last_event_at: datetime | None = None
+    problem: Problem | None = None
+    urls: tuple[str, ...] = ()
+    targets: tuple[TargetView, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change:
     """One fact's arrival. `kind` is moved, noted (nothing moved) or revised (it belonged earlier in the history).
 

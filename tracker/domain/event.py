@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from zlib import crc32
+
+from tracker.domain.value import value
 
 BUCKETS = 16
 
@@ -29,11 +31,13 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     REMOVED = "removed"
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and states are looked up all the time
+
 
 RANK = {state: rank for rank, state in enumerate(State)}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Problem:
     """Why something failed; `retryable` is None where the provider does not say."""
 
@@ -42,7 +46,7 @@ class Problem:
     retryable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TargetFact:
     """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms."""
 
@@ -60,7 +64,7 @@ class TargetFact:
         return f"{self.platform}:{self.account}" if self.account else f"{self.platform}#{self.ordinal}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fact:
     """One thing said about one post.
 
@@ -91,7 +95,7 @@ class Fact:
         return (self.occurred_at, RANK[self.state or State.UNKNOWN], self.id)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LoggedEvent:
     """A row of the event log as its readers get it: the raw body, and where and when it was kept."""
 

@@ -42,7 +42,10 @@ def derive(states: Collection[State]) -> State:
     Withdrawn and unknown targets count only while there is nothing else. Work that is under way outweighs what
     has ended; published beside failed is partial.
     """
-    known = {state for state in states if state is not State.UNKNOWN}
+    known = set(states)
+    known.discard(State.UNKNOWN)
+    if len(known) == 1:
+        return known.pop()
     live = known - WITHDRAWN
     if not live:
         return State.REMOVED if State.REMOVED in known else State.CANCELLED if known else State.UNKNOWN

@@ -8,19 +8,20 @@ argument for correctness. `arrive` only spares the sorting when the new fact sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from tracker.domain.change import Change, Move, Note, PostView, TargetView
 from tracker.domain.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.lifecycle import ENDED, FALLEN_SHORT, derive, is_surprising
 from tracker.domain.target import Target, first_heard, spoken_for
+from tracker.domain.value import value
 
 KEPT_NOTES = 20
 STATE_EVENTS = {f"post.{state}": state for state in State}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Post:
     """What became of one post: `targets` by key, and `whole`, which is what was said of no target in particular."""
 
@@ -44,16 +45,24 @@ class Post:
     def parts(self) -> tuple[Target, ...]:
         """The targets in the order of their keys, or the whole where none was ever named."""
         if self.targets:
-            return tuple(self.targets[key] for key in sorted(self.targets))
+            return tuple([self.targets[key] for key in sorted(self.targets)])
         return (self.whole,) if self.whole else ()
 
     @property
     def problem(self) -> Problem | None:
         """The first problem among its parts."""
-        return next((part.problem for part in self.parts if part.problem), None)
+        return first_problem(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+def first_problem(parts: Iterable[Target]) -> Problem | None:
+    """What went wrong with the first of them with which anything did."""
+    for part in parts:
+        if part.problem:
+            return part.problem
+    return None
+
+
+@value(frozen=True, slots=True)
 class Step:
     """One fact applied: the post after it, the moves that it made, and what did not fit."""
 
@@ -69,7 +78,7 @@ def evolve(post: Post, fact: Fact) -> Step:
     targets, whole = dict(post.targets), post.whole
     for key, word in _words(post, fact):
         known = targets.get(key) if key else whole
-        if known and known.hears_too_late(fact):
+        if known and fact.attempt is not None and known.hears_too_late(fact):
             notes.append(_note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
         after = (known or first_heard(word, post.whole if key else None)).hear(fact, word)
@@ -77,9 +86,10 @@ def evolve(post: Post, fact: Fact) -> Step:
             targets[key] = after
         else:
             whole = after
-        if key and (known is None or (known.state, known.attempt) != (after.state, after.attempt)):
+        if key and (known is None or known.state is not after.state or known.attempt != after.attempt):
             moves.append(_move(key, known.state if known else None, after, fact))
-            notes += _surprise(fact, key, known, after)
+            if known:
+                notes += _surprise(fact, key, known, after)
     return _settle(post, fact, whole, targets, moves, notes)
 
 
@@ -123,23 +133,12 @@ def arrive(
     elif not moves:
         kind = "noted"
     return after, Change(
-        provider=fact.provider,
-        post=fact.post,
-        event=fact.event,
-        source=fact.source,
-        kind=kind,
-        before=before.state if before.version else None,
-        after=after.state,
-        attempt=after.attempt,
-        occurred_at=fact.occurred_at,
-        received_at=fact.received_at,
-        cause=fact.position,
-        fact=fact.id,
-        moves=moves,
-        notes=tuple(note for note in step.notes if note.by == fact.id),
+        fact.provider, fact.post, fact.event, fact.source, kind, before.state if before.version else None, after.state,
+        after.attempt, fact.occurred_at, fact.received_at, fact.position, fact.id, moves,
+        notes=tuple([note for note in step.notes if note.by == fact.id]) if step.notes else (),
         context=view(after),
-        detail=dict(fact.detail) or None,
-    )
+        detail=dict(fact.detail) if fact.detail else None,
+    )  # fmt: skip
 
 
 def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
@@ -151,23 +150,25 @@ def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
 
 def view(post: Post) -> PostView:
     """The post as rules and templates see it."""
-    parts = post.parts
+    parts, named = post.parts, sorted(post.targets) if post.targets else ()
     return PostView(
         id=post.id,
         provider=post.provider,
         state=post.state,
         attempt=post.attempt,
-        platforms=tuple(sorted({target.platform for target in post.targets.values()})),
+        platforms=tuple(sorted({part.platform for part in parts})) if named else (),
         entered_at=post.entered_at,
         scheduled_at=post.scheduled_at,
         published_at=post.published_at,
         failed_at=post.failed_at,
         last_event_at=post.last_event_at,
-        problem=post.problem,
-        urls=tuple(part.url for part in parts if part.url),
+        problem=first_problem(parts),
+        urls=tuple([part.url for part in parts if part.url]),
         targets=tuple(
-            TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
-            for key, t in sorted(post.targets.items())
+            [
+                TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
+                for key, t in zip(named, parts, strict=False)
+            ]
         ),
         labels=post.labels,
     )
@@ -202,9 +203,11 @@ def _settle(
     """The post as its parts now make it, with its own move after those of its targets."""
     parts = targets.values() if targets else [whole] if whole else []
     state = derive([part.state for part in parts])
-    attempt = max((part.attempt for part in parts), default=post.attempt)
-    moved = (state, attempt) != (post.state, post.attempt) or (post.entered_at is None and state is not State.UNKNOWN)
-    if moved and not targets:
+    attempt = max([part.attempt for part in parts], default=post.attempt)
+    moved = (
+        state is not post.state or attempt != post.attempt or (post.entered_at is None and state is not State.UNKNOWN)
+    )
+    if moved and whole and post.whole and not targets:
         notes += _surprise(fact, "post", post.whole, whole)
     if targets and fact.state in ENDED and fact.state is not state:
         notes.append(_note(fact, "disagrees", f"the provider says {fact.state}, its targets say {state}"))
@@ -222,12 +225,13 @@ def _settle(
         failed_at=fact.occurred_at if moved and state in FALLEN_SHORT else post.failed_at,
         last_event_at=post.last_event_at if fact.source in OWN_SOURCES else fact.occurred_at,
         last_order=fact.order,
-        notes=(*post.notes, *notes)[-KEPT_NOTES:],
+        notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
     )
     if moved:
         before = post.state if post.entered_at else None
-        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, after.problem))
+        problem = after.problem if first_problem(parts) else None
+        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem))
     return Step(after, tuple(moves), tuple(notes))
 
 
@@ -240,8 +244,8 @@ def _move(key: str, before: State | None, after: Target, fact: Fact) -> Move:
     return Move(key, before, after.state, fact.id, after.attempt, fact.occurred_at, after.problem)
 
 
-def _surprise(fact: Fact, name: str, before: Target | None, after: Target | None) -> list[Note]:
-    if before and after and is_surprising(before.state, after.state):
+def _surprise(fact: Fact, name: str, before: Target, after: Target) -> list[Note]:
+    if is_surprising(before.state, after.state):
         return [_note(fact, "surprising", f"{name}: {before.state} -> {after.state}")]
     return []
 
@@ -253,11 +257,12 @@ def _odd_words(fact: Fact) -> list[Note]:
     if named and fact.state and named is not fact.state:
         notes.append(_note(fact, "event_disagrees", f"the event is called {fact.event}, its status says {fact.state}"))
     said: tuple[Fact | TargetFact, ...] = (fact, *fact.targets)
-    return notes + [
+    notes += [
         _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
         for word in said
         if word.state is None and word.raw_status
     ]
+    return notes
 
 
 def _note(fact: Fact, code: str, text: str) -> Note:

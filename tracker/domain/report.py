@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tracker.domain.event import Problem, State, TargetFact
+from tracker.domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Report:
     """What was said; None for what was not.
 
@@ -26,7 +26,7 @@ class Report:
     updated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draft:
     """A post that could be created, in its provider's words; `missing` is the place that is empty, if one is."""
 
@@ -34,7 +34,7 @@ class Draft:
     missing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Shown:
     """How a post stands, and what could be created in its place."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tracker.domain.event import Fact, Problem, State, TargetFact
 from tracker.domain.lifecycle import ENDED, STARTING, TRIED, UNFINISHED, WITHDRAWN, begins_attempt
+from tracker.domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Target:
     """`named` tells whether its state was said of it by name, or only of the post as a whole."""
 
@@ -36,14 +36,15 @@ class Target:
         state = word.state or self.state
         if state is State.RETRYING and fact.attempt is not None and fact.attempt <= self.attempt:
             state = self.state
-        attempt = fact.attempt or self.attempt + begins_attempt(self.state, state)
-        same = (state, attempt) == (self.state, self.attempt)
+        begins = state is not self.state and begins_attempt(self.state, state)
+        attempt = fact.attempt or self.attempt + begins
+        same = state is self.state and attempt == self.attempt
         return Target(
-            platform=self.platform,
-            account=self.account,
-            ordinal=self.ordinal,
-            state=state,
-            attempt=attempt,
+            self.platform,
+            self.account,
+            self.ordinal,
+            state,
+            attempt,
             entered_at=self.entered_at if same and self.entered_at else fact.occurred_at,
             named=bool(fact.targets) if word.state else self.named,
             url=word.url or self.url,
@@ -51,10 +52,16 @@ class Target:
         )
 
 
+NEVER_HEARD = Target()
+
+
 def first_heard(word: TargetFact, whole: Target | None) -> Target:
     """A target named for the first time stands where the whole stood: that was said of it too."""
-    start = whole or Target()
-    return replace(start, platform=word.platform, account=word.account, ordinal=word.ordinal)
+    start = whole or NEVER_HEARD
+    return Target(
+        word.platform, word.account, word.ordinal, start.state, start.attempt, start.entered_at, start.named,
+        start.url, start.problem,
+    )  # fmt: skip
 
 
 def spoken_for(fact: Fact, targets: dict[str, Target], attempt: int) -> Iterable[str]:

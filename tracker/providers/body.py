@@ -102,12 +102,13 @@ def put(table: dict[str, Any], path: Path, value: Any) -> None:
 
 def text_at(value: Any, path: Path) -> str | None:
     """The text or whole number at `path`, cut short and fit to be stored; None for anything else and for nothing."""
-    found = find(value, path)
-    return None if found is None else text_of(found)
+    return text_of(find(value, path))
 
 
 def text_of(found: Any) -> str | None:
     """The same of what was found."""
+    if found is None:
+        return None
     if isinstance(found, str):
         return storable(found)[:LONGEST_TEXT] or None
     return str(found) if type(found) is int and abs(found) < 10**30 else None
@@ -146,7 +147,11 @@ def time_at(value: Any, path: Path, zone: tzinfo) -> datetime | None:
 
     One that names no zone is taken to be in `zone`.
     """
-    found = find(value, path)
+    return time_of(find(value, path), zone)
+
+
+def time_of(found: Any, zone: tzinfo) -> datetime | None:
+    """The same of what was found."""
     if isinstance(found, str):
         return _time_of(found.strip(), zone)
     return _unix_time(found) if type(found) in (int, float) else None

@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.event import Problem, State
-from tracker.providers.body import Path, find, prose_of, text_of, word_of
+from tracker.providers.body import prose_of, text_of, word_of
+from tracker.providers.finding import ProblemFinder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ProblemPaths = tuple[Path, Path, Path]
-"""Where code, message and retryable stand."""
-
-
-def problem_paths(paths: Mapping[str, Path], name: str) -> ProblemPaths:
-    """Those of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
-    return paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +31,10 @@ class Meanings:
             {word.upper(): helps for word, helps in retryable.items()},
         )
 
-    def status(self, value: Any, path: Path) -> tuple[State | None, str | None]:
-        """The state at `path`, and the provider's word for it; a truth value counts as "true" or "false"."""
-        found = find(value, path)
+    def status(self, found: Any) -> tuple[State | None, str | None]:
+        """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
+        if found.__class__ is str and found in self.statuses:
+            return self.statuses[found], found
         raw = None if found is None else word_of(found)
         if not raw:
             return None, None
@@ -49,16 +43,18 @@ class Meanings:
             return None, None
         return self.statuses.get(word), raw
 
-    def problem(self, value: Any, paths: ProblemPaths) -> Problem | None:
+    def problem(self, value: Any, where: ProblemFinder) -> Problem | None:
         """What went wrong; None where neither a code nor a message stands there."""
-        where_code, where_message, where_helps = paths
-        code, message = find(value, where_code), find(value, where_message)
+        table = where.table(value)
+        if table is None:
+            return None
+        code, message = where.code(table), where.message(table)
         if code is None and message is None:
             return None
         code, message = text_of(code), prose_of(message)
         if not code and not message:
             return None
-        return Problem(code or "unspecified", message or "", self._helps(find(value, where_helps)))
+        return Problem(code or "unspecified", message or "", self._helps(where.helps(table)))
 
     def _helps(self, found: Any) -> bool | None:
         if isinstance(found, bool):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tracker.domain.event import State, TargetFact
-from tracker.providers.body import LONGEST_ID, Path, at, find, put, storable, text_at
-from tracker.providers.meanings import Meanings, ProblemPaths, problem_paths
+from tracker.providers.body import LONGEST_ID, Path, at, put, storable, text_of
+from tracker.providers.finding import Finder, ProblemFinder, finder
+from tracker.providers.meanings import Meanings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,19 +27,22 @@ HAS_ENDED = frozenset({State.PUBLISHED, State.PARTIAL})
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Reads the targets of one form; every path is looked up when it is built, for this is done for each event.
+    """Reads the targets of one form; every path is made ready when it is built, for this is done for each event.
 
-    `apart` are the places of those that are told by their outcome.
+    `unnamed` is set where no platform is told, `scalar` is where the status stands, and `apart` are the places of
+    those that are told by their outcome.
     """
 
     form: Form
     place: Path
-    platform: Path
-    account: Path
-    status: Path
-    url: Path
-    removed: Path
-    problem: ProblemPaths
+    unnamed: bool
+    scalar: Path
+    platform: Finder
+    account: Finder
+    status: Finder
+    url: Finder
+    removed: Finder
+    problem: ProblemFinder
     apart: tuple[tuple[Path, State, Path], ...]
     meanings: Meanings
 
@@ -50,19 +53,21 @@ class Targets:
         return cls(
             form=form,
             place=paths["targets"],
-            platform=paths["target_platform"],
-            account=paths["target_account"],
-            status=paths["target_status"],
-            url=paths["target_url"],
-            removed=paths["target_removed"],
-            problem=problem_paths(paths, "target_error"),
+            unnamed=not paths["target_platform"],
+            scalar=paths["target_status"],
+            platform=finder(paths["target_platform"]),
+            account=finder(paths["target_account"]),
+            status=finder(paths["target_status"]),
+            url=finder(paths["target_url"]),
+            removed=finder(paths["target_removed"]),
+            problem=ProblemFinder.of(paths, "target_error"),
             apart=apart,
             meanings=meanings,
         )
 
     def read(self, body: Any, whole: State | None) -> tuple[TargetFact, ...]:
         """The targets in their order; `whole` is what the post is said to be."""
-        seen: Counter[str] = Counter()
+        seen: dict[str, int] = {}
         if self.form == "one":
             alone = self._target(at(body, self.place), seen, None, whole, whole)
             return (alone,) if alone else ()
@@ -87,7 +92,7 @@ class Targets:
     def _mapped(self, body: Any) -> Iterator[tuple[str, Any, State | None]]:
         """What several maps say of one platform is one entry; that it failed counts last."""
         found: dict[str, tuple[dict[str, Any], State | None]] = {}
-        for path, outcome, scalar in ((self.place, None, self.status), *self.apart):
+        for path, outcome, scalar in ((self.place, None, self.scalar), *self.apart):
             table = at(body, path)
             for platform, entry in table.items() if isinstance(table, dict) else ():
                 if entry in (None, "", {}, []) or (outcome and not entry):
@@ -98,31 +103,24 @@ class Targets:
             yield storable(platform)[:LONGEST_ID], entry, state
 
     def _target(
-        self, entry: Any, seen: Counter[str], platform: str | None, whole: State | None, fallback: State | None
+        self, entry: Any, seen: dict[str, int], platform: str | None, whole: State | None, fallback: State | None
     ) -> TargetFact | None:
         """One entry; without an account it is told from its like by its place among them."""
         if platform is None:
-            platform = text_at(entry, self.platform) if self.platform else UNNAMED
+            platform = UNNAMED if self.unnamed else text_of(self.platform(entry))
         if not platform or not isinstance(entry, dict):
             return None
-        platform, account = platform.lower(), text_at(entry, self.account) if self.account else None
+        platform, account = platform.lower(), text_of(self.account(entry))
         if not account:
-            seen[platform] += 1
-        state, raw = self.meanings.status(entry, self.status)
+            seen[platform] = seen.get(platform, 0) + 1
+        state, raw = self.meanings.status(self.status(entry))
         problem = self.meanings.problem(entry, self.problem)
-        if self.removed and find(entry, self.removed):
+        if self.removed(entry):
             state = State.REMOVED
         if problem and raw is None and fallback is None and whole in HAS_ENDED:
             fallback = State.FAILED
-        return TargetFact(
-            platform=platform,
-            account=account,
-            ordinal=1 if account else seen[platform],
-            state=state or fallback,
-            raw_status=raw,
-            url=text_at(entry, self.url),
-            problem=problem,
-        )
+        ordinal = 1 if account else seen[platform]
+        return TargetFact(platform, account, ordinal, state or fallback, raw, text_of(self.url(entry)), problem)
 
 
 def _as_table(entry: Any, scalar: Path) -> dict[str, Any]:

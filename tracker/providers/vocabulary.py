@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.report import Report
-from tracker.providers.body import Path, at, find, parse_path, text_at, time_at
-from tracker.providers.meanings import Meanings, ProblemPaths, problem_paths
+from tracker.providers.body import Path, at, parse_path, text_at, time_of
+from tracker.providers.finding import Finder, ProblemFinder, finder
+from tracker.providers.meanings import Meanings
 from tracker.providers.place import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.targets import Form, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from tracker.domain.event import State
     from tracker.providers.place import Place
@@ -32,7 +33,11 @@ class Vocabulary:
     zone: tzinfo
     meanings: Meanings
     targets: Targets
-    problem: ProblemPaths
+    problem: ProblemFinder
+    status: Finder
+    attempt: Finder
+    scheduled_at: Finder
+    updated_at: Finder
 
     @classmethod
     def build(
@@ -48,7 +53,9 @@ class Vocabulary:
         told = {name: place.path for name, place in places.items()} | dict(moved)
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
         targets = Targets.build(form, paths, meanings)
-        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem_paths(paths, "error"))
+        always = {name: finder(paths[name]) for name in ("status", "attempt", "scheduled_at", "updated_at")}
+        problem = ProblemFinder.of(paths, "error")
+        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, **always)
 
     def text(self, body: Any, name: str) -> str | None:
         """The text at the place called `name`."""
@@ -69,17 +76,19 @@ class Vocabulary:
 
         Of a target that is told alone, the event's name tells nothing of the post as a whole.
         """
-        paths, meanings, zone = self.paths, self.meanings, self.zone
-        state, raw = meanings.status(body, paths["status"])
+        state, raw = self.meanings.status(self.status(body))
         named = state or self.events.get(event)
         targets = self.targets.read(body, named)
-        attempt = find(body, paths["attempt"])
+        attempt = self.attempt(body)
         return Report(
             state=state if targets and self.targets.form == "one" else named,
             raw_status=raw,
             targets=targets,
-            problem=meanings.problem(body, self.problem),
-            scheduled_at=time_at(body, paths["scheduled_at"], zone),
-            updated_at=time_at(body, paths["updated_at"], zone) if paths["updated_at"] else None,
+            problem=self.meanings.problem(body, self.problem),
+            scheduled_at=self._time(self.scheduled_at(body)),
+            updated_at=self._time(self.updated_at(body)),
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
         )
+
+    def _time(self, found: Any) -> datetime | None:
+        return None if found is None else time_of(found, self.zone)

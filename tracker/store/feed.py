@@ -18,6 +18,7 @@ class Feed:
 
     def __init__(self, table: str, key: str, columns: str, only: str = "true", by_day: bool = False) -> None:
         self.key = key
+        self.columns = columns
         self.by_day = by_day
         select = (
             f"select xid, {columns} from {table}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tracker.domain.event import LoggedEvent, bucket_of
 from tracker.domain.post import Post
+from tracker.store.compact import compact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -56,16 +58,7 @@ select e.*
 """
 
 SAVE = """
-insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
-                   scheduled_at, published_at, failed_at, last_event_at, first_day, last_day, fold)
-select $1, fold->>'provider', fold->>'id', bucket, fold->>'state', (fold->>'attempt')::integer,
-       (fold->>'version')::integer,
-       array(select distinct t.value->>'platform' from jsonb_each(fold->'targets') t order by 1),
-       array(select distinct t.value->>'account' from jsonb_each(fold->'targets') t
-              where t.value->>'account' is not null order by 1),
-       (fold->>'entered_at')::timestamptz, (fold->>'scheduled_at')::timestamptz, (fold->>'published_at')::timestamptz,
-       (fold->>'failed_at')::timestamptz, (fold->>'last_event_at')::timestamptz, first_day, last_day, fold
-  from unnest($2::smallint[], $3::date[], $4::date[], $5::jsonb[]) as t (bucket, first_day, last_day, fold)
+insert into posts select * from unnest($1::posts[])
     on conflict (projection, provider, post) do update
    set state = excluded.state, attempt = excluded.attempt, version = excluded.version,
        platforms = excluded.platforms, accounts = excluded.accounts, entered_at = excluded.entered_at,
@@ -119,26 +112,43 @@ def logged(row: Row) -> LoggedEvent:
     )  # fmt: skip
 
 
-async def save(conn: Connection, projection: int, posts: Sequence[Kept]) -> None:
+async def save(conn: Connection, projection: int, posts: Iterable[Kept]) -> None:
     """Write the posts as they are now; every column but the days follows from the fold."""
-    rows = [(bucket_of(k.post.provider, k.post.id), k.first_day, k.last_day, k.post) for k in posts]
-    await conn.execute(SAVE, projection, *_columns(rows, 4))
+    rows = [row_of_post(projection, kept) for kept in posts]
+    rows.sort(key=itemgetter(1, 2))
+    await conn.execute(SAVE, rows)
+
+
+def row_of_post(projection: int, kept: Kept) -> tuple[object, ...]:
+    """All columns of `posts`, in their order."""
+    post = kept.post
+    targets = post.targets.values()
+    return (
+        projection, post.provider, post.id, bucket_of(post.provider, post.id), post.state, post.attempt, post.version,
+        sorted({target.platform for target in targets}),
+        sorted({target.account for target in targets if target.account is not None}),
+        post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
+        kept.first_day, kept.last_day, post,
+    )  # fmt: skip
 
 
 async def record_changes(conn: Connection, projection: int, live: bool, changes: Sequence[Change]) -> None:
     """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
     epoch = await conn.fetchval(CURRENT_EPOCH)
-    rows = [
-        (
-            projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind,
-            c.before, c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
-            c.context, c.detail,
-        )
-        for c in changes
-    ]  # fmt: skip
+    rows = [row_of_change(projection, live, epoch, change) for change in changes]
     await conn.copy_records_to_table("changes", records=rows, columns=CHANGE_COLUMNS)
     if live:
         await conn.execute(TELL_CHANGES)
+
+
+def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tuple[object, ...]:
+    """CHANGE_COLUMNS of a change."""
+    c = change
+    return (
+        projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
+        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
+        compact(c.context) if c.context else None, c.detail,
+    )  # fmt: skip
 
 
 def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:

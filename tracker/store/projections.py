@@ -22,11 +22,15 @@ DROP = "select drop_projection($1)"
 
 NEXT_VERSION = "select (max(version) + 1)::smallint from projections"
 
-CREATE = "select ensure_projection($1)"
+CREATE = "select begin_projection($1)"
 
 COUNT_EVENTS = "select count(*) from deliveries"
 
-ALL_BASELINES = "select fold::text, through from baselines order by provider, post"
+BASELINES_ALONE = """
+select fold::text, through from baselines b
+ where not exists (select from posts p where p.projection = $1 and p.provider = b.provider and p.post = b.post)
+ order by provider, post
+"""
 
 FEWER_OR_MORE = """
 select count(*) filter (where old.post is null) as only_new,
@@ -67,7 +71,7 @@ async def drop_left_over(conn: Connection) -> None:
 
 
 async def create_next(conn: Connection) -> int:
-    """An empty projection with the next number."""
+    """An empty projection with the next number, which has no indexes and cannot be read before it is filled."""
     version: int = await conn.fetchval(NEXT_VERSION)
     await conn.execute(CREATE, version)
     return version
@@ -79,16 +83,17 @@ async def count_events(conn: Connection) -> int:
     return total
 
 
-async def all_baselines(conn: Connection) -> AsyncIterator[tuple[Post, date]]:
-    """Each post whose early facts are no longer kept, and the last day that its baseline stands for."""
-    async for row in conn.cursor(ALL_BASELINES):
+async def baselines_alone(conn: Connection, version: int) -> AsyncIterator[tuple[Post, date]]:
+    """Each post of which no fact is kept any more, and the last day that its baseline stands for."""
+    async for row in conn.cursor(BASELINES_ALONE, version):
         yield msgspec.json.decode(row["fold"], type=Post), row["through"]
 
 
 async def compare(conn: Connection, old: int, new: int, sample: int) -> tuple[Row, Sequence[Row]]:
     """How many posts differ between two versions, and the first of them."""
     counts = await conn.fetchrow(FEWER_OR_MORE, old, new)
-    return counts, await conn.fetch(DIFFERENT_POSTS, old, new, sample)
+    alike = not (counts["only_new"] or counts["only_old"] or counts["different"])
+    return counts, [] if alike else await conn.fetch(DIFFERENT_POSTS, old, new, sample)
 
 
 async def switch(conn: Connection, old: int, new: int, parked_as: str, name: str) -> None:

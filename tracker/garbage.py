@@ -1,0 +1,27 @@
+"""Garbage in circles: looked for seldom, because facts, posts and changes are many and form none."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SELDOM = 100_000, 50, 100
+
+
+@contextmanager
+def collected_seldom() -> Iterator[None]:
+    """What is there now is never looked at again, and what is made in the block only now and then."""
+    before, inside_another = gc.get_threshold(), gc.get_freeze_count() > 0
+    if not inside_another:
+        gc.freeze()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if not inside_another:
+            gc.unfreeze()
