@@ -48,7 +48,7 @@ class Worker:
         self._say(GO)
         said: Figures = json.loads(self._told(FIGURES))
         wall = time.perf_counter() - began
-        ours, postgres = cpu_of(here) - ours, postgres_cpu() - postgres
+        ours, postgres = cpu_of(here) - ours + said.pop("children", 0.0), postgres_cpu() - postgres
         return per_event(said.pop("count"), wall, ours, postgres) | said
 
     def _say(self, word: str) -> None:

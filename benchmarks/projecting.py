@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchmarks import orm, plain_fold
+from benchmarks.measuring import children_cpu
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
 from tracker import projector
@@ -65,9 +66,10 @@ async def rebuilt(database: Database, events: int, first: int) -> None:
         await fill(database, events, number)
         await node.drain()
         go()
+        before = children_cpu()
         difference = await Rebuild(database, readers(), lambda: START, lambda _done, _total: None).run()
         assert difference.none, "a rebuild must say the same"
-        done(events * (number + 1))
+        done(events * (number + 1), children=children_cpu() - before)
 
 
 OURS = {"live": live, "rebuilt": rebuilt}

@@ -30,5 +30,8 @@ def go() -> None:
 
 
 def done(count: int, **figures: float) -> None:
-    """So many were done; the clock is read now, and until the next round nothing may happen."""
+    """So many were done; the clock is read now, and until the next round nothing may happen.
+
+    `children` are the CPU seconds of processes that it began for this, and that have ended.
+    """
     print(FIGURES + json.dumps({"count": count, **figures}), flush=True)
