@@ -39,7 +39,7 @@ def test_every_fact_that_is_written_is_explained_with_its_source() -> None:
 
 
 def test_the_ends_in_the_names_of_facts_are_words_of_the_code() -> None:
-    code = "".join(Path(one.__file__).read_text("utf-8") for one in (operations, worker, completion))
+    code = "".join(Path(str(one.__file__)).read_text("utf-8") for one in (operations, worker, completion))
     assert all(f'"{end}"' in code for ends in ENDS.values() for end in ends)
 
 
