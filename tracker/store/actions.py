@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 INTEND = """
-insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
-                     post, bucket, state, hidden_by, created_at)
-select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
-       bucket, state, hidden_by, $16
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
-              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
-       as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
-             hidden_by)
-on conflict (idempotency_key) do nothing
+with asked as (
+  insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
+                       post, bucket, state, hidden_by, created_at)
+  select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
+         bucket, state, hidden_by, $16
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
+                $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
+         as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
+               hidden_by)
+  on conflict (idempotency_key) do nothing
+)
+select pg_notify('tracker_actions', '')
 """
 
 TELL_WORKERS = "select pg_notify('tracker_actions', '')"
@@ -59,7 +62,6 @@ async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> N
         for one in asked for s in [one.action]
     ]  # fmt: skip
     await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
-    await conn.execute(TELL_WORKERS)
 
 
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
