@@ -85,8 +85,17 @@ def serve(
     """
     with postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion)
-        with collected_seldom():
-            asyncio.run(service.run(migrate=migrate or embedded is not None))
+        with collected_seldom(), asyncio.Runner(loop_factory=_quick_loop()) as runner:
+            runner.run(service.run(migrate=migrate or embedded is not None))
+
+
+def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The quicker one, where there is one."""
+    with suppress(ImportError):
+        from uvloop import new_event_loop  # noqa: PLC0415  (it is not made for Windows)
+
+        return new_event_loop
+    return None
 
 
 class _Service:

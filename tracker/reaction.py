@@ -50,7 +50,7 @@ async def prepare(
     run_ids: Iterable[UUID],
 ) -> tuple[Engine, list[Occasion]]:
     """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them."""
-    occasions = [await _looked_back(conn, occasion) for occasion in occasions]
+    occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
     keys = {(d.rule.id, _key(d)) for d in decisions}
@@ -65,10 +65,11 @@ async def prepare(
     for run in await runs.load_open(conn, keys):
         memory.keep_run(run)
     muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
-    muting |= {key for run in memory.runs.values() for key in muting_keys(rules, run.rule, scope_of_run(run))}
+    muted = [run for run in memory.runs.values() if run.rule in rules.muting]
+    muting |= {key for run in muted for key in muting_keys(rules, run.rule, scope_of_run(run))}
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
-    if earliest:
+    if earliest and (decisions or memory.runs):
         memory.holds = await holds.in_force(conn, earliest)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
             memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
@@ -92,10 +93,12 @@ async def write(conn: Connection, effects: Effects, now: datetime) -> None:
         await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
 
 
+def _looks_back(occasion: Occasion) -> bool:
+    return any(isinstance(one, Fire) and one.rule.waits_for for one in occasion.decisions)
+
+
 async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
     """A rule that waits for something may find that it has come already."""
-    if not any(isinstance(one, Fire) and one.rule.waits_for for one in occasion.decisions):
-        return occasion
     return Occasion(
         occasion.at, [await _with_earlier(conn, one, occasion) for one in occasion.decisions], occasion.cause
     )

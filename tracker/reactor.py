@@ -48,7 +48,7 @@ class Reactor:
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Let every rule see every change, in the order in which they were recorded."""
         rules = self._rules()
-        heard = [changes.change_of(row) for row in sorted(rows, key=lambda row: row["id"])]
+        heard = [changes.unread(row) for row in sorted(rows, key=lambda row: row["id"])]
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]

@@ -20,7 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from tracker import deadman, retention
 from tracker.domain.rhythm import LEARNT_FROM
 from tracker.errors import Unavailable
-from tracker.store import actions, fires, reconciliations, suspects
+from tracker.store import action_claims, fires, reconciliations, suspects
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -113,7 +113,7 @@ class Scheduler:
 
     async def _rescue(self, now: datetime) -> None:
         async with self._database.transaction() as conn:
-            if rescued := await actions.rescue(conn, now):
+            if rescued := await action_claims.rescue(conn, now):
                 log.warning("worker.rescued", actions=rescued)
 
     async def _seal(self, now: datetime) -> None:

@@ -20,13 +20,15 @@ from tracker.store.database import AWAY
 from tracker.store.wakeups import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection, Database, Row
     from tracker.store.feed import Feed
     from tracker.store.snapshot import Checkpoint
     from tracker.store.wakeups import Wakeups
+
+    Handle = Callable[[Connection, Sequence[Row], Checkpoint, Sequence[Row]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +105,18 @@ class Subscription:
             pass
 
     async def step(self) -> bool:
-        """One batch of the buckets that are furthest behind; answers whether there is more to do at once."""
+        """One batch of the buckets that are furthest behind; answers whether there is more to do at once.
+
+        That one of the rows may be poison is thought of only when a batch has failed.
+        """
+        try:
+            return await self._step(self._handler.handle)
+        except Unavailable:
+            raise
+        except Exception:
+            return await self._step(self._handle_or_park)
+
+    async def _step(self, handle: Handle) -> bool:
         async with self._database.transaction() as conn:
             now = self._clock()
             held = await subscriptions.lock_held(conn, self.name, self._node)
@@ -115,7 +128,7 @@ class Subscription:
             upto = await feed.head(conn)
             batch = await feed.read_after(conn, self._feed, seen, upto, buckets, self._pace.batch)
             if batch.rows:
-                await handle_or_park(conn, self._handler, self.name, self._feed, batch.rows, seen, [], now)
+                await handle(conn, batch.rows, seen, [])
             caught_up = batch.reached == upto
             more = caught_up and await self._handler.caught_up(conn, complete, now)
             await subscriptions.advance(
@@ -123,6 +136,11 @@ class Subscription:
             )
         telemetry.handled.labels(self.name).inc(len(batch.rows))
         return more or not caught_up or len(buckets) < len(held)
+
+    async def _handle_or_park(
+        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]
+    ) -> None:
+        await handle_or_park(conn, self._handler, self.name, self._feed, rows, seen, [*done], self._clock())
 
 
 async def handle_or_park(

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from tracker import telemetry
-from tracker.domain.action import POLICIES, Discard, Done, Exchange, Reason, Retry, Unknown, next_attempt
+from tracker.completion import OUTCOMES, Completion, Ended
+from tracker.domain.action import POLICIES, Discard, Exchange, Reason
 from tracker.errors import Unavailable
-from tracker.operations import answered, continued, finished
-from tracker.store import actions, alerts, event_log
+from tracker.operations import finished
+from tracker.store import action_claims, alerts, event_log
+from tracker.store.action_claims import Room
 from tracker.store.wakeups import ACTIONS, wait
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-OUTCOMES = {Done: "done", Retry: "retry", Discard: "discard", Unknown: "unknown"}
+
+SHORTEST_PAUSE = 0.01
 
 
 class Performer(Protocol):
@@ -51,9 +54,8 @@ class Capacity:
     begin one action: however many targets hang, another is not delayed.
     """
 
-    actions: int = 64
-    per_target: int = 16
-    per_claim: int = 16
+    actions: int = 128
+    per_target: int = 64
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=1)
 
@@ -70,11 +72,13 @@ class Worker:
         capacity: Capacity = Capacity(),
     ) -> None:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
-        self._capacity = capacity
+        self._capacity, self._completion = capacity, Completion(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._targets: Counter[str] = Counter()
-        self._looked, self._woken = clock(), asyncio.Event()
+        self._woken = asyncio.Event()
+        self.pause = 0.0
+        """Seconds until the next look, for whom nothing wakes."""
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled; what is under way then has ten seconds to end."""
@@ -83,8 +87,8 @@ class Worker:
             async with wakeups.on(ACTIONS) as self._woken:
                 while True:
                     try:
-                        if not await self.claim():
-                            await wait(self._woken, await self._pause())
+                        await self.claim()
+                        await wait(self._woken, self.pause)
                     except Unavailable as error:
                         log.warning("worker.waiting", error=str(error))
                         await wait(self._woken, self._capacity.poll.total_seconds())
@@ -94,16 +98,19 @@ class Worker:
 
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
-        self._looked = now = self._clock()
-        room = min(self._capacity.actions - len(self._running), self._capacity.per_claim, self._per_target)
-        most = self._per_target if room > 0 else 1
-        busy = [target for target, count in self._targets.items() if count >= most]
+        now, free = self._clock(), self._capacity.actions - len(self._running)
+        room = Room(free, self._per_target, self._targets) if free > 0 else Room(1, 1, self._targets)
         async with self._database.transaction() as conn:
-            claimed = await actions.claim(conn, self._node, now, self._capacity.lease, max(room, 1), busy)
+            claimed = await action_claims.claim(conn, self._node, now, self._capacity.lease, room)
+            if claimed is None:
+                self.pause = SHORTEST_PAUSE
+                return 0
             claimed, taken = await alerts.gather(conn, claimed, now)
             if taken:
                 facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
                 await event_log.append(conn, facts)
+            full = len(claimed) == room.most
+            self.pause = 0.0 if full else self._until(await action_claims.next_due(conn, now))
         for action in claimed:
             self._begin(action)
         return len(claimed)
@@ -114,6 +121,8 @@ class Worker:
             await asyncio.wait(list(self._running.values()), timeout=seconds)
         for task in list(self._running.values()):
             task.cancel()
+        if self._running:
+            await self._completion.stop()
 
     def _begin(self, claimed: Claimed) -> None:
         target = f"{claimed.verb} {claimed.target}"
@@ -124,6 +133,7 @@ class Worker:
         def ended(done: asyncio.Task[None]) -> None:
             self._running.pop(claimed.id, None)
             self._targets[target] -= 1
+            self._targets = +self._targets
             self._woken.set()
             if not done.cancelled() and (error := done.exception()):
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
@@ -134,10 +144,10 @@ class Worker:
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
+        ended = Ended(claimed, outcome, began, self._clock(), round(seconds * 1000))
         telemetry.action_seconds.labels(claimed.verb).observe(seconds)
-        waits = isinstance(outcome, Retry) and outcome.waits
-        telemetry.actions.labels(claimed.verb, "put_off" if waits else OUTCOMES[type(outcome)]).inc()
-        await self._record(claimed, outcome, began, round(seconds * 1000))
+        telemetry.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
+        _tell(ended, await self._completion.record(ended))
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
         performer = self._performers.get(claimed.verb)
@@ -151,48 +161,10 @@ class Worker:
             log.error("action.fault", action=str(claimed.id), verb=claimed.verb, exc_info=error)
             return Discard(Reason.INTERNAL, f"{type(error).__name__}: {error}", Exchange())
 
-    async def _record(self, claimed: Claimed, outcome: Outcome, began: datetime, latency: int) -> None:
-        """The attempt's end, the action's next state, and the fact about it, in one transaction."""
-        now = self._clock()
-        due = next_attempt(outcome, claimed.attempt, POLICIES[claimed.verb], now, claimed.idempotency_key)
-        if due and isinstance(outcome, Retry) and outcome.waits and await self._put_off(claimed, outcome, due):
-            return
-        state = "pending" if due else {Done: "done", Unknown: "unknown"}.get(type(outcome), "dead")
-        async with self._database.transaction() as conn:
-            await actions.record_attempt(
-                conn, claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(outcome), latency, now
-            )
-            held = await actions.finish(conn, claimed, state, outcome.reason, due, now)
-            if held and isinstance(outcome, Done) and outcome.reference:
-                await alerts.remember(conn, claimed.target, _told(claimed), outcome.reference, now)
-            facts = [answered(claimed, learned, began, now)] if (learned := getattr(outcome, "learned", None)) else []
-            facts += [finished(claimed, state, outcome.reason, began, now)] if held and not due else []
-            if isinstance(outcome, Done) and outcome.continued_as:
-                facts += continued(claimed, outcome.continued_as, began, now)
-            if facts:
-                await event_log.append(conn, facts)
-        log.info(
-            "action.ended" if held else "action.lease_lost",
-            action=str(claimed.id), verb=claimed.verb, target=claimed.target, state=state, reason=str(outcome.reason),
-        )  # fmt: skip
-
-    async def _put_off(self, claimed: Claimed, outcome: Retry, due: datetime) -> bool:
-        """What had to wait for others was no attempt; False where the lease is lost."""
-        async with self._database.transaction() as conn:
-            held = await actions.put_off(conn, claimed, outcome.reason, due)
-        if held:
-            log.info(
-                "action.put_off", action=str(claimed.id), verb=claimed.verb, target=claimed.target,
-                reason=str(outcome.reason), detail=outcome.detail, until=due,
-            )  # fmt: skip
-        return held
-
-    async def _pause(self) -> float:
+    def _until(self, due: datetime | None) -> float:
         """Seconds until the next action is due, at most the poll interval; what was due already waits for others."""
-        async with self._database.connection() as conn:
-            due = await actions.next_due(conn, self._looked)
         poll = self._capacity.poll.total_seconds()
-        return poll if due is None else min(max((due - self._clock()).total_seconds(), 0.01), poll)
+        return poll if due is None else min(max((due - self._clock()).total_seconds(), SHORTEST_PAUSE), poll)
 
     async def _tend(self) -> None:
         """Renew the leases of what is under way, and put back what dead processes held, on every node."""
@@ -200,22 +172,18 @@ class Worker:
             await asyncio.sleep(self._capacity.lease.total_seconds() / 3)
             try:
                 async with self._database.transaction() as conn:
-                    await actions.renew(conn, self._node, self._capacity.lease, list(self._running))
-                    if rescued := await actions.rescue(conn, self._clock()):
+                    await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
+                    if rescued := await action_claims.rescue(conn, self._clock()):
                         log.warning("worker.rescued", actions=rescued)
             except Unavailable as error:
                 log.warning("worker.waiting", error=str(error))
 
 
-def _told(claimed: Claimed) -> set[str]:
-    """The keys of the alerts that the action's message tells of."""
-    others = claimed.payload.get("others")
-    said = [claimed.payload, *(others if isinstance(others, list) else ())]
-    return {str(one["key"]) for one in said if one.get("key")}
-
-
-def _record_of(outcome: Outcome) -> Exchange:
-    """What is remembered of the attempt: where nothing was answered, why it ended as it did."""
-    if outcome.exchange.response is not None or not outcome.detail:
-        return outcome.exchange
-    return Exchange(outcome.exchange.request, {"detail": outcome.detail})
+def _tell(ended: Ended, held: bool) -> None:
+    """Say in our own log what became of the action."""
+    claimed, outcome = ended.claimed, ended.outcome
+    said = {"action": str(claimed.id), "verb": claimed.verb, "target": claimed.target, "reason": str(outcome.reason)}
+    if held and ended.waits:
+        log.info("action.put_off", **said, detail=outcome.detail, until=ended.due_at)
+    else:
+        log.info("action.ended" if held else "action.lease_lost", **said, state=ended.state)

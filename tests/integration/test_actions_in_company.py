@@ -14,7 +14,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.domain.action import ActionSpec, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.memory import Asked
 from tracker.retention import prune_records
-from tracker.store import actions
+from tracker.store import action_claims, actions
 from tracker.store.wakeups import wait
 from tracker.worker import Capacity, Worker
 
@@ -128,7 +128,7 @@ async def test_a_process_that_dies_after_the_claim_loses_none_of_the_group(datab
     assert await worker.claim() == 1
     await intend(database, an_alert("d", group="g", later=60))
     async with database.transaction() as conn:
-        assert await actions.rescue(conn, NOON) == 1
+        assert await action_claims.rescue(conn, NOON) == 1
     for at in (NOON, NOON + timedelta(minutes=2)):
         await work(a_worker(database, alive, at))
     again, new = alive.heard
@@ -218,7 +218,7 @@ async def test_a_message_is_forgotten_with_the_actions_of_its_time(database: Dat
 async def test_however_many_targets_hang_another_is_not_delayed(database: Database) -> None:
     """A target for which nothing is under way begins at once, even when all places are taken."""
     hanging = Channel(shut=True)
-    worker = a_worker(database, hanging, capacity=Capacity(actions=4, per_target=4, per_claim=4))
+    worker = a_worker(database, hanging, capacity=Capacity(actions=4, per_target=4))
     for target in ("one", "two", "three"):
         await intend(database, *(an_alert(f"{target} {n}", target=target) for n in range(5)))
     while await worker.claim():
@@ -279,4 +279,4 @@ async def test_what_waits_for_another_is_not_asked_for_without_pause(database: D
     await intend(database, an_alert("resolved", "k", resolved=True))
     worker = a_worker(database, Channel(Retry(Reason.HTTP_5XX)), capacity=Capacity(poll=timedelta(minutes=1)))
     await work(worker)
-    assert await worker._pause() > 1
+    assert worker.pause > 1

@@ -34,7 +34,7 @@ from tracker.domain.words import parse_word
 from tracker.domain.world import World
 from tracker.errors import Unavailable
 from tracker.reactor import Reactor
-from tracker.store import actions
+from tracker.store import action_claims
 from tracker.store.changes import change_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class CrashingCorridor(Corridor):
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
-                if not await actions.rescue(conn, self.now()):
+                if not await action_claims.rescue(conn, self.now()):
                     return
 
     async def pass_time(self, until: float) -> None:

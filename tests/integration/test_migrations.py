@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import DefaultClause
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,8 +21,6 @@ from tracker.store.migrations import migrations_folder, require_current, status,
 from tracker.store.tables import METADATA
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Column, Connection
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +47,12 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
 def differences(connection: Connection) -> list[object]:
     options = {"compare_type": True, "compare_server_default": False, "include_name": ours}
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
+def test_the_numbers_in_the_names_are_the_order_in_which_they_are_applied() -> None:
+    """The service reads the names alone, and leaves what applies them unloaded."""
+    scripts = reversed(list(ScriptDirectory(migrations_folder()).walk_revisions()))
+    assert [(script.revision, Path(script.path).name[:4]) for script in scripts] == [(n, n) for n in REVISIONS]
 
 
 async def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:

@@ -26,7 +26,8 @@ from tracker.operations import continued, discard_by_hand
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings
-from tracker.store import actions
+from tracker.store import action_claims, actions
+from tracker.store.action_claims import Room
 from tracker.store.database import Database
 from tracker.worker import Worker
 
@@ -318,7 +319,9 @@ async def test_a_row_of_posts_that_take_one_anothers_place_comes_to_an_end(datab
     for number in range(1, GENERATIONS + 2):
         await intend(database, "a", post=f"p{number}")
         async with database.transaction() as conn:
-            (claimed,) = await actions.claim(conn, "w", NOON, timedelta(minutes=1), 1, [])
+            taken = await action_claims.claim(conn, "w", NOON, timedelta(minutes=1), Room(1, 1))
+        assert taken
+        claimed = taken[0]
         found.append(claimed.generation)
     assert found == list(range(1, GENERATIONS + 2))
     async with little_provider() as provider:

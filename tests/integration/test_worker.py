@@ -14,8 +14,8 @@ from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Retry, Unkn
 from tracker.domain.memory import Asked
 from tracker.errors import Rejected
 from tracker.operations import discard_by_hand, retry_by_hand
-from tracker.store import actions
-from tracker.worker import Capacity, Worker
+from tracker.store import action_claims, actions
+from tracker.worker import Capacity, Performer, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +42,7 @@ class Gate:
         return self.outcome
 
 
-def a_worker(database: Database, gate: Gate, name: str = "w", capacity: Capacity | None = None) -> Worker:
+def a_worker(database: Database, gate: Performer, name: str = "w", capacity: Capacity | None = None) -> Worker:
     performers = dict.fromkeys(("send", "alert", "retry"), gate)
     return Worker(database, performers, name, lambda: NOON, capacity or Capacity())
 
@@ -93,7 +93,7 @@ async def test_what_a_dead_process_held_is_put_back_as_lost(database: Database) 
     dying = a_worker(database, dead, "dying", Capacity(lease=LAPSED))
     await dying.claim()
     async with database.transaction() as conn:
-        assert await actions.rescue(conn, NOON) == 1
+        assert await action_claims.rescue(conn, NOON) == 1
     alive.open.set()
     worker = a_worker(database, alive, "alive")
     await worker.claim()
@@ -109,7 +109,7 @@ async def test_who_has_lost_the_lease_cannot_finish_but_its_attempt_says_what_ha
     first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
     await first.claim()
     async with database.transaction() as conn:
-        await actions.rescue(conn, NOON)
+        await action_claims.rescue(conn, NOON)
     quick.open.set()
     second = a_worker(database, quick, "quick")
     await second.claim()
@@ -130,9 +130,9 @@ async def test_slow_work_whose_lease_is_renewed_is_not_done_twice(database: Data
     worker = a_worker(database, gate, "slow", Capacity(lease=LAPSED))
     await worker.claim()
     async with database.transaction() as conn:
-        await actions.renew(conn, "slow", LEASE, [gate.performed[0].id] if gate.performed else [])
-        await actions.renew(conn, "slow", LEASE, [row["id"] for row in await conn.fetch("select id from actions")])
-        assert await actions.rescue(conn, NOON) == 0
+        under_way = [row["id"] for row in await conn.fetch("select id from actions")]
+        await action_claims.renew(conn, "slow", LEASE, under_way)
+        assert await action_claims.rescue(conn, NOON) == 0
     gate.open.set()
     await worker.settle()
 
@@ -140,7 +140,7 @@ async def test_slow_work_whose_lease_is_renewed_is_not_done_twice(database: Data
 async def test_a_target_that_hangs_does_not_hold_up_the_others(database: Database) -> None:
     await intend(database, 40, target="hangs")
     hanging = Gate()
-    worker = a_worker(database, hanging, capacity=Capacity(actions=64, per_target=8, per_claim=8))
+    worker = a_worker(database, hanging, capacity=Capacity(actions=64, per_target=8))
     while await worker.claim():
         pass
     assert len(hanging.performed) == 8
@@ -193,7 +193,7 @@ async def test_a_wait_does_not_hide_that_the_attempt_before_was_lost(database: D
     dying = a_worker(database, Gate(), "dying", Capacity(lease=LAPSED))
     await dying.claim()
     async with database.transaction() as conn:
-        await actions.rescue(conn, NOON)
+        await action_claims.rescue(conn, NOON)
     gate = Gate(Retry(Reason.CIRCUIT_OPEN, timedelta(0)))
     gate.open.set()
     now = [NOON]
@@ -214,7 +214,7 @@ async def test_who_has_lost_the_lease_cannot_put_off_either(database: Database) 
     first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
     await first.claim()
     async with database.transaction() as conn:
-        await actions.rescue(conn, NOON)
+        await action_claims.rescue(conn, NOON)
     second = a_worker(database, quick, "quick")
     await second.claim()
     slow.open.set()

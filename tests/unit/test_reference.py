@@ -10,7 +10,7 @@ import pytest
 from tests.unit.reference.facts_page import ENDS, MEANINGS, written
 from tests.unit.reference.metrics_page import metrics
 from tests.unit.reference.pages import FOLDER, PAGES, page
-from tracker import operations, telemetry, worker
+from tracker import completion, operations, telemetry, worker
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured
 from tracker.settings import load_settings
@@ -39,7 +39,7 @@ def test_every_fact_that_is_written_is_explained_with_its_source() -> None:
 
 
 def test_the_ends_in_the_names_of_facts_are_words_of_the_code() -> None:
-    code = Path(operations.__file__).read_text("utf-8") + Path(worker.__file__).read_text("utf-8")
+    code = "".join(Path(str(one.__file__)).read_text("utf-8") for one in (operations, worker, completion))
     assert all(f'"{end}"' in code for ends in ENDS.values() for end in ends)
 
 

@@ -53,8 +53,8 @@ class Admission:
         budget = rule.budget
         if budget is None:
             return None
-        spent = [moment for moment in self.memory.spent.get(rule.id, ()) if moment > at - budget.per]
-        if len(spent) < budget.times:
+        known = self.memory.spent.get(rule.id, ())
+        if len(known) < budget.times or sum(moment > at - budget.per for moment in known) < budget.times:
             return None
         return Verdict(Outcome.SUPPRESSED, f"its budget of {budget} is used up", tripped=budget.per)
 

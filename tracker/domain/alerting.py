@@ -42,7 +42,8 @@ def fate_of(rules: RuleIndex, memory: Memory, run: Run, rule: Rule, action: Acti
     why = None if _follows_one_that_was_seen(action) else _hidden_by(rules, memory, run, action, at)
     if why:
         return replace(asked, fate="hidden", why=why)
-    return replace(asked, action=_after_the_quiet(action, rule))
+    later = _after_the_quiet(action, rule)
+    return asked if later is action else replace(asked, action=later)
 
 
 def with_fate(run: Run, asked: Asked) -> Run:
@@ -67,6 +68,8 @@ def _follows_one_that_was_seen(action: ActionSpec) -> bool:
 
 
 def _hidden_by(rules: RuleIndex, memory: Memory, run: Run, action: ActionSpec, at: datetime) -> str | None:
+    if not memory.holds.silences and run.rule not in rules.muting:
+        return None
     subject = scope_of_run(run)
     for muter, key in muting_keys(rules, run.rule, subject):
         if memory.active.get((muter, key)):

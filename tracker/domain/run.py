@@ -119,6 +119,7 @@ class Run:
         return cls(**read)
 
 
+_PLAIN = frozenset({str, int, bool, float, dict, list})
 _MAKERS: Mapping[str, Callable[[Any], object]] = {
     "id": UUID,
     "pending": UUID,
@@ -177,6 +178,8 @@ def _notice(row: Mapping[str, Any]) -> Notice:
 
 
 def _plain(value: object) -> object:
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):

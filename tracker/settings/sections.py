@@ -78,7 +78,12 @@ class Engine(Section):
         default=timedelta(seconds=1), description="How often to look for work that no notification has announced."
     )
     batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
-    actions: int = Field(default=16, ge=1, le=500, description="Actions that one process performs at the same time.")
+    actions: int = Field(
+        default=64,
+        ge=1,
+        le=500,
+        description="Actions that one process performs at the same time, at most half of them for one target.",
+    )
 
     @property
     def silence(self) -> timedelta:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tracker.store.actions import claimed_from
+from tracker.store.action_claims import claimed_from
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -53,7 +53,7 @@ on conflict (channel, key) do update set reference = excluded.reference, sent_at
 
 REMEMBER = """
 insert into alert_messages (channel, key, reference, sent_at)
-select $1, key, $3, $4 from unnest($2::text[]) key
+select channel, key, reference, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as t (channel, key, reference)
 on conflict (channel, key) do update set reference = excluded.reference, sent_at = excluded.sent_at
 """
 
@@ -80,8 +80,9 @@ async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) ->
     return [replace(one, payload={**one.payload, **more.get(one.id, {})}) for one in claimed], taken
 
 
-async def remember(
-    conn: Connection, channel: str, keys: Collection[str], reference: Mapping[str, object], now: datetime
-) -> None:
-    """The message that these alerts became on the channel, as the other side knows it."""
-    await conn.execute(REMEMBER, channel, sorted(keys), reference, now)
+async def remember(conn: Connection, references: Mapping[tuple[str, str], Mapping[str, object]], now: datetime) -> None:
+    """For each channel and key of an alert the message that it became, as the other side knows it."""
+    if references:
+        said = sorted(references.items(), key=lambda item: item[0])
+        (channels, keys), known = zip(*(place for place, _ in said), strict=True), [reference for _, reference in said]
+        await conn.execute(REMEMBER, list(channels), list(keys), known, now)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.change import Change
+from tracker.domain.change import Change, Move, Note, PostView
+from tracker.domain.event import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,24 @@ select c.* from changes c
  limit $3
 """
 
+MOVES = msgspec.json.Decoder(tuple[Move, ...])
+NOTES = msgspec.json.Decoder(tuple[Note, ...])
+CONTEXT = msgspec.json.Decoder(PostView)
+
 MOST_OF_POST = 500
 MOST_OF_PROVIDER = 5000
 MOST_ARRIVED = 50_000
+
+
+def unread(row: Row) -> Change:
+    """A row of the feed, whose JSON is read straight into what it stands for: one of these is made for every change."""
+    before, after, context, detail = row["before"], row["after"], row["context"], row["detail"]
+    return Change(
+        row["provider"], row["post"], row["event"], row["source"], row["kind"], State(before) if before else None,
+        State(after) if after else None, row["attempt"], row["occurred_at"], row["received_at"], row["cause"],
+        row["fact"], MOVES.decode(row["moves"]), NOTES.decode(row["notes"]), context and CONTEXT.decode(context),
+        detail and msgspec.json.decode(detail),
+    )  # fmt: skip
 
 
 def change_of(row: Row) -> Change:

@@ -42,15 +42,19 @@ class Database:
     def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
         self.dsn = dsn
         self._pool = pool
+        self._tidy: set[int] = set()
 
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
         """Connect with at most `size` connections; raises Unavailable when nobody answers."""
+        database = cls(dsn, None)
         with away_is_unavailable():
-            pool = await asyncpg.create_pool(dsn, min_size=1, max_size=size, init=prepare, timeout=10)
+            database._pool = pool = await asyncpg.create_pool(
+                dsn, min_size=1, max_size=size, init=prepare, reset=database._tidy_up, timeout=10
+            )
         try:
-            yield cls(dsn, pool)
+            yield database
         finally:
             try:
                 await asyncio.wait_for(pool.close(), 10)
@@ -67,14 +71,24 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A connection inside one transaction, committed when the block ends well."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            async with connection.transaction():
+                yield connection
+            self._tidy.add(connection.get_server_pid())
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Connection]:
         """A connection that reads everything as it is now, however long it takes, and writes nothing."""
         async with self.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection
+
+    async def _tidy_up(self, connection: asyncpg.Connection) -> None:
+        """Undo what a session may leave; a transaction that ended well leaves nothing, and is spared the call."""
+        session = connection.get_server_pid()
+        if session in self._tidy:
+            self._tidy.discard(session)
+        else:
+            await connection.execute(connection.get_reset_query())
 
 
 class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)

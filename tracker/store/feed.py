@@ -35,7 +35,13 @@ EVENTS = Feed(
     "position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body",
     by_day=True,
 )
-CHANGES = Feed("changes", "id", "*", only="live")
+CHANGES = Feed(
+    "changes",
+    "id",
+    "id, bucket, provider, post, event, source, kind, before, after, attempt, occurred_at, received_at, cause, fact,"
+    " moves::text, notes::text, context::text, detail::text",
+    only="live",
+)
 NEWS = Feed(
     "changes",
     "id",

@@ -7,15 +7,9 @@ import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import StaticPool
 
 import tracker
 from tracker.errors import Misconfigured, Unavailable
@@ -24,8 +18,6 @@ from tracker.store.database import away_is_unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from sqlalchemy import Connection
-
 CHECKSUMS = """
 create table if not exists migration_checksums (
   revision   text primary key,
@@ -33,7 +25,6 @@ create table if not exists migration_checksums (
   applied_at timestamptz not null default now()
 )
 """
-RECORD_CHECKSUM = "insert into migration_checksums (revision, sha256) values ($1, $2)"
 TABLE_EXISTS = "select to_regclass($1) is not null"
 APPLIED = "select revision, sha256 from migration_checksums order by revision"
 CURRENT = "select max(version_num) from alembic_version"
@@ -67,7 +58,9 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
             found = await _status(driver)
             _refuse_strangers(found)
             if found.pending:
-                await _apply(driver, progress or (lambda _revision: None))
+                from tracker.store.migrating import apply  # noqa: PLC0415  (a quarter of all that a service loads)
+
+                await apply(driver, migrations_folder(), _checksums(), progress or (lambda _revision: None))
             return list(found.pending)
 
 
@@ -117,9 +110,8 @@ async def _lock(driver: asyncpg.Connection) -> None:
 
 
 def _checksums() -> dict[str, str]:
-    """The migrations of this code, oldest first, each with the hash of its file."""
-    revisions = reversed(list(ScriptDirectory(migrations_folder()).walk_revisions()))
-    return {script.revision: _hash(Path(script.path)) for script in revisions}
+    """The migrations of this code, oldest first, each with the hash of its file, whose name begins with its number."""
+    return {file.name[:4]: _hash(file) for file in sorted((migrations_folder() / "versions").glob("[0-9]*.py"))}
 
 
 def _hash(file: Path) -> str:
@@ -155,31 +147,3 @@ def _refuse_strangers(found: MigrationStatus) -> None:
             " a migration must not be edited once it has run",
             file=str(migrations_folder() / "versions"),
         )
-
-
-async def _apply(driver: asyncpg.Connection, progress: Callable[[str], None]) -> None:
-    async def give_driver() -> asyncpg.Connection:
-        return driver
-
-    engine = create_async_engine("postgresql+asyncpg://", poolclass=StaticPool, async_creator=give_driver)
-    try:
-        async with engine.connect() as connection:
-            await connection.run_sync(_run_alembic, progress)
-    except (DBAPIError, asyncpg.LockNotAvailableError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if getattr(cause, "sqlstate", None) == asyncpg.LockNotAvailableError.sqlstate:
-            raise Unavailable("a table that the upgrade needs is in use for too long: run it again") from error
-        raise
-
-
-def _run_alembic(connection: Connection, progress: Callable[[str], None]) -> None:
-    checksums = _checksums()
-
-    def applied(*, ctx: Any, step: Any, **_: object) -> None:
-        revision = step.up_revision_id
-        ctx.connection.exec_driver_sql(RECORD_CHECKSUM, (revision, checksums[revision]))
-        progress(revision)
-
-    config = Config(attributes={"connection": connection, "applied": applied})
-    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
-    command.upgrade(config, "head")

@@ -169,7 +169,7 @@ class Action(SQLModel, table=True):
     __tablename__ = "actions"
     __table_args__ = (
         UniqueConstraint("idempotency_key", name="actions_idempotency_key_key"),
-        Index("actions_due", "due_at", "id", postgresql_where=text("state = 'pending'::text")),
+        Index("actions_waiting", "verb", "target", "due_at", "id", postgresql_where=text("state = 'pending'::text")),
         Index("actions_leased", "leased_until", postgresql_where=text("state = 'claimed'::text")),
         Index(
             "actions_one_retry_of_a_post",
