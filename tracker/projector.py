@@ -40,10 +40,19 @@ class Arrival:
 
 
 class Projector:
-    """Handles batches of the log for one projection: the current one, or (`version` given) one that is being built."""
+    """Handles batches of the log for one projection: the current one, or (`version` given) one that is being built.
 
-    def __init__(self, readers: Mapping[str, FactReader], version: int | None = None, name: str = NAME) -> None:
-        self._readers, self._version, self._name = readers, version, name
+    The changes of one that is built may be numbered from `first_number` on, in the order of the log.
+    """
+
+    def __init__(
+        self,
+        readers: Mapping[str, FactReader],
+        version: int | None = None,
+        name: str = NAME,
+        first_number: int | None = None,
+    ) -> None:
+        self._readers, self._version, self._name, self._first_number = readers, version, name, first_number
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Fold the rows' facts into their posts and record the changes."""
@@ -99,7 +108,7 @@ class Projector:
             await posts.save(conn, version, saved)
         if changes:
             changes.sort(key=lambda change: change.cause)
-            await posts.record_changes(conn, version, self._version is None, changes)
+            await posts.record_changes(conn, version, self._version is None, changes, self._first_number)
 
 
 def _has_late_fact(kept: Kept | None, arrived: Sequence[Arrival]) -> bool:

@@ -1,9 +1,9 @@
 """Rebuilding: the whole log folded again into a new version of the projection, beside the one in use.
 
-First all that the projector has read is folded post by post, then the new version follows the projector's checkpoint
-and never passes it. At the end the projector is held still for
-the last few events, so that at the switch both versions have read exactly the same: nothing is skipped, nothing is
-read twice. Its changes are not live, so nothing fires.
+First all that the projector has read is folded post by post (`tracker/refolding.py`); then the new version follows the
+projector's checkpoint and never passes it. At the end the projector is held still for the last few events, so that at
+the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. Its changes are not
+live, so nothing fires.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Rebuild:
             handler = Projector(self._readers, version, NAME)
             async with self._database.transaction() as conn:
                 await self._seed(conn, version)
-                await self._complete(conn, handler, left)
+                await self._complete(conn, filling, left)
             seen = await self._follow(handler, filling.upto, total)
             difference = await self._finish(handler, version, seen, keep_old)
             async with self._database.transaction() as conn:
@@ -122,8 +122,9 @@ class Rebuild:
         if page:
             await posts.save(conn, version, page)
 
-    async def _complete(self, conn: Connection, handler: Projector, left: Sequence[int]) -> None:
+    async def _complete(self, conn: Connection, filling: Filling, left: Sequence[int]) -> None:
         """What has poison in it goes the projector's own way, which parks the poison."""
+        handler = Projector(self._readers, filling.version, NAME, filling.first)
         if rows := await refolded.of_positions(conn, left):
             await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), [], self._clock())
 

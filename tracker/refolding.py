@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import get_context, parent_process
@@ -67,6 +68,8 @@ async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> A
         waiting = [loop.run_in_executor(pool, _fold_apart, database.dsn, filling, span) for span in spans]
         for filled in asyncio.as_completed(waiting):
             yield await filled
+    except BrokenProcessPool as error:
+        raise Unavailable("a process that folded has ended before its time: rebuild again") from error
     finally:
         pool.shutdown(cancel_futures=True)
 

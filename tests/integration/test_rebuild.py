@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import random
 from itertools import chain
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from tests.integration.corridor import READERS, Corridor
-from tests.integration.told import NOON, PROVIDER, told
+from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker import rebuild, refolding
 from tracker.domain.event import bucket_of
+from tracker.errors import Unavailable
 from tracker.rebuild import Rebuild
 from tracker.store import projections, refolded
 from tracker.store.refolded import Span
 
 if TYPE_CHECKING:
+    from tracker.domain.event import Fact, LoggedEvent
     from tracker.rebuild import Difference
     from tracker.store.database import Database
     from tracker.store.event_log import Incoming
@@ -83,6 +87,28 @@ async def test_several_processes_come_to_the_same(database: Database, monkeypatc
     assert (await corridor.rows(CHANGES), await corridor.rows(POSTS)) == followed
 
 
+class Killed(Reader):
+    """Kills the process that asks it, where that is not the test's own."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        if parent_process():
+            os._exit(9)
+        return super().facts(event)
+
+
+async def test_a_process_that_is_killed_ends_the_rebuild_and_the_next_one_succeeds(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "SPAN", 20)
+    monkeypatch.setattr(refolding, "processors", lambda: 2)
+    corridor = await a_corridor(database, 1)
+    followed = await corridor.rows(POSTS)
+    with pytest.raises(Unavailable, match="ended before its time"):
+        await Rebuild(database, {PROVIDER: Killed()}, lambda: NOON, lambda _done, _total: None).run()
+    assert await corridor.rows(POSTS) == followed
+    assert (await rebuilt(database)).none
+
+
 async def test_what_comes_after_a_rebuild_is_numbered_after_it(database: Database) -> None:
     corridor = await a_corridor(database, 2)
     await rebuilt(database)
@@ -96,6 +122,7 @@ async def test_poison_in_a_post_is_parked_and_nothing_else(database: Database) -
     poison = replace(told("poison", "failed", 3), post="p1", bucket=bucket_of(PROVIDER, "p1"))
     corridor = await Corridor(database, []).open()
     await corridor.tell(told("p0", "failed", 1), told("p1", "publishing", 2), poison, told("p1", "published", 4))
+    await corridor.tell(told("p2", "failed", 5))
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     parked = await corridor.rows("select subscription, item, error from parked")
     assert len(parked) == 1

@@ -1,6 +1,6 @@
 """Values: dataclasses that the type checker keeps from being changed.
 
-At run time they are plain ones with a hash. A frozen dataclass is made three times as slowly, and the fold makes a
+At run time they are plain ones with a hash. A frozen dataclass is made five times as slowly, and the fold makes a
 dozen of them for each event.
 """
 

@@ -1,4 +1,4 @@
-"""A post as it is kept with each change: without what is empty, which is a third of it."""
+"""A post as it is kept with each change: without what is empty."""
 
 from __future__ import annotations
 

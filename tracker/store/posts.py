@@ -13,7 +13,7 @@ from tracker.domain.post import Post
 from tracker.store.compact import compact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from tracker.domain.change import Change
@@ -74,6 +74,9 @@ CHANGE_COLUMNS = (
     "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
 )  # fmt: skip
 
+FACTS_OF_AN_EVENT = 8
+"""So many changes of one event have numbers in the order of the log."""
+
 TELL_CHANGES = "select pg_notify('tracker_changes', '')"
 
 
@@ -132,13 +135,25 @@ def row_of_post(projection: int, kept: Kept) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-async def record_changes(conn: Connection, projection: int, live: bool, changes: Sequence[Change]) -> None:
+async def record_changes(
+    conn: Connection, projection: int, live: bool, changes: Sequence[Change], first_number: int | None = None
+) -> None:
     """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
-    epoch = await conn.fetchval(CURRENT_EPOCH)
-    rows = [row_of_change(projection, live, epoch, change) for change in changes]
-    await conn.copy_records_to_table("changes", records=rows, columns=CHANGE_COLUMNS)
+    await copy_changes(conn, "changes", projection, live, changes, first_number)
     if live:
         await conn.execute(TELL_CHANGES)
+
+
+async def copy_changes(
+    conn: Connection, table: str, projection: int, live: bool, changes: Sequence[Change], first_number: int | None
+) -> None:
+    """Add them, numbered as they come, or from `first_number` on in the order of the log."""
+    epoch = await conn.fetchval(CURRENT_EPOCH)
+    rows: Iterable[tuple[object, ...]] = (row_of_change(projection, live, epoch, change) for change in changes)
+    columns: tuple[str, ...] = CHANGE_COLUMNS
+    if first_number is not None:
+        rows, columns = map(_with_number, _numbers(first_number, changes), rows), ("id", *CHANGE_COLUMNS)
+    await conn.copy_records_to_table(table, records=rows, columns=columns)
 
 
 def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tuple[object, ...]:
@@ -149,6 +164,21 @@ def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tu
         c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
         compact(c.context) if c.context else None, c.detail,
     )  # fmt: skip
+
+
+def _with_number(number: int, row: tuple[object, ...]) -> tuple[object, ...]:
+    return (number, *row)
+
+
+def _numbers(first: int, changes: Iterable[Change]) -> Iterator[int]:
+    """One for each; those of one event stand side by side."""
+    cause, nth = -1, 0
+    for change in changes:
+        nth = nth + 1 if change.cause == cause else 0
+        cause = change.cause
+        if nth == FACTS_OF_AN_EVENT:
+            raise ValueError(f"event {cause} says more than {nth} things")
+        yield first + cause * FACTS_OF_AN_EVENT + nth
 
 
 def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:

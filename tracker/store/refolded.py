@@ -10,19 +10,16 @@ import msgspec
 
 from tracker.domain.post import Post
 from tracker.store.feed import EVENTS
-from tracker.store.posts import CHANGE_COLUMNS, CURRENT_EPOCH, row_of_change, row_of_post
+from tracker.store.posts import FACTS_OF_AN_EVENT, copy_changes, row_of_post
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
     from datetime import date
 
     from tracker.domain.change import Change
     from tracker.store.database import Connection, Row
     from tracker.store.posts import Kept, Key
     from tracker.store.snapshot import Checkpoint
-
-FACTS_OF_AN_EVENT = 8
-"""For so many changes of one event there are numbers."""
 
 ROWS = 5000
 
@@ -123,13 +120,8 @@ async def fill(
     conn: Connection, projection: int, first_number: int, posts: Sequence[Kept], changes: Sequence[Change]
 ) -> None:
     """Add posts that are not there yet, and what their events changed; the numbers of changes follow the log."""
-    epoch = await conn.fetchval(CURRENT_EPOCH)
     await conn.copy_records_to_table(f"posts_v{projection}", records=[row_of_post(projection, kept) for kept in posts])
-    rows = [
-        (number, *row_of_change(projection, False, epoch, change))
-        for number, change in _numbered(first_number, changes)
-    ]
-    await conn.copy_records_to_table(f"changes_v{projection}", records=rows, columns=("id", *CHANGE_COLUMNS))
+    await copy_changes(conn, f"changes_v{projection}", projection, False, changes, first_number)
 
 
 async def index(conn: Connection, projection: int, kind: str) -> None:
@@ -140,14 +132,3 @@ async def index(conn: Connection, projection: int, kind: str) -> None:
 
 def _of_one_post(one: Row, other: Row) -> bool:
     return bool(one["post"] == other["post"] is not None and one["provider"] == other["provider"])
-
-
-def _numbered(first: int, changes: Iterable[Change]) -> Iterator[tuple[int, Change]]:
-    """Each with its number; those of one event stand side by side."""
-    cause, nth = None, 0
-    for change in changes:
-        nth = nth + 1 if change.cause == cause else 0
-        cause = change.cause
-        if nth == FACTS_OF_AN_EVENT:
-            raise ValueError(f"event {cause} says more than {nth} things")
-        yield first + cause * FACTS_OF_AN_EVENT + nth, change
