@@ -67,8 +67,8 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
 
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by their names in lower case."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+    """The headers by their names, which the server has put in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
 
 
 def the_delivery(path: str, headers: dict[str, str], body: bytes) -> Delivery:

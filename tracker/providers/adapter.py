@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.body import LONGEST_ID, decode, find, is_id, text_at, time_at
+from tracker.providers.body import LONGEST_ID, decode, is_id, text_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Adapter:
         return Reading(
             kind=kind,
             items=self._items(value, kind, words),
-            occurred_at=time_at(value, words.paths["occurred_at"], words.zone),
+            occurred_at=time_of(words.occurred_at(value), words.zone),
             delivery=self._delivery(value, headers),
             headers={name: headers[name] for name in self.kept_headers if name in headers},
         )
@@ -99,7 +99,7 @@ class Adapter:
         return self.words
 
     def _kind(self, value: Any) -> str:
-        found = find(value, self.words.paths["event"])
+        found = self.words.event(value)
         if not isinstance(found, str) or not found.strip():
             found = self.unnamed
         if not found:
@@ -111,7 +111,7 @@ class Adapter:
 
     def _delivery(self, value: Any, headers: Mapping[str, str]) -> str | None:
         """The body's own id comes first: it is part of what was signed."""
-        found = text_at(value, self.words.paths["delivery"]) or headers.get(self.delivery_header, "")
+        found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "")
         return found.strip()[:LONGEST_ID] or None
 
     def _items(self, value: Any, kind: str, words: Vocabulary) -> tuple[Item, ...]:
@@ -119,14 +119,13 @@ class Adapter:
         if not needed and not self.anywhere:
             return (Item(),)
         if not words.several:
-            return (Item(_post(find(value, words.paths["post"]), kind, needed=needed)),)
+            return (Item(_post(words.post(value), kind, needed=needed)),)
         entries = words.entries(value)
         if len(entries) > MOST_POSTS:
             raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")
         if not entries:
             return (Item(_post(None, kind, needed=needed)),)
-        path = words.paths["post"]
-        found = (find(entry, path) if isinstance(entry, dict) else entry for entry in entries)
+        found = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
         return tuple(Item(_post(one, kind, needed=True)) for one in found)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from tracker.domain.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,14 +14,14 @@ if TYPE_CHECKING:
     from tracker.domain.event import Fact, LoggedEvent
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Item:
     """One thing that a delivery is about: a post, or nothing in particular."""
 
     post: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reading:
     """A delivery as far as the door must understand it; `items` has at least one.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.providers.place import Place
 
 MOST_ATTEMPTS = 10_000
+ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
 NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 
@@ -34,6 +35,10 @@ class Vocabulary:
     meanings: Meanings
     targets: Targets
     problem: ProblemFinder
+    event: Finder
+    delivery: Finder
+    post: Finder
+    occurred_at: Finder
     status: Finder
     attempt: Finder
     scheduled_at: Finder
@@ -53,7 +58,7 @@ class Vocabulary:
         told = {name: place.path for name, place in places.items()} | dict(moved)
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
         targets = Targets.build(form, paths, meanings)
-        always = {name: finder(paths[name]) for name in ("status", "attempt", "scheduled_at", "updated_at")}
+        always = {name: finder(paths[name]) for name in ALWAYS}
         problem = ProblemFinder.of(paths, "error")
         return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, **always)
 
