@@ -34,7 +34,7 @@ RUN_ON = {"demo", "simulate", "serve"}
 FILES = {"rules schema", "rules record"}
 """Commands whose answer is a file of its own form."""
 
-CONFIGLESS = {"demo", "init", "rules schema", "simulate"}
+CONFIGLESS = {"bench", "demo", "init", "rules schema", "simulate"}
 
 
 @pytest.fixture
