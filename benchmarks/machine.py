@@ -115,7 +115,7 @@ def warning(busy: dict[str, float]) -> str | None:
         return None
     return (
         f"the machine was busy: others used {busy['others_percent']:.0f} % of its cores"
-        f" and its host took {busy['stolen_percent']:.0f} %; rates and latencies suffer first, CPU for each least"
+        f" and its host took {busy['stolen_percent']:.0f} %. Rates and latencies suffer first, CPU for each least"
     )
 
 

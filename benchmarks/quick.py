@@ -18,7 +18,7 @@ from benchmarks import baseline
 from benchmarks.baseline import Measured, Verdict, verdicts
 from benchmarks.bench import Bench, tell_aside
 from benchmarks.comparing import Failed
-from benchmarks.machine import Busyness, facts
+from benchmarks.machine import Busyness, facts, warning
 from benchmarks.quick_ratios import GROUPS
 from benchmarks.report import table
 from benchmarks.stores import a_store
@@ -75,6 +75,8 @@ def run(asked: Asked) -> int:
         rest = {name: ratio for name, ratio in baseline.read(asked.file).items() if name not in kept}
         baseline.keep(found, rest, machine | {"on": datetime.now(UTC).date().isoformat()}, asked.file)
         tell_aside(f"kept in {asked.file}")
+        if said := warning(busyness.read()):
+            tell_aside(f"! {said}: better keep them on a quiet machine")
     judged = verdicts(_of(groups, baseline.read(asked.file)), found)
     _show(asked, judged, machine, busyness.read(), time.perf_counter() - began)
     for one in judged:

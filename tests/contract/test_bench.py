@@ -8,6 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
+
+from tracker.cli import every_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +51,16 @@ def test_a_part_is_measured_and_shown_with_the_facts_of_the_machine() -> None:
     assert part["not_measured"] == {}
     assert sides["projector"]["per_second"]["median"] > 0
     assert {"ours", "postgres"} <= sides["ORM, a commit each"].keys()
+
+
+def test_an_installation_without_the_source_says_where_the_benchmark_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.cli.bench.CHECKOUT", tmp_path)
+    told = CliRunner().invoke(every_command(), ["bench"])
+    assert told.exit_code == 1
+    assert "comes with the source of tracker" in told.stderr
+    assert "./run bench" in told.stderr
 
 
 @pytest.mark.parametrize(

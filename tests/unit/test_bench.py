@@ -12,7 +12,7 @@ from benchmarks.baseline import Measured, verdicts
 from benchmarks.comparing import Comparison, Failed, Figures, Missing, Side, Spread, alternate, rate
 from benchmarks.load import SECRET, requests
 from benchmarks.programs import per_event
-from benchmarks.quick_ratios import GROUPS
+from benchmarks.quick_ratios import GROUPS, ratio
 from benchmarks.report import Report
 
 if TYPE_CHECKING:
@@ -127,3 +127,10 @@ def test_the_generator_signs_what_it_sends() -> None:
     lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
     assert int(lines[b"content-length"]) == len(body)
     assert lines[b"x-sosyalkopru-signature"] == b"sha256=" + hmac.digest(SECRET, body, "sha256").hex().encode()
+
+
+def test_a_quick_ratio_is_of_what_both_take_when_little_disturbs_them() -> None:
+    """One disturbed round of eight changes nothing; what all take more does."""
+    others, ours = [40.0] * 7 + [400.0], [100.0] * 6 + [900.0, 300.0]
+    assert ratio(others, ours).median == pytest.approx(0.4)
+    assert ratio(others, [own + 100 for own in ours]).median == pytest.approx(0.2)
