@@ -58,7 +58,7 @@ def found(tracker: CommandLine, *, code: int) -> dict[str, tuple[str, str]]:
 def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> None:
     verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
     assert verdicts == dict.fromkeys(
-        ["config", "rules", "providers", "database", "clock", "projector", "reactor", "parked", "quarantine",
+        ["config", "rules", "providers", "database", "clock", "projector", "reactor", "room", "parked", "quarantine",
          "signatures", "actions", "keys"],
         "ok",
     )  # fmt: skip
