@@ -77,7 +77,7 @@ class Load:
     def __init__(self, port: int | Sequence[int], connections: int, start: int, expected: float = 0) -> None:
         self.statuses, self.latencies = Counter[bytes](), list[float]()
         self.cpu = self.wall = 0.0
-        self.signed_late = self._sent = 0
+        self._sent = 0
         self._most: int | None = None
         self._all_sent = asyncio.Event()
         self.answered: Callable[[_Connection], None] = self._next
@@ -171,10 +171,7 @@ class Load:
             self._free.append(connection)
 
     def _request(self) -> bytes:
-        if self._ready:
-            return self._ready.popleft()
-        self.signed_late += 1
-        return next(self._endless)
+        return self._ready.popleft() if self._ready else next(self._endless)
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.projector import about_no_post, arrivals_of, follow
-from tracker.store import refolded
+from tracker.store import posts, refolded
 from tracker.store.database import AWAY, Database
 from tracker.store.posts import Kept
 
@@ -134,7 +134,7 @@ async def _write(conn: Connection, filling: Filling, rows: Sequence[Row]) -> Non
     arrivals = arrivals_of(filling.readers, rows)
     changes: list[Change] = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
     about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
-    starts = await refolded.baselines(conn, list(about_posts))
+    starts = await posts.dated_baselines(conn, about_posts)
     saved = []
     for key, arrived in about_posts.items():
         start, *through = starts.get(key, (None,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -11,6 +11,8 @@ import uvicorn
 
 from tests.integration.told import NOON, PROVIDER, Reader
 from tracker import projector
+from tracker.api import Parts, application
+from tracker.api.express_lane import express_lane
 from tracker.projector import Projector
 from tracker.store import event_log, keys, subscriptions
 from tracker.store.feed import EVENTS
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from litestar import Litestar
 
+    from tracker.receiver import Receiver
     from tracker.store.database import Database
     from tracker.store.event_log import Incoming
 
@@ -43,6 +46,22 @@ async def serving(app: Litestar, lane: type[asyncio.Protocol] | None = None) -> 
     finally:
         server.should_exit = True
         await task
+
+
+@asynccontextmanager
+async def knocking(
+    database: Database, receiver: Receiver, max_body: int = 2**20, *, usual_way: bool = True
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A served door whose receiver writes; without the usual way, only the express lane leads to it."""
+    writing = asyncio.create_task(receiver.run())
+    try:
+        app = application(Parts(database, lambda: NOON, receiver if usual_way else None, max_body=max_body))
+        async with serving(app, express_lane(receiver, max_body)) as client:
+            yield client
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
 
 
 async def project(database: Database, *events: Incoming) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
-from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from tests.conftest import QUICK
-from tests.contract.serving import serving
+from tests.contract.serving import knocking
 from tests.integration.told import NOON
-from tracker.api import Parts, application
-from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.receiver import Receiver
 from tracker.settings import Provider, Settings
@@ -50,28 +46,18 @@ def signed(content: bytes, delivery: str = "d1", secret: str = SECRET) -> dict[s
     return {"X-SosyalKopru-Signature": f"sha256={signature}", "X-SosyalKopru-Delivery": delivery}
 
 
-@asynccontextmanager
-async def knocking(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """A served door whose receiver writes."""
+def a_receiver(database: Database) -> Receiver:
+    """Of Sosyal Köprü, with two secrets active."""
     provider = Provider(
         kind="sosyalkopru", api_url="https://api.example.com/v1", webhook_secrets=(SecretStr("old"), SecretStr(SECRET))
     )
-    receiver = Receiver(database, build_providers(Settings(providers={"sosyalkopru": provider})), lambda: NOON)
-    writing = asyncio.create_task(receiver.run())
-    try:
-        app = application(Parts(database, lambda: NOON, receiver, max_body=MAX_BODY))
-        async with serving(app, express_lane(receiver, MAX_BODY)) as client:
-            yield client
-    finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+    return Receiver(database, build_providers(Settings(providers={"sosyalkopru": provider})), lambda: NOON)
 
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """The door of this test's database."""
-    async with knocking(database) as client:
+    async with knocking(database, a_receiver(database), MAX_BODY) as client:
         yield client
 
 
@@ -207,7 +193,7 @@ async def test_what_cannot_be_written_is_not_acknowledged(tmp_path: Path) -> Non
     dsn = postgres.start()
     try:
         await migrations.upgrade(dsn)
-        async with Database.open(dsn) as database, knocking(database) as client:
+        async with Database.open(dsn) as database, knocking(database, a_receiver(database), MAX_BODY) as client:
             postgres.stop()
             response = await client.post(DOOR, content=body(), headers=signed(body()))
             assert response.status_code == 503

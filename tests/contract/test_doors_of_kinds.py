@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.serving import serving
+from tests.contract.serving import knocking
 from tests.integration.told import NOON
-from tracker.api import Parts, application
-from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.providers.signature import sign
 from tracker.receiver import Receiver
@@ -46,19 +43,12 @@ def doors() -> dict[str, Adapter]:
 
 
 @asynccontextmanager
-async def knocking(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+async def knocking_at_all(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+    """At every kind's door; what was not authentic is kept in the end."""
     receiver = Receiver(database, doors(), lambda: NOON)
-    writing = asyncio.create_task(receiver.run())
-    try:
-        async with serving(
-            application(Parts(database, lambda: NOON, receiver)), express_lane(receiver, 2**20)
-        ) as client:
-            yield client
+    async with knocking(database, receiver) as client:
+        yield client
         await receiver.flush_unauthentic()
-    finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
 
 
 async def kept(database: Database) -> str:
@@ -88,7 +78,7 @@ async def test_the_end_of_the_address_is_believed_and_never_kept(
 ) -> None:
     """Right, wrong, missing, too long; usable or not; nor where a proxy has copied the address into a header."""
     copied = {"x-original-uri": f"/webhooks/postiz/{SECRET}", "x-other": "stays"}
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         assert (await send(client, f"postiz/{SECRET}", [POST], copied)).json() == {"received": True}
         assert (await send(client, f"postiz/{SECRET}", [POST])).json() == {"received": True, "duplicate": True}
         unusable = await send(client, f"postiz/{SECRET}", [], copied)
@@ -108,7 +98,7 @@ async def test_an_address_that_was_written_otherwise_is_not_kept_either(database
     """A proxy copies the address as it came, or into another one: with escapes, which are the same secret."""
     escaped = f"%{ord(SECRET[0]):x}{SECRET[1:]}"
     wrong = f"{escaped}%C3%A9"
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         unusable = await send(client, f"postiz/{escaped}", [], {"x-original-uri": f"/webhooks/postiz/{escaped}"})
         assert unusable.json()["reason"] == "no_post"
         copies = (wrong, wrong.replace("%", "%25"), f"{SECRET}\u00e9".encode())
@@ -122,7 +112,7 @@ async def test_an_address_that_was_written_otherwise_is_not_kept_either(database
 
 async def test_an_address_with_a_secret_is_no_door_of_who_signs(database: Database) -> None:
     """Nor is it told to anybody, should a provider have been misspelt."""
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         for path in (f"sosyalkopru/{SECRET}", f"nobody/{SECRET}", *ASKED, *(f"{kind}/{SECRET}" for kind in ASKED)):
             answer = await send(client, path, {})
             assert answer.status_code == 404
@@ -134,7 +124,7 @@ async def test_who_signs_only_by_wish_may_have_the_secret_in_the_address(databas
     """But where it has signed, the signature counts, and where there is neither, nobody is believed."""
     body = json.dumps({"id": "e1", "event": "post.published", "post": {"id": "p1", "status": "published"}}).encode()
     right = sign(doors()["zernio"].verifier.scheme, [SECRET.encode()], body, NOON)
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         assert (await send(client, f"zernio/{SECRET}", body)).json() == {"received": True}
         assert (await send(client, "zernio", body, right)).json() == {"received": True, "duplicate": True}
         assert (await send(client, "zernio", body)).status_code == 401
@@ -146,7 +136,7 @@ async def test_who_signs_only_by_wish_may_have_the_secret_in_the_address(databas
 async def test_a_header_that_is_the_secret_is_never_kept(database: Database) -> None:
     """Whether it was right or wrong: a wrong one is often the right one of somebody else, or of yesterday."""
     name = "Post-For-Me-Webhook-Secret"
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         assert (await send(client, "post_for_me", RESULT, {name: SECRET})).json() == {"received": True}
         assert (await send(client, "post_for_me", b"{", {name: SECRET})).json()["reason"] == "not_json"
         assert (await send(client, "post_for_me", RESULT, {name: f"{SECRET}-old"})).status_code == 401
@@ -157,7 +147,7 @@ async def test_a_header_that_is_the_secret_is_never_kept(database: Database) -> 
 
 async def test_what_was_refused_for_a_secret_that_is_not_kept_stays_refused(database: Database) -> None:
     """It cannot be verified again."""
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         await send(client, "post_for_me", RESULT, {"post-for-me-webhook-secret": "old"})
         await send(client, "postiz/old", [POST])
     async with database.connection() as conn:
@@ -173,7 +163,7 @@ async def test_one_delivery_about_several_posts_is_kept_for_each(database: Datab
     deleted = json.dumps({"event": "post.deleted", "data": {"uuids": ["u1", "u2", "u3"]}}).encode()
     headers = sign(doors()["mixpost"].verifier.scheme, [SECRET.encode()], deleted, NOON)
     several = [POST, POST | {"id": "p2"}]
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         assert (await send(client, "mixpost", deleted, headers)).json() == {"received": True}
         assert (await send(client, "mixpost", deleted, headers)).json() == {"received": True, "duplicate": True}
         assert (await send(client, f"postiz/{SECRET}", several)).json() == {"received": True}
@@ -181,6 +171,6 @@ async def test_one_delivery_about_several_posts_is_kept_for_each(database: Datab
 
 
 async def test_more_posts_than_can_be_are_quarantined(database: Database) -> None:
-    async with knocking(database) as client:
+    async with knocking_at_all(database) as client:
         answer = await send(client, f"postiz/{SECRET}", [POST] * 1001)
     assert answer.json() == {"received": True, "quarantined": True, "reason": "too_many_posts"}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.serving import serving
+from tests.contract.serving import knocking
 from tests.contract.test_door import DOOR, SECRET, body, signed
 from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON
-from tracker.api import Parts, application
-from tracker.api.express_lane import express_lane
 from tracker.providers import build_providers
 from tracker.receiver import Receiver
 from tracker.settings import Settings
@@ -27,37 +25,25 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-MAX_BODY = 2**20
 
-
-@asynccontextmanager
-async def knocking(database: Database, *, usual_way: bool) -> AsyncIterator[httpx2.AsyncClient]:
-    """A door to which only the lane leads, or the usual way as well."""
+def a_receiver(database: Database) -> Receiver:
+    """With which only ten may wait."""
     provider = {"kind": "sosyalkopru", "api_url": "http://127.0.0.1:9", "webhook_secrets": [SECRET]}
     doors = build_providers(Settings.model_validate({"providers": {"sosyalkopru": provider}}))
-    receiver = Receiver(database, doors, lambda: NOON, max_pending=10)
-    writing = asyncio.create_task(receiver.run())
-    try:
-        app = application(Parts(database, lambda: NOON, receiver if usual_way else None, max_body=MAX_BODY))
-        async with serving(app, express_lane(receiver, MAX_BODY)) as client:
-            yield client
-    finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+    return Receiver(database, doors, lambda: NOON, max_pending=10)
 
 
 @pytest.fixture
 async def lane_only(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """Whatever does not take the lane finds nothing."""
-    async with knocking(database, usual_way=False) as client:
+    async with knocking(database, a_receiver(database), usual_way=False) as client:
         yield client
 
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """Both ways lead in."""
-    async with knocking(database, usual_way=True) as client:
+    async with knocking(database, a_receiver(database)) as client:
         yield client
 
 

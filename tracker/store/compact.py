@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import MISSING, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tracker.domain.change import PostView
-from tracker.domain.event import Problem, State
+from tracker.domain.change import PostView, TargetView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-class CompactTarget(msgspec.Struct, omit_defaults=True):
-    """As TargetView."""
-
-    key: str
-    platform: str
-    account: str | None
-    ordinal: int
-    state: State
-    attempt: int
-    entered_at: datetime | None = None
-    url: str | None = None
-    problem: Problem | None = None
+def _encoded_without_defaults(view: type) -> Callable[..., msgspec.Struct]:
+    """A form with the same fields, which leaves those out that stand at their defaults."""
+    return msgspec.defstruct(view.__name__, [_field(one) for one in fields(view)], omit_defaults=True)
 
 
-class CompactPost(msgspec.Struct, omit_defaults=True):
-    """As PostView."""
-
-    id: str
-    provider: str
-    state: State
-    attempt: int
-    platforms: tuple[str, ...] = ()
-    entered_at: datetime | None = None
-    scheduled_at: datetime | None = None
-    published_at: datetime | None = None
-    failed_at: datetime | None = None
-    last_event_at: datetime | None = None
-    problem: Problem | None = None
-    urls: tuple[str, ...] = ()
-    targets: tuple[CompactTarget, ...] = ()
-    labels: dict[str, str] = {}
+def _field(one: Any) -> tuple[Any, ...]:
+    if one.default_factory is not MISSING:
+        return one.name, Any, msgspec.field(default_factory=one.default_factory)
+    return (one.name, Any) if one.default is MISSING else (one.name, Any, one.default)
 
 
-def compact(view: PostView) -> CompactPost:
+_Post, _Target = _encoded_without_defaults(PostView), _encoded_without_defaults(TargetView)
+_of_post, _of_target = (attrgetter(*(one.name for one in fields(view))) for view in (PostView, TargetView))
+_TARGETS = [one.name for one in fields(PostView)].index("targets")
+
+
+def compact(view: PostView) -> msgspec.Struct:
     """What is read back as the same view."""
-    return CompactPost(
-        view.id, view.provider, view.state, view.attempt, view.platforms, view.entered_at, view.scheduled_at,
-        view.published_at, view.failed_at, view.last_event_at, view.problem, view.urls,
-        tuple([
-            CompactTarget(t.key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
-            for t in view.targets
-        ]),
-        view.labels,
-    )  # fmt: skip
+    values = [*_of_post(view)]
+    values[_TARGETS] = tuple([_Target(*_of_target(one)) for one in view.targets])
+    return _Post(*values)

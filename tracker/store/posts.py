@@ -41,7 +41,7 @@ select p.first_day, p.last_day, p.fold::text
 """
 
 BASELINES = """
-select b.provider, b.post, b.fold::text
+select b.provider, b.post, b.through, b.fold::text
   from unnest($1::text[], $2::text[]) as wanted (provider, post)
   join baselines b on b.provider = wanted.provider and b.post = wanted.post
 """
@@ -95,8 +95,14 @@ async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict
 
 async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
     """What stands for the facts of these posts that the log no longer keeps."""
+    return {key: post for key, (post, _) in (await dated_baselines(conn, keys)).items()}
+
+
+async def dated_baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, tuple[Post, date]]:
+    """The same with the last day of those facts."""
     rows = await conn.fetch(BASELINES, *_columns(keys, 2))
-    return {(row["provider"], row["post"]): msgspec.json.decode(row["fold"], type=Post) for row in rows}
+    found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
+    return {(post.provider, post.id): (post, through) for post, through in found}
 
 
 async def earlier_events(

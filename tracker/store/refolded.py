@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from tracker.domain.post import Post
 from tracker.store.feed import EVENTS
 from tracker.store.posts import FACTS_OF_AN_EVENT, copy_changes, row_of_post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
-    from datetime import date
 
     from tracker.domain.change import Change
     from tracker.store.database import Connection, Row
@@ -49,12 +45,6 @@ SORT_IN_MEMORY = "set local work_mem = '64MB'"
 
 SAMPLE = """
 select provider, post from events tablesample system ($1) where post is not null order by provider, post
-"""
-
-BASELINES = """
-select b.through, b.fold::text
-  from unnest($1::text[], $2::text[]) as wanted (provider, post)
-  join baselines b on b.provider = wanted.provider and b.post = wanted.post
 """
 
 BUILD_IN_MEMORY = "set local maintenance_work_mem = '256MB'"
@@ -107,13 +97,6 @@ async def of_positions(conn: Connection, positions: Collection[int]) -> list[Row
     """These events, in their order."""
     rows: list[Row] = await conn.fetch(OF_POSITIONS, positions)
     return rows
-
-
-async def baselines(conn: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Post, date]]:
-    """What stands for facts of these posts that are kept no longer, and the last day of those."""
-    rows = await conn.fetch(BASELINES, [provider for provider, _ in keys], [post for _, post in keys])
-    found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
-    return {(post.provider, post.id): (post, through) for post, through in found}
 
 
 async def fill(
