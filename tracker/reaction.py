@@ -5,7 +5,6 @@ Reading and writing take a handful of statements, however many decisions a batch
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from tracker.budgets import Budgets
     from tracker.domain.decision import Decision
     from tracker.domain.dispatch import RuleIndex
     from tracker.domain.firing import Identity
@@ -48,6 +48,7 @@ async def prepare(
     since: Mapping[str, datetime],
     occasions: Sequence[Occasion],
     run_ids: Iterable[UUID],
+    budgets: Budgets,
 ) -> tuple[Engine, list[Occasion]]:
     """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them."""
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
@@ -73,7 +74,7 @@ async def prepare(
         memory.holds = await holds.in_force(conn, earliest)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
             memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
-        memory.spent = await _spent(conn, fires, earliest)
+        memory.spent = await budgets.spent(conn, fires, earliest)
     return Engine(rules, memory), occasions
 
 
@@ -133,14 +134,6 @@ def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datet
         if since:
             wanted[key] = min(*since, wanted.get(key, earliest))
     return wanted
-
-
-async def _spent(conn: Connection, fires: Sequence[Fire], earliest: datetime) -> dict[str, list[datetime]]:
-    """What rules have spent of their budgets; a rule that is far from its end needs no look at its past."""
-    budgets = {fire.rule.id: fire.rule.budget for fire in fires if fire.rule.budget}
-    more = Counter(fire.rule.id for fire in fires)
-    close = await firings.close_to_budget(conn, budgets, more, earliest)
-    return await firings.spent(conn, {rule: budgets[rule] for rule in close}, earliest)
 
 
 def _about(one: Asked, unsaid: set[UUID]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker import reaction
+from tracker.budgets import Budgets
 from tracker.domain import periodic
 from tracker.domain.decide import decide
 from tracker.domain.post import Post, view
@@ -44,6 +45,7 @@ class Reactor:
     def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
         self._rules, self._clock = rules, clock
         self._since: dict[str, datetime] = {}
+        self._budgets = Budgets()
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Let every rule see every change, in the order in which they were recorded."""
@@ -52,7 +54,7 @@ class Reactor:
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]
-        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids)
+        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids, self._budgets)
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.hear(*result, occasion.at)
@@ -113,7 +115,7 @@ class Reactor:
         known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
         occasions = [Occasion(kept.timer.due_at, await self._meaning(conn, rules, kept, known, now)) for kept in ripe]
         run_ids = [kept.run for kept in ripe if kept.run]
-        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids)
+        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids, self._budgets)
         for kept in ripe:
             engine.effects.disarm((kept.timer.rule, kept.timer.key, kept.timer.kind))
         for kept, occasion in zip(ripe, occasions, strict=True):

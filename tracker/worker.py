@@ -74,11 +74,13 @@ class Worker:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
         self._capacity, self._completion = capacity, Completion(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
-        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._running: dict[UUID, asyncio.Task[bool]] = {}
         self._targets: Counter[str] = Counter()
         self._woken = asyncio.Event()
         self.pause = 0.0
         """Seconds until the next look, for whom nothing wakes."""
+        self._held_up = False
+        """Whether something is due that waits for what is under way."""
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled; what is under way then has ten seconds to end."""
@@ -109,8 +111,8 @@ class Worker:
             if taken:
                 facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
                 await event_log.append(conn, facts)
-            full = len(claimed) == room.most
-            self.pause = 0.0 if full else self._until(await action_claims.next_due(conn, now))
+            due, self._held_up = await action_claims.outlook(conn, now)
+        self.pause = 0.0 if len(claimed) == room.most else self._until(due)
         for action in claimed:
             self._begin(action)
         return len(claimed)
@@ -130,17 +132,20 @@ class Worker:
         task = asyncio.create_task(self._attempt(claimed), name=f"action {claimed.id}")
         self._running[claimed.id] = task
 
-        def ended(done: asyncio.Task[None]) -> None:
+        def ended(done: asyncio.Task[bool]) -> None:
             self._running.pop(claimed.id, None)
             self._targets[target] -= 1
             self._targets = +self._targets
-            self._woken.set()
-            if not done.cancelled() and (error := done.exception()):
+            error = None if done.cancelled() else done.exception()
+            if error:
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
+            if self._held_up or error or done.cancelled() or done.result():
+                self._woken.set()
 
         task.add_done_callback(ended)
 
-    async def _attempt(self, claimed: Claimed) -> None:
+    async def _attempt(self, claimed: Claimed) -> bool:
+        """Answers whether it will be attempted again."""
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
@@ -148,6 +153,7 @@ class Worker:
         telemetry.action_seconds.labels(claimed.verb).observe(seconds)
         telemetry.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
         _tell(ended, await self._completion.record(ended))
+        return ended.due_at is not None
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
         performer = self._performers.get(claimed.verb)

@@ -17,7 +17,7 @@ from tracker.store.database import Database
 from tracker.store.quarantine import Unusable
 
 NOW = NOON + timedelta(hours=1)
-DESCRIPTION = describe(application(Parts(Database("", None), lambda: NOW, None)))
+DESCRIPTION = describe(application(Parts(Database(""), lambda: NOW, None)))
 
 
 async def furnish(database: Database) -> None:

@@ -174,7 +174,7 @@ async def test_what_waits_for_a_target_that_hangs_is_not_read_to_find_the_others
     await connection.execute("analyze")
     values: list[object] = [NOON, 64, 16, ["send hangs"], [16], "w", timedelta(seconds=30)]
     noon: list[object] = [NOON]
-    for statement, given in ((action_claims.CLAIM, values), (action_claims.NEXT_DUE, noon)):
+    for statement, given in ((action_claims.CLAIM, values), (action_claims.OUTLOOK, noon)):
         read = [node for node in await plan_of(connection, statement, given) if node["Relation Name"] == "actions"]
         assert "Seq Scan" not in {node["Node Type"] for node in read}
         looked_at = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read)

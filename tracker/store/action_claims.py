@@ -78,7 +78,8 @@ CLAIM = f"""{WAITING}, targets as materialized (
   update actions a
      set state = 'claimed', lease = a.lease + 1, attempts = a.attempts + 1, owner = $6,
          leased_until = clock_timestamp() + $7::interval
-   where a.id = any(array(select id from due))
+    from due
+   where a.id = due.id
   returning a.*
 ), begun as (
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
@@ -140,12 +141,12 @@ update actions a set state = 'pending', owner = null, leased_until = null, due_a
   from lapsed where a.id = lapsed.id
 """
 
-NEXT_DUE = f"""{WAITING}
-select min(later.due_at)
+OUTLOOK = f"""{WAITING}
+select min(later.due_at), coalesce(bool_or(w.due_at <= $1), false)
   from waiting w
- cross join lateral (select due_at from actions
+  left join lateral (select due_at from actions
                       where state = 'pending' and verb = w.verb and target = w.target and due_at > $1
-                      order by due_at limit 1) later
+                      order by due_at limit 1) later on true
 """
 
 
@@ -190,7 +191,7 @@ async def rescue(conn: Connection, now: datetime) -> int:
     return int(status.rsplit(maxsplit=1)[-1])
 
 
-async def next_due(conn: Connection, after: datetime) -> datetime | None:
-    """When the earliest pending action is due that was not due yet at `after`."""
-    due: datetime | None = await conn.fetchval(NEXT_DUE, after)
-    return due
+async def outlook(conn: Connection, now: datetime) -> tuple[datetime | None, bool]:
+    """When the earliest pending action is due that is not due yet, and whether one that is due waits for others."""
+    due, held_up = await conn.fetchrow(OUTLOOK, now)
+    return due, held_up

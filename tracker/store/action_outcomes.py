@@ -33,16 +33,15 @@ class Attempted:
 
 FINISH = """
 with ended as materialized (
-  select t.*, 'claimed' as held_as
+  select t.*
     from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::integer[], $8::text[],
                 $9::timestamptz[], $10::timestamptz[])
       as t (id, lease, outcome, reason, request, response, latency_ms, state, due_at, ended_at)
 ), held as materialized (
   select a.id, a.lease
-    from actions a join ended e on (e.id, e.lease, e.held_as) = (a.id, a.lease, a.state)
-   where a.id = any($1::uuid[])
-   order by a.id
-     for update of a
+    from (select id, lease from ended order by id) e
+   cross join lateral (select id, lease, state from actions where id = e.id limit 1 for update) a
+   where a.lease = e.lease and a.state = 'claimed'
 ), attempted as (
   update action_attempts t
      set finished_at = e.ended_at, outcome = e.outcome, reason = e.reason, request = e.request, response = e.response,
@@ -54,11 +53,11 @@ update actions a
    set state = e.state, reason = e.reason, due_at = coalesce(e.due_at, a.due_at), leased_until = null,
        finished_at = case when e.state <> 'pending' then e.ended_at end
   from held join ended e using (id, lease)
- where a.id = any($1::uuid[]) and a.id = held.id
+ where a.id = held.id
 returning a.id, a.lease
 """
-"""The actions are locked before the attempts, as whoever rescues does. They are looked up by their ids, whatever the
-planner believes about how few are claimed."""
+"""The actions are locked in one order, and before the attempts, as whoever rescues does. The limit keeps it one look
+into the index for each, whatever the planner believes about how few there are."""
 
 PUT_OFF = """
 with held as (

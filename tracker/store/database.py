@@ -1,4 +1,8 @@
-"""The way into Postgres: one pool, its codecs, and one word (Unavailable) for every way of being away."""
+"""The way into Postgres: its two pools, their codecs, and one word (Unavailable) for every way of being away.
+
+What the service does over and over, it does in transactions, whose statements are planned once for each connection.
+Questions have connections of their own: they are planned for what is asked, and many of them do not hold up the work.
+"""
 
 from __future__ import annotations
 
@@ -32,49 +36,52 @@ AWAY = (
 
 REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
+PLANNED_ONCE = "set plan_cache_mode = force_generic_plan"
+
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
 
 
 class Database:
-    """A pool of connections to one Postgres; opened by `Database.open`."""
+    """Two pools of connections to one Postgres; opened by `Database.open`."""
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self._pool = pool
+        self._asking: asyncpg.Pool
+        self._working: asyncpg.Pool
         self._tidy: set[int] = set()
 
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
-        """Connect with at most `size` connections; raises Unavailable when nobody answers."""
-        database = cls(dsn, None)
+        """Connect with at most `size` connections, and never less than two; raises Unavailable when nobody answers."""
+        database = cls(dsn)
+        half = max(1, size // 2)
         with away_is_unavailable():
-            database._pool = pool = await asyncpg.create_pool(
-                dsn, min_size=1, max_size=size, init=prepare, reset=database._tidy_up, timeout=10
+            database._asking = await asyncpg.create_pool(dsn, min_size=1, max_size=half, init=prepare, timeout=10)
+            database._working = await asyncpg.create_pool(
+                dsn, min_size=0, max_size=max(1, size - half), init=_prepare_to_work, reset=database._tidy_up, timeout=10
             )
         try:
             yield database
         finally:
-            try:
-                await asyncio.wait_for(pool.close(), 10)
-            except TimeoutError:
-                pool.terminate()
+            await asyncio.gather(_close(database._asking), _close(database._working))
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection of the pool, each statement its own transaction."""
+        """A connection for questions, each statement its own transaction."""
         with away_is_unavailable():
-            async with self._pool.acquire(timeout=10) as connection:
+            async with self._asking.acquire(timeout=10) as connection:
                 yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A connection inside one transaction, committed when the block ends well."""
-        async with self.connection() as connection:
-            async with connection.transaction():
-                yield connection
-            self._tidy.add(connection.get_server_pid())
+        with away_is_unavailable():
+            async with self._working.acquire(timeout=10) as connection:
+                async with connection.transaction():
+                    yield connection
+                self._tidy.add(connection.get_server_pid())
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Connection]:
@@ -89,6 +96,14 @@ class Database:
             self._tidy.discard(session)
         else:
             await connection.execute(connection.get_reset_query())
+            await connection.execute(PLANNED_ONCE)
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 10)
+    except TimeoutError:
+        pool.terminate()
 
 
 class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
@@ -110,6 +125,11 @@ async def prepare(connection: asyncpg.Connection) -> None:
     """What every new connection gets: JSON codecs and the check of the log's epoch."""
     await set_codecs(connection)
     await ensure_epoch(connection)
+
+
+async def _prepare_to_work(connection: asyncpg.Connection) -> None:
+    await prepare(connection)
+    await connection.execute(PLANNED_ONCE)
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:

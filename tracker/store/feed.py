@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 
+def _not_sealed(seen: int) -> str:
+    """Of days that were not sealed yet at the checkpoint, which is the parameter of that number in epoch $1."""
+    return (
+        "and day >= coalesce((select min(day) from log_days where sealed_by is null or sealed_in > $1"
+        f" or (sealed_in = $1 and not pg_visible_in_snapshot(sealed_by, ${seen}))), 'epoch'::date)"
+    )
+
+
 class Feed:
     """A table that is read by (epoch, xid, `key`): its three queries, each on the index made for it."""
 
@@ -25,8 +33,8 @@ class Feed:
             f" where epoch = $1 and bucket = any($2::smallint[]) and pg_visible_in_snapshot(xid, $3) and {only}"
         )
         order = f"order by xid, {key}"
-        self.stragglers = f"{select} and xid = any($4::xid8[]) {'and day >= $5' if by_day else ''} {order}"
-        self.fresh = f"{select} and xid >= $4 and xid < $5 {'and day >= $7' if by_day else ''} {order} limit $6"
+        self.stragglers = f"{select} and xid = any($4::xid8[]) {_not_sealed(5) if by_day else ''} {order}"
+        self.fresh = f"{select} and xid >= $4 and xid < $5 {_not_sealed(7) if by_day else ''} {order} limit $6"
 
 
 EVENTS = Feed(
@@ -60,13 +68,6 @@ class Batch:
 
 HEAD = "select (select max(epoch) from log_epochs) as epoch, pg_current_snapshot() as snapshot"
 
-FIRST_DAY_NOT_SEALED = """
-select coalesce(
-  (select min(day) from log_days
-    where sealed_by is null or sealed_in > $1 or (sealed_in = $1 and not pg_visible_in_snapshot(sealed_by, $2))),
-  'epoch'::date)
-"""
-
 
 async def head(conn: Connection) -> Checkpoint:
     """Where a reader stands that has seen everything committed by now."""
@@ -86,7 +87,7 @@ async def read_after(
     """The next rows after `seen` that `upto` sees: about `limit` of them, but never a part of a transaction."""
     target = upto if seen.epoch == upto.epoch else whole(seen.epoch)
     common = (seen.epoch, list(buckets), target.raw)
-    days = [await conn.fetchval(FIRST_DAY_NOT_SEALED, seen.epoch, seen.raw)] if feed.by_day else []
+    days = [seen.raw] if feed.by_day else []
     ended = [xid for xid in seen.running if target.sees(xid)]
     rows = list(await conn.fetch(feed.stragglers, *common, ended, *days)) if ended else []
     fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, *days)

@@ -42,15 +42,19 @@ select wanted.rule, array(select fired_at from firings
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
-CLOSE_TO_BUDGET = """
-select wanted.rule
-  from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
- cross join lateral (select count(*) as times
+COUNTS = """
+select wanted.rule, (select count(*)
                        from (select from firings
                               where rule = wanted.rule and fired_at > wanted.since
                                 and outcome in ('fired', 'queued')
-                              limit wanted.most) f) spent
- where spent.times >= wanted.most
+                              limit wanted.most) f)
+  from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
+"""
+
+TOTALS = """
+select rule, sum(firings)::bigint from rule_counts
+ where rule = any($1::text[]) and outcome in ('fired', 'queued')
+ group by rule
 """
 
 RECORD = """
@@ -126,15 +130,16 @@ async def spent(conn: Connection, budgets: Mapping[str, Rate], now: datetime) ->
     return {row["rule"]: row["times"] for row in rows}
 
 
-async def close_to_budget(
-    conn: Connection, budgets: Mapping[str, Rate], more: Mapping[str, int], now: datetime
-) -> list[str]:
-    """Those of the rules whose budget could be used up by so many `more` firings."""
-    if not budgets:
-        return []
-    since = [now - budget.per for budget in budgets.values()]
-    most = [max(budget.times - more[rule], 0) for rule, budget in budgets.items()]
-    return [row["rule"] for row in await conn.fetch(CLOSE_TO_BUDGET, list(budgets), since, most)]
+async def counts(conn: Connection, since: Mapping[str, datetime], most: Sequence[int]) -> dict[str, int]:
+    """How often each rule fired since its moment, counted to the number in `most` that stands in its place."""
+    if not since:
+        return {}
+    return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most)))
+
+
+async def totals(conn: Connection, rules: Collection[str]) -> dict[str, int]:
+    """How often each rule has ever fired, of those that have."""
+    return dict(map(tuple, await conn.fetch(TOTALS, list(rules))))
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:

@@ -37,13 +37,15 @@ CURRENT_PROJECTION = "select version from projections where current"
 LOAD = """
 select p.first_day, p.last_day, p.fold::text
   from unnest($2::text[], $3::text[]) as wanted (provider, post)
-  join posts p on p.projection = $1 and p.provider = wanted.provider and p.post = wanted.post
+ cross join lateral (select * from posts
+                      where projection = $1 and provider = wanted.provider and post = wanted.post limit 1) p
 """
+"""The limit keeps it one look into the index for each, also in a plan that was made when there were few posts."""
 
 BASELINES = """
 select b.provider, b.post, b.through, b.fold::text
   from unnest($1::text[], $2::text[]) as wanted (provider, post)
-  join baselines b on b.provider = wanted.provider and b.post = wanted.post
+ cross join lateral (select * from baselines where provider = wanted.provider and post = wanted.post limit 1) b
 """
 
 EARLIER_EVENTS = """
