@@ -180,7 +180,7 @@ async def test_a_batch_costs_a_fixed_number_of_statements(database: Database) ->
         await append(conn, stories(100))
     node = await a_node(database, "only")
     statements: list[str] = []
-    async with database.connection() as conn:
+    async with database.transaction() as conn:
         with conn.query_logger(lambda record: statements.append(record.query)):
             rows = await conn.fetch("select * from events where post <> 'warm'")
             statements.clear()

@@ -36,7 +36,11 @@ AWAY = (
 
 REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
-PLANNED_ONCE = "set plan_cache_mode = force_generic_plan"
+PLANNED_ONCE = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
+"""A plan that was made while a table was empty stays until the table is analyzed, and must be right until then."""
+
+PLANNED_FOR_ITS_VALUES = "set local plan_cache_mode = auto; set local enable_seqscan = on"
+"""For a transaction that reads much."""
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
@@ -60,7 +64,12 @@ class Database:
         with away_is_unavailable():
             database._asking = await asyncpg.create_pool(dsn, min_size=1, max_size=half, init=prepare, timeout=10)
             database._working = await asyncpg.create_pool(
-                dsn, min_size=0, max_size=max(1, size - half), init=_prepare_to_work, reset=database._tidy_up, timeout=10
+                dsn,
+                min_size=0,
+                max_size=max(1, size - half),
+                init=_prepare_to_work,
+                reset=database._tidy_up,
+                timeout=10,
             )
         try:
             yield database

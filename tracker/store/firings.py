@@ -23,8 +23,11 @@ select pg_advisory_xact_lock(key) from (select distinct hashtextextended(name, 0
 KNOWN = """
 select f.rule, f.key, f.cause
   from unnest($1::text[], $2::text[], $3::text[]) as wanted (rule, key, cause)
-  join firings f on f.rule = wanted.rule and f.key = wanted.key and f.cause = wanted.cause
+ cross join lateral (select rule, key, cause from firings
+                      where rule = wanted.rule and key = wanted.key and cause >= wanted.cause and cause <= wanted.cause
+                      order by cause limit 1) f
 """
+"""The order keeps it one look for each into the index of the keys, also in a plan made when there were few firings."""
 
 RECENT = """
 select f.*

@@ -38,9 +38,11 @@ LOAD = """
 select p.first_day, p.last_day, p.fold::text
   from unnest($2::text[], $3::text[]) as wanted (provider, post)
  cross join lateral (select * from posts
-                      where projection = $1 and provider = wanted.provider and post = wanted.post limit 1) p
+                      where projection = $1 and (provider, post) >= (wanted.provider, wanted.post)
+                        and (provider, post) <= (wanted.provider, wanted.post)
+                      order by provider, post limit 1) p
 """
-"""The limit keeps it one look into the index for each, also in a plan that was made when there were few posts."""
+"""The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
 BASELINES = """
 select b.provider, b.post, b.through, b.fold::text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.post import Post
+from tracker.store.database import PLANNED_FOR_ITS_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -91,6 +92,7 @@ async def baselines_alone(conn: Connection, version: int) -> AsyncIterator[tuple
 
 async def compare(conn: Connection, old: int, new: int, sample: int) -> tuple[Row, Sequence[Row]]:
     """How many posts differ between two versions, and the first of them."""
+    await conn.execute(PLANNED_FOR_ITS_VALUES)
     counts = await conn.fetchrow(FEWER_OR_MORE, old, new)
     alike = not (counts["only_new"] or counts["only_old"] or counts["different"])
     return counts, [] if alike else await conn.fetch(DIFFERENT_POSTS, old, new, sample)

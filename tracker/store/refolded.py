@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tracker.store.database import PLANNED_FOR_ITS_VALUES
 from tracker.store.feed import EVENTS
 from tracker.store.posts import FACTS_OF_AN_EVENT, copy_changes, row_of_post
 
@@ -41,7 +42,7 @@ OF_NO_POST = f"select {EVENTS.columns} from events where {SEEN} and post is null
 
 OF_POSITIONS = f"select {EVENTS.columns} from events where position = any($1::bigint[]) order by position"
 
-SORT_IN_MEMORY = "set local work_mem = '64MB'"
+READ_MUCH = f"set local work_mem = '64MB'; {PLANNED_FOR_ITS_VALUES}"
 
 SAMPLE = """
 select provider, post from events tablesample system ($1) where post is not null order by provider, post
@@ -75,7 +76,7 @@ async def spans(conn: Connection, wanted: int, events: int) -> list[Span]:
 
 async def posts_of(conn: Connection, span: Span, upto: Checkpoint) -> AsyncIterator[list[list[Row]]]:
     """What `upto` sees of the span, in pages: the events of each post, in their order; those of no post one by one."""
-    await conn.execute(SORT_IN_MEMORY)
+    await conn.execute(READ_MUCH)
     if span.first is None:
         cursor = await conn.cursor(OF_NO_POST, upto.epoch, upto.raw)
     else:
