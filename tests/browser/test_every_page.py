@@ -152,6 +152,11 @@ async def test_the_keyboard_finds_its_way_and_updates_leave_it_there(house: Hous
     await expect(link).to_be_focused()
 
 
+async def test_on_a_phone_the_page_that_is_open_is_in_sight_in_the_navigation(open_page: Opened) -> None:
+    page = await open_page("/health", viewport={"width": 390, "height": 800})
+    await expect(page.locator("nav [aria-current]")).to_be_in_viewport(ratio=1)
+
+
 async def test_a_tab_says_in_its_title_that_something_needs_attention(house: House, open_page: Opened) -> None:
     await house.provider.sends(b"this is no JSON")
     page = await open_page()

@@ -40,7 +40,12 @@
   writeAll(document);
   setInterval(writeMoving, 1000);
 
-  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  // Not by scrollIntoView, from which a browser may let the Tab key go on.
+  const here = document.querySelector("nav [aria-current]");
+  if (here) {
+    const [one, nav] = [here, here.parentElement].map((element) => element.getBoundingClientRect());
+    here.parentElement.scrollLeft += one.left + one.width / 2 - nav.left - nav.width / 2;
+  }
 
   if (document.getElementById("notice")) {
     const here = new URL(location.href);
