@@ -64,7 +64,7 @@ class Database(Section):
         default=SecretStr(""), description="postgresql://user:password@host/name; empty starts an embedded Postgres."
     )
     data_dir: LocalPath = Field(default=Path(".tracker"), description="Where the embedded Postgres keeps its files.")
-    pool: int = Field(default=16, ge=2, le=500, description="Connections that one process may hold.")
+    pool: int = Field(default=16, ge=4, le=500, description="Connections that one process may hold.")
 
 
 class Engine(Section):
