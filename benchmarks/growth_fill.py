@@ -27,13 +27,13 @@ insert into actions (id, idempotency_key, verb, target, payload, due_at, provide
                      attempts, lease, created_at, finished_at)
 select md5('old-' || n)::uuid, 'old-' || n, 'send', 'sink-' || n % 50, '{}', at, 'sosyalkopru', 'post_' || n, n % 16,
        'done', 'ok', 1, 1, at, at
-  from (select n, $3::timestamptz - n * interval '1 s' as at from generate_series($1::bigint, $2::bigint) n) one
+  from (select n, $3::timestamptz - n * interval '1 s' as at from generate_series($1::bigint, $2::bigint - 1) n) one
 """
 
 ATTEMPTS = """
 insert into action_attempts (action, attempt, lease, started_at, finished_at, outcome, reason, latency_ms)
 select md5('old-' || n)::uuid, 1, 1, at, at, 'done', 'ok', 5
-  from (select n, $3::timestamptz - n * interval '1 s' as at from generate_series($1::bigint, $2::bigint) n) one
+  from (select n, $3::timestamptz - n * interval '1 s' as at from generate_series($1::bigint, $2::bigint - 1) n) one
 """
 
 
