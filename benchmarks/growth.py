@@ -159,8 +159,6 @@ def _questions(bench: Bench, stores: Sequence[Filled]) -> list[Comparison]:
     """One at a time, over a kept connection, to a server for each store."""
     with ExitStack() as stack:
         servers = {store.name: stack.enter_context(tracker(store.dsn, ["api"], rules=RULE)) for store in stores}
-        for server, port in servers.values():
-            until_ready(port, server)
 
         def measure(where: str, bench: Bench, store: Filled) -> Figures:
             return _asked(bench, *servers[store.name], store.key, where)

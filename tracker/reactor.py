@@ -15,7 +15,7 @@ from tracker.budgets import Budgets
 from tracker.domain import periodic
 from tracker.domain.decide import decide
 from tracker.domain.post import Post, view
-from tracker.domain.timing import due, standing
+from tracker.domain.timing import due, standing, states_awaited
 from tracker.domain.trigger import Every
 from tracker.domain.words import Named
 from tracker.domain.world import result_of
@@ -83,6 +83,7 @@ class Reactor:
         Answers, for each of them, how many timers its earlier text had set, and how many are set now.
         """
         rules, now = self._rules(), self._clock()
+        await timers.hold_revisions(conn)
         armed = await timers.armed_revisions(conn)
         await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
         new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
@@ -99,8 +100,8 @@ class Reactor:
         arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
         counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
         await timers.set_all(conn, [timers.Kept(arm.timer) for arm in arms])
-        after = ("", "")
-        while page := await timers.open_posts(conn, after, POSTS_AT_ONCE):
+        after, states = ("", ""), states_awaited(rule for rule in rules if rule.id in new)
+        while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
             after = (found[-1].provider, found[-1].id)
             arms = [arm for post in found for arm in standing(rules, view(post)) if arm.rule.id in new]

@@ -70,7 +70,7 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 10)
     monkeypatch.setattr(refolded, "ROWS", 7)
-    monkeypatch.setattr(refolding, "processors", lambda: 1)
+    monkeypatch.setattr(refolding, "workers", lambda: 1)
     corridor = await a_corridor(database, seed)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     assert (await rebuilt(database)).none
@@ -79,7 +79,7 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
 
 async def test_several_processes_come_to_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(refolding, "processors", lambda: 2)
+    monkeypatch.setattr(refolding, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     difference = await rebuilt(database)
@@ -100,7 +100,7 @@ async def test_a_process_that_is_killed_ends_the_rebuild_and_the_next_one_succee
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(refolding, "processors", lambda: 2)
+    monkeypatch.setattr(refolding, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(POSTS)
     with pytest.raises(Unavailable, match="ended before its time"):

@@ -7,18 +7,20 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, fact, histories, target
-from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, retryable
+from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, on, retryable
 from tracker.domain.change import PostView
 from tracker.domain.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
 from tracker.domain.dispatch import RuleIndex
 from tracker.domain.event import Fact, State
+from tracker.domain.lifecycle import WITHDRAWN
 from tracker.domain.post import view
 from tracker.domain.rule import Rule
 from tracker.domain.step import AlertStep
 from tracker.domain.subject import Per, from_plain
-from tracker.domain.timing import due, standing
+from tracker.domain.timing import due, standing, states_awaited
 
 P, F, OK, S = State.PUBLISHING, State.FAILED, State.PUBLISHED, State.SCHEDULED
 STUCK = during(P)
@@ -210,3 +212,29 @@ def test_what_a_post_calls_for_as_it_stands_is_what_its_history_left_armed(facts
         now = view(story.posts["p1"])
         called_for = {arm.timer.key: arm.timer for arm in standing(RuleIndex([rule]), now)}
         assert {key: timer for key, timer in left.items() if key != "sosyalkopru/p1" or not now.targets} == called_for
+
+
+RULES_THAT_WAIT = (
+    during(P, F),
+    during(P, F, per=Per.TARGET),
+    during(OK, per=Per.ACCOUNT),
+    expect("post.publishing", of="scheduled_at"),
+    expect("post.published", of="failed_at", per=Per.TARGET),
+    expect("cms.acked", after=["post.published"]),
+)
+
+
+@given(histories(), st.sampled_from(RULES_THAT_WAIT))
+def test_only_posts_in_states_that_are_awaited_make_a_rule_wait_as_they_stand(facts: list[Fact], rule: Rule) -> None:
+    story = Story(())
+    for one in sorted(facts, key=lambda one: one.order):
+        story.hear(one)
+    for post in story.posts.values():
+        if [*standing(RuleIndex([rule]), view(post))]:
+            assert post.state in states_awaited([rule]) | WITHDRAWN
+
+
+def test_a_rule_that_waits_for_nothing_that_stands_asks_for_no_posts() -> None:
+    assert not states_awaited([on("post.failed"), expect("cms.acked", after=["post.published"])])
+    assert states_awaited([during(P, F)]) == {P, F}
+    assert states_awaited([during(P, per=Per.TARGET)]) == frozenset(State) - WITHDRAWN

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tracker.domain.change import PostView
 from tracker.domain.decision import Arm, Disarm, Failed, Fire, Timer
 from tracker.domain.dispatch import Mark, RuleIndex, marks_of
+from tracker.domain.event import State
+from tracker.domain.lifecycle import WITHDRAWN
 from tracker.domain.rule import Rule
 from tracker.domain.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
 from tracker.domain.trigger import Every, Expect, On, While
@@ -33,6 +35,20 @@ def standing(index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = N
             timer = wait_for(rule, subject, view)
             if timer:
                 yield Arm(rule, timer)
+
+
+def states_awaited(rules: Iterable[Rule]) -> frozenset[State]:
+    """The states of the posts that may make one of these rules wait as they stand."""
+    return frozenset[State]().union(*map(_awaited, rules)) - WITHDRAWN
+
+
+def _awaited(rule: Rule) -> frozenset[State]:
+    trigger, states = rule.trigger, frozenset[State]()
+    if isinstance(trigger, While):
+        states = trigger.states
+    elif isinstance(trigger, Expect) and trigger.of:
+        states = frozenset(State) - trigger.over
+    return frozenset(State) if states and rule.per is Per.TARGET else states
 
 
 def subjects(rule: Rule, view: PostView) -> list[Subject]:

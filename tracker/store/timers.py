@@ -60,13 +60,20 @@ FORGET_REVISIONS = "delete from armed_rules where rule = any($1::text[])"
 
 DROP_STALE = "delete from timers where rule = $1 and meaning <> $2 and run is null returning key"
 
-OPEN_POSTS = """
+HOLD_REVISIONS = "select pg_advisory_xact_lock(hashtext('tracker.arming'))"
+
+POSTS_IN = """
 select fold::text from posts
  where projection = (select version from projections where current) and (provider, post) > ($1, $2)
-   and state <> all (array['cancelled', 'removed'])
+   and state = any ($4::text[])
  order by provider, post
  limit $3
 """
+
+
+async def hold_revisions(conn: Connection) -> None:
+    """Nobody else arms rules until this transaction is over."""
+    await conn.execute(HOLD_REVISIONS)
 
 
 async def set_all(conn: Connection, timers: Collection[Kept]) -> None:
@@ -114,9 +121,9 @@ async def drop_stale(conn: Connection, rule: str, revision: str) -> int:
     return len(await conn.fetch(DROP_STALE, rule, revision))
 
 
-async def open_posts(conn: Connection, after: tuple[str, str], limit: int) -> Sequence[str]:
-    """The next page of posts that may still make a rule wait, as JSON."""
-    return [row["fold"] for row in await conn.fetch(OPEN_POSTS, *after, limit)]
+async def posts_in(conn: Connection, states: Collection[str], after: tuple[str, str], limit: int) -> Sequence[str]:
+    """The next page of posts in these states, as JSON."""
+    return [row["fold"] for row in await conn.fetch(POSTS_IN, *after, limit, list(states))]
 
 
 def _kept(row: Row) -> Kept:
