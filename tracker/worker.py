@@ -111,8 +111,10 @@ class Worker:
             if taken:
                 facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
                 await event_log.append(conn, facts)
-            due, self._held_up = await action_claims.outlook(conn, now)
-        self.pause = 0.0 if len(claimed) == room.most else self._until(due)
+            self.pause, self._held_up = 0.0, True
+            if len(claimed) < room.most:
+                due, self._held_up = await action_claims.outlook(conn, now)
+                self.pause = self._until(due)
         for action in claimed:
             self._begin(action)
         return len(claimed)

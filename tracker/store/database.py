@@ -1,6 +1,7 @@
 """The way into Postgres: its two pools, their codecs, and one word (Unavailable) for every way of being away.
 
-What the service does over and over, it does in transactions, whose statements are planned once for each connection.
+What the service does over and over, it does in transactions, whose statements are planned once for each connection;
+only the door appends by a statement of its own.
 Questions have connections of their own: they are planned for what is asked, and many of them do not hold up the work.
 """
 
