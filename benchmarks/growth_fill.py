@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import lists
 from tracker import projector, reactor
-from tracker.store import feed, keys, subscriptions
+from tracker.store import feed, keys, shares
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def fill(dsn: str, events: int) -> str:
         await conn.execute("vacuum analyze")
         here = await feed.head(conn)
         for name in (projector.NAME, reactor.NAME):
-            await subscriptions.create(conn, name, here)
+            await shares.create(conn, name, here)
         _, key = await keys.create(conn, "benchmark", ["read"], lists.NOW)
     return key
 

@@ -16,7 +16,7 @@ from tracker.projector import Projector
 from tracker.providers import build_providers, fact_readers
 from tracker.rebuild import Rebuild
 from tracker.settings import Settings
-from tracker.store import subscriptions
+from tracker.store import shares
 from tracker.store.database import Database
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
@@ -42,7 +42,7 @@ async def a_projector(database: Database) -> Subscription:
     """At the beginning of the log, as `tracker serve` runs it with its default settings."""
     engine = Settings().engine
     async with database.transaction() as conn:
-        await subscriptions.create(conn, projector.NAME, beginning(1))
+        await shares.create(conn, projector.NAME, beginning(1))
     pace = Pace(engine.batch, engine.lease, engine.poll)
     node = Subscription(
         projector.NAME, EVENTS, CHANNEL, Projector(readers()), database, "benchmark", lambda: START, pace

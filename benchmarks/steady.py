@@ -38,7 +38,7 @@ SHOWN = 4
 LEFT = 2
 """Old days that may be there at the end: one is sealed a minute before it is dropped."""
 MEBIBYTE = 2**20
-NEVER_GROWING = ("subscriptions", "nodes", "timers")
+NEVER_GROWING = ("places", "shares", "nodes", "timers")
 
 TABLES = """
 select relname, n_dead_tup, pg_total_relation_size(relid) from pg_stat_user_tables

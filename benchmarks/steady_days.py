@@ -13,7 +13,7 @@ from benchmarks.projecting import a_projector, readers
 from benchmarks.stories import append_all, webhooks
 from tracker import reactor, retention
 from tracker.errors import Unavailable
-from tracker.store import feed, subscriptions
+from tracker.store import feed, shares
 from tracker.store.database import Database
 
 NEWEST = 10
@@ -40,7 +40,7 @@ async def _as_if_read(dsn: str) -> None:
         await node.drain()
         await node.leave()
         async with database.transaction() as conn:
-            await subscriptions.create(conn, reactor.NAME, await feed.head(conn))
+            await shares.create(conn, reactor.NAME, await feed.head(conn))
 
 
 async def drop(dsn: str, days: int, seconds: float) -> None:

@@ -38,7 +38,7 @@ from tracker.reconciler import Reconciler
 from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler, next_time_of
-from tracker.store import feed, subscriptions, wakeups
+from tracker.store import feed, shares, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.server import opened, postgres
@@ -258,7 +258,7 @@ class _Reading:
 
     async def run(self) -> None:
         async with self._database.transaction() as conn:
-            await subscriptions.create(conn, self._subscription.name, beginning(1))
+            await shares.create(conn, self._subscription.name, beginning(1))
             await self._rules.take_switches(conn)
             await _armed(self._reacting, conn)
         await self._subscription.run(self._listening)

@@ -45,6 +45,8 @@ class Projector:
     The changes of one that is built may be numbered from `first_number` on, in the order of the log.
     """
 
+    upstream: str | None = None
+
     def __init__(
         self,
         readers: Mapping[str, FactReader],
@@ -70,10 +72,6 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(Kept(post, min(days), max(days)))
         await self._write(conn, version, saved, changes)
-
-    async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
-        """The log is complete up to now: what is not committed yet has not been acknowledged."""
-        return dict.fromkeys(buckets, now)
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Being up to date makes no work for the projector."""

@@ -42,6 +42,8 @@ POSTS_AT_ONCE = 1000
 class Reactor:
     """Handles batches of changes; `rules` answers with the rules in force at each call."""
 
+    upstream: str | None = UPSTREAM
+
     def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
         self._rules, self._clock = rules, clock
         self._since: dict[str, datetime] = {}
@@ -61,11 +63,6 @@ class Reactor:
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
         await reaction.write(conn, engine.drain(), self._clock())
-
-    async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
-        """Up to when the projector has turned the log into changes."""
-        reached = await subscriptions.caught_up_at(conn, UPSTREAM, buckets)
-        return {bucket: min(moment, now) for bucket, moment in reached.items() if moment}
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Look at the timers that are due by what is known for certain."""

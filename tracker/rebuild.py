@@ -92,7 +92,7 @@ class Rebuild:
 
     async def _hindmost(self, conn: Connection) -> Checkpoint:
         """Where the projector's hindmost bucket stands."""
-        places = [bucket.checkpoint for bucket in await subscriptions.stands(conn, projector.NAME)]
+        places = [share.checkpoint for share in await subscriptions.stands(conn, projector.NAME)]
         return min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
 
     async def _fill(self, filling: Filling, total: int) -> list[int]:
@@ -144,7 +144,7 @@ class Rebuild:
             for held in await subscriptions.lock_all(conn, projector.NAME):
                 at = seen
                 while at != held.checkpoint:
-                    at = await self._page(conn, handler, at, held.checkpoint, [held.bucket])
+                    at = await self._page(conn, handler, at, held.checkpoint, held.buckets)
             current = await posts.current_projection(conn)
             counts, sample = await projections.compare(conn, current, version, SAMPLE)
             if not keep_old:

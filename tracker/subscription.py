@@ -1,7 +1,8 @@
 """The loop that the projector and the reactor share: read after the checkpoint, handle, move it, one transaction.
 
-Buckets are leased to nodes. The rows that hold the checkpoints are locked while a batch is handled, so a node that
-has lost its lease finds nothing of its own, and whatever it was about to write is never written.
+Buckets are leased to nodes, in shares. The rows of its shares are locked while a batch is handled, so a node that
+has lost its lease finds nothing of its own, and whatever it was about to write is never written. Shares that stand at
+one place move on as one.
 """
 
 from __future__ import annotations
@@ -9,38 +10,42 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from tracker import telemetry
 from tracker.errors import Unavailable
-from tracker.store import feed, subscriptions
+from tracker.store import feed, shares, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.wakeups import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection, Database, Row
     from tracker.store.feed import Feed
     from tracker.store.snapshot import Checkpoint
+    from tracker.store.subscriptions import Held, Standing
     from tracker.store.wakeups import Wakeups
 
     Handle = Callable[[Connection, Sequence[Row], Checkpoint, Sequence[Row]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
+IN_ORDER = attrgetter("order")
+
 
 class Handler(Protocol):
     """What is done with a batch; it writes through the connection it is given and nowhere else."""
 
+    upstream: str | None
+    """The subscription whose steps write the feed, where it is not the log itself."""
+
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """All rows at once; `seen`, and `done` of this batch, came before them. Raises when one cannot be handled."""
-
-    async def upstream(self, conn: Connection, buckets: Sequence[int], now: datetime) -> Mapping[int, datetime]:
-        """For each bucket the moment up to which the feed itself is complete; asked before the batch is read."""
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Nothing is left to read up to these moments; answers whether there is more to do at once."""
@@ -92,12 +97,12 @@ class Subscription:
     async def tend(self) -> None:
         """Renew, share and claim buckets."""
         async with self._database.transaction() as conn:
-            await subscriptions.tend(conn, self.name, self._node, self._pace.lease)
+            await shares.tend(conn, self.name, self._node, self._pace.lease)
 
     async def leave(self) -> None:
         """Hand all buckets back."""
         async with self._database.transaction() as conn:
-            await subscriptions.leave(conn, self.name, self._node)
+            await shares.leave(conn, self.name, self._node)
 
     async def drain(self) -> None:
         """Step until nothing is left that this node may read."""
@@ -119,28 +124,50 @@ class Subscription:
     async def _step(self, handle: Handle) -> bool:
         async with self._database.transaction() as conn:
             now = self._clock()
-            held = await subscriptions.lock_held(conn, self.name, self._node)
-            if not held:
+            held = await subscriptions.lock_held(conn, self.name, self._node, self._handler.upstream)
+            if held is None:
                 return False
-            seen = min((bucket.checkpoint for bucket in held), key=lambda checkpoint: checkpoint.order)
-            buckets = [bucket.bucket for bucket in held if bucket.checkpoint == seen]
-            complete = await self._handler.upstream(conn, buckets, now)
-            upto = await feed.head(conn)
+            hindmost, upto = _hindmost(held)
+            seen, buckets = hindmost[0].checkpoint, [bucket for share in hindmost for bucket in share.buckets]
             batch = await feed.read_after(conn, self._feed, seen, upto, buckets, self._pace.batch)
             if batch.rows:
                 await handle(conn, batch.rows, seen, [])
-            caught_up = batch.reached == upto
-            more = caught_up and await self._handler.caught_up(conn, complete, now)
-            await subscriptions.advance(
-                conn, self.name, self._node, buckets, batch.reached, now if caught_up else None, self._pace.lease
-            )
+            caught_up = batch.reached == held.head
+            more = caught_up and await self._handler.caught_up(conn, self._complete(hindmost, now), now)
+            moment = now if caught_up else _earliest(share.caught_up_at for share in hindmost)
+            await subscriptions.advance(conn, self.name, hindmost, batch.reached, moment)
         telemetry.handled.labels(self.name).inc(len(batch.rows))
-        return more or not caught_up or len(buckets) < len(held)
+        return more or not caught_up or len(hindmost) < len(held.standings)
+
+    def _complete(self, shares: Sequence[Standing], now: datetime) -> Mapping[int, datetime]:
+        """For each bucket the moment up to which nothing can come any more of what its feed is made from.
+
+        The log is complete up to now: what is not committed yet has not been acknowledged.
+        """
+        if self._handler.upstream is None:
+            return {bucket: now for share in shares for bucket in share.buckets}
+        return {bucket: min(share.complete, now) for share in shares if share.complete for bucket in share.buckets}
 
     async def _handle_or_park(
         self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]
     ) -> None:
         await handle_or_park(conn, self._handler, self.name, self._feed, rows, seen, [*done], self._clock())
+
+
+def _hindmost(held: Held) -> tuple[list[Standing], Checkpoint]:
+    """The shares that are furthest behind, and how far to read: up to the foremost, to stand together from then on.
+
+    A place in the middle of a batch may have seen what the foremost has not; from there it goes on to the head.
+    """
+    seen = min((share.checkpoint for share in held.standings), key=IN_ORDER)
+    foremost = max((share.checkpoint for share in held.standings), key=IN_ORDER)
+    hindmost = [share for share in held.standings if share.checkpoint == seen]
+    return hindmost, foremost if foremost != seen and foremost.holds(seen) else held.head
+
+
+def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    found = [*moments]
+    return min((moment for moment in found if moment), default=None) if all(found) else None
 
 
 async def handle_or_park(

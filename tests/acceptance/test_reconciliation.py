@@ -25,7 +25,7 @@ from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
 from tracker.settings import Settings
 from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator
-from tracker.store import posts, reconciliations, subscriptions, suspects
+from tracker.store import posts, reconciliations, shares, suspects
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
@@ -110,7 +110,7 @@ async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIter
         receiver = Receiver(database, doors, clock.now)
         readers = fact_readers(doors)
         async with database.connection() as conn:
-            await subscriptions.create(conn, projector.NAME, beginning(1))
+            await shares.create(conn, projector.NAME, beginning(1))
         projecting = Subscription(
             projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
         )

@@ -24,7 +24,7 @@ from tracker.projector import Projector
 from tracker.providers import build_providers
 from tracker.receiver import incoming
 from tracker.settings import Settings
-from tracker.store import event_log, subscriptions
+from tracker.store import event_log, shares
 from tracker.store.database import Database
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
@@ -142,7 +142,7 @@ def take(url: str, *bodies: bytes, now: datetime = NOON) -> None:
     async def work() -> None:
         async with Database.open(url) as database:
             async with database.connection() as conn:
-                await subscriptions.create(conn, projector.NAME, beginning(1))
+                await shares.create(conn, projector.NAME, beginning(1))
                 await event_log.append(
                     conn, [incoming(PROVIDER, provider.read({}, body), body, now) for body in bodies]
                 )

@@ -14,7 +14,7 @@ from tracker import projector
 from tracker.api import Parts, application
 from tracker.api.express_lane import express_lane
 from tracker.projector import Projector
-from tracker.store import event_log, keys, subscriptions
+from tracker.store import event_log, keys, shares
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
@@ -67,7 +67,7 @@ async def knocking(
 async def project(database: Database, *events: Incoming) -> None:
     """Append the events, each in a transaction of its own, and fold them into posts."""
     async with database.connection() as conn:
-        await subscriptions.create(conn, projector.NAME, beginning(1))
+        await shares.create(conn, projector.NAME, beginning(1))
         for event in events:
             await event_log.append(conn, [event])
     handler = Projector({PROVIDER: Reader()})

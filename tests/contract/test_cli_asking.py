@@ -15,7 +15,7 @@ from tests.integration.told import NOON
 from tracker import reactor
 from tracker.reactor import Reactor
 from tracker.rulebook import load_rules
-from tracker.store import subscriptions
+from tracker.store import shares
 from tracker.store.database import Database
 from tracker.store.feed import CHANGES
 from tracker.store.snapshot import beginning
@@ -48,7 +48,7 @@ def react(url: str, folder: Path, now: datetime) -> None:
             index = load_rules(folder).index
             handler = Reactor(lambda: index, lambda: now)
             async with database.transaction() as conn:
-                await subscriptions.create(conn, reactor.NAME, beginning(1))
+                await shares.create(conn, reactor.NAME, beginning(1))
                 await handler.arm_standing(conn)
             node = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, handler, database, "only", lambda: now)
             await node.tend()

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 RULE = '[rule.tell]\non = "post.failed"\ndo = [{{ alert = "{channel}", title = "failed" }}]\n'
 
 BEGIN_REACTOR = """
-insert into subscriptions (name, bucket, epoch, snapshot, heartbeat_at, caught_up_at)
-select 'reactor', bucket, epoch, snapshot, heartbeat_at, caught_up_at from subscriptions where name = 'projector'
+insert into shares (name, share, buckets, heartbeat_at)
+select 'reactor', share, buckets, heartbeat_at from shares where name = 'projector';
+insert into places (name, share, step, epoch, snapshot, caught_up_at)
+select 'reactor', share, step, epoch, snapshot, caught_up_at from places where name = 'projector'
 """
 PARK = """
 insert into parked (subscription, item, bucket, error, parked_at) values ('projector', 1, 0, 'it is poison', now())
@@ -75,18 +77,18 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
         (HOLD, "signatures", "warning", "1 wrong in the last day: sosyalkopru"),
         (DIE, "actions", "warning", "1 dead"),
         ("update api_keys set revoked_at = now()", "keys", "warning", "nobody can use the API or the dashboard"),
-        ("delete from subscriptions", "projector", "warning", "was never begun"),
+        ("delete from shares", "projector", "warning", "was never begun"),
         ("update log_days set day = day - 9", "log", "warning", "no day is ready for the next events"),
         (
-            "update subscriptions set heartbeat_at = now() - interval '1 hour' where bucket < 3",
-            "reactor", "problem", "3 of its 16 buckets show no sign of life",
+            "update shares set heartbeat_at = now() - interval '1 hour'",
+            "reactor", "problem", "16 of its 16 buckets show no sign of life",
         ),
         (
-            "update subscriptions set caught_up_at = now() - interval '5 minutes' where bucket = 1",
+            "update places set caught_up_at = now() - interval '5 minutes'",
             "projector", "warning", "is 5m",
         ),
         (
-            "update subscriptions set caught_up_at = now() - interval '5 hours' where bucket = 1",
+            "update places set caught_up_at = now() - interval '5 hours'",
             "projector", "problem", "is 5h",
         ),
         (

@@ -71,7 +71,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
     await project(database, told("p1", "published", 1))
     async with database.connection() as conn:
         await event_log.ensure_day(conn, now().date())
-        await conn.execute("update subscriptions set caught_up_at = now()")
+        await conn.execute("update places set caught_up_at = now()")
         for name, job in SETTINGS.jobs.by_name.items():
             if name != "nightly":
                 await fires.take(conn, name, last_time(job), now())

@@ -19,7 +19,7 @@ from tracker.providers.registry import KINDS
 from tracker.receiver import Receiver
 from tracker.settings import Settings
 from tracker.simulator import DIALECTS, Faults, ManualClock, Odds, run_simulator
-from tracker.store import subscriptions
+from tracker.store import shares
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
@@ -65,7 +65,7 @@ class Corridor:
     async def states(self) -> dict[str, State]:
         """The posts, once everything that came has been folded."""
         async with self._database.connection() as conn:
-            await subscriptions.create(conn, projector.NAME, beginning(1))
+            await shares.create(conn, projector.NAME, beginning(1))
         handler = Projector(fact_readers(self._providers))
         node = Subscription(
             projector.NAME, EVENTS, EVENTS_CHANNEL, handler, self._database, "only", self._clock.now

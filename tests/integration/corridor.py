@@ -16,7 +16,7 @@ from tracker.domain.rule import Rule
 from tracker.projector import Projector
 from tracker.providers import fact_readers
 from tracker.reactor import Reactor
-from tracker.store import subscriptions
+from tracker.store import shares
 from tracker.store.event_log import append
 from tracker.store.feed import CHANGES, EVENTS
 from tracker.store.snapshot import beginning
@@ -70,7 +70,7 @@ class Corridor:
     async def open(self) -> Corridor:
         async with self.database.transaction() as conn:
             for name in (projector.NAME, reactor.NAME):
-                await subscriptions.create(conn, name, beginning(1))
+                await shares.create(conn, name, beginning(1))
             await self._handler.arm_standing(conn)
         await self.projector.tend()
         await self.reactor.tend()

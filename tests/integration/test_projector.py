@@ -12,7 +12,7 @@ from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker import projector
 from tracker.projector import Projector
 from tracker.rebuild import Rebuild
-from tracker.store import subscriptions
+from tracker.store import shares
 from tracker.store.event_log import append
 from tracker.store.feed import EVENTS
 from tracker.store.snapshot import beginning
@@ -32,7 +32,7 @@ READERS = {PROVIDER: Reader()}
 async def a_node(database: Database, name: str, pace: Pace | None = None) -> Subscription:
     """A projector of its own name on the shared database."""
     async with database.transaction() as conn:
-        await subscriptions.create(conn, projector.NAME, beginning(1))
+        await shares.create(conn, projector.NAME, beginning(1))
     return Subscription(
         projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, name, lambda: NOON, pace or Pace()
     )

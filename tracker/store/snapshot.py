@@ -38,6 +38,12 @@ class Checkpoint:
         """Whether the transaction had ended here."""
         return xid < self.xmax and xid not in self.running
 
+    def holds(self, other: Checkpoint) -> bool:
+        """Whether everything that `other` has seen is seen here, too."""
+        if self.epoch != other.epoch:
+            return self.epoch > other.epoch
+        return other.xmax <= self.xmax and not any(other.sees(xid) for xid in self.running)
+
     def cut_after(self, xid: int) -> Checkpoint:
         """The place that has seen of this one only the transactions up to `xid`."""
         if xid + 1 >= self.xmax:

@@ -1,87 +1,91 @@
-"""Who reads which bucket, how far it is, and under which lease; leases run on the database's clock."""
+"""How far a subscription has read; the buckets that stand together have one place.
+
+A place is never written over: each step writes the next one and removes the one from which it began, so that the
+newest is found at once, however many old ones a transaction that stays open keeps from being cleaned up.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import BUCKETS
+from tracker.errors import Unavailable
 from tracker.store.snapshot import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from tracker.store.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A bucket that this node reads."""
+class Standing:
+    """A share of the buckets, and where it stands after so many steps.
 
-    bucket: int
-    lease: int
+    Up to `caught_up_at` nothing was left to read, and up to `complete` what it reads is complete itself.
+    """
+
+    share: int
+    buckets: Sequence[int]
+    step: int
     checkpoint: Checkpoint
+    caught_up_at: datetime | None
+    complete: datetime | None
 
 
-CREATE = """
-insert into subscriptions (name, bucket, epoch, snapshot)
-select $1, bucket, $3, $4 from generate_series(0, $2::integer - 1) bucket
-on conflict do nothing
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The shares that this node reads, and how far there is something to read."""
+
+    standings: Sequence[Standing]
+    head: Checkpoint
+
+
+NEWEST = "select * from places where name = s.name and share = s.share order by step desc limit 1"
+
+LOCK_HELD = f"""
+select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, above.caught_up_at as complete,
+       (select max(epoch) from log_epochs) as head_epoch, pg_current_snapshot() as head
+  from shares s
+ cross join lateral ({NEWEST}) p
+ cross join lateral (select min(coalesce(caught_up_at, 'epoch')) as caught_up_at
+                       from subscriptions where name = $3 and bucket = any(s.buckets)) above
+ where s.name = $1 and s.owner = $2
+ order by s.share
+   for update of s
 """
 
-SHOW_UP = """
-insert into nodes (name, node, seen_at) values ($1, $2, clock_timestamp())
-on conflict (name, node) do update set seen_at = excluded.seen_at
+LOCK_ALL = "select from shares where name = $1 order by share for update"
+
+STANDS = f"""
+select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, null::timestamptz as complete
+  from shares s cross join lateral ({NEWEST}) p
+ where s.name = $1
+ order by s.share
 """
 
-FORGET_DEAD_NODES = "delete from nodes where name = $1 and seen_at < clock_timestamp() - $2::interval"
-
-FAIR_SHARE = "select ceil($2::numeric / greatest(count(*), 1))::integer from nodes where name = $1"
-
-RELEASE_SURPLUS = """
-update subscriptions set owner = null, leased_until = null
- where name = $1 and owner = $2
-   and bucket not in (select bucket from subscriptions where name = $1 and owner = $2 order by bucket limit $3)
+JOIN = """
+with joined as (
+  delete from shares where name = $1 and share = any($3::smallint[]) returning buckets
+), passed as (
+  delete from places p using unnest($3::smallint[], $4::bigint[]) as stood (share, step)
+   where p.name = $1 and p.share = stood.share and p.step = stood.step
+  returning p.share
+)
+update shares s
+   set buckets = array(select unnest(s.buckets) union all select unnest(buckets) from joined order by 1)
+ where s.name = $1 and s.share = $2 and (select count(*) from passed) = cardinality($3)
+returning s.share
 """
-
-RENEW = """
-update subscriptions set leased_until = clock_timestamp() + $3::interval, heartbeat_at = clock_timestamp()
- where name = $1 and owner = $2
-"""
-
-CLAIM_FREE = """
-update subscriptions s
-   set owner = $2, lease = s.lease + 1, leased_until = clock_timestamp() + $3::interval,
-       heartbeat_at = clock_timestamp()
-  from (select bucket from subscriptions
-         where name = $1 and (owner is null or leased_until < clock_timestamp())
-         order by bucket
-         limit greatest($4::integer - (select count(*) from subscriptions where name = $1 and owner = $2), 0)
-           for update skip locked) free
- where s.name = $1 and s.bucket = free.bucket
-"""
-
-LEAVE = "update subscriptions set owner = null, leased_until = null where name = $1 and owner = $2"
-
-FORGET_NODE = "delete from nodes where name = $1 and node = $2"
-
-LOCK_HELD = """
-select bucket, lease, epoch, snapshot from subscriptions where name = $1 and owner = $2 order by bucket for update
-"""
-
-LOCK_ALL = "select bucket, lease, epoch, snapshot from subscriptions where name = $1 order by bucket for update"
-
-STANDS = "select bucket, lease, epoch, snapshot from subscriptions where name = $1 order by bucket"
 
 ADVANCE = """
-update subscriptions
-   set epoch = $4, snapshot = $5, caught_up_at = coalesce($6, caught_up_at), heartbeat_at = clock_timestamp(),
-       leased_until = clock_timestamp() + $7::interval
- where name = $1 and owner = $2 and bucket = any($3::smallint[])
+with passed as (
+  delete from places where name = $1 and share = $2 and step = $3 returning step
+)
+insert into places (name, share, step, epoch, snapshot, caught_up_at) select $1, $2, step + 1, $4, $5, $6 from passed
+returning step
 """
-
-CAUGHT_UP = "select bucket, caught_up_at from subscriptions where name = $1 and bucket = any($2::smallint[])"
 
 CAUGHT_UP_EVERYWHERE = "select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1"
 
@@ -91,59 +95,39 @@ on conflict do nothing
 """
 
 
-async def create(conn: Connection, name: str, start: Checkpoint) -> None:
-    """Make the subscription's buckets, standing at `start`, unless they exist."""
-    await conn.execute(CREATE, name, BUCKETS, start.epoch, start.raw)
+async def lock_held(conn: Connection, name: str, node: str, upstream: str | None = None) -> Held | None:
+    """What is this node's, locked for this transaction, so that nobody takes it over inside it; None: nothing.
+
+    Where each stands, how far `upstream` has got and what there is to read are seen at one and the same moment.
+    """
+    rows = await conn.fetch(LOCK_HELD, name, node, upstream)
+    if not rows:
+        return None
+    return Held([_standing(row) for row in rows], Checkpoint.of(rows[0]["head_epoch"], rows[0]["head"]))
 
 
-async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> None:
-    """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free."""
-    await conn.execute(SHOW_UP, name, node)
-    await conn.execute(FORGET_DEAD_NODES, name, lease)
-    share = await conn.fetchval(FAIR_SHARE, name, BUCKETS)
-    await conn.execute(RELEASE_SURPLUS, name, node, share)
-    await conn.execute(RENEW, name, node, lease)
-    await conn.execute(CLAIM_FREE, name, node, lease, share)
+async def lock_all(conn: Connection, name: str) -> list[Standing]:
+    """All shares, whoever holds them, locked for this transaction: the subscription stands still inside it."""
+    await conn.execute(LOCK_ALL, name)
+    return await stands(conn, name)
 
 
-async def leave(conn: Connection, name: str, node: str) -> None:
-    """Give everything up, so that others need not wait for the lease to end."""
-    await conn.execute(LEAVE, name, node)
-    await conn.execute(FORGET_NODE, name, node)
-
-
-async def lock_held(conn: Connection, name: str, node: str) -> list[Held]:
-    """The buckets that are this node's, locked for this transaction: nobody takes them over inside it."""
-    return [_held(row) for row in await conn.fetch(LOCK_HELD, name, node)]
-
-
-async def lock_all(conn: Connection, name: str) -> list[Held]:
-    """All buckets, whoever holds them, locked for this transaction: the subscription stands still inside it."""
-    return [_held(row) for row in await conn.fetch(LOCK_ALL, name)]
-
-
-async def stands(conn: Connection, name: str) -> list[Held]:
-    """All buckets as they stand."""
-    return [_held(row) for row in await conn.fetch(STANDS, name)]
+async def stands(conn: Connection, name: str) -> list[Standing]:
+    """All shares as they stand."""
+    return [_standing(row) for row in await conn.fetch(STANDS, name)]
 
 
 async def advance(
-    conn: Connection,
-    name: str,
-    node: str,
-    buckets: Sequence[int],
-    reached: Checkpoint,
-    caught_up_at: datetime | None,
-    lease: timedelta,
+    conn: Connection, name: str, stood: Sequence[Standing], reached: Checkpoint, caught_up_at: datetime | None
 ) -> None:
-    """Move the buckets' checkpoint; `caught_up_at` is set when nothing was left to read."""
-    await conn.execute(ADVANCE, name, node, list(buckets), reached.epoch, reached.raw, caught_up_at, lease)
-
-
-async def caught_up_at(conn: Connection, name: str, buckets: Iterable[int]) -> dict[int, datetime | None]:
-    """For each bucket, the moment up to which nothing was left to read."""
-    rows = await conn.fetch(CAUGHT_UP, name, list(buckets))
-    return {row["bucket"]: row["caught_up_at"] for row in rows}
+    """Move shares that stood together, which are one from now on; raises Unavailable where they stand there no more."""
+    first, *others = stood
+    moved = await conn.fetchval(ADVANCE, name, first.share, first.step, reached.epoch, reached.raw, caught_up_at)
+    if moved is not None and others:
+        joined = [other.share for other in others]
+        moved = await conn.fetchval(JOIN, name, first.share, joined, [other.step for other in others])
+    if moved is None:
+        raise Unavailable(f"somebody else has moved the {name} meanwhile")
 
 
 async def caught_up_everywhere(conn: Connection, name: str) -> datetime | None:
@@ -157,5 +141,6 @@ async def park(conn: Connection, name: str, item: int, bucket: int, error: str, 
     await conn.execute(PARK, name, item, bucket, error[:2000], now)
 
 
-def _held(row: Row) -> Held:
-    return Held(row["bucket"], row["lease"], Checkpoint.of(row["epoch"], row["snapshot"]))
+def _standing(row: Row) -> Standing:
+    checkpoint = Checkpoint.of(row["epoch"], row["snapshot"])
+    return Standing(row["share"], row["buckets"], row["step"], checkpoint, row["caught_up_at"], row["complete"])

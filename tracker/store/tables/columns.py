@@ -9,7 +9,7 @@ from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field
 
 TEXT, TEXTS, BYTES, JSON, ID = Text(), ARRAY(Text()), LargeBinary(), JSONB(), Uuid()
-BIG, SMALL, MOMENT = BigInteger(), SmallInteger(), DateTime(timezone=True)
+BIG, SMALL, SMALLS, MOMENT = BigInteger(), SmallInteger(), ARRAY(SmallInteger()), DateTime(timezone=True)
 
 
 class Xid8(UserDefinedType[int]):

@@ -6,7 +6,19 @@ from typing import Any
 from sqlalchemy import Boolean, Index, Integer, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, JSON, MOMENT, SMALL, TEXT, TEXTS, PgSnapshot, Xid8, column, primary
+from tracker.store.tables.columns import (
+    BIG,
+    JSON,
+    MOMENT,
+    SMALL,
+    SMALLS,
+    TEXT,
+    TEXTS,
+    PgSnapshot,
+    Xid8,
+    column,
+    primary,
+)
 
 OVERDUE = (
     "(state = any (array['unknown'::text, 'draft'::text, 'awaiting_approval'::text, 'scheduled'::text,"
@@ -14,20 +26,31 @@ OVERDUE = (
 )
 
 
-class Subscription(SQLModel, table=True):
-    """How far a reader is with a bucket, and whose it is."""
+class Share(SQLModel, table=True):
+    """Buckets of a subscription that stand together, and whose they are."""
 
-    __tablename__ = "subscriptions"
+    __tablename__ = "shares"
 
     name: str = primary(TEXT)
-    bucket: int = primary(SMALL)
-    epoch: int = column(Integer)
-    snapshot: str = column(PgSnapshot)
+    share: int = primary(SMALL)
+    buckets: list[int] = column(SMALLS)
     lease: int = column(BIG, "0")
     owner: str | None = column(TEXT)
     leased_until: datetime | None = column(MOMENT)
-    caught_up_at: datetime | None = column(MOMENT)
     heartbeat_at: datetime | None = column(MOMENT)
+
+
+class Place(SQLModel, table=True):
+    """Where the buckets of a share stand after a step."""
+
+    __tablename__ = "places"
+
+    name: str = primary(TEXT)
+    share: int = primary(SMALL)
+    step: int = primary(BIG)
+    epoch: int = column(Integer)
+    snapshot: str = column(PgSnapshot)
+    caught_up_at: datetime | None = column(MOMENT)
 
 
 class Node(SQLModel, table=True):
