@@ -54,7 +54,7 @@ class Capacity:
     begin one action: however many targets hang, another is not delayed.
     """
 
-    actions: int = 128
+    actions: int = 256
     per_target: int = 64
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=1)

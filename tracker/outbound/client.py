@@ -78,8 +78,8 @@ class Outbound:
         self._ssl_context = ssl_context
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl_context,
-            max_connections=200,
-            max_keepalive_connections=50,
+            max_connections=500,
+            max_keepalive_connections=100,
             keepalive_expiry=30,
             network_backend=Guard(self._allowed),
         )

@@ -79,7 +79,7 @@ class Engine(Section):
     )
     batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
     actions: int = Field(
-        default=64,
+        default=256,
         ge=1,
         le=500,
         description="Actions that one process performs at the same time, at most half of them for one target.",

@@ -38,9 +38,9 @@ with ended as materialized (
                 $9::timestamptz[], $10::timestamptz[])
       as t (id, lease, outcome, reason, request, response, latency_ms, state, due_at, ended_at)
 ), held as materialized (
-  select a.id, a.lease
-    from (select id, lease from ended order by id) e
-   cross join lateral (select id, lease, state from actions where id = e.id limit 1 for update) a
+  select e.id, e.lease, e.state, e.reason, e.due_at, e.ended_at
+    from (select id, lease, state, reason, due_at, ended_at from ended order by id) e
+   cross join lateral (select lease, state from actions where id = e.id limit 1 for update) a
    where a.lease = e.lease and a.state = 'claimed'
 ), attempted as (
   update action_attempts t
@@ -50,14 +50,15 @@ with ended as materialized (
    where t.action = any($1::uuid[]) and t.action = e.id and t.lease = e.lease and (select count(*) from held) >= 0
 )
 update actions a
-   set state = e.state, reason = e.reason, due_at = coalesce(e.due_at, a.due_at), leased_until = null,
-       finished_at = case when e.state <> 'pending' then e.ended_at end
-  from held join ended e using (id, lease)
- where a.id = held.id
+   set state = h.state, reason = h.reason, due_at = coalesce(h.due_at, a.due_at), leased_until = null,
+       finished_at = case when h.state <> 'pending' then h.ended_at end
+  from held h
+ where a.id = h.id
 returning a.id, a.lease
 """
 """The actions are locked in one order, and before the attempts, as whoever rescues does. The limit keeps it one look
-into the index for each, whatever the planner believes about how few there are."""
+into the index for each, whatever the planner believes about how few there are; what is held brings along what becomes
+of it, for a join of two lists would be walked as often as they are long."""
 
 PUT_OFF = """
 with held as (

@@ -91,15 +91,15 @@ class Post(SQLModel, table=True):
 
     __tablename__ = "posts"
     __table_args__ = (
-        Index("posts_newest", "projection", text("last_event_at desc"), "provider", "post"),
-        Index("posts_by_state", "projection", "state", text("last_event_at desc"), "provider", "post"),
-        Index("posts_by_entered_at", "projection", text("entered_at desc"), "provider", "post"),
-        Index("posts_by_scheduled_at", "projection", text("scheduled_at desc"), "provider", "post"),
-        Index("posts_by_published_at", "projection", text("published_at desc"), "provider", "post"),
-        Index("posts_by_failed_at", "projection", text("failed_at desc"), "provider", "post"),
-        Index("posts_by_id", "projection", "post"),
+        Index("posts_newest", text("last_event_at desc"), "provider", "post"),
+        Index("posts_by_state", "state", text("last_event_at desc"), "provider", "post"),
+        Index("posts_by_entered_at", text("entered_at desc"), "provider", "post"),
+        Index("posts_by_scheduled_at", text("scheduled_at desc"), "provider", "post"),
+        Index("posts_by_published_at", text("published_at desc"), "provider", "post"),
+        Index("posts_by_failed_at", text("failed_at desc"), "provider", "post"),
+        Index("posts_by_id", "post"),
         Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
-        Index("posts_overdue", "projection", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
+        Index("posts_overdue", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
         {"postgresql_partition_by": "list (projection)"},
     )
 
@@ -128,7 +128,7 @@ class Change(SQLModel, table=True):
     __tablename__ = "changes"
     __table_args__ = (
         Index("changes_unread", "epoch", "xid", "id", postgresql_where=text("live")),
-        Index("changes_of_post", "projection", "provider", "post", "id"),
+        Index("changes_of_post", "post", "provider", "id"),
         Index("changes_by_arrival", "received_at", postgresql_using="brin"),
         {"postgresql_partition_by": "list (projection)"},
     )
