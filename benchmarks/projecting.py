@@ -53,6 +53,7 @@ async def a_projector(database: Database) -> Subscription:
 
 async def live(database: Database, events: int, first: int) -> None:
     node = await a_projector(database)
+    await node.drain()
     for number in rounds(first):
         await fill(database, events, number)
         go()
