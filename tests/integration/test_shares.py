@@ -22,14 +22,13 @@ from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
 from tracker.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
-    from asyncpg import Connection
-
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
 OWNERS = "select owner, count(*) from subscriptions group by owner order by owner"
 PIECES = "select buckets from shares where name = 'projector' order by share"
+READERS = {PROVIDER: Reader()}
 USUAL = Pace()
 MOVED = "select count(*), count(distinct cause), count(distinct fact) from changes where live"
 
@@ -38,11 +37,8 @@ async def nodes(database: Database, *names: str, pace: Pace = USUAL) -> list[Sub
     async with database.transaction() as conn:
         await shares.create(conn, projector.NAME, beginning(1))
     return [
-        Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector({PROVIDER: Reader()}), database, name, clock, pace
-        )
+        Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, name, lambda: NOON, pace)
         for name in names
-        for clock in [lambda: NOON]
     ]
 
 
@@ -174,22 +170,14 @@ async def test_a_reader_that_stays_for_long_does_not_make_the_next_steps_slower(
 
 async def pages_of_a_step(database: Database) -> int:
     async with database.transaction() as conn:
-        await conn.execute("set local plan_cache_mode = force_custom_plan")
-        return await _pages(conn)
-
-
-async def _pages(conn: Connection) -> int:
-    statement = "explain (analyze, buffers, format json) " + subscriptions.LOCK_HELD
-    (top,) = json.loads(await conn.fetchval(statement, projector.NAME, "only", projector.NAME))
-    hit: int = top["Plan"]["Shared Hit Blocks"]
-    return hit + int(top["Plan"]["Shared Read Blocks"])
+        statement = "explain (analyze, buffers, format json) " + subscriptions.LOCK_HELD
+        (top,) = json.loads(await conn.fetchval(statement, projector.NAME, "only", projector.NAME))
+    return int(top["Plan"]["Shared Hit Blocks"]) + int(top["Plan"]["Shared Read Blocks"])
 
 
 async def test_a_lease_that_has_lapsed_is_taken_by_the_next_who_tends(database: Database) -> None:
-    (dead,), (alive,) = (
-        await nodes(database, "dead", pace=Pace(lease=timedelta(seconds=-1))),
-        await nodes(database, "alive"),
-    )
+    (dead,) = await nodes(database, "dead", pace=Pace(lease=timedelta(seconds=-1)))
+    (alive,) = await nodes(database, "alive")
     await dead.tend()
     await alive.tend()
     assert ("dead", 16) not in await rows(database, OWNERS)
