@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -98,4 +99,13 @@ def test_an_actions_id_follows_from_its_key_alone() -> None:
 
 def test_every_verb_gives_up_in_the_end() -> None:
     attempts = {verb: policy.attempts for verb, policy in POLICIES.items()}
-    assert attempts == {"alert": 8, "send": 8, "retry": 4, "reconcile": 4}
+    assert attempts == {"alert": 8, "send": 8, "retry": 8, "reconcile": 8}
+
+
+@pytest.mark.parametrize("verb", sorted(POLICIES))
+def test_no_verb_gives_up_while_the_other_side_is_away_for_an_hour(verb: str) -> None:
+    """The least that the pauses can come to."""
+    policy = POLICIES[verb]
+    even = replace(policy.backoff, jitter=0)
+    pauses = sum((even.delay(attempt, "") for attempt in range(1, policy.attempts)), timedelta(0))
+    assert pauses * (1 - policy.backoff.jitter) > timedelta(hours=1)

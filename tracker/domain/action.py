@@ -168,13 +168,13 @@ class Policy:
 SHORTEST_WAIT = timedelta(seconds=1)
 
 _PATIENT = Backoff(timedelta(seconds=5), 3, timedelta(hours=1), 0.2)
-_CAREFUL = Backoff(timedelta(seconds=10), 3, timedelta(minutes=10), 0.2)
+_CAREFUL = Backoff(timedelta(seconds=10), 3, timedelta(minutes=30), 0.2)
 
 POLICIES: Mapping[str, Policy] = {
     "alert": Policy(8, _PATIENT),
     "send": Policy(8, _PATIENT),
-    "retry": Policy(4, _CAREFUL),
-    "reconcile": Policy(4, _CAREFUL),
+    "retry": Policy(8, _CAREFUL),
+    "reconcile": Policy(8, _CAREFUL),
 }
 
 
