@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-
 SHORTEST_PAUSE = 0.01
+"""Seconds."""
 
 
 class Performer(Protocol):
@@ -51,7 +51,8 @@ class Capacity:
     """How much at once, in all and for one target, so that a target that hangs does not hold up the others.
 
     One target has at most half of it all. When that is used up, each target for which nothing is under way may still
-    begin one action: however many targets hang, another is not delayed.
+    begin one action: however many targets hang, another is not delayed. What is merely busy ends within the shortest
+    pause, and makes room for many at once.
     """
 
     actions: int = 256
@@ -101,7 +102,8 @@ class Worker:
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
         now, free = self._clock(), self._capacity.actions - len(self._running)
-        room = Room(free, self._per_target, self._targets) if free > 0 else Room(1, 1, self._targets)
+        beyond = Room(self._per_target, 1, self._targets)
+        room = Room(free, self._per_target, self._targets) if free > 0 else beyond
         async with self._database.transaction() as conn:
             claimed = await action_claims.claim(conn, self._node, now, self._capacity.lease, room)
             if claimed is None:
@@ -111,7 +113,7 @@ class Worker:
             if taken:
                 facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
                 await event_log.append(conn, facts)
-            self.pause, self._held_up = 0.0, True
+            self.pause, self._held_up = SHORTEST_PAUSE if len(claimed) >= free else 0.0, True
             if len(claimed) < room.most:
                 due, self._held_up = await action_claims.outlook(conn, now)
                 self.pause = self._until(due)

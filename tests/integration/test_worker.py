@@ -15,7 +15,7 @@ from tracker.domain.memory import Asked
 from tracker.errors import Rejected
 from tracker.operations import discard_by_hand, retry_by_hand
 from tracker.store import action_claims, actions
-from tracker.worker import Capacity, Performer, Worker
+from tracker.worker import SHORTEST_PAUSE, Capacity, Performer, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -146,6 +146,22 @@ async def test_a_target_that_hangs_does_not_hold_up_the_others(database: Databas
     assert len(hanging.performed) == 8
     await intend(database, 1, target="fine")
     assert await worker.claim() == 1
+    hanging.open.set()
+    await worker.settle()
+
+
+async def test_when_all_room_is_taken_each_target_with_nothing_under_way_begins_one(database: Database) -> None:
+    for target in ("hangs", "hangs too"):
+        await intend(database, 8, target=target)
+    hanging = Gate()
+    worker = a_worker(database, hanging, capacity=Capacity(actions=8, per_target=4))
+    assert await worker.claim() == 8
+    assert worker.pause == SHORTEST_PAUSE
+    for n in range(5):
+        await intend(database, 2, target=f"fine-{n}")
+    assert [await worker.claim() for _ in range(3)] == [4, 1, 0]
+    await asyncio.sleep(0)
+    assert {one.target for one in hanging.performed[8:]} == {f"fine-{n}" for n in range(5)}
     hanging.open.set()
     await worker.settle()
 

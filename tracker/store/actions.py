@@ -25,7 +25,7 @@ with asked as (
                 $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
          as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
                hidden_by)
-  on conflict (idempotency_key) do nothing
+  on conflict (id) do nothing
 )
 select pg_notify('tracker_actions', '')
 """

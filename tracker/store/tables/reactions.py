@@ -168,7 +168,6 @@ class Action(SQLModel, table=True):
 
     __tablename__ = "actions"
     __table_args__ = (
-        UniqueConstraint("idempotency_key", name="actions_idempotency_key_key"),
         Index("actions_waiting", "verb", "target", "due_at", "id", postgresql_where=text("state = 'pending'::text")),
         Index("actions_leased", "leased_until", postgresql_where=text("state = 'claimed'::text")),
         Index(
@@ -227,7 +226,6 @@ class ActionAttempt(SQLModel, table=True):
     """One try at an action."""
 
     __tablename__ = "action_attempts"
-    __table_args__ = (ForeignKeyConstraint(["action"], ["actions.id"], name="action_attempts_action_fkey"),)
 
     action: UUID = primary(ID)
     attempt: int = primary(Integer)
