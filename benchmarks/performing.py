@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from benchmarks.plain_jobs import by_loop, by_queue
 from benchmarks.turns import done, go, rounds
+from tracker import event_loop
 from tracker.domain.action import ActionSpec, Done
 from tracker.domain.memory import Asked
 from tracker.settings import Settings
@@ -92,7 +93,7 @@ def main() -> None:
     how, dsn, *numbers = sys.argv[1:]
     count, first = map(int, (*numbers, "0")[:2])
     configure_logging("json", "error")
-    asyncio.run(run(how, dsn, count, first))
+    event_loop.run(run(how, dsn, count, first))
 
 
 if __name__ == "__main__":

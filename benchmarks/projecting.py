@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from benchmarks import orm, plain_fold
 from benchmarks.measuring import children_cpu
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
-from tracker import projector
+from tracker import event_loop, projector
 from tracker.garbage import collected_seldom
 from tracker.projector import Projector
 from tracker.providers import build_providers, fact_readers
@@ -91,7 +90,7 @@ def main() -> None:
     how, dsn, *numbers = sys.argv[1:]
     events, first = map(int, (*numbers, "0")[:2])
     with collected_seldom():
-        asyncio.run(run(how, dsn, events, first))
+        event_loop.run(run(how, dsn, events, first))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 import uvicorn
 
-from tracker import projector, reactor
+from tracker import event_loop, projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
 from tracker.api.express_lane import express_lane
@@ -85,17 +85,8 @@ def serve(
     """
     with postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion)
-        with collected_seldom(), asyncio.Runner(loop_factory=_quick_loop()) as runner:
-            runner.run(service.run(migrate=migrate or embedded is not None))
-
-
-def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The quicker one, where there is one."""
-    with suppress(ImportError):
-        from uvloop import new_event_loop  # noqa: PLC0415  (it is not made for Windows)
-
-        return new_event_loop
-    return None
+        with collected_seldom():
+            event_loop.run(service.run(migrate=migrate or embedded is not None))
 
 
 class _Service:

@@ -17,6 +17,7 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from tracker import event_loop
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.projector import about_no_post, arrivals_of, follow
@@ -100,7 +101,7 @@ def _fold_apart(dsn: str, filling: Filling, span: Span) -> Filled:
             return await _fold(database, filling, span)
 
     with collected_seldom():
-        return asyncio.run(fold())
+        return event_loop.run(fold())
 
 
 async def _fold(database: Database, filling: Filling, span: Span) -> Filled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from tracker import event_loop
 from tracker.errors import BadParameter, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
             return await work(settings, database)
 
     with postgres(settings) as (dsn, embedded):
-        return asyncio.run(run(dsn, embedded is not None))
+        return event_loop.run(run(dsn, embedded is not None))
 
 
 @contextmanager
