@@ -55,7 +55,7 @@ class Capacity:
     pause, and makes room for many at once.
     """
 
-    actions: int = 256
+    actions: int = 500
     per_target: int = 64
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=1)

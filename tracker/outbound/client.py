@@ -78,7 +78,7 @@ class Outbound:
         self._ssl_context = ssl_context
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl_context,
-            max_connections=500,
+            max_connections=1000,
             max_keepalive_connections=100,
             keepalive_expiry=30,
             network_backend=Guard(self._allowed),

@@ -79,9 +79,9 @@ class Engine(Section):
     )
     batch: int = Field(default=1000, ge=1, le=10_000, description="Events handled in one transaction, at most.")
     actions: int = Field(
-        default=256,
+        default=500,
         ge=1,
-        le=500,
+        le=1000,
         description="Actions that one process performs at the same time, at most half of them for one target.",
     )
 
