@@ -210,7 +210,7 @@ async def digest(stage: Stage) -> None:
         " where rule = 'digest' and state = 'done')"
     )
     happened = (
-        "(select count(*) from changes, jsonb_array_elements(moves) move"
+        "(select count(*) from changes, json_array_elements(moves) move"
         " where move->>'target' is null and move->>'after' in ('published', 'failed'))"
     )
     await stage.until("every event is in a digest", f"select {counted} = {happened}")

@@ -160,7 +160,7 @@ async def test_a_post_of_two_providers_must_be_asked_for_by_provider(
         await conn.execute(
             "insert into posts select projection, 'other', post, bucket, state, attempt, version, platforms, accounts,"
             " entered_at, scheduled_at, published_at, failed_at, last_event_at, first_day, last_day,"
-            " jsonb_set(fold, '{provider}', '\"other\"') from posts where post = 'p1'"
+            " jsonb_set(fold::jsonb, '{provider}', '\"other\"') from posts where post = 'p1'"
         )
     response = await client.get("/api/v1/posts/p1")
     assert (response.status_code, response.json()["parameter"]) == (400, "provider")

@@ -66,11 +66,11 @@ async def test_accounts_are_counted_the_largest_first(client: httpx2.AsyncClient
     await a_few_posts(database)
     async with database.connection() as conn:
         await conn.execute(
-            "update posts set fold = jsonb_set(fold, '{targets}', $1) where post = any($2::text[])",
+            "update posts set fold = jsonb_set(fold::jsonb, '{targets}', $1) where post = any($2::text[])",
             {"x:a": {"platform": "x", "account": "a", "state": "failed"}}, ["p4", "p5"],
         )  # fmt: skip
         await conn.execute(
-            "update posts set fold = jsonb_set(fold, '{targets}', $1) where post = 'p3'",
+            "update posts set fold = jsonb_set(fold::jsonb, '{targets}', $1) where post = 'p3'",
             {"x:b": {"platform": "x", "account": "b", "state": "published"}},
         )
     assert [(one["account"], one["targets"], one["states"]) for one in (await stats(client))["accounts"]] == [

@@ -17,7 +17,9 @@ from tracker.store.database import Database
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIE = "update posts set state = 'published', fold = jsonb_set(fold, '{state}', '\"published\"') where post = 'p1'"
+LIE = (
+    "update posts set state = 'published', fold = jsonb_set(fold::jsonb, '{state}', '\"published\"') where post = 'p1'"
+)
 
 
 @pytest.fixture

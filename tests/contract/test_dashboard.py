@@ -122,7 +122,7 @@ async def test_the_live_part_is_sent_again_only_when_it_has_changed(
     asks = {"X-Live": "1", "If-None-Match": tag[1].replace("&#34;", '"')}
     assert (await visitor.get("/posts", headers=asks)).status_code == 304
     async with database.connection() as conn:
-        await conn.execute("update posts set fold = jsonb_set(fold, '{state}', '\"failed\"')")
+        await conn.execute("update posts set fold = jsonb_set(fold::jsonb, '{state}', '\"failed\"')")
     changed = await visitor.get("/posts", headers=asks)
     assert changed.status_code == 200
     assert "<html" not in changed.text

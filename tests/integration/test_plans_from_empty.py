@@ -72,9 +72,8 @@ async def _prepared(conn: Connection, statement: str) -> None:
 
 async def _explained(conn: Connection, values: list[object], how: str) -> dict[str, Any]:
     literals = ", ".join([await conn.fetchval("select quote_nullable($1)", _written(value)) for value in values])
-    plan = await conn.fetchval(f"explain ({how}format json) execute work({literals})")
-    found: dict[str, Any] = (json.loads(plan) if isinstance(plan, str) else plan)[0]
-    return found
+    found: list[dict[str, Any]] = await conn.fetchval(f"explain ({how}format json) execute work({literals})")
+    return found[0]
 
 
 def _written(value: object) -> str | None:

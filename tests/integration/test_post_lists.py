@@ -67,6 +67,25 @@ async def test_several_states_stand_in_one_order_page_by_page(forty: Connection,
     assert all(len(page) == limit for page in found[:-1])
 
 
+MESSAGE = 'Sunucu "İptal" dedi: C:\\tmp\n100 % _bitti_'
+
+
+@pytest.mark.parametrize("q", ['"İ', "İptal", "c:\\TMP", "tmp\n100", "0 % _B", MESSAGE])
+async def test_a_word_is_found_as_people_see_it_however_it_is_written_down(forty: Connection, q: str) -> None:
+    async with forty.transaction():
+        fold = await forty.fetchval("select fold from posts where post = 'p7'")
+        fold["targets"] = {"x": {"platform": "x", "ordinal": 1, "problem": {"code": "a", "message": MESSAGE}}}
+        await forty.execute("update posts set fold = $1 where post = 'p7'", fold)
+        assert await all_pages(forty, Filters(q=q), 3) == [["p7"]]
+        assert await all_pages(forty, Filters(q=f"{q}!"), 3) == [[]]
+        await forty.execute("update posts set fold = fold::jsonb where post = 'p7'")
+        assert await all_pages(forty, Filters(q=q), 3) == [["p7"]]
+
+
+async def test_what_only_the_record_says_is_not_found(forty: Connection) -> None:
+    assert await all_pages(forty, Filters(q="last_event"), 100) == [[]]
+
+
 async def test_a_search_looks_through_so_many_and_goes_on_there(
     forty: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

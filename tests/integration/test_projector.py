@@ -161,7 +161,8 @@ async def test_a_rebuild_says_what_differs_then_switches_and_nothing_of_it_is_li
     await project(database, *stories(5))
     async with database.connection() as conn:
         await conn.execute(
-            "update posts set state = 'failed', fold = jsonb_set(fold, '{state}', '\"failed\"') where post = 'p3'"
+            "update posts set state = 'failed', fold = jsonb_set(fold::jsonb, '{state}', '\"failed\"')"
+            " where post = 'p3'"
         )
         live_before = await conn.fetchval("select count(*) from changes where live")
     difference = await rebuild(database)

@@ -77,6 +77,13 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
     assert (await corridor.rows(CHANGES), await corridor.rows(POSTS)) == followed
 
 
+async def test_what_is_only_written_otherwise_is_no_difference(database: Database) -> None:
+    await a_corridor(database, 1)
+    async with database.connection() as conn:
+        await conn.execute("update posts set fold = fold::jsonb")
+    assert (await rebuilt(database)).none
+
+
 async def test_several_processes_come_to_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
     monkeypatch.setattr(refolding, "workers", lambda: 2)

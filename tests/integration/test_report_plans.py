@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -48,7 +47,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def plan_of(connection: Connection, statement: str, values: list[object]) -> list[dict[str, Any]]:
     """The nodes of the plan that touch posts or events, after running it."""
     explained = await connection.fetchval(f"explain (analyze, format json) {statement}", *values)
-    return [node for node in nodes(json.loads(explained)[0]["Plan"]) if "Relation Name" in node]
+    return [node for node in nodes(explained[0]["Plan"]) if "Relation Name" in node]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -171,7 +170,7 @@ async def test_a_reader_that_stays_for_long_does_not_make_the_next_steps_slower(
 async def pages_of_a_step(database: Database) -> int:
     async with database.transaction() as conn:
         statement = "explain (analyze, buffers, format json) " + subscriptions.LOCK_HELD
-        (top,) = json.loads(await conn.fetchval(statement, projector.NAME, "only", projector.NAME))
+        (top,) = await conn.fetchval(statement, projector.NAME, "only", projector.NAME)
     return int(top["Plan"]["Shared Hit Blocks"]) + int(top["Plan"]["Shared Read Blocks"])
 
 

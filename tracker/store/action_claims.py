@@ -103,7 +103,7 @@ with recursive line (action, provider, post, generation) as (
     from line l
     join posts p on p.projection = (select version from projections where current)
                 and p.provider = l.provider and p.post = l.post
-   where p.fold -> 'labels' ? 'attempt_of' and l.generation < 20
+   where p.fold -> 'labels' ->> 'attempt_of' is not null and l.generation < 20
 )
 select a.id, (select max(generation) from line where action = a.id) as generation,
        case when bool_or(o.state = 'done' and o.reason = 'recreated') then 'recreated'

@@ -34,7 +34,7 @@ select c.* from changes c
 ARRIVED = """
 select c.* from changes c
  where c.projection = (select version from projections where current) and c.received_at > $1 and c.received_at <= $2
-   and ($3::text[] is null or c.event = any($3::text[]) or c.moves <> '[]')
+   and ($3::text[] is null or c.event = any($3::text[]) or c.moves::text <> '[]')
  order by c.received_at, c.id
  limit $4
 """

@@ -8,6 +8,7 @@ Questions have connections of their own: they are planned for what is asked, and
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -42,6 +43,8 @@ PLANNED_ONCE = "set plan_cache_mode = force_generic_plan; set enable_seqscan = o
 
 PLANNED_FOR_ITS_VALUES = "set local plan_cache_mode = auto; set local enable_seqscan = on"
 """For a transaction that reads much."""
+
+_ZERO = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
@@ -144,9 +147,17 @@ async def _prepare_to_work(connection: asyncpg.Connection) -> None:
 
 async def set_codecs(connection: asyncpg.Connection) -> None:
     """JSON columns hold what msgspec can encode, dataclasses included, and come back as plain values."""
-    await connection.set_type_codec(
-        "jsonb", encoder=_encode_jsonb, decoder=_decode_jsonb, schema="pg_catalog", format="binary"
-    )
+    codecs = {"jsonb": (_encode_jsonb, _decode_jsonb), "json": (_encode_json, msgspec.json.decode)}
+    for name, (encoder, decoder) in codecs.items():
+        await connection.set_type_codec(name, encoder=encoder, decoder=decoder, schema="pg_catalog", format="binary")
+
+
+def _encode_json(value: Any) -> bytes:
+    """Raises ValueError for the zero character, at which Postgres would stumble only where it reads it."""
+    data = msgspec.json.encode(value)
+    if b"u0000" in data and _ZERO.search(data):
+        raise ValueError("a text holds the character 0, which Postgres cannot")
+    return data
 
 
 def _encode_jsonb(value: Any) -> bytes:

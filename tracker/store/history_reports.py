@@ -55,7 +55,7 @@ with changed as (
            'kind', c.kind, 'event', c.event, 'position', c.cause, 'before', c.before, 'after', c.after,
            'attempt', c.attempt, 'occurred_at', {_utc("c.occurred_at")}, 'moves', c.moves, 'notes', c.notes)
     from changed c
-   where c.moves <> '[]' or c.notes <> '[]'
+   where c.moves::text <> '[]' or c.notes::text <> '[]'
   union all
   select f.fired_at, 2, f.rule || ' ' || f.cause, 'firing',
          jsonb_build_object('rule', f.rule, 'key', f.key, 'outcome', f.outcome, 'detail', f.detail, 'run', f.run,
@@ -112,9 +112,9 @@ NEWEST_FIRST = f"""
 
 PATH = """
 select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>'occurred_at')::timestamptz as at
-  from changes c cross join lateral jsonb_array_elements(c.moves) move
+  from changes c cross join lateral json_array_elements(c.moves) move
  where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
-   and c.moves <> '[]' and move->>'target' is null and not coalesce((move->>'superseded')::boolean, false)
+   and move->>'target' is null and not coalesce((move->>'superseded')::boolean, false)
  order by 3 desc, c.id desc
  limit $3
 """

@@ -49,11 +49,12 @@ CURRENT = "p.projection = (select version from projections where current)"
 STILL = "greatest(p.entered_at, case p.state when 'scheduled' then p.scheduled_at end) <= {}"
 
 SAYS = """
-(p.post ilike {0} or exists (
-  select from jsonb_path_query(p.fold, '$.**.problem.*') word where word #>> '{{}}' ilike {0}
+(p.post ilike {0} or p.fold::text ilike {1} and exists (
+  select from jsonb_path_query(p.fold::jsonb, '$.**.problem.*') word where word #>> '{{}}' ilike {0}
   union all
-  select from jsonb_path_query(p.fold, '$.**.url') word where word #>> '{{}}' ilike {0}))
+  select from jsonb_path_query(p.fold::jsonb, '$.**.url') word where word #>> '{{}}' ilike {0}))
 """
+"""What the text of a post holds somewhere, is looked for where people see it."""
 
 LIST = "select {what} from posts p where {where} order by {order} limit {limit}"
 
@@ -146,7 +147,8 @@ def page(filters: Filters, sort: str, without: bool, after: After | None, limit:
         statement, order, where = _in_order(filters, sort, without, after, "p.fold::text", limit)
         return statement, where.values
     looked_through, order, where = _in_order(filters, sort, without, after, "p.*", LOOK)
-    says = Conditions(values=tuple(where.values)).add(SAYS, f"%{_literally(filters.q)}%").add("p.post <> {}", filters.q)
+    words = (f"%{_literally(q)}%" for q in (filters.q, msgspec.json.encode(filters.q).decode()[1:-1]))
+    says = Conditions(values=tuple(where.values)).add(SAYS, *words).add("p.post <> {}", filters.q)
     return SEARCH.format(looked_through=looked_through, says=says, order=order, limit=limit), says.values
 
 

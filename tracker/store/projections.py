@@ -36,7 +36,7 @@ select fold::text, through from baselines b
 FEWER_OR_MORE = """
 select count(*) filter (where old.post is null) as only_new,
        count(*) filter (where new.post is null) as only_old,
-       count(*) filter (where old.fold <> new.fold) as different,
+       count(*) filter (where old.fold::text <> new.fold::text and old.fold::jsonb <> new.fold::jsonb) as different,
        count(*) as posts
   from (select * from posts where projection = $1) old
   full join (select * from posts where projection = $2) new using (provider, post)
@@ -46,7 +46,7 @@ DIFFERENT_POSTS = """
 select provider, post, old.state as before, new.state as after
   from (select * from posts where projection = $1) old
   full join (select * from posts where projection = $2) new using (provider, post)
- where old.fold is distinct from new.fold
+ where old.fold::jsonb is distinct from new.fold::jsonb
  order by provider, post
  limit $3
 """

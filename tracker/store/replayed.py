@@ -35,7 +35,7 @@ select c.context::text as context
                       order by id desc limit 1) c
  where p.projection = $1 and (p.last_event_at >= $2 or p.state = any($3::text[]))
    and (c.context->>'state' = any($3::text[])
-        or exists (select from jsonb_array_elements(c.context->'targets') t where t->>'state' = any($3::text[])))
+        or exists (select from json_array_elements(c.context->'targets') t where t->>'state' = any($3::text[])))
 """
 
 ON_RECORD = """

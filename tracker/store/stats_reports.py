@@ -13,7 +13,7 @@ MOST_ACCOUNTS = 100
 
 TARGETS = """
 select t.value->>'platform' as platform, t.value->>'account' as account, t.value->>'state' as state
-  from posts p cross join lateral jsonb_each(p.fold->'targets') t
+  from posts p cross join lateral json_each(p.fold->'targets') t
  where p.projection = (select version from projections where current) and p.last_event_at >= $1 and p.last_event_at < $2
 """
 

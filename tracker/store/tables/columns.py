@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from sqlalchemy import JSON as WRITTEN_JSON
 from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, SmallInteger, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field
 
-TEXT, TEXTS, BYTES, JSON, ID = Text(), ARRAY(Text()), LargeBinary(), JSONB(), Uuid()
+TEXT, TEXTS, BYTES, ID = Text(), ARRAY(Text()), LargeBinary(), Uuid()
+JSON, JSON_AS_WRITTEN = JSONB(), WRITTEN_JSON()
 BIG, SMALL, SMALLS, MOMENT = BigInteger(), SmallInteger(), ARRAY(SmallInteger()), DateTime(timezone=True)
 
 

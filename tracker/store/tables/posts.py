@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import (
     BIG,
-    JSON,
+    JSON_AS_WRITTEN,
     MOMENT,
     SMALL,
     SMALLS,
@@ -119,7 +119,7 @@ class Post(SQLModel, table=True):
     last_event_at: datetime | None = column(MOMENT)
     first_day: date
     last_day: date
-    fold: dict[str, Any] = column(JSON)
+    fold: dict[str, Any] = column(JSON_AS_WRITTEN)
 
 
 class Change(SQLModel, table=True):
@@ -151,7 +151,7 @@ class Change(SQLModel, table=True):
     received_at: datetime = column(MOMENT)
     source: str = column(TEXT)
     fact: str = column(TEXT)
-    moves: list[Any] = column(JSON)
-    notes: list[Any] = column(JSON)
-    context: dict[str, Any] | None = column(JSON)
-    detail: dict[str, Any] | None = column(JSON)
+    moves: list[Any] = column(JSON_AS_WRITTEN)
+    notes: list[Any] = column(JSON_AS_WRITTEN)
+    context: dict[str, Any] | None = column(JSON_AS_WRITTEN)
+    detail: dict[str, Any] | None = column(JSON_AS_WRITTEN)
