@@ -1,7 +1,8 @@
 """Group commit: what arrives while a commit is under way shares the next one.
 
-No delay is added, and the busier the door, the larger the batches. What may wait is bounded, in number and in bytes,
-so that memory stays flat; beyond that the sender is asked to come again.
+No delay is added, and the busier the door, the larger the batches. Where many wait, the next commit is begun beside the
+one that is under way, so that neither the database nor the door waits for the other. What may wait is bounded, in
+number and in bytes, so that memory stays flat; beyond that the sender is asked to come again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 APPEND_SECONDS = 10.0
 MOST_BYTES = 64 * 2**20
+MANY = 16
+"""So many are worth a commit beside the one that is under way."""
 LATELY = 60.0
 """Seconds; whoever sends again finds out anew, and where nobody does, a fault must not last for ever."""
 
@@ -48,7 +51,7 @@ class GroupCommit:
         self._database, self._most = database, most
         self._waiting: deque[Waiting] = deque()
         self._bytes = 0
-        self._arrived = asyncio.Event()
+        self._arrived = {1: asyncio.Event(), MANY: asyncio.Event()}
         self._fault, self._failed_at = "", float("-inf")
         telemetry.pending.set_function(lambda: len(self._waiting))
 
@@ -64,29 +67,39 @@ class GroupCommit:
             raise Unavailable(f"{len(self._waiting)} deliveries are waiting to be kept already", retry_after=2)
         self._waiting.append(Waiting(event, told))
         self._bytes += len(event.body)
-        self._arrived.set()
+        self._arrived[1].set()
+        if len(self._waiting) >= MANY:
+            self._arrived[MANY].set()
 
     async def run(self) -> None:
         """Until cancelled: commit what waits, everything at once, then what has come meanwhile."""
         try:
-            while True:
-                await self._arrived.wait()
-                try:
-                    await self._write_while_connected()
-                except Unavailable as error:
-                    log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
-                    self._fault, self._failed_at = str(error), time.monotonic()
-                    self._refuse_waiting(error)
+            async with asyncio.TaskGroup() as writers:
+                for least in self._arrived:
+                    writers.create_task(self._write_on(least), name=f"receiver.commits from {least} on")
         finally:
             self._refuse_waiting(Unavailable("the server is stopping"))
 
-    async def _write_while_connected(self) -> None:
+    async def _write_on(self, least: int) -> None:
+        while True:
+            await self._until_waiting(least)
+            try:
+                await self._write_while_connected(least)
+            except Unavailable as error:
+                log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
+                self._fault, self._failed_at = str(error), time.monotonic()
+                self._refuse_waiting(error)
+
+    async def _write_while_connected(self, least: int) -> None:
         async with self._database.connection() as conn:
             while True:
-                if not self._waiting:
-                    self._arrived.clear()
-                    await self._arrived.wait()
+                await self._until_waiting(least)
                 await self._write(conn, self._take())
+
+    async def _until_waiting(self, least: int) -> None:
+        while len(self._waiting) < least:
+            self._arrived[least].clear()
+            await self._arrived[least].wait()
 
     def _take(self) -> list[Waiting]:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
@@ -113,7 +126,6 @@ class GroupCommit:
             event, told = self._waiting.popleft()
             self._bytes -= len(event.body)
             told(error)
-        self._arrived.clear()
 
 
 async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON, told
 from tracker.domain.event import bucket_of
 from tracker.store.event_log import Receipt, Unstorable, append
@@ -78,6 +79,18 @@ async def test_racing_writers_keep_one_of_each(database: Database) -> None:
     for receipts in zip(*answers, strict=True):
         assert len({receipt.position for receipt in receipts}) == 1
         assert sum(not receipt.duplicate for receipt in receipts) == 1
+
+
+async def test_who_appends_the_same_in_another_order_waits_for_it_and_appends_the_rest(database: Database) -> None:
+    one, other, third = (told(f"p{n}", "published", n) for n in range(3))
+    async with database.connection() as conn, database.transaction() as blocking:
+        await blocking.execute("set local deadlock_timeout = '1min'")
+        await append(blocking, [one])
+        appending = asyncio.create_task(append(conn, [other, one, third]))
+        await until_blocked(database)
+        assert [receipt.duplicate for receipt in await append(blocking, [other])] == [False]
+        await blocking.execute("commit; begin")
+        assert [receipt.duplicate for receipt in await appending] == [True, True, False]
 
 
 async def test_an_event_about_several_posts_is_kept_for_each_or_not_at_all(database: Database) -> None:

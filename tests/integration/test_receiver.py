@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.blocking import until_blocked
-from tests.integration.told import NOON, PROVIDER
+from tests.integration.told import NOON, PROVIDER, told
 from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.group_commit import MANY
 from tracker.providers import build_providers
 from tracker.receiver import Answer, Delivery, Receiver
 from tracker.replay import Replay, Verdict
 from tracker.settings import Settings
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.event_log import append
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:
@@ -85,6 +87,23 @@ async def test_requests_that_arrive_during_a_commit_share_the_next_one(database:
         commits, events = await conn.fetchrow("select count(distinct xid), count(*) from events")
     assert events == 200
     assert commits <= 3
+
+
+async def test_many_that_wait_are_committed_beside_a_commit_that_takes_long(database: Database) -> None:
+    async with receiving(database) as receiver, database.transaction() as blocking:
+        await receiver.receive(a_delivery("of this day"))
+        await append(blocking, [told("first", "published", 1, "first-PUBLISHED-0")])
+        first = asyncio.create_task(receiver.receive(a_delivery("first")))
+        await until_blocked(database)
+        many = [receiver.receive(a_delivery(f"p{n}")) for n in range(MANY)]
+        assert await asyncio.gather(*many) == [Answer()] * MANY
+        few = [asyncio.create_task(receiver.receive(a_delivery(f"q{n}"))) for n in range(MANY - 1)]
+        assert await count(database) == 1 + MANY
+        await blocking.execute("rollback; begin")
+        assert await asyncio.gather(first, *few) == [Answer()] * MANY
+    async with database.connection() as conn:
+        commits, events = await conn.fetchrow("select count(distinct xid), count(*) from events")
+    assert (commits, events) == (4, 1 + 2 * MANY)
 
 
 async def test_beyond_the_bound_it_asks_to_come_again_and_keeps_every_one_it_took(database: Database) -> None:

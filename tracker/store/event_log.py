@@ -139,7 +139,8 @@ select coalesce(
 async def append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
     """Keep every event once; the answer names, in the same order, where each one is.
 
-    Outside a transaction this is one statement when nothing repeats and no event is about several posts.
+    Outside a transaction this is one statement when nothing repeats and no event is about several posts. What another
+    is just appending is waited for; where both wait for each other, the one that Postgres stops appends once more.
     Raises Unstorable, and keeps none, when Postgres cannot hold one of them.
     """
     try:
@@ -185,6 +186,10 @@ async def _append_new(conn: Connection, events: Sequence[Incoming]) -> list[tupl
     try:
         async with conn.transaction() if conn.is_in_transaction() else nullcontext():
             return await _insert(conn, events, days)
+    except asyncpg.DeadlockDetectedError:
+        if conn.is_in_transaction():
+            raise
+        return await _append_new(conn, events)
     except asyncpg.CheckViolationError:
         opened = {day: await _open_day(conn, day) for day in set(days)}
         return await _insert(conn, events, [opened[day] for day in days])
