@@ -102,8 +102,7 @@ class Worker:
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
         now, free = self._clock(), self._capacity.actions - len(self._running)
-        beyond = Room(self._per_target, 1, self._targets)
-        room = Room(free, self._per_target, self._targets) if free > 0 else beyond
+        room = Room(free, self._per_target, self._targets) if free > 0 else Room(self._per_target, 1, self._targets)
         async with self._database.transaction() as conn:
             claimed = await action_claims.claim(conn, self._node, now, self._capacity.lease, room)
             if claimed is None:

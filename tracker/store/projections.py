@@ -46,7 +46,7 @@ DIFFERENT_POSTS = """
 select provider, post, old.state as before, new.state as after
   from (select * from posts where projection = $1) old
   full join (select * from posts where projection = $2) new using (provider, post)
- where old.fold::jsonb is distinct from new.fold::jsonb
+ where old.fold::text is distinct from new.fold::text and old.fold::jsonb is distinct from new.fold::jsonb
  order by provider, post
  limit $3
 """
