@@ -138,7 +138,7 @@ class Retention(Section):
         default=timedelta(days=90), description="Authentic webhooks that could not be used."
     )
     forged: int = Field(
-        default=1000, ge=0, description="Webhooks with a wrong signature that are kept, the newest, for each provider."
+        default=1000, ge=0, description="Webhooks that are not authentic: the newest so many are kept of each provider."
     )
 
 
