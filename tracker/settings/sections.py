@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
@@ -25,6 +25,7 @@ from tracker.settings.values import (
     SectionName,
     Size,
     Words,
+    split,
 )
 
 RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile", "rule", "signal"})
@@ -106,6 +107,10 @@ class Outbound(Section):
     allow: Words = Field(
         default=(),
         description='Private networks and hosts that may be reached all the same, as in ["10.1.0.0/16", "cms.lan"].',
+    )
+    allow_unchecked: Annotated[tuple[Literal["apprise"], ...], BeforeValidator(split)] = Field(
+        default=(),
+        description='Kinds of channel that may send although no address of theirs is checked: ["apprise"], or none.',
     )
     timeout: PositiveSpan = Field(
         default=timedelta(seconds=10),
