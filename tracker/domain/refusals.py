@@ -27,18 +27,20 @@ class Refusals(Generic[Item]):
         self._doors: dict[str, _Waiting[Item]] = {}
 
     def __len__(self) -> int:
-        return sum(len(waiting) for waiting in self._doors.values())
+        return sum(waiting.number for waiting in self._doors.values())
 
     def add(self, door: str, item: Item, weight: int, size: int) -> None:
         """Remember it; beyond a bound the lightest makes room, and of those the oldest."""
-        waiting = self._doors.setdefault(door, _Waiting())
+        waiting = self._doors.get(door)
+        if waiting is None:
+            waiting = self._doors[door] = _Waiting()
         waiting.add(item, weight, size)
-        while len(waiting) > self._most or waiting.size > self._most_bytes:
+        while waiting.number > self._most or waiting.size > self._most_bytes:
             waiting.drop_lightest()
 
     def take(self, most: int) -> dict[str, list[Item]]:
         """At most so many, shared out evenly among the doors, of each the heaviest first; one for each at least."""
-        doors = {door: waiting for door, waiting in self._doors.items() if len(waiting)}
+        doors = {door: waiting for door, waiting in self._doors.items() if waiting.number}
         share = max(1, most // len(doors)) if doors else 0
         return {door: waiting.take(share) for door, waiting in doors.items()}
 
@@ -46,19 +48,22 @@ class Refusals(Generic[Item]):
 class _Waiting(Generic[Item]):
     """What waits of one door, by its weight, the oldest first."""
 
+    __slots__ = ("_shelves", "number", "size")
+
     def __init__(self) -> None:
         self._shelves: tuple[deque[tuple[Item, int]], ...] = tuple(deque() for _ in range(HEAVIEST + 1))
-        self.size = 0
-
-    def __len__(self) -> int:
-        return sum(map(len, self._shelves))
+        self.number = self.size = 0
 
     def add(self, item: Item, weight: int, size: int) -> None:
         self._shelves[weight].append((item, size))
+        self.number += 1
         self.size += size
 
     def drop_lightest(self) -> None:
-        self._pop(next(shelf for shelf in self._shelves if shelf))
+        for shelf in self._shelves:
+            if shelf:
+                self._pop(shelf)
+                return
 
     def take(self, most: int) -> list[Item]:
         taken: list[Item] = []
@@ -69,5 +74,6 @@ class _Waiting(Generic[Item]):
 
     def _pop(self, shelf: deque[tuple[Item, int]]) -> Item:
         item, size = shelf.popleft()
+        self.number -= 1
         self.size -= size
         return item

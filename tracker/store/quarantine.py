@@ -35,11 +35,6 @@ class Unusable:
         """How much it weighs beside others that are not authentic."""
         return weight_of(self.reason)
 
-    @property
-    def size(self) -> int:
-        """The bytes that it takes up, roughly."""
-        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers.items())
-
 
 PRUNED_AT_ONCE = 1000
 """So many rows are forgotten in one statement."""
