@@ -29,7 +29,7 @@ from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.gate import SharedGate
 from tracker.http_server import Server, listening, until_over
-from tracker.outbound import Outbound, build_outbound
+from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
 from tracker.reactor import Reactor
@@ -112,6 +112,8 @@ class _Service:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
             listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
             outbound = await stack.enter_async_context(build_outbound(settings))
+            for fault in unreachable(settings):
+                log.warning("outbound.unreachable", fault=str(fault))
             receiver, broadcast = self._receiver(database), Broadcast(database, shown)
             agents = [*self._agents(database, listening, outbound)]
             if receiver:

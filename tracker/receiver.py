@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,6 +14,7 @@ import structlog
 
 from tracker import telemetry
 from tracker.domain.event import bucket_of
+from tracker.domain.refusals import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.group_commit import GroupCommit
 from tracker.store import quarantine
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 1.0
-WAITING_UNAUTHENTIC = 100
+WAITING_UNAUTHENTIC, WAITING_BYTES = 100, 2**20
+"""What may wait to be written of each provider's door, in number and in bytes of the bodies."""
+
+WRITTEN_AT_ONCE = 100
+"""So many of all doors together are written in a second, or one of each."""
+
 LARGEST_UNAUTHENTIC = 64 * 1024
 MOST_SET_ASIDE = 1000
 UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
@@ -62,6 +67,14 @@ class Delivery(NamedTuple):
     path: str = ""
 
 
+class Refused(NamedTuple):
+    """A delivery that is not authentic, why, and when it came; most are never looked at again."""
+
+    delivery: Delivery
+    code: str
+    came_at: datetime
+
+
 class Receiver:
     """The one way into the log for providers' webhooks; `run` writes what `take` has taken."""
 
@@ -76,7 +89,7 @@ class Receiver:
     ) -> None:
         self._database, self._doors, self._clock = database, doors, clock
         self._commits, self._kept_unauthentic = GroupCommit(database, max_pending), kept_unauthentic
-        self._unauthentic: deque[Unusable] = deque(maxlen=WAITING_UNAUTHENTIC)
+        self._unauthentic: Refusals[Refused] = Refusals(WAITING_UNAUTHENTIC, WAITING_BYTES)
         self._quarantining: set[asyncio.Task[None]] = set()
 
     @property
@@ -113,7 +126,7 @@ class Receiver:
             door.verify(headers, body, now, path)
         except Rejected as error:
             if len(body) <= LARGEST_UNAUTHENTIC:
-                self._unauthentic.append(_unusable(delivery, door, now, error.code, authentic=False))
+                self._remember(Refused(delivery, error.code, now))
             counter_of(provider, "unauthentic").inc()
             raise
         try:
@@ -166,17 +179,32 @@ class Receiver:
         counter_of(item.provider, "quarantined").inc()
         heard(Answer(quarantined=item.reason))
 
+    def _remember(self, refused: Refused) -> None:
+        delivery = refused.delivery
+        self._unauthentic.add(delivery.provider, refused, weight_of(refused.code), len(delivery.body))
+
     async def flush_unauthentic(self) -> None:
-        """Write the newest of the unauthentic, and forget what exceeds the bound."""
-        items = list(self._unauthentic)
-        self._unauthentic.clear()
-        if items:
+        """Write what waits, as much as may be written at once, and forget what exceeds each provider's bound."""
+        taken = self._unauthentic.take(WRITTEN_AT_ONCE)
+        if not taken:
+            return
+        refused = [one for items in taken.values() for one in items]
+        try:
             async with self._database.transaction() as conn:
-                await quarantine.keep(conn, items)
-                await quarantine.prune_unauthentic(conn, self._kept_unauthentic)
+                await quarantine.keep(conn, [self._unauthentic_of(one) for one in refused])
+                for provider in taken:
+                    await quarantine.prune_unauthentic(conn, provider, self._kept_unauthentic)
+        except Unavailable:
+            for one in refused:
+                self._remember(one)
+            raise
+
+    def _unauthentic_of(self, refused: Refused) -> Unusable:
+        delivery, code, came_at = refused
+        return _unusable(delivery, self._doors[delivery.provider], came_at, code, authentic=False)
 
     async def _flush_regularly(self) -> None:
-        """At most a hundred a second are written, however many are forged."""
+        """However many are forged, a hundred a second are written."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             with suppress(Unavailable):

@@ -10,7 +10,7 @@ import structlog
 
 from tracker.domain.post import fold
 from tracker.errors import Unavailable
-from tracker.store import event_log, holds, posts, redeliveries, retention
+from tracker.store import event_log, holds, posts, quarantine, redeliveries, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +64,7 @@ async def prune(
     """Drop and forget what is older than it is kept; answers the days of the log that were dropped."""
     days = await drop_old_days(database, readers, now, kept.events, progress)
     await prune_records(database, now, kept.repeats, kept.quarantine, kept.actions)
+    await prune_refused(database, kept.forged)
     return days
 
 
@@ -107,6 +108,14 @@ async def prune_records(
         await retention.prune_actions(conn, now - done)
         await holds.forget(conn, now - done)
         await redeliveries.forget(conn, now - done)
+
+
+async def prune_refused(database: Database, kept: int) -> None:
+    """Forget what exceeds the bound of each provider: one that was lowered, or of a provider that is gone."""
+    async with database.connection() as conn:
+        for provider in await quarantine.providers_refused(conn):
+            while await quarantine.prune_unauthentic(conn, provider, kept) == quarantine.PRUNED_AT_ONCE:
+                pass
 
 
 async def _fold_away(conn: Connection, readers: Mapping[str, FactReader], day: date) -> None:

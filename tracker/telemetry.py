@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,7 +14,9 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
-    from structlog.types import Processor
+    from structlog.types import EventDict, ExcInfo, Processor
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 EVENTS = {
     "action.ended": "An attempt at an action is over; state and reason say how it stands.",
@@ -30,6 +34,7 @@ EVENTS = {
     "listen.lost": "The connection that listens for wake-ups was lost; polling goes on.",
     "log.day_dropped": "A day that retention no longer keeps was dropped from the log.",
     "log.seal_postponed": "A day could not be closed yet; the next run tries again.",
+    "outbound.unreachable": "Nothing can ever be sent to an address of the configuration; `fault` says where and why.",
     "postgres.revived": "The embedded Postgres had died and was started again.",
     "provider.circuit_closed": "A provider has answered again: it is called as before.",
     "provider.circuit_opened": "Calls of a provider failed in a row: nobody calls it until then.",
@@ -121,6 +126,19 @@ def _common() -> list[Processor]:
 def _rendering(console: bool, out: TextIO) -> list[Processor]:
     # Values of variables are left out of tracebacks: among them are keys, cookies and bodies.
     if console:
-        return [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        return [_readable, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_traceback)]
     tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     return [tracebacks, structlog.processors.JSONRenderer(default=str)]
+
+
+def _readable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Libraries put values into the event's text; the console shows those beside it in quotes, but not that."""
+    return {**event, "event": _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(event.get("event", "")))}
+
+
+def _traceback(out: TextIO, error: ExcInfo) -> None:
+    """What went wrong, line by line; nothing that a stranger has said in it moves the cursor."""
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, error)
+    lines = (_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) for line in told.getvalue().split("\n"))
+    out.write("\n".join(lines))

@@ -122,3 +122,12 @@ def test_a_name_that_is_none_is_told_with_the_nearest(tracker: CommandLine) -> N
     assert ran.code == 2
     assert '"ops"' in ran.err
     assert tracker("channels", "test").code == 2
+
+
+def test_apprise_is_off_unless_its_addresses_may_go_unchecked(tmp_path: Path) -> None:
+    """The reason says what to write; nothing is sent, and nothing of the address is shown."""
+    (tmp_path / "config.toml").write_text('[channels.phone]\nkind = "apprise"\nurl = "json://127.0.0.1:9/hidden"\n')
+    ran = CommandLine(tmp_path)("channels", "test", "phone", "--json")
+    assert (ran.code, ran.json["told"], ran.json["reason"]) == (1, False, "blocked")
+    assert '[outbound] allow_unchecked = ["apprise"]' in ran.json["detail"]
+    assert "hidden" not in ran.out + ran.err

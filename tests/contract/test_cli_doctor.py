@@ -109,6 +109,16 @@ def test_what_is_wrong_in_the_database_is_found(
     assert (told[0], says in told[1]) == (verdict, True), told
 
 
+def test_an_address_that_nothing_can_be_sent_to_is_found(tracker: CommandLine) -> None:
+    """It stops nothing, so it is a warning."""
+    config = tracker.folder / "config.toml"
+    config.write_text(config.read_text() + '[endpoints.cms]\nurl = "http://2130706433/secret-path"\nsecrets = ["s"]\n')
+    verdict, told = found(tracker, code=0)["outbound"]
+    assert verdict == "warning"
+    assert 'endpoints.cms.url: "http://2130706433" is read as 127.0.0.1, which is not a public address' in told
+    assert "secret-path" not in told
+
+
 STANDING = """
 insert into provider_standings
   (provider, at, windows, failures, openings, trial, credits, credits_at, skew, answered_at)

@@ -109,3 +109,33 @@ def test_the_tests_of_one_rule_can_be_played_alone(tracker: CommandLine) -> None
 def test_the_schema_is_the_one_that_editors_are_pointed_to(tracker: CommandLine) -> None:
     shown = json.loads(tracker("rules", "schema").out)
     assert shown == json.loads(Path("rules/rules.schema.json").read_text("utf-8"))
+
+
+NOWHERE = """
+[endpoints.meta]
+url = "http://169.254.169.254/hook"
+secrets = ["s"]
+
+[channels.phone]
+kind = "apprise"
+url = "ntfys://ntfy.example/topic-that-is-secret"
+"""
+
+
+def test_what_can_never_be_sent_to_is_told_by_file_and_line_and_fails_nothing(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE)
+    config = tracker.folder / "config.toml"
+    before = config.read_text()
+    config.write_text(before + NOWHERE)
+    url, kind = (f"config.toml:{before.count(chr(10)) + further}: " for further in (3, 7))
+    ran = tracker("rules", "check")
+    assert ran.code == 0
+    assert [line.partition(": ")[0] + ": " for line in ran.lines[:2]] == [url, kind]
+    assert ran.lines[0].endswith(
+        'endpoints.meta.url: "http://169.254.169.254" is not a public address: nothing is sent there;'
+        ' write a public one, or add "169.254.169.254" to [outbound] allow (a warning)'
+    )
+    assert ran.lines[1].endswith('[outbound] allow_unchecked = ["apprise"] (a warning)')
+    assert "channels.phone.kind" in ran.lines[1]
+    assert "secret" not in ran.out
+    assert ran.lines[2:] == ["1 rule in 1 file: nothing is wrong"]

@@ -35,6 +35,8 @@ pytestmark = [
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALERT = {"title": "p1 failed", "body": "timeout", "severity": "warning", "key": "r/p1", "post": "p1"}
 
+ALLOWED = "[outbound]\nallow_unchecked = ['apprise']\n"
+
 
 class Service:
     """A service that takes Apprise's JSON, when it is let."""
@@ -70,7 +72,9 @@ class Told:
     """A configuration with one Apprise channel."""
 
     def __init__(self, url: str, seconds: float = 5) -> None:
-        self.settings = Settings.model_validate({"channels": {"phone": {"kind": "apprise", "url": url}}})
+        self.settings = Settings.model_validate(
+            {"channels": {"phone": {"kind": "apprise", "url": url}}, "outbound": {"allow_unchecked": ["apprise"]}}
+        )
         self.outbound = Outbound(timeout=timedelta(seconds=seconds))
         self.alert = build_performers(self.settings, {}, self.outbound)["alert"]
 
@@ -139,7 +143,7 @@ async def test_without_the_extra_the_channel_is_refused_with_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     path = tmp_path / "config.toml"
-    path.write_text("[channels.phone]\nkind = 'apprise'\nurl = 'ntfy://x'\n")
+    path.write_text(f"[channels.phone]\nkind = 'apprise'\nurl = 'ntfy://x'\n{ALLOWED}")
     with pytest.raises(Misconfigured, match=r"config\.toml:2: channels\.phone\.kind.*tracker\[apprise\]"):
         build_performers(load_settings(path, {}), {}, Outbound())
 
@@ -147,7 +151,7 @@ async def test_without_the_extra_the_channel_is_refused_with_what_to_install(
 @pytest.mark.parametrize("url", ["nosuch://secret-of-it", "secret-of-it", "tgram://secret-of-it"])
 async def test_an_address_that_apprise_cannot_use_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
     path, written = tmp_path / "config.toml", io.StringIO()
-    path.write_text(f"[channels.phone]\nkind = 'apprise'\nurl = '{url}'\n")
+    path.write_text(f"[channels.phone]\nkind = 'apprise'\nurl = '{url}'\n{ALLOWED}")
     ours = logging.StreamHandler(written)
     logging.getLogger().addHandler(ours)
     try:

@@ -252,3 +252,16 @@ timeline = '''
     )
     assert not book.faults
     assert [one.wrong for one in run_tests(book.tests, book.rules)] == [""]
+
+
+SENDING = """
+[rule.tell]
+on = "post.published"
+do = [{ send = "ops", body = "{{ post.id }} is out, see {{ target.url }}" }]
+"""
+
+
+@pytest.mark.parametrize(("body", "passes"), [("p1 is out", True), ("p2 is out", False)])
+def test_what_a_send_says_to_people_can_be_demanded(body: str, passes: bool) -> None:
+    outcome = played(SENDING, f"\n0s > post.published\n0s < send ops body='{body}'\n")
+    assert outcome.passed is passes

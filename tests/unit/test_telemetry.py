@@ -100,6 +100,21 @@ def test_a_traceback_shows_where_but_not_the_values_of_variables(form: str) -> N
     assert key not in out.getvalue()
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_control_character_of_a_stranger_is_in_a_line(form: str) -> None:
+    """Not in a value, not in what a library says, and not in what went wrong; each is one line, but for a traceback."""
+    out, said = io.StringIO(), "a\x1b[2J\x07\x7f\x9b31m\u202eb\nforged line"
+    telemetry.configure_logging(form, "warning", out)
+    structlog.get_logger("tracker.test").warning("alert", title=said, inner={"said": [said]})
+    logging.getLogger("uvicorn").warning("odd: %s", said)
+    assert out.getvalue().count("\n") == 2
+    try:
+        raise RuntimeError(said)
+    except RuntimeError as error:
+        structlog.get_logger("tracker.test").error("api.fault", exc_info=error)
+    assert not [sign for sign in out.getvalue() if not sign.isprintable() and sign != "\n"]
+
+
 def test_every_metric_is_measured_somewhere() -> None:
     """A figure that nothing sets is always zero, which is a lie."""
     metrics = {name for name, value in vars(telemetry).items() if isinstance(value, Counter | Gauge | Histogram)}

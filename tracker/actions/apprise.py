@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracker.actions.wording import body_of, title_of
+from tracker.actions.wording import body_of, inert, title_of
 from tracker.domain.action import Done, Exchange, Reason, Retry
 from tracker.outbound import shown
 
@@ -102,8 +102,8 @@ class AppriseService:
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once, within the deadline."""
         said = claimed.payload
-        title, body = title_of(said), body_of(said)
-        request = {"service": self.service[0].service_name, "title": title}
+        title, body = inert(title_of(said)), inert(body_of(said))
+        request = {"service": self.service[0].service_name, "title": title_of(said)}
 
         def work() -> Any:
             return self.service.notify(title=title, body=body or title, notify_type=_kind(said), body_format="text")

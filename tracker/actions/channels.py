@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.actions.apprise import AppriseService, NotInstalledError, open_service
 from tracker.actions.mail import Mail
 from tracker.actions.notify import Alert, Journal, SignedWebhook
 from tracker.actions.slack import SlackApp, SlackWebhook
+from tracker.domain.action import Discard, Reason
+from tracker.outbound import UNCHECKED, may_send_unchecked
 from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tracker.actions.notify import Way
+    from tracker.domain.action import Claimed, Outcome
     from tracker.outbound import Outbound
     from tracker.settings import Channel, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """A channel by which nothing may be sent; each of its alerts ends with the reason."""
+
+    why: str
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Say why not."""
+        return Discard(Reason.BLOCKED, self.why)
 
 
 def build_alert(settings: Settings, outbound: Outbound) -> Alert:
@@ -31,6 +48,8 @@ def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) ->
             return SlackWebhook(channel.url, outbound)
         case EmailChannel():
             return Mail(channel, outbound)
+        case AppriseChannel() if not may_send_unchecked(settings, channel):
+            return Off(f"channels.{name}: apprise {UNCHECKED}")
         case AppriseChannel():
             return _service(settings, name, channel, outbound)
         case _:

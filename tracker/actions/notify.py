@@ -66,6 +66,7 @@ class SignedWebhook:
     outbound: Outbound
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Post `{"type": "alert", "timestamp", "data"}`, as `send` does."""
-        content = {"type": "alert", "timestamp": claimed.created_at, "data": claimed.payload}
+        """Post `{"type": "alert", "timestamp", "data"}`, as `send` does; what was sent has the name of its event."""
+        kind = claimed.payload.get("event", "alert")
+        content = {"type": kind, "timestamp": claimed.created_at, "data": claimed.payload}
         return await post_json(self.outbound, self.channel.url, self.channel.secrets, str(claimed.id), content, now)

@@ -25,9 +25,10 @@ def build_performers(
 ) -> dict[str, Alert | Send | RetryPost | Reconcile]:
     """The performers by verb; raises Misconfigured for a secret that cannot sign, and a channel that can never tell."""
     _check_secrets(settings)
+    alert = build_alert(settings, outbound)
     return {
-        "alert": build_alert(settings, outbound),
-        "send": Send(settings.endpoints, outbound),
+        "alert": alert,
+        "send": Send(settings.endpoints, alert.ways, outbound),
         "retry": RetryPost(clients, settings.providers),
         "reconcile": Reconcile(clients),
     }

@@ -1,17 +1,19 @@
-"""`send`: a message to an endpoint, as Standard Webhooks: the same id on every attempt, signed with every secret."""
+"""`send`: a message to an endpoint, as Standard Webhooks, or to the people on a channel; the same on every attempt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.actions.speaking import post_json
+from tracker.actions.wording import message_of
 from tracker.domain.action import Discard, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from tracker.actions.notify import Way
     from tracker.domain.action import Claimed, Outcome
     from tracker.outbound import Outbound
     from tracker.settings import Endpoint
@@ -19,16 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Performs `send` for the configured endpoints."""
+    """Performs `send` for the configured endpoints, and for the channels that are not called as one of those."""
 
     endpoints: Mapping[str, Endpoint]
+    ways: Mapping[str, Way]
     outbound: Outbound
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Post `{"type", "timestamp", "data"}` once; the time is the action's, so that every attempt says the same."""
-        endpoint = self.endpoints.get(claimed.target)
-        if endpoint is None:
-            return Discard(Reason.NOT_CONFIGURED, f"endpoints.{claimed.target} is not in the configuration")
+        """Say it once, in the way of whoever bears the name."""
+        if endpoint := self.endpoints.get(claimed.target):
+            return await self._post(endpoint, claimed, now)
+        if way := self.ways.get(claimed.target):
+            return await way.tell(replace(claimed, payload=message_of(claimed)), now)
+        name = claimed.target
+        return Discard(Reason.NOT_CONFIGURED, f"neither endpoints.{name} nor channels.{name} is in the configuration")
+
+    async def _post(self, endpoint: Endpoint, claimed: Claimed, now: datetime) -> Outcome:
+        """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
         payload = claimed.payload
-        content = {"type": payload["event"], "timestamp": claimed.created_at, "data": payload["data"]}
+        text = {"text": payload["text"]} if "text" in payload else {}
+        data = {**text, **payload["data"]} if isinstance(payload["data"], dict) else payload["data"]
+        content = {"type": payload["event"], "timestamp": claimed.created_at, "data": data}
         return await post_json(self.outbound, endpoint.url, endpoint.secrets, str(claimed.id), content, now)

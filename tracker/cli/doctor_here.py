@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import counted
 from tracker.errors import Misconfigured
-from tracker.outbound import build_outbound
+from tracker.outbound import build_outbound, unreachable
 from tracker.providers import build_providers
 from tracker.providers.secret_file import SecretFile
 from tracker.rulebook.testing import run_tests
@@ -88,6 +88,8 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
         build_outbound(settings)
     except Misconfigured as error:
         yield problem("outbound", str(error), "put it right: the service does not start before")
+    for fault in unreachable(settings):
+        yield warning("outbound", str(fault), "put it right: until then, whatever goes there ends dead, as blocked")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

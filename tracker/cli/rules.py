@@ -27,13 +27,15 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files; exit code 1 when something is."""
+    from tracker.outbound import unreachable  # noqa: PLC0415  (takes half a second)
+
     book = _read(folder, config)
     if json:
         show_list([_fault(fault) for fault in book.faults])
     else:
         for fault in book.faults:
             say(str(fault))
-        for doubt in book.warnings:
+        for doubt in (*book.warnings, *unreachable(open_settings(config))):
             say(f"{doubt} (a warning)")
         if not book.faults:
             say(f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}: nothing is wrong")

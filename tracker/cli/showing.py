@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,12 @@ def show_json(value: object, *, on_one_line: bool = False) -> None:
     import msgspec  # noqa: PLC0415  (only where it is needed)
 
     text = msgspec.json.encode(value)
-    typer.echo((text if on_one_line else msgspec.json.format(text, indent=2)).decode())
+    typer.echo(_escaped((text if on_one_line else msgspec.json.format(text, indent=2)).decode()))
+
+
+def _escaped(json: str) -> str:
+    """The same JSON: control characters that may stand in it as they are, and that a terminal may obey, escaped."""
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", json)
 
 
 def show_list(items: Sequence[object], following: str | None = None) -> None:

@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 from litestar.response import Redirect
@@ -18,6 +17,7 @@ from tracker.dashboard import assets
 from tracker.dashboard.asked import DONE, Asked, address, own, post_address, rule_address, with_done
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
 from tracker.dashboard.naming import platform_name, target_names
+from tracker.dashboard.raw_text import pretty, visible
 from tracker.domain.duration import format_duration
 from tracker.errors import NotAllowed
 from tracker.store.keys import Key
@@ -112,31 +112,12 @@ def raw_path(request: Request[Any, Any, Any]) -> str:
 
 
 def _render(template: str, context: dict[str, Any]) -> str:
-    return PAGES.get_template(template).render(context)
+    return visible(PAGES.get_template(template).render(context))
 
 
 def _moment(value: datetime | str) -> datetime:
     """A time of a row, or of the JSON in one, in UTC."""
     return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
-
-
-def _pretty(value: object) -> str:
-    """JSON for people; text that holds JSON, as bodies do, is opened up, and what is no JSON stays as it is."""
-    value = _opened(value.decode(errors="replace") if isinstance(value, bytes) else value)
-    if isinstance(value, str):
-        return value
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
-def _opened(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _opened(inner) for name, inner in value.items()}
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return msgspec.json.decode(value)
-        except msgspec.MsgspecError:
-            return value
-    return value
 
 
 def _span(value: timedelta | float) -> str:
@@ -165,7 +146,7 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {"moment": _moment, "pretty": _pretty, "platform": platform_name, "target_names": target_names}
+PAGES.filters |= {"moment": _moment, "pretty": pretty, "platform": platform_name, "target_names": target_names}
 PAGES.filters |= {"kind": _kind, "duration": format_duration, "span": _span}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {

@@ -34,12 +34,23 @@ def raise_alert(run: Run, step: AlertStep, now: datetime) -> ActionSpec:
 def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
     """The action of a message to another system or a channel."""
     known = values_of(run)
-    payload: dict[str, object] = {"event": step.event(known), "data": {"rule": run.rule, **to_nested(known)}}
+    payload: dict[str, object] = {
+        "event": step.event(known),
+        "data": {"rule": run.rule, **to_nested(known), **_gathered(run)},
+    }
     if step.data is not None:
         payload["data"] = {name: render(known) for name, render in step.data.items()}
     if step.body:
         payload["text"] = step.body(known)
     return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
+
+
+def _gathered(run: Run) -> dict[str, object]:
+    """What a rule of the clock has gathered, and since when."""
+    if "run.since" not in run.context:
+        return {}
+    since, items = run.context["run.since"], run.context.get("run.items", [])
+    return {"run": {"since": since, "count": run.context.get("run.count", 0), "items": items}}
 
 
 def ask_retry(run: Run, step: RetryStep, now: datetime) -> ActionSpec:

@@ -3,11 +3,13 @@
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.build import build_outbound
 from tracker.outbound.client import Answer, Outbound
+from tracker.outbound.configured import UNCHECKED, may_send_unchecked, unreachable
 from tracker.outbound.connecting import OutboundError
 from tracker.outbound.mail import MailServer, Receipt
 from tracker.outbound.record import exchange, origin_of, shown
 
 __all__ = [
+    "UNCHECKED",
     "Allowed",
     "Answer",
     "MailServer",
@@ -16,6 +18,8 @@ __all__ = [
     "Receipt",
     "build_outbound",
     "exchange",
+    "may_send_unchecked",
     "origin_of",
     "shown",
+    "unreachable",
 ]

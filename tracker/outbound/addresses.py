@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -47,6 +48,9 @@ _CLOSED_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII)
+
+_NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", re.ASCII)
+_LOOPBACK = IPv4Address("127.0.0.1")
 
 
 def is_public(address: Address) -> bool:
@@ -108,3 +112,22 @@ def _network(text: str) -> Network:
 def parse_address(text: str) -> Address:
     """The address in what a look-up returns, whose zone ("%eth0") is no part of it."""
     return ip_address(text.partition("%")[0])
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is by itself, or None for a name; raises ValueError for digits that are no address.
+
+    As whoever looks it up reads it: 0177.0.0.1, 0x7f000001, 2130706433 and 127.1 are 127.0.0.1. `localhost` is no name
+    that anybody else could have.
+    """
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return _LOOPBACK
+    if ":" in host:
+        return parse_address(host.strip("[]"))
+    if not _NUMBERS.fullmatch(host):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError as error:
+        raise ValueError(f'"{host}" is no address') from error

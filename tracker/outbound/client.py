@@ -33,6 +33,8 @@ _REASONS = {
     410: Reason.GONE,
     429: Reason.RATE_LIMITED,
 }
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""Left out of an address without a word by some who read it, so that they see another host than others do."""
 _CLASSES = {2: Reason.OK, 3: Reason.REDIRECT, 4: Reason.HTTP_4XX, 5: Reason.HTTP_5XX}
 
 
@@ -158,6 +160,8 @@ def _error(reason: Reason, detail: str, traffic: Traffic, heard: list[int]) -> O
 
 def parse_url(url: str) -> httpcore2.URL:
     """The parts of a web address; raises OutboundError for anything that is none, or that carries a password."""
+    if _CONTROL.search(url.strip()):
+        raise OutboundError(Reason.BLOCKED, "not a web address: it holds a control character")
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port

@@ -125,7 +125,7 @@ def _demand(line: Line, left: list[Taken]) -> str:
 
 def _fits(line: Line, one: Taken) -> bool:
     payload = one.asked.action.payload
-    known = {**payload, "to": one.asked.action.target}
+    known = {"body": payload.get("text"), **payload, "to": one.asked.action.target}
     return one.asked.action.verb == line.word and all(
         _says(name, known.get(name), text) for name, text in line.fields.items()
     )

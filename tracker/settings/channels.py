@@ -92,7 +92,10 @@ class AppriseChannel(Section):
     """[channels.<name>] of kind apprise."""
 
     kind: Literal["apprise"] = Field(
-        description="Tells any service that Apprise knows; needs the extra tracker[apprise].", examples=["apprise"]
+        description=(
+            "Tells any service that Apprise knows; needs the extra tracker[apprise], and [outbound] allow_unchecked."
+        ),
+        examples=["apprise"],
     )
     url: GivenSecret = Field(
         description="The service in Apprise's notation; kept secret. [outbound] allow does not hold for it.",

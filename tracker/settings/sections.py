@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
@@ -25,6 +25,7 @@ from tracker.settings.values import (
     SectionName,
     Size,
     Words,
+    split,
 )
 
 RESERVED_PROVIDERS = frozenset({"action", "manual", "reconcile", "rule", "signal"})
@@ -107,6 +108,10 @@ class Outbound(Section):
         default=(),
         description='Private networks and hosts that may be reached all the same, as in ["10.1.0.0/16", "cms.lan"].',
     )
+    allow_unchecked: Annotated[tuple[Literal["apprise"], ...], BeforeValidator(split)] = Field(
+        default=(),
+        description='Kinds of channel that may send although no address of theirs is checked: ["apprise"], or none.',
+    )
     timeout: PositiveSpan = Field(
         default=timedelta(seconds=10),
         description="Everything about one request, from the look-up of the name to the last byte.",
@@ -138,7 +143,7 @@ class Retention(Section):
         default=timedelta(days=90), description="Authentic webhooks that could not be used."
     )
     forged: int = Field(
-        default=1000, ge=0, description="Webhooks with a wrong signature that are kept, the newest, for each provider."
+        default=1000, ge=0, description="Webhooks that are not authentic: the newest so many are kept of each provider."
     )
 
 

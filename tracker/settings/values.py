@@ -69,7 +69,7 @@ def _read_budget(value: Any) -> Rate:
 
 def _read_budgets(value: Any) -> tuple[Rate, ...]:
     """One rate or several, of at least two calls each: whoever acts at a provider asks first, and then tells."""
-    parts = _split(value)
+    parts = split(value)
     rates = tuple(_read_budget(part) for part in (parts if isinstance(parts, list | tuple) else [parts]))
     if not rates:
         raise ValueError('must name a rate, as in "600 per hour", or several')
@@ -87,7 +87,7 @@ def _write_budgets(rates: tuple[Rate, ...]) -> str | list[str]:
     return str(rates[0]) if len(rates) == 1 else [str(rate) for rate in rates]
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
     """An environment variable has no lists: there, commas separate."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -170,11 +170,11 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 GivenSecret = Annotated[SecretStr, AfterValidator(_given)]
-Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(_split)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(split)]
+Words = Annotated[tuple[str, ...], BeforeValidator(split)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
-MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_split)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(split)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(_split)]
+HeaderNames = Annotated[tuple[HeaderName, ...], BeforeValidator(split)]
 HeaderText = Annotated[str, AfterValidator(_header_text)]
 SectionName = Annotated[str, AfterValidator(_section_name)]

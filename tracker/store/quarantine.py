@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.refusals import weight_of
 from tracker.store.paging import Conditions
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class Unusable:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def weight(self) -> int:
+        """How much it weighs beside others that are not authentic."""
+        return weight_of(self.reason)
+
+
+PRUNED_AT_ONCE = 1000
+"""So many rows are forgotten in one statement."""
 
 STATES = ("held", "replayed", "discarded")
 
@@ -50,16 +59,33 @@ class After(msgspec.Struct, frozen=True, array_like=True):
 
 
 KEEP = """
-insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body)
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight)
 select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
-                     $8::bytea[])
+                     $8::bytea[], $9::smallint[])
 on conflict (provider, delivery, body_hash) where authentic do nothing
 """
 
 PRUNE_UNAUTHENTIC = """
-delete from quarantine
- where not authentic
-   and id <= (select id from quarantine where not authentic order by id desc offset $1 limit 1)
+with beyond as materialized (
+  select id from quarantine
+   where not authentic and provider = $1
+   order by weight desc, id desc
+  offset $2 limit $3
+), free as materialized (
+  select q.id from quarantine q where q.id = any(array(select id from beyond)) for update skip locked
+)
+delete from quarantine where id = any(array(select id from free))
+"""
+"""What somebody is deciding on at this moment is left for the next time."""
+
+PROVIDERS_REFUSED = """
+with recursive there as (
+  (select provider from quarantine where not authentic order by provider limit 1)
+  union all
+  select (select provider from quarantine where not authentic and provider > t.provider order by provider limit 1)
+    from there t where t.provider is not null
+)
+select provider from there where provider is not null
 """
 
 LIST = """
@@ -95,7 +121,7 @@ async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
     """Keep them; an authentic one that is there already is kept once."""
     columns = zip(
         *(
-            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body)
+            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight)
             for i in items
         ),
         strict=True,
@@ -103,9 +129,18 @@ async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
     await conn.execute(KEEP, *(list(column) for column in columns))
 
 
-async def prune_unauthentic(conn: Connection, newest: int) -> None:
-    """Forget all but the `newest` of those whose signature was wrong."""
-    await conn.execute(PRUNE_UNAUTHENTIC, newest)
+async def prune_unauthentic(conn: Connection, provider: str, kept: int) -> int:
+    """Forget what exceeds the `kept` of that provider, the lightest and oldest first; how many, PRUNED_AT_ONCE at most.
+
+    Of those whose signature was wrong, and not only missing, the newest are kept longest.
+    """
+    status: str = await conn.execute(PRUNE_UNAUTHENTIC, provider, kept, PRUNED_AT_ONCE)
+    return int(status.rpartition(" ")[2])
+
+
+async def providers_refused(conn: Connection) -> list[str]:
+    """The providers of which something that is not authentic is kept, those that are no longer configured too."""
+    return [row["provider"] for row in await conn.fetch(PROVIDERS_REFUSED)]
 
 
 async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:

@@ -104,6 +104,13 @@ class Quarantined(SQLModel, table=True):
     __table_args__ = (
         Index("quarantine_once", "provider", "delivery", "body_hash", unique=True, postgresql_where=text("authentic")),
         Index("quarantine_newest", "authentic", text("id desc")),
+        Index(
+            "quarantine_refused",
+            "provider",
+            text("weight desc"),
+            text("id desc"),
+            postgresql_where=text("not authentic"),
+        ),
     )
 
     id: int = number()
@@ -117,3 +124,4 @@ class Quarantined(SQLModel, table=True):
     body: bytes = column(BYTES)
     state: str = column(TEXT, "'held'::text")
     settled_at: datetime | None = column(MOMENT)
+    weight: int = column(SMALL, "2")
