@@ -41,7 +41,7 @@ from tracker.scheduler import Scheduler, next_time_of
 from tracker.store import feed, shares, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.server import opened, postgres
+from tracker.store.server import kept_running, opened, postgres
 from tracker.store.snapshot import beginning
 from tracker.subscription import Pace, Subscription
 from tracker.worker import Capacity, Worker
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-REVIVE_EVERY = 0.5
 LONGEST_PAUSE = 30.0
 
 
@@ -134,7 +133,7 @@ class _Service:
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Everything that runs beside the HTTP server."""
         if self._embedded:
-            yield "postgres", self._revive_postgres
+            yield "postgres", partial(kept_running, self._embedded)
         if Role.SCHEDULER in self._roles:
             yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
         reacting = Reactor(self._rules.index, clock)
@@ -224,13 +223,6 @@ class _Service:
     def _reload(self, listening: wakeups.Wakeups) -> None:
         self._rules.read_again()
         listening.wake(wakeups.RULES)
-
-    async def _revive_postgres(self) -> None:
-        """A server that died is started again, from this thread, with which it ends."""
-        while True:
-            await asyncio.sleep(REVIVE_EVERY)
-            if self._embedded and self._embedded.revive():
-                log.warning("postgres.revived")
 
 
 class _Reading:

@@ -30,6 +30,7 @@ EVENTS = {
     "listen.lost": "The connection that listens for wake-ups was lost; polling goes on.",
     "log.day_dropped": "A day that retention no longer keeps was dropped from the log.",
     "log.seal_postponed": "A day could not be closed yet; the next run tries again.",
+    "postgres.hangs": "The embedded Postgres neither answers nor recovers: it is ended and started again.",
     "postgres.revived": "The embedded Postgres had died and was started again.",
     "provider.circuit_closed": "A provider has answered again: it is called as before.",
     "provider.circuit_opened": "Calls of a provider failed in a row: nobody calls it until then.",
