@@ -27,6 +27,7 @@ pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_of_the_test"
 SENDS = "select post, state from actions where verb = 'send' order by post"
+UNREAD = "select name, owner from shares where owner is null or owner not in (select node from processes)"
 ATTEMPTS = "select t.outcome from action_attempts t join actions a on a.id = t.action where a.post = 'p1' order by 1"
 
 
@@ -110,6 +111,7 @@ async def test_after_a_kill_facts_are_projected_and_actions_done_before_any_leas
             async def done() -> bool:
                 return [tuple(row) for row in await conn.fetch(SENDS)] == [("p1", "done"), ("p2", "done")]
 
+            assert not await conn.fetch(UNREAD), "ready, and yet somebody dead reads"
             await until(done, service)
             assert [row["outcome"] for row in await conn.fetch(ATTEMPTS)] == ["done", "lost"]
         assert service.stop() == 0
