@@ -27,7 +27,7 @@ from tracker.dashboard.visitor import Reception
 from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
-from tracker.gate import SharedGate
+from tracker.gate import SLACK, SharedGate
 from tracker.http_server import Server, listening, until_over
 from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.projector import Projector
@@ -41,9 +41,11 @@ from tracker.scheduler import Scheduler, next_time_of
 from tracker.store import feed, shares, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.server import opened, postgres
+from tracker.store.presence import NOT_SEEN, Presence
+from tracker.store.server import kept_running, opened, postgres
 from tracker.store.snapshot import beginning
 from tracker.subscription import Pace, Subscription
+from tracker.supervision import Supervision
 from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
@@ -57,8 +59,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-REVIVE_EVERY = 0.5
-LONGEST_PAUSE = 30.0
+PRESENCE, ARRIVAL = "presence", 5.0
 
 
 class Role(StrEnum):
@@ -105,6 +106,8 @@ class _Service:
         self._providers = build_providers(settings)
         self._readers = fact_readers(self._providers)
         self._subscriptions: list[Subscription] = []
+        self._agents = Supervision(clock)
+        self._presence: Presence
 
     async def run(self, *, migrate: bool) -> None:
         settings = self._settings
@@ -115,28 +118,42 @@ class _Service:
             for fault in unreachable(settings):
                 log.warning("outbound.unreachable", fault=str(fault))
             receiver, broadcast = self._receiver(database), Broadcast(database, shown)
-            agents = [*self._agents(database, listening, outbound)]
-            if receiver:
-                agents.append(("receiver", receiver.run))
-            if Role.API in self._roles:
-                agents.append(("stream", partial(broadcast.run, listening)))
-            tasks = [asyncio.create_task(_supervised(name, agent), name=name) for name, agent in agents]
             try:
+                await self._arrive(database)
+                for name, agent in self._others(database, listening, outbound):
+                    self._agents.start(name, agent)
+                if receiver:
+                    self._agents.start("receiver", receiver.run)
+                if Role.API in self._roles:
+                    self._agents.start("stream", partial(broadcast.run, listening))
                 await self._serve_http(database, receiver, broadcast)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                with suppress(Unavailable):
-                    for subscription in self._subscriptions:
-                        await subscription.leave()
+                await self._leave()
 
-    def _agents(
+    async def _arrive(self, database: Database) -> None:
+        """Show that this process lives, before it works."""
+        works, longest_call = Role.WORKER in self._roles, self._settings.outbound.timeout + SLACK
+        self._presence = Presence(
+            database, self._node, sorted(self._roles), self._agents.failing, longest_call, buries=works
+        )
+        self._agents.start(PRESENCE, self._presence.run)
+        if self._embedded:
+            self._agents.start("postgres", partial(kept_running, self._embedded))
+        await self._presence.arrived(ARRIVAL)
+
+    async def _leave(self) -> None:
+        """End the work, hand back what is held, and only then be seen to be gone."""
+        await self._agents.stop(but=PRESENCE)
+        with suppress(Unavailable):
+            for subscription in self._subscriptions:
+                await subscription.leave()
+            await self._presence.leave()
+        await self._agents.stop()
+
+    def _others(
         self, database: Database, listening: wakeups.Wakeups, outbound: Outbound
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Everything that runs beside the HTTP server."""
-        if self._embedded:
-            yield "postgres", self._revive_postgres
+        """Everything else that runs beside the HTTP server."""
         if Role.SCHEDULER in self._roles:
             yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
         reacting = Reactor(self._rules.index, clock)
@@ -156,18 +173,30 @@ class _Service:
             (projector.NAME, feed.EVENTS, wakeups.EVENTS, Projector(self._readers)),
             (reactor.NAME, feed.CHANGES, wakeups.CHANGES, reacting),
         ):
-            subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace)
+            shown_by = self._presence.require
+            subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
             self._subscriptions.append(subscription)
             yield name, _Reading(database, subscription, self._rules, reacting, listening).run
         clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
-        asking = Reconciler(database, asked, self._readers, self._settings.jobs.reconciling, clock)
+        jobs = self._settings.jobs.reconciling
+        asking = Reconciler(database, asked, self._readers, jobs, clock, node=self._node)
         yield "reconciler", lambda: asking.run(listening)
         yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
-        worker = Worker(database, performers, self._node, clock, capacity)
+        worker = Worker(database, performers, self._node, clock, capacity, self._presence.require)
+        self._presence.on_death = partial(self._take_over, worker, listening)
         yield "worker", lambda: worker.run(listening)
+        yield "leases", worker.tend
+
+    def _take_over(self, worker: Worker, listening: wakeups.Wakeups) -> None:
+        """Look at once for what a process held that has died."""
+        worker.rescue_now()
+        for subscription in self._subscriptions:
+            subscription.tend_now()
+        for channel in (wakeups.ACTIONS, wakeups.RECONCILIATIONS):
+            listening.wake(channel)
 
     def _receiver(self, database: Database) -> Receiver | None:
         if Role.RECEIVER not in self._roles:
@@ -200,6 +229,7 @@ class _Service:
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
             folder=self._settings.database.data_dir if self._embedded else None,
+            faults=self._faults,
             visitor=Reception(database, clock, settings.open_dashboard).key_of,
             more=pages if rest else (),
         )
@@ -223,16 +253,17 @@ class _Service:
                 running.create_task(until_over(self._companion(database), server))
         log.info("service.stopped", node=self._node)
 
+    def _faults(self) -> dict[str, str]:
+        """Which agents of this process fail, and which readers have not begun to read."""
+        unread = [one.name for one in self._subscriptions if not one.has_read]
+        found = dict.fromkeys(unread, "has not read yet since this process has started")
+        if not self._presence.holds:
+            found[PRESENCE] = NOT_SEEN
+        return found | {name: str(how) for name, how in self._agents.failing().items()}
+
     def _reload(self, listening: wakeups.Wakeups) -> None:
         self._rules.read_again()
         listening.wake(wakeups.RULES)
-
-    async def _revive_postgres(self) -> None:
-        """A server that died is started again, from this thread, with which it ends."""
-        while True:
-            await asyncio.sleep(REVIVE_EVERY)
-            if self._embedded and self._embedded.revive():
-                log.warning("postgres.revived")
 
 
 class _Reading:
@@ -265,20 +296,3 @@ async def _armed(reacting: Reactor, conn: Connection) -> None:
 
 async def _nothing_to_arm(_: Connection) -> None:
     """This process does not react."""
-
-
-async def _supervised(name: str, agent: Callable[[], Awaitable[None]]) -> None:
-    """Run an agent for ever: one that fails is begun again, after a pause that grows."""
-    pause = 0.5
-    while True:
-        began = asyncio.get_running_loop().time()
-        try:
-            await agent()
-        except Unavailable as error:
-            log.warning("agent.waiting", agent=name, error=str(error))
-        except Exception as error:
-            log.error("agent.failed", agent=name, error=str(error), exc_info=error)
-        if asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
-            pause = 0.5
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)

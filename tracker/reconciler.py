@@ -79,7 +79,7 @@ class LeaseLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Performs rounds on one node; `jobs` are the configured ones by name."""
+    """Performs rounds on one node, which nobody knows if it has no name; `jobs` are the configured ones by name."""
 
     database: Database
     clients: Mapping[str, Asked]
@@ -87,6 +87,7 @@ class Reconciler:
     jobs: Mapping[str, ReconcileJob]
     clock: Callable[[], datetime]
     pace: Pace = field(default_factory=Pace)
+    node: str | None = None
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled."""
@@ -115,7 +116,8 @@ class Reconciler:
     async def next_round(self, only: UUID | None = None) -> bool:
         """Perform the one that is wanted, or the next that is; answers whether there was one."""
         async with self.database.transaction() as conn:
-            round_ = await reconciliations.claim(conn, self.clock(), self.pace.lease, list(self.clients), only)
+            mine = list(self.clients), only, self.node
+            round_ = await reconciliations.claim(conn, self.clock(), self.pace.lease, *mine)
         if round_ is None:
             return False
         try:

@@ -17,7 +17,7 @@ import structlog
 
 from tracker import telemetry
 from tracker.errors import Unavailable
-from tracker.store import feed, shares, subscriptions
+from tracker.store import feed, processes, shares, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.wakeups import wait
 
@@ -60,8 +60,12 @@ class Pace:
     poll: timedelta = timedelta(seconds=1)
 
 
+def nobody_asks() -> None:
+    """A node that works without a sign that it lives is left to its leases."""
+
+
 class Subscription:
-    """One named reader of a feed, on one node."""
+    """One named reader of a feed, on one node; `require` raises Unavailable while others cannot see that it lives."""
 
     def __init__(
         self,
@@ -73,26 +77,37 @@ class Subscription:
         node: str,
         clock: Callable[[], datetime],
         pace: Pace = Pace(),
+        require: Callable[[], None] = nobody_asks,
     ) -> None:
         self.name, self._feed, self._channel, self._handler = name, source, channel, handler
         self._database, self._node, self._clock, self._pace = database, node, clock, pace
+        self._require, self._tended, self._woken = require, float("-inf"), asyncio.Event()
+        self.has_read = False
+        """Whether this node has taken a step, or has seen that others who live read everything."""
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled: read on, and wait when there is nothing."""
         tend_every = self._pace.lease.total_seconds() / 3
-        async with wakeups.on(self._channel) as woken:
+        async with wakeups.on(self._channel) as self._woken:
             loop = asyncio.get_running_loop()
-            tended = float("-inf")
+            self._tended = float("-inf")
             while True:
                 try:
-                    if loop.time() - tended >= tend_every:
+                    self._require()
+                    if loop.time() - self._tended >= tend_every:
+                        self._tended = loop.time()
                         await self.tend()
-                        tended = loop.time()
                     if not await self.step():
-                        await wait(woken, self._pace.poll.total_seconds())
+                        await wait(self._woken, self._pace.poll.total_seconds())
                 except Unavailable as error:
+                    self._tended = float("-inf")
                     log.warning("subscription.waiting", subscription=self.name, error=str(error))
-                    await wait(woken, self._pace.poll.total_seconds())
+                    await wait(self._woken, self._pace.poll.total_seconds())
+
+    def tend_now(self) -> None:
+        """Look at once for what is free, for somebody has died."""
+        self._tended = float("-inf")
+        self._woken.set()
 
     async def tend(self) -> None:
         """Renew, share and claim buckets."""
@@ -126,6 +141,7 @@ class Subscription:
             now = self._clock()
             held = await subscriptions.lock_held(conn, self.name, self._node, self._handler.upstream)
             if held is None:
+                self.has_read = self.has_read or await processes.read_by_the_living(conn, self.name)
                 return False
             hindmost, upto = _hindmost(held)
             seen, buckets = hindmost[0].checkpoint, [bucket for share in hindmost for bucket in share.buckets]
@@ -136,6 +152,7 @@ class Subscription:
             more = caught_up and await self._handler.caught_up(conn, self._complete(hindmost, now), now)
             moment = now if caught_up else _earliest(share.caught_up_at for share in hindmost)
             await subscriptions.advance(conn, self.name, hindmost, batch.reached, moment)
+        self.has_read = True
         telemetry.handled.labels(self.name).inc(len(batch.rows))
         return more or not caught_up or len(hindmost) < len(held.standings)
 

@@ -23,6 +23,7 @@ from tracker.operations import finished
 from tracker.store import action_claims, alerts, event_log
 from tracker.store.action_claims import Room
 from tracker.store.wakeups import ACTIONS, wait
+from tracker.subscription import nobody_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +63,7 @@ class Capacity:
 
 
 class Worker:
-    """Performs actions on one node."""
+    """Performs actions on one node; `require` raises Unavailable while others cannot see that it lives."""
 
     def __init__(
         self,
@@ -71,32 +72,32 @@ class Worker:
         node: str,
         clock: Callable[[], datetime],
         capacity: Capacity = Capacity(),
+        require: Callable[[], None] = nobody_asks,
     ) -> None:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
         self._capacity, self._completion = capacity, Completion(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[bool]] = {}
         self._targets: Counter[str] = Counter()
-        self._woken = asyncio.Event()
+        self._woken, self._somebody_died, self._require = asyncio.Event(), asyncio.Event(), require
         self.pause = 0.0
         """Seconds until the next look, for whom nothing wakes."""
         self._held_up = False
         """Whether something is due that waits for what is under way."""
 
     async def run(self, wakeups: Wakeups) -> None:
-        """Until cancelled; what is under way then has ten seconds to end."""
-        tending = asyncio.create_task(self._tend(), name="worker.leases")
+        """Until cancelled; what is under way then has ten seconds to end. Needs `tend` beside it."""
         try:
             async with wakeups.on(ACTIONS) as self._woken:
                 while True:
                     try:
+                        self._require()
                         await self.claim()
                         await wait(self._woken, self.pause)
                     except Unavailable as error:
                         log.warning("worker.waiting", error=str(error))
                         await wait(self._woken, self._capacity.poll.total_seconds())
         finally:
-            tending.cancel()
             await self.settle(10)
 
     async def claim(self) -> int:
@@ -175,10 +176,16 @@ class Worker:
         poll = self._capacity.poll.total_seconds()
         return poll if due is None else min(max((due - self._clock()).total_seconds(), SHORTEST_PAUSE), poll)
 
-    async def _tend(self) -> None:
-        """Renew the leases of what is under way, and put back what dead processes held, on every node."""
+    def rescue_now(self) -> None:
+        """Put back at once what a dead process held."""
+        self._somebody_died.set()
+
+    async def tend(self) -> None:
+        """Renew the leases of what is under way, and put back what dead processes held, on every node, until cancelled.
+
+        At first too: what lapsed while nobody ran has waited long enough.
+        """
         while True:
-            await asyncio.sleep(self._capacity.lease.total_seconds() / 3)
             try:
                 async with self._database.transaction() as conn:
                     await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
@@ -186,6 +193,7 @@ class Worker:
                         log.warning("worker.rescued", actions=rescued)
             except Unavailable as error:
                 log.warning("worker.waiting", error=str(error))
+            await wait(self._somebody_died, self._capacity.lease.total_seconds() / 3)
 
 
 def _tell(ended: Ended, held: bool) -> None:

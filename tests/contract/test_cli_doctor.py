@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 import time_machine
 
@@ -117,6 +119,30 @@ def test_an_address_that_nothing_can_be_sent_to_is_found(tracker: CommandLine) -
     assert verdict == "warning"
     assert 'endpoints.cms.url: "http://2130706433" is read as 127.0.0.1, which is not a public address' in told
     assert "secret-path" not in told
+
+
+FAILING = """
+insert into processes (node, number, roles, failing)
+values ('n1', {number}, '{{scheduler}}', '{{"scheduler": {{"failures": 7, "since": "2026-11-10T12:00:00Z",
+        "error": "ValueError: no such day", "ran": "PT0.1S"}}}}')
+"""
+
+
+def test_an_agent_that_keeps_failing_is_named_while_its_process_lives(tracker: CommandLine, database_url: str) -> None:
+    """It lives while its lock is held."""
+    execute(database_url, FAILING.format(number=7))
+    assert "agents" not in found(tracker, code=0)
+
+    async def while_it_lives() -> tuple[str, str]:
+        session = await asyncpg.connect(database_url)
+        try:
+            await session.execute("select pg_advisory_lock(7)")
+            return (await asyncio.to_thread(found, tracker, code=1))["agents"]
+        finally:
+            await session.close()
+
+    how = "failed 7 times since 2026-11-10T12:00:00Z, the last time with ValueError: no such day"
+    assert asyncio.run(while_it_lives()) == ("problem", f"the scheduler of n1 {how}")
 
 
 STANDING = """

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from tests.contract.dashboard import dashboard
@@ -15,11 +16,13 @@ from tracker.dashboard.checkup import Installation
 from tracker.domain.action import Reason
 from tracker.domain.allowance import Purpose
 from tracker.domain.breaker import FAILURES
+from tracker.domain.failing import Failing
 from tracker.domain.standing import Heard, Standing, Terms, Wish
 from tracker.errors import Misconfigured
 from tracker.scheduler import next_time_of
 from tracker.settings import Settings
-from tracker.store import event_log, fires, standings
+from tracker.store import event_log, fires, processes, standings
+from tracker.store.database import set_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +103,17 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         "the files are in force as they are",
     ):
         assert said in text, said
+
+
+async def test_an_agent_that_keeps_failing_is_named_with_its_process_and_its_error(database: Database) -> None:
+    session = await asyncpg.connect(database.dsn)
+    await set_codecs(session)
+    failing = {"scheduler": Failing(7, now() - DAY, "ValueError: <no such day>")}
+    await processes.show_up(session, "n1", ["scheduler"], failing)
+    text = await page(database)
+    await session.close()
+    assert "The scheduler of n1 keeps failing: 7 times since" in text
+    assert "ValueError: &lt;no such day&gt;" in text
 
 
 async def test_whatever_is_wrong_is_named(database: Database) -> None:

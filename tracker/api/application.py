@@ -93,7 +93,7 @@ class Parts:
 
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
     `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `visitor` knows who is signed in at
-    the dashboard, and may read the reference page.
+    the dashboard, and may read the reference page. `faults` keep this process from being ready, `notices` do not.
     """
 
     database: Database
@@ -110,6 +110,8 @@ class Parts:
     max_body: int = 2**20
     visitor: Visitor | None = None
     folder: Path | None = None
+    faults: Callable[[], Mapping[str, str]] = dict
+    notices: Callable[[], Mapping[str, str]] = dict
     more: Sequence[ControllerRouterHandler] = ()
 
 
@@ -120,7 +122,9 @@ def application(parts: Parts) -> Litestar:
         handlers.append(door(parts.receiver, parts.max_body))
     if parts.rest:
         handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
-    readiness = health.Readiness(parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder)
+    readiness = health.Readiness(
+        parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults, parts.notices
+    )
     return Litestar(
         route_handlers=handlers,
         dependencies={

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from shutil import disk_usage
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -22,6 +22,7 @@ from tracker.store.database import Database
 
 FRESH = 1.0
 PATIENCE = 5.0
+Found: TypeAlias = Mapping[str, str]
 NO_ROOM = 64 * 2**20
 """With less than some segments of its own log, Postgres cannot go on."""
 
@@ -29,7 +30,10 @@ NO_ROOM = 64 * 2**20
 class ReadinessOut(Struct, frozen=True):
     """Whether this installation does its work."""
 
-    status: Annotated[str, Meta(description="ok or failing.")]
+    status: Annotated[
+        Literal["ok", "degraded", "failing"],
+        Meta(description="`degraded`: it does its work, and something is wrong all the same; that is still a 200."),
+    ]
     faults: Annotated[dict[str, str], Meta(description="What is wrong, by what was looked at.")]
 
 
@@ -39,7 +43,8 @@ FAILING = ResponseSpec(ReadinessOut, description="Something is wrong; it is name
 class Readiness:
     """Whether this installation does its work; asked often, it looks once a second.
 
-    `folder` is where an embedded Postgres keeps its data.
+    `folder` is where an embedded Postgres keeps its data; `here` tells what is wrong in this process, and `notices`
+    what is wrong without keeping it from its work.
     """
 
     def __init__(
@@ -49,9 +54,12 @@ class Readiness:
         silence: timedelta,
         receiver: Receiver | None = None,
         folder: Path | None = None,
+        here: Callable[[], Found] = dict,
+        notices: Callable[[], Found] = dict,
     ) -> None:
         self._database, self._subscriptions, self._silence = database, subscriptions, silence
         self._receiver, self._folder = receiver, folder
+        self._here, self.notices = here, notices
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._found: dict[str, str] = {}
@@ -60,7 +68,7 @@ class Readiness:
         """What is wrong, by what was looked at; empty when all is well."""
         async with self._looking:
             if time.monotonic() - self._looked_at > FRESH:
-                self._found = await self._look() | self._unkept()
+                self._found = {**await self._look(), **self._unkept(), **self._here()}
                 self._found |= self._full() if self._found else {}
                 self._looked_at = time.monotonic()
             return self._found
@@ -102,10 +110,10 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz", responses={503: FAILING}, summary="Able to work")
 async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut]:
-    """503 with what is wrong: the database, its migrations, or a subscription that nobody serves."""
-    faults = await readiness.faults()
-    content = ReadinessOut("failing" if faults else "ok", faults)
-    return Response(content, status_code=503 if faults else 200)
+    """503 with what is wrong: the database, a subscription that nobody serves, an agent that keeps failing."""
+    faults, notices = await readiness.faults(), readiness.notices()
+    status: Literal["ok", "degraded", "failing"] = "failing" if faults else "degraded" if notices else "ok"
+    return Response(ReadinessOut(status, {**notices, **faults}), status_code=503 if faults else 200)
 
 
 @get("/metrics", summary="Figures for Prometheus", media_type=CONTENT_TYPE_LATEST)

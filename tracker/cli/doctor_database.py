@@ -13,7 +13,7 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
 from tracker.errors import Misconfigured, TrackerError
-from tracker.store import action_reports, health_reports, keys, migrations
+from tracker.store import action_reports, health_reports, keys, migrations, processes
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> l
 async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Finding]:
     yield ok("database", f"Postgres {await health_reports.server_version(conn)}, with this version's schema")
     yield await _clock(conn)
+    async for finding in _agents(conn):
+        yield finding
     readers = await health_reports.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
     for reader in readers:
         yield _reader(reader)
@@ -57,6 +59,13 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield await look(conn)
     async for finding in examine_standings(conn, settings):
         yield finding
+
+
+async def _agents(conn: Connection) -> AsyncIterator[Finding]:
+    for process in await processes.living(conn):
+        for name, how in process.failing.items():
+            advice = "its log says more; it is begun again until it runs, and until then its work is not done"
+            yield problem("agents", f"the {name} of {process.node} {how}", advice)
 
 
 async def _clock(conn: Connection) -> Finding:

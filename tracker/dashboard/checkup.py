@@ -13,11 +13,12 @@ from tracker.dashboard.provider_health import ProviderHealth, provider_health
 from tracker.domain.rhythm import LEARNT_FROM
 from tracker.errors import TrackerError
 from tracker.settings import Job, Settings
-from tracker.store import fires, health_reports, heard, migrations, standings
+from tracker.store import fires, health_reports, heard, migrations, processes, standings
 
 if TYPE_CHECKING:
     from tracker.dashboard.lookout import Faults
     from tracker.dashboard.visitor import Clock
+    from tracker.domain.failing import Failing
     from tracker.store.database import Connection, Database, Row
     from tracker.store.health_reports import Reader
 
@@ -54,7 +55,8 @@ class Health:
     """What one look found.
 
     `schema` is why the database does not fit this version, `clock` how far the database's is from ours, `forged` the
-    number of wrong signatures lately by provider, `waiting` how much of each kind waits for a person.
+    number of wrong signatures lately by provider, `waiting` how much of each kind waits for a person, `failing` the
+    agents that keep failing, each with its node and how it fails.
     """
 
     postgres: int
@@ -70,6 +72,7 @@ class Health:
     refused: list[str]
     providers: list[ProviderHealth]
     jobs: list[JobHealth]
+    failing: list[tuple[str, str, Failing]]
 
     @property
     def clock_is_off(self) -> bool:
@@ -94,7 +97,8 @@ class Health:
         jobs = 1 if self.unscheduled else sum(job.overdue for job in self.jobs)
         readers = sum(bool(reader.fault) for reader in self.readers) + len(self.lagging)
         found = bool(self.refused) + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
-        return unready + jobs + readers + found + sum(len(provider.troubles) for provider in self.providers)
+        troubles = sum(len(provider.troubles) for provider in self.providers)
+        return len(self.failing) + unready + jobs + readers + found + troubles
 
 
 class Checkup:
@@ -127,6 +131,11 @@ class Checkup:
             refused=[str(fault) for fault in self._rule_faults()],
             providers=await self._providers(conn, now),
             jobs=await self._jobs(conn, now),
+            failing=[
+                (agent, process.node, how)
+                for process in await processes.living(conn)
+                for agent, how in process.failing.items()
+            ],
         )
 
     async def _schema(self) -> str:

@@ -73,7 +73,7 @@ class Engine(Section):
 
     lease: PositiveSpan = Field(
         default=timedelta(seconds=30),
-        description="After a process dies, others take over its work when this has passed.",
+        description="From a process that cannot be reached, others take its work over when this has passed.",
     )
     poll: PositiveSpan = Field(
         default=timedelta(seconds=1), description="How often to look for work that no notification has announced."

@@ -90,11 +90,12 @@ class Cluster:
                     left.unlink(missing_ok=True)
                 return lock
             if last_resort:
-                self._signal_processes(last_resort)
+                self.signal_processes(last_resort)
         os.close(lock)
         raise Unavailable(f"an earlier Postgres of {self.data} does not end")
 
-    def _signal_processes(self, number: signal.Signals) -> None:
+    def signal_processes(self, number: signal.Signals) -> None:
+        """Send it to each process that works on this data."""
         place = str(self.data)
         for process in psutil.process_iter(["cwd", "cmdline"]):
             if place == process.info["cwd"] or place in (process.info["cmdline"] or ()):

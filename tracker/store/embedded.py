@@ -19,6 +19,7 @@ from tracker.errors import Misconfigured, Unavailable
 from tracker.store.cluster import POLL, PORT, SOCKET, Cluster
 from tracker.store.identity import Identity, ordinary
 from tracker.store.postgres_binaries import binaries, plain_environment
+from tracker.store.vigil import PATIENCE, Vigil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_SOCKET_PATH = 103  # macOS; Linux has room for 107
 START = 300.0  # a recovery after a crash may take minutes, and must not be interrupted
-STOP = 30.0
+STOP, STOP_AT_ONCE = 30.0, 5.0
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -73,25 +74,40 @@ class EmbeddedPostgres:
         return self.dsn
 
     def revive(self) -> bool:
-        """Start the server anew when it has died, or ended with whoever else had started it; answers whether it had.
-
-        It does not wait for the recovery.
-        """
-        if self._joined:
-            return self._own() and self._serve()
-        if not self._process or self._process.poll() is None:
+        """Start the server anew when it has ended; answers whether it had. It does not wait for the recovery."""
+        if not self.has_ended():
             return False
-        return self._serve()
+        self.launch(self.clear())
+        return True
+
+    def has_ended(self) -> bool:
+        """Whether the server has died, or has ended with whoever else had started it, and is ours to start."""
+        if self._joined:
+            return self._own()
+        return self._process is not None and self._process.poll() is not None
+
+    def vigil(self, patience: float = PATIENCE) -> Vigil | None:
+        """A watch over the server, where we have started it, for a hang of so many seconds."""
+        return Vigil(self._process.pid, str(self._sockets), patience) if self._process else None
+
+    def end_at_once(self) -> None:
+        """End a server of ours that hangs; what was committed stays. It may take some seconds, on any thread."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            try:
+                self._process.wait(STOP_AT_ONCE)
+            except subprocess.TimeoutExpired:
+                self._cluster.signal_processes(signal.SIGKILL)
+                self._process.wait(STOP_AT_ONCE)
 
     def stop(self) -> None:
         """End the server if it is ours; open connections are cut, what was committed stays."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(STOP)
-            except subprocess.TimeoutExpired:
-                self._process.send_signal(signal.SIGQUIT)
-                self._process.wait(STOP)
+            if (vigil := self.vigil()) and not vigil.is_stuck():
+                self._process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(STOP)
+            self.end_at_once()
         self._process, self._joined = None, False
         if self._owner:
             if self._sockets != self.folder:
@@ -132,8 +148,10 @@ class EmbeddedPostgres:
 
     def _serve_or_join(self) -> None:
         began = time.monotonic()
-        while not (self._own() and self._serve()) and not self._others_answer():
+        while not self._own() and not self._others_answer():
             self._pause(began, self._patience)
+        if self._owner and not (self._process and self._process.poll() is None):
+            self.launch(self.clear())
         self._joined = self._process is None
         while not self._answers():
             self._pause(began, START)
@@ -149,14 +167,19 @@ class EmbeddedPostgres:
             self._owner = claim
         return True
 
-    def _serve(self) -> bool:
-        """Launch the server, unless it runs; we own the folder."""
-        if self._process and self._process.poll() is None:
-            return True
+    def clear(self) -> int:
+        """Make the folder ready, and wait for the end of an earlier server; answers the lock that `launch` is to have.
+
+        It may take long, on any thread.
+        """
         identity = self._identity or ordinary()
         self._cluster.make_ready(identity)
         self._make_socket_folder(identity)
-        lock = self._cluster.take_over(self._sockets)
+        return self._cluster.take_over(self._sockets)
+
+    def launch(self, lock: int) -> None:
+        """Launch the server; call it from the main thread."""
+        identity = self._identity or ordinary()
         command = identity.command(
             binaries() / "postgres", "-D", self._cluster.data, "-k", self._sockets, "-p", str(PORT),
             *(part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")),
@@ -170,7 +193,6 @@ class EmbeddedPostgres:
             )  # fmt: skip
         os.close(lock)
         self._joined = False
-        return True
 
     def _make_socket_folder(self, identity: Identity) -> None:
         self._sockets.mkdir(mode=0o700, exist_ok=True)

@@ -69,7 +69,7 @@ TELL_RECONCILERS = "select pg_notify('tracker_reconciliations', '')"
 CLAIM = """
 update reconciliations r
    set state = 'running', lease = lease + 1, begun_at = coalesce(begun_at, $1),
-       leased_until = clock_timestamp() + $2::interval
+       leased_until = clock_timestamp() + $2::interval, owner = $5
   from (select id from reconciliations
          where (state = 'waiting' or state = 'running' and leased_until < clock_timestamp())
            and provider = any($3::text[]) and ($4::uuid is null or id = $4)
@@ -119,10 +119,15 @@ async def want(
 
 
 async def claim(
-    conn: Connection, now: datetime, lease: timedelta, providers: Collection[str], only: UUID | None = None
+    conn: Connection,
+    now: datetime,
+    lease: timedelta,
+    providers: Collection[str],
+    only: UUID | None = None,
+    owner: str | None = None,
 ) -> Round | None:
     """Take the next one that is due, also from a process that died over it."""
-    row = await conn.fetchrow(CLAIM, now, lease, list(providers), only)
+    row = await conn.fetchrow(CLAIM, now, lease, list(providers), only, owner)
     return Round(*(row[name] for name in ("id", "job", "provider", "since", "cursor", "lease"))) if row else None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tracker.errors import Unavailable
-from tracker.store import migrations
+from tracker.store import migrations, vigil
 from tracker.store.cluster import Cluster
 from tracker.store.database import Database
 from tracker.store.embedded import START, EmbeddedPostgres
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PATIENCE = 60.0
+LOOK_EVERY, KNOCK_EVERY = 0.5, 3.0
 
 
 def is_made(settings: Settings) -> bool:
@@ -61,6 +62,26 @@ async def opened(dsn: str, *, migrate: bool, size: int = 10, patience: float = P
             await asyncio.sleep(1)
     async with Database.open(dsn, size=size) as database:
         yield database
+
+
+async def kept_running(server: EmbeddedPostgres, patience: float = vigil.PATIENCE) -> None:
+    """Until cancelled: start the server anew when it has ended, and end it when it hangs.
+
+    What may take long is done beside the event loop; only the start is not, because the server ends with the thread
+    that has started it.
+    """
+    watch, knocked, loop = server.vigil(patience), 0.0, asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if watch and loop.time() - knocked > min(KNOCK_EVERY, patience / 4):
+            knocked = loop.time()
+            if await asyncio.to_thread(watch.hangs):
+                log.error("postgres.hangs", advice="it is ended and started anew")
+                await asyncio.to_thread(server.end_at_once)
+        if server.has_ended():
+            server.launch(await asyncio.to_thread(server.clear))
+            log.warning("postgres.revived")
+            watch = server.vigil(patience)
 
 
 def _folder(settings: Settings) -> Path:

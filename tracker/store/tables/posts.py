@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import (
     BIG,
+    JSON,
     JSON_AS_WRITTEN,
     MOMENT,
     SMALL,
@@ -61,6 +62,18 @@ class Node(SQLModel, table=True):
     name: str = primary(TEXT)
     node: str = primary(TEXT)
     seen_at: datetime = column(MOMENT)
+
+
+class Process(SQLModel, table=True):
+    """A process that runs, with the advisory lock that is held while its session lasts, and what fails in it."""
+
+    __tablename__ = "processes"
+
+    node: str = primary(TEXT)
+    number: int = column(BIG)
+    roles: list[str] = column(TEXTS)
+    since: datetime = column(MOMENT, "now()")
+    failing: dict[str, Any] = column(JSON, "'{}'::jsonb")
 
 
 class Parked(SQLModel, table=True):

@@ -38,6 +38,7 @@ class Reconciliation(SQLModel, table=True):
     missing: int = column(Integer, "0")
     appended: int = column(Integer, "0")
     conflicts: int = column(Integer, "0")
+    owner: str | None = column(TEXT)
 
 
 class Question(SQLModel, table=True):
