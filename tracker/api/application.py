@@ -40,7 +40,7 @@ from tracker.api.webhooks import door
 from tracker.broadcast import Broadcast
 from tracker.past import Past
 from tracker.replay import Replay
-from tracker.rulebook.source import NO_RULES
+from tracker.rulebook.source import NO_RULES, notices
 from tracker.trial import Trial
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from litestar.types import ControllerRouterHandler
 
+    from tracker.errors import Misconfigured
     from tracker.providers.base import FactReader, Provider
     from tracker.receiver import Receiver
     from tracker.rulebook.source import RuleSource
@@ -92,8 +93,9 @@ class Parts:
     """What the application is made of.
 
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
-    `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `visitor` knows who is signed in at
-    the dashboard, and may read the reference page.
+    `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `left_out` are channels and
+    endpoints that are set up wrongly; `visitor` knows who is signed in at the dashboard, and may read the reference
+    page.
     """
 
     database: Database
@@ -110,6 +112,7 @@ class Parts:
     max_body: int = 2**20
     visitor: Visitor | None = None
     folder: Path | None = None
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
     more: Sequence[ControllerRouterHandler] = ()
 
 
@@ -120,7 +123,10 @@ def application(parts: Parts) -> Litestar:
         handlers.append(door(parts.receiver, parts.max_body))
     if parts.rest:
         handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
-    readiness = health.Readiness(parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder)
+    readiness = health.Readiness(
+        parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder,
+        lambda: notices(parts.rules, parts.left_out),
+    )  # fmt: skip
     return Litestar(
         route_handlers=handlers,
         dependencies={

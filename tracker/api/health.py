@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from shutil import disk_usage
@@ -29,7 +29,7 @@ NO_ROOM = 64 * 2**20
 class ReadinessOut(Struct, frozen=True):
     """Whether this installation does its work."""
 
-    status: Annotated[str, Meta(description="ok or failing.")]
+    status: Annotated[str, Meta(description="ok, degraded (it works, but not all of it) or failing.")]
     faults: Annotated[dict[str, str], Meta(description="What is wrong, by what was looked at.")]
 
 
@@ -39,7 +39,7 @@ FAILING = ResponseSpec(ReadinessOut, description="Something is wrong; it is name
 class Readiness:
     """Whether this installation does its work; asked often, it looks once a second.
 
-    `folder` is where an embedded Postgres keeps its data.
+    `folder` is where an embedded Postgres keeps its data; `notices` tell what is wrong and stops nothing else.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class Readiness:
         silence: timedelta,
         receiver: Receiver | None = None,
         folder: Path | None = None,
+        notices: Callable[[], dict[str, str]] = dict,
     ) -> None:
         self._database, self._subscriptions, self._silence = database, subscriptions, silence
-        self._receiver, self._folder = receiver, folder
+        self._receiver, self._folder, self.notices = receiver, folder, notices
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._found: dict[str, str] = {}
@@ -102,9 +103,12 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz", responses={503: FAILING}, summary="Able to work")
 async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut]:
-    """503 with what is wrong: the database, its migrations, or a subscription that nobody serves."""
-    faults = await readiness.faults()
-    content = ReadinessOut("failing" if faults else "ok", faults)
+    """503 with what is wrong: the database, its migrations, or a subscription that nobody serves.
+
+    Rule files that are refused, and channels that are set up wrongly, are named with 200: the rest works.
+    """
+    faults, notices = await readiness.faults(), readiness.notices()
+    content = ReadinessOut("failing" if faults else "degraded" if notices else "ok", notices | faults)
     return Response(content, status_code=503 if faults else 200)
 
 
