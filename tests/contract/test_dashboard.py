@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -81,7 +81,11 @@ async def test_what_is_refused_is_told_with_since_when_and_what_is_in_force_inst
         (kept, ("The last good rules stay in force", "2026-11-01 10:00:00 UTC", "2026-11-02 11:00:00 UTC")),
         (Footing("none"), ("no rule is in force",)),
     ):
-        told_of = {"rule_faults": lambda: [fault], "footing": partial(replace, footing), "installation": known}
+        told_of: dict[str, Any] = {
+            "rule_faults": lambda: [fault],
+            "footing": partial(replace, footing),
+            "installation": known,
+        }
         async with dashboard(database, open_here=True, **told_of) as client:
             text = (await client.get(path)).text
         for said in ("rules/a.toml:3:4: there is no channel", "is &lt;b&gt;odd&lt;/b&gt;", "is set up wrongly", *words):
