@@ -25,6 +25,15 @@ STUCK = '[rule.stuck]\nwhile = { state = "publishing" }\nfor = "15m"\ndo = [{ al
 BROKEN = STUCK.replace("while", "whiel")
 
 
+WORKFLOW = """
+[workflow.half]
+do = [{ retry = "publish" }, { alert = "ops", titel = "it would be left out" }]
+[rule.runs-half]
+on = "post.failed"
+do = [{ run = "half" }]
+"""
+
+
 class Process:
     """One of several on the same database, with a folder of its own."""
 
@@ -111,7 +120,8 @@ async def test_the_newest_good_files_are_those_of_whoever_cannot_read_its_own(
 async def test_a_rule_that_this_version_does_not_take_any_more_is_left_out_and_named(
     tmp_path: Path, database: Database
 ) -> None:
-    text = STUCK + STUCK.replace("rule.stuck", "rule.old").replace("title", "titel")
+    """Whole: a rule whose workflow is faulty does not do the half of it."""
+    text = STUCK + STUCK.replace("rule.stuck", "rule.old").replace("title", "titel") + WORKFLOW
     async with database.transaction() as conn:
         await rule_book.keep(conn, "of-before", {"all.toml": text})
     process = await started(tmp_path, database, BROKEN)
