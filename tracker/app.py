@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 
 from tracker import event_loop, projector, reactor
-from tracker.actions import build_performers
+from tracker.actions import build_performers, usable
 from tracker.api.application import Parts, application
 from tracker.api.express_lane import express_lane
 from tracker.api.stream import shown
@@ -99,6 +100,9 @@ class _Service:
         embedded: EmbeddedPostgres | None,
         companion: Companion | None,
     ) -> None:
+        settings = usable(settings)
+        for fault in chain.from_iterable(settings.left_out.values()):
+            log.error("settings.left_out", fault=str(fault))
         self._settings, self._roles, self._dsn, self._embedded = settings, roles, dsn, embedded
         self._companion = companion
         self._node = f"{socket.gethostname()}-{uuid4().hex[:8]}"
@@ -213,8 +217,10 @@ class _Service:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         installation = Installation(self._settings, self._providers, next_time_of)
-        faults, open_here = self._rules.faults, settings.open_dashboard
-        pages = handlers(database, clock, readers, faults, installation=installation, open_here=open_here)
+        pages = handlers(
+            database, clock, readers, self._rules.faults, footing=self._rules.footing, installation=installation,
+            open_here=settings.open_dashboard,
+        )  # fmt: skip
         parts = Parts(
             database=database,
             clock=clock,
@@ -230,6 +236,7 @@ class _Service:
             max_body=settings.max_body,
             folder=self._settings.database.data_dir if self._embedded else None,
             faults=self._faults,
+            left_out=self._settings.left_out,
             visitor=Reception(database, clock, settings.open_dashboard).key_of,
             more=pages if rest else (),
         )
@@ -281,10 +288,12 @@ class _Reading:
         self._rules, self._reacting, self._listening = rules, reacting, listening
 
     async def run(self) -> None:
+        await self._rules.settle(self._database)
         async with self._database.transaction() as conn:
             await shares.create(conn, self._subscription.name, beginning(1))
             await self._rules.take_switches(conn)
-            await _armed(self._reacting, conn)
+            if self._rules.any_known:
+                await _armed(self._reacting, conn)
         await self._subscription.run(self._listening)
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+LONGEST_FAULT = 1000
+"""Letters; who made a fault may have quoted a file."""
+
+
+COMPARED, LONGEST_WORD = 300, 200
+
+
 class TrackerError(Exception):
     """Anything that tracker raises on purpose."""
 
@@ -39,11 +46,12 @@ class BadParameter(Rejected):
 
 
 class Misconfigured(TrackerError):
-    """The operator must mend a file, an environment variable or an installation before we start."""
+    """The operator must mend a file, an environment variable or an installation; told on one line."""
 
     def __init__(
         self, message: str, *, file: str = "", key: str = "", line: int | None = None, column: int | None = None
     ) -> None:
+        message, file, key = (printable(cut(text, LONGEST_FAULT)) for text in (message, file, key))
         place = ":".join(str(part) for part in (file, line, column) if part not in ("", None))
         super().__init__(": ".join(part for part in (place, key, message) if part))
         self.message, self.file, self.key, self.line, self.column = message, file, key, line, column
@@ -65,7 +73,25 @@ class NotAllowed(TrackerError):
     """The caller's key lacks the scope."""
 
 
+def printable(text: str, instead: str = "\N{REPLACEMENT CHARACTER}", keep: str = "") -> str:
+    """The text without anything that a terminal, or a reader of lines, would obey; letters of `keep` may stay."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in keep else instead for letter in text)
+
+
+def cut(text: str, length: int) -> str:
+    """At most so many letters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """' (did you mean "x"?)' for the nearest known word, or an empty text when none is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """' (did you mean "x"?)' for the nearest known word, or an empty text when none is near.
+
+    Among very many words only those count that begin alike, because comparing takes long.
+    """
+    words = list(known)
+    if len(words) > COMPARED:
+        words = [one for one in words if one[:1] == word[:1]][:COMPARED]
+    near = get_close_matches(word[:LONGEST_WORD], words, n=1, cutoff=0.6)
     return f' (did you mean "{near[0]}"?)' if near else ""

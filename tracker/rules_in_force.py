@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,10 @@ import structlog
 
 from tracker.domain.dispatch import RuleIndex
 from tracker.errors import Misconfigured
-from tracker.rulebook import Known, Rulebook, load_rules, load_text
-from tracker.store import rule_switches
+from tracker.rulebook import Known, Rulebook, load_kept, load_rules, load_text
+from tracker.rulebook.folder import look_of, revision_of_files
+from tracker.rulebook.source import Footing
+from tracker.store import rule_book, rule_switches
 from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
@@ -28,18 +30,21 @@ log = structlog.get_logger(__name__)
 
 
 class RulesInForce:
-    """Raises Misconfigured, naming every fault, when the rules cannot be loaded at the start."""
+    """The rules of the files; where those cannot be read, the last good ones that the database keeps, or else none."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._book = read_rules(self._settings)
-        self._faults: tuple[Misconfigured, ...] = ()
-        self._switched: dict[str, bool] = {}
-        self._seen = files_in(settings.rules.dir)
-        self._hurried = False
-        if self._book.faults:
-            raise Misconfigured("\n".join(map(str, self._book.faults)))
+        self._book, self._footing = Rulebook(), Footing("none")
         self._index = self._book.index
+        self._revision = ""
+        self._refused: tuple[Misconfigured, ...] = ()
+        self._outlived: tuple[Misconfigured, ...] = ()
+        self._switched: dict[str, bool] = {}
+        self._untold = False
+        self._settling = asyncio.Lock()
+        self._hurried = False
+        self._seen = look_of(settings.rules.dir)
+        self._take(self._read_files())
 
     def index(self) -> RuleIndex:
         """What decides at this moment."""
@@ -63,22 +68,36 @@ class RulesInForce:
 
     def faults(self) -> tuple[Misconfigured, ...]:
         """Why the files as they were last read are not in force; empty when they are."""
-        return self._faults
+        return self._refused + self._outlived
+
+    def footing(self) -> Footing:
+        """What the rules in force rest on."""
+        return self._footing
 
     def reload(self) -> bool:
         """Put the files as they are now in force; with any fault the last good rules stay."""
-        self._seen = files_in(self._settings.rules.dir)
-        book = read_rules(self._settings)
-        self._faults = book.faults
-        for fault in book.faults:
-            log.error("rules.refused", fault=str(fault))
-        for doubt in book.warnings:
-            log.warning("rules.doubtful", doubt=str(doubt))
-        if not book.faults:
-            self._book = book
-            self._index = self._switch()
-            log.info("rules.loaded", rules=len(book.rules), files=len(book.files))
-        return not book.faults
+        self._seen = look_of(self._settings.rules.dir)
+        self._take(self._read_files())
+        return not self._refused
+
+    async def settle(self, database: Database) -> bool:
+        """Keep good files in the database, or take those that it keeps; answers whether other rules are in force now.
+
+        Of files that several processes have kept the newest count, and only for a process that cannot read its own.
+        """
+        async with self._settling:
+            await self._tell(database)
+            if not self._refused:
+                return False
+            async with database.connection() as conn:
+                known = await rule_book.standing(conn)
+                other = known.revision if known.revision != self._revision else None
+                packed = await rule_book.files(conn, other) if other else None
+            self._footing = replace(self._footing, kept_at=known.kept_at, refused_at=known.refused_at)
+            if packed is None or other is None:
+                return False
+            book = await asyncio.to_thread(self._read_kept, packed)
+            return self._take_kept(book, other) if self._refused else False
 
     async def take_switches(self, conn: Connection) -> bool:
         """Honour what people have switched by hand; answers whether other rules are in force now."""
@@ -103,34 +122,97 @@ class RulesInForce:
         other = True
         async with wakeups.on(RULES) as woken:
             while True:
-                if self._hurried or files_in(self._settings.rules.dir) != self._seen:
-                    self._hurried = False
-                    other |= self.reload()
+                other |= await self._look_again()
+                other |= await self.settle(database)
                 async with database.transaction() as conn:
-                    if await self.take_switches(conn) or other:
+                    if (await self.take_switches(conn) or other) and self.any_known:
                         await changed(conn)
                 other = False
                 await wait(woken, poll.total_seconds())
 
+    @property
+    def any_known(self) -> bool:
+        """Whether the rules in force are somebody's wish: where none could be read, no timer may be called off."""
+        return self._footing.source != "none"
+
     def read_again(self) -> None:
         """Read the files at the next look, whether or not they seem edited."""
         self._hurried = True
+
+    async def _look_again(self) -> bool:
+        """Take in files that were edited; answers whether other rules are in force. Reading waits for no disk."""
+        look = await asyncio.to_thread(look_of, self._settings.rules.dir)
+        if not self._hurried and look == self._seen:
+            return False
+        self._hurried, self._seen = False, look
+        self._take(await asyncio.to_thread(self._read_files))
+        return not self._refused
+
+    def _read_files(self) -> Rulebook:
+        return self._guarded(lambda: read_rules(self._settings))
+
+    def _read_kept(self, packed: bytes) -> Rulebook:
+        budget = self._settings.rules.budget
+        return self._guarded(
+            lambda: load_kept(rule_book.unpacked(packed), self._settings.rules.dir, Known(budget=budget))
+        )
+
+    def _guarded(self, read: Callable[[], Rulebook]) -> Rulebook:
+        """What is read; a fault of our own code is one of the files too, and keeps nothing else from working."""
+        try:
+            return read()
+        except Exception as error:
+            log.error("rules.fault", error=str(error), exc_info=error)
+            what = f"cannot be read: {error or type(error).__name__}"
+            return Rulebook(faults=(Misconfigured(what, file=str(self._settings.rules.dir)),))
+
+    def _take(self, book: Rulebook) -> None:
+        self._refused, self._untold = book.faults, True
+        for fault in book.faults:
+            log.error("rules.refused", fault=str(fault))
+        for doubt in book.warnings:
+            log.warning("rules.doubtful", doubt=str(doubt))
+        if not book.faults:
+            self._put_in_force(book, revision_of_files(book.sources), Footing())
+            log.info("rules.loaded", rules=len(book.rules), files=len(book.files))
+
+    def _take_kept(self, book: Rulebook, revision: str) -> bool:
+        """What an earlier version took, and this one does not, is left out and named; where that is all, nothing."""
+        for fault in book.faults:
+            log.error("rules.refused", fault=str(fault))
+        self._revision, self._outlived = revision, book.faults
+        if book.faults and not book.rules:
+            return False
+        self._put_in_force(book, revision, replace(self._footing, source="kept"), book.faults)
+        log.warning("rules.kept", rules=len(book.rules), revision=revision, kept_at=self._footing.kept_at)
+        return True
+
+    def _put_in_force(
+        self, book: Rulebook, revision: str, footing: Footing, outlived: tuple[Misconfigured, ...] = ()
+    ) -> None:
+        self._book, self._revision, self._footing, self._outlived = book, revision, footing, outlived
+        self._index = self._switch()
+
+    async def _tell(self, database: Database) -> None:
+        """Once after each reading: that the files are good, or that they are refused."""
+        if not self._untold:
+            return
+        self._untold = False
+        try:
+            async with database.transaction() as conn:
+                if self._refused:
+                    await rule_book.refuse(conn, str(self._refused[0]))
+                else:
+                    await rule_book.keep(conn, self._revision, self._book.sources)
+        except BaseException:
+            self._untold = True
+            raise
 
     def _switch(self) -> RuleIndex:
         if not self._switched:
             return self._book.index
         switched = self._switched
         return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
-
-
-def files_in(folder: Path) -> frozenset[tuple[str, int, int]]:
-    """Name, time and size of everything below the folder, by which an edit is noticed."""
-    found = set()
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            known = path.stat()
-            found.add((str(path), known.st_mtime_ns, known.st_size))
-    return frozenset(found)
 
 
 def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
@@ -144,4 +226,5 @@ def read_text(settings: Settings, text: str, file: str, others: Collection[str])
 
 
 def _known(settings: Settings) -> Known:
-    return Known(settings.channels.keys(), settings.endpoints.keys(), settings.providers.keys(), settings.rules.budget)
+    channels, endpoints = settings.names("channels"), settings.names("endpoints")
+    return Known(channels, endpoints, settings.providers.keys(), settings.rules.budget)

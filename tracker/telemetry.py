@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import re
 import sys
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
@@ -13,10 +12,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
+from tracker.errors import printable
+
 if TYPE_CHECKING:
     from structlog.types import EventDict, ExcInfo, Processor
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 EVENTS = {
     "action.ended": "An attempt at an action is over; state and reason say how it stands.",
@@ -52,12 +51,15 @@ EVENTS = {
     "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
+    "rules.fault": "Our own code failed while it read rule files; the last good rules stay in force.",
+    "rules.kept": "The rule files are refused: the last good rules that the database keeps are in force.",
     "rules.loaded": "The rule files are in force as they are now.",
     "rules.refused": "A rule file has a fault; the last good rules stay in force.",
     "schedule.postponed": "A scheduled job could not be done; its next time tries again.",
     "secrets.unreadable": "The secret file of a provider cannot be read; the secrets that were known stay active.",
     "service.started": "This process serves.",
     "service.stopped": "This process has stopped in good order.",
+    "settings.left_out": "A channel or an endpoint is set up wrongly: nothing is sent there, and the rest works.",
     "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
     "subscription.waiting": "A subscription waits for the database to come back.",
@@ -130,19 +132,20 @@ def _common() -> list[Processor]:
 def _rendering(console: bool, out: TextIO) -> list[Processor]:
     # Values of variables are left out of tracebacks: among them are keys, cookies and bodies.
     if console:
-        return [_readable, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_traceback)]
+        return [_shown, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_traceback)]
     tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     return [tracebacks, structlog.processors.JSONRenderer(default=str)]
 
 
-def _readable(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Libraries put values into the event's text; the console shows those beside it in quotes, but not that."""
-    return {**event, "event": _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(event.get("event", "")))}
+def _shown(_logger: object, _method: str, values: EventDict) -> EventDict:
+    """What others have said cannot move a terminal's cursor."""
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name] = printable(value, keep="\n\t")
+    return values
 
 
 def _traceback(out: TextIO, error: ExcInfo) -> None:
-    """What went wrong, line by line; nothing that a stranger has said in it moves the cursor."""
-    told = io.StringIO()
-    structlog.dev.plain_traceback(told, error)
-    lines = (_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) for line in told.getvalue().split("\n"))
-    out.write("\n".join(lines))
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    out.write(printable(text.getvalue(), keep="\n\t"))

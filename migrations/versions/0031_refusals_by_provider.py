@@ -7,7 +7,7 @@ which they are kept, so that what exceeds the bound is found without looking at 
 from alembic import op
 
 revision = "0031"
-down_revision = "0028"
+down_revision = "0030"
 
 
 def upgrade() -> None:

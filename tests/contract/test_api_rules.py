@@ -158,13 +158,22 @@ async def test_to_switch_twice_changes_nothing_more(client: httpx2.AsyncClient) 
 
 
 async def test_a_file_that_is_refused_is_told_with_its_place_and_the_nearest_right_word(
-    client: httpx2.AsyncClient, rules: RulesInForce, tmp_path: Path
+    client: httpx2.AsyncClient, rules: RulesInForce, database: Database, tmp_path: Path
 ) -> None:
-    """And the rules from before stay."""
-    assert (await get(client, "/rules"))["faults"] == []
+    """And the rules from before stay; it says since when."""
+    await rules.settle(database)
+    before = await get(client, "/rules")
+    assert (before["faults"], before["source"], before["refused_since"], before["last_good_at"]) == (
+        [], "files", None, None,
+    )  # fmt: skip
     (tmp_path / "rules" / "all.toml").write_text(FILE.replace("post.failed", "post.faild"))
     assert not rules.reload()
+    await rules.settle(database)
     answer = await get(client, "/rules")
+    assert answer["source"] == "files"
+    assert answer["last_good_at"] < answer["refused_since"]
+    ready = (await client.get("/readyz")).json()
+    assert (ready["status"], "post.faild" in ready["faults"]["rules"]) == ("degraded", True)
     (fault,) = answer["faults"]
     assert (fault["line"], fault["column"], fault["hint"]) == (3, 7, "post.failed")
     assert fault["file"].endswith("rules/all.toml")

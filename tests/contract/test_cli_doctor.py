@@ -271,3 +271,30 @@ def test_each_fault_of_the_config_is_told(tmp_path: Path) -> None:
     assert (ran.code, [item["check"] for item in ran.json["items"]]) == (1, ["config", "config"])
     assert 'did you mean "port"' in ran.json["items"][0]["found"]
     assert len(tracker("rules", "check").err.splitlines()) == 2
+
+
+def test_rules_that_are_refused_are_told_with_since_when_and_what_is_in_force(
+    tracker: CommandLine, database_url: str
+) -> None:
+    execute(
+        database_url,
+        "insert into rule_book (name, revision, files, kept_at, refused_at, refused)"
+        " values ('last good', 'r', 'x', '2026-11-01 10:00Z', '2026-11-02 11:00Z', 'all.toml:1:2: wrong')",
+    )
+    verdict, what = found(tracker, code=1)["rules"]
+    assert verdict == "problem"
+    assert what == (
+        "refused since 2026-11-02 11:00:00Z; the last good rules, of 2026-11-01 10:00:00Z, are in force:"
+        " all.toml:1:2: wrong"
+    )
+    execute(database_url, "update rule_book set kept_at = null")
+    assert "; no rule is in force: all.toml" in found(tracker, code=1)["rules"][1]
+
+
+def test_a_channel_that_is_set_up_wrongly_is_a_problem_and_the_rest_is_looked_at(tracker: CommandLine) -> None:
+    config = tracker.folder / "config.toml"
+    config.write_text(config.read_text() + '[channels.late]\nkind = "slack"\nurl = { env = "NOT_SET" }\n')
+    told = found(tracker, code=1)
+    assert told["config"][0] == "problem"
+    assert "channels.late.url: the environment variable NOT_SET is not set" in told["config"][1]
+    assert told["database"][0] == "ok"

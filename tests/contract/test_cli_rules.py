@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,38 @@ def test_what_can_never_be_sent_to_is_told_by_file_and_line_and_fails_nothing(tr
     assert "channels.phone.kind" in ran.lines[1]
     assert "secret" not in ran.out
     assert ran.lines[2:] == ["1 rule in 1 file: nothing is wrong"]
+
+
+def test_what_is_not_read_and_what_is_empty_is_a_warning(tracker: CommandLine) -> None:
+    (tracker.rules / "clients").mkdir()
+    (tracker.rules / "clients" / "acme.toml").write_text(RULE)
+    ran = tracker("rules", "check")
+    assert ran.code == 0
+    assert ran.lines == [
+        f"{tracker.rules}: holds no rule file: there is no *.toml in it (a warning)",
+        f"{tracker.rules}/clients/acme.toml: is not read: rule files stand right in {tracker.rules} (a warning)",
+        "0 rules in 0 files: 2 warnings; otherwise nothing is wrong",
+    ]
+
+
+def test_a_channel_that_is_set_up_wrongly_is_a_fault_and_the_rules_that_name_it_are_none(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE)
+    config = tracker.folder / "config.toml"
+    config.write_text(config.read_text().replace('[channels.ops]\nkind = "log"', '[channels.ops]\nkind = "lok"'))
+    assert "lok" in config.read_text()
+    ran = tracker("rules", "check")
+    assert (ran.code, len(ran.lines)) == (1, 1)
+    assert 'channels.ops.kind: "lok" is not known (did you mean "log"?)' in ran.lines[0]
+    told = tracker("channels", "test", "ops")
+    assert (told.code, "channels.ops.kind" in told.err) == (2, True)
+
+
+def test_an_odd_file_is_told_on_one_line_without_a_control_character(tracker: CommandLine) -> None:
+    (tracker.rules / "a.toml").write_text("do = " + "[" * 5000 + "]" * 5000)
+    (tracker.rules / "b.toml").write_text('[rule."\\u001b[2J\\n"]\n')
+    os.mkfifo(tracker.rules / "c.toml")
+    ran = tracker("rules", "check")
+    assert (ran.code, ran.err) == (1, "")
+    assert all(line.isprintable() and line.startswith(f"{tracker.rules}/") for line in ran.lines)
+    assert {line.removeprefix(f"{tracker.rules}/")[:6] for line in ran.lines} == {"a.toml", "b.toml", "c.toml"}
+    assert sum("a.toml" in line for line in ran.lines) == sum("c.toml" in line for line in ran.lines) == 1

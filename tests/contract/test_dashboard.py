@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +16,10 @@ from tests.conftest import QUICK
 from tests.contract.dashboard import an_action, dashboard, sign_in, state_of
 from tests.contract.serving import project
 from tests.integration.told import told
+from tracker.dashboard.checkup import Installation
 from tracker.errors import Misconfigured
+from tracker.rulebook.source import Footing
+from tracker.settings import Settings
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.migrations import upgrade
@@ -61,6 +67,29 @@ async def test_the_overview_counts_posts_and_names_what_needs_somebody(database:
         'data-count="5"',
     ):
         assert said in text, said
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+async def test_what_is_refused_is_told_with_since_when_and_what_is_in_force_instead(
+    database: Database, path: str
+) -> None:
+    fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
+    odd = Misconfigured("is <b>odd</b>", file="config.toml", line=5, key="channels.ops")
+    known = Installation(Settings().without({"channels.ops": odd}))
+    kept = Footing("kept", datetime(2026, 11, 1, 10, tzinfo=UTC), datetime(2026, 11, 2, 11, tzinfo=UTC))
+    for footing, words in (
+        (kept, ("The last good rules stay in force", "2026-11-01 10:00:00 UTC", "2026-11-02 11:00:00 UTC")),
+        (Footing("none"), ("no rule is in force",)),
+    ):
+        told_of: dict[str, Any] = {
+            "rule_faults": lambda: [fault],
+            "footing": partial(replace, footing),
+            "installation": known,
+        }
+        async with dashboard(database, open_here=True, **told_of) as client:
+            text = (await client.get(path)).text
+        for said in ("rules/a.toml:3:4: there is no channel", "is &lt;b&gt;odd&lt;/b&gt;", "is set up wrongly", *words):
+            assert said in text
 
 
 async def test_an_empty_installation_says_what_will_come(visitor: httpx2.AsyncClient) -> None:

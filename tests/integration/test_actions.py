@@ -15,10 +15,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, read_request, serving
-from tracker.actions import build_performers
+from tracker.actions import build_performers, usable
 from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.event import State
-from tracker.errors import Misconfigured
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.providers.client import ProviderClient
@@ -162,13 +161,18 @@ async def test_a_target_that_is_no_longer_configured_is_discarded(verb: str) -> 
 
 @pytest.mark.parametrize("secret", ["whsec_???", "whsec_"])
 async def test_a_secret_that_cannot_sign_is_named_and_not_shown(tmp_path: Path, secret: str) -> None:
-    """What would fail at the first message is told at the start."""
+    """What would fail at the first message is told at the start, and again by each action that goes there."""
     path = tmp_path / "config.toml"
     path.write_text(f"[endpoints.cms]\nurl = 'https://x.example'\nsecrets = [\n  'good',\n  '{secret}',\n]\n")
+    settings = usable(load_settings(path, {}))
+    (told,) = settings.left_out["endpoints.cms"]
+    assert str(told).startswith(f"{path}:5: endpoints.cms.secrets.1: ")
+    assert "???" not in str(told)
     async with Outbound() as outbound:
-        with pytest.raises(Misconfigured, match=r"config\.toml:3: endpoints\.cms\.secrets\.1") as told:
-            build_performers(load_settings(path, {}), {}, outbound)
-    assert "???" not in str(told.value)
+        sending = build_performers(settings, {}, outbound)["send"]
+        outcome = await sending.perform(claimed("send", "cms", {"event": "e", "data": {}}), datetime.now(UTC))
+    assert isinstance(outcome, Discard)
+    assert (outcome.reason, outcome.detail) == (Reason.NOT_CONFIGURED, str(told))
 
 
 async def test_an_alert_on_a_log_channel_is_a_line_of_the_log() -> None:

@@ -62,12 +62,12 @@ def test_each_variable_of_the_settings_is_one(section: str, kind: str, text: str
 
 
 def fault(folder: Path, environ: dict[str, str]) -> str:
-    """Everything that is wrong with the settings."""
+    """Everything that is wrong with the settings, and with what is left out of them."""
     try:
-        load_settings(folder / "config.toml", environ)
+        settings = load_settings(folder / "config.toml", environ)
     except Misconfigured as error:
         return "\n".join([str(error), *getattr(error, "__notes__", ())])
-    return ""
+    return "\n".join(str(fault) for some in settings.left_out.values() for fault in some)
 
 
 def test_durations_are_written_as_the_page_says() -> None:

@@ -12,8 +12,8 @@ from tracker.domain.rule import FALSE
 from tracker.domain.subject import LONGEST_MESSAGE
 from tracker.rulebook.cost import MOST
 from tracker.rulebook.expressions import Condition, Hole
-from tracker.rulebook.positions import BadText
 from tracker.rulebook.syntax import Call, Const, Field, Loop, Name, parse
+from tracker.toml.positions import BadText
 
 ITEM = {
     "event": "post.failed", "post_id": "p" * 40, "error_message": "m" * LONGEST_MESSAGE, "platforms": ["instagram"] * 5,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tracker.domain.rule import FALSE, TRUE
 from tracker.domain.subject import DEFAULTS, Environment
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.positions import BadText
+from tracker.toml.positions import BadText
 
 
 def values(**told: object) -> Environment:

@@ -53,7 +53,7 @@ KEYS = {
     ),
     "a name that cannot be written everywhere": (
         '[rule."A b"]\non = "post.failed"\n' + DO,
-        ["r.toml:1:2: rule.A b: a rule's name is made of a–z, 0–9, - and _, and is at most 64 characters long"],
+        ['r.toml:1:2: rule."A b": a rule\'s name is made of a–z, 0–9, - and _, and is at most 64 characters long'],
     ),
     "a flag in quotes": (
         ALERT + 'enabled = "no"',
@@ -269,7 +269,7 @@ STEPS = {
         'do = [{ set = { "a b" = "x" } }]',
         [
             (
-                "r.toml:3:17: rule.a.do[0].set.a b: a label's name is made of letters, digits, - and _,"
+                'r.toml:3:17: rule.a.do[0].set."a b": a label\'s name is made of letters, digits, - and _,'
                 " and is at most 64 long"
             )
         ],
@@ -439,7 +439,7 @@ def test_all_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
         'b.toml:3:7: rule.a.do[0]: an alert needs a "title"',
         'b.toml:3:17: rule.a.do[0].alert: there is no channel "opps" in the configuration (did you mean "ops"?)',
         'b.toml:3:25: rule.a.do[0].titel: an alert step has no such key (did you mean "title"?)',
-        "c.toml: cannot be read: it is not UTF-8",
+        'c.toml:1:1: the byte 0xFF ("ÿ" in Windows-1254) is not UTF-8: save the file as UTF-8',
     ]
     assert [rule.id for rule in book.rules] == ["d"]
 
@@ -453,4 +453,4 @@ def test_a_rule_of_the_same_name_in_two_files_is_refused(tmp_path: Path) -> None
 
 def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     (fault,) = load_rules(tmp_path / "nowhere", KNOWN).faults
-    assert str(fault) == f"{tmp_path}/nowhere: rules.dir: there is no such folder"
+    assert str(fault) == f"{tmp_path}/nowhere: rules.dir: there is no such folder: make it, or put [rules] dir right"

@@ -12,6 +12,7 @@ from tests.unit.test_rulebook_expressions import values
 from tracker.domain.periodic import MOST_ITEMS
 from tracker.domain.step import AlertStep, SendStep
 from tracker.rulebook import Rulebook, load_rules
+from tracker.rulebook.folder import Folder
 from tracker.rulebook.pages import Pages
 from tracker.rulebook.sandbox import LONGEST_PAGE
 
@@ -137,10 +138,10 @@ def test_a_file_that_is_no_text_or_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a").write_bytes(b"\xff")
     (tmp_path / "templates" / "b").write_text("x" * 70_000)
-    pages = Pages(tmp_path)
+    pages = Pages(Folder(tmp_path))
     assert [pages.page(name) for name in ("a", "b")] == [None, None]
     assert [fault.message for fault in pages.found] == [
-        "is not UTF-8",
+        'the byte 0xFF ("ÿ" in Windows-1254) is not UTF-8: save the file as UTF-8',
         "is 70000 characters long; 65536 are allowed",
     ]
 

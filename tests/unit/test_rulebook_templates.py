@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_rulebook_expressions import values
-from tracker.rulebook.positions import BadText
 from tracker.rulebook.templates import Template
+from tracker.toml.positions import BadText
 
 
 def filled(text: str, **told: object) -> str:

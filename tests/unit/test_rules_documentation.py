@@ -12,6 +12,7 @@ from jsonschema import Draft4Validator
 from tracker.domain.subject import DEFAULTS
 from tracker.rulebook import load_text
 from tracker.rulebook.expressions import LONGEST
+from tracker.rulebook.folder import Folder
 from tracker.rulebook.grammar import MATCH, RULE, STEPS
 from tracker.rulebook.pages import Pages
 from tracker.rulebook.schema import schema
@@ -34,7 +35,7 @@ def test_the_template_of_the_page_is_one(tmp_path: Path) -> None:
     (template,) = re.findall(r"```jinja\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a").write_text(template)
-    pages = Pages(tmp_path)
+    pages = Pages(Folder(tmp_path))
     page = pages.page("a")
     assert not pages.found
     assert page is not None

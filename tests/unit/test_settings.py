@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from tracker.errors import Misconfigured
 from tracker.settings import Settings, commented_config, load_settings
 from tracker.settings.sources import key_lines
+from tracker.toml import parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,10 +39,11 @@ def load(folder: Path, text: str, **environ: str) -> Settings:
 
 
 def fault(folder: Path, text: str, **environ: str) -> Misconfigured:
-    """The fault that a file with this text has."""
-    with pytest.raises(Misconfigured) as told:
-        load(folder, text, **environ)
-    return told.value
+    """The fault that a file with this text has, or the first one of what it is left out for."""
+    try:
+        return next(chain.from_iterable(load(folder, text, **environ).left_out.values()))
+    except Misconfigured as error:
+        return error
 
 
 def test_the_checkout_needs_no_environment() -> None:
@@ -232,7 +234,7 @@ def test_further_mistakes_are_notes_on_the_first(tmp_path: Path) -> None:
         ('[server]\nhost = { env = "A", file = "b" }', "give either { env = … } or { file = … }"),
         ('[server]\nhost = { env = "A", default = "b" }', "and nothing beside it"),
         ("[server]\nhost = { env = 5 }", "needs a name in quotes"),
-        ('[server]\nhost = { file = "missing.txt" }', 'the file "missing.txt" cannot be read: No such file'),
+        ('[server]\nhost = { file = "missing.txt" }', 'the file "missing.txt": there is no such file'),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -263,16 +265,70 @@ def test_a_file_that_is_missing_or_not_toml_says_so(tmp_path: Path) -> None:
 def test_a_later_check_names_the_line_too(tmp_path: Path) -> None:
     """Who uses a setting can report it as precisely as the loader does."""
     settings = load(tmp_path, '[outbound]\nallow = ["10.0.0.0/8",\n  "10.0.0.0/99"]')
-    assert settings.fault("outbound.allow.1", "is no network").line == 2
+    assert settings.fault("outbound.allow.1", "is no network").line == 3
     assert 'did you mean "get"?' in settings.unknown("providers.a.calls.gett", frozenset({"get", "retry"})).message
 
 
 def test_every_way_of_writing_a_key_is_found() -> None:
     """Quoted and dotted keys, inline tables, arrays of tables and texts of several lines keep the count right."""
     text = '# c\na."b.c" = 1\nm = """\n[no]\nx = 1\n"""\n[[t]]\nk = [\n 1,\n]\n[t.u]\n"v" = { w = 2 }\n'
-    lines = key_lines(text)
+    lines = key_lines(parse(text, "config.toml"))
     assert lines[("a", "b.c")] == 2
     assert lines[("m",)] == 3
     assert lines[("t", "0", "k")] == 8
     assert ("no",) not in lines
     assert {12} == {line for key, line in lines.items() if "w" in key}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        ('[channels.ops]\nkind = "slak"', "channels.ops", 'config.toml:2: channels.ops.kind: "slak" is not known (did'),
+        ("[channels.ops]\nkin = 1", "channels.ops", "config.toml:1: channels.ops.kind: is required"),
+        ('[channels.ops]\nkind = "webhook"\nurl = "nowhere"', "channels.ops", ":3: channels.ops.url: must be a web"),
+        ('[channels.ops]\nkind = "slack"\nurl = { env = "GONE" }', "channels.ops", "variable GONE is not set"),
+        ('[channels."a\\u001bb"]\nkind = "log"', "channels.a\x1bb", r':1: channels."a\u001bb": "a'),
+        ("[channels]\nops = 5", "channels.ops", "config.toml:2: channels.ops: "),
+        ("channels = 5", "channels", "config.toml:1: channels: "),
+        ('[endpoints.cms]\nurl = "https://x.example"', "endpoints.cms", "endpoints.cms.secrets: is required"),
+    ],
+)
+def test_a_channel_or_endpoint_that_is_faulty_is_left_out_and_named(
+    tmp_path: Path, text: str, name: str, words: str
+) -> None:
+    """Everything else holds, the good ones beside it too."""
+    good = '[endpoints.web]\nurl = "https://x.example"\nsecrets = ["x"]\n'
+    settings = load(tmp_path, f"{text}\n{good}[server]\nport = 7\n")
+    assert list(settings.left_out) == [name]
+    assert words in str(settings.left_out[name][0])
+    assert str(settings.left_out[name][0]).isprintable()
+    assert (settings.channels, list(settings.endpoints), settings.server.port) == ({}, ["web"], 7)
+    assert name.partition(".")[2] in settings.names("channels") | settings.names("endpoints") | {""}
+
+
+def test_a_variable_that_does_not_fit_a_channel_leaves_out_the_channel(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[channels.ops]\nkind = "log"\n', TRACKER_CHANNELS__OPS__KIND__X="1")
+    assert "TRACKER_CHANNELS__OPS__KIND__X" in str(settings.left_out["channels.ops"][0])
+
+
+def test_a_fault_elsewhere_is_told_with_those_of_channels(tmp_path: Path) -> None:
+    """And refuses all: it cannot be told what was meant."""
+    with pytest.raises(Misconfigured) as told:
+        load(tmp_path, '[channels.ops]\nkind = "slak"\n[server]\nport = "x"\n[channels.a]\nkind = "slack"\n')
+    every = "\n".join([str(told.value), *told.value.__notes__])
+    assert all(word in every for word in ("channels.ops.kind", "server.port", "channels.a: "))
+
+
+def test_what_is_printed_of_a_setting_holds_no_control_character(tmp_path: Path) -> None:
+    """A key is shown as it could be written, on one line, with its place; an unknown table too."""
+    for text, wanted in (
+        ('\n"\\u001b[2J" = 1', ':2: "\\u001b[2J": there is no such setting'),
+        ('"a\\nb" = 1', ':1: "a\\nb": there is no such setting'),
+        ('"" = 1', ':1: "": there is no such setting'),
+        ("\n\n[a.b.c]\n", ":3: a: there is no such setting"),
+        ('[server]\nhost = 1\n"p\\u0007" = 2', ':3: server."p\\u0007": there is no such setting'),
+    ):
+        told = fault(tmp_path, text)
+        every = [str(told), *getattr(told, "__notes__", ())]
+        assert any(wanted in one for one in every), every
+        assert all(one.isprintable() for one in every)

@@ -87,6 +87,22 @@ def test_for_a_person_lines_are_text() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
+def test_what_others_said_moves_no_cursor(form: str) -> None:
+    """Not as a value, not as the event of a library, and not in the message of an exception."""
+    out = io.StringIO()
+    telemetry.configure_logging(form, "warning", out)
+    odd = "\x1b[2J\x9b31m\u202e"
+    structlog.get_logger("tracker.test").error("rules.refused", fault=odd, other=f"with a blank {odd}", some=[odd])
+    logging.getLogger("uvicorn").error("asked for %s", odd)
+    try:
+        raise RuntimeError(odd)
+    except RuntimeError as error:
+        structlog.get_logger("tracker.test").error("dashboard.fault", exc_info=error)
+    assert "RuntimeError" in out.getvalue()
+    assert all(letter.isprintable() or letter in "\n\t" for letter in out.getvalue())
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
 def test_a_traceback_shows_where_but_not_the_values_of_variables(form: str) -> None:
     """Among the variables of a request's handler are keys and cookies."""
     out = io.StringIO()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.actions.notify import Way
     from tracker.domain.action import Claimed, Outcome
+    from tracker.errors import Misconfigured
     from tracker.outbound import Outbound
     from tracker.settings import Channel, Settings
 
@@ -35,7 +36,22 @@ class Off:
 
 def build_alert(settings: Settings, outbound: Outbound) -> Alert:
     """The performer of `alert`; raises Misconfigured for a channel that could never tell anybody."""
-    return Alert({name: _way(settings, name, channel, outbound) for name, channel in settings.channels.items()})
+    ways = {name: _way(settings, name, channel, outbound) for name, channel in settings.channels.items()}
+    return Alert(ways, settings.left_out)
+
+
+def fault_of_service(settings: Settings, name: str, channel: AppriseChannel) -> Misconfigured | None:
+    """Why Apprise could never tell anybody by this channel; nothing where it can."""
+    try:
+        open_service(channel.url)
+    except NotInstalledError:
+        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
+        return settings.fault(f"channels.{name}.kind", needed)
+    except ValueError as error:
+        return settings.fault(f"channels.{name}.url", str(error))
+    except Exception as error:  # a plugin raises what it likes, and may quote the address
+        return settings.fault(f"channels.{name}.url", f"Apprise cannot use this address: {type(error).__name__}")
+    return None
 
 
 def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> Way:
@@ -57,10 +73,6 @@ def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) ->
 
 
 def _service(settings: Settings, name: str, channel: AppriseChannel, outbound: Outbound) -> AppriseService:
-    try:
-        return AppriseService(channel.url, open_service(channel.url), outbound.deadline)
-    except NotInstalledError as error:
-        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
-        raise settings.fault(f"channels.{name}.kind", needed) from error
-    except ValueError as error:
-        raise settings.fault(f"channels.{name}.url", str(error)) from error
+    if fault := fault_of_service(settings, name, channel):
+        raise fault
+    return AppriseService(channel.url, open_service(channel.url), outbound.deadline)

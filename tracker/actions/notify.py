@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tracker.actions.speaking import post_json
+from tracker.actions.speaking import not_configured, post_json
 from tracker.actions.wording import others_of
-from tracker.domain.action import Discard, Done, Exchange, Reason
+from tracker.domain.action import Done, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tracker.domain.action import Claimed, Outcome
+    from tracker.errors import Misconfigured
     from tracker.outbound import Outbound
     from tracker.settings import WebhookChannel
 
@@ -36,12 +37,13 @@ class Alert:
     """Performs `alert` for the configured channels."""
 
     ways: Mapping[str, Way]
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
         """Raise the alert once, in the way of its channel."""
         way = self.ways.get(claimed.target)
         if way is None:
-            return Discard(Reason.NOT_CONFIGURED, f"channels.{claimed.target} is not in the configuration")
+            return not_configured(f"channels.{claimed.target}", self.left_out)
         return await way.tell(claimed, now)
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.actions.channels import build_alert
+from tracker.actions.channels import build_alert, fault_of_service
 from tracker.actions.reconcile import Reconcile
 from tracker.actions.retry import RetryPost
 from tracker.actions.signing import key_of
 from tracker.actions.webhook import Send
-from tracker.settings import WebhookChannel
+from tracker.outbound import may_send_unchecked
+from tracker.settings import AppriseChannel, WebhookChannel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.actions.notify import Alert
     from tracker.actions.publisher import Publisher
+    from tracker.errors import Misconfigured
     from tracker.outbound import Outbound
     from tracker.settings import Settings
 
@@ -23,18 +25,29 @@ if TYPE_CHECKING:
 def build_performers(
     settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
 ) -> dict[str, Alert | Send | RetryPost | Reconcile]:
-    """The performers by verb; raises Misconfigured for a secret that cannot sign, and a channel that can never tell."""
-    _check_secrets(settings)
+    """The performers by verb, for settings that are usable."""
     alert = build_alert(settings, outbound)
     return {
         "alert": alert,
-        "send": Send(settings.endpoints, alert.ways, outbound),
+        "send": Send(settings.endpoints, alert.ways, outbound, settings.left_out),
         "retry": RetryPost(clients, settings.providers),
         "reconcile": Reconcile(clients),
     }
 
 
-def _check_secrets(settings: Settings) -> None:
+def usable(settings: Settings) -> Settings:
+    """The same without channels and endpoints that could never tell anybody."""
+    return settings.without(_unusable(settings))
+
+
+def _unusable(settings: Settings) -> dict[str, Misconfigured]:
+    found = {
+        f"channels.{name}": fault
+        for name, channel in settings.channels.items()
+        if isinstance(channel, AppriseChannel)
+        and may_send_unchecked(settings, channel)
+        and (fault := fault_of_service(settings, name, channel))
+    }
     signing = {
         f"channels.{name}": channel.secrets
         for name, channel in settings.channels.items()
@@ -46,4 +59,5 @@ def _check_secrets(settings: Settings) -> None:
             try:
                 key_of(secret.get_secret_value())
             except ValueError as error:
-                raise settings.fault(f"{key}.secrets.{place}", str(error)) from error
+                found[key] = settings.fault(f"{key}.secrets.{place}", str(error))
+    return found

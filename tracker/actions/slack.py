@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tracker.actions.speaking import outcome_of, post, post_json
-from tracker.actions.wording import body_of, cut, ends, follows, others_of, title_of
+from tracker.actions.wording import body_of, ends, follows, others_of, title_of
 from tracker.domain.action import Discard, Done, Reason, Retry
+from tracker.errors import cut
 from tracker.outbound import Answer, shown
 
 if TYPE_CHECKING:

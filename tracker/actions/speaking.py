@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from tracker.domain.action import Exchange, Outcome
+    from tracker.errors import Misconfigured
     from tracker.outbound import Outbound
 
 HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
@@ -57,6 +58,12 @@ async def post(
     except OutboundError as error:
         result = error
     return result, exchange(shown, result, hidden)
+
+
+def not_configured(key: str, left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:
+    """Nobody can be told: the addressee is not in the configuration, or is left out of it for its faults."""
+    why = "; ".join(map(str, left_out.get(key, ()))) or f"{key} is not in the configuration"
+    return Discard(Reason.NOT_CONFIGURED, why)
 
 
 def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tracker.actions.speaking import post_json
+from tracker.actions.speaking import not_configured, post_json
 from tracker.actions.wording import message_of
-from tracker.domain.action import Discard, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tracker.actions.notify import Way
     from tracker.domain.action import Claimed, Outcome
+    from tracker.errors import Misconfigured
     from tracker.outbound import Outbound
     from tracker.settings import Endpoint
 
@@ -26,6 +26,7 @@ class Send:
     endpoints: Mapping[str, Endpoint]
     ways: Mapping[str, Way]
     outbound: Outbound
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
         """Say it once, in the way of whoever bears the name."""
@@ -33,8 +34,10 @@ class Send:
             return await self._post(endpoint, claimed, now)
         if way := self.ways.get(claimed.target):
             return await way.tell(replace(claimed, payload=message_of(claimed)), now)
-        name = claimed.target
-        return Discard(Reason.NOT_CONFIGURED, f"neither endpoints.{name} nor channels.{name} is in the configuration")
+        as_channel = f"channels.{claimed.target}"
+        return not_configured(
+            as_channel if as_channel in self.left_out else f"endpoints.{claimed.target}", self.left_out
+        )
 
     async def _post(self, endpoint: Endpoint, claimed: Claimed, now: datetime) -> Outcome:
         """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""

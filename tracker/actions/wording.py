@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tracker.errors import cut, printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -22,13 +24,13 @@ FACTS = ("severity", "rule", "provider", "post", "target")
 
 def title_of(said: Mapping[str, object]) -> str:
     """The title on one line, without a letter that cannot be shown."""
-    text = "".join(letter if letter.isprintable() else " " for letter in _text(said.get("title")))
+    text = printable(_text(said.get("title")), " ")
     return cut(" ".join(text.split()), LONGEST_TITLE) or "alert"
 
 
 def body_of(said: Mapping[str, object]) -> str:
     """The body, and a line for each of the first alerts that travel along."""
-    body = "".join(letter for letter in _text(said.get("body")) if letter.isprintable() or letter in "\n\t")
+    body = printable(_text(said.get("body")), "", "\n\t")
     return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said)) if line)
 
 
@@ -85,11 +87,6 @@ def follows(claimed: Claimed) -> bool:
 def ends(said: Mapping[str, object]) -> bool:
     """Whether what an earlier message told is over, or never was so."""
     return bool(said.get("resolved") or said.get("correction"))
-
-
-def cut(text: str, length: int) -> str:
-    """At most so many letters."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _company(said: Mapping[str, object]) -> list[str]:

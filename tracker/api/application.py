@@ -40,7 +40,7 @@ from tracker.api.webhooks import door
 from tracker.broadcast import Broadcast
 from tracker.past import Past
 from tracker.replay import Replay
-from tracker.rulebook.source import NO_RULES
+from tracker.rulebook.source import NO_RULES, notices
 from tracker.trial import Trial
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from litestar.types import ControllerRouterHandler
 
+    from tracker.errors import Misconfigured
     from tracker.providers.base import FactReader, Provider
     from tracker.receiver import Receiver
     from tracker.rulebook.source import RuleSource
@@ -92,8 +93,9 @@ class Parts:
     """What the application is made of.
 
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
-    `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `visitor` knows who is signed in at
-    the dashboard, and may read the reference page. `faults` keep this process from being ready, `notices` do not.
+    `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `left_out` are channels and
+    endpoints that are set up wrongly; `visitor` knows who is signed in at the dashboard, and may read the reference
+    page. `faults` keep this process from being ready, `notices` do not.
     """
 
     database: Database
@@ -112,6 +114,7 @@ class Parts:
     folder: Path | None = None
     faults: Callable[[], Mapping[str, str]] = dict
     notices: Callable[[], Mapping[str, str]] = dict
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
     more: Sequence[ControllerRouterHandler] = ()
 
 
@@ -123,8 +126,9 @@ def application(parts: Parts) -> Litestar:
     if parts.rest:
         handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
     readiness = health.Readiness(
-        parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults, parts.notices
-    )
+        parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
+        lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},
+    )  # fmt: skip
     return Litestar(
         route_handlers=handlers,
         dependencies={

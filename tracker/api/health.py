@@ -110,7 +110,10 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz", responses={503: FAILING}, summary="Able to work")
 async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut]:
-    """503 with what is wrong: the database, a subscription that nobody serves, an agent that keeps failing."""
+    """503 with what is wrong: the database, a subscription that nobody serves, an agent that keeps failing.
+
+    Rule files that are refused, and channels that are set up wrongly, are named with 200: the rest works.
+    """
     faults, notices = await readiness.faults(), readiness.notices()
     status: Literal["ok", "degraded", "failing"] = "failing" if faults else "degraded" if notices else "ok"
     return Response(ReadinessOut(status, {**notices, **faults}), status_code=503 if faults else 200)

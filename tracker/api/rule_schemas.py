@@ -95,6 +95,14 @@ class RulesOut(Struct, frozen=True):
     items: list[RuleOut]
     next: Next
     faults: Annotated[list[FaultOut], Meta(description="Empty: the rules in force are what the files say.")]
+    source: Annotated[
+        str,
+        Meta(description="files: they were read from files; kept: the last good ones, from the database; or none."),
+    ]
+    refused_since: Annotated[datetime | None, Meta(description="Since when files are refused.")]
+    last_good_at: Annotated[
+        datetime | None, Meta(description="While files are refused: when the rules in force became the last good ones.")
+    ]
 
 
 def fault_out(fault: Misconfigured) -> FaultOut:

@@ -36,7 +36,9 @@ async def list_rules(
     async with database.connection() as conn:
         found, following = await rule_status.list_rules(conn, rules, clock(), after, limit, enabled)
     items = [RuleOut(**rule_fields(status)) for status in found]
-    return RulesOut(items, write_cursor(rule_status.BY_ID, following), [fault_out(fault) for fault in rules.faults()])
+    faults, footing = [fault_out(fault) for fault in rules.faults()], rules.footing()
+    more = write_cursor(rule_status.BY_ID, following)
+    return RulesOut(items, more, faults, footing.source, footing.refused_at, footing.kept_at)
 
 
 @get("/rules/{id:str}", responses=ONE, summary="One rule")

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tracker.errors import Misconfigured, TrackerError
+from tracker.errors import Misconfigured, TrackerError, printable
 
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
 
@@ -65,5 +65,5 @@ def main() -> None:
         every_command()(prog_name="tracker")
     except TrackerError as error:
         for line in (error, *getattr(error, "__notes__", ())):
-            print(f"tracker: {line}", file=sys.stderr)  # noqa: T201  (this is what a command line does)
+            print(f"tracker: {printable(str(line), keep=chr(10))}", file=sys.stderr)  # noqa: T201  (this is what a command line does)
         sys.exit(USED_WRONGLY if isinstance(error, Misconfigured) else FOUND_PROBLEMS)

@@ -27,6 +27,8 @@ def send_test(
 ) -> None:
     """Send a test alert by a channel, now, and show what came back; exit code 1 when it was not taken."""
     settings = open_settings(config)
+    for fault in settings.left_out.get(f"channels.{name}", ()):
+        raise fault
     known_words("NAME", [name], sorted(settings.channels))
     outcome = asyncio.run(_tell(settings, name))
     told = type(outcome).__name__ == "Done"

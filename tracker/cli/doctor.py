@@ -48,6 +48,7 @@ def _examine(config: Path | None) -> Iterator[Finding]:
             yield problem("config", str(fault), "put it right; nothing else can be looked at before")
         return
     yield _config(config or Path("config.toml"))
+    yield from _left_out(settings)
     yield from examine_here(settings)
     yield from _examine_database(settings)
 
@@ -56,6 +57,15 @@ def _config(file: Path) -> Finding:
     if not file.exists():
         return warning("config", f"there is no {file}: every setting has its default", "`tracker init` writes one")
     return ok("config", str(file))
+
+
+def _left_out(settings: Settings) -> Iterator[Finding]:
+    """Channels and endpoints that are set up wrongly."""
+    from tracker.actions import usable  # noqa: PLC0415  (takes half a second)
+
+    for faults in usable(settings).left_out.values():
+        for fault in faults:
+            yield problem("config", str(fault), "put it right: until then nothing is sent there, and the rest works")
 
 
 def _examine_database(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
 from tracker.errors import Misconfigured, TrackerError
-from tracker.store import action_reports, health_reports, keys, migrations, processes
+from tracker.store import action_reports, health_reports, keys, migrations, processes, rule_book
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health_reports.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
+    if refused := await _refused(conn):
+        yield refused
     for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
     async for finding in examine_standings(conn, settings):
@@ -75,6 +77,15 @@ async def _clock(conn: Connection) -> Finding:
     if difference > health_reports.CLOCK_FAR_OFF:
         return problem("clock", found, advice)
     return warning("clock", found, advice) if difference > health_reports.CLOCK_OFF else ok("clock", found)
+
+
+async def _refused(conn: Connection) -> Finding | None:
+    known = await rule_book.standing(conn)
+    if not known.refused_at:
+        return None
+    instead = f"the last good rules, of {written(known.kept_at)}, are" if known.kept_at else "no rule is"
+    found = f"refused since {written(known.refused_at)}; {instead} in force: {known.refused}"
+    return problem("rules", found, "put it right; `tracker rules check` says when it is")
 
 
 def _reader(reader: Reader) -> Finding:

@@ -35,7 +35,10 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
 def _rules(settings: Settings) -> Iterator[Finding]:
     book = read_rules(settings)
     for fault in book.faults:
-        yield problem("rules", str(fault), "put it right: until then, the rules before it stay in force")
+        yield problem("rules", str(fault), "put it right: until then, the last good rules stay in force")
+    for doubt in book.warnings:
+        if doubt.file != str(settings.rules.dir):  # that there are none at all is said below
+            yield warning("rules", str(doubt), "see whether it is meant")
     if book.faults:
         return
     if not book.rules:

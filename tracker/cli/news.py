@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tracker.cli.showing import clean, written
-from tracker.errors import Unavailable
+from tracker.cli.showing import written
+from tracker.errors import Unavailable, printable
 
 if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
@@ -42,7 +42,7 @@ async def tell(database: Database, begin: datetime, line: Callable[[News], None]
 def show_news(news: News) -> None:
     """One line for people; the kind is coloured on a terminal, unless NO_COLOR is set."""
     kind = typer.style(f"{news.what:<7}", fg=COLOURS[news.what])
-    rest = f"{written(news.post):<20} {clean(news.said)}"
+    rest = f"{written(news.post):<20} {printable(news.said)}"
     typer.echo(f"  {news.at:%H:%M:%S}  {kind} {rest}", color=False if os.environ.get("NO_COLOR") else None)
 
 

@@ -26,20 +26,25 @@ Folder = Annotated[
 
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
-    """Find what is wrong with the rule files; exit code 1 when something is."""
-    from tracker.outbound import unreachable  # noqa: PLC0415  (takes half a second)
+    """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
+    from tracker.actions import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.outbound import unreachable  # noqa: PLC0415  (as above)
+    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (as above)
 
-    book = _read(folder, config)
+    settings = usable(open_settings(config))
+    book = read_rules(settings, folder)
+    faults = [*(fault for some in settings.left_out.values() for fault in some), *book.faults]
     if json:
-        show_list([_fault(fault) for fault in book.faults])
+        show_list([_fault(fault) for fault in faults])
     else:
-        for fault in book.faults:
+        for fault in faults:
             say(str(fault))
-        for doubt in (*book.warnings, *unreachable(open_settings(config))):
+        for doubt in (*book.warnings, *unreachable(settings)):
             say(f"{doubt} (a warning)")
-        if not book.faults:
-            say(f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}: nothing is wrong")
-    if book.faults:
+        if not faults:
+            doubts = f"{counted(len(book.warnings), 'warning')}; otherwise " if book.warnings else ""
+            say(f"{counted(len(book.rules), 'rule')} in {counted(len(book.files), 'file')}: {doubts}nothing is wrong")
+    if faults:
         raise typer.Exit(FOUND_PROBLEMS)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from tracker.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -33,7 +35,7 @@ GAP = "  "
 def say(text: str, aside: bool = False) -> None:
     """Lines for people; what is said `aside` is no part of the answer."""
     for line in text.splitlines():
-        typer.echo(clean(line), err=aside)
+        typer.echo(printable(line), err=aside)
 
 
 def counted(number: int, thing: str) -> str:
@@ -93,17 +95,12 @@ def written(value: object) -> str:
         return format_duration(value)
     if isinstance(value, list | tuple):
         return ", ".join(map(written, value)) or NOTHING
-    return clean(str(value))
+    return printable(str(value))
 
 
 def explained(error: Explained | None) -> str | None:
     """What went wrong, with its code."""
     return f"{error.code}: {error.message}".removesuffix(": ") if error else None
-
-
-def clean(text: str) -> str:
-    """The text without anything that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 @contextmanager

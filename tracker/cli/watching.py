@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tracker.cli.news import COLOURS, tell
-from tracker.cli.showing import clean, explained, written
+from tracker.cli.showing import explained, written
 from tracker.domain.event import State
-from tracker.errors import Unavailable
+from tracker.errors import Unavailable, printable
 from tracker.store import post_reports
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def _table(posts: Sequence[Post], now: datetime) -> Table:
     for post in posts:
         error = explained(post.problem) or ""
         ago = _ago(now - post.last_event_at) if post.last_event_at else ""
-        table.add_row(_state(post.state), clean(post.id), _targets(post), clean(error), ago)
+        table.add_row(_state(post.state), printable(post.id), _targets(post), printable(error), ago)
     return table
 
 
 def _targets(post: Post) -> Text:
     return Text("  ").join(
-        Text(clean(key), style=STATE_COLOURS.get(target.state, "")) for key, target in sorted(post.targets.items())
+        Text(printable(key), style=STATE_COLOURS.get(target.state, "")) for key, target in sorted(post.targets.items())
     )
 
 
@@ -117,7 +117,7 @@ def _state(state: str) -> Text:
 def _line(news: News) -> Text:
     return Text.assemble(
         (f"{news.at:%H:%M:%S}Z ", "dim"), (f"{news.what:<7} ", COLOURS[news.what]), f"{written(news.post)}  ",
-        clean(news.said), no_wrap=True, overflow="ellipsis",
+        printable(news.said), no_wrap=True, overflow="ellipsis",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tracker.settings import Job, Settings
 from tracker.store import fires, health_reports, heard, migrations, processes, standings
 
 if TYPE_CHECKING:
-    from tracker.dashboard.lookout import Faults
+    from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.domain.failing import Failing
     from tracker.store.database import Connection, Database, Row
@@ -69,7 +69,7 @@ class Health:
     parked: list[Row]
     waiting: dict[str, int]
     forged: dict[str, int]
-    refused: list[str]
+    rules: RuleTrouble
     providers: list[ProviderHealth]
     jobs: list[JobHealth]
     failing: list[tuple[str, str, Failing]]
@@ -96,7 +96,7 @@ class Health:
         unready = bool(self.schema) + self.clock_is_off + (not self.open_days)
         jobs = 1 if self.unscheduled else sum(job.overdue for job in self.jobs)
         readers = sum(bool(reader.fault) for reader in self.readers) + len(self.lagging)
-        found = bool(self.refused) + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
+        found = self.rules.number + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
         troubles = sum(len(provider.troubles) for provider in self.providers)
         return len(self.failing) + unready + jobs + readers + found + troubles
 
@@ -105,10 +105,10 @@ class Checkup:
     """Looks for everybody who has the page open."""
 
     def __init__(
-        self, database: Database, clock: Clock, subscriptions: Sequence[str], rule_faults: Faults, known: Installation
+        self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled, known: Installation
     ) -> None:
         self._dsn, self._clock, self._subscriptions = database.dsn, clock, subscriptions
-        self._rule_faults, self._known = rule_faults, known
+        self._troubled, self._known = troubled, known
         self._glance = Glance(database, self._look, PAUSE)
 
     async def health(self) -> Health:
@@ -128,7 +128,7 @@ class Checkup:
             parked=await health_reports.parked(conn, MOST_PARKED),
             waiting=await waiting(conn),
             forged=await health_reports.forged(conn, now - LATELY),
-            refused=[str(fault) for fault in self._rule_faults()],
+            rules=self._troubled(),
             providers=await self._providers(conn, now),
             jobs=await self._jobs(conn, now),
             failing=[

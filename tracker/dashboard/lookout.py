@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.dashboard.figures import Figures
+    from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.store.database import Connection, Database, Row
 
@@ -38,14 +39,12 @@ IN_ORDER = (
 )  # fmt: skip
 """From what is done over what is under way to what is out of the way."""
 
-Faults = Callable[[], Sequence[object]]
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one look found.
 
-    `silent` are subscriptions that nobody serves, `refused` what is wrong with rule files, `parked` the errors of what
+    `silent` are subscriptions that nobody serves, `rules` what is wrong with rule files, `parked` the errors of what
     was set aside, `waiting` how many actions and deliveries wait for a person, by kind.
     """
 
@@ -56,12 +55,12 @@ class Seen:
     waiting: dict[str, int]
     silent: list[str]
     parked: list[Row]
-    refused: list[str]
+    rules: RuleTrouble
 
     @property
     def attention(self) -> int:
         """How many things need somebody."""
-        return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + len(self.refused)
+        return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + self.rules.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,8 @@ class Overview:
 class Lookout:
     """Looks for everybody who has the overview open."""
 
-    def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], rule_faults: Faults) -> None:
-        self._clock, self._subscriptions, self._rule_faults = clock, subscriptions, rule_faults
+    def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled) -> None:
+        self._clock, self._subscriptions, self._troubled = clock, subscriptions, troubled
         self._glance = Glance(database, self._look, 1.0)
         self._counts = Glance(database, post_reports.counts, 1.0, REST)
         self._figures = Glance(database, self._count, COUNT_EVERY, REST)
@@ -117,7 +116,7 @@ class Lookout:
             waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health_reports.parked(conn, MOST_PARKED),
-            refused=[str(fault) for fault in self._rule_faults()],
+            rules=self._troubled(),
         )
 
 

@@ -24,11 +24,13 @@ from tracker.dashboard import (
     trials,
 )
 from tracker.dashboard.checkup import Checkup, Installation
-from tracker.dashboard.lookout import Faults, Lookout
+from tracker.dashboard.lookout import Lookout
 from tracker.dashboard.refusals import HANDLERS
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
+from tracker.dashboard.rule_trouble import RuleTrouble, rule_trouble
 from tracker.dashboard.visitor import NotSignedIn, Reception, from_our_own_pages
 from tracker.errors import NotFound
+from tracker.rulebook.source import Footing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,17 +66,24 @@ def handlers(
     database: Database,
     clock: Callable[[], datetime],
     subscriptions: Sequence[str] = (),
-    rule_faults: Faults = tuple,
+    rule_faults: Callable[[], Sequence[object]] = tuple,
     *,
+    footing: Callable[[], Footing] = Footing,
     installation: Installation | None = None,
     open_here: bool = False,
 ) -> list[ControllerRouterHandler]:
     """What to mount at the root of the application.
 
-    `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused,
+    `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused, and
+    `footing` what is in force instead;
     `installation` is what the page of health is about; with `open_here`, who comes from this machine needs no key.
     """
+    installation = installation or Installation()
+    left_out = installation.settings.left_out
     reception = Reception(database, clock, open_here)
+
+    def troubled() -> RuleTrouble:
+        return rule_trouble(rule_faults(), footing(), left_out)
 
     async def guest(request: Request[Any, Any, Any]) -> Visit:
         request.state.visit = visit_of(request, await reception.key_of(request))
@@ -84,8 +93,8 @@ def handlers(
     given = {
         "database": _given(database),
         "clock": _given(clock),
-        "lookout": _given(Lookout(database, clock, subscriptions, rule_faults)),
-        "checkup": _given(Checkup(database, clock, subscriptions, rule_faults, installation or Installation())),
+        "lookout": _given(Lookout(database, clock, subscriptions, troubled)),
+        "checkup": _given(Checkup(database, clock, subscriptions, troubled, installation)),
         "guest": Provide(guest),
         "visit": Provide(_known),
     }

@@ -9,6 +9,7 @@ from litestar.params import PathParameter
 from tracker import by_hand, rule_status
 from tracker.dashboard.asked import Asked, address, rule_address
 from tracker.dashboard.rendering import Visit
+from tracker.dashboard.rule_trouble import rule_trouble
 from tracker.dashboard.trials import FIRST_SPAN, SPANS
 from tracker.dashboard.visitor import Clock
 from tracker.domain.firing import Outcome
@@ -43,7 +44,7 @@ async def show_rules(
     more = address("/rules", state=states, cursor=write_cursor(rule_status.BY_ID, following)) if following else None
     return visit.page(
         "rules", rules=found, chosen=states, states=STATES, first=after is None, more=more, most=MOST_COUNTED,
-        refused=[str(fault) for fault in rules.faults()],
+        trouble=rule_trouble(rules.faults(), rules.footing()),
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ async def show_rule(
     return visit.page(
         "rule", found=found, rule=known, firings=firings, first=after is None, more=more, runs=runs,
         more_runs=more_runs, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
-        refused=[str(fault) for fault in rules.faults()], source=rules.texts().get(rule, ""), spans=SPANS,
+        trouble=rule_trouble(rules.faults(), rules.footing()), source=rules.texts().get(rule, ""), spans=SPANS,
         since=FIRST_SPAN,
     )  # fmt: skip
 

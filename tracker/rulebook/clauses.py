@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tracker.domain.rule import Predicate, Verdict
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.positions import BadText
+from tracker.toml.positions import BadText
 
 _TOKEN = re.compile(
     r"""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from tracker.domain.periodic import MOST_ITEMS
 from tracker.domain.subject import DEFAULTS, LONGEST_MESSAGE
-from tracker.rulebook.positions import BadText
 from tracker.rulebook.syntax import Call, Const, Field, Loop, Make, Name, Node
+from tracker.toml.positions import BadText
 
 MOST = 20_000_000
 """A tenth of a second or so."""

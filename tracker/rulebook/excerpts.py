@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.rulebook.positions import Path, Positions
     from tracker.rulebook.reading import Table
     from tracker.rulebook.workflows import Workflows
+    from tracker.toml.positions import Path, Positions
 
 NAMED = 2
 """The length of the paths of rules and workflows, as in rule.x."""

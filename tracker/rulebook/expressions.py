@@ -19,9 +19,9 @@ from tracker.domain.rule import FALSE, TRUE, Verdict
 from tracker.domain.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
 from tracker.rulebook.cost import check_cost
-from tracker.rulebook.positions import BadText
 from tracker.rulebook.shortcut import shortcut
 from tracker.rulebook.syntax import Node, names, parse, patterns
+from tracker.toml.positions import BadText
 
 LONGEST = 2000
 FUNCTIONS = (

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from tracker.errors import printable
 from tracker.rulebook.testing import Outcome
 
 
@@ -43,6 +44,4 @@ def _counts(some: Iterable[Outcome]) -> dict[str, str]:
 
 def _clean(text: str) -> str:
     """The text without what XML cannot say."""
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(text, keep="\n\t")

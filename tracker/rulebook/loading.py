@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 from tracker.domain.dispatch import RuleIndex
 from tracker.domain.rule import Rule
@@ -16,15 +15,18 @@ from tracker.rulebook.across import rivals, strays
 from tracker.rulebook.context import Context, Known
 from tracker.rulebook.examples import RuleTest, read_test
 from tracker.rulebook.excerpts import texts_of
+from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import FILE
 from tracker.rulebook.pages import Pages
-from tracker.rulebook.positions import Place, Positions, find_positions
 from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.workflows import Workflows
+from tracker.toml import parse
+from tracker.toml.positions import Positions
+
+T = TypeVar("T")
 
 EVERYTHING_KNOWN = Known()
-_TOML_FAULT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Rulebook:
     """The file and the line of each rule, by its id."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Each rule as it is written, with the workflows that it runs, by its id."""
+    sources: Sources = field(default_factory=dict)
+    """The texts of all files by their names, by which the same rules can be read again."""
 
     @cached_property
     def index(self) -> RuleIndex:
@@ -49,9 +53,25 @@ class Rulebook:
 
 def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
     """All rules of `folder`/*.toml; `known` are the names of channels, endpoints and providers to check against."""
-    if not folder.is_dir():
-        return Rulebook(faults=(Misconfigured("there is no such folder", file=str(folder), key="rules.dir"),))
-    return _read([_opened(file) for file in sorted(folder.glob("*.toml"))], known, folder)
+    files = Folder(folder)
+    try:
+        names = files.names()
+    except Misconfigured as error:
+        return Rulebook(faults=(error,))
+    book = _read_files(files, names, known)
+    odd = [] if names else [Misconfigured("holds no rule file: there is no *.toml in it", file=str(folder))]
+    return replace(book, warnings=(*book.warnings, *odd, *files.passed_over()))
+
+
+def load_kept(sources: Sources, folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
+    """The rules of files as they were kept. Where an earlier version wrote one that is faulty now, the others hold."""
+    files = KeptFiles(sources, folder)
+    book = _read_files(files, files.names(), known)
+    if not book.faults:
+        return book
+    alone = {name: _read([_parsed(text, name)], known, files, book.places) for name, text in book.texts.items()}
+    sound = tuple(rule for rule in book.rules if not alone[rule.id].faults)
+    return replace(book, rules=sound, tests=())
 
 
 def load_text(
@@ -65,7 +85,7 @@ def load_text(
 
     `folder` is that of the rules beside which it stands, `others` are ids of rules that it may name as well.
     """
-    return _read([_parsed(text, file)], known, folder, others)
+    return _read([_parsed(text, file)], known, Folder(folder) if folder else None, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +103,57 @@ class _Document:
         return {name: table for name, table in found.items() if table}
 
 
-def _opened(file: Path) -> _Document:
-    try:
-        return _parsed(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        unread = Misconfigured(f"cannot be read: {reason}", file=str(file))
-        return _Document(str(file), Faults(str(file), Positions(""), [unread]))
+def _read_files(files: Files, names: Sequence[str], known: Known) -> Rulebook:
+    left = MOST_IN_ALL
+    texts: dict[str, str] = {}
+    documents: list[_Document] = []
+    for name in names:
+        try:
+            texts[name] = files.text(name)
+            left -= len(texts[name])
+            if left < 0:
+                too_much = f"is too much: all rule files together may have {MOST_IN_ALL // 2**20} Mi letters"
+                raise Misconfigured(too_much, file=files.path(name))
+            documents.append(_parsed(texts[name], files.path(name)))
+        except Misconfigured as error:
+            documents.append(_unread(files.path(name), error))
+    book = _read(documents, known, files)
+    return replace(book, sources={**texts, **book.sources})
 
 
 def _parsed(text: str, file: str) -> _Document:
-    text = text.replace("\r\n", "\n")
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return _Document(file, Faults(file, Positions(text), [_not_toml(str(error), file, text)]))
-    faults = Faults(file, find_positions(text))
-    top = Table(document, (), faults)
+        document = parse(text, file)
+    except Misconfigured as error:
+        return _unread(file, error)
+    faults = Faults(file, document.positions)
+    top = Table(document.table, (), faults)
     top.only(FILE, "a rule file")
+    if not document.table:
+        faults.warn((), "is empty: there is no rule, workflow or test in it")
     return _Document(file, faults, top)
 
 
-def _read(documents: Sequence[_Document], known: Known, folder: Path | None, others: Collection[str] = ()) -> Rulebook:
+def _unread(file: str, fault: Misconfigured) -> _Document:
+    return _Document(file, Faults(file, Positions(""), [fault]))
+
+
+def _read(documents: Sequence[_Document], known: Known, files: Files | None, others: Collection[str] = ()) -> Rulebook:
     """First the workflows of all files, then the rules that may run them."""
-    pages = Pages(folder)
+    pages = Pages(files)
     workflows: dict[str, Table] = _united("workflow", documents)
     context = Context(known, pages, Workflows(workflows))
     for name, table in workflows.items():
-        read_workflow(name, table, context)
+        _bounded(table, partial(read_workflow, name, table, context))
     tables = _united("rule", documents)
-    rules = tuple(rule for name, table in tables.items() if (rule := read_rule(name, table, context)))
+    read = (_bounded(table, partial(read_rule, name, table, context)) for name, table in tables.items())
+    rules = tuple(rule for rule in read if rule)
     tests = tuple(
-        test for one in documents if one.top for table in one.top.tables("test") if (test := read_test(table))
+        test
+        for one in documents
+        if one.top
+        for table in one.top.tables("test")
+        if (test := _bounded(table, partial(read_test, table)))
     )
     places = {name: (table.faults.file, table.faults.positions.key(table.path).line) for name, table in tables.items()}
     mentions = [mention for one in documents for mention in one.faults.mentions]
@@ -123,12 +162,22 @@ def _read(documents: Sequence[_Document], known: Known, folder: Path | None, oth
     return Rulebook(
         rules=rules,
         tests=tests,
-        files=(*(Path(one.file) for one in documents), *pages.files),
+        files=(*(Path(one.file) for one in documents), *pages.paths),
         faults=(*found, *pages.found, *strays(tests, mentions, {*places, *others})),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
         texts=texts_of(tables, context.workflows),
+        sources=pages.texts,
     )
+
+
+def _bounded(table: Table, read: Callable[[], T]) -> T | None:
+    """What is read of the table; one that goes on and on within itself is one fault."""
+    try:
+        return read()
+    except RecursionError:
+        table.fault("", "is nested too deeply: take it apart")
+        return None
 
 
 def _united(key: str, documents: Sequence[_Document]) -> dict[str, Table]:
@@ -145,11 +194,3 @@ def _united(key: str, documents: Sequence[_Document]) -> dict[str, Table]:
 
 def _sorted(faults: Sequence[Misconfigured]) -> list[Misconfigured]:
     return sorted(faults, key=lambda fault: (fault.line or 0, fault.column or 0))
-
-
-def _not_toml(message: str, file: str, text: str) -> Misconfigured:
-    found = _TOML_FAULT.fullmatch(message)
-    end = Positions(text).at(len(text.rstrip("\n")))
-    place = Place(int(found[2]), int(found[3])) if found and found[2] else end
-    what = f"is not TOML: {found[1] if found else message}"
-    return Misconfigured(what, file=file, line=place.line, column=place.column)

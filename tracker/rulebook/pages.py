@@ -6,7 +6,7 @@ deep at most, and nothing is called but filters that make no text longer than th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +14,11 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from tracker.domain.subject import DEFAULTS
 from tracker.errors import Misconfigured, did_you_mean
+from tracker.rulebook.folder import TEMPLATES as FOLDER
+from tracker.rulebook.folder import Files
 from tracker.rulebook.jinja_rules import NOUNS, check
 from tracker.rulebook.sandbox import LONGEST_PAGE, Sandbox
 
-FOLDER = "templates"
 LONGEST_FILE = 65_536
 
 
@@ -44,39 +45,41 @@ class Page:
 
 
 class Pages:
-    """The files of one folder of rules, each read once. `found` are the faults of the files themselves."""
+    """The templates beside rule files, each read once. `found` are the faults of the templates themselves."""
 
-    def __init__(self, rules: Path | None = None) -> None:
-        self._folder = rules / FOLDER if rules else None
+    def __init__(self, files: Files | None = None) -> None:
+        self._files = files
         self._sandbox = Sandbox()
         self._read: dict[str, Page | None] = {}
+        self.texts: dict[str, str] = {}
         self.found: list[Misconfigured] = []
 
     @property
-    def files(self) -> list[Path]:
+    def paths(self) -> list[Path]:
         """Those that rules use."""
-        return [self._folder / name for name in self._read] if self._folder else []
+        return [Path(self._files.path(f"{FOLDER}/{name}")) for name in self._read] if self._files else []
 
     def page(self, name: str) -> Page | None:
         """The file of that name. Raises ValueError where there is none; a faulty one is noted, and None."""
         if name not in self._read:
-            self._read[name] = self._load(name)
+            self._read[name] = self._load(name, self._existing(name))
         return self._read[name]
 
-    def _load(self, name: str) -> Page | None:
-        path = self._existing(name)
+    def _load(self, name: str, files: Files) -> Page | None:
+        whole = f"{FOLDER}/{name}"
+        path = files.path(whole)
         try:
-            text = path.read_text(encoding="utf-8")
-            if len(text) > LONGEST_FILE:
-                raise ValueError(f"is {len(text)} characters long; {LONGEST_FILE} are allowed")
-            return self._compiled(path, name, text)
-        except UnicodeDecodeError:
-            self._fault(path, None, "is not UTF-8")
-        except (OSError, ValueError) as error:
-            self._fault(path, None, str(error))
-        return None
+            text = files.text(whole)
+        except Misconfigured as error:
+            self.found.append(error)
+            return None
+        self.texts[whole] = text
+        if len(text) > LONGEST_FILE:
+            self._fault(path, None, f"is {len(text)} characters long; {LONGEST_FILE} are allowed")
+            return None
+        return self._compiled(path, name, text)
 
-    def _compiled(self, path: Path, name: str, text: str) -> Page | None:
+    def _compiled(self, path: str, name: str, text: str) -> Page | None:
         try:
             wrong = list(check(self._sandbox.parse(text)))
             for line, message in wrong:
@@ -84,24 +87,23 @@ class Pages:
             return None if wrong else Page(name, text, self._sandbox.bounded(text))
         except TemplateSyntaxError as error:
             self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
-        except (TemplateError, RecursionError) as error:
+        except (RecursionError, SyntaxError, MemoryError):
+            self._fault(path, 1, "is nested too deeply: take brackets and blocks apart")
+        except (TemplateError, ValueError) as error:
             self._fault(path, None, f"cannot be compiled: {error or type(error).__name__}")
         return None
 
-    def _existing(self, name: str) -> Path:
-        if self._folder is None:
+    def _existing(self, name: str) -> Files:
+        if self._files is None:
             raise ValueError("a template stands in a file beside the rules, and here there are no files")
-        known = sorted(str(path.relative_to(self._folder).as_posix()) for path in self._files())
+        known = [one.removeprefix(f"{FOLDER}/") for one in self._files.templates()]
         if name not in known:
             hint = did_you_mean(name, known) or (f" (there is {', '.join(known)})" if known else "")
             raise ValueError(f'there is no file "{name}" under {FOLDER}/{hint}')
-        return self._folder / name
+        return self._files
 
-    def _files(self) -> Iterator[Path]:
-        return (path for path in self._folder.rglob("*") if path.is_file()) if self._folder else iter(())
-
-    def _fault(self, path: Path, line: int | None, message: str) -> None:
-        self.found.append(Misconfigured(message, file=str(path), line=line))
+    def _fault(self, path: str, line: int | None, message: str) -> None:
+        self.found.append(Misconfigured(message, file=path, line=line))
 
 
 def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:

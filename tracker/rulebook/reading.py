@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured, did_you_mean
-from tracker.rulebook.positions import BadText, Path, Place, Positions
+from tracker.toml import key_text
+from tracker.toml.positions import BadText, Path, Place, Positions
 
 T = TypeVar("T")
 
@@ -44,11 +45,11 @@ class Faults:
 
     def mention(self, path: Path, rule: str) -> None:
         """The value at `path` names a rule."""
-        self.mentions.append(Mention(rule, self.file, key_of(path), self.positions.value(path)))
+        self.mentions.append(Mention(rule, self.file, key_text(path), self.positions.value(path)))
 
     def _at(self, path: Path, message: str, place: Place | None) -> Misconfigured:
         place = place or self.positions.value(path)
-        return Misconfigured(message, file=self.file, key=key_of(path), line=place.line, column=place.column)
+        return Misconfigured(message, file=self.file, key=key_text(path), line=place.line, column=place.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +198,6 @@ class Table:
 
     def _wrong(self, key: str, message: str, value: object) -> None:
         self.fault(key, f"{message}, but it is {_kind(value)}")
-
-
-def key_of(path: Path) -> str:
-    """The path as people write it: `rule.first.do[0].title`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
-    return text
 
 
 def _kind(value: object) -> str:

@@ -19,12 +19,13 @@ from tracker.domain.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.rule import Rule
 from tracker.domain.trigger import Every
 from tracker.domain.wording import verb_of
+from tracker.errors import printable
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.grammar import PERFORMED
-from tracker.rulebook.positions import BadText
 from tracker.rulebook.rehearsal import Rehearsal, Taken, calm
 from tracker.rulebook.testing import BEGINNING, PROVIDER, fact_of, run_test
 from tracker.rulebook.timeline import Line, parse_timeline
+from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)
 LONGEST_WAIT = A_WEEK
@@ -121,7 +122,7 @@ def _line(at: timedelta, word: str, fields: Mapping[str, str]) -> _Written:
     try:
         parse_timeline(f"0s {line.text}\n0s ! alert")
     except BadText as error:
-        return _Written(at, 2, f"#  {word} happened, which a test cannot tell: {_on_one_line(str(error))}")
+        return _Written(at, 2, f"#  {word} happened, which a test cannot tell: {printable(str(error))}")
     return line
 
 
@@ -176,7 +177,7 @@ def _proved(rule: Rule, given: Mapping[str, str], lines: Sequence[_Written]) -> 
         if outcome.line is None or outcome.line.mark == ">":
             break
         at = outcome.line.number - 1
-        kept[at] = _Written(kept[at].at, 2, f"#  {kept[at].text}: {_on_one_line(outcome.wrong)}")
+        kept[at] = _Written(kept[at].at, 2, f"#  {kept[at].text}: {printable(outcome.wrong)}")
     raise ValueError("what is on record cannot be told as a test that passes")
 
 
@@ -207,14 +208,10 @@ def _rounded(span: timedelta) -> timedelta:
 
 
 def _quoted(value: str) -> str:
-    text = _on_one_line(value)
+    text = printable(value, " ")
     if text and all(letter.isalnum() or letter in "_.,:/@-" for letter in text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _on_one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _toml(text: str) -> str:

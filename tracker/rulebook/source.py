@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from tracker.domain.dispatch import RuleIndex
 from tracker.errors import NotFound, did_you_mean
@@ -14,6 +16,32 @@ if TYPE_CHECKING:
     from tracker.domain.rule import Rule
     from tracker.errors import Misconfigured
     from tracker.rulebook.loading import Rulebook
+
+
+MOMENT = "%Y-%m-%d %H:%M:%S UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What the rules in force rest on: the files, the last good ones that the database keeps, or nothing.
+
+    `kept_at` is when those became the last good ones, `refused_at` since when files are refused.
+    """
+
+    source: Literal["files", "kept", "none"] = "files"
+    kept_at: datetime | None = None
+    refused_at: datetime | None = None
+
+    def in_words(self, faults: Sequence[Misconfigured]) -> str:
+        """On one line what is refused, since when, and what is in force instead; empty where nothing is refused."""
+        if not faults:
+            return ""
+        since = f" since {self.refused_at:{MOMENT}}" if self.refused_at else ""
+        of = f", of {self.kept_at:{MOMENT}}," if self.kept_at else ""
+        none = "no good ones are known, so no rule is in force"
+        instead = none if self.source == "none" else f"the last good ones{of} stay in force"
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        return f"the rule files are refused{since}; {instead}: {faults[0]}{more}"
 
 
 @runtime_checkable
@@ -37,6 +65,9 @@ class RuleSource(Protocol):
 
     def faults(self) -> Sequence[Misconfigured]:
         """Why the files as they were last read are not in force; empty when they are."""
+
+    def footing(self) -> Footing:
+        """What the rules in force rest on."""
 
 
 class NoRules:
@@ -66,6 +97,10 @@ class NoRules:
         """None."""
         return ()
 
+    def footing(self) -> Footing:
+        """Nothing is refused."""
+        return Footing()
+
 
 NO_RULES = NoRules()
 
@@ -76,3 +111,10 @@ def rule_called(source: RuleSource, name: str) -> Rule:
     if name not in known:
         raise NotFound(f'there is no rule "{name}"{did_you_mean(name, known)}')
     return known[name]
+
+
+def notices(source: RuleSource, left_out: Mapping[str, Sequence[Misconfigured]]) -> dict[str, str]:
+    """What keeps rules from doing all that they should, by what was looked at, while everything else works."""
+    refused = source.footing().in_words(source.faults())
+    found = {"rules": refused} if refused else {}
+    return found | {name: "; ".join(map(str, faults)) for name, faults in left_out.items()}

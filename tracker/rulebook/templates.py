@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tracker.domain.duration import format_duration
 from tracker.domain.subject import EPOCH
 from tracker.rulebook.expressions import Hole
-from tracker.rulebook.positions import BadText
+from tracker.toml.positions import BadText
 
 OPENING, CLOSING = "{{", "}}"
 

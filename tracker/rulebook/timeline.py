@@ -18,7 +18,7 @@ from tracker.domain.duration import parse_duration
 from tracker.domain.words import Crossing, Named, parse_word
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED
-from tracker.rulebook.positions import BadText
+from tracker.toml.positions import BadText
 
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")

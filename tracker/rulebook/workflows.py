@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tracker.rulebook.reading import Table
 
@@ -25,32 +26,39 @@ class Workflows:
             way = ways.pop()
             if way[-1] == name:
                 return way
-            if way[-1] not in seen:
+            if way[-1] not in seen and len(way) <= MOST_IN_ALL:
                 seen.add(way[-1])
                 ways += [(*way, inner) for inner in self._run_by(way[-1])]
         return ()
 
     def reached_from(self, table: Table) -> list[Table]:
         """The workflows that a rule, or one of these themselves, runs."""
-        names = self._run_in(table)
+        names = list(self._run_in(table))
         for name in names:
             names += [inner for inner in self._run_by(name) if inner not in names]
         return [self.tables[name] for name in dict.fromkeys(names)]
 
     def size(self, name: str) -> int:
         """How many steps it comes to in all; for one that runs in a circle this says nothing."""
-        return self._size(name, {})
+        return self._size(name, {}, 0)
 
-    def _size(self, name: str, known: dict[str, int]) -> int:
+    def _size(self, name: str, known: dict[str, int], depth: int) -> int:
+        """Where so many run one another in turn, their steps are too many too, and need not be counted."""
+        if depth > MOST_IN_ALL:
+            return 0
         if name not in known:
             known[name] = 0
-            known[name] = sum(1 for _ in _steps(self.tables[name])) + sum(
-                self._size(inner, known) for inner in self._run_by(name)
-            )
+            own, inner = self._steps_of[name]
+            known[name] = own + sum(self._size(one, known, depth + 1) for one in inner)
         return known[name]
 
+    @cached_property
+    def _steps_of(self) -> Mapping[str, tuple[int, list[str]]]:
+        """How many steps each has of its own, and which workflows they run."""
+        return {name: (sum(1 for _ in _steps(one)), self._run_in(one)) for name, one in self.tables.items()}
+
     def _run_by(self, name: str) -> list[str]:
-        return self._run_in(self.tables[name])
+        return self._steps_of[name][1]
 
     def _run_in(self, table: Table) -> list[str]:
         found = [step.get("run") for step in _steps(table)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tracker.errors import did_you_mean
+from tracker.errors import Misconfigured, did_you_mean
 from tracker.settings.channels import Channel
 from tracker.settings.jobs import Jobs, NamedJob
 from tracker.settings.sections import Settings
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from tracker.errors import Misconfigured
     from tracker.settings.sources import Key
+
+    Misplaced = tuple[Key, Misconfigured]
+    """A fault of a channel or an endpoint, with its section and name; of another section, with that alone."""
 
 LONGEST_QUOTE = 60
 KINDS_OF = "channels"
 """The section whose tables differ by their kind; the place of a fault in them names the kind too."""
+
+OPTIONAL = ("channels", "endpoints")
+"""Sections of which a faulty table is left out: nothing is sent there, and everything else works."""
 
 SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url", "token", "password"})
 
@@ -32,23 +37,71 @@ SECRET = frozenset({"api_key", "webhook_secrets", "secrets", "url", "token", "pa
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """The settings in `path`, else in TRACKER_CONFIG, else in ./config.toml, else the defaults.
 
-    TRACKER_SECTION__KEY variables go over the file. Raises Misconfigured for the first fault, with one note for
-    each further one.
+    TRACKER_SECTION__KEY variables go over the file. A channel or endpoint that is faulty is left out, and named in
+    `left_out`. Raises Misconfigured for the first fault of another kind, with one note for each further one.
     """
     named = path or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
     chosen = named or Path("config.toml")
     data, origins = read_file(chosen) if named or chosen.exists() else ({}, Origins())
     folder = chosen.absolute().parent
-    overlay(data, origins, environ)
-    data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder)
+    faults = overlay(data, origins, environ)
+    data, further = _resolved(data, origins, environ, folder)
+    return _validated(data, origins, [*faults, *further], folder)
+
+
+def _resolved(
+    data: dict[str, Any], origins: Origins, environ: Mapping[str, str], folder: Path
+) -> tuple[dict[str, Any], list[Misplaced]]:
+    """What references lead to, and the faults of channels and endpoints, which are left out."""
+    found: dict[str, Any] = {name: {} for name in Settings.model_fields}
+    faults: list[Misplaced] = []
+    for section, value in data.items():
+        if section not in OPTIONAL or not isinstance(value, dict):
+            found[section] = resolve(value, origins, environ, folder, (section,))
+            continue
+        found[section] = {}
+        for name, inner in value.items():
+            try:
+                found[section][name] = resolve(inner, origins, environ, folder, (section, name))
+            except Misconfigured as error:
+                faults.append(((section, name), error))
+    return found, faults
+
+
+def _validated(data: dict[str, Any], origins: Origins, faults: list[Misplaced], folder: Path) -> Settings:
+    """The settings without the channels and endpoints that are faulty. Raises Misconfigured for other faults."""
     try:
-        return Settings.model_validate(data, context={"folder": folder}).found_in(origins)
+        settings = Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        raise _told(error.errors(include_url=False), data, origins) from None
+        wrong = [(_place(one), _fault(one, data, origins)) for one in error.errors(include_url=False)]
+        faults = [*faults, *wrong]
+        if any(place[0] not in OPTIONAL for place, _ in faults):
+            raise _told([fault for _, fault in faults]) from None
+        for place, _ in wrong:
+            _leave_out(data, place)
+        return _validated(data, origins, faults, folder)
+    if any(place[0] not in OPTIONAL for place, _ in faults):
+        raise _told([fault for _, fault in faults])
+    left_out: dict[str, list[Misconfigured]] = {}
+    for place, fault in faults:
+        left_out.setdefault(".".join(place), []).append(fault)
+    return settings.found_in(origins, {name: tuple(some) for name, some in left_out.items()})
 
 
-def _told(errors: Sequence[ErrorDetails], data: dict[str, Any], origins: Origins) -> Misconfigured:
-    faults = [_fault(error, data, origins) for error in errors]
+def _leave_out(data: dict[str, Any], place: Key) -> None:
+    """A channel, or the section as a whole where it is no table."""
+    if len(place) > 1 and isinstance(data[place[0]], dict):
+        data[place[0]].pop(place[1], None)
+    else:
+        data[place[0]] = {}
+
+
+def _place(error: ErrorDetails) -> Key:
+    """The section, and the name within it."""
+    return tuple(str(part) for part in error["loc"][:2])
+
+
+def _told(faults: Sequence[Misconfigured]) -> Misconfigured:
     for further in faults[1:]:
         faults[0].add_note(str(further))
     return faults[0]

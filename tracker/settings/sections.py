@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -181,11 +182,31 @@ class Settings(Section):
     telemetry: Telemetry = Field(default_factory=Telemetry)
 
     _origins: Origins = PrivateAttr(default_factory=Origins)
+    _left_out: Mapping[str, tuple[Misconfigured, ...]] = PrivateAttr(default_factory=dict)
 
-    def found_in(self, origins: Origins) -> Self:
-        """These settings, which now know where each of them was set."""
-        self._origins = origins
+    def found_in(self, origins: Origins, left_out: Mapping[str, tuple[Misconfigured, ...]]) -> Self:
+        """These settings, which now know where each of them was set, and what had to be left out."""
+        self._origins, self._left_out = origins, left_out
         return self
+
+    @property
+    def left_out(self) -> Mapping[str, tuple[Misconfigured, ...]]:
+        """What is wrong with the channels and endpoints that are left out, by `channels.<name>`."""
+        return self._left_out
+
+    def without(self, faults: Mapping[str, Misconfigured]) -> Settings:
+        """The same without the channels and endpoints of those names, which prove faulty later."""
+        kept = {
+            section: {name: one for name, one in getattr(self, section).items() if f"{section}.{name}" not in faults}
+            for section in ("channels", "endpoints")
+        }
+        left_out = {**self._left_out, **{name: (fault,) for name, fault in faults.items()}}
+        return self.model_copy(update=kept).found_in(self._origins, left_out)
+
+    def names(self, section: str) -> frozenset[str]:
+        """The channels, or the endpoints, that the configuration names, those that are left out too."""
+        faulty = {key.removeprefix(f"{section}.") for key in self._left_out if key.startswith(f"{section}.")}
+        return frozenset(faulty | getattr(self, section).keys())
 
     def fault(self, key: str, message: str) -> Misconfigured:
         """The error about the setting with that dotted key, with the file and line that set it."""

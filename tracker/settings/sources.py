@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import Misconfigured, did_you_mean
+from tracker.toml import Document, key_text, parse, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 Key = tuple[str, ...]
 
 PREFIX = "TRACKER_"
+LARGEST_VALUE = 2**16
+"""Bytes of a file that a setting refers to."""
 
 
 @dataclass(slots=True)
@@ -30,83 +31,50 @@ class Origins:
         """The operator's error about `key`, at the nearest place that is known."""
         for length in range(len(key), 0, -1):
             if name := self.variables.get(key[:length]):
-                return Misconfigured(message, file="environment", key=f"{name} ({'.'.join(key)})")
+                return Misconfigured(message, file="environment", key=f"{name} ({key_text(key)})")
             if line := self.lines.get(key[:length]):
-                return Misconfigured(message, file=self.file, line=line, key=".".join(key))
-        return Misconfigured(message, file=self.file, key=".".join(key))
+                return Misconfigured(message, file=self.file, line=line, key=key_text(key))
+        return Misconfigured(message, file=self.file, key=key_text(key))
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], Origins]:
     """The tables of a TOML file, and the line of each of their keys."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text), Origins(str(path), key_lines(text))
-    except FileNotFoundError as error:
-        raise Misconfigured("there is no such file (`tracker init` writes one)", file=str(path)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"cannot be read: {error}", file=str(path)) from error
-    except tomllib.TOMLDecodeError as error:
-        what, line, column = _place(str(error))
-        raise Misconfigured(f"is not TOML: {what}", file=str(path), line=line, column=column) from error
+    if not (path.exists() or path.is_symlink()):
+        raise Misconfigured("there is no such file (`tracker init` writes one)", file=str(path))
+    document = parse(read_text(path), str(path))
+    return document.table, Origins(str(path), key_lines(document))
 
 
-def _place(message: str) -> tuple[str, int | None, int | None]:
-    match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
-    return (match[1], int(match[2]), int(match[3])) if match else (message, None, None)
+def key_lines(document: Document) -> dict[Key, int]:
+    """The line on which each key is written; elements of arrays count as keys "0", "1" …"""
+    positions = document.positions
+    return {tuple(map(str, path)): positions.at(offset).line for path, offset in positions.keys.items()}
 
 
-def key_lines(text: str) -> dict[Key, int]:
-    """The line on which each key of a valid TOML text is written; elements of arrays count as keys "0", "1" …"""
-    lines: dict[Key, int] = {}
-    table: Key = ()
-    for number, statement in _statements(text):
-        paths = list(_paths(tomllib.loads(statement)))
-        if statement.lstrip().startswith("["):
-            table = paths[-1]
-            lines.setdefault(table, number)
-        else:
-            lines.update({(*table, *path): number for path in paths})
-    return lines
-
-
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each header or assignment with its line: the fewest lines that are TOML by themselves."""
-    pending, began = "", 0
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
-        began = began if pending else number
-        pending += line
-        try:
-            found = tomllib.loads(pending)
-        except tomllib.TOMLDecodeError:
-            continue
-        if found:
-            yield began, pending
-        pending = ""
-
-
-def _paths(value: Any, above: Key = ()) -> Iterator[Key]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in items:
-        yield (*above, str(name))
-        yield from _paths(inner, (*above, str(name)))
-
-
-def overlay(data: dict[str, Any], origins: Origins, environ: Mapping[str, str]) -> None:
-    """Put TRACKER_SECTION__KEY variables over what the file says, in place."""
+def overlay(data: dict[str, Any], origins: Origins, environ: Mapping[str, str]) -> list[tuple[Key, Misconfigured]]:
+    """Put TRACKER_SECTION__KEY variables over what the file says, in place; answers those that fit nowhere."""
+    faults: list[tuple[Key, Misconfigured]] = []
     for variable, text in sorted(environ.items()):
         parts = variable.removeprefix(PREFIX).lower().split("__")
-        if not variable.startswith(PREFIX) or "__" not in variable or not all(parts):
-            continue
-        table = data
-        key: Key = ()
-        for part in parts[:-1]:
-            name = _as_written(part, table)
-            table, key = table.setdefault(name, {}), (*key, name)
-            if not isinstance(table, dict):
-                raise Misconfigured(f"{'.'.join(key)} is not a table", file="environment", key=variable)
-        name = _as_written(parts[-1], table)
-        table[name] = text
-        origins.variables[(*key, name)] = variable
+        if variable.startswith(PREFIX) and "__" in variable and all(parts):
+            try:
+                _put(data, parts, text, variable, origins)
+            except Misconfigured as error:
+                faults.append((tuple(parts[:2]), error))
+    return faults
+
+
+def _put(data: dict[str, Any], parts: list[str], text: str, variable: str, origins: Origins) -> None:
+    table = data
+    key: Key = ()
+    for part in parts[:-1]:
+        name = _as_written(part, table)
+        table, key = table.setdefault(name, {}), (*key, name)
+        if not isinstance(table, dict):
+            raise Misconfigured(f"{key_text(key)} is not a table", file="environment", key=variable)
+    name = _as_written(parts[-1], table)
+    table[name] = text
+    origins.variables[(*key, name)] = variable
 
 
 def _as_written(part: str, table: dict[str, Any]) -> str:
@@ -137,7 +105,6 @@ def _referred(value: dict[str, Any], origins: Origins, environ: Mapping[str, str
             raise origins.fault(key, f"the environment variable {name} is not set{near}")
         return environ[name]
     try:
-        return (folder / Path(name).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise origins.fault(key, f'the file "{name}" cannot be read: {reason}') from error
+        return read_text(folder / Path(name).expanduser(), LARGEST_VALUE).rstrip("\r\n")
+    except (Misconfigured, RuntimeError, ValueError) as error:
+        raise origins.fault(key, f'the file "{name}": {getattr(error, "message", error)}') from error

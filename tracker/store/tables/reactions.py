@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
+from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
 
 OPEN_RUN = "state = any (array['active'::text, 'queued'::text])"
 
@@ -121,6 +121,19 @@ class RuleSwitch(SQLModel, table=True):
     enabled: bool
     by: str = column(TEXT)
     at: datetime = column(MOMENT)
+
+
+class RuleBook(SQLModel, table=True):
+    """The last good rule files, packed; and since when files are refused, and why."""
+
+    __tablename__ = "rule_book"
+
+    name: str = primary(TEXT)
+    revision: str | None = column(TEXT)
+    files: bytes | None = column(BYTES)
+    kept_at: datetime | None = column(MOMENT)
+    refused_at: datetime | None = column(MOMENT)
+    refused: str | None = column(TEXT)
 
 
 class RuleCount(SQLModel, table=True):

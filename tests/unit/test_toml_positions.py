@@ -7,7 +7,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.rulebook.positions import Path, find_positions
+from tracker.toml.positions import Path, find_positions
 
 TEXT = """\
 # a comment = "with a key"
