@@ -16,6 +16,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from tracker import deadman, retention
+from tracker.domain.clock import TOLERANCE
 from tracker.domain.occasions import due
 from tracker.domain.rhythm import LEARNT_FROM
 from tracker.errors import Unavailable
@@ -45,9 +46,6 @@ LOOK = 5.0
 
 MOVED = timedelta(seconds=2)
 """A clock that is off by more from one look to the next was moved."""
-
-AHEAD = timedelta(minutes=1)
-"""Clocks of nodes may differ by so much; an occasion that is further ahead was taken by a clock that was wrong."""
 
 
 class Scheduler:
@@ -106,7 +104,7 @@ class Scheduler:
     async def _last(self, name: str, now: datetime) -> datetime | None:
         """The latest occasion that was taken; those that a clock took too early are free again, of every job."""
         async with self._database.transaction() as conn:
-            for schedule, freed in (await fires.give_back(conn, self._settings.jobs.by_name, now + AHEAD)).items():
+            for schedule, freed in (await fires.give_back(conn, self._settings.jobs.by_name, now + TOLERANCE)).items():
                 log.warning("schedule.clock_was_ahead", schedule=schedule, given_back=freed)
             return await fires.last(conn, name, now)
 

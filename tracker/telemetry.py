@@ -42,6 +42,7 @@ EVENTS = {
     "reconciliation.ended": "A provider was asked; `stopped` says why not everything was.",
     "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
+    "rules.clock_was_ahead": "What a rule did is dated in the future, so it holds nothing back: a clock was ahead.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
     "rules.loaded": "The rule files are in force as they are now.",
     "rules.refused": "A rule file has a fault; the last good rules stay in force.",
