@@ -28,16 +28,17 @@ def test_a_service_that_was_begun_at_any_time_is_never_overdue(job: Job) -> None
     """The scheduler rings at the start and then at each time; looked at every few seconds, whatever the phase."""
     for phase in range(0, 3600, 127):
         begun = now = NOON + phase * SECOND
-        last, rings = None, begun
+        last: Fire | None = None
+        rings = begun
         while now < begun + timedelta(hours=1, minutes=5):
             if now >= rings:
-                for moment in due(job.schedule, job.missed, last and last.at, now):
+                for moment in due(job.schedule, job.missed, last.at if last else None, now):
                     last = Fire(moment, now)
                 rings = job.schedule.after(now) or now
             found = job_health("prune", job, last, now)
             assert not found.overdue, (begun, now)
             assert found.due == rings
-            assert found.last == (last and last.taken_at)
+            assert found.last == (last.taken_at if last else None)
             now = min(now + 41 * SECOND, rings) if now < rings else now + SECOND
 
 

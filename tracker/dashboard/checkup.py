@@ -157,4 +157,4 @@ def job_health(name: str, job: Job, last: Fire | None, now: datetime) -> JobHeal
     """How a job stands, `last` being the latest of its times that was taken."""
     missed = job.schedule.after(last.at) if last and job.missed != "skip" else None
     overdue = missed is not None and missed < now - OVERDUE
-    return JobHealth(name, last and last.taken_at, job.schedule.after(now), overdue)
+    return JobHealth(name, last.taken_at if last else None, job.schedule.after(now), overdue)
