@@ -38,7 +38,7 @@ from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
 from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
-from tracker.scheduler import Scheduler, next_time_of
+from tracker.scheduler import Scheduler
 from tracker.store import feed, shares, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
@@ -216,7 +216,7 @@ class _Service:
     async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
-        installation = Installation(self._settings, self._providers, next_time_of)
+        installation = Installation(self._settings, self._providers)
         pages = handlers(
             database, clock, readers, self._rules.faults, footing=self._rules.footing, installation=installation,
             open_here=settings.open_dashboard,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.clock import TOLERANCE
 from tracker.store import firings
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ class Budgets:
     def __init__(self) -> None:
         self._counted: dict[str, _Counted] = {}
 
-    async def spent(self, conn: Connection, fires: Sequence[Fire], earliest: datetime) -> dict[str, list[datetime]]:
-        """When rules fired within the span of their budgets, of those whose budget these firings could use up."""
+    async def spent(
+        self, conn: Connection, fires: Sequence[Fire], earliest: datetime, now: datetime | None = None
+    ) -> dict[str, list[datetime]]:
+        """When rules fired within the span of their budgets, of those whose budget these firings could use up.
+
+        Firings that are dated later than `now` are none: a clock was ahead.
+        """
         budgets = {fire.rule.id: fire.rule.budget for fire in fires if fire.rule.budget}
         if not budgets:
             return {}
@@ -57,7 +63,7 @@ class Budgets:
         close = {
             rule: budget for rule, budget in near.items() if self._counted[rule].spent + more[rule] >= budget.times
         }
-        return await firings.spent(conn, close, earliest)
+        return await firings.spent(conn, close, earliest, (now or earliest) + TOLERANCE)
 
     def _at_most(self, rule: str, budget: Rate, total: int, earliest: datetime) -> int:
         known = self._counted.get(rule)

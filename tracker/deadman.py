@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from tracker.domain.clock import TOLERANCE
 from tracker.domain.rhythm import LEARNT_FROM, is_silent
 from tracker.operations import own_fact
 from tracker.store import event_log, heard
@@ -25,8 +26,8 @@ SILENT, HEARD = "provider.silent", "provider.heard"
 async def look(database: Database, patience: Mapping[str, timedelta | None], now: datetime) -> None:
     """Say of each provider that fell silent, or is heard again; `patience` is what is set for it, None: its rhythm."""
     async with database.transaction() as conn:
-        await heard.take_note(conn, now - LEARNT_FROM)
-        await heard.forget(conn, now - LEARNT_FROM)
+        await heard.forget(conn, now - LEARNT_FROM, now + TOLERANCE)
+        await heard.take_note(conn, now - LEARNT_FROM, now + TOLERANCE)
         for provider, known in (await heard.by_provider(conn, now - LEARNT_FROM)).items():
             if provider in patience:
                 await _judge(conn, provider, known, patience[provider], now)

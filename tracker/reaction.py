@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
+
 from tracker.domain.alerting import muting_keys, scope_of_run
+from tracker.domain.clock import is_ahead
 from tracker.domain.decide import words_heard
 from tracker.domain.decision import Arm, Declined, Failed, Fire, Suppressed
 from tracker.domain.engine import Engine
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from tracker.domain.memory import Asked, Effects, RuleKey
     from tracker.store.database import Connection
 
+log = structlog.get_logger(__name__)
+
 SHARED = frozenset({Per.ACCOUNT, Per.PLATFORM, Per.PROVIDER})
 
 
@@ -49,8 +54,12 @@ async def prepare(
     occasions: Sequence[Occasion],
     run_ids: Iterable[UUID],
     budgets: Budgets,
+    now: datetime,
 ) -> tuple[Engine, list[Occasion]]:
-    """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them."""
+    """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them.
+
+    What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
+    """
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
@@ -71,10 +80,13 @@ async def prepare(
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
     if earliest and (decisions or memory.runs):
-        memory.holds = await holds.in_force(conn, earliest)
+        memory.holds = await holds.in_force(conn, earliest, now)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
-            memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
-        memory.spent = await budgets.spent(conn, fires, earliest)
+            if is_ahead(firing.at, now):
+                log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
+            else:
+                memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
+        memory.spent = await budgets.spent(conn, fires, earliest, now)
     return Engine(rules, memory), occasions
 
 

@@ -56,7 +56,9 @@ class Reactor:
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]
-        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids, self._budgets)
+        engine, occasions = await reaction.prepare(
+            conn, rules, self._since, occasions, run_ids, self._budgets, self._clock()
+        )
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.hear(*result, occasion.at)
@@ -113,7 +115,7 @@ class Reactor:
         known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
         occasions = [Occasion(kept.timer.due_at, await self._meaning(conn, rules, kept, known, now)) for kept in ripe]
         run_ids = [kept.run for kept in ripe if kept.run]
-        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids, self._budgets)
+        engine, occasions = await reaction.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
         for kept in ripe:
             engine.effects.disarm((kept.timer.rule, kept.timer.key, kept.timer.kind))
         for kept, occasion in zip(ripe, occasions, strict=True):

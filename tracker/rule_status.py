@@ -87,7 +87,7 @@ async def _statuses(
     conn: Connection, shown: Sequence[Rule], source: RuleSource, switches: Mapping[str, Switch], now: datetime
 ) -> list[RuleStatus]:
     armed = await timers.armed_revisions(conn)
-    pauses = (await holds.in_force(conn, now)).pauses
+    pauses = (await holds.in_force(conn, now, now)).pauses
     tallies = await rule_reports.tallies(conn, [rule.id for rule in shown], now - DAY)
     places, found = source.places(), []
     for rule in shown:

@@ -7,17 +7,17 @@ what passed while nothing ran is made up for as the job's `missed` says.
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from tracker import deadman, retention
+from tracker.domain.clock import TOLERANCE
+from tracker.domain.occasions import due
 from tracker.domain.rhythm import LEARNT_FROM
 from tracker.errors import Unavailable
 from tracker.store import action_claims, fires, reconciliations, suspects
@@ -25,23 +25,27 @@ from tracker.store import action_claims, fires, reconciliations, suspects
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from apscheduler.triggers.base import BaseTrigger
-
     from tracker.providers.base import FactReader
     from tracker.settings import Job, ReconcileJob, Settings
     from tracker.store.database import Connection, Database
 
     Plan = Callable[[Connection, datetime], Awaitable[None]]
     Work = Callable[[datetime], Awaitable[None]]
+    Ring = Callable[[], Awaitable[bool]]
 
 log = structlog.get_logger(__name__)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 KEPT_OCCASIONS = timedelta(days=7)
 KEPT_QUESTIONS = timedelta(days=7)
-MOST_CAUGHT_UP = 100
-MOST_MISSED = 10_000
+
+AGAIN = timedelta(seconds=30)
+"""After so long a job that could not be done is tried again, where its next time is not sooner."""
+
+LOOK = 5.0
+"""Seconds after which it is seen that the clock was moved."""
+
+MOVED = timedelta(seconds=2)
+"""A clock that is off by more from one look to the next was moved."""
 
 
 class Scheduler:
@@ -58,49 +62,51 @@ class Scheduler:
 
     async def run(self) -> None:
         """Until cancelled."""
-        alarm = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
-        )
+        alarm = Alarm()
         jobs = self._settings.jobs
-        rings = [
-            self._ring("rescue", jobs.rescue, work=self._rescue),
-            self._ring("seal", jobs.seal, work=self._seal),
-            self._ring("prune", jobs.prune, work=self._prune),
-            self._ring("deadman", jobs.deadman, work=self._deadman),
-            *(self._ring(name, job, partial(self._reconcile, name, job)) for name, job in jobs.reconciling.items()),
-        ]
-        for trigger, ring in rings:
-            alarm.add_job(ring, trigger, next_run_time=datetime.now(UTC))
-        alarm.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            alarm.shutdown(wait=False)
+        work = {"rescue": self._rescue, "seal": self._seal, "prune": self._prune, "deadman": self._deadman}
+        plans = {name: partial(self._reconcile, name, job) for name, job in jobs.reconciling.items()}
+        for name, job in jobs.by_name.items():
+            alarm.add(name, job, partial(self.occasions, name, job, plans.get(name), work.get(name)))
+        await alarm.run()
 
-    def _ring(
-        self, name: str, job: Job, plan: Plan | None = None, work: Work | None = None
-    ) -> tuple[BaseTrigger, Callable[[], Awaitable[None]]]:
-        """When a job is due, and what is done then."""
-        trigger = trigger_of(job)
-        return trigger, partial(self.occasions, name, job, trigger, plan, work)
+    async def occasions(self, name: str, job: Job, plan: Plan | None = None, work: Work | None = None) -> bool:
+        """Do what is due now: `plan` in the transaction that takes the occasion, `work` after it.
 
-    async def occasions(
-        self, name: str, job: Job, trigger: BaseTrigger, plan: Plan | None = None, work: Work | None = None
-    ) -> None:
-        """Do what is due now: `plan` in the transaction that takes the occasion, `work` after it."""
+        Whether it could be done; what could not is said.
+        """
         now = self._clock()
         try:
-            async with self._database.connection() as conn:
-                last = await fires.last(conn, name, now)
-            for moment in due(trigger, job, last, now):
+            for moment in due(job.schedule, job.missed, await self._last(name, now), now):
                 async with self._database.transaction() as conn:
                     taken = await fires.take(conn, name, moment, now)
                     if taken and plan:
                         await plan(conn, now)
                 if taken and work:
-                    await work(now)
+                    await self._do(work, name, moment, now)
         except Unavailable as error:
             log.warning("schedule.postponed", schedule=name, error=str(error))
+            return False
+        except Exception as error:
+            log.error("schedule.failed", schedule=name, error=str(error), exc_info=error)
+            return False
+        return True
+
+    async def _do(self, work: Work, name: str, moment: datetime, now: datetime) -> None:
+        """Where it fails, the occasion is free again."""
+        try:
+            await work(now)
+        except Exception:
+            async with self._database.connection() as conn:
+                await fires.release(conn, name, moment)
+            raise
+
+    async def _last(self, name: str, now: datetime) -> datetime | None:
+        """The latest occasion that was taken; those that a clock took too early are free again, of every job."""
+        async with self._database.transaction() as conn:
+            for schedule, freed in (await fires.give_back(conn, self._settings.jobs.by_name, now + TOLERANCE)).items():
+                log.warning("schedule.clock_was_ahead", schedule=schedule, given_back=freed)
+            return await fires.last(conn, name, now)
 
     async def _reconcile(self, name: str, job: ReconcileJob, conn: Connection, now: datetime) -> None:
         for provider, settings in self._settings.providers.items():
@@ -129,34 +135,43 @@ class Scheduler:
             await suspects.forget(conn, questions=now - KEPT_QUESTIONS, findings=now - max(kept.events, LEARNT_FROM))
 
 
-def trigger_of(job: Job) -> BaseTrigger:
-    """When the job is due; the occasions of an interval are the same on every node."""
-    if job.cron:
-        return CronTrigger.from_crontab(job.cron, ZoneInfo(job.timezone))
-    return IntervalTrigger(seconds=max(job.every.total_seconds(), 1), start_date=EPOCH, timezone=UTC)
+class Alarm:
+    """Rings each job at once, and then at its times; one that rings does not ring again before it is done."""
 
+    def __init__(self, look: float = LOOK) -> None:
+        self._look = look
+        # A job is set anew while it still counts as one that runs, so that there may be two of it for a moment.
+        defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 2}
+        self._bells = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
 
-def due(trigger: BaseTrigger, job: Job, last: datetime | None, now: datetime) -> list[datetime]:
-    """The occasions to take now, `last` being the latest that was taken."""
-    grain = job.every or MINUTE
-    moments: list[datetime] = []
-    moment = next_time(trigger, max(last, now - MOST_MISSED * grain) if last else now - grain)
-    while moment and moment <= now:
-        moments.append(moment)
-        moment = next_time(trigger, moment)
-    if job.missed == "catch_up":
-        return moments[-MOST_CAUGHT_UP:]
-    if job.missed == "skip":
-        return [moment for moment in moments[-1:] if now - moment <= MINUTE]
-    return moments[-1:]
+    def add(self, name: str, job: Job, ring: Ring) -> None:
+        """It has one that rings; True: all is done until the job's next time."""
+        self._set(name, job, ring, datetime.now(UTC))
 
+    async def run(self) -> None:
+        """Until cancelled. Bells go by the clock, so they ring whenever that was moved, and are set anew."""
+        self._bells.start()
+        try:
+            clock, passed = datetime.now(UTC), time.monotonic()
+            while True:
+                await asyncio.sleep(self._look)
+                expected = clock + timedelta(seconds=time.monotonic() - passed)
+                clock, passed = datetime.now(UTC), time.monotonic()
+                if abs(clock - expected) > MOVED:
+                    log.warning("schedule.clock_moved", by=str(clock - expected))
+                    for bell in self._bells.get_jobs():
+                        bell.modify(next_run_time=clock)
+        finally:
+            self._bells.shutdown(wait=False)
 
-def next_time_of(job: Job, moment: datetime) -> datetime | None:
-    """When the job is due next after that moment."""
-    return next_time(trigger_of(job), moment)
+    def _set(self, name: str, job: Job, ring: Ring, at: datetime) -> None:
+        self._bells.add_job(
+            self._rung, "date", run_date=at, args=(name, job, ring), id=name, name=name, replace_existing=True
+        )
 
-
-def next_time(trigger: BaseTrigger, moment: datetime) -> datetime | None:
-    """The occasion after that moment."""
-    following: datetime | None = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
-    return following
+    async def _rung(self, name: str, job: Job, ring: Ring) -> None:
+        done = await ring()
+        now = datetime.now(UTC)
+        times = [job.schedule.after(now), None if done else now + AGAIN]
+        if known := [moment for moment in times if moment]:
+            self._set(name, job, ring, min(known))

@@ -50,12 +50,16 @@ EVENTS = {
     "reconciliation.ended": "A provider was asked; `stopped` says why not everything was.",
     "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
+    "rules.clock_was_ahead": "What a rule did is dated in the future, so it holds nothing back: a clock was ahead.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
     "rules.fault": "Our own code failed while it read rule files; the last good rules stay in force.",
     "rules.kept": "The rule files are refused: the last good rules that the database keeps are in force.",
     "rules.loaded": "The rule files are in force as they are now.",
     "rules.refused": "A rule file has a fault; the last good rules stay in force.",
-    "schedule.postponed": "A scheduled job could not be done; its next time tries again.",
+    "schedule.clock_moved": "The clock of this machine was put forward or back; every job looks what is due by it.",
+    "schedule.clock_was_ahead": "Times of a job that a clock had taken too early are free again.",
+    "schedule.failed": "A scheduled job has failed; the others go on, and it is tried again.",
+    "schedule.postponed": "A scheduled job could not be done; it is tried again within half a minute.",
     "secrets.unreadable": "The secret file of a provider cannot be read; the secrets that were known stay active.",
     "service.started": "This process serves.",
     "service.stopped": "This process has stopped in good order.",
@@ -95,6 +99,10 @@ provider_calls = Counter(
 lag_seconds = Gauge("tracker_subscription_lag_seconds", "Age of the oldest event not yet handled.", ["subscription"])
 
 
+TALKATIVE = ("apscheduler",)
+"""Libraries that tell each of their steps at the level info."""
+
+
 def configure_logging(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """Write the log to `stream` (standard error), as JSON lines or for a person (`auto`: a person has a terminal).
 
@@ -108,6 +116,8 @@ def configure_logging(form: str = "auto", level: str = "info", stream: TextIO | 
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=[forget, *_rendering(console, out)])
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import httpx2
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 CONFIG = """
@@ -75,7 +78,9 @@ def free_port() -> int:
 
 
 class Service:
-    """`tracker serve` on a config of its own."""
+    """`tracker serve` on a config of its own; `environment` is what it gets beside the test's."""
+
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path, port: int, **values: str) -> None:
         self.folder, self.port, self.url = folder, port, f"http://127.0.0.1:{port}"
@@ -90,7 +95,7 @@ class Service:
         config = str(self.folder / "config.toml")
         command = [sys.executable, "-m", "tracker", "serve", "--config", config, "--migrate", *more]
         with (self.folder / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.environment})
 
     async def ready(self, seconds: float = 60) -> None:
         """Until /readyz agrees; fails with the end of the log when the process has ended or time is over."""

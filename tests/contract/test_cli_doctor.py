@@ -205,6 +205,17 @@ def test_a_clock_that_is_off_is_found(tracker: CommandLine) -> None:
     assert says.startswith(("3599", "360"))
 
 
+def test_rules_that_fired_at_a_time_that_is_still_to_come_are_found(tracker: CommandLine, database_url: str) -> None:
+    """A clock was ahead then."""
+    execute(database_url, "insert into rule_counts values ('early', 'fired', 1, 1, now() + interval '1 day')")
+    verdict, says = found(tracker, code=0)["firings"]
+    assert (verdict, says.startswith("dated in the future, up to "), says.endswith(": early")) == (
+        "warning",
+        True,
+        True,
+    )
+
+
 def test_rules_that_cannot_be_put_in_force_are_found_by_their_place(tracker: CommandLine) -> None:
     (tracker.rules / "all.toml").write_text(RULE.format(channel="opps"))
     verdict, says = found(tracker, code=1)["rules"]

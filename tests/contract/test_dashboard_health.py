@@ -17,9 +17,9 @@ from tracker.domain.action import Reason
 from tracker.domain.allowance import Purpose
 from tracker.domain.breaker import FAILURES
 from tracker.domain.failing import Failing
+from tracker.domain.occasions import latest
 from tracker.domain.standing import Heard, Standing, Terms, Wish
 from tracker.errors import Misconfigured
-from tracker.scheduler import next_time_of
 from tracker.settings import Settings
 from tracker.store import event_log, fires, processes, standings
 from tracker.store.database import set_codecs
@@ -40,7 +40,7 @@ SETTINGS = Settings.model_validate(
         "jobs": {"nightly": {"kind": "reconcile", "cron": "30 3 * * *"}},
     }
 )
-INSTALLATION = Installation(SETTINGS, (PROVIDER,), next_time_of)
+INSTALLATION = Installation(SETTINGS, (PROVIDER,))
 
 
 def now() -> datetime:
@@ -64,10 +64,8 @@ async def stand(database: Database, change: Callable[[Standing, datetime], Stand
 
 def last_time(job: Job) -> datetime:
     """The latest occasion of the job."""
-    moment = now() - (job.every or DAY) - timedelta(seconds=1)
-    following = next_time_of(job, moment)
-    assert following
-    return following
+    (moment,) = latest(job.schedule, now() - timedelta(days=2), now(), 1)
+    return moment
 
 
 async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Database) -> None:

@@ -74,6 +74,16 @@ async def test_a_budget_that_is_far_from_its_end_is_not_counted_again(database: 
     assert {firings.COUNTS, firings.SPENT} <= set(asked)
 
 
+async def test_what_is_dated_in_the_future_is_not_spent(database: Database) -> None:
+    """A clock was ahead by a day, and is right again: the budget is what it would have been without that."""
+    budgets = Budgets()
+    async with database.transaction() as conn:
+        await firings.record(conn, [firing(number, NOON + timedelta(days=1)) for number in range(10, 20)])
+        for number in range(BUDGET.times):
+            assert await fire(conn, number, NOON + timedelta(seconds=number), budgets)
+        assert not await fire(conn, BUDGET.times, NOON + timedelta(seconds=10), budgets)
+
+
 async def test_a_clock_that_was_set_back_makes_it_count_again(database: Database) -> None:
     budgets = Budgets()
     async with database.transaction() as conn:

@@ -39,6 +39,14 @@ def test_anything_else_is_refused_with_the_forms_that_exist(text: str) -> None:
     assert '"1h30m"' in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["36501d", "999999999w", "999999999w999999999d"])
+def test_what_leads_out_of_the_calendar_is_refused(text: str) -> None:
+    """A hundred years are the most, so that a moment so much earlier or later can be written down."""
+    assert parse_duration("36500d") == timedelta(days=36500)
+    with pytest.raises(ValueError, match="the longest duration is 36500d"):
+        parse_duration(text)
+
+
 @given(st.integers(0, 10**10).map(lambda n: timedelta(milliseconds=n)))
 def test_what_is_written_is_read_back(span: timedelta) -> None:
     """Formatting and reading are inverse for whole milliseconds."""

@@ -197,6 +197,11 @@ def test_the_file_is_the_argument_then_the_variable_then_the_folder(
         ("[jobs.reconcil]\nevery='1m'", 1, "jobs.reconcil", 'did you mean "reconcile"?'),
         ("[jobs.prune]\nevery='1m'\ncron='0 4 * * *'", 1, "jobs.prune", "give either every or cron"),
         ("[jobs.prune]\ncron='daily'", 2, "jobs.prune.cron", "is not a cron line"),
+        ("[jobs.prune]\ncron='99 99 * * *'", 2, "jobs.prune.cron", '"99" is no minute, which is * or 0 to 59'),
+        ("[jobs.prune]\n\ncron='* * 30 2 *'", 3, "jobs.prune.cron", '"* * 30 2 *" never comes'),
+        ("[jobs.nightly]\nkind='reconcile'\ncron='0 0 4 * * *'", 3, "jobs.nightly.cron", "has 6 fields, not five"),
+        ("[jobs.prune]\nevery='10ms'", 2, "jobs.prune.every", "too often: the shortest interval is 1s"),
+        ("[jobs.prune]\nevery='999999999w'", 2, "jobs.prune.every", "the longest duration is 36500d"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_its_key_and_what_is_right(

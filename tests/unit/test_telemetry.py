@@ -76,6 +76,15 @@ def test_libraries_log_in_the_same_form() -> None:
     assert line["exception"][0]["exc_value"] == "broken"
 
 
+def test_the_alarm_clock_is_not_heard_at_each_of_its_steps() -> None:
+    """Which jobs run is in the database; the library would tell it several times a minute."""
+    out = io.StringIO()
+    telemetry.configure_logging("json", "info", out)
+    logging.getLogger("apscheduler.executors.default").info("Running job")
+    logging.getLogger("apscheduler.scheduler").warning("skipped")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["skipped"]
+
+
 def test_for_a_person_lines_are_text() -> None:
     """Format console is for reading, and leaves colours out where there is no terminal."""
     out = io.StringIO()

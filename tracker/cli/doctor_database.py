@@ -12,6 +12,7 @@ from tracker.cli.doctor_standings import examine_standings
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
+from tracker.domain.clock import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
 from tracker.store import action_reports, health_reports, keys, migrations, processes, rule_book
 from tracker.store.database import Database
@@ -50,6 +51,11 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
     yield await _clock(conn)
     async for finding in _agents(conn):
         yield finding
+    if ahead := await health_reports.fired_after(conn, now() + TOLERANCE):
+        yield warning(
+            "firings", f"dated in the future, up to {max(ahead.values()):%Y-%m-%d %H:%M} UTC: {', '.join(ahead)}",
+            "a clock was ahead; if it is right now, nothing is to be done: they hold nothing back",
+        )  # fmt: skip
     readers = await health_reports.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
     for reader in readers:
         yield _reader(reader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from tracker.dashboard.visitor import Clock
     from tracker.domain.failing import Failing
     from tracker.store.database import Connection, Database, Row
+    from tracker.store.fires import Fire
     from tracker.store.health_reports import Reader
 
 PAUSE = 5.0
 LATELY = timedelta(days=1)
 OVERDUE = timedelta(minutes=2)
-
-
-def _nobody_knows(_job: Job, _moment: datetime) -> datetime | None:
-    """When a job is due, where nothing is scheduled."""
+"""So long after its time a job that is not done is missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The configuration; `doors` are the providers that send webhooks; `next_time` tells when a job is due."""
+    """The configuration; `doors` are the providers that send webhooks."""
 
     settings: Settings = field(default_factory=Settings)
     doors: Collection[str] = ()
-    next_time: Callable[[Job, datetime], datetime | None] = _nobody_knows
 
 
 @dataclass(frozen=True, slots=True)
 class JobHealth:
-    """When a job was last done and is due next; `overdue`: it should have been done since."""
+    """When a job was last begun and is due next; `overdue`: it should have been done since.
+
+    One that skips what it missed is never overdue: it is not going to be made up for.
+    """
 
     name: str
     last: datetime | None
@@ -157,10 +157,13 @@ class Checkup:
         ]  # fmt: skip
 
     async def _jobs(self, conn: Connection, now: datetime) -> list[JobHealth]:
-        jobs, due = self._known.settings.jobs.by_name, self._known.next_time
+        jobs = self._known.settings.jobs.by_name
         last = await fires.last_of_each(conn, list(jobs), now)
-        return [
-            JobHealth(name, at, due(job, now), overdue=at is not None and (due(job, at) or now) < now - OVERDUE)
-            for name, job in jobs.items()
-            for at in (last[name],)
-        ]
+        return [job_health(name, job, last.get(name), now) for name, job in jobs.items()]
+
+
+def job_health(name: str, job: Job, last: Fire | None, now: datetime) -> JobHealth:
+    """How a job stands, `last` being the latest of its times that was taken."""
+    missed = job.schedule.after(last.at) if last and job.missed != "skip" else None
+    overdue = missed is not None and missed < now - OVERDUE
+    return JobHealth(name, last.taken_at if last else None, job.schedule.after(now), overdue)

@@ -1,6 +1,6 @@
 """Times of the clock and the week: when something comes round, and hours in which nobody is disturbed.
 
-A local time that a change of the clocks leaves out comes as much later as the clocks were moved; one that it brings
+A local time that a change of the clocks leaves out comes at the first moment there is after it; one that it brings
 twice comes at its first.
 """
 
@@ -21,6 +21,7 @@ NAMES = {"day": EVERY_DAY, "daily": EVERY_DAY, "weekdays": WEEKDAYS, "weekends":
     name: frozenset((place,)) for place, name in enumerate(DAYS)
 }
 SHORTEST = timedelta(seconds=10)
+MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
@@ -31,9 +32,20 @@ class Interval:
 
     span: timedelta
 
+    @property
+    def reach(self) -> timedelta:
+        """How long after it an occasion is still worth taking where none was ever taken."""
+        return self.span
+
     def after(self, moment: datetime) -> datetime:
         """The first occasion after the moment."""
         return EPOCH + ((moment - EPOCH) // self.span + 1) * self.span
+
+    def occasions(self, moment: datetime) -> Iterator[datetime]:
+        """Those after the moment, without an end."""
+        while True:
+            moment = self.after(moment)
+            yield moment
 
     def __str__(self) -> str:
         return format_duration(self.span)
@@ -91,8 +103,22 @@ class Quiet:
 
 
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The moment of a local time, in UTC."""
-    return datetime.combine(day, at, zone).astimezone(UTC)
+    """The moment of a local time, in UTC; where the clocks leave it out, the first one after it."""
+    local = datetime.combine(day, at)
+    while True:
+        first, second = readings(local, zone)
+        if first <= second:
+            return first
+        local += MINUTE
+
+
+def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """When a local time is, by the clock as it was and as it is after a change; elsewhere the two are the same.
+
+    Where a time comes twice, these are the two. Where it is left out, the change lies between them, and the
+    later one is first.
+    """
+    return local.replace(tzinfo=zone).astimezone(UTC), local.replace(tzinfo=zone, fold=1).astimezone(UTC)
 
 
 def parse_calendar(text: str) -> Calendar:

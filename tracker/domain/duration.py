@@ -7,6 +7,9 @@ from datetime import timedelta
 
 FORMS = 'a number and a unit (ms, s, m, h, d, w), as in "90s", "15m", "2d" or "1h30m"'
 
+LONGEST = timedelta(days=36500)
+"""A hundred years: what is longer is a slip, and would lead out of the calendar."""
+
 _SECONDS = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"(\d{1,9})(ms|[wdhms])", re.ASCII)
 
@@ -19,7 +22,10 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f'"{text}" is not a duration: write {FORMS}')
     if units != sorted(set(units), key=list(_SECONDS).index):
         raise ValueError(f'"{text}" is not a duration: each unit once, the largest first, as in "1h30m"')
-    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f'"{text}" is too long: the longest duration is {LONGEST.days}d')
+    return timedelta(seconds=seconds)
 
 
 def format_duration(span: timedelta) -> str:

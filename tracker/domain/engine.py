@@ -164,7 +164,7 @@ class Engine:
     def _trip(self, fire: Fire, span: timedelta, at: datetime) -> None:
         """The rule has used up its budget: it is held as a whole, and its people are told once."""
         until = at + span
-        self._hold(Pause(fire.rule.id, "", until, "its budget"))
+        self._hold(Pause(fire.rule.id, "", until, "its budget", at))
         channel = self._admission.channel_of(fire.rule)
         if channel:
             action = self._admission.warning(fire, channel, until, at)
@@ -227,7 +227,7 @@ class Engine:
                 for action in ids:
                     self.effects.withdraw(action)
             case Hold(held, until) if not run.shadow:
-                self._hold(Pause(held, scope_of_run(run).scope, until, run.rule))
+                self._hold(Pause(held, scope_of_run(run).scope, until, run.rule, at))
             case Release(held) if not run.shadow:
                 self._release(held, scope_of_run(run).scope)
             case Label() if not run.shadow:

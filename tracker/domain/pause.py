@@ -16,12 +16,16 @@ MATCHED = ("rule", "channel", "severity", "provider", "platform", "account", "po
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """`rule` does not fire, nor does it try again, for anything within `scope` (a key; "" is everything)."""
+    """`rule` does not fire, nor does it try again, for anything within `scope` (a key; "" is everything).
+
+    `since` is when it was set, as far as that is known.
+    """
 
     rule: str
     scope: str
     until: datetime
     by: str
+    since: datetime | None = None
 
     def covers(self, rule: str, subject: Subject, at: datetime) -> bool:
         return self.rule == rule and at < self.until and (not self.scope or self.scope in subject.within)

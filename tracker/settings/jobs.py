@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from tracker.domain.calendar import Interval
+from tracker.domain.duration import format_duration
+from tracker.domain.occasions import Missed, Schedule
+from tracker.settings.cron import parse_cron
 from tracker.settings.section import Section
 from tracker.settings.values import PositiveSpan, Span, Words, Zone
 
+SHORTEST = timedelta(seconds=1)
+
 
 def _is_cron(text: str) -> str:
-    if text and not re.fullmatch(r"(\S+ ){4}\S+", text.strip()):
-        raise ValueError(f'"{text}" is not a cron line: minute hour day month weekday, as in "0 4 * * *"')
-    return text.strip()
+    """What is wrong with a line is the same in every zone."""
+    if text:
+        parse_cron(text, "UTC")
+    return text
+
+
+def _is_not_too_often(span: timedelta) -> timedelta:
+    if timedelta(0) < span < SHORTEST:
+        raise ValueError(
+            f'"{format_duration(span)}" is too often: the shortest interval is {format_duration(SHORTEST)}'
+        )
+    return span
 
 
 class Job(Section):
     """[jobs.<name>]"""
 
-    every: Span = Field(default=timedelta(0), description="How often it runs.")
-    cron: Annotated[str, AfterValidator(_is_cron)] = Field(default="", description="Or when, in place of every.")
+    every: Annotated[Span, AfterValidator(_is_not_too_often)] = Field(
+        default=timedelta(0), description="How often it runs."
+    )
+    cron: Annotated[str, AfterValidator(_is_cron)] = Field(
+        default="", description="Or when, in place of every: a cron line, or @daily and the like."
+    )
     timezone: Zone = Field(default="UTC", description="The zone of cron.")
-    missed: Literal["coalesce", "catch_up", "skip"] = Field(
+    missed: Missed = Field(
         default="coalesce",
         description="What becomes of times that passed while nothing ran: made up for once, one by one, or not at all.",
     )
@@ -34,6 +52,11 @@ class Job(Section):
         if bool(self.cron) is bool(self.every):
             raise ValueError("give either every or cron")
         return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it is due; the occasions of an interval are the same on every node."""
+        return parse_cron(self.cron, self.timezone) if self.cron else Interval(self.every)
 
 
 class ReconcileJob(Job):

@@ -40,7 +40,8 @@ select f.*
 
 SPENT = """
 select wanted.rule, array(select fired_at from firings
-                           where rule = wanted.rule and fired_at > wanted.since and outcome in ('fired', 'queued')
+                           where rule = wanted.rule and fired_at > wanted.since and fired_at <= $4
+                             and outcome in ('fired', 'queued')
                            order by fired_at desc limit wanted.most) as times
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
@@ -124,12 +125,14 @@ def firing_of(row: Row) -> Firing:
     )  # fmt: skip
 
 
-async def spent(conn: Connection, budgets: Mapping[str, Rate], now: datetime) -> dict[str, list[datetime]]:
-    """When runs of these rules began within the span of their budgets."""
+async def spent(
+    conn: Connection, budgets: Mapping[str, Rate], now: datetime, until: datetime
+) -> dict[str, list[datetime]]:
+    """When runs of these rules began within the span of their budgets, and not later than `until`."""
     if not budgets:
         return {}
     since = [now - budget.per for budget in budgets.values()]
-    rows = await conn.fetch(SPENT, list(budgets), since, [budget.times for budget in budgets.values()])
+    rows = await conn.fetch(SPENT, list(budgets), since, [budget.times for budget in budgets.values()], until)
     return {row["rule"]: row["times"] for row in rows}
 
 

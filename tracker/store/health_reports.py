@@ -64,6 +64,10 @@ select provider, count(*) as deliveries from quarantine
  group by provider order by provider
 """
 
+FIRED_AFTER = """
+select rule, max(last_at) as last_at from rule_counts where last_at > $1 group by rule order by rule
+"""
+
 SIZES = """
 select pg_database_size(current_database()) as database, pg_total_relation_size('quarantine') as quarantine,
        (select coalesce(sum(pg_total_relation_size(relid)), 0)::bigint from pg_partition_tree('events') where isleaf)
@@ -97,6 +101,11 @@ async def leases(conn: Connection, names: Sequence[str]) -> list[Row]:
 async def forged(conn: Connection, since: datetime) -> dict[str, int]:
     """How many deliveries with a wrong signature are held that came since then, by provider."""
     return {row["provider"]: row["deliveries"] for row in await conn.fetch(FORGED, since)}
+
+
+async def fired_after(conn: Connection, moment: datetime) -> dict[str, datetime]:
+    """Rules that did something after that moment, with when they did the last of it."""
+    return {row["rule"]: row["last_at"] for row in await conn.fetch(FIRED_AFTER, moment)}
 
 
 async def sizes(conn: Connection) -> Row:

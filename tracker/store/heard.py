@@ -19,14 +19,14 @@ insert into heard_hours (provider, hour, last_at)
 select source, date_trunc('hour', received_at, 'UTC'), max(received_at)
   from changes
  where projection = (select version from projections where current)
-   and received_at >= $1 and source = provider
+   and received_at >= $1 and received_at <= $2 and source = provider
  group by 1, 2
     on conflict (provider, hour) do update set last_at = greatest(heard_hours.last_at, excluded.last_at)
 """
 
 HOURS = "select provider, hour, last_at from heard_hours where hour >= $1 order by provider, hour"
 
-FORGET = "delete from heard_hours where hour < $1"
+FORGET = "delete from heard_hours where hour < $1 or last_at > $2"
 
 BECOMES_SILENT = """
 insert into silent_providers (provider, heard_at, told_at) values ($1, $2, $3) on conflict do nothing returning 1
@@ -45,10 +45,10 @@ class Heard:
     last_at: datetime
 
 
-async def take_note(conn: Connection, since: datetime) -> None:
+async def take_note(conn: Connection, since: datetime, until: datetime) -> None:
     """Note what has arrived since the last look; `since` is how far to look back at most."""
     looked = await conn.fetchval(LAST_LOOKED)
-    await conn.execute(TAKE_NOTE, max(looked, since) if looked else since)
+    await conn.execute(TAKE_NOTE, max(looked, since) if looked else since, until)
 
 
 async def by_provider(conn: Connection, since: datetime) -> dict[str, Heard]:
@@ -59,9 +59,9 @@ async def by_provider(conn: Connection, since: datetime) -> dict[str, Heard]:
     return {name: Heard([row["hour"] for row in found], found[-1]["last_at"]) for name, found in rows.items()}
 
 
-async def forget(conn: Connection, before: datetime) -> None:
-    """Drop hours that are of no more use."""
-    await conn.execute(FORGET, before)
+async def forget(conn: Connection, before: datetime, after: datetime) -> None:
+    """Drop hours that are of no more use, and those in which something was heard after what is now."""
+    await conn.execute(FORGET, before, after)
 
 
 async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, now: datetime) -> bool:

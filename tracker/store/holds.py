@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.domain.clock import TOLERANCE
 from tracker.domain.pause import Holds, Pause, Silence
 
 if TYPE_CHECKING:
@@ -12,16 +13,24 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection
 
-PAUSES = "select rule, scope, until, by from pauses where until > $1 order by rule, scope, by"
+PAUSES = """
+select rule, scope, until, by, since from pauses
+ where until > $1 and (since is null or since <= $2)
+ order by rule, scope, by
+"""
 
 SILENCES = "select id, match, since, until, by, reason from silences where until > $1 order by since, id"
 
 HOLD = """
-insert into pauses (rule, scope, until, by)
-select distinct on (rule, scope, by) rule, scope, until, by
-  from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) as held (rule, scope, until, by)
+insert into pauses (rule, scope, until, by, since)
+select distinct on (rule, scope, by) rule, scope, until, by, since
+  from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[])
+       as held (rule, scope, until, by, since)
  order by rule, scope, by, until desc
-    on conflict (rule, scope, by) do update set until = greatest(pauses.until, excluded.until)
+    on conflict (rule, scope, by) do update
+   set until = case when pauses.since > excluded.since + $6 then excluded.until
+                    else greatest(pauses.until, excluded.until) end,
+       since = excluded.since
 """
 
 RELEASE = """
@@ -32,17 +41,17 @@ delete from pauses p using unnest($1::text[], $2::text[]) as gone (rule, scope)
 FORGET = "delete from pauses where until < $1"
 
 
-async def in_force(conn: Connection, since: datetime) -> Holds:
-    """All that holds something at that moment or later."""
-    pauses = [Pause(*row) for row in await conn.fetch(PAUSES, since)]
+async def in_force(conn: Connection, since: datetime, now: datetime) -> Holds:
+    """All that holds something at that moment or later, but for pauses that a clock has set which was ahead."""
+    pauses = [Pause(*row) for row in await conn.fetch(PAUSES, since, now + TOLERANCE)]
     return Holds(pauses, [Silence(*row) for row in await conn.fetch(SILENCES, since)])
 
 
 async def hold(conn: Connection, pauses: Collection[Pause]) -> None:
-    """Set the pauses; one that is there already is only made longer."""
-    rows = [(pause.rule, pause.scope, pause.until, pause.by) for pause in pauses]
+    """Set the pauses; one that is there already is only made longer, unless a clock has set it that was ahead."""
+    rows = [(pause.rule, pause.scope, pause.until, pause.by, pause.since) for pause in pauses]
     if rows:
-        await conn.execute(HOLD, *(list(column) for column in zip(*rows, strict=True)))
+        await conn.execute(HOLD, *(list(column) for column in zip(*rows, strict=True)), TOLERANCE)
 
 
 async def release(conn: Connection, gone: Collection[tuple[str, str]]) -> None:

@@ -157,6 +157,7 @@ class Pause(SQLModel, table=True):
     scope: str = primary(TEXT)
     by: str = primary(TEXT)
     until: datetime = column(MOMENT)
+    since: datetime | None = column(MOMENT)
 
 
 class Silence(SQLModel, table=True):

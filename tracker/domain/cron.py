@@ -1,0 +1,119 @@
+"""A cron line that has been read: the moments at which it comes, through every change of the clocks.
+
+A line that names its minutes and hours comes once a night where an hour repeats, at its first, and at the first moment
+there is where its time is left out. One whose minutes or hours begin with a star goes by every hour that passes: in a
+repeated hour it comes twice, in one that is left out never. So does Debian's cron.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from tracker.domain.calendar import MINUTE, instant, readings
+
+LAST_DAY, LAST_WORKDAY = -1, -2
+"""What `days` may hold beside numbers."""
+
+ANY, LAST = 0, -1
+"""Which of the month's days of that name a weekday means, where it is not a number from 1 to 5."""
+
+FARTHEST = 50 * 12
+"""Months that are looked through; a 29 February that is the fifth Monday is 40 years off at most."""
+
+REPEATED = timedelta(hours=26)
+"""No clock goes back by more, to the hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """`weekdays` are (0 for Sunday, which of them); a day fits both its number and its name, or `either`.
+
+    `hourly`: minutes or hours begin with a star.
+    """
+
+    line: str
+    zone: str
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[tuple[int, int]]
+    either: bool
+    hourly: bool
+
+    @property
+    def reach(self) -> timedelta:
+        """How long after it an occasion is still worth taking where none was ever taken."""
+        return MINUTE
+
+    def after(self, moment: datetime) -> datetime | None:
+        """The first occasion after the moment, in UTC; None: it never comes."""
+        return next(self.occasions(moment), None)
+
+    def occasions(self, moment: datetime) -> Iterator[datetime]:
+        """Those after the moment, in UTC and each later than the one before.
+
+        An hour of the clock may lie partly before the one that it follows, where the clocks go back around midnight:
+        what was found is held until nothing earlier can come.
+        """
+        zone = ZoneInfo(self.zone)
+        held: list[datetime] = []
+        earliest = moment.astimezone(zone).replace(tzinfo=None) - REPEATED
+        for hour in self._hours(earliest.date()):
+            if hour < earliest or max(readings(hour.replace(minute=59), zone)) <= moment:
+                continue
+            begins = min(readings(hour, zone))
+            ready = [occasion for occasion in held if occasion < begins]
+            yield from ready
+            found = (occasion for occasion in self._within(hour, zone) if occasion > moment)
+            held = sorted({*held[len(ready) :], *found})
+        yield from held
+
+    def _hours(self, first: date) -> Iterator[datetime]:
+        """The hours of its days, by the clock on the wall."""
+        for month in range(FARTHEST):
+            year, place = divmod(first.year * 12 + first.month - 1 + month, 12)
+            if place + 1 in self.months:
+                for number in range(1, monthrange(year, place + 1)[1] + 1):
+                    day = date(year, place + 1, number)
+                    if day >= first and self._fits(day):
+                        yield from (datetime.combine(day, time(hour)) for hour in self.hours)
+
+    def _fits(self, day: date) -> bool:
+        length = monthrange(day.year, day.month)[1]
+        numbers, name = {day.day}, day.isoweekday() % 7
+        names = {(name, ANY), (name, (day.day + 6) // 7)}
+        if day.day == length:
+            numbers.add(LAST_DAY)
+        if day.day == _last_workday(day.year, day.month):
+            numbers.add(LAST_WORKDAY)
+        if day.day + 7 > length:
+            names.add((name, LAST))
+        by_number, by_name = not numbers.isdisjoint(self.days), not names.isdisjoint(self.weekdays)
+        return by_number or by_name if self.either else by_number and by_name
+
+    def _within(self, hour: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        for minute in self.minutes:
+            local = hour.replace(minute=minute)
+            if self.hourly:
+                yield from _as_often_as_it_comes(local, zone)
+            else:
+                yield instant(local.date(), local.time(), zone)
+
+    def __str__(self) -> str:
+        return f"{self.line} {self.zone}"
+
+
+def _as_often_as_it_comes(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """The moments at which the clock shows that time: one, two where it repeats, none where it is left out."""
+    first, second = readings(local, zone)
+    return (first,) if first == second else (first, second) if first < second else ()
+
+
+def _last_workday(year: int, month: int) -> int:
+    first, length = monthrange(year, month)
+    return length - max(0, (first + length - 1) % 7 - 4)
