@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
+import tracker as package
 from tests.contract.command_line import CommandLine
-from tracker.cli import every_command
+from tracker import cli
+from tracker.cli import command_line, every_command
+from tracker.cli.opening import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    import typer
 
 HEAVY = {"alembic", "asyncpg", "httpx2", "litestar", "pydantic", "sqlalchemy", "sqlmodel", "structlog", "uvicorn"}
 LOADED = """
@@ -66,6 +72,26 @@ def test_every_command_explains_itself_and_takes_the_usual_options(words: str) -
     assert ("--json" in told.output) is (words not in RUN_ON | FILES)
 
 
+def helps(command: Any) -> Iterator[str]:
+    """All that a command's help has to say, line by line."""
+    for one in (command, *command.params):
+        yield from (one.help or "").splitlines()
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_a_terminal_shows_each_help_whole(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what stands in brackets, as `[[test]]` and `[providers.<name>]` do."""
+    monkeypatch.setattr(cli.app, "rich_markup_mode", "rich")
+    command = typer.main.get_command(every_command())
+    for word in words.split():
+        command = command.commands[word]
+    monkeypatch.setenv("COLUMNS", "400")
+    with redirect_stdout(io.StringIO()) as told, pytest.raises(SystemExit):
+        command_line()([*words.split(), "--help"])
+    assert "╭" in told.getvalue()
+    assert [line for line in helps(command) if line.strip() not in told.getvalue()] == []
+
+
 def test_help_comes_at_once() -> None:
     """Nothing is loaded that only some commands need: that is what would take long."""
     ran = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
@@ -82,6 +108,50 @@ def test_what_is_used_wrongly_is_refused_with_the_nearest_right_word(tracker: Co
         assert (ran.code, ran.out) == (2, ""), words
         assert near in ran.err, words
         assert "Traceback" not in ran.err
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        yield somebody.getsockname()[1]
+
+
+@pytest.mark.parametrize("words", ["demo", "simulate"])
+def test_a_port_that_is_taken_is_named_before_any_address_is_told(tracker: CommandLine, taken: int, words: str) -> None:
+    """With how another one is chosen, in the words of whoever stands in this folder."""
+    ran = tracker(words, "--port", str(taken))
+    told = " ".join(ran.err.replace("│", "").split())
+    assert (ran.code, ran.out) == (2, "")
+    way = os.path.relpath(Path(__file__).parents[2] / "run", tracker.folder)
+    assert f"Invalid value for --port: {taken} is taken: `{way} {words} --port 0` takes a free one" in told
+    assert not (tracker.folder / ".tracker").exists()
+
+
+def test_a_service_names_a_taken_port_before_it_makes_a_database(tracker: CommandLine, taken: int) -> None:
+    (tracker.folder / "config.toml").write_text(f"[server]\nport = {taken}\n")
+    ran = tracker("serve")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"tracker: config.toml:2: server.port: {taken} is taken: ")
+    assert len(ran.err.splitlines()) == 1
+    assert not (tracker.folder / ".tracker").exists()
+
+
+@pytest.mark.parametrize(
+    ("checkout", "standing", "called"),
+    [(True, ".", "./run"), (True, "rules", "../run"), (False, ".", "tracker")],
+)
+def test_it_is_called_as_it_can_be_called_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: bool, standing: str, called: str
+) -> None:
+    """By its script in a checkout, and by its name where a wheel is installed."""
+    for folder in ("tracker", "rules"):
+        (tmp_path / folder).mkdir()
+    if checkout:
+        (tmp_path / "run").touch()
+    monkeypatch.setattr(package, "__file__", str(tmp_path / "tracker" / "__init__.py"))
+    monkeypatch.chdir(tmp_path / standing)
+    assert program() == called
 
 
 def test_the_first_steps_in_a_new_folder(tracker: CommandLine) -> None:

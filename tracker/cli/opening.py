@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -59,6 +61,29 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 
     with postgres(settings) as (dsn, embedded):
         return event_loop.run(run(dsn, embedded is not None))
+
+
+def program() -> str:
+    """How this command line is called: ./run from within a checkout, by the way there, and elsewhere tracker."""
+    import tracker  # noqa: PLC0415  (only where it is needed)
+
+    script = Path(tracker.__file__).parents[1] / "run"
+    if not script.is_file():
+        return "tracker"
+    way = os.path.relpath(script)
+    return way if way.startswith("..") else f"./{way}"
+
+
+@contextmanager
+def taking_port(port: int) -> Iterator[None]:
+    """A port that is taken is an option used wrongly, and this is how another one is chosen."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise typer.BadParameter(f"port {port}: {error.strerror}", param_hint="--port") from error
+        again = " ".join((program(), *sys.argv[1:2], "--port 0"))
+        raise typer.BadParameter(f"{port} is taken: `{again}` takes a free one", param_hint="--port") from error
 
 
 @contextmanager
