@@ -174,6 +174,54 @@ def test_the_first_steps_in_a_new_folder(tracker: CommandLine) -> None:
     assert not (tracker.folder / "config.toml").exists()
 
 
+NEEDED = {
+    "posts show": ("p1",), "posts why": ("p1",), "posts create": ("--platform", "x", "--text", "hello"),
+    "rules explain": ("r", "--post", "p1"), "rules record": ("r", "--post", "p1"), "channels test": ("ops",),
+    "webhooks register": ("https://example.com/webhooks/sosyalkopru",), "webhooks delete": ("wh_1",),
+    "webhooks test": ("wh_1",), "send": ("--event", "post.failed", "--post", "p1"), "quarantine replay": ("1",),
+    "quarantine discard": ("1",), "keys create": ("--name", "me"), "keys revoke": ("k",), "log prune": ("--yes",),
+}  # fmt: skip
+ANYWHERE = CONFIGLESS | {"serve", "db upgrade", "db status"}
+
+
+@pytest.mark.parametrize("words", sorted(EVERY.keys() - ANYWHERE))
+def test_where_nothing_is_configured_nothing_is_answered_and_nothing_made(tracker: CommandLine, words: str) -> None:
+    """Somebody in the wrong folder must not believe that there are no posts."""
+    ran = tracker(*words.split(), *NEEDED.get(words, ()))
+    assert (ran.code, ran.out) == (2, ""), words
+    here = f"tracker: there is no config.toml here (looked in {tracker.folder}): name one by --config PATH or"
+    assert ran.err.startswith(here), ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert [*tracker.folder.iterdir()] == [tracker.rules]
+
+
+READING = ["posts list", "posts show", "posts watch", "posts why", "rules backtest", "rules diff", "rules record",
+           "rules explain", "keys list", "keys revoke", "quarantine list", "quarantine replay", "quarantine discard",
+           "log rebuild", "log prune", "webhooks list", "db status"]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", READING)
+def test_a_command_that_reads_makes_no_database(tracker: CommandLine, words: str) -> None:
+    """With an embedded one that no service has made yet."""
+    rule = '[rule.r]\non = "post.failed"\ndo = [{ alert = "ops", title = "failed" }]\n'
+    (tracker.rules / "all.toml").write_text(rule)
+    config = tracker.configure("").folder / "config.toml"
+    for named in ((), ("--config", str(config))):
+        ran = tracker(*words.split(), *NEEDED.get(words, ()), *named)
+        assert (ran.code, ran.out) == (1, ""), ran.err
+        assert ran.err.splitlines()[-1] == (
+            f"tracker: there is no database yet in {tracker.folder}/.tracker/postgres: `tracker serve` makes it"
+        )
+    assert {file.name for file in tracker.folder.iterdir()} == {"config.toml", "rules"}
+
+
+def test_the_environment_alone_may_configure(tracker: CommandLine, database_url: str) -> None:
+    ran = tracker("posts", "list", "--json", TRACKER_DATABASE__URL=database_url)
+    assert (ran.code, ran.json["items"]) == (0, [])
+    assert tracker("doctor", TRACKER_DATABASE__URL=database_url).code == 0
+    assert [*tracker.folder.iterdir()] == [tracker.rules]
+
+
 def test_the_schema_is_looked_at_and_brought_forward(tracker: CommandLine, empty_database_url: str) -> None:
     tracker.configure(empty_database_url)
     before = tracker("db", "status", "--json")

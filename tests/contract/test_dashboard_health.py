@@ -102,6 +102,20 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         assert said in text, said
 
 
+async def test_a_webhook_is_shown_as_soon_as_it_is_in_the_log(database: Database) -> None:
+    """Also a test, which is about no post, and before the deadman looks; a silence that it ends is over then."""
+    async with database.connection() as conn:
+        await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
+    before = await page(database)
+    assert "Last webhook none in 14 days" in before
+    assert f"Nothing has been heard from {PROVIDER}" in before
+    async with database.connection() as conn:
+        await event_log.append(conn, [told(None, None, 1, kind="webhook.test", now=now())])
+    after = await page(database)
+    assert "none in 14 days" not in after
+    assert f"Nothing has been heard from {PROVIDER}" not in after
+
+
 async def test_whatever_is_wrong_is_named(database: Database) -> None:
     await project(database, told("poison", "failed", 1))
     async with database.connection() as conn:

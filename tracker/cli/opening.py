@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from tracker import event_loop
-from tracker.errors import BadParameter, did_you_mean
+from tracker.errors import BadParameter, Misconfigured, did_you_mean
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 CONNECTIONS = 4
+
+_SETTING = re.compile(r"TRACKER_[A-Z0-9_]+__[A-Z0-9_]+", re.IGNORECASE)
 
 Config = Annotated[
     Path | None,
@@ -36,24 +39,43 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_settings(config: Path | None) -> Settings:
-    """The settings, with only warnings in the log: what a command has to say is its answer."""
+def open_settings(config: Path | None, *, anywhere: bool = False) -> Settings:
+    """The settings, with only warnings in the log: what a command has to say is its answer.
+
+    Raises Misconfigured where nothing is configured, unless that is fine `anywhere`.
+    """
     from tracker.settings import load_settings  # noqa: PLC0415  (takes a third of a second)
     from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
+    if not anywhere:
+        require_configured(config)
     settings = load_settings(config, os.environ)
     configure_logging(settings.telemetry.format, "warning")
     return settings
 
 
-def on_database(config: Path | None, work: Callable[[Settings, Database], Awaitable[Result]]) -> Result:
+def require_configured(config: Path | None) -> None:
+    """Raise Misconfigured in a folder where nothing is configured: whoever asks there would believe what is not so."""
+    here = Path.cwd() / "config.toml"
+    variables = os.environ.get("TRACKER_CONFIG") or any(map(_SETTING.fullmatch, os.environ))
+    if config is None and not variables and not here.exists():
+        how = "name one by --config PATH or TRACKER_CONFIG, or let `tracker init` write one"
+        raise Misconfigured(f"there is no config.toml here (looked in {here.parent}): {how}")
+
+
+def on_database(
+    config: Path | None, work: Callable[[Settings, Database], Awaitable[Result]], *, makes: bool = False
+) -> Result:
     """What the work comes to on the database, which an embedded server is started for where none runs.
 
-    Raises Misconfigured when the schema is not this version's, and Unavailable when nobody answers.
+    Only a command that `makes` something makes a database that is not there yet. Raises Misconfigured when the schema
+    is not this version's, and Unavailable when nobody answers, or there is no database.
     """
-    from tracker.store.server import opened, postgres  # noqa: PLC0415  (as above)
+    from tracker.store.server import opened, postgres, require_made  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
+    if not makes:
+        require_made(settings)
 
     async def run(dsn: str, migrate: bool) -> Result:
         async with opened(dsn, migrate=migrate, size=CONNECTIONS, patience=0) as database:

@@ -44,7 +44,7 @@ def reconcile(
     async def work(settings: Settings, database: Database) -> list[Row]:
         return await _asked(settings, database, names, begins)
 
-    rows = on_database(config, work)
+    rows = on_database(config, work, makes=True)
     told = [{name: row[name] for name in ("id", *COLUMNS)} for row in rows]
     if json:
         show_list(told)

@@ -40,7 +40,9 @@ def register(
     file = _secret_file(settings, name)
     _check_address(settings, name, url)
     file.check()
-    made = call_provider(config, name, "register", lambda api: api.register_webhook(url, list(events), description))
+    made = call_provider(
+        config, name, "register", lambda api: api.register_webhook(url, list(events), description), makes=True
+    )
     try:
         file.add(made.secret.get_secret_value(), made.id)
     except Misconfigured as error:
@@ -83,7 +85,7 @@ def delete(
     """Have the provider send nothing more to a webhook, and forget its secret."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook))
+    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook), makes=True)
     kept = not keep_secret and webhook in of_kept_secrets(settings, name)
     forgotten = kept and _secret_file(settings, name).drop(webhook)
     if json:
