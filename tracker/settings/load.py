@@ -15,7 +15,7 @@ from tracker.settings.sections import Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -40,18 +40,31 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     data, origins = read_file(chosen) if named or chosen.exists() else ({}, Origins())
     folder = chosen.absolute().parent
     overlay(data, origins, environ)
-    data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder)
+    unknown: dict[Key, Misconfigured] = {}
+    data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder, unknown)
+    faults = [*unknown.values()]
     try:
-        return Settings.model_validate(data, context={"folder": folder}).found_in(origins)
+        settings = Settings.model_validate(data, context={"folder": folder}).found_in(origins)
     except ValidationError as error:
-        raise _told(error.errors(include_url=False), data, origins) from None
+        errors = error.errors(include_url=False)
+        faults += [_fault(one, data, origins) for one in errors if not _is_about(unknown, one)]
+    if faults:
+        raise _told(faults)
+    return settings
 
 
-def _told(errors: Sequence[ErrorDetails], data: dict[str, Any], origins: Origins) -> Misconfigured:
-    faults = [_fault(error, data, origins) for error in errors]
-    for further in faults[1:]:
-        faults[0].add_note(str(further))
-    return faults[0]
+def _is_about(unknown: Collection[Key], error: ErrorDetails) -> bool:
+    """Whether the fault is that of a value which is not to be had."""
+    place = tuple(str(part) for part in error["loc"])
+    place = (*place[:2], *place[3:]) if place[0] == KINDS_OF else place
+    return any(place[: len(key)] == key for key in unknown)
+
+
+def _told(faults: Sequence[Misconfigured]) -> Misconfigured:
+    first, *further = sorted(faults, key=lambda fault: fault.line or 0)
+    for fault in further:
+        first.add_note(str(fault))
+    return first
 
 
 def _fault(error: ErrorDetails, data: dict[str, Any], origins: Origins) -> Misconfigured:
