@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import tracker as package
 from tests.contract.command_line import CommandLine
+from tests.integration.pooler import needs_pgbouncer, pooler
 from tracker import cli
 from tracker.cli import command_line, every_command
 from tracker.cli.opening import program
@@ -246,3 +247,42 @@ def test_a_database_that_is_not_there_is_one_clear_line(tracker: CommandLine, po
         assert (ran.code, ran.out) == (code, "")
         assert says in ran.err
         assert len(ran.err.splitlines()) == 1
+
+
+@needs_pgbouncer
+def test_a_pooler_that_keeps_no_session_is_one_line_for_every_command(
+    tracker: CommandLine, database_url: str, tmp_path: Path
+) -> None:
+    with pooler(tmp_path / "pooler", database_url, "transaction") as address:
+        tracker.configure(address, port=0)
+        for words in (("serve",), ("serve", "--migrate"), ("posts", "list"), ("db", "status"), ("db", "upgrade")):
+            ran = tracker(*words)
+            assert (ran.code, ran.out) == (2, ""), words
+            assert ran.err.startswith("tracker: database.url: a pooler in transaction mode stands between: "), ran.err
+            assert len(ran.err.splitlines()) == 1
+        examined = tracker("doctor", "--json")
+    (told,) = [one for one in examined.json["items"] if one["check"] == "database"]
+    assert (examined.code, told["verdict"]) == (1, "problem")
+    assert "a pooler in transaction mode stands between" in told["found"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("connect_timeout=10", 'holds "connect_timeout", a word of libpq that means nothing here: take it out'),
+        ("keepalives=1", 'holds "keepalives", a word of libpq'),
+        ("sslmode=verify-full&sslrootcert=system", "name their file"),
+        ("foo=bar", 'cannot be used: unrecognized configuration parameter "foo"'),
+    ],
+)
+def test_a_word_in_the_databases_address_that_nobody_knows_is_one_line(
+    tracker: CommandLine, database_url: str, more: str, says: str
+) -> None:
+    tracker.configure(f"{database_url}&{more}", port=0)
+    for words in (("serve",), ("posts", "list"), ("doctor",)):
+        ran = tracker(*words)
+        lines = [line for line in (ran.out + ran.err).splitlines() if "database.url" in line]
+        assert ran.code == (1 if words == ("doctor",) else 2)
+        assert len(lines) == 1, ran
+        assert says in lines[0]
+        assert "Traceback" not in ran.err
