@@ -23,7 +23,7 @@ from tracker.store.postgres_binaries import binaries, major_version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "back-up-and-restore.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "move-to-your-own-postgres.md"
 EARLIER = [one for one in others() if major_version(one) < 17]
 TABLES = """
 select relname from pg_class
@@ -33,8 +33,7 @@ select relname from pg_class
 
 def steps() -> str:
     """What the page has one type between the two Postgres."""
-    part = PAGE.read_text().partition("## From the embedded")[2]
-    (block,) = [text for text in re.findall(r"```sh\n(.*?)```", part, re.DOTALL) if "pg_dump" in text]
+    (block,) = [text for text in re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL) if "pg_dump" in text]
     return block
 
 
