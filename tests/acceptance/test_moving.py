@@ -33,7 +33,8 @@ select relname from pg_class
 
 def steps() -> str:
     """What the page has one type between the two Postgres."""
-    (block,) = [text for text in re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL) if "pg_dump" in text]
+    found: list[str] = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (block,) = [text for text in found if "pg_dump" in text]
     return block
 
 

@@ -83,7 +83,7 @@ def helps(command: Any) -> Iterator[str]:
 def test_a_terminal_shows_each_help_whole(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also what stands in brackets, as `[[test]]` and `[providers.<name>]` do."""
     monkeypatch.setattr(cli.app, "rich_markup_mode", "rich")
-    command = typer.main.get_command(every_command())
+    command: Any = typer.main.get_command(every_command())
     for word in words.split():
         command = command.commands[word]
     monkeypatch.setenv("COLUMNS", "400")
