@@ -29,7 +29,7 @@ from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.gate import SLACK, SharedGate
-from tracker.http_server import Server, listening, until_over
+from tracker.http_server import Server, claimed, listening, until_over
 from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -78,15 +78,21 @@ def clock() -> datetime:
 
 
 def serve(
-    settings: Settings, roles: Collection[Role], *, migrate: bool = False, companion: Companion | None = None
+    settings: Settings,
+    roles: Collection[Role],
+    *,
+    migrate: bool = False,
+    companion: Companion | None = None,
+    door: socket.socket | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads the rules. Call it from the main thread.
 
-    A `companion` runs beside the service, on its database; where it returns, the service stops. Raises Misconfigured
-    when it must not start and Unavailable when the database does not answer.
+    A `companion` runs beside the service, on its database; where it returns, the service stops. `door` is the socket
+    of [server], where it is claimed already. Raises Misconfigured when it must not start and Unavailable when the
+    database does not answer.
     """
-    with postgres(settings) as (dsn, embedded):
-        service = _Service(settings, roles, dsn, embedded, companion)
+    with door or claimed(settings) as own_door, postgres(settings) as (dsn, embedded):
+        service = _Service(settings, roles, dsn, embedded, companion, own_door)
         with collected_seldom():
             event_loop.run(service.run(migrate=migrate or embedded is not None))
 
@@ -99,12 +105,13 @@ class _Service:
         dsn: str,
         embedded: EmbeddedPostgres | None,
         companion: Companion | None,
+        door: socket.socket,
     ) -> None:
         settings = usable(settings)
         for fault in chain.from_iterable(settings.left_out.values()):
             log.error("settings.left_out", fault=str(fault))
         self._settings, self._roles, self._dsn, self._embedded = settings, roles, dsn, embedded
-        self._companion = companion
+        self._companion, self._door = companion, door
         self._node = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self._rules = RulesInForce(settings)
         self._providers = build_providers(settings)
@@ -249,7 +256,7 @@ class _Service:
             timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
         )
         server = Server(config, broadcast.close)
-        door = listening(settings.host, settings.port, shared=settings.share_port)
+        door = listening(self._door, self._settings)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from tracker.errors import Misconfigured
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+    from tracker.settings import Settings
 
 BACKLOG = 2048
 
@@ -37,13 +38,48 @@ class Server(uvicorn.Server):
         self.ended.set()
 
 
-def listening(host: str, port: int, *, shared: bool) -> socket.socket:
-    """A socket that listens there, beside those of other processes if it is `shared`; raises Misconfigured."""
+def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket with that address, beside those of other processes if it is `shared`; raises OSError.
+
+    Nobody can connect before it listens.
+    """
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    door = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, reuse_port=shared, backlog=BACKLOG)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        door.bind(address)
+    except BaseException:
+        door.close()
+        raise
+    return door
+
+
+def claimed(settings: Settings) -> socket.socket:
+    """The socket of [server]; raises Misconfigured, with what to do, where it cannot be had."""
+    with _told(settings):
+        return bound(settings.server.host, settings.server.port, shared=settings.server.share_port)
+
+
+def listening(door: socket.socket, settings: Settings) -> socket.socket:
+    """The socket, which takes connections from now on; raises Misconfigured where another one was first."""
+    with _told(settings):
+        door.listen(BACKLOG)
+    return door
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    host, port = settings.server.host, settings.server.port
+    try:
+        yield
     except OSError as error:
-        raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}", key="server.port") from error
+        if error.errno == errno.EADDRINUSE:
+            raise settings.fault(
+                "server.port", f"{port} is taken: something listens on {host}:{port} already; stop it, or set another"
+            ) from error
+        raise settings.fault("server.host", f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 async def until_over(companion: Awaitable[None], server: Server) -> None:

@@ -74,7 +74,7 @@ async def test_without_it_a_port_that_is_taken_is_refused(tmp_path: Path, databa
         second.start()
         assert second.process is not None
         assert second.process.wait(60) == 2
-        assert f"server.port: cannot listen on 127.0.0.1:{port}: Address already in use" in second.log_end()
+        assert f"server.port: {port} is taken: something listens on 127.0.0.1:{port} already" in second.log_end()
     finally:
         first.kill()
         second.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -87,6 +88,21 @@ def test_a_channel_that_takes_the_alert_ends_well(tracker: CommandLine) -> None:
     assert shown.json["told"] is True
     assert shown.json["response"]["status"] == 200
     assert got[1]["data"]["title"] == "Test alert"
+
+
+def test_what_was_sent_and_came_back_is_told_in_words(tracker: CommandLine) -> None:
+    """A line for each, without anything that only Python would write so."""
+    with slack(ok=True, channel="C1", ts="1.5") as (url, _):
+        configure(tracker, url)
+        runs = [tracker("channels", "test", name) for name in ("hook", "ops", "journal")]
+    pairs = dict(line.split("  ", 1) for line in runs[0].lines[1:])
+    told = {name: value.strip() for name, value in pairs.items()}
+    assert told["request url"] == url
+    assert told["request body data title"] == "Test alert"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", told["request body timestamp"])
+    assert told["response status"] == "200"
+    for ran in runs:
+        assert not re.search(r"datetime|UUID\(|\{'|: None|: True", ran.out), ran.out
 
 
 @pytest.mark.parametrize(

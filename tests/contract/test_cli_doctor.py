@@ -35,6 +35,9 @@ insert into quarantine (provider, reason, authentic, delivery, body_hash, receiv
 values ('sosyalkopru', 'not_json', true, 'd1', '', now(), '{}', ''),
        ('sosyalkopru', 'signature_wrong', false, 'd2', '', now(), '{}', '')
 """
+ASYNCHRONOUS = """
+do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$
+"""
 DIE = """
 insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
                      state, created_at)
@@ -48,15 +51,22 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     take(database_url, said("post.published", "p1", 0), now=datetime.now(UTC))
     execute(database_url, BEGIN_REACTOR)
     tracker = CommandLine(tmp_path).configure(database_url)
+    provide(tracker, 'calls = { webhooks = "" }')
     (tracker.rules / "all.toml").write_text(RULE.format(channel="ops"))
     assert tracker("keys", "create", "--name", "me").code == 0
     return tracker
 
 
-def found(tracker: CommandLine, *, code: int) -> dict[str, tuple[str, str]]:
+def provide(tracker: CommandLine, more: str) -> None:
+    """Write a further line into the section of the provider."""
+    config, section = tracker.folder / "config.toml", "[providers.sosyalkopru]"
+    config.write_text(config.read_text().replace(section, f"{section}\n{more}"))
+
+
+def found(tracker: CommandLine, *, code: int | None) -> dict[str, tuple[str, str]]:
     """Verdict and text of each check; whatever is not ok says what to do."""
     ran = tracker("doctor", "--json")
-    assert (ran.code, ran.json["next"]) == (code, None), ran.out
+    assert (code in (ran.code, None), ran.json["next"]) == (True, None), ran.out
     items = ran.json["items"]
     assert all(bool(item["advice"]) is (item["verdict"] != "ok") for item in items)
     assert SECRET not in ran.out
@@ -67,7 +77,7 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
     verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
     assert verdicts == dict.fromkeys(
         ["config", "rules", "providers", "database", "clock", "projector", "reactor", "room", "parked", "quarantine",
-         "signatures", "actions", "keys"],
+         "signatures", "actions", "keys", "heard"],
         "ok",
     )  # fmt: skip
     people = tracker("doctor")
@@ -83,6 +93,7 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
         (HOLD, "signatures", "warning", "1 wrong in the last day: sosyalkopru"),
         (DIE, "actions", "warning", "1 dead"),
         ("update api_keys set revoked_at = now()", "keys", "warning", "nobody can use the API or the dashboard"),
+        (ASYNCHRONOUS, "replication", "warning", "synchronous_commit is off"),
         ("delete from shares", "projector", "warning", "was never begun"),
         ("update log_days set day = day - 9", "log", "warning", "no day is ready for the next events"),
         (
@@ -145,6 +156,39 @@ def test_an_agent_that_keeps_failing_is_named_while_its_process_lives(tracker: C
     assert asyncio.run(while_it_lives()) == ("problem", f"the scheduler of n1 {how}")
 
 
+MISS = """
+insert into findings (position, provider, post, reconciliation, heard_at, found_at)
+select n, 'sosyalkopru', 'p' || n, gen_random_uuid(), null, now() from generate_series(1, 10) n
+"""
+SILENCE = "insert into silent_providers values ('sosyalkopru', now() + interval '{hours} hours', now())"
+
+
+@pytest.mark.parametrize(
+    ("heard_before", "statements", "verdict", "says"),
+    [
+        (None, [], "warning", "sosyalkopru: no webhook in the last 14 days"),
+        (None, [MISS], "problem", "no webhook in the last 14 days; of 10 posts only asking told something in the last"),
+        (timedelta(hours=30), [MISS], "problem", "the last webhook came 1d6h ago; of 10 posts only asking told"),
+        (timedelta(hours=3), [MISS], "warning", "the last webhook came 3h ago; of 10 posts only asking told"),
+        (timedelta(hours=3), [], "ok", "the last webhook came 3h ago"),
+        (timedelta(hours=3), [SILENCE.format(hours=-3)], "problem", "3h ago, which is longer than it is ever silent"),
+        (timedelta(hours=3), [SILENCE.format(hours=-4)], "ok", "the last webhook came 3h ago"),
+    ],
+)
+def test_a_provider_that_is_silent_is_found(
+    tmp_path: Path, database_url: str, heard_before: timedelta | None, statements: list[str], verdict: str, says: str
+) -> None:
+    """By the last webhook in the log, by what people were told, and by what only asking found."""
+    tracker = CommandLine(tmp_path).configure(database_url)
+    provide(tracker, 'calls = { webhooks = "" }')
+    if heard_before:
+        take(database_url, said("post.published", "p1", 0), now=datetime.now(UTC) - heard_before)
+    for statement in statements:
+        execute(database_url, statement)
+    told = found(tracker, code=1 if verdict == "problem" else None)["heard"]
+    assert (told[0], says in told[1]) == (verdict, True), told
+
+
 STANDING = """
 insert into provider_standings
   (provider, at, windows, failures, openings, trial, credits, credits_at, skew, answered_at)
@@ -159,9 +203,7 @@ update provider_standings
 @pytest.fixture
 def calling(tracker: CommandLine, database_url: str) -> CommandLine:
     """An installation that has called its provider."""
-    config = tracker.folder / "config.toml"
-    section = "[providers.sosyalkopru]"
-    config.write_text(config.read_text().replace(section, f"{section}\ncredits_kept = 50"))
+    provide(tracker, "credits_kept = 50")
     execute(database_url, STANDING)
     return tracker
 
@@ -267,10 +309,11 @@ def test_it_says_so_when_the_database_does_not_answer(tmp_path: Path) -> None:
     assert (ran.code, "hidden" in ran.out, ran.lines[-1]) == (1, False, "1 problem, 1 warning")
 
 
-def test_a_folder_with_nothing_in_it_needs_no_database_yet(tmp_path: Path) -> None:
+def test_an_installation_that_was_never_started_needs_no_database_yet(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
     told = found(CommandLine(tmp_path), code=0)
     assert {check: verdict for check, (verdict, _) in told.items()} == {
-        "config": "warning", "rules": "warning", "providers": "warning", "disk": "ok", "database": "warning",
+        "config": "ok", "rules": "warning", "providers": "warning", "disk": "ok", "database": "warning",
     }  # fmt: skip
     assert not (tmp_path / ".tracker").exists()
 

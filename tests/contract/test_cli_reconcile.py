@@ -15,6 +15,13 @@ from tracker.store.database import Database
 if TYPE_CHECKING:
     from pathlib import Path
 
+KEYLESS = """
+[providers.late]
+kind = "sosyalkopru"
+api_url = "http://127.0.0.1:9/v1"
+webhook_secrets = ["another"]
+"""
+
 pytestmark = pytest.mark.anyio
 
 
@@ -47,6 +54,21 @@ async def test_what_no_webhook_told_is_asked_for_and_kept(tracker: CommandLine, 
         assert again.code == 0
         async with Database.open(database_url) as database, database.connection() as conn:
             assert await conn.fetchval("select count(*) from events where source = 'reconcile'") == 3
+
+
+async def test_a_provider_without_a_key_is_skipped_and_no_problem_unless_it_was_named(tracker: CommandLine) -> None:
+    config = tracker.folder / "config.toml"
+    async with run_simulator(clock=ManualClock()) as simulator:
+        ask_at(tracker, simulator.url)
+        config.write_text(config.read_text() + KEYLESS)
+        ran = await asyncio.to_thread(tracker, "reconcile", "--json")
+        assert (ran.code, [one["provider"] for one in ran.json["items"]]) == (0, [PROVIDER]), ran.err
+        assert ran.err == "skipped late: without [providers.late] api_key it cannot be asked\n"
+        assert (await asyncio.to_thread(tracker, "reconcile", "--provider", PROVIDER)).err == ""
+        both = await asyncio.to_thread(tracker, "reconcile", "--provider", PROVIDER, "--provider", "late")
+        alone = await asyncio.to_thread(tracker, "reconcile", "--provider", "late")
+    assert (both.code, PROVIDER in both.out) == (1, True)
+    assert (alone.code, alone.out, "nobody to ask" in alone.err) == (1, "", True)
 
 
 def test_a_provider_that_does_not_answer_is_told_and_counts_as_a_problem(tracker: CommandLine) -> None:

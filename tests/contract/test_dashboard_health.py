@@ -114,6 +114,20 @@ async def test_an_agent_that_keeps_failing_is_named_with_its_process_and_its_err
     assert "ValueError: &lt;no such day&gt;" in text
 
 
+async def test_a_webhook_is_shown_as_soon_as_it_is_in_the_log(database: Database) -> None:
+    """Also a test, which is about no post, and before the deadman looks; a silence that it ends is over then."""
+    async with database.connection() as conn:
+        await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
+    before = await page(database)
+    assert "Last webhook none in 14 days" in before
+    assert f"Nothing has been heard from {PROVIDER}" in before
+    async with database.connection() as conn:
+        await event_log.append(conn, [told(None, None, 1, kind="webhook.test", now=now())])
+    after = await page(database)
+    assert "none in 14 days" not in after
+    assert f"Nothing has been heard from {PROVIDER}" not in after
+
+
 async def test_whatever_is_wrong_is_named(database: Database) -> None:
     await project(database, told("poison", "failed", 1))
     async with database.connection() as conn:

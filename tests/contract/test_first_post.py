@@ -95,4 +95,4 @@ def test_a_provider_that_cannot_be_simulated_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ran = tracker("simulate", "--port", port)
-    assert (ran.code, f"port {port}: Address already in use" in ran.err) == (2, True)
+    assert (ran.code, f"{port} is taken" in ran.err) == (2, True)

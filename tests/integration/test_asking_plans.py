@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.store import changes, event_log, reconciliations, replayed, suspects, why_reports
+from tracker.store import changes, event_log, heard, reconciliations, replayed, suspects, why_reports
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -33,6 +33,12 @@ select 1, true, 1, 0, $1, 'p' || n, n, 'post.published', 'moved', 'publishing', 
        $2::timestamptz + n * interval '1 minute', $2::timestamptz + n * interval '1 minute', $1, 'f' || n, '[]', '[]',
        '{}'
   from generate_series(1, 40000) n
+"""
+MANY_EVENTS = """
+insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part, occurred_at,
+                    received_at, conflict, headers, body)
+select $2::date, 1, 0, $1, $1, 'd' || n, '', 'post.published', 'e' || n, 0, $2, $2, false, '{}', ''
+  from generate_series(1, 20000) n
 """
 MANY_ROUNDS = """
 insert into reconciliations (id, job, provider, wanted_at, since, state)
@@ -61,6 +67,16 @@ def touched(read: list[dict[str, Any]], table: str) -> float:
         for node in nodes
     )
     return rows
+
+
+async def test_the_last_webhook_is_found_at_the_end_of_the_log(full: Connection) -> None:
+    """However long the log is, and over all of its days."""
+    for day in (NOON.date() - timedelta(days=1), NOON.date()):
+        await event_log.ensure_day(full, day)
+        await full.execute(MANY_EVENTS, PROVIDER, day)
+    await full.execute("analyze events")
+    read = await plan_of(full, heard.NEWEST, [NOON.date() - timedelta(days=14), 500, [PROVIDER, "other"]])
+    assert 500 <= touched(read, "events") <= 510
 
 
 async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Connection) -> None:

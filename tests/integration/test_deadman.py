@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.corridor import Corridor
-from tests.integration.told import PROVIDER, told
+from tests.integration.told import NOON, PROVIDER, told
 from tracker import deadman
 from tracker.rulebook import load_text
+from tracker.store import heard
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -63,6 +64,25 @@ async def test_a_rhythm_that_is_not_known_yet_alarms_nobody_but_a_set_limit_does
     assert await looked(corridor, 40) == []
     assert await looked(corridor, 40, timedelta(hours=41)) == []
     assert await looked(corridor, 42, timedelta(hours=41)) == [f"{PROVIDER} is silent"]
+
+
+async def test_the_last_webhook_is_known_before_anybody_has_looked_and_after_it_left_the_end_of_the_log(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest by when it came: what we ask and do ourselves is no webhook, and an old day counts no longer."""
+    corridor = await Corridor(database, []).open()
+    await hear(corridor, 0)
+    await hear(corridor, 1)
+
+    async def last(since: float) -> dict[str, datetime]:
+        async with database.connection() as conn:
+            return await heard.last_of_each(conn, [PROVIDER, "other"], NOON + timedelta(hours=since))
+
+    assert await last(-1) == {PROVIDER: NOON + timedelta(hours=1)}
+    assert await last(1.5) == {}
+    await looked(corridor, 2)
+    monkeypatch.setattr(heard, "LOOKED_THROUGH", 0)
+    assert await last(-1) == {PROVIDER: NOON + timedelta(hours=1)}
 
 
 async def test_what_we_do_ourselves_is_no_sign_of_life(database: Database) -> None:

@@ -222,6 +222,34 @@ def test_a_secret_is_not_quoted_in_the_error_about_it(tmp_path: Path) -> None:
         assert "123454321" not in str(fault(tmp_path, text))
 
 
+def test_what_names_nothing_is_told_with_all_other_mistakes_and_once(tmp_path: Path) -> None:
+    """In the order of the file; what cannot be known is not judged beside."""
+    text = """[server]
+prot = 1
+[database]
+url = { env = "NO_URL" }
+pool = { env = "NO_POOL" }
+[providers.x]
+kind = "sosyalkopru"
+api_url = { file = "nowhere" }
+webhook_secrets = [{ env = "GIVEN" }, { env = "NONE" }]
+[channels.ops]
+kind = "webhook"
+url = { env = "NO_HOOK" }
+secret = "s"
+[retention]
+events = "ages"
+"""
+    told = fault(tmp_path, text, GIVEN="s")
+    lines = [str(told), *told.__notes__]
+    places = [line.removeprefix(f"{tmp_path}/config.toml:").partition(": ")[::2] for line in lines]
+    assert [(int(line), rest.partition(":")[0]) for line, rest in places] == [
+        (2, "server.prot"), (4, "database.url"), (5, "database.pool"), (8, "providers.x.api_url"),
+        (9, "providers.x.webhook_secrets.1"), (12, "channels.ops.url"), (13, "channels.ops.secret"),
+        (15, "retention.events"),
+    ]  # fmt: skip
+
+
 def test_further_mistakes_are_notes_on_the_first(tmp_path: Path) -> None:
     """All mistakes are told at once."""
     told = fault(tmp_path, "[server]\nprot = 1\nhots = ''\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -59,10 +60,27 @@ def every_command() -> typer.Typer:
     return app
 
 
+def command_line() -> Any:
+    """All commands, ready to be called; what their helps say is text, also where it stands in brackets."""
+    whole = typer.main.get_command(every_command())
+    if app.rich_markup_mode:
+        _as_text(whole)
+    return whole
+
+
+def _as_text(command: Any) -> None:
+    from rich.markup import escape  # noqa: PLC0415  (only where there is a terminal)
+
+    for one in (command, *command.params):
+        one.help = escape(one.help) if one.help else one.help
+    for inner in getattr(command, "commands", {}).values():
+        _as_text(inner)
+
+
 def main() -> None:
     """Run the command line; what we raise on purpose is told in clear lines, and no traceback."""
     try:
-        every_command()(prog_name="tracker")
+        command_line()(prog_name="tracker")
     except TrackerError as error:
         for line in (error, *getattr(error, "__notes__", ())):
             print(f"tracker: {printable(str(line), keep=chr(10))}", file=sys.stderr)  # noqa: T201  (this is what a command line does)

@@ -47,9 +47,13 @@ def chosen_provider(settings: Settings, name: str | None) -> str:
     return known_words("--provider", [name or names[0]], names)[0]
 
 
-def call_provider(config: Path | None, provider: str, call: str, do: Call[Value]) -> Value:
-    """As `ask_provider`, where nothing else is done meanwhile."""
-    return on_database(config, lambda settings, database: ask_provider(settings, database, provider, call, do))
+def call_provider(config: Path | None, provider: str, call: str, do: Call[Value], *, makes: bool = False) -> Value:
+    """As `ask_provider`, where nothing else is done meanwhile; `makes` as `on_database` has it."""
+
+    async def work(settings: Settings, database: Database) -> Value:
+        return await ask_provider(settings, database, provider, call, do)
+
+    return on_database(config, work, makes=makes)
 
 
 async def ask_provider(settings: Settings, database: Database, provider: str, call: str, do: Call[Value]) -> Value:

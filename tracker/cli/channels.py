@@ -10,7 +10,7 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, known_words, now, open_settings
-from tracker.cli.showing import say, show_json, show_pairs
+from tracker.cli.showing import in_words, say, show_json, show_pairs
 
 if TYPE_CHECKING:
     from tracker.domain.action import Claimed, Outcome
@@ -36,7 +36,7 @@ def send_test(
         show_json({"channel": name, "kind": settings.channels[name].kind, "told": told, **_result(outcome)})
     else:
         say(f"{name} ({settings.channels[name].kind}): {'told' if told else 'not told'}")
-        show_pairs(_result(outcome).items())
+        show_pairs(pair for name, value in _result(outcome).items() for pair in in_words(name, value))
     if not told:
         raise typer.Exit(FOUND_PROBLEMS)
 

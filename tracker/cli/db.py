@@ -25,7 +25,7 @@ def upgrade(config: Config = None, json: Json = False) -> None:
     from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
     from tracker.store.server import postgres  # noqa: PLC0415  (as above)
 
-    with postgres(open_settings(config)) as (dsn, _):
+    with postgres(open_settings(config, anywhere=True)) as (dsn, _):
         applied = asyncio.run(migrations.upgrade(dsn, lambda revision: say(f"applied {revision}", aside=json)))
     if json:
         show_json({"applied": applied})
@@ -37,9 +37,11 @@ def upgrade(config: Config = None, json: Json = False) -> None:
 def status(config: Config = None, json: Json = False) -> None:
     """Where the schema stands; exit code 1 when it is not this version's."""
     from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
-    from tracker.store.server import postgres  # noqa: PLC0415  (as above)
+    from tracker.store.server import postgres, require_made  # noqa: PLC0415  (as above)
 
-    with postgres(open_settings(config)) as (dsn, _):
+    settings = open_settings(config, anywhere=True)
+    require_made(settings)
+    with postgres(settings) as (dsn, _):
         found = asyncio.run(migrations.status(dsn))
     if json:
         show_json(found)

@@ -14,7 +14,7 @@ import typer
 
 from tracker.cli import app
 from tracker.cli.news import show_news, tell
-from tracker.cli.opening import now
+from tracker.cli.opening import now, program, taking_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,17 +78,20 @@ do     = [{ alert = "ops", title = "{{ post.id }} was due and has not begun" }]
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="The port of the dashboard; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the dashboard; 0 takes a free one.")] = 8000,
     rate: Annotated[float, typer.Option(min=0.01, max=50, help="New posts a second.")] = 1.0,
     seed: Annotated[str, typer.Option(help="The same seed tells the same stories.")] = "demo",
     seconds: Annotated[float, typer.Option(help="Stop by itself after so many seconds; 0 goes on until Ctrl-C.")] = 0,
 ) -> None:
     """Everything on this machine: an embedded Postgres, a simulated provider, and live posts."""
     from tracker.app import Role, serve  # noqa: PLC0415  (costs a second)
+    from tracker.http_server import bound  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (as above)
     from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
-    port, provider = port or _free_port(), _free_port()
+    with taking_port(port):
+        door = bound("127.0.0.1", port)
+    port, provider = door.getsockname()[1], _free_port()
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / "rules").mkdir(parents=True)
     config = FOLDER / "config.toml"
@@ -97,9 +100,9 @@ def demo(
     settings = load_settings(config, {})
     configure_logging(settings.telemetry.format, settings.telemetry.level)
     typer.secho(f"\n  dashboard   http://127.0.0.1:{port}/", bold=True)
-    typer.echo(f"  rules       {FOLDER}/rules/demo.toml\n  ask         ./run posts list --config {config}")
+    typer.echo(f"  rules       {FOLDER}/rules/demo.toml\n  ask         {program()} posts list --config {config}")
     typer.echo("  stop        Ctrl-C\n")
-    serve(settings, list(Role), companion=_companion(port, provider, rate, seed, seconds))
+    serve(settings, list(Role), companion=_companion(port, provider, rate, seed, seconds), door=door)
 
 
 def _companion(

@@ -11,7 +11,7 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.findings import Finding, Verdict, ok, problem, warning
-from tracker.cli.opening import Config, Json, open_settings
+from tracker.cli.opening import Config, Json, open_settings, require_configured
 from tracker.cli.showing import counted, say, show_list
 from tracker.errors import Misconfigured, TrackerError
 
@@ -25,6 +25,7 @@ PATIENCE = 15.0
 @app.command()
 def doctor(config: Config = None, json: Json = False) -> None:
     """Find what is wrong with this installation, and say what to do about it; exit code 1 when there is a problem."""
+    require_configured(config)
     findings: list[Finding] = []
     for finding in _examine(config):
         findings.append(finding)
@@ -42,7 +43,7 @@ def _examine(config: Path | None) -> Iterator[Finding]:
     from tracker.cli.doctor_here import examine_here  # noqa: PLC0415  (takes half a second)
 
     try:
-        settings = open_settings(config)
+        settings = open_settings(config, anywhere=True)
     except Misconfigured as error:
         for fault in (error, *getattr(error, "__notes__", ())):
             yield problem("config", str(fault), "put it right; nothing else can be looked at before")

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker import projector, reactor
+from tracker.cli.doctor_heard import examine_heard
 from tracker.cli.doctor_standings import examine_standings
+from tracker.cli.doctor_webhooks import examine_webhooks
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 LATELY = timedelta(days=1)
 SEEN = 200
+NOTHING_LOST = "set synchronous_standby_names = 'ANY 1 (…)' with your standbys, and leave synchronous_commit on"
 
 
 async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> list[Finding]:
@@ -35,8 +38,11 @@ async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> l
             if embedded and (await migrations.status(dsn)).pending:
                 return [warning("schema", "is an earlier version's", "`tracker serve` brings it up to date")]
             await migrations.require_current(dsn)
-            async with Database.open(dsn, size=1) as database, database.connection() as conn:
-                findings += [finding async for finding in _examine(conn, settings)]
+            async with Database.open(dsn, size=1) as database:
+                async with database.connection() as conn:
+                    async for finding in _examine(conn, settings):
+                        findings.append(finding)  # noqa: PERF401  (what was found before a fault is told, too)
+                findings += await examine_webhooks(settings, database)
     except Misconfigured as error:
         findings.append(problem("database", str(error), "put it right: the service does not start before"))
     except TimeoutError:
@@ -63,9 +69,13 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
     if refused := await _refused(conn):
         yield refused
+    if risk := await health_reports.may_lose(conn):
+        yield warning("replication", risk, NOTHING_LOST)
     for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
     async for finding in examine_standings(conn, settings):
+        yield finding
+    async for finding in examine_heard(conn, settings, now()):
         yield finding
 
 

@@ -37,7 +37,7 @@ def create(
         async with database.connection() as conn:
             return await store.create(conn, name, scopes, now())
 
-    made, text = on_database(config, work)
+    made, text = on_database(config, work, makes=True)
     if json:
         show_json({"id": made, "key": text})
     else:

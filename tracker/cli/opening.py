@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from tracker import event_loop
-from tracker.errors import BadParameter, did_you_mean
+from tracker.errors import BadParameter, Misconfigured, did_you_mean
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 CONNECTIONS = 4
+
+_SETTING = re.compile(r"TRACKER_[A-Z0-9_]+__[A-Z0-9_]+", re.IGNORECASE)
 
 Config = Annotated[
     Path | None,
@@ -34,24 +39,43 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_settings(config: Path | None) -> Settings:
-    """The settings, with only warnings in the log: what a command has to say is its answer."""
+def open_settings(config: Path | None, *, anywhere: bool = False) -> Settings:
+    """The settings, with only warnings in the log: what a command has to say is its answer.
+
+    Raises Misconfigured where nothing is configured, unless that is fine `anywhere`.
+    """
     from tracker.settings import load_settings  # noqa: PLC0415  (takes a third of a second)
     from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
+    if not anywhere:
+        require_configured(config)
     settings = load_settings(config, os.environ)
     configure_logging(settings.telemetry.format, "warning")
     return settings
 
 
-def on_database(config: Path | None, work: Callable[[Settings, Database], Awaitable[Result]]) -> Result:
+def require_configured(config: Path | None) -> None:
+    """Raise Misconfigured in a folder where nothing is configured: whoever asks there would believe what is not so."""
+    here = Path.cwd() / "config.toml"
+    variables = os.environ.get("TRACKER_CONFIG") or any(map(_SETTING.fullmatch, os.environ))
+    if config is None and not variables and not here.exists():
+        how = "name one by --config PATH or TRACKER_CONFIG, or let `tracker init` write one"
+        raise Misconfigured(f"there is no config.toml here (looked in {here.parent}): {how}")
+
+
+def on_database(
+    config: Path | None, work: Callable[[Settings, Database], Awaitable[Result]], *, makes: bool = False
+) -> Result:
     """What the work comes to on the database, which an embedded server is started for where none runs.
 
-    Raises Misconfigured when the schema is not this version's, and Unavailable when nobody answers.
+    Only a command that `makes` something makes a database that is not there yet. Raises Misconfigured when the schema
+    is not this version's, and Unavailable when nobody answers, or there is no database.
     """
-    from tracker.store.server import opened, postgres  # noqa: PLC0415  (as above)
+    from tracker.store.server import opened, postgres, require_made  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
+    if not makes:
+        require_made(settings)
 
     async def run(dsn: str, migrate: bool) -> Result:
         async with opened(dsn, migrate=migrate, size=CONNECTIONS, patience=0) as database:
@@ -59,6 +83,29 @@ def on_database(config: Path | None, work: Callable[[Settings, Database], Awaita
 
     with postgres(settings) as (dsn, embedded):
         return event_loop.run(run(dsn, embedded is not None))
+
+
+def program() -> str:
+    """How this command line is called: ./run from within a checkout, by the way there, and elsewhere tracker."""
+    import tracker  # noqa: PLC0415  (only where it is needed)
+
+    script = Path(tracker.__file__).parents[1] / "run"
+    if not script.is_file():
+        return "tracker"
+    way = os.path.relpath(script)
+    return way if way.startswith("..") else f"./{way}"
+
+
+@contextmanager
+def taking_port(port: int) -> Iterator[None]:
+    """A port that is taken is an option used wrongly, and this is how another one is chosen."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise typer.BadParameter(f"port {port}: {error.strerror}", param_hint="--port") from error
+        again = " ".join((program(), *sys.argv[1:2], "--port 0"))
+        raise typer.BadParameter(f"{port} is taken: `{again}` takes a free one", param_hint="--port") from error
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def create(
         deadline = max(post.at or began, began) - began + patience
         return made, await _follow(database, name, made, began - DIFFERENCE, deadline, aside=json)
 
-    made, state = on_database(config, work)
+    made, state = on_database(config, work, makes=True)
     if json:
         show_json({"id": made, "provider": name, "state": state, "idempotency_key": key})
     if follow and state is None:

@@ -31,22 +31,26 @@ def reconcile(
 ) -> None:
     """Ask providers about what changed and what is overdue, and keep what the webhooks missed."""
     settings = open_settings(config)
-    names = known_words("--provider", provider or sorted(settings.providers), settings.providers)
+    wanted = known_words("--provider", provider or sorted(settings.providers), settings.providers)
+    names = [name for name in wanted if settings.providers[name].api_key.get_secret_value()]
+    for name in wanted:
+        if name not in names:
+            say(f"skipped {name}: without [providers.{name}] api_key it cannot be asked", aside=True)
     if not names:
-        say("no [providers.<name>] is configured: there is nobody to ask", aside=True)
+        say("there is nobody to ask: no [providers.<name>] has an api_key", aside=True)
         raise typer.Exit(FOUND_PROBLEMS)
     begins = _begin(since)
 
     async def work(settings: Settings, database: Database) -> list[Row]:
         return await _asked(settings, database, names, begins)
 
-    rows = on_database(config, work)
+    rows = on_database(config, work, makes=True)
     told = [{name: row[name] for name in ("id", *COLUMNS)} for row in rows]
     if json:
         show_list(told)
     else:
         show_table(COLUMNS, ([one[name] for name in COLUMNS] for one in told))
-    if any(one["stopped"] for one in told):
+    if any(one["stopped"] for one in told) or (provider and len(names) < len(wanted)):
         raise typer.Exit(FOUND_PROBLEMS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -79,6 +79,19 @@ def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
         typer.echo(f"{name:<{width}}{GAP}{written(value)}")
+
+
+def in_words(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """A record as pairs: what stands inside it under its own name, one line for each, and longer lists as JSON."""
+    if isinstance(value, Mapping):
+        for inner, further in value.items():
+            yield from in_words(f"{name} {inner}", further)
+    elif isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+        import msgspec  # noqa: PLC0415  (only where it is needed)
+
+        yield name, msgspec.json.encode(value).decode()
+    else:
+        yield name, value
 
 
 def written(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.opening import known_words
+from tracker.cli.opening import known_words, taking_port
 from tracker.cli.showing import show_pairs
 
 
@@ -24,11 +24,10 @@ def simulate(
 ) -> None:
     """A publishing provider on this machine, which publishes nothing anywhere; Ctrl-C ends it."""
     try:
-        asyncio.run(_run(port, speed, kind, seed, rough=rough))
+        with taking_port(port):
+            asyncio.run(_run(port, speed, kind, seed, rough=rough))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-    except OSError as error:
-        raise typer.BadParameter(f"port {port}: {error.strerror}", param_hint="--port") from error
 
 
 async def _run(port: int, speed: float, kind: str, seed: str, *, rough: bool) -> None:

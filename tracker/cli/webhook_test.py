@@ -57,7 +57,7 @@ def send_test(
             tested = await ask_provider(settings, database, name, "test", lambda api: api.test_webhook(chosen))
             return tested, await _arrival(conn, name, before, patience if tested.success else timedelta(0))
 
-    tested, position = on_database(config, work)
+    tested, position = on_database(config, work, makes=True)
     told = {"id": chosen, "success": tested.success, "status_code": tested.status_code, "position": position}
     if json:
         show_json(told)

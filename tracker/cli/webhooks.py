@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.at_provider import Provider, call_provider, chosen_provider
-from tracker.cli.opening import Config, Json, known_words, open_settings
+from tracker.cli.at_provider import Provider, ask_provider, call_provider, chosen_provider
+from tracker.cli.opening import Config, Json, known_words, on_database, open_settings
 from tracker.cli.showing import say, show_json, show_list, show_pairs, show_table
-from tracker.errors import Misconfigured, Rejected
+from tracker.errors import Misconfigured, Rejected, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.providers.answers import Registered
     from tracker.providers.secret_file import SecretFile
     from tracker.settings import Settings
+    from tracker.store.database import Database
 
 webhooks = noun("webhooks", "Where providers send what happens.")
 
@@ -40,12 +42,23 @@ def register(
     file = _secret_file(settings, name)
     _check_address(settings, name, url)
     file.check()
-    made = call_provider(config, name, "register", lambda api: api.register_webhook(url, list(events), description))
+
+    async def work(settings: Settings, database: Database) -> tuple[Registered, list[str]]:
+        earlier = await _that_lead_to(settings, database, name, url)
+        made = await ask_provider(
+            settings, database, name, "register", lambda api: api.register_webhook(url, list(events), description)
+        )
+        return made, earlier
+
+    made, earlier = on_database(config, work, makes=True)
     try:
         file.add(made.secret.get_secret_value(), made.id)
     except Misconfigured as error:
         error.add_note(f"{made.id} is registered, but its secret is lost: `tracker webhooks delete {made.id}`")
         raise
+    for webhook in earlier:
+        say(f"the address was registered already, as {webhook}: while both are, each event comes twice", aside=True)
+        say(f"once nothing signed for it is on its way any more: `tracker webhooks delete {webhook}`", aside=True)
     told = {"id": made.id, "url": url, "events": list(events), "description": description}
     if json:
         show_json(told | {"secret_file": str(file.path)})
@@ -53,6 +66,15 @@ def register(
     show_pairs([*told.items(), ("secret", f"kept in {file.path}, active from now on")])
     if not url.rstrip("/").endswith(f"/webhooks/{name}"):
         say(f"the door is at /webhooks/{name}: something must lead {url} there", aside=True)
+
+
+async def _that_lead_to(settings: Settings, database: Database, provider: str, url: str) -> list[str]:
+    """The webhooks that the provider has for that address already, as far as it tells."""
+    try:
+        found = await ask_provider(settings, database, provider, "webhooks", lambda api: api.list_webhooks())
+    except TrackerError:
+        return []
+    return [one.id for one in found if one.url.rstrip("/") == url.rstrip("/")]
 
 
 @webhooks.command("list")
@@ -83,7 +105,7 @@ def delete(
     """Have the provider send nothing more to a webhook, and forget its secret."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook))
+    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook), makes=True)
     kept = not keep_secret and webhook in of_kept_secrets(settings, name)
     forgotten = kept and _secret_file(settings, name).drop(webhook)
     if json:

@@ -147,13 +147,14 @@ class Checkup:
 
     async def _providers(self, conn: Connection, now: datetime) -> list[ProviderHealth]:
         known = {standing.provider: standing for standing in await standings.everyone(conn)}
-        told, silent = await heard.by_provider(conn, now - LEARNT_FROM), await heard.silent(conn)
+        providers, silent = self._known.settings.providers, await heard.silent(conn)
+        last = await heard.last_of_each(conn, providers.keys(), now - LEARNT_FROM)
         return [
             provider_health(
-                name, settings, known.get(name), heard_at=told[name].last_at if name in told else None,
-                silent=name in silent, sends=name in self._known.doors,
+                name, settings, known.get(name), heard_at=last.get(name),
+                silent=name in silent and last.get(name, silent[name]) <= silent[name], sends=name in self._known.doors,
             )
-            for name, settings in self._known.settings.providers.items()
+            for name, settings in providers.items()
         ]  # fmt: skip
 
     async def _jobs(self, conn: Connection, now: datetime) -> list[JobHealth]:

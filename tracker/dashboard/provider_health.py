@@ -21,7 +21,7 @@ STANDINGS = (*Calling, "unasked", "keyless")
 class ProviderHealth:
     """`standing` is one of STANDINGS, `until` when that is over; `left` are calls, `skew` is in seconds.
 
-    `heard_at` is its last webhook, as far as the deadman has looked; `troubles` are words for what needs somebody.
+    `heard_at` is when its last webhook came; `troubles` are words for what needs somebody.
     """
 
     name: str

@@ -15,7 +15,7 @@ from tracker.settings.sections import Settings
 from tracker.settings.sources import PREFIX, Origins, overlay, read_file, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -45,41 +45,33 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     data, origins = read_file(chosen) if named or chosen.exists() else ({}, Origins())
     folder = chosen.absolute().parent
     faults = overlay(data, origins, environ)
-    data, further = _resolved(data, origins, environ, folder)
-    return _validated(data, origins, [*faults, *further], folder)
+    unknown: dict[Key, Misconfigured] = {}
+    data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder, unknown)
+    for place, fault in unknown.items():
+        faults.append((place[:2], fault))
+        if place[0] in OPTIONAL:
+            _leave_out(data, place[:2])
+    return _validated(data, origins, faults, folder, unknown)
 
 
-def _resolved(
-    data: dict[str, Any], origins: Origins, environ: Mapping[str, str], folder: Path
-) -> tuple[dict[str, Any], list[Misplaced]]:
-    """What references lead to, and the faults of channels and endpoints, which are left out."""
-    found: dict[str, Any] = {name: {} for name in Settings.model_fields}
-    faults: list[Misplaced] = []
-    for section, value in data.items():
-        if section not in OPTIONAL or not isinstance(value, dict):
-            found[section] = resolve(value, origins, environ, folder, (section,))
-            continue
-        found[section] = {}
-        for name, inner in value.items():
-            try:
-                found[section][name] = resolve(inner, origins, environ, folder, (section, name))
-            except Misconfigured as error:
-                faults.append(((section, name), error))
-    return found, faults
+def _validated(
+    data: dict[str, Any], origins: Origins, faults: list[Misplaced], folder: Path, unknown: Collection[Key] = ()
+) -> Settings:
+    """The settings without the channels and endpoints that are faulty. Raises Misconfigured for other faults.
 
-
-def _validated(data: dict[str, Any], origins: Origins, faults: list[Misplaced], folder: Path) -> Settings:
-    """The settings without the channels and endpoints that are faulty. Raises Misconfigured for other faults."""
+    Of values that are `unknown` it has been said already that they are.
+    """
     try:
         settings = Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        wrong = [(_place(one), _fault(one, data, origins)) for one in error.errors(include_url=False)]
+        errors = [one for one in error.errors(include_url=False) if not _is_about(unknown, one)]
+        wrong = [(_place(one), _fault(one, data, origins)) for one in errors]
         faults = [*faults, *wrong]
-        if any(place[0] not in OPTIONAL for place, _ in faults):
+        if not wrong or any(place[0] not in OPTIONAL for place, _ in faults):
             raise _told([fault for _, fault in faults]) from None
         for place, _ in wrong:
             _leave_out(data, place)
-        return _validated(data, origins, faults, folder)
+        return _validated(data, origins, faults, folder, unknown)
     if any(place[0] not in OPTIONAL for place, _ in faults):
         raise _told([fault for _, fault in faults])
     left_out: dict[str, list[Misconfigured]] = {}
@@ -101,10 +93,18 @@ def _place(error: ErrorDetails) -> Key:
     return tuple(str(part) for part in error["loc"][:2])
 
 
+def _is_about(unknown: Collection[Key], error: ErrorDetails) -> bool:
+    """Whether the fault is that of a value which is not to be had."""
+    place = tuple(str(part) for part in error["loc"])
+    place = (*place[:2], *place[3:]) if place[0] == KINDS_OF else place
+    return any(place[: len(key)] == key for key in unknown)
+
+
 def _told(faults: Sequence[Misconfigured]) -> Misconfigured:
-    for further in faults[1:]:
-        faults[0].add_note(str(further))
-    return faults[0]
+    first, *further = sorted(faults, key=lambda fault: fault.line or 0)
+    for fault in further:
+        first.add_note(str(fault))
+    return first
 
 
 def _fault(error: ErrorDetails, data: dict[str, Any], origins: Origins) -> Misconfigured:

@@ -18,6 +18,9 @@ PREFIX = "TRACKER_"
 LARGEST_VALUE = 2**16
 """Bytes of a file that a setting refers to."""
 
+UNKNOWN = "?"
+"""In place of a value that is not to be had."""
+
 
 @dataclass(slots=True)
 class Origins:
@@ -82,15 +85,26 @@ def _as_written(part: str, table: dict[str, Any]) -> str:
     return next((name for name in table if name.lower().replace("-", "_") == part), part)
 
 
-def resolve(value: Any, origins: Origins, environ: Mapping[str, str], folder: Path, key: Key = ()) -> Any:
-    """`value` with every { env = … } and { file = … } replaced by what it names."""
+def resolve(
+    value: Any,
+    origins: Origins,
+    environ: Mapping[str, str],
+    folder: Path,
+    faults: dict[Key, Misconfigured],
+    key: Key = (),
+) -> Any:
+    """`value` with every { env = … } and { file = … } replaced by what it names; one that names nothing is a fault."""
     if isinstance(value, list):
-        return [resolve(inner, origins, environ, folder, (*key, str(n))) for n, inner in enumerate(value)]
+        return [resolve(inner, origins, environ, folder, faults, (*key, str(n))) for n, inner in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if key and value.keys() & {"env", "file"}:
-        return _referred(value, origins, environ, folder, key)
-    return {name: resolve(inner, origins, environ, folder, (*key, name)) for name, inner in value.items()}
+        try:
+            return _referred(value, origins, environ, folder, key)
+        except Misconfigured as fault:
+            faults[key] = fault
+            return UNKNOWN
+    return {name: resolve(inner, origins, environ, folder, faults, (*key, name)) for name, inner in value.items()}
 
 
 def _referred(value: dict[str, Any], origins: Origins, environ: Mapping[str, str], folder: Path, key: Key) -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
+from tracker.settings.postgres_address import check_address
 
 SIZE_FORMS = 'a whole number and a unit (B, KiB, MiB, GiB), as in "1MiB" or "512KiB"'
 
@@ -123,9 +124,8 @@ def _secret_web_address(value: SecretStr) -> SecretStr:
 
 
 def _postgres_url(value: SecretStr) -> SecretStr:
-    url = value.get_secret_value()
-    if url and not url.startswith(("postgresql://", "postgres://")):
-        raise ValueError("must begin with postgresql:// (or be empty, for the embedded Postgres)")
+    if url := value.get_secret_value():
+        check_address(url)
     return value
 
 

@@ -81,6 +81,18 @@ HELD = "select count(*) from quarantine where state = 'held' and authentic"
 
 DAYS_AHEAD = "select count(*) from log_days where day >= $1 and sealed_by is null"
 
+COMMITS = "select current_setting('synchronous_commit')"
+
+STANDBYS = """
+select coalesce(nullif(application_name, ''), host(client_addr), pid::text) as name, sync_state
+  from pg_stat_replication r
+ where state in ('streaming', 'catchup') and sync_state is not null
+   and application_name !~ '^(pg_basebackup|pg_receivewal|barman)'
+   and not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
+ order by name
+"""
+"""Without the rights of pg_monitor nothing is told of them, and none is found."""
+
 CLOCK = "select clock_timestamp()"
 
 VERSION = "select current_setting('server_version_num')::integer"
@@ -152,6 +164,22 @@ async def clock_difference(conn: Connection, ours: Callable[[], datetime]) -> ti
     before = ours()
     theirs = await clock(conn)
     return abs(theirs - (before + (ours() - before) / 2))
+
+
+async def may_lose(conn: Connection) -> str:
+    """How what was acknowledged could be lost, as Postgres is set; empty where it could not, or nobody tells us."""
+    commits = await conn.fetchval(COMMITS)
+    if commits == "off":
+        return "a crash of Postgres may lose what was acknowledged: synchronous_commit is off"
+    standbys = await conn.fetch(STANDBYS)
+    if not standbys:
+        return ""
+    if not any(row["sync_state"] in ("sync", "quorum") for row in standbys):
+        names = ", ".join(row["name"] for row in standbys)
+        return f"a failover may lose what was acknowledged: no standby is synchronous, of {names}"
+    if commits == "local":
+        return "a failover may lose what was acknowledged: synchronous_commit is local, so no standby is waited for"
+    return ""
 
 
 async def server_version(conn: Connection) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection
@@ -28,11 +28,21 @@ HOURS = "select provider, hour, last_at from heard_hours where hour >= $1 order 
 
 FORGET = "delete from heard_hours where hour < $1 or last_at > $2"
 
+NEWEST = """
+select source, max(received_at) as last_at
+  from (select source, received_at from events where day >= $1::date order by position desc limit $2) newest
+ where source = any($3::text[])
+ group by source
+"""
+
+LOOKED_THROUGH = 20_000
+"""Events, from the end of the log; what came before them, the deadman has noted if it looks every few minutes."""
+
 BECOMES_SILENT = """
 insert into silent_providers (provider, heard_at, told_at) values ($1, $2, $3) on conflict do nothing returning 1
 """
 
-SILENT = "select provider from silent_providers"
+SILENT = "select provider, heard_at from silent_providers"
 
 HEARD_AGAIN = "delete from silent_providers where provider = $1 returning heard_at"
 
@@ -59,6 +69,14 @@ async def by_provider(conn: Connection, since: datetime) -> dict[str, Heard]:
     return {name: Heard([row["hour"] for row in found], found[-1]["last_at"]) for name, found in rows.items()}
 
 
+async def last_of_each(conn: Connection, providers: Collection[str], since: datetime) -> dict[str, datetime]:
+    """When the last webhook of each came, of those that sent one since then: what was noted, or the log itself."""
+    noted = {name: known.last_at for name, known in (await by_provider(conn, since)).items() if name in providers}
+    rows = await conn.fetch(NEWEST, since, LOOKED_THROUGH, list(providers))
+    newest = {row["source"]: row["last_at"] for row in rows if row["last_at"] >= since}
+    return noted | {name: max(at, noted.get(name, at)) for name, at in newest.items()}
+
+
 async def forget(conn: Connection, before: datetime, after: datetime) -> None:
     """Drop hours that are of no more use, and those in which something was heard after what is now."""
     await conn.execute(FORGET, before, after)
@@ -69,9 +87,9 @@ async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, no
     return await conn.fetchval(BECOMES_SILENT, provider, heard_at, now) is not None
 
 
-async def silent(conn: Connection) -> frozenset[str]:
-    """The providers of which people were told that they are silent, and that have not been heard since."""
-    return frozenset(row["provider"] for row in await conn.fetch(SILENT))
+async def silent(conn: Connection) -> dict[str, datetime]:
+    """The providers of which people were told that they are silent, and when each was last heard before."""
+    return {row["provider"]: row["heard_at"] for row in await conn.fetch(SILENT)}
 
 
 async def heard_again(conn: Connection, provider: str) -> datetime | None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 import tracker
 from tracker.errors import Misconfigured, Unavailable
 from tracker.store.database import away_is_unavailable
+from tracker.store.first_connection import connected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
+
+    import asyncpg
 
 CHECKSUMS = """
 create table if not exists migration_checksums (
@@ -52,7 +52,7 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
     database that is not this code's past, and Unavailable when somebody holds the lock, or a table, for too long.
     """
     with away_is_unavailable():
-        async with _connected(dsn) as driver:
+        async with connected(dsn) as driver:
             await _lock(driver)
             await driver.execute(CHECKSUMS)
             found = await _status(driver)
@@ -67,7 +67,7 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
 async def status(dsn: str) -> MigrationStatus:
     """What is applied, what is pending, and what does not fit this code."""
     with away_is_unavailable():
-        async with _connected(dsn) as driver:
+        async with connected(dsn) as driver:
             return await _status(driver)
 
 
@@ -88,15 +88,6 @@ def migrations_folder() -> Path:
     package = Path(tracker.__file__).parent
     packaged = package / "_migrations"
     return packaged if packaged.is_dir() else package.parent / "migrations"
-
-
-@asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    driver = await asyncpg.connect(dsn, timeout=10)
-    try:
-        yield driver
-    finally:
-        driver.terminate() if driver.is_in_transaction() else await driver.close()
 
 
 async def _lock(driver: asyncpg.Connection) -> None:

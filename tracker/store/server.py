@@ -31,6 +31,12 @@ def is_made(settings: Settings) -> bool:
     return bool(settings.database.url.get_secret_value()) or Cluster(_folder(settings)).data.exists()
 
 
+def require_made(settings: Settings) -> None:
+    """Raise Unavailable where there is no database yet."""
+    if not is_made(settings):
+        raise Unavailable(f"there is no database yet in {_folder(settings)}: `tracker serve` makes it")
+
+
 @contextmanager
 def postgres(settings: Settings, patience: float = START) -> Iterator[tuple[str, EmbeddedPostgres | None]]:
     """The DSN to use, and the embedded server where that is what it names.
