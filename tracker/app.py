@@ -59,6 +59,7 @@ log = structlog.get_logger(__name__)
 
 REVIVE_EVERY = 0.5
 LONGEST_PAUSE = 30.0
+LONGEST_WITHOUT_DATABASE = 2.0
 
 
 class Role(StrEnum):
@@ -110,7 +111,7 @@ class _Service:
         settings = self._settings
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
-            listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
+            listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn, database.waker).listening())
             outbound = await stack.enter_async_context(build_outbound(settings))
             receiver, broadcast = self._receiver(database), Broadcast(database, shown)
             agents = [*self._agents(database, listening, outbound)]
@@ -269,14 +270,16 @@ async def _supervised(name: str, agent: Callable[[], Awaitable[None]]) -> None:
     """Run an agent for ever: one that fails is begun again, after a pause that grows."""
     pause = 0.5
     while True:
-        began = asyncio.get_running_loop().time()
+        began, longest = asyncio.get_running_loop().time(), LONGEST_PAUSE
         try:
             await agent()
         except Unavailable as error:
+            longest = LONGEST_WITHOUT_DATABASE
             log.warning("agent.waiting", agent=name, error=str(error))
         except Exception as error:
             log.error("agent.failed", agent=name, error=str(error), exc_info=error)
         if asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
             pause = 0.5
+        pause = min(pause, longest)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
+        pause *= 2

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 import tracker
 from tracker.errors import Misconfigured, Unavailable
 from tracker.store.database import away_is_unavailable
+from tracker.store.session import ASKING, UNHURRIED, Bounds, Session, connect, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -52,7 +51,7 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
     database that is not this code's past, and Unavailable when somebody holds the lock, or a table, for too long.
     """
     with away_is_unavailable():
-        async with _connected(dsn) as driver:
+        async with _connected(dsn, UNHURRIED) as driver:
             await _lock(driver)
             await driver.execute(CHECKSUMS)
             found = await _status(driver)
@@ -91,15 +90,15 @@ def migrations_folder() -> Path:
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    driver = await asyncpg.connect(dsn, timeout=10)
+async def _connected(dsn: str, bounds: Bounds = ASKING) -> AsyncIterator[Session]:
+    driver = await connect(dsn, bounds)
     try:
         yield driver
     finally:
-        driver.terminate() if driver.is_in_transaction() else await driver.close()
+        driver.terminate() if driver.is_in_transaction() else await hang_up(driver)
 
 
-async def _lock(driver: asyncpg.Connection) -> None:
+async def _lock(driver: Session) -> None:
     # Asked for again and again: to wait inside Postgres would hold a snapshot, and could block the one who works.
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_PATIENCE
@@ -118,7 +117,7 @@ def _hash(file: Path) -> str:
     return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
-async def _status(driver: asyncpg.Connection) -> MigrationStatus:
+async def _status(driver: Session) -> MigrationStatus:
     known = _checksums()
     current = await driver.fetchval(CURRENT) if await driver.fetchval(TABLE_EXISTS, "alembic_version") else None
     recorded = await driver.fetch(APPLIED) if await driver.fetchval(TABLE_EXISTS, "migration_checksums") else []
