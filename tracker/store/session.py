@@ -63,7 +63,7 @@ UNHURRIED = Bounds(statement=6 * 3600, lock=600, pause=3600)
 """For what reads or writes much: a rebuild, a backtest, pruning, migrations."""
 
 
-class Transaction(asyncpg.transaction.Transaction):
+class Transaction(asyncpg.transaction.Transaction):  # type: ignore[misc]  # it has no types
     """Ends as asyncpg's; where the connection is gone already, what ended it is the error, and not that it is gone."""
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -71,7 +71,7 @@ class Transaction(asyncpg.transaction.Transaction):
             await super().__aexit__(kind, error, trace)
 
 
-class Session(asyncpg.Connection):
+class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
     """What asyncpg connects with here; `bounded` must be called before it is used."""
 
     bounds = WORKING

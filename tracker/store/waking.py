@@ -27,6 +27,9 @@ NOTIFY = "select pg_notify(channel, '') from unnest($1::text[]) as told (channel
 NOTIFYING = Bounds(statement=5, lock=5, pause=5)
 LAST_WORDS = 2.0
 
+PAUSES, LONGEST_PAUSE = 3, 0.05
+"""A notification is a commit of its own: so many times as long as it took, the disk is left to those who do work."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -38,6 +41,7 @@ class Waker:
         self._channels: set[str] = set()
         self._telling: asyncio.Task[None] | None = None
         self._line: Session | None = None
+        self._leaving = asyncio.Event()
         self.listeners: set[Callable[[str], None]] = set()
         """Who hears of it in this process, without a detour."""
 
@@ -57,6 +61,7 @@ class Waker:
 
     async def close(self) -> None:
         """Say what is left to say, for a moment."""
+        self._leaving.set()
         if self._telling:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._telling, LAST_WORDS)
@@ -64,14 +69,22 @@ class Waker:
             await hang_up(self._line)
 
     async def _tell(self) -> None:
+        clock = asyncio.get_running_loop().time
         while self._channels:
             channels, self._channels = self._channels, set()
+            began = clock()
             try:
                 if self._line is None or self._line.is_closed():
                     self._line = await connect(self._dsn, NOTIFYING)
                 await self._line.execute(NOTIFY, sorted(channels))
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 log.debug("wakeups.not_told", error=str(error) or type(error).__name__)
+            await self._breathe(min(PAUSES * (clock() - began), LONGEST_PAUSE))
+
+    async def _breathe(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
 
 
 def wake_after_commit(conn: Connection, channel: str) -> None:
