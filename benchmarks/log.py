@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 PAGE = 500
-PAGES_PER_SECOND, ONES_PER_SECOND = 5000, 400
+PAGES_PER_SECOND, ONES_PER_SECOND, TOGETHER_PER_SECOND = 5000, 400, 3000
 APPEND, APPEND_ONE = "append, 500 a commit", "append, a commit each"
 INSERT, INSERT_PAGES = "INSERT, a commit each", "INSERT, 500 a commit"
 RECORDER, RECORDER_ONE = "eventsourcing, 500 a commit", "eventsourcing, a commit each"
+TOGETHER = {"2 connections": 2, "8 connections": 8}
 ABOUT = {
     APPEND: "tracker's log: dedup by delivery and by body in the same transaction",
     APPEND_ONE: "the same, one by one",
@@ -44,7 +45,23 @@ def compare(bench: Bench) -> list[Comparison]:
     for name, other in ((APPEND, RECORDER), (APPEND_ONE, RECORDER_ONE), (APPEND, INSERT_PAGES), (APPEND_ONE, INSERT)):
         found.beside(f"rate, {name} ÷ {other}", name, other, rate)
         found.beside(f"CPU for each, {name} ÷ {other}", name, other, cost)
-    return [found]
+    return [found, _together(bench)]
+
+
+def _together(bench: Bench) -> Comparison:
+    """What more connections bring: where each commit waits for all others, nothing."""
+    count = bench.many(TOGETHER_PER_SECOND)
+    about = "tracker's log, 10 events a commit; two connections are one process's"
+    sides = [Side(name, about, partial(_by_many, bench, count, number)) for name, number in TOGETHER.items()]
+    found = bench.alternate("log", f"The log, by several connections at once: {count:,} events, 10 a commit", sides)
+    few, many = TOGETHER
+    found.beside(f"rate, {many} ÷ {few}", many, few, rate)
+    return found
+
+
+def _by_many(bench: Bench, count: int, connections: int, _run: int) -> Figures:
+    with bench.store.fresh() as dsn:
+        return work(python("benchmarks.appending_together", dsn, count, connections))
 
 
 def ours(bench: Bench, how: str, count: int, per_commit: int, _run: int) -> Figures:

@@ -33,18 +33,17 @@ from tracker.http_server import Server, claimed, listening, until_over
 from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
-from tracker.reactor import Reactor
+from tracker.reactor import FirstReading, Reactor, armed
 from tracker.receiver import Receiver
 from tracker.reconciler import Reconciler
 from tracker.redelivery import Redeliverer
 from tracker.rules_in_force import RulesInForce
 from tracker.scheduler import Scheduler
-from tracker.store import feed, shares, wakeups
+from tracker.store import feed, wakeups
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.presence import NOT_SEEN, Presence
 from tracker.store.server import kept_running, opened, postgres
-from tracker.store.snapshot import beginning
 from tracker.subscription import Pace, Subscription
 from tracker.supervision import Supervision
 from tracker.worker import Capacity, Worker
@@ -124,7 +123,7 @@ class _Service:
         settings = self._settings
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(opened(self._dsn, migrate=migrate, size=settings.database.pool))
-            listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn).listening())
+            listening = await stack.enter_async_context(wakeups.Wakeups(self._dsn, database.waker).listening())
             outbound = await stack.enter_async_context(build_outbound(settings))
             for fault in unreachable(settings):
                 log.warning("outbound.unreachable", fault=str(fault))
@@ -170,7 +169,7 @@ class _Service:
         reacting = Reactor(self._rules.index, clock)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, listening)
         works = Role.WORKER in self._roles
-        changed = partial(_armed, reacting) if works else _nothing_to_arm
+        changed = partial(armed, reacting) if works else _nothing_to_arm
         yield "rules", partial(self._rules.follow, database, listening, changed, self._settings.engine.poll)
         if works:
             yield from self._workers(database, listening, outbound, reacting)
@@ -187,7 +186,7 @@ class _Service:
             shown_by = self._presence.require
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
             self._subscriptions.append(subscription)
-            yield name, _Reading(database, subscription, self._rules, reacting, listening).run
+            yield name, FirstReading(database, subscription, self._rules, reacting, listening).run
         clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
         jobs = self._settings.jobs.reconciling
@@ -278,36 +277,6 @@ class _Service:
     def _reload(self, listening: wakeups.Wakeups) -> None:
         self._rules.read_again()
         listening.wake(wakeups.RULES)
-
-
-class _Reading:
-    """A subscription from its very first run; nothing is read before the rules are the right ones."""
-
-    def __init__(
-        self,
-        database: Database,
-        subscription: Subscription,
-        rules: RulesInForce,
-        reacting: Reactor,
-        listening: wakeups.Wakeups,
-    ) -> None:
-        self._database, self._subscription = database, subscription
-        self._rules, self._reacting, self._listening = rules, reacting, listening
-
-    async def run(self) -> None:
-        await self._rules.settle(self._database)
-        async with self._database.transaction() as conn:
-            await shares.create(conn, self._subscription.name, beginning(1))
-            await self._rules.take_switches(conn)
-            if self._rules.any_known:
-                await _armed(self._reacting, conn)
-        await self._subscription.run(self._listening)
-
-
-async def _armed(reacting: Reactor, conn: Connection) -> None:
-    """Say of every rule that is new, or means something new, what has become of its timers."""
-    for rule, (cancelled, armed) in (await reacting.arm_standing(conn)).items():
-        log.info("rules.armed", rule=rule, timers=armed, cancelled=cancelled)
 
 
 async def _nothing_to_arm(_: Connection) -> None:

@@ -110,7 +110,7 @@ class Backtest:
 
     async def run(self, rules: RuleIndex, span: Span, only: Collection[str] | None = None) -> Found:
         """What the rules would have done, beside what is on record; `only` names those to tell of."""
-        async with self._database.snapshot() as conn:
+        async with self._database.snapshot(unhurried=True) as conn:
             span = await _as_far_as_decided(conn, span)
             armed = await timers.armed_revisions(conn)
             began, changes, (stage,) = await self._play(conn, [rules], span, armed)
@@ -121,7 +121,7 @@ class Backtest:
 
     async def compare(self, before: RuleIndex, after: RuleIndex, span: Span) -> Found:
         """What the rules `after` would have done, beside what those `before` would have done."""
-        async with self._database.snapshot() as conn:
+        async with self._database.snapshot(unhurried=True) as conn:
             armed = await timers.armed_revisions(conn)
             began, changes, (old, new) = await self._play(conn, [before, after], span, armed)
         names = sorted({*before.by_id, *after.by_id})

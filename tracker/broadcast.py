@@ -18,7 +18,7 @@ import structlog
 from tracker import telemetry
 from tracker.domain.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
-from tracker.store import feed
+from tracker.store import epoch, feed
 from tracker.store.feed import NEWS
 from tracker.store.places import Place, places
 from tracker.store.wakeups import CHANGES, wait
@@ -147,7 +147,11 @@ class Broadcast(Generic[Item]):
             raise Unavailable(f"{self._present} listen already, or the service is about to stop")
         if place is not None:
             async with self._database.connection() as conn:
-                head = await feed.head(conn)
+                head, is_known = await feed.head(conn), await epoch.is_known(conn, place.seen.epoch)
+            if not is_known:
+                raise Rejected(
+                    "place", "this place is in a past that was lost, or in another log: begin anew, and read the posts"
+                )
             if (place.seen.epoch, place.seen.xmax) > (head.epoch, head.xmax):
                 raise Rejected("place", "this place is ahead of the log: it belongs to another one")
 

@@ -29,7 +29,9 @@ Told: TypeAlias = "Callable[[Receipt | Exception], None]"
 
 log = structlog.get_logger(__name__)
 
-APPEND_SECONDS = 10.0
+CONNECT_SECONDS = 4.0
+APPEND_SECONDS = 6.0
+"""Together they end before the most hurried provider gives up, who then has our answer and not a guess."""
 MOST_BYTES = 64 * 2**20
 MANY = 16
 """So many are worth a commit beside the one that is under way."""
@@ -91,9 +93,11 @@ class GroupCommit:
                 self._refuse_waiting(error)
 
     async def _write_while_connected(self, least: int) -> None:
-        async with self._database.connection() as conn:
+        async with self._database.connection(patience=CONNECT_SECONDS, expendable=True) as conn:
             while True:
                 await self._until_waiting(least)
+                if conn.is_closed():
+                    return
                 await self._write(conn, self._take())
 
     async def _until_waiting(self, least: int) -> None:

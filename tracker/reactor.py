@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 
 from tracker import reaction
 from tracker.budgets import Budgets
@@ -20,7 +21,8 @@ from tracker.domain.trigger import Every
 from tracker.domain.words import Named
 from tracker.domain.world import result_of
 from tracker.reaction import Occasion
-from tracker.store import changes, posts, subscriptions, timers
+from tracker.store import changes, posts, shares, subscriptions, timers
+from tracker.store.snapshot import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +31,14 @@ if TYPE_CHECKING:
     from tracker.domain.change import Change, PostView
     from tracker.domain.decision import Decision
     from tracker.domain.dispatch import RuleIndex
-    from tracker.store.database import Connection, Row
+    from tracker.rules_in_force import RulesInForce
+    from tracker.store.database import Connection, Database, Row
     from tracker.store.snapshot import Checkpoint
     from tracker.store.timers import Kept
+    from tracker.store.wakeups import Wakeups
+    from tracker.subscription import Subscription
+
+log = structlog.get_logger(__name__)
 
 NAME = "reactor"
 UPSTREAM = "projector"
@@ -154,3 +161,34 @@ async def _certain(conn: Connection, ripe: Sequence[Kept]) -> Sequence[Kept]:
 
 def _view(kept: posts.Kept | None) -> PostView | None:
     return view(kept.post) if kept else None
+
+
+class FirstReading:
+    """A subscription from its very first run; nothing is read before the rules are the right ones."""
+
+    def __init__(
+        self,
+        database: Database,
+        subscription: Subscription,
+        rules: RulesInForce,
+        reacting: Reactor,
+        listening: Wakeups,
+    ) -> None:
+        self._database, self._subscription = database, subscription
+        self._rules, self._reacting, self._listening = rules, reacting, listening
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._rules.settle(self._database)
+        async with self._database.transaction() as conn:
+            await shares.create(conn, self._subscription.name, beginning(1))
+            await self._rules.take_switches(conn)
+            if self._rules.any_known:
+                await armed(self._reacting, conn)
+        await self._subscription.run(self._listening)
+
+
+async def armed(reacting: Reactor, conn: Connection) -> None:
+    """Say of every rule that is new, or means something new, what has become of its timers."""
+    for rule, (cancelled, begun) in (await reacting.arm_standing(conn)).items():
+        log.info("rules.armed", rule=rule, timers=begun, cancelled=cancelled)

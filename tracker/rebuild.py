@@ -72,7 +72,7 @@ class Rebuild:
         async with self._database.connection() as guard:
             if not await projections.take_rebuild_lock(guard):
                 raise Unavailable("another rebuild is running; wait until it ends")
-            async with self._database.transaction() as conn:
+            async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
                 version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
@@ -81,12 +81,12 @@ class Rebuild:
                 )
             left = await self._fill(filling, total)
             handler = Projector(self._readers, version, NAME)
-            async with self._database.transaction() as conn:
+            async with self._database.transaction(unhurried=True) as conn:
                 await self._seed(conn, version)
                 await self._complete(conn, filling, left)
             seen = await self._follow(handler, filling.upto, total)
             difference = await self._finish(handler, version, seen, keep_old)
-            async with self._database.transaction() as conn:
+            async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
             return difference
 
@@ -98,7 +98,7 @@ class Rebuild:
     async def _fill(self, filling: Filling, total: int) -> list[int]:
         """Fold what the projector has read, and make the indexes; answers where the events stand that are left."""
         left: list[int] = []
-        async with self._database.transaction() as conn:
+        async with self._database.transaction(unhurried=True) as conn:
             spans = await refolded.spans(conn, 1 + total // SPAN, total)
         async with aclosing(fill(self._database, filling, spans)) as filled:
             async for part in filled:
@@ -109,7 +109,7 @@ class Rebuild:
         return left
 
     async def _index(self, version: int, kind: str) -> None:
-        async with self._database.transaction() as conn:
+        async with self._database.transaction(unhurried=True) as conn:
             await refolded.index(conn, version, kind)
 
     async def _seed(self, conn: Connection, version: int) -> None:
@@ -131,7 +131,7 @@ class Rebuild:
     async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:
         """Read on until the projector's hindmost bucket is reached."""
         while True:
-            async with self._database.transaction() as conn:
+            async with self._database.transaction(unhurried=True) as conn:
                 upto = await self._hindmost(conn)
                 if seen == upto:
                     return seen
@@ -140,7 +140,7 @@ class Rebuild:
 
     async def _finish(self, handler: Projector, version: int, seen: Checkpoint, keep_old: bool) -> Difference:
         """Hold the projector, read each bucket up to where it stands, compare, and switch."""
-        async with self._database.transaction() as conn:
+        async with self._database.transaction(unhurried=True) as conn:
             for held in await subscriptions.lock_all(conn, projector.NAME):
                 at = seen
                 while at != held.checkpoint:

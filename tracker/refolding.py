@@ -107,7 +107,7 @@ def _fold_apart(dsn: str, filling: Filling, span: Span) -> Filled:
 async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
     """The log's days are in use from the first row on: none is dropped before the baselines are read."""
     events, left = 0, []
-    async with database.transaction() as conn:
+    async with database.transaction(unhurried=True) as conn:
         async for page in refolded.posts_of(conn, span, filling.upto):
             events += sum(map(len, page))
             left += await _write_or_leave(conn, filling, page)

@@ -87,7 +87,7 @@ async def drop_old_days(
     """
     days = await days_to_drop(database, now, keep)
     for done, day in enumerate(days, 1):
-        async with database.transaction() as conn:
+        async with database.transaction(unhurried=True) as conn:
             await _fold_away(conn, readers, day)
             await retention.wait_briefly(conn)
             await retention.drop(conn, day)
@@ -100,11 +100,11 @@ async def prune_records(
     database: Database, now: datetime, repeats: timedelta, held: timedelta, done: timedelta
 ) -> None:
     """Forget repeats, quarantined deliveries, and ended actions, runs and pauses that are older than they are kept."""
-    async with database.transaction() as conn:
+    async with database.transaction(unhurried=True) as conn:
         await retention.prune_repeats(conn, now - repeats)
-    async with database.transaction() as conn:
+    async with database.transaction(unhurried=True) as conn:
         await retention.prune_quarantine(conn, now - held)
-    async with database.transaction() as conn:
+    async with database.transaction(unhurried=True) as conn:
         await retention.prune_actions(conn, now - done)
         await holds.forget(conn, now - done)
         await redeliveries.forget(conn, now - done)

@@ -159,7 +159,7 @@ async def test_a_restored_log_is_read_to_its_end_before_the_new_epoch_begins(dat
             rows = await conn.fetch("select post from events where position = any($1) order by position", positions)
             posts += [row["post"] for row in rows]
         assert posts == ["old-2", "new"]
-        assert reader.seen.epoch == 2
+        assert reader.seen.epoch == (await head(conn)).epoch > 1
         assert receipt.position
 
 

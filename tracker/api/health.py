@@ -59,10 +59,15 @@ class Readiness:
     ) -> None:
         self._database, self._subscriptions, self._silence = database, subscriptions, silence
         self._receiver, self._folder = receiver, folder
-        self._here, self.notices = here, notices
+        self._here, self._notices = here, notices
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._found: dict[str, str] = {}
+        self._risk = ""
+
+    def notices(self) -> dict[str, str]:
+        """What is wrong without keeping it from its work, as of the last look."""
+        return {**self._notices(), **({"replication": self._risk} if self._risk else {})}
 
     async def faults(self) -> dict[str, str]:
         """What is wrong, by what was looked at; empty when all is well."""
@@ -96,6 +101,7 @@ class Readiness:
     async def _silent(self) -> dict[str, str]:
         async with self._database.connection() as conn:
             readers = await health_reports.readers(conn, self._subscriptions, self._silence)
+            self._risk = await health_reports.may_lose(conn)
         for reader in readers:
             if reader.lag is not None:
                 telemetry.lag_seconds.labels(reader.name).set(reader.lag)

@@ -61,7 +61,7 @@ async def plan_redelivery(
     """What the filters choose now is settled with the plan; it begins at once. With `dry_run`, it is only shown."""
     filters, rate = _filters(data.filters), _rate(data.rate)
     parameters.storable(note=data.note)
-    async with database.transaction() as conn:
+    async with database.transaction(unhurried=True) as conn:
         shares = [ShareOut(**row) for row in await redeliveries.count(conn, filters)]
         sample, _ = await action_reports.list_actions(conn, filters, None, SHOWN)
         made = None

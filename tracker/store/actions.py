@@ -7,6 +7,8 @@ from uuid import UUID
 
 from tracker.domain.event import bucket_of
 from tracker.errors import NotFound, Rejected
+from tracker.store.wakeups import ACTIONS
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -16,21 +18,16 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 INTEND = """
-with asked as (
-  insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
-                       post, bucket, state, hidden_by, created_at)
-  select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
-         bucket, state, hidden_by, $16
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
-                $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
-         as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
-               hidden_by)
-  on conflict (id) do nothing
-)
-select pg_notify('tracker_actions', '')
+insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
+                     post, bucket, state, hidden_by, created_at)
+select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
+       bucket, state, hidden_by, $16
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
+              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
+       as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
+             hidden_by)
+    on conflict (id) do nothing
 """
-
-TELL_WORKERS = "select pg_notify('tracker_actions', '')"
 
 HOLD_POST = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 
@@ -62,6 +59,7 @@ async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> N
         for one in asked for s in [one.action]
     ]  # fmt: skip
     await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
+    wake_after_commit(conn, ACTIONS)
 
 
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
@@ -90,7 +88,7 @@ async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
 async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
     """Attempt these ended ones once more, as they are, at once."""
     await conn.execute(PUT_BACK, list(ids), now)
-    await conn.execute(TELL_WORKERS)
+    wake_after_commit(conn, ACTIONS)
 
 
 async def discard(conn: Connection, action: UUID, now: datetime) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -17,9 +17,12 @@ import msgspec
 
 from tracker.errors import Misconfigured, Unavailable
 from tracker.store.epoch import ensure_epoch
+from tracker.store.lifeline import Lifeline
+from tracker.store.session import ASKING, CONNECT, UNHURRIED, WORKING, Session
+from tracker.store.waking import Waker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 
 AWAY = (
@@ -34,6 +37,7 @@ AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
 REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -49,12 +53,17 @@ _ZERO = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
 
+PATIENCE = 10.0
+"""Seconds until a connection must be free; each statement on it has its own end (`session.py`)."""
+
 
 class Database:
     """Two pools of connections to one Postgres; opened by `Database.open`."""
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
+        self.waker = Waker(dsn)
+        self._lifeline = Lifeline(dsn)
         self._asking: asyncpg.Pool
         self._working: asyncpg.Pool
         self._tidy: set[int] = set()
@@ -66,50 +75,118 @@ class Database:
         database = cls(dsn)
         half = max(1, size // 2)
         with away_is_unavailable():
-            database._asking = await asyncpg.create_pool(dsn, min_size=1, max_size=half, init=prepare, timeout=10)
+            database._asking = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=half,
+                init=database._prepare_to_ask,
+                reset=_reset,
+                timeout=CONNECT,
+                command_timeout=ASKING.statement,
+                connection_class=Session,
+            )
             database._working = await asyncpg.create_pool(
                 dsn,
                 min_size=0,
                 max_size=max(1, size - half),
-                init=_prepare_to_work,
+                init=database._prepare_to_work,
                 reset=database._tidy_up,
-                timeout=10,
+                timeout=CONNECT,
+                command_timeout=WORKING.statement,
+                connection_class=Session,
             )
+        looking = asyncio.create_task(database._lifeline.run(), name="database.lifeline")
         try:
             yield database
         finally:
+            await database.waker.close()
             await asyncio.gather(_close(database._asking), _close(database._working))
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
-        """A connection for questions, each statement its own transaction."""
-        with away_is_unavailable():
-            async with self._asking.acquire(timeout=10) as connection:
-                yield connection
+    async def connection(self, *, patience: float = PATIENCE, expendable: bool = False) -> AsyncGenerator[Connection]:
+        """A connection for questions, each statement its own transaction; had within `patience` seconds, or not.
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
-        """A connection inside one transaction, committed when the block ends well."""
+        An `expendable` one may be closed while it is not used: see before each use whether it is.
+        """
         with away_is_unavailable():
-            async with self._working.acquire(timeout=10) as connection:
-                async with connection.transaction():
+            async with self._asking.acquire(timeout=patience) as connection:
+                with self._lent(connection, expendable):
                     yield connection
+
+    @asynccontextmanager
+    async def transaction(self, *, unhurried: bool = False) -> AsyncGenerator[Connection]:
+        """A connection inside one transaction, committed when the block ends well; `unhurried` for what takes long."""
+        with away_is_unavailable():
+            async with self._working.acquire(timeout=PATIENCE) as connection:
+                with self._lent(connection):
+                    async with connection.transaction(), _in_no_hurry(connection, unhurried):
+                        yield connection
                 self._tidy.add(connection.get_server_pid())
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[Connection]:
+    async def snapshot(self, *, unhurried: bool = False) -> AsyncGenerator[Connection]:
         """A connection that reads everything as it is now, however long it takes, and writes nothing."""
-        async with self.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+            _in_no_hurry(connection, unhurried),
+        ):
             yield connection
 
-    async def _tidy_up(self, connection: asyncpg.Connection) -> None:
+    @contextmanager
+    def _lent(self, connection: Connection, expendable: bool = False) -> Iterator[None]:
+        """Wake, once the block has ended well, whoever waits for what was committed in it."""
+        session: Session = connection.itself
+        session.expendable = expendable
+        try:
+            yield
+            self.waker.wake(session.told)
+        finally:
+            session.expendable = False
+            session.told.clear()
+
+    async def _prepare_to_ask(self, session: Session) -> None:
+        await session.bounded(ASKING)
+        await prepare(session)
+        await self._look_after(session)
+
+    async def _prepare_to_work(self, session: Session) -> None:
+        await session.bounded(WORKING)
+        await prepare(session)
+        await session.execute(PLANNED_ONCE)
+        await self._look_after(session)
+
+    async def _look_after(self, session: Session) -> None:
+        session.waker = self.waker
+        await self._lifeline.look_after(session)
+
+    async def _tidy_up(self, connection: Session) -> None:
         """Undo what a session may leave; a transaction that ended well leaves nothing, and is spared the call."""
         session = connection.get_server_pid()
         if session in self._tidy:
             self._tidy.discard(session)
+            connection.expendable = True
         else:
-            await connection.execute(connection.get_reset_query())
+            await _reset(connection)
             await connection.execute(PLANNED_ONCE)
+
+
+async def _reset(session: Session) -> None:
+    """Undo what a session may leave; from now on nobody has it."""
+    await session.execute(session.get_reset_query())
+    session.expendable = True
+
+
+@asynccontextmanager
+async def _in_no_hurry(connection: Connection, really: bool) -> AsyncGenerator[None]:
+    if not really:
+        yield
+        return
+    with connection.itself.unhurried():
+        await connection.execute(UNHURRIED.said("local"))
+        yield
 
 
 async def _close(pool: asyncpg.Pool) -> None:
@@ -138,11 +215,6 @@ async def prepare(connection: asyncpg.Connection) -> None:
     """What every new connection gets: JSON codecs and the check of the log's epoch."""
     await set_codecs(connection)
     await ensure_epoch(connection)
-
-
-async def _prepare_to_work(connection: asyncpg.Connection) -> None:
-    await prepare(connection)
-    await connection.execute(PLANNED_ONCE)
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:

@@ -35,6 +35,9 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
+from tracker.store.wakeups import EVENTS
+from tracker.store.waking import wake_after_commit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
@@ -92,11 +95,8 @@ with incoming as materialized (
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
          0, occurred_at, received_at, conflict, headers, body
     from incoming join claimed using (position)
-), told as (
-  select pg_notify('tracker_events', '') from (select from claimed limit 1) any_row
 )
 select ord::integer - 1 as place, position from incoming join claimed using (position)
- where (select count(*) from told) >= 0
 """
 
 APPEND_FURTHER_PARTS = """
@@ -141,15 +141,17 @@ async def append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
 
     Outside a transaction this is one statement when nothing repeats and no event is about several posts. What another
     is just appending is waited for; where both wait for each other, the one that Postgres stops appends once more.
-    Raises Unstorable, and keeps none, when Postgres cannot hold one of them.
+    Whoever reads the log is woken when it is committed. Raises Unstorable, and keeps none, when Postgres cannot hold
+    one of them.
     """
     try:
-        if any(event.more_posts for event in events):
-            async with conn.transaction():
-                return await _append(conn, events)
-        return await _append(conn, events)
+        async with conn.transaction() if any(event.more_posts for event in events) else nullcontext():
+            receipts = await _append(conn, events)
     except (asyncpg.DataError, UnicodeEncodeError) as error:
         raise Unstorable(str(error)) from error
+    if not all(receipt.duplicate for receipt in receipts):
+        wake_after_commit(conn, EVENTS)
+    return receipts
 
 
 async def append_once(conn: Connection, event: Incoming) -> Receipt:

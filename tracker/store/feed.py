@@ -66,6 +66,8 @@ class Batch:
     reached: Checkpoint
 
 
+EPOCH_AFTER = "select min(epoch) from log_epochs where epoch > $1"
+
 HEAD = "select (select max(epoch) from log_epochs) as epoch, pg_current_snapshot() as snapshot"
 
 
@@ -92,9 +94,14 @@ async def read_after(
     rows = list(await conn.fetch(feed.stragglers, *common, ended, *days)) if ended else []
     fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, *days)
     if len(fresh) < limit:
-        return Batch(rows + fresh, target if target is upto else beginning(seen.epoch + 1))
+        return Batch(rows + fresh, target if target is upto else beginning(await _epoch_after(conn, seen.epoch)))
     last = fresh[-1]["xid"]
     kept = [row for row in fresh if row["xid"] < last]
     if not kept:
         kept, last = await conn.fetch(feed.fresh, *common, last, last + 1, None, *days), last + 1
     return Batch(rows + kept, target.cut_after(last - 1))
+
+
+async def _epoch_after(conn: Connection, epoch: int) -> int:
+    following: int = await conn.fetchval(EPOCH_AFTER, epoch)
+    return following

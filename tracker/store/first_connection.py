@@ -10,9 +10,12 @@ from uuid import uuid4
 import asyncpg
 
 from tracker.errors import Misconfigured
+from tracker.store.session import ASKING, connect, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tracker.store.session import Bounds, Session
 
 UNUSABLE = (
     ValueError,
@@ -42,19 +45,19 @@ POOLED = (
 
 
 @asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(dsn: str, bounds: Bounds = ASKING) -> AsyncIterator[Session]:
     """A connection whose session is its own; raises Misconfigured for an address that cannot be used."""
-    driver = await _connect(dsn)
+    driver = await _connect(dsn, bounds)
     try:
         await _require_session(driver, dsn)
         yield driver
     finally:
-        driver.terminate() if driver.is_in_transaction() else await driver.close()
+        driver.terminate() if driver.is_in_transaction() else await hang_up(driver)
 
 
-async def _connect(dsn: str) -> asyncpg.Connection:
+async def _connect(dsn: str, bounds: Bounds) -> Session:
     try:
-        return await asyncpg.connect(dsn, timeout=PATIENCE, statement_cache_size=0)
+        return await connect(dsn, bounds, statement_cache_size=0)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
         raise
     except UNUSABLE as error:
@@ -62,7 +65,7 @@ async def _connect(dsn: str) -> asyncpg.Connection:
         raise Misconfigured(f"cannot be used: {said}", key="database.url") from error
 
 
-async def _require_session(driver: asyncpg.Connection, dsn: str) -> None:
+async def _require_session(driver: Session, dsn: str) -> None:
     """Whoever is told another process than the one that greeted it speaks through a pooler."""
     try:
         if await driver.fetchval(WHO, timeout=PATIENCE) == driver.get_server_pid():
@@ -79,15 +82,15 @@ async def _require_session(driver: asyncpg.Connection, dsn: str) -> None:
 
 
 @asynccontextmanager
-async def _another(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    other = await asyncpg.connect(dsn, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
+async def _another(dsn: str) -> AsyncIterator[Session]:
+    other = await connect(dsn, statement_cache_size=0)
     try:
         yield other
     finally:
         other.terminate()
 
 
-async def _keep_apart(driver: asyncpg.Connection, other: asyncpg.Connection) -> bool:
+async def _keep_apart(driver: Session, other: Session) -> bool:
     """Whether what is set on the one stays there, and is not seen by the other, whose transaction is open."""
     for _ in range(PROBES):
         mark = str(uuid4())

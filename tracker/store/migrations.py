@@ -12,11 +12,11 @@ import tracker
 from tracker.errors import Misconfigured, Unavailable
 from tracker.store.database import away_is_unavailable
 from tracker.store.first_connection import connected
+from tracker.store.session import UNHURRIED, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import asyncpg
 
 CHECKSUMS = """
 create table if not exists migration_checksums (
@@ -52,7 +52,7 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
     database that is not this code's past, and Unavailable when somebody holds the lock, or a table, for too long.
     """
     with away_is_unavailable():
-        async with connected(dsn) as driver:
+        async with connected(dsn, UNHURRIED) as driver:
             await _lock(driver)
             await driver.execute(CHECKSUMS)
             found = await _status(driver)
@@ -90,7 +90,7 @@ def migrations_folder() -> Path:
     return packaged if packaged.is_dir() else package.parent / "migrations"
 
 
-async def _lock(driver: asyncpg.Connection) -> None:
+async def _lock(driver: Session) -> None:
     # Asked for again and again: to wait inside Postgres would hold a snapshot, and could block the one who works.
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_PATIENCE
@@ -109,7 +109,7 @@ def _hash(file: Path) -> str:
     return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
-async def _status(driver: asyncpg.Connection) -> MigrationStatus:
+async def _status(driver: Session) -> MigrationStatus:
     known = _checksums()
     current = await driver.fetchval(CURRENT) if await driver.fetchval(TABLE_EXISTS, "alembic_version") else None
     recorded = await driver.fetch(APPLIED) if await driver.fetchval(TABLE_EXISTS, "migration_checksums") else []

@@ -11,6 +11,8 @@ import msgspec
 from tracker.domain.event import LoggedEvent, bucket_of
 from tracker.domain.post import Post
 from tracker.store.compact import compact
+from tracker.store.wakeups import CHANGES
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -81,8 +83,6 @@ CHANGE_COLUMNS = (
 FACTS_OF_AN_EVENT = 8
 """So many changes of one event have numbers in the order of the log."""
 
-TELL_CHANGES = "select pg_notify('tracker_changes', '')"
-
 
 async def current_projection(conn: Connection) -> int:
     """The version of the projection that people read and that rules react to."""
@@ -151,7 +151,7 @@ async def record_changes(
     """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
     await copy_changes(conn, "changes", projection, live, changes, first_number)
     if live:
-        await conn.execute(TELL_CHANGES)
+        wake_after_commit(conn, CHANGES)
 
 
 async def copy_changes(

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 
 from tracker.errors import Unavailable
 from tracker.store import processes
 from tracker.store.database import AWAY, set_codecs
+from tracker.store.session import Bounds, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import timedelta
+
+    import asyncpg
 
     from tracker.domain.failing import Failing
     from tracker.store.database import Database
@@ -90,7 +92,7 @@ class Presence:
             await processes.forget(conn, self.node, self._number)
 
     async def _live_until_cut_off(self) -> None:
-        session = await asyncpg.connect(self._database.dsn, timeout=2 * PATIENCE, command_timeout=PATIENCE)
+        session = await connect(self._database.dsn, Bounds(statement=PATIENCE, lock=PATIENCE, pause=PATIENCE))
         try:
             await set_codecs(session)
             told = self._failing()

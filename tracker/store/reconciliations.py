@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import msgspec
 
 from tracker.store.paging import Conditions
+from tracker.store.wakeups import RECONCILIATIONS
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -64,8 +66,6 @@ select $1, $2, $3, $4::timestamptz, $5, coalesce($6::timestamptz, goes_on.since,
 returning *
 """
 
-TELL_RECONCILERS = "select pg_notify('tracker_reconciliations', '')"
-
 CLAIM = """
 update reconciliations r
    set state = 'running', lease = lease + 1, begun_at = coalesce(begun_at, $1),
@@ -114,7 +114,7 @@ async def want(
     Without `since` it goes on where the last round came to; the first looks back by `window`.
     """
     row = await conn.fetchrow(WANT, uuid4(), job, provider, now, by, since, window)
-    await conn.execute(TELL_RECONCILERS)
+    wake_after_commit(conn, RECONCILIATIONS)
     return row
 
 

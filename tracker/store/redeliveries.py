@@ -11,8 +11,9 @@ import msgspec
 
 from tracker.errors import NotFound
 from tracker.store.action_reports import Filters, fitting
-from tracker.store.actions import TELL_WORKERS
 from tracker.store.paging import Conditions
+from tracker.store.wakeups import ACTIONS, REDELIVERIES
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,8 +84,6 @@ MOVE = """
 update redeliveries set state = $2, changed_at = $3, next_at = greatest(next_at, $3::timestamptz) where id = $1
 """
 
-TELL = "select pg_notify('tracker_redeliveries', '')"
-
 TAKE_DUE = """
 select * from redeliveries where state = 'running' and next_at <= $1 order by next_at, id limit 1 for update skip locked
 """
@@ -146,7 +145,7 @@ async def make(conn: Connection, plan: Plan, filters: Filters, now: datetime) ->
     where = fitting(filters)
     statement = CHOOSE.format(plan=f"${len(where.values) + 1}::uuid", where=where, limit=MOST + 1)
     total: int = await conn.fetchval(statement, *where.values, plan.id)
-    await conn.execute(TELL)
+    wake_after_commit(conn, REDELIVERIES)
     return total
 
 
@@ -183,7 +182,7 @@ async def outcomes(conn: Connection, plan: UUID) -> dict[str, int]:
 async def move(conn: Connection, plan: UUID, state: str, now: datetime) -> None:
     """Bring the plan into another state."""
     await conn.execute(MOVE, plan, state, now)
-    await conn.execute(TELL)
+    wake_after_commit(conn, REDELIVERIES)
 
 
 async def take_due(conn: Connection, now: datetime) -> Row | None:
@@ -206,7 +205,7 @@ async def take_items(conn: Connection, plan: UUID, limit: int) -> list[Row]:
 async def ask_anew(conn: Connection, anew: Sequence[tuple[UUID, str, UUID]], now: datetime) -> None:
     """Ask for each (id, idempotency key, of which action) as a new action that says the same."""
     await conn.execute(ANEW, *(list(column) for column in zip(*anew, strict=True)), now)
-    await conn.execute(TELL_WORKERS)
+    wake_after_commit(conn, ACTIONS)
 
 
 async def settle(

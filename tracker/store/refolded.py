@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.store.database import PLANNED_FOR_ITS_VALUES
 from tracker.store.feed import EVENTS
 from tracker.store.posts import FACTS_OF_AN_EVENT, copy_changes, row_of_post
+from tracker.store.session import page_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -82,7 +83,7 @@ async def posts_of(conn: Connection, span: Span, upto: Checkpoint) -> AsyncItera
     else:
         cursor = await conn.cursor(OF_SPAN, upto.epoch, upto.raw, *span.first, *(span.end or (None, None)))
     begun: list[Row] = []
-    while rows := await cursor.fetch(ROWS):
+    while rows := await page_of(conn, cursor, ROWS):
         page: list[list[Row]] = []
         for row in rows:
             if begun and not _of_one_post(begun[0], row):

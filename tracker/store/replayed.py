@@ -10,6 +10,7 @@ import msgspec
 from tracker.domain.change import Change, Move, PostView
 from tracker.domain.event import State
 from tracker.domain.world import OUTCOMES
+from tracker.store.session import page_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
@@ -62,10 +63,10 @@ async def in_order(
     caller's.
     """
     cursor = await conn.cursor(IN_ORDER, projection, since, until)
-    coming = asyncio.ensure_future(cursor.fetch(page))
+    coming = asyncio.ensure_future(page_of(conn, cursor, page))
     try:
         while rows := await coming:
-            coming = asyncio.ensure_future(cursor.fetch(page))
+            coming = asyncio.ensure_future(page_of(conn, cursor, page))
             await asyncio.sleep(0)
             yield rows
     finally:

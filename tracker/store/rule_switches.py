@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tracker.store.wakeups import RULES
+from tracker.store.waking import wake_after_commit
+
 if TYPE_CHECKING:
     from tracker.domain.rule import Rule
     from tracker.store.database import Connection
@@ -35,8 +38,6 @@ insert into rule_switches (rule, enabled, by, at) values ($1, $2, $3, $4)
 
 CLEAR = "delete from rule_switches where rule = $1"
 
-TELL = "select pg_notify('tracker_rules', '')"
-
 
 async def by_rule(conn: Connection) -> dict[str, Switch]:
     """Every switch, by the rule's id."""
@@ -46,10 +47,10 @@ async def by_rule(conn: Connection) -> dict[str, Switch]:
 async def put(conn: Connection, switch: Switch) -> None:
     """From now on the rule is on or off, whatever its file says."""
     await conn.execute(SET, switch.rule, switch.enabled, switch.by, switch.at)
-    await conn.execute(TELL)
+    wake_after_commit(conn, RULES)
 
 
 async def clear(conn: Connection, rule: str) -> None:
     """From now on the rule is what its file says."""
     await conn.execute(CLEAR, rule)
-    await conn.execute(TELL)
+    wake_after_commit(conn, RULES)

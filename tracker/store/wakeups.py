@@ -1,6 +1,8 @@
 """Waking up: one LISTEN connection that turns notifications into events, and comes back when it is cut off.
 
-A notification says only that there is something to read, so a lost one costs a poll and never an event.
+A notification says only that there is something to read, so a lost one costs a poll and never an event. The server is
+asked for a sign of life again and again, because a network that has forgotten the connection is silent, too. What this
+process has committed itself it hears of without that detour.
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import asyncpg
 import structlog
 
 from tracker.store.database import AWAY
+from tracker.store.session import Bounds, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tracker.store.waking import Waker
 
 EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
     "tracker_events",
@@ -26,23 +30,32 @@ EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
     "tracker_redeliveries",
 )
 
+SIGN_OF_LIFE = 2.0
+"""Seconds between two questions to a server that says nothing, and how long it may take to answer one."""
+
+LISTENING = Bounds(statement=3, lock=3, pause=3)
+
 log = structlog.get_logger(__name__)
 
 
 class Wakeups:
     """For each channel an asyncio.Event per listener; `wait` returns on a notification or when `poll` is over."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, waker: Waker | None = None) -> None:
+        self._dsn, self._waker = dsn, waker
         self._waiting: dict[str, set[asyncio.Event]] = {name: set() for name in CHANNELS}
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Wakeups]:
         """Listen for as long as the block runs."""
         task = asyncio.create_task(self._listen(), name="wakeups")
+        if self._waker:
+            self._waker.listeners.add(self.wake)
         try:
             yield self
         finally:
+            if self._waker:
+                self._waker.listeners.discard(self.wake)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -71,17 +84,21 @@ class Wakeups:
                 await asyncio.sleep(1)
 
     async def _listen_until_cut_off(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=10)
-        gone = asyncio.Event()
-        connection.add_termination_listener(lambda _: gone.set())
+        session = await connect(self._dsn, LISTENING)
         try:
             for channel in self._waiting:
-                await connection.add_listener(channel, lambda _c, _pid, name, _payload: self.wake(str(name)))
+                await session.add_listener(channel, self._hear)
             for channel in self._waiting:
                 self.wake(channel)
-            await gone.wait()
+            while True:
+                await session.execute("select")
+                await asyncio.sleep(SIGN_OF_LIFE)
         finally:
-            connection.terminate()
+            session.terminate()
+
+    def _hear(self, _: object, backend: int, channel: str, __: object) -> None:
+        if self._waker is None or backend != self._waker.backend:
+            self.wake(channel)
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:

@@ -10,13 +10,14 @@ from tracker.store.tables.columns import BIG, BYTES, JSON, MOMENT, SMALL, TEXT, 
 
 
 class LogEpoch(SQLModel, table=True):
-    """A cluster that the log has lived in."""
+    """A cluster, and a timeline of it, on which the log was written."""
 
     __tablename__ = "log_epochs"
 
     epoch: int = primary(Integer)
     system_identifier: str = column(TEXT)
     began_at: datetime = column(MOMENT, "now()")
+    timeline: int = column(BIG, "0")
 
 
 class LogDay(SQLModel, table=True):
