@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     until = time.monotonic() + chosen.minutes * 60 if chosen.minutes else float("inf")
     sys.stdout.write(f"seed {chosen.seed}\n")
     limits = Limits(chosen.limit, chosen.lanes, until, _tell)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has us ignore it: what was started is ended
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     report = asyncio.run(run(chosen.seed, draw(chosen.seed, chosen.faults, only), folder, limits))
     sys.stdout.write(f"{report}\n")

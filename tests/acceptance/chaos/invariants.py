@@ -107,6 +107,7 @@ async def _log(scene: Scene) -> list[str]:
         *some("twice in the log", (body for body, times in kept.items() if times > 1)),
         *some("in the log and never sent", (body for body in kept if body not in sent and body not in simulated)),
         *some("under a name that it never had", (row for row in rows if row[0] in sent and row[1] not in sent[row[0]])),
+        *some("answers that were neither 2xx nor 503", scene.book.odd.items()),
         *some("of the provider not in the log", (one.id for one in scene.simulator.deliveries if one.body not in kept)),
     ]
 

@@ -119,8 +119,11 @@ class Scene:
         self.simulator.stop_stream()
         for sender in self.senders:
             sender.stop()
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(*self.tasks)
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*self.tasks)
+        except TimeoutError:
+            raise AssertionError(f"what was begun could not be told to its end in {seconds:g} s") from None
 
     async def mend(self) -> None:
         """By force: what a person would do, so that the other faults can be tried."""
