@@ -36,31 +36,28 @@ LIMIT = 30.0
 @asynccontextmanager
 async def clock_ahead(scene: Scene, step: Step) -> AsyncIterator[None]:
     """The wall clock is ahead for a while."""
-    assert scene.clock is not None
-    scene.clock.shift(PUT_WRONG[step.seed % 3])
+    scene.shift(PUT_WRONG[step.seed % 3])
     yield
-    scene.clock.shift(timedelta(0))
+    scene.shift(timedelta(0))
 
 
 @asynccontextmanager
 async def clock_behind(scene: Scene, step: Step) -> AsyncIterator[None]:
     """The wall clock is behind for a while."""
-    assert scene.clock is not None
-    scene.clock.shift(-PUT_WRONG[step.seed % 3])
+    scene.shift(-PUT_WRONG[step.seed % 3])
     yield
-    scene.clock.shift(timedelta(0))
+    scene.shift(timedelta(0))
 
 
 @asynccontextmanager
 async def autumn_night(scene: Scene, step: Step) -> AsyncIterator[None]:
     """The hour that comes twice in Berlin, with jobs of the scheduler in it, and a start in the middle of it."""
-    assert scene.clock is not None
     for moment in OCCASIONS:
-        scene.clock.show(moment)
+        scene.shift(moment - datetime.now(UTC))
         await asyncio.sleep(AN_OCCASION)
         await back(scene, LIMIT)
     scene.service.kill()
-    scene.clock.show(OCCASIONS[1] + timedelta(minutes=10))
+    scene.shift(OCCASIONS[1] + timedelta(minutes=10) - datetime.now(UTC))
     scene.service.start()
     yield
 

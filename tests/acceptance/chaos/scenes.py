@@ -24,6 +24,7 @@ from tests.acceptance.sink import Sink, a_sink
 from tracker.simulator import Odds, Simulator, run_simulator
 from tracker.store.cluster import SOCKET
 from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.identity import ordinary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ ROOM = {"max_connections": "300", "fsync": "off", "full_page_writes": "off"}
 """No plug is pulled; and connections that nobody hears any more stay open on this side."""
 SENDERS, RATE, SIMULATED = 3, 4.0, 0.7
 DISK = 300
+LATELY = 30.0
 OWN_POSTGRES = {plan.EMBEDDED, plan.DISK}
 """Where the service starts it."""
 
@@ -80,8 +82,14 @@ class Scene:
         return self._door
 
     def now(self) -> datetime:
-        """The time as the service has it."""
-        return datetime.now(UTC) + (self.clock.offset if self.clock else timedelta(0))
+        """The time as a provider has it: the true one, but for a night that is played."""
+        return datetime.now(UTC) + (self.clock.offset if self.clock and self.kind == plan.NIGHT else timedelta(0))
+
+    def shift(self, offset: timedelta) -> None:
+        """Put the clock wrong, or right again: what has just begun will be waited for by another clock."""
+        assert self.clock is not None
+        self.clock.shift(offset)
+        self.book.excuse(LATELY)
 
     async def ask(self, query: str, *values: object, seconds: float = 60) -> list[Any]:
         """Rows, as soon as Postgres answers."""
@@ -112,7 +120,8 @@ class Scene:
             sender = Sender(f"{self.kind}-s{n}", self.door, self.book, seed + n, self.now)
             self.senders.append(sender)
             self.tasks.append(asyncio.create_task(sender.run(RATE)))
-        self.simulator.start_stream(rate=SIMULATED)
+        if self.clock is None:  # the provider's clock is that of this process
+            self.simulator.start_stream(rate=SIMULATED)
 
     async def end(self, seconds: float) -> None:
         """Begin nothing more, and tell what was begun to its end."""
@@ -195,10 +204,17 @@ async def _postgres(scene: Scene, stack: AsyncExitStack, data: Path) -> str:
         scene.pair = await stack.enter_async_context(Pair(data).running())
         return scene.pair.service_dsn
     scene.server = server = EmbeddedPostgres(data / "postgres", ROOM)
+    await asyncio.to_thread(make, server)
     stack.callback(server.stop)
     credentials = server.start().partition("//")[2].partition("@")[0]
     scene.proxy = await stack.enter_async_context(Proxy(lambda: f"{socket_folder(server)}/{SOCKET}"))
     return f"postgresql://{credentials}@127.0.0.1:{scene.proxy.port}/postgres"
+
+
+def make(server: EmbeddedPostgres) -> None:
+    """Its files, which takes seconds in which others must go on."""
+    server._prepare_folder()
+    server._cluster.make_ready(ordinary())
 
 
 def socket_folder(server: EmbeddedPostgres) -> str:
