@@ -75,7 +75,7 @@ within = "{WITHIN:g}s"
 do     = [{{ send = "cms", event = "silent" }}]
 
 [rule.again]
-on        = "post.failed"
+on        = ["post.failed", "post.partial"]
 when      = 'error.retryable && post.attempt < 4'
 cancel_on = ["post.published", "post.removed"]
 do        = [{{ retry = "publish", tries = 3, backoff = "1s x2 max 4s" }}]
