@@ -45,7 +45,7 @@ KINDS = (
     Kind("cut", REMOTE, 10),
     Kind("half-open", REMOTE, 3),
     Kind("swallow", REMOTE, 3, 0.5, 4.0),
-    Kind("slow", REMOTE, 6, 0.5, 2.0, through=True),
+    Kind("slow", REMOTE, 6, 0.5, 2.0),
     Kind("answers-lost", REMOTE, 12, 0.1, 0.6),
     Kind("refuse", REMOTE, 6, 0.3, 2.0),
     Kind("terminate-backends", REMOTE, 8),
