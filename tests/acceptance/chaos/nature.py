@@ -30,7 +30,7 @@ OCCASIONS = (
 )
 """Just before two o'clock comes again in Berlin, before half past two does, and before three at last."""
 AN_OCCASION = 5.0
-LIMIT = 30.0
+LIMIT = 60.0
 
 
 @asynccontextmanager

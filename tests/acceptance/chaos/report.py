@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.acceptance.chaos.recovery import Back
     from tests.acceptance.chaos.scenes import Scene
 
+LONGEST = 1500
+
 
 @dataclass
 class Outcome:
@@ -101,7 +103,7 @@ class Report:
                 f"  slowest answer at the door: {self.slowest:.2f} s",
                 *self._kinds(),
                 *(f"  left out: {reason}" for reason in self.left_out),
-                *(f"  BROKEN {what[:1500]}" for what in self.broken),
+                *(f"  BROKEN {_shortened(what)}" for what in self.broken),
             ]
         )
 
@@ -120,3 +122,8 @@ class Report:
             wrong = sum(bool(one.broken) for one in those)
             lines.append(f"  {name:24} {len(those):4} ({missed} missed, {wrong} broken)  {back}")
         return lines
+
+
+def _shortened(what: str) -> str:
+    """Its beginning says what, and its end is the end of a log."""
+    return what if len(what) <= LONGEST else f"{what[: LONGEST // 3]} … {what[-LONGEST // 3 * 2 :]}"

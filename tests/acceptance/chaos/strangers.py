@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 ELSEWHERE = "127.0.0.2"
 """Not the address from which the deliveries come."""
 SOON = 10
+REOPENED = 3.0
 HEAD = b"POST /webhooks/sosyalkopru HTTP/1.1\r\nHost: x\r\n"
 FORGERS, HEADERS, BODIES = 8, 200, 100
-MORE_THAN_FITS = DESCRIPTORS + 100
+MORE_THAN_FITS = DESCRIPTORS + 300
 CHUNK = b"a" * 65536
 
 
@@ -54,7 +55,7 @@ async def _holding(scene: Scene, sent: bytes, many: int) -> AsyncIterator[None]:
                     await reader.read()
                 finally:
                     writer.transport.abort()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(REOPENED)
 
     async with _meanwhile(hold, many):
         with suppress(TimeoutError):
