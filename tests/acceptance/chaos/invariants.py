@@ -40,8 +40,8 @@ select (select count(*) from actions where state in ('pending', 'claimed'))
      + (select count(*) from runs where state = 'active' and coalesce(post, '') <> all($1))
 """
 LET_TIME_PASS = """
-update actions set due_at = now()
- where id in (select id from actions where state = 'pending' and due_at > now() for update skip locked)
+update actions set due_at = $1
+ where id in (select id from actions where state = 'pending' and due_at > $1 for update skip locked)
 """
 """Nobody waits here for the pause before the next attempt, which may be minutes."""
 UNEXPECTED = """
@@ -73,24 +73,29 @@ async def after_each(scene: Scene) -> list[str]:
 
 async def at_the_end(scene: Scene, seconds: float) -> list[str]:
     """Once nothing is left to do: all of it."""
+    return await as_kept(scene, seconds) + await _rebuilt(scene)
+
+
+async def as_kept(scene: Scene, seconds: float) -> list[str]:
+    """All but what is folded anew for it."""
     broken = await _until_quiet(scene, seconds)
     broken += await after_each(scene)
     broken += await _log(scene)
     broken += await _posts(scene)
-    broken += await _actions(scene)
-    return broken + await _rebuilt(scene)
+    return broken + await _actions(scene)
 
 
 async def _until_quiet(scene: Scene, seconds: float) -> list[str]:
     end = time.monotonic() + seconds
     while True:
-        await scene.ask(LET_TIME_PASS)
+        await scene.ask(LET_TIME_PASS, scene.now())
         left = (await scene.ask(OPEN_WORK, [*scene.book.excused]))[0][0] + (await scene.ask(UNPROJECTED))[0][0]
         waiting = [one.id for one in scene.simulator.deliveries if not one.acknowledged]
-        if not left and not waiting:
+        uncalled = [] if left or waiting else _called_for(scene, await scene.ask(SENT))
+        if not left and not waiting and not uncalled:
             return []
         if time.monotonic() > end:
-            return [f"after {seconds:g} s {left} are left to do, and {len(waiting)} deliveries to be taken"]
+            return uncalled or [f"after {seconds:g} s {left} are left to do, and {len(waiting)} deliveries to be taken"]
         await asyncio.sleep(0.2)
 
 
@@ -137,12 +142,20 @@ async def _actions(scene: Scene) -> list[str]:
         *some("accepted and not done", set(scene.sink.accepted) - done),
         *some("told in two ways under one id", (id_ for id_, bodies in heard.items() if len(bodies) > 1)),
         *some("actions that are not done", map(tuple, await scene.ask(UNEXPECTED))),
-        *_as_called_for("tell", book.told.keys() - book.excused, rows),
-        *_as_called_for("later", book.later - book.excused, rows),
-        *_as_called_for("silent", book.silent - book.excused, rows),
+        *_called_for(scene, rows),
         *some(
             "silences that were none", {r["post"] for r in rows if r["rule"] == "silent"} & book.heard - book.excused
         ),
+    ]
+
+
+def _called_for(scene: Scene, rows: Sequence[Any]) -> list[str]:
+    """What each rule had to do once and did not, or did more than once."""
+    book = scene.book
+    return [
+        *_as_called_for("tell", book.told.keys() - book.excused, rows),
+        *_as_called_for("later", book.later - book.excused, rows),
+        *_as_called_for("silent", book.silent - book.excused, rows),
     ]
 
 
