@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -36,7 +37,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     report = asyncio.run(run(chosen.seed, draw(chosen.seed, chosen.faults, only), folder, limits))
     sys.stdout.write(f"{report}\n")
-    if not report.well:
+    if report.well:
+        shutil.rmtree(folder)
+    else:
         sys.stdout.write(f"what was left of it is in {folder}\n")
     return not report.well
 
