@@ -31,7 +31,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the tests go on that could go on for ever."""
-    parser.addoption("--kills", type=int, default=6, help="how often to kill -9 the server or Postgres under load")
+    parser.addoption("--chaos-faults", type=int, default=20, help="how many faults to do harm with under load")
+    parser.addoption("--chaos-seed", type=int, default=0, help="the plan of an earlier run; 0 draws another one")
     parser.addoption("--posts", type=int, default=80, help="how many posts to retry through outages and kills")
     parser.addoption("--cases", type=int, default=12, help="how many histories to live through and then to replay")
 

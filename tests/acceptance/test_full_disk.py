@@ -6,23 +6,21 @@ import asyncio
 import hmac
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
+from tests.acceptance.chaos.disk import a_small_disk
 from tests.acceptance.service import Service, free_port
 from tracker.store.database import Database
 from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -31,22 +29,6 @@ SECRET = "whsec_of_the_test"
 MEBIBYTE = 2**20
 PADDING = os.urandom(24_000).hex()
 SOON = 60
-MOUNT, UMOUNT = shutil.which("mount"), shutil.which("umount")
-
-
-@contextmanager
-def a_small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """A file system of its own with that many megabytes."""
-    folder.mkdir()
-    if not MOUNT or not UMOUNT or os.geteuid() != 0:
-        pytest.skip("only root may make a small disk")
-    command = [MOUNT, "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False).returncode:
-        pytest.skip("no small disk can be made here")
-    try:
-        yield folder
-    finally:
-        subprocess.run([UMOUNT, "--lazy", str(folder)], check=True)
 
 
 def webhook(number: int) -> tuple[bytes, dict[str, str]]:
