@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
-import uvicorn
 
 from tracker import event_loop, projector, reactor
 from tracker.actions import build_performers
 from tracker.api.application import Parts, application
-from tracker.api.express_lane import express_lane
+from tracker.api.front import front_of
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
@@ -28,7 +27,8 @@ from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.gate import SharedGate
-from tracker.http_server import Server, listening, until_over
+from tracker.http_server import Server, configured, listening, until_over
+from tracker.key_checks import KeyChecks
 from tracker.outbound import Outbound, build_outbound
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -183,7 +183,10 @@ class _Service:
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         installation = Installation(self._settings, self._providers, next_time_of)
         faults, open_here = self._rules.faults, settings.open_dashboard
-        pages = handlers(database, clock, readers, faults, installation=installation, open_here=open_here)
+        checks = KeyChecks(database, settings.wrong_keys)
+        pages = handlers(
+            database, clock, readers, faults, installation=installation, checks=checks, open_here=open_here
+        )
         parts = Parts(
             database=database,
             clock=clock,
@@ -198,17 +201,12 @@ class _Service:
             silence=self._settings.engine.silence,
             max_body=settings.max_body,
             folder=self._settings.database.data_dir if self._embedded else None,
-            visitor=Reception(database, clock, settings.open_dashboard).key_of,
+            visitor=Reception(checks, clock, open_here).key_of,
+            checks=checks,
             more=pages if rest else (),
         )
-        config = uvicorn.Config(
-            application(parts),
-            http=express_lane(receiver, settings.max_body) if receiver else "auto",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
-        )
+        front = front_of(self._settings, receiver)
+        config = configured(application(parts), front, shutdown=settings.shutdown.total_seconds())
         server = Server(config, broadcast.close)
         door = listening(settings.host, settings.port, shared=settings.share_port)
         loop = asyncio.get_running_loop()

@@ -29,6 +29,7 @@ from tracker.dashboard.refusals import HANDLERS
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
 from tracker.dashboard.visitor import NotSignedIn, Reception, from_our_own_pages
 from tracker.errors import NotFound
+from tracker.key_checks import KeyChecks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,9 @@ async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, P
     """An address with a slip in it gets a page, and not an answer for programs."""
     raise NotFound(raw_path(guest.request))
 
+
+MOST_SENT = 64 * 1024
+"""What a form may say, in bytes, but for the one that takes a rule's text."""
 
 PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, asking.retry_post, asking.reconcile_post,
@@ -67,14 +71,17 @@ def handlers(
     rule_faults: Faults = tuple,
     *,
     installation: Installation | None = None,
+    checks: KeyChecks | None = None,
     open_here: bool = False,
 ) -> list[ControllerRouterHandler]:
     """What to mount at the root of the application.
 
     `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused,
-    `installation` is what the page of health is about; with `open_here`, who comes from this machine needs no key.
+    `installation` is what the page of health is about, `checks` are those of the API; with `open_here`, who comes from
+    this machine needs no key.
     """
-    reception = Reception(database, clock, open_here)
+    checks = checks or KeyChecks(database)
+    reception = Reception(checks, clock, open_here)
 
     async def guest(request: Request[Any, Any, Any]) -> Visit:
         request.state.visit = visit_of(request, await reception.key_of(request))
@@ -83,6 +90,7 @@ def handlers(
 
     given = {
         "database": _given(database),
+        "checks": _given(checks),
         "clock": _given(clock),
         "lookout": _given(Lookout(database, clock, subscriptions, rule_faults)),
         "checkup": _given(Checkup(database, clock, subscriptions, rule_faults, installation or Installation())),
@@ -97,6 +105,7 @@ def handlers(
             dependencies=given,
             exception_handlers=HANDLERS,
             include_in_schema=False,
+            request_max_body_size=MOST_SENT,
         )
     ]
 

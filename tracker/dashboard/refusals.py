@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from tracker.dashboard.asked import address
 from tracker.dashboard.rendering import HEADERS, LIVE, Visit, visit_of
 from tracker.dashboard.visitor import NotSignedIn
-from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, Unavailable
+from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,12 @@ def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Respons
     return response
 
 
+def _too_often(request: Request[Any, Any, Any], error: TooOften) -> Response[Any]:
+    response = _explained(429, "error.too_often")(request, error)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     title = {404: "error.not_found"}.get(error.status_code, "error.refused")
     return _explained(error.status_code, title)(request, Exception(error.detail))
@@ -70,6 +76,7 @@ def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 HANDLERS: ExceptionHandlersMap = {
     NotSignedIn: _not_signed_in,
+    TooOften: _too_often,
     NotAllowed: _explained(403, "error.not_allowed"),
     NotFound: _explained(404, "error.not_found"),
     Rejected: _rejected,

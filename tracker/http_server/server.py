@@ -1,20 +1,44 @@
-"""The HTTP server as this process runs it: it stops when it is told to, and lets go whom it would wait for."""
+"""The server of this process: it stops when it is told to, and lets go whom it would wait for."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from tracker.errors import Misconfigured
+from tracker.http_server.connection import Connection
+from tracker.http_server.usual import heard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from tracker.http_server.front import Front
+
 BACKLOG = 2048
+
+
+def configured(app: Any, front: Front, *, shutdown: float = 20, **more: Any) -> uvicorn.Config:
+    """How the application is served behind the front; `shutdown` is in seconds."""
+    limits = front.bounds.limits
+    return uvicorn.Config(
+        heard(app),
+        http=cast("type[asyncio.Protocol]", partial(Connection, front)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=[str(network) for network in front.proxies.trusted] or None,
+        # The front lets idle connections go, and must not be overtaken.
+        timeout_keep_alive=round(limits.idle + limits.header + limits.body) + 60,
+        timeout_graceful_shutdown=round(shutdown),
+        **more,
+    )
 
 
 class Server(uvicorn.Server):
