@@ -79,7 +79,7 @@ class Presence(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing behind."""
         self._front.bounds.leave(self)
-        self._state.connections.discard(self)  # type: ignore[arg-type]  # as above
+        self._state.connections.discard(self)
         self._phase, self._buffer = ENDING, bytearray()
         if self._relay:
             self._relay.lost(exc)
