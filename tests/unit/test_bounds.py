@@ -105,9 +105,19 @@ def test_what_alone_is_too_much_is_refused() -> None:
 
 def test_the_work_keeps_its_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
-    for soft, reserve, wanted in ((1024, 616, 408), (1024, 5000, 256), (65_536, 616, 1000), (-1, 616, 1000)):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+    taken: list[int] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: taken.append(both[0]))
+    for soft, hard, reserve, wanted in (
+        (1024, 1024, 616, 408),
+        (1024, 1024, 5000, 256),
+        (1024, 1300, 616, 684),
+        (1024, 65_536, 616, 1000),
+        (65_536, 65_536, 616, 1000),
+        (-1, -1, 616, 1000),
+    ):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, both=(soft, hard): both)
         assert connections_within(1000, reserve) == wanted
+    assert taken == [1024, 1024, 1300, 1616]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,8 +30,8 @@ class Limits:
     most: of what is larger, no more than that is kept anywhere.
     """
 
-    connections: int = 1000
-    per_address: int = 500
+    connections: int = 4000
+    per_address: int = 3000
     waiting_bytes: int = 64 * 2**20
     largest: int = 2**20
     header: float = 10.0
@@ -58,14 +59,19 @@ class Occupant(Protocol):
 
 
 def connections_within(most: int, reserve: int) -> int:
-    """As many as may be open while the process keeps `reserve` descriptors for its work."""
+    """As many as may be open while the process keeps `reserve` descriptors for its work; it takes what it may have."""
     try:
         import resource  # noqa: PLC0415  (it is not made for Windows)
     except ImportError:
         return most
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + reserve
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
         return most
+    possible = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+        soft = possible
     return max(1, min(most, max(soft // SHARE_AT_LEAST, soft - reserve)))
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tracker.http_server.front import Direct
 
 
+COUNTED = 4096
+"""Bytes of half a head that nobody counts."""
+
+
 class Connection(Presence):
     """What is asked on a connection, one request after the other."""
 
@@ -53,6 +57,8 @@ class Connection(Presence):
         del buffer[: end + 4]
         self._line = self._seen = 0
         self._head = head
+        if self.held:
+            self._front.bounds.hold(self, 0)
         if self._front.proxies.trusted and not self._is_admitted(head):
             self._refuse(Refused(FULL, "too many are connected from your address: come again", RETRY))
         elif self._relay is None and self._front.direct and self._front.direct.fits(head):
@@ -67,6 +73,10 @@ class Connection(Presence):
             self.deadline = self._loop.time() + self._front.bounds.limits.header
         self._line = check_begun(self._buffer, self._line, self._seen)
         self._seen = len(self._buffer)
+        if self._seen > COUNTED:
+            self._front.bounds.sends(self)
+            if not self._front.bounds.hold(self, self._seen):
+                raise Refused(FULL, "too much is waiting: send it again", RETRY)
         if self._half_closed:
             self._transport.close()
 

@@ -55,12 +55,12 @@ class Server(Section):
         description="Bodies that are on the way or wait for the database may take so much; then the slowest give way.",
     )
     max_connections: int = Field(
-        default=1000,
+        default=4000,
         gt=0,
         description="Open at once, fewer where descriptors are; beyond it who says nothing gives way, or it is 503.",
     )
     max_connections_per_address: int = Field(
-        default=500, gt=0, description="The same for one address, so that one sender does not take up all there are."
+        default=3000, gt=0, description="The same for one address, so that one sender does not take up all there are."
     )
     header_timeout: PositiveSpan = Field(
         default=timedelta(seconds=10), description="From a request's first byte to the end of its headers; then 408."
