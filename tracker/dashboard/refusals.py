@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
@@ -59,9 +59,11 @@ def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Respons
 
 
 def _too_often(request: Request[Any, Any, Any], error: TooOften) -> Response[Any]:
-    response = _explained(429, "error.too_often")(request, error)
-    response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    """In plain text: whoever floods us is not worth a page."""
+    texts = visit_of(request).texts
+    content = f"{texts('error.too_often')}\n\n{texts('error.too_often_lead')}\n"
+    headers = HEADERS | {"Retry-After": str(error.retry_after)}
+    return Response(content, status_code=429, media_type=MediaType.TEXT, headers=headers)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
