@@ -166,3 +166,10 @@ def test_chunks_are_put_together_wherever_they_are_cut(pieces: list[bytes], exte
 def test_malformed_chunks_are_refused(sent: bytes) -> None:
     with pytest.raises(Refused):
         Chunks().take(bytearray(sent))
+
+
+@pytest.mark.parametrize("line", [b"Host: a", b"Content-Length: 5", b"Transfer-Encoding: chunked"])
+def test_a_header_that_came_twice_and_may_not_is_named(line: bytes) -> None:
+    name = line.partition(b":")[0].decode().lower()
+    with pytest.raises(Refused, match=f"the header {name} may come only once"):
+        read_head(b"POST / HTTP/1.1\r\nX: y\r\n" + line + b"\r\n" + line)

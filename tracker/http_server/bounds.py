@@ -32,7 +32,7 @@ class Limits:
 
     connections: int = 4000
     per_address: int = 3000
-    waiting_bytes: int = 48 * 2**20
+    waiting_bytes: int = 32 * 2**20
     largest: int = 2**20
     header: float = 10.0
     body: float = 30.0

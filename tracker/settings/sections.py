@@ -50,7 +50,7 @@ class Server(Section):
         description="Webhooks that may wait for the database at once; beyond it the answer is 503.",
     )
     max_waiting_bytes: Size = Field(
-        default=48 * 2**20,
+        default=32 * 2**20,
         gt=0,
         description="Bodies that are on the way or wait for the database may take so much; then the slowest give way.",
     )
