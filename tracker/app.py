@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
-import uvicorn
 
 from tracker import event_loop, projector, reactor
 from tracker.actions import build_performers, usable
 from tracker.api.application import Parts, application
-from tracker.api.express_lane import express_lane
+from tracker.api.front import front_of
 from tracker.api.stream import shown
 from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
@@ -29,7 +28,8 @@ from tracker.domain.allowance import Purpose
 from tracker.errors import Unavailable
 from tracker.garbage import collected_seldom
 from tracker.gate import SLACK, SharedGate
-from tracker.http_server import Server, claimed, listening, until_over
+from tracker.http_server import Server, claimed, configured, listening, until_over
+from tracker.key_checks import KeyChecks
 from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
@@ -90,7 +90,9 @@ def serve(
     of [server], where it is claimed already. Raises Misconfigured when it must not start and Unavailable when the
     database does not answer.
     """
-    with door or claimed(settings) as own_door, postgres(settings) as (dsn, embedded):
+    address = settings.server.host, settings.server.port
+    claim = partial(claimed, *address, settings.fault, shared=settings.server.share_port)
+    with door or claim() as own_door, postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion, own_door)
         with collected_seldom():
             event_loop.run(service.run(migrate=migrate or embedded is not None))
@@ -223,9 +225,10 @@ class _Service:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
         installation = Installation(self._settings, self._providers)
+        checks = KeyChecks(database, settings.wrong_keys)
         pages = handlers(
             database, clock, readers, self._rules.faults, footing=self._rules.footing, installation=installation,
-            open_here=settings.open_dashboard,
+            checks=checks, open_here=settings.open_dashboard,
         )  # fmt: skip
         parts = Parts(
             database=database,
@@ -243,19 +246,14 @@ class _Service:
             folder=self._settings.database.data_dir if self._embedded else None,
             faults=self._faults,
             left_out=self._settings.left_out,
-            visitor=Reception(database, clock, settings.open_dashboard).key_of,
+            visitor=Reception(checks, clock, settings.open_dashboard).key_of,
+            checks=checks,
             more=pages if rest else (),
         )
-        config = uvicorn.Config(
-            application(parts),
-            http=express_lane(receiver, settings.max_body) if receiver else "auto",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=round(settings.shutdown.total_seconds()),
-        )
+        front = front_of(self._settings, receiver)
+        config = configured(application(parts), front, shutdown=settings.shutdown.total_seconds())
         server = Server(config, broadcast.close)
-        door = listening(self._door, self._settings)
+        door = listening(self._door, self._settings.fault)
         loop = asyncio.get_running_loop()
         for how in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(how, server.stop)

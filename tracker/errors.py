@@ -7,6 +7,7 @@ TrackerError
 ├── Unavailable     nobody: it passes, try again
 ├── NotFound        the caller: there is no such thing
 └── NotAllowed      the caller: the key does not reach this far
+    └── TooOften        it was wrong too often, and must wait
 """
 
 from __future__ import annotations
@@ -83,6 +84,14 @@ def printable(text: str, instead: str = "\N{REPLACEMENT CHARACTER}", keep: str =
 def cut(text: str, length: int) -> str:
     """At most so many letters."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+class TooOften(NotAllowed):
+    """The caller was wrong too often for now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,8 @@ import uvicorn
 from tests.integration.told import NOON, PROVIDER, Reader
 from tracker import projector
 from tracker.api import Parts, application
-from tracker.api.express_lane import express_lane
+from tracker.api.webhooks import Directly
+from tracker.http_server import Bounds, Front, Limits, configured
 from tracker.projector import Projector
 from tracker.store import event_log, keys, shares
 from tracker.store.feed import EVENTS
@@ -31,10 +32,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def serving(app: Litestar, lane: type[asyncio.Protocol] | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(app: Litestar, front: Front | None = None) -> AsyncIterator[httpx2.AsyncClient]:
     """The application behind real HTTP; the client knows its address and carries no key."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", http=lane or "auto")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(app, front or Front(), host="127.0.0.1", port=0))
     task = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(10):
@@ -50,13 +50,20 @@ async def serving(app: Litestar, lane: type[asyncio.Protocol] | None = None) -> 
 
 @asynccontextmanager
 async def knocking(
-    database: Database, receiver: Receiver, max_body: int = 2**20, *, usual_way: bool = True
+    database: Database,
+    receiver: Receiver,
+    max_body: int = 2**20,
+    *,
+    directly: bool = True,
+    usual_way: bool = True,
+    limits: Limits | None = None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """A served door whose receiver writes; without the usual way, only the express lane leads to it."""
+    """A served door whose receiver writes, with both ways or one of them."""
     writing = asyncio.create_task(receiver.run())
     try:
         app = application(Parts(database, lambda: NOON, receiver if usual_way else None, max_body=max_body))
-        async with serving(app, express_lane(receiver, max_body)) as client:
+        front = Front(Bounds(limits or Limits()), direct=Directly(receiver, max_body) if directly else None)
+        async with serving(app, front) as client:
             yield client
     finally:
         writing.cancel()

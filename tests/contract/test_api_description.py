@@ -17,6 +17,7 @@ from tracker.api.description import OPEN
 from tracker.api.examples import OF_BODIES, OF_SCHEMAS
 from tracker.dashboard import handlers
 from tracker.dashboard.visitor import COOKIE, Reception
+from tracker.key_checks import KeyChecks
 from tracker.store import sessions
 from tracker.store.keys import Key
 
@@ -54,7 +55,7 @@ every_operation = pytest.mark.parametrize(
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API with what the examples are about, and a dashboard."""
     await furnish(database)
-    clock, reception = lambda: NOW, Reception(database, lambda: NOW, open_here=False)
+    clock, reception = lambda: NOW, Reception(KeyChecks(database), lambda: NOW, open_here=False)
     app = application(
         Parts(
             database, clock, None, providers=(PROVIDER,), readers={PROVIDER: Reader()}, visitor=reception.key_of,

@@ -38,6 +38,7 @@ from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
 from tracker.broadcast import Broadcast
+from tracker.key_checks import KeyChecks
 from tracker.past import Past
 from tracker.replay import Replay
 from tracker.rulebook.source import NO_RULES, notices
@@ -95,7 +96,8 @@ class Parts:
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
     `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `left_out` are channels and
     endpoints that are set up wrongly; `visitor` knows who is signed in at the dashboard, and may read the reference
-    page. `faults` keep this process from being ready, `notices` do not.
+    page; `checks` are those of the dashboard, where there is one. `faults` keep this process from being ready,
+    `notices` do not.
     """
 
     database: Database
@@ -111,6 +113,7 @@ class Parts:
     silence: timedelta = timedelta(seconds=60)
     max_body: int = 2**20
     visitor: Visitor | None = None
+    checks: KeyChecks | None = None
     folder: Path | None = None
     faults: Callable[[], Mapping[str, str]] = dict
     notices: Callable[[], Mapping[str, str]] = dict
@@ -142,7 +145,7 @@ def application(parts: Parts) -> Litestar:
             "past": _given(Past(parts.readers)),
             "trial": _given(Trial(parts.database, parts.rules)),
         },
-        state=State({"database": parts.database, "visitor": parts.visitor}),
+        state=State({"checks": parts.checks or KeyChecks(parts.database), "visitor": parts.visitor}),
         exception_handlers=HANDLERS,
         openapi_config=_openapi() if parts.rest else None,
         logging_config=None,

@@ -47,6 +47,7 @@ IF_NONE_MATCH = {
 ETAG = {"ETag": {"description": "Names this very answer.", "schema": {"type": "string"}}}
 OF_STATUS = {
     "401": {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}}},
+    "429": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
     "503": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
 }
 PAGE_OF = re.compile(r"Page_[\w.]*?(\w+)Out_")

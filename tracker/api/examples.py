@@ -100,6 +100,7 @@ OF_PROBLEMS: dict[str, tuple[str, str, dict[str, Any]]] = {
             ]
         },
     ),
+    "429": ("too-often", "too many keys that do not fit came from your address", {}),
     "503": ("unavailable", "the database is away: the connection was refused", {}),
 }  # fmt: skip
 """By status: the kind, the detail, and what else such a problem tells."""

@@ -11,13 +11,14 @@ from litestar.params import QueryParameter
 
 from tracker.api.problems import BadParameter, NoKey
 from tracker.errors import NotAllowed, did_you_mean
+from tracker.http_server import asked_from
 from tracker.store import keys
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
-    from tracker.store.database import Database
+    from tracker.key_checks import KeyChecks
 
 LONGEST = 4096
 """What one parameter of an address may say, in characters."""
@@ -74,9 +75,8 @@ async def _key(connection: ASGIConnection[Any, Any, Any, Any]) -> keys.Key:
     kind, _, text = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not text:
         raise NoKey("send a key: Authorization: Bearer <key> (`tracker keys create` makes one)")
-    database: Database = connection.app.state.database
-    async with database.connection() as conn:
-        key = await keys.authenticate(conn, text.strip())
+    checks: KeyChecks = connection.app.state.checks
+    key = await checks.key(text.strip(), asked_from(connection.scope))
     if key is None:
         raise NoKey("this key is not known, or it was revoked")
     connection.scope["auth"] = key

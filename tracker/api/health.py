@@ -129,4 +129,4 @@ async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut
 async def metrics(readiness: NamedDependency[Readiness]) -> Response[bytes]:
     """Also while the database is away."""
     await readiness.faults()
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -11,7 +11,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct, structs
 
-from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, Unavailable, did_you_mean
+from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable, did_you_mean
 
 if TYPE_CHECKING:
     from litestar.connection import Request
@@ -65,6 +65,8 @@ def _not_found(request: Request[Any, Any, Any], error: NotFound) -> Response[Any
 def _not_allowed(request: Request[Any, Any, Any], error: NotAllowed) -> Response[Any]:
     if isinstance(error, NoKey):
         return problem(request, 401, "no-key", str(error), headers={"WWW-Authenticate": 'Bearer realm="tracker"'})
+    if isinstance(error, TooOften):
+        return problem(request, 429, "too-often", str(error), headers={"Retry-After": str(error.retry_after)})
     return problem(request, 403, "scope", str(error))
 
 

@@ -37,6 +37,7 @@ READING = {
     400: _refused("A parameter cannot be used; it is named."),
     401: _refused("No key, or one that is not known."),
     403: _refused("The key does not reach this far."),
+    429: _refused("Too many keys that do not fit came from this address; try again after `Retry-After`."),
     503: _refused("The database is away; try again after `Retry-After`."),
 }
 GONE = {409: _refused("The log of that time is not kept any more.")}

@@ -1,10 +1,12 @@
 """The provider's door: takes the body as it is, and answers only once it is kept.
 
-A raw ASGI handler, because here every microsecond is paid for each event; the usual answers are bytes made ahead.
+There are two ways in, with the same answers: the server hands plain webhooks over `directly`, and whatever is out of
+the ordinary (escapes or a question in the address, a body in chunks or beyond the bound) comes to a raw ASGI handler.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
+    from tracker.http_server.front import Answer as Told
+    from tracker.http_server.head import Head
     from tracker.receiver import Answer, Receiver
 
 log = structlog.get_logger(__name__)
@@ -28,6 +32,7 @@ PREFIX = "/webhooks"
 KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
+PLAIN = re.compile(rb"%b/[A-Za-z0-9._~/-]++" % PREFIX.encode())
 DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
 
@@ -66,9 +71,43 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
     return webhooks
 
 
+class Directly:
+    """Takes plain webhooks from the server's hands; `max_body` is in bytes."""
+
+    def __init__(self, receiver: Receiver, max_body: int) -> None:
+        self._receiver, self._max_body = receiver, max_body
+
+    def fits(self, head: Head) -> bool:
+        """Whether nothing about the request is out of the ordinary."""
+        length = head.length
+        return (
+            length is not None
+            and length <= self._max_body
+            and head.method == b"POST"
+            and not head.expects
+            and PLAIN.fullmatch(head.target) is not None
+        )
+
+    def take(self, head: Head, body: bytes, answer: Told) -> None:
+        """Hand the delivery over; the answer may come at once, or after the commit."""
+        delivery = the_delivery(head.target[len(PREFIX) :].decode("ascii"), headers_of(head.headers), body)
+
+        def heard(news: Answer | Exception) -> None:
+            answer(*answer_to(delivery.provider, news))
+
+        self._receiver.take(delivery, heard)
+
+
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by their names, which the server has put in lower case."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    """The headers by their names, which the server has put in lower case.
+
+    What came several times is there once where it says the same, and else in as many lines, which no header can have.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = value if headers.get(name, value) == value else f"{headers[name]}\n{value}"
+    return headers
 
 
 def the_delivery(path: str, headers: dict[str, str], body: bytes) -> Delivery:

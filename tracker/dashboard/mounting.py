@@ -30,6 +30,7 @@ from tracker.dashboard.rendering import Visit, raw_path, visit_of
 from tracker.dashboard.rule_trouble import RuleTrouble, rule_trouble
 from tracker.dashboard.visitor import NotSignedIn, Reception, from_our_own_pages
 from tracker.errors import NotFound
+from tracker.key_checks import KeyChecks
 from tracker.rulebook.source import Footing
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, P
     """An address with a slip in it gets a page, and not an answer for programs."""
     raise NotFound(raw_path(guest.request))
 
+
+MOST_SENT = 64 * 1024
+"""What a form may say, in bytes, but for the one that takes a rule's text."""
 
 PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, asking.retry_post, asking.reconcile_post,
@@ -70,17 +74,19 @@ def handlers(
     *,
     footing: Callable[[], Footing] = Footing,
     installation: Installation | None = None,
+    checks: KeyChecks | None = None,
     open_here: bool = False,
 ) -> list[ControllerRouterHandler]:
     """What to mount at the root of the application.
 
     `subscriptions` are those whose silence the overview reports, `rule_faults` says why rule files were refused, and
-    `footing` what is in force instead;
-    `installation` is what the page of health is about; with `open_here`, who comes from this machine needs no key.
+    `footing` what is in force instead; `installation` is what the page of health is about, `checks` are those of the
+    API; with `open_here`, who comes from this machine needs no key.
     """
     installation = installation or Installation()
     left_out = installation.settings.left_out
-    reception = Reception(database, clock, open_here)
+    checks = checks or KeyChecks(database)
+    reception = Reception(checks, clock, open_here)
 
     def troubled() -> RuleTrouble:
         return rule_trouble(rule_faults(), footing(), left_out)
@@ -92,6 +98,7 @@ def handlers(
 
     given = {
         "database": _given(database),
+        "checks": _given(checks),
         "clock": _given(clock),
         "lookout": _given(Lookout(database, clock, subscriptions, troubled)),
         "checkup": _given(Checkup(database, clock, subscriptions, troubled, installation)),
@@ -106,6 +113,7 @@ def handlers(
             dependencies=given,
             exception_handlers=HANDLERS,
             include_in_schema=False,
+            request_max_body_size=MOST_SENT,
         )
     ]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from tracker.dashboard.asked import address
 from tracker.dashboard.rendering import HEADERS, LIVE, Visit, visit_of
 from tracker.dashboard.visitor import NotSignedIn
-from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, Unavailable
+from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,14 @@ def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Respons
     return response
 
 
+def _too_often(request: Request[Any, Any, Any], error: TooOften) -> Response[Any]:
+    """In plain text: whoever floods us is not worth a page."""
+    texts = visit_of(request).texts
+    content = f"{texts('error.too_often')}\n\n{texts('error.too_often_lead')}\n"
+    headers = HEADERS | {"Retry-After": str(error.retry_after)}
+    return Response(content, status_code=429, media_type=MediaType.TEXT, headers=headers)
+
+
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     title = {404: "error.not_found"}.get(error.status_code, "error.refused")
     return _explained(error.status_code, title)(request, Exception(error.detail))
@@ -70,6 +78,7 @@ def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 HANDLERS: ExceptionHandlersMap = {
     NotSignedIn: _not_signed_in,
+    TooOften: _too_often,
     NotAllowed: _explained(403, "error.not_allowed"),
     NotFound: _explained(404, "error.not_found"),
     Rejected: _rejected,

@@ -10,7 +10,9 @@ from tracker.dashboard.asked import Asked, own
 from tracker.dashboard.language import LANGUAGES
 from tracker.dashboard.rendering import LANGUAGE_COOKIE, Visit
 from tracker.dashboard.visitor import COOKIE, LASTING, Clock
-from tracker.store import keys, sessions
+from tracker.http_server import asked_from
+from tracker.key_checks import KeyChecks
+from tracker.store import sessions
 from tracker.store.database import Database
 
 YEAR = 365 * 24 * 3600
@@ -24,16 +26,19 @@ async def show_sign_in(guest: NamedDependency[Visit]) -> Response[Any]:
 
 @post("/sign-in")
 async def sign_in(
-    guest: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
+    guest: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    checks: NamedDependency[KeyChecks],
+    clock: NamedDependency[Clock],
 ) -> Response[Any]:
     """A key that is known begins a session; its token goes into a cookie that no script can read."""
     form = Asked(await guest.request.form())
     then = own(form.text("then"))
-    async with database.transaction() as conn:
-        key = await keys.authenticate(conn, form.text("key") or "")
-        token = await sessions.begin(conn, key, clock(), LASTING) if key else None
-    if token is None:
+    key = await checks.sign_in(form.text("key") or "", asked_from(guest.request.scope))
+    if key is None:
         return guest.page("sign_in", 401, then=then, refused=True)
+    async with database.transaction() as conn:
+        token = await sessions.begin(conn, key, clock(), LASTING)
     response = Redirect(then, status_code=303)
     _keep(response, guest.request, COOKIE, token, int(LASTING.total_seconds()))
     return response

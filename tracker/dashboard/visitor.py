@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tracker.errors import NotAllowed
-from tracker.store import sessions
+from tracker.http_server import asked_from
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
-    from tracker.store.database import Database
+    from tracker.key_checks import KeyChecks
 
 Clock = Callable[[], datetime]
 
@@ -41,16 +41,16 @@ class NotSignedIn(NotAllowed):
 class Reception:
     """What it takes to know a visitor; `open_here`: visitors at this machine need no key."""
 
-    database: Database
+    checks: KeyChecks
     clock: Clock
     open_here: bool
 
     async def key_of(self, request: Request[Any, Any, Any]) -> Key | None:
         """The key that the visitor came in with, or that stands for this machine."""
         if token := request.cookies.get(COOKIE):
-            async with self.database.connection() as conn:
-                if key := await sessions.find(conn, token, self.clock()):
-                    return key
+            key = await self.checks.key_of_session(token, asked_from(request.scope), self.clock())
+            if key is not None:
+                return key
         return AT_THIS_MACHINE if self.open_here and _is_here(request) else None
 
 

@@ -111,7 +111,7 @@ class Adapter:
 
     def _delivery(self, value: Any, headers: Mapping[str, str]) -> str | None:
         """The body's own id comes first: it is part of what was signed."""
-        found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "")
+        found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
     def _items(self, value: Any, kind: str, words: Vocabulary) -> tuple[Item, ...]:

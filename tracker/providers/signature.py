@@ -121,6 +121,8 @@ class Verifier:
     def _verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str) -> None:
         scheme = self.scheme
         claims = [headers[name].strip() for name in scheme.headers if name in headers]
+        if any("\n" in claim for claim in claims):
+            raise Rejected("signature_malformed", "the header of the signature came twice, and says two things")
         if scheme.form == "path" or (scheme.optional and path and not claims):
             claims = [path]
         elif scheme.form != "shared":

@@ -19,6 +19,7 @@ from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
     LocalPath,
+    Networks,
     PositiveSpan,
     PostgresUrl,
     Secrets,
@@ -49,6 +50,36 @@ class Server(Section):
         default=10_000,
         gt=0,
         description="Webhooks that may wait for the database at once; beyond it the answer is 503.",
+    )
+    max_waiting_bytes: Size = Field(
+        default=32 * 2**20,
+        gt=0,
+        description="Bodies that are on the way or wait for the database may take so much; then the slowest give way.",
+    )
+    max_connections: int = Field(
+        default=4000,
+        gt=0,
+        description="Open at once, fewer where descriptors are; beyond it who says nothing gives way, or it is 503.",
+    )
+    max_connections_per_address: int = Field(
+        default=3000, gt=0, description="The same for one address, so that one sender does not take up all there are."
+    )
+    header_timeout: PositiveSpan = Field(
+        default=timedelta(seconds=10), description="From a request's first byte to the end of its headers; then 408."
+    )
+    body_timeout: PositiveSpan = Field(
+        default=timedelta(seconds=30), description="From there to the end of its body; then 408."
+    )
+    idle_timeout: PositiveSpan = Field(
+        default=timedelta(seconds=75), description="How long a connection is kept open between two requests."
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description='Proxies whose X-Forwarded-For is believed, as in ["127.0.0.1", "10.1.0.0/16"].',
+    )
+    wrong_keys: CallBudget = Field(
+        default=Rate(120, timedelta(minutes=1)),
+        description="Keys that do not fit, from one address; beyond it the answer is 429, but not to keys that fitted.",
     )
     open_dashboard: bool = Field(
         default=False,

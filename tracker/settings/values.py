@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -93,6 +94,13 @@ def split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _network(word: str) -> str:
+    try:
+        return str(ip_network(word.strip()))
+    except ValueError as error:
+        raise ValueError(f'"{word}" is no address or network: write 10.0.0.7 or 10.1.0.0/16 ({error})') from error
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -172,6 +180,7 @@ PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 GivenSecret = Annotated[SecretStr, AfterValidator(_given)]
 Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(split)]
 Words = Annotated[tuple[str, ...], BeforeValidator(split)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(split)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(split)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]

@@ -64,13 +64,18 @@ async def revoke(conn: Connection, key: str, now: datetime) -> None:
         raise NotFound(f'there is no key "{key}"')
 
 
-async def authenticate(conn: Connection, text: str) -> Key | None:
-    """The key that has this text, unless it is unknown or revoked."""
+def has_form(text: str) -> bool:
+    """Whether the text could be a key's."""
     prefix, _, rest = text.partition("_")
     key, _, secret = rest.partition("_")
-    if prefix != PREFIX or not secret or not key.isalnum() or not text.isascii():
+    return prefix == PREFIX and bool(secret) and key.isalnum() and text.isascii()
+
+
+async def authenticate(conn: Connection, text: str) -> Key | None:
+    """The key that has this text, unless it is unknown or revoked."""
+    if not has_form(text):
         return None
-    row = await conn.fetchrow(FIND, key)
+    row = await conn.fetchrow(FIND, text.split("_")[1])
     if row is None or not compare_digest(row["hash"], _hash(text)):
         return None
     return Key(row["id"], row["name"], tuple(row["scopes"]))

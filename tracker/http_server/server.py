@@ -1,4 +1,4 @@
-"""The HTTP server as this process runs it: it stops when it is told to, and lets go whom it would wait for."""
+"""The server of this process: it stops when it is told to, and lets go whom it would wait for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,41 @@ import asyncio
 import errno
 import socket
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
+
+from tracker.http_server.connection import Connection
+from tracker.http_server.usual import heard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from tracker.settings import Settings
+    from tracker.http_server.front import Front
+
+    Fault = Callable[[str, str], Exception]
 
 BACKLOG = 2048
+
+
+def configured(app: Any, front: Front, *, shutdown: float = 20, **more: Any) -> uvicorn.Config:
+    """How the application is served behind the front; `shutdown` is in seconds."""
+    limits = front.bounds.limits
+    return uvicorn.Config(
+        heard(app),
+        http=cast("type[asyncio.Protocol]", partial(Connection, front)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=[str(network) for network in front.proxies.trusted] or None,
+        # The front lets idle connections go, and must not be overtaken.
+        timeout_keep_alive=round(limits.idle + limits.header + limits.body) + 60,
+        timeout_graceful_shutdown=round(shutdown),
+        **more,
+    )
 
 
 class Server(uvicorn.Server):
@@ -56,30 +81,29 @@ def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return door
 
 
-def claimed(settings: Settings) -> socket.socket:
-    """The socket of [server]; raises Misconfigured, with what to do, where it cannot be had."""
-    with _told(settings):
-        return bound(settings.server.host, settings.server.port, shared=settings.server.share_port)
+def claimed(host: str, port: int, fault: Fault, *, shared: bool = False) -> socket.socket:
+    """The socket of that address; raises what `fault` makes of a key and of what to do, where it cannot be had."""
+    with _told(host, port, fault):
+        return bound(host, port, shared=shared)
 
 
-def listening(door: socket.socket, settings: Settings) -> socket.socket:
-    """The socket, which takes connections from now on; raises Misconfigured where another one was first."""
-    with _told(settings):
+def listening(door: socket.socket, fault: Fault) -> socket.socket:
+    """The socket, which takes connections from now on; raises as `claimed` does where another one was first."""
+    host, port, *_ = door.getsockname()
+    with _told(host, port, fault):
         door.listen(BACKLOG)
     return door
 
 
 @contextmanager
-def _told(settings: Settings) -> Iterator[None]:
-    host, port = settings.server.host, settings.server.port
+def _told(host: str, port: int, fault: Fault) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise settings.fault(
-                "server.port", f"{port} is taken: something listens on {host}:{port} already; stop it, or set another"
-            ) from error
-        raise settings.fault("server.host", f"cannot listen on {host}:{port}: {error.strerror}") from error
+            taken = f"{port} is taken: something listens on {host}:{port} already; stop it, or set another"
+            raise fault("server.port", taken) from error
+        raise fault("server.host", f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 async def until_over(companion: Awaitable[None], server: Server) -> None:

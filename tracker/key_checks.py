@@ -1,0 +1,86 @@
+"""Keys and sessions are checked here, so that who guesses is slowed down, and holds up nobody else.
+
+Who was wrong too often is refused before the database is asked, by address. A key that fitted lately is not refused for
+its neighbours' guesses; it is looked up all the same, so that a revoked one opens nothing from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from tracker.domain.rate import Rate
+from tracker.domain.throttle import Throttle
+from tracker.errors import TooOften
+from tracker.store import keys, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Database
+    from tracker.store.keys import Key
+
+    Look = Callable[[Connection], Awaitable[Key | None]]
+
+AT_ONCE = 2
+"""So many of what is not known to fit are looked up at a time, which leaves the other connections to everybody else."""
+MOST_FITTED = 1000
+WRONG = Rate(120, timedelta(minutes=1))
+
+
+class KeyChecks:
+    """Beside one database, for all addresses."""
+
+    def __init__(self, database: Database, wrong: Rate = WRONG, now: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._now = database, now
+        self._keys, self._sessions = Throttle(wrong), Throttle(wrong)
+        self._fitted: OrderedDict[bytes, None] = OrderedDict()
+        self._few = asyncio.Semaphore(AT_ONCE)
+
+    async def key(self, text: str, address: str) -> Key | None:
+        """The key of that text; raises TooOften. What cannot be a key is no guess, and costs nothing."""
+        return await self.sign_in(text, address) if keys.has_form(text) else None
+
+    async def sign_in(self, text: str, address: str) -> Key | None:
+        """The same, where a page is made for every answer; there whatever does not fit counts."""
+        return await self._look(self._keys, text, address, lambda conn: keys.authenticate(conn, text))
+
+    async def key_of_session(self, token: str, address: str, now: datetime) -> Key | None:
+        """The key that a session stands for; who was wrong too often has none, and may still sign in."""
+        try:
+            return await self._look(self._sessions, token, address, lambda conn: sessions.find(conn, token, now))
+        except TooOften:
+            return None
+
+    async def _look(self, throttle: Throttle, secret: str, address: str, look: Look) -> Key | None:
+        name = sha256(secret.encode("utf-8", "surrogatepass")).digest()
+        if name in self._fitted:
+            key = await self._ask(look)
+        else:
+            async with self._few:
+                if wait := throttle.wait(address, self._now()):
+                    raise TooOften("too many keys that do not fit came from your address", math.ceil(wait))
+                key = await self._ask(look)
+        self._remember(name, fits=key is not None)
+        if key is None:
+            throttle.wrong(address, self._now())
+        return key
+
+    async def _ask(self, look: Look) -> Key | None:
+        async with self._database.connection() as conn:
+            return await look(conn)
+
+    def _remember(self, name: bytes, *, fits: bool) -> None:
+        if not fits:
+            self._fitted.pop(name, None)
+            return
+        self._fitted[name] = None
+        self._fitted.move_to_end(name)
+        if len(self._fitted) > MOST_FITTED:
+            self._fitted.popitem(last=False)
