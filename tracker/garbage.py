@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SELDOM = 100_000, 50, 100
+SELDOM = 10_000, 50, 1000
+"""A look at the youngest takes as long as they are many, and nobody is answered meanwhile: requests of the API make
+circles, and a hundred thousand of their parts took a quarter of a second. So that look is often and short, and only
+those at what has lived on are seldom."""
 
 
 @contextmanager
