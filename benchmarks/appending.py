@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from benchmarks.stories import append_all, webhooks
 from benchmarks.tables import PLAIN_EVENTS
 from benchmarks.turns import done, go, rounds
-from tracker import event_loop
+from tracker.runtime import event_loop
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracker.store.database import Connection
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 INSERT = """
 insert into plain_events (source, delivery, body_hash, kind, post, occurred_at, headers, body)

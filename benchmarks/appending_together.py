@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from benchmarks.stories import webhooks
 from benchmarks.turns import done, go, rounds
-from tracker import event_loop
+from tracker.runtime import event_loop
 from tracker.store.database import Database
-from tracker.store.event_log import append
+from tracker.store.log.event_log import append
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 PER_COMMIT = 10
 OF_ONE_PROCESS = 2

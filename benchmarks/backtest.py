@@ -11,16 +11,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import a_database, a_postgres, machine, spending
-from tracker.backtest import Backtest, Span
-from tracker.domain.event import Fact, Problem, State, TargetFact
-from tracker.domain.post import Post, arrive
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.post import Post, arrive
+from tracker.process.backtest import Backtest, Span
 from tracker.rulebook import load_text
-from tracker.store import posts
+from tracker.store.posts import posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.domain.change import Change
+    from tracker.domain.posts.change import Change
     from tracker.store.database import Database
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -7,9 +7,11 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from benchmarks import lists
-from tracker import projector, reactor
-from tracker.store import feed, keys, shares
+from tracker.process import projector, reactor
+from tracker.store import keys
+from tracker.store.checkpoints import shares
 from tracker.store.database import Database
+from tracker.store.log import feed
 
 if TYPE_CHECKING:
     from tracker.store.database import Connection

@@ -26,9 +26,10 @@ import uvloop
 from benchmarks.measuring import a_database, machine, until_open
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
-from tracker.store import event_log, keys
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.store import keys
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from uuid import uuid4
 
 from benchmarks.plain_jobs import by_loop, by_queue
 from benchmarks.turns import done, go, rounds
-from tracker import event_loop
-from tracker.domain.action import ActionSpec, Done
-from tracker.domain.memory import Asked
+from tracker.act.worker import Capacity, Worker
+from tracker.domain.actions import ActionSpec, Done
+from tracker.domain.runs.memory import Asked
+from tracker.runtime import event_loop
+from tracker.runtime.telemetry import configure_logging
 from tracker.settings import Settings
-from tracker.store import actions
+from tracker.store.actions import actions
 from tracker.store.database import Database
 from tracker.store.wakeups import Wakeups
-from tracker.telemetry import configure_logging
-from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
-    from tracker.domain.action import Claimed, Outcome
+    from tracker.domain.actions import Claimed, Outcome
 
 TARGETS = 50
 PER_COMMIT = 500

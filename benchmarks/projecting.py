@@ -9,19 +9,20 @@ from benchmarks import orm, plain_fold
 from benchmarks.measuring import children_cpu
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
-from tracker import event_loop, projector
-from tracker.garbage import collected_seldom
-from tracker.projector import Projector
+from tracker.process import projector
+from tracker.process.projector import Projector
+from tracker.process.rebuild import Rebuild
 from tracker.providers import build_providers, fact_readers
-from tracker.rebuild import Rebuild
+from tracker.runtime import event_loop
+from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime.telemetry import configure_logging
 from tracker.settings import Settings
-from tracker.store import shares
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as CHANNEL
-from tracker.subscription import Pace, Subscription
-from tracker.telemetry import configure_logging
+from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,14 +15,14 @@ from benchmarks.comparing import Figures, Spread, cost
 from benchmarks.load import Load, requests
 from benchmarks.placing import OTHERS, on_cores
 from benchmarks.programs import a_worker
-from tracker.domain.decide import decide
+from tracker.domain.rules.decide import decide
 from tracker.rulebook import load_text
 
 if TYPE_CHECKING:
     import psutil
 
     from benchmarks.bench import Bench
-    from tracker.domain.change import Change
+    from tracker.domain.posts.change import Change
 
     Server = tuple[psutil.Process, int]
     Round = dict[str, Figures]

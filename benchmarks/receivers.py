@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tracker import app
 from tracker.cli import main
-from tracker.receiver import Receiver
-from tracker.store import event_log
-from tracker.store.event_log import Receipt
+from tracker.receive.receiver import Receiver
+from tracker.store.log import event_log
+from tracker.store.log.event_log import Receipt
 
 if TYPE_CHECKING:
-    from tracker.group_commit import Told
-    from tracker.store.event_log import Incoming
+    from tracker.receive.group_commit import Told
+    from tracker.store.log.event_log import Incoming
 
 
 class Forgetful(Receiver):

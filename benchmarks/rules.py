@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from benchmarks.measuring import machine
-from tracker.domain.change import Change
-from tracker.domain.decide import decide
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, Problem, State, TargetFact
-from tracker.domain.post import arrive
+from tracker.domain.posts.change import Change
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.post import arrive
+from tracker.domain.rules.decide import decide
+from tracker.domain.rules.rule_index import RuleIndex
 from tracker.rulebook import Rulebook, load_text
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from benchmarks.projecting import a_projector, readers
 from benchmarks.stories import append_all, webhooks
-from tracker import reactor, retention
 from tracker.errors import Unavailable
-from tracker.store import feed, shares
+from tracker.process import reactor, retention
+from tracker.store.checkpoints import shares
 from tracker.store.database import Database
+from tracker.store.log import feed
 
 NEWEST = 10
 """Days between now and the newest of them."""

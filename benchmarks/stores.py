@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from benchmarks.placing import OTHERS, on_cores
-from tracker.store.embedded import EmbeddedPostgres
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

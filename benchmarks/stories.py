@@ -8,8 +8,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import bucket_of
-from tracker.store.event_log import Incoming, append
+from tracker.domain.posts.event import bucket_of
+from tracker.store.log.event_log import Incoming, append
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

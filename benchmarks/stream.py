@@ -25,12 +25,13 @@ import uvloop
 from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
 from tracker.api.application import Parts, application
 from tracker.api.stream import shown
-from tracker.broadcast import Broadcast, Limits
-from tracker.domain.change import Change, Move
-from tracker.domain.event import State
-from tracker.store import keys, posts
+from tracker.domain.posts.change import Change, Move
+from tracker.domain.posts.event import State
+from tracker.store import keys
 from tracker.store.database import Database
+from tracker.store.posts import posts
 from tracker.store.wakeups import Wakeups
+from tracker.stream.broadcast import Broadcast, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

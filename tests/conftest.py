@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database, set_codecs
-from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

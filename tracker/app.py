@@ -15,38 +15,40 @@ from uuid import uuid4
 
 import structlog
 
-from tracker import event_loop, projector, reactor
-from tracker.actions import build_performers, usable
+from tracker.act.performers import build_performers, usable
+from tracker.act.redelivery import Redeliverer
+from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
 from tracker.api.front import front_of
 from tracker.api.stream import shown
-from tracker.broadcast import Broadcast
 from tracker.dashboard import handlers
 from tracker.dashboard.checkup import Installation
 from tracker.dashboard.visitor import Reception
-from tracker.domain.allowance import Purpose
+from tracker.domain.calls.allowance import Purpose
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.embedded.server import kept_running, opened, postgres
 from tracker.errors import Unavailable
-from tracker.garbage import collected_seldom
-from tracker.gate import SLACK, SharedGate
-from tracker.http_server import Server, claimed, configured, listening, until_over
-from tracker.key_checks import KeyChecks
 from tracker.outbound import Outbound, build_outbound, unreachable
-from tracker.projector import Projector
+from tracker.process import projector, reactor
+from tracker.process.active_rules import RulesInForce
+from tracker.process.projector import Projector
+from tracker.process.reactor import FirstReading, Reactor, armed
 from tracker.providers import build_clients, build_providers, fact_readers
-from tracker.reactor import FirstReading, Reactor, armed
-from tracker.receiver import Receiver
-from tracker.reconciler import Reconciler
-from tracker.redelivery import Redeliverer
-from tracker.rules_in_force import RulesInForce
+from tracker.providers.rate_limiter import SLACK, SharedGate
+from tracker.queries.key_checks import KeyChecks
+from tracker.receive.receiver import Receiver
+from tracker.reconcile.reconciler import Reconciler
+from tracker.runtime import event_loop
+from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime.http_server import Server, claimed, configured, listening, until_over
+from tracker.runtime.supervision import Supervision
 from tracker.scheduler import Scheduler
-from tracker.store import feed, wakeups
+from tracker.store import wakeups
+from tracker.store.checkpoints.presence import NOT_SEEN, Presence
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.presence import NOT_SEEN, Presence
-from tracker.store.server import kept_running, opened, postgres
-from tracker.subscription import Pace, Subscription
-from tracker.supervision import Supervision
-from tracker.worker import Capacity, Worker
+from tracker.store.log import feed
+from tracker.stream.broadcast import Broadcast
+from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from tracker import deadman, retention
+from tracker.domain.calls.rhythm import LEARNT_FROM
 from tracker.domain.clock import TOLERANCE
 from tracker.domain.occasions import due
-from tracker.domain.rhythm import LEARNT_FROM
 from tracker.errors import Unavailable
-from tracker.store import action_claims, fires, reconciliations, suspects
+from tracker.process import retention
+from tracker.reconcile import silence_monitor
+from tracker.store.actions import action_claims
+from tracker.store.calls import fires, reconciliations
+from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -115,7 +118,7 @@ class Scheduler:
 
     async def _deadman(self, now: datetime) -> None:
         patience = {name: provider.quiet_after or None for name, provider in self._settings.providers.items()}
-        await deadman.look(self._database, patience, now)
+        await silence_monitor.look(self._database, patience, now)
 
     async def _rescue(self, now: datetime) -> None:
         async with self._database.transaction() as conn:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from tests.acceptance.service import free_port
-from tracker.store.identity import ordinary
-from tracker.store.postgres_binaries import binaries, plain_environment
+from tracker.embedded.identity import ordinary
+from tracker.embedded.postgres_binaries import binaries, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

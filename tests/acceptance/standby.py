@@ -9,8 +9,8 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tracker.store.identity import ordinary
-from tracker.store.postgres_binaries import binaries, plain_environment
+from tracker.embedded.identity import ordinary
+from tracker.embedded.postgres_binaries import binaries, plain_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.contract.command_line import said
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

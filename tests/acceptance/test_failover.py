@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.postgres_server import PostgresServer, until
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.test_burst import SECRET, webhook
-from tracker.store import health_reports
+from tracker.queries import health_reports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

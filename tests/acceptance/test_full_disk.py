@@ -17,8 +17,8 @@ import pytest
 
 from tests.acceptance.chaos.disk import a_small_disk
 from tests.acceptance.service import Service, free_port
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from tests.contract.streaming import first_id, hear, streaming
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tracker.store.database import Database
-from tracker.store.feed import head
+from tracker.store.log.feed import head
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

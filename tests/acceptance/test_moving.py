@@ -16,9 +16,9 @@ import pytest
 
 from tests.acceptance.postgres_server import PostgresServer, others
 from tests.contract.command_line import CommandLine, said, take
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.embedded.postgres_binaries import binaries, major_version
 from tracker.store import migrations
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.postgres_binaries import binaries, major_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

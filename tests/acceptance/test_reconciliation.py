@@ -14,27 +14,29 @@ import pytest
 
 from tests.contract.serving import serving
 from tests.integration.gates import ClockedGate
-from tracker import projector
 from tracker.api import Parts, application
-from tracker.domain.action import Reason
-from tracker.gate import terms_of
+from tracker.domain.actions import Reason
 from tracker.outbound import Allowed, Outbound
-from tracker.projector import Projector
+from tracker.process import projector
+from tracker.process.projector import Projector
 from tracker.providers import build_clients, build_providers, fact_readers
-from tracker.receiver import Receiver
-from tracker.reconciler import Reconciler
+from tracker.providers.rate_limiter import terms_of
+from tracker.receive.receiver import Receiver
+from tracker.reconcile.reconciler import Reconciler
 from tracker.settings import Settings
 from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator
-from tracker.store import posts, reconciliations, shares, suspects
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.calls import reconciliations
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.feed import EVENTS
+from tracker.store.posts import posts, suspects
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tracker.domain.post import Post
+    from tracker.domain.posts.post import Post
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

@@ -15,9 +15,9 @@ import pytest
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
 from tests.contract.serving import bearer
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
-from tracker.store import actions
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
+from tracker.store.actions import actions
 from tracker.store.database import Database
 
 if TYPE_CHECKING:

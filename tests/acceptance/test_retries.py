@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance.service import Service, free_port
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Odds, Outage, Simulator, run_simulator
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Odds, Simulator, run_simulator
 from tracker.store import keys
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

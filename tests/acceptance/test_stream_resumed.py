@@ -13,8 +13,8 @@ import pytest
 
 from tests.contract.serving import bearer
 from tests.contract.streaming import first_id, listen, record, streaming
-from tracker.broadcast import Limits
 from tracker.store.database import Database, set_codecs
+from tracker.stream.broadcast import Limits
 
 if TYPE_CHECKING:
     import httpx2

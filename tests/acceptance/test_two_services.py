@@ -11,10 +11,10 @@ import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import a_sink
-from tracker.domain.event import BUCKETS
+from tracker.domain.posts.event import BUCKETS
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Faults, Odds, run_simulator
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

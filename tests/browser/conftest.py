@@ -16,9 +16,9 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from tests.acceptance.service import Service, free_port
 from tests.browser.provider import SECRET, Cms, Provider
 from tests.conftest import QUICK
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store import keys
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 FLAGS = (

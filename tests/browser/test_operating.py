@@ -12,9 +12,9 @@ from tests.browser.conftest import PHONE, House, Opened
 from tests.browser.provider import SECRET
 from tests.browser.test_every_page import too_wide, unreadable
 from tracker.simulator.wire import DELIVERY, SIGNATURE, event_body, sign
-from tracker.store import quarantine
 from tracker.store.database import Database
-from tracker.store.quarantine import Unusable
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import Unusable
 
 pytestmark = pytest.mark.anyio
 

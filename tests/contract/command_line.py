@@ -18,18 +18,19 @@ from unittest.mock import patch
 import structlog
 
 from tests.integration.told import NOON, PROVIDER
-from tracker import projector
 from tracker.cli import main
-from tracker.projector import Projector
+from tracker.process import projector
+from tracker.process.projector import Projector
 from tracker.providers import build_providers
-from tracker.receiver import incoming
+from tracker.receive.receiver import incoming
 from tracker.settings import Settings
-from tracker.store import event_log, shares
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.log import event_log
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,11 @@ from tests.contract.serving import serving
 from tests.integration.told import NOON, PROVIDER
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
 from tracker.rulebook.source import NO_RULES
-from tracker.store import actions, keys
+from tracker.store import keys
+from tracker.store.actions import actions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

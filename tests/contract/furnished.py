@@ -10,11 +10,12 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.api.description import describe
 from tracker.api.examples import ACTION, AGAIN, PLAN
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
-from tracker.store import actions, quarantine
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
+from tracker.store.actions import actions
 from tracker.store.database import Database
-from tracker.store.quarantine import Unusable
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import Unusable
 
 NOW = NOON + timedelta(hours=1)
 DESCRIPTION = describe(application(Parts(Database(""), lambda: NOW, None)))

@@ -10,25 +10,27 @@ import httpx2
 import uvicorn
 
 from tests.integration.told import NOON, PROVIDER, Reader
-from tracker import projector
 from tracker.api import Parts, application
 from tracker.api.webhooks import Directly
-from tracker.http_server import Bounds, Front, Limits, configured
-from tracker.projector import Projector
-from tracker.store import event_log, keys, shares
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.process import projector
+from tracker.process.projector import Projector
+from tracker.runtime.http_server import Bounds, Front, Limits, configured
+from tracker.store import keys
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log import event_log
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from litestar import Litestar
 
-    from tracker.receiver import Receiver
+    from tracker.receive.receiver import Receiver
     from tracker.store.database import Database
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 
 @asynccontextmanager

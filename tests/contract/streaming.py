@@ -12,10 +12,10 @@ from tests.contract.serving import serving
 from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
 from tracker.api.stream import Told, shown
-from tracker.broadcast import Broadcast, Limits
-from tracker.domain.change import Change
-from tracker.store import posts
+from tracker.domain.posts.change import Change
+from tracker.store.posts import posts
 from tracker.store.wakeups import Wakeups
+from tracker.stream.broadcast import Broadcast, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -11,9 +11,10 @@ import pytest
 from tests.contract.serving import bearer, project, serving
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
-from tracker.store import actions, event_reports
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
+from tracker.queries import event_reports
+from tracker.store.actions import actions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

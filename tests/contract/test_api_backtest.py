@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -188,8 +188,8 @@ async def test_what_takes_too_long_is_given_up(
     client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await project(database, *(told(f"p{n}", "failed", n) for n in range(200)))
-    monkeypatch.setattr("tracker.trial.PATIENCE", 0.01)
+    monkeypatch.setattr("tracker.process.trial.PATIENCE", 0.01)
     problem = await refused(client, 400, text=NEW)
     assert (problem["parameter"], "try a shorter span" in problem["detail"]) == ("since", True)
-    monkeypatch.setattr("tracker.trial.PATIENCE", 60)
+    monkeypatch.setattr("tracker.process.trial.PATIENCE", 60)
     assert (await tried(client, NEW))["items"][0]["would"]["count"] == 200

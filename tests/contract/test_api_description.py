@@ -17,7 +17,7 @@ from tracker.api.description import OPEN
 from tracker.api.examples import OF_BODIES, OF_SCHEMAS
 from tracker.dashboard import handlers
 from tracker.dashboard.visitor import COOKIE, Reception
-from tracker.key_checks import KeyChecks
+from tracker.queries.key_checks import KeyChecks
 from tracker.store import sessions
 from tracker.store.keys import Key
 

@@ -29,7 +29,7 @@ from tests.contract.serving import bearer
 from tests.integration.told import PROVIDER, Reader
 from tracker.api import Parts, application
 from tracker.api.description import OPEN
-from tracker.http_server import Front, configured
+from tracker.runtime.http_server import Front, configured
 from tracker.store.database import Database
 
 if TYPE_CHECKING:

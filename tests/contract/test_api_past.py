@@ -9,8 +9,8 @@ import pytest
 
 from tests.contract.serving import bearer, project, serving
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker import past
 from tracker.api import Parts, application
+from tracker.process import as_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,9 +118,9 @@ async def test_each_filter_is_about_what_was_known_then(
 @pytest.mark.usefixtures("many")
 async def test_one_page_of_the_past_is_bounded(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks at so many posts and folds fewer, and another page goes on where it left off."""
-    monkeypatch.setattr(past, "LOOK", 4)
-    monkeypatch.setattr(past, "FOLDED", 2)
-    monkeypatch.setattr(past, "AT_ONCE", 1)
+    monkeypatch.setattr(as_of, "LOOK", 4)
+    monkeypatch.setattr(as_of, "FOLDED", 2)
+    monkeypatch.setattr(as_of, "AT_ONCE", 1)
     assert await posts_of(client, "2026-11-10T12:03:00Z", state="scheduled") == [("q5", "scheduled")]
     assert len(await posts_of(client, "2026-11-10T12:03:00Z")) == 7
 

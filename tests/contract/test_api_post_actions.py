@@ -11,9 +11,9 @@ from tests.contract.serving import bearer, serving
 from tests.integration.corridor import Corridor
 from tests.integration.told import PROVIDER, told
 from tracker.api import Parts, application
-from tracker.domain.action import Done
-from tracker.domain.event import State
-from tracker.domain.report import Report
+from tracker.domain.actions import Done
+from tracker.domain.posts.event import State
+from tracker.domain.posts.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

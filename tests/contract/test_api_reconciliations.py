@@ -10,7 +10,7 @@ import pytest
 from tests.contract.serving import bearer, serving
 from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
-from tracker.store import reconciliations
+from tracker.store.calls import reconciliations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,11 +9,11 @@ import pytest
 from tests.contract.serving import bearer, serving
 from tests.integration.corridor import Corridor
 from tests.integration.told import PROVIDER
+from tracker.act.redelivery import Redeliverer
 from tracker.api import Parts, application
-from tracker.domain.action import ActionSpec, Discard, Reason
-from tracker.domain.memory import Asked
-from tracker.redelivery import Redeliverer
-from tracker.store import actions
+from tracker.domain.actions import ActionSpec, Discard, Reason
+from tracker.domain.runs.memory import Asked
+from tracker.store.actions import actions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

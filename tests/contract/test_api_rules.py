@@ -12,8 +12,8 @@ from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.domain.pause import Pause
-from tracker.store import holds
+from tracker.domain.runs.pause import Pause
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

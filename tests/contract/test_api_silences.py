@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

@@ -12,11 +12,11 @@ from tests.contract.serving import bearer, project, serving
 from tests.contract.streaming import first_id, hear, listen, record, streaming
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.broadcast import Broadcast, Limits
-from tracker.store import feed
-from tracker.store.places import Place
-from tracker.store.snapshot import Checkpoint
+from tracker.store.checkpoints.places import Place
+from tracker.store.checkpoints.snapshot import Checkpoint
+from tracker.store.log import feed
 from tracker.store.wakeups import Wakeups
+from tracker.stream.broadcast import Broadcast, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

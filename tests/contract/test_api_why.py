@@ -12,12 +12,12 @@ from tests.contract.serving import bearer, project, serving
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import by_hand
 from tracker.api import Parts, application
-from tracker.domain.action import Discard, Reason
-from tracker.domain.pause import Pause, Silence
-from tracker.rebuild import Rebuild
-from tracker.store import holds
+from tracker.domain.actions import Discard, Reason
+from tracker.domain.runs.pause import Pause, Silence
+from tracker.facts import commands
+from tracker.process.rebuild import Rebuild
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -136,7 +136,7 @@ async def test_an_alert_that_was_silenced_and_an_action_that_failed_say_so(
 ) -> None:
     silence = Silence(uuid4(), {"channel": "ops"}, NOON - timedelta(hours=1), NOW, "ann", "maintenance")
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, silence)
+        await commands.begin_silence(conn, silence)
     await a_failure(database, rules)
     text = (await why(client, "p1", rule="on-failure"))["on-failure"]["text"]
     assert text.endswith(f"alert ops was kept from people: silence {silence.id}")
@@ -156,8 +156,8 @@ async def test_a_rule_that_was_switched_by_hand_answers_as_it_is(
     await a_failure(database, rules)
     by_id = {rule.id: rule for rule in rules.rules()}
     async with database.transaction() as conn:
-        await by_hand.switch_rule(conn, by_id["on-failure"], on=False, by="ann", now=NOW)
-        await by_hand.switch_rule(conn, by_id["dormant"], on=True, by="ann", now=NOW)
+        await commands.switch_rule(conn, by_id["on-failure"], on=False, by="ann", now=NOW)
+        await commands.switch_rule(conn, by_id["dormant"], on=True, by="ann", now=NOW)
     found = await why(client, "p1")
     assert [reason["outcome"] for reason in found["on-failure"]["reasons"]] == ["fired", "off"]
     assert found["dormant"]["text"] == "every clause holds, but nobody has decided on it yet"

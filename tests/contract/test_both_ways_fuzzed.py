@@ -19,7 +19,7 @@ from tests.contract.raw import said, statuses
 from tests.contract.serving import knocking
 from tests.contract.test_door import SECRET, a_receiver
 from tests.contract.test_door import body as webhook
-from tracker.http_server import Limits
+from tracker.runtime.http_server import Limits
 from tracker.store.database import Database
 
 if TYPE_CHECKING:

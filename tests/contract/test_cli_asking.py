@@ -12,15 +12,15 @@ import pytest
 
 from tests.contract.command_line import CommandLine, said, take
 from tests.integration.told import NOON
-from tracker import reactor
-from tracker.reactor import Reactor
+from tracker.process import reactor
+from tracker.process.reactor import Reactor
 from tracker.rulebook import load_rules
-from tracker.store import shares
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
-from tracker.store.feed import CHANGES
-from tracker.store.snapshot import beginning
+from tracker.store.log.feed import CHANGES
 from tracker.store.wakeups import CHANGES as CHANGES_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.command_line import CommandLine, execute, said, take
-from tracker import retention
+from tracker.process import retention
 from tracker.store.database import Database
 
 if TYPE_CHECKING:

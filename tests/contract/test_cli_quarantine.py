@@ -14,9 +14,9 @@ from tests.contract.command_line import SECRET, CommandLine, Ran
 from tests.integration.told import NOON, PROVIDER
 from tracker.providers.signature import sign
 from tracker.providers.sosyalkopru import KIND, SCHEME
-from tracker.store import quarantine
 from tracker.store.database import Database, Row
-from tracker.store.quarantine import Unusable
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import Unusable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,10 +20,10 @@ from rich.console import Console
 from tests.contract.command_line import CommandLine, clean_environment, said, take
 from tests.integration.told import NOON
 from tracker.cli.watching import Picture
-from tracker.domain.event import Problem, State
-from tracker.domain.post import Post
-from tracker.domain.target import Target
-from tracker.store.news import News
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.posts.post import Post
+from tracker.domain.posts.target import Target
+from tracker.queries.news import News
 
 if TYPE_CHECKING:
     from pathlib import Path

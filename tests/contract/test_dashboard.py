@@ -17,11 +17,11 @@ from tests.contract.dashboard import an_action, dashboard, sign_in, state_of
 from tests.contract.serving import project
 from tests.integration.told import told
 from tracker.dashboard.checkup import Installation
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Misconfigured
 from tracker.rulebook.source import Footing
 from tracker.settings import Settings
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

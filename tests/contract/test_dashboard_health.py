@@ -13,16 +13,18 @@ from tests.contract.dashboard import dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
 from tracker.dashboard.checkup import Installation
-from tracker.domain.action import Reason
-from tracker.domain.allowance import Purpose
-from tracker.domain.breaker import FAILURES
+from tracker.domain.actions import Reason
+from tracker.domain.calls.allowance import Purpose
+from tracker.domain.calls.breaker import FAILURES
+from tracker.domain.calls.standing import Heard, Standing, Terms, Wish
 from tracker.domain.failing import Failing
 from tracker.domain.occasions import latest
-from tracker.domain.standing import Heard, Standing, Terms, Wish
 from tracker.errors import Misconfigured
 from tracker.settings import Settings
-from tracker.store import event_log, fires, processes, standings
+from tracker.store.calls import fires, standings
+from tracker.store.checkpoints import processes
 from tracker.store.database import set_codecs
+from tracker.store.log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable

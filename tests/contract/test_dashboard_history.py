@@ -10,7 +10,7 @@ import pytest
 from tests.integration.told import NOON
 from tracker.dashboard.naming import target_names
 from tracker.dashboard.timeline import actions_in, facts_in, grouped, without_repeats
-from tracker.domain.target import Target
+from tracker.domain.posts.target import Target
 
 ACTION = "11111111-1111-5111-8111-111111111111"
 

@@ -16,8 +16,8 @@ from tracker.providers import build_providers
 from tracker.providers.signature import sign
 from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings
-from tracker.store import quarantine
-from tracker.store.quarantine import Unusable
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,8 @@ import pytest
 
 from tests.contract.dashboard import NOW, dashboard, sign_in
 from tests.integration.told import PROVIDER
-from tracker.store import reconciliations, suspects
+from tracker.store.calls import reconciliations
+from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

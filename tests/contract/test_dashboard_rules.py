@@ -14,14 +14,14 @@ from tests.integration.blocking import until_blocked
 from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import told
-from tracker.store import rule_switches
+from tracker.store.reactions import rule_switches
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx2
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -216,6 +216,6 @@ async def test_one_text_is_tried_at_a_time_and_the_other_is_kept(
         key = await sign_in(visitor, database, "read")
         assert key.status_code == 303
     assert "Would have fired 1" in plain(await playing)
-    monkeypatch.setattr("tracker.trial.PATIENCE", 0.001)
+    monkeypatch.setattr("tracker.process.trial.PATIENCE", 0.001)
     long = await visitor.post("/rules/on-failure/trial", data={"text": FAILING})
     assert (long.status_code, "Try a shorter span" in long.text) == (422, True)

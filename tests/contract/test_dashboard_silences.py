@@ -13,11 +13,12 @@ from markupsafe import escape
 from tests.contract.dashboard import NOW, dashboard, sign_in
 from tests.integration.ruled import in_force
 from tests.integration.told import PROVIDER
-from tracker import by_hand
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
-from tracker.domain.pause import Silence
-from tracker.store import actions, silences
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.pause import Silence
+from tracker.facts import commands
+from tracker.store.actions import actions
+from tracker.store.reactions import silences
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +52,7 @@ async def begun(database: Database, reason: str, since: timedelta, lasting: time
     """A silence that began so long ago."""
     silence = Silence(uuid4(), {"rule": "*"}, NOW - since, NOW - since + lasting, "Ada", reason)
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, silence)
+        await commands.begin_silence(conn, silence)
     return silence
 
 

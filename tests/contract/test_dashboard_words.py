@@ -13,15 +13,17 @@ from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
 from tracker.dashboard.provider_health import STANDINGS
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
-from tracker.domain.action import Reason
-from tracker.domain.event import State
-from tracker.domain.firing import Outcome
-from tracker.domain.run import Phase, RunState
-from tracker.operations import OWN_EVENTS
+from tracker.domain.actions import Reason
+from tracker.domain.posts.event import State
+from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.run import Phase, RunState
+from tracker.facts.own_facts import OWN_EVENTS
 from tracker.providers import adapter, signature
+from tracker.queries import action_reports
 from tracker.settings import Jobs
-from tracker.store import action_reports, quarantine, reconciliations
+from tracker.store.calls import reconciliations
 from tracker.store.database import Database
+from tracker.store.log import quarantine
 
 ENGLISH = TEXTS["en"].texts
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import serving
-from tracker import projector
 from tracker.api import Parts, application
-from tracker.domain.event import State
-from tracker.projector import Projector
+from tracker.domain.posts.event import State
+from tracker.process import projector
+from tracker.process.projector import Projector
 from tracker.providers import build_providers, fact_readers
 from tracker.providers.registry import KINDS
-from tracker.receiver import Receiver
+from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 from tracker.simulator import DIALECTS, Faults, ManualClock, Odds, run_simulator
-from tracker.store import shares
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from tests.conftest import QUICK
 from tests.contract.serving import knocking
 from tests.integration.told import NOON
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.providers import build_providers
-from tracker.receiver import Receiver
+from tracker.receive.receiver import Receiver
 from tracker.settings import Provider, Settings
 from tracker.store import migrations
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

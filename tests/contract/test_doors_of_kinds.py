@@ -12,8 +12,8 @@ from tests.contract.serving import knocking
 from tests.integration.told import NOON
 from tracker.providers import build_providers
 from tracker.providers.signature import sign
-from tracker.receiver import Receiver
-from tracker.replay import Replay, Verdict
+from tracker.receive.quarantine_replay import Replay, Verdict
+from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

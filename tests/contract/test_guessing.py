@@ -14,8 +14,8 @@ from tests.integration.told import NOON
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.domain.rate import Rate
-from tracker.http_server import Bounds, Front, Limits, Proxies
-from tracker.key_checks import KeyChecks
+from tracker.queries.key_checks import KeyChecks
+from tracker.runtime.http_server import Bounds, Front, Limits, Proxies
 from tracker.store import keys
 
 if TYPE_CHECKING:

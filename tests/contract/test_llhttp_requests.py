@@ -12,7 +12,7 @@ import pytest
 from tests.contract.raw import said, statuses
 from tests.contract.serving import knocking
 from tests.contract.test_plain_webhooks import a_receiver
-from tracker.http_server import Limits
+from tracker.runtime.http_server import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from tests.contract.test_door import DOOR, SECRET, body, signed
 from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON
 from tracker.providers import build_providers
-from tracker.receiver import Receiver
+from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

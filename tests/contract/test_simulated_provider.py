@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.gates import OpenGate
-from tracker.domain.event import LoggedEvent, State
-from tracker.domain.post import fold
+from tracker.domain.posts.event import LoggedEvent, State
+from tracker.domain.posts.post import fold
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients, build_providers
 from tracker.settings import Settings, load_settings
@@ -20,7 +20,7 @@ from tracker.simulator.wire import sign
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.domain.event import Fact
+    from tracker.domain.posts.event import Fact
     from tracker.providers.adapter import Adapter
 
 pytestmark = pytest.mark.anyio

@@ -16,20 +16,20 @@ from tests.contract.naughty import BODIES, TEXTS, suite
 from tests.contract.serving import bearer, serving
 from tests.integration.test_receiver import SECRET, signed
 from tests.integration.told import NOON, PROVIDER
-from tracker import projector
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.dashboard.asked import post_address
 from tracker.dashboard.raw_text import pretty, visible
-from tracker.projector import Projector
+from tracker.process import projector
+from tracker.process.projector import Projector
 from tracker.providers import build_providers, fact_readers
-from tracker.receiver import Receiver
+from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
-from tracker.store import shares
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

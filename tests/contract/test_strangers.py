@@ -13,7 +13,7 @@ from tests.contract.raw import said, statuses
 from tests.contract.serving import knocking
 from tests.contract.test_door import DOOR, body, signed
 from tests.contract.test_plain_webhooks import a_receiver, request
-from tracker.http_server import Limits
+from tracker.runtime.http_server import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tests.integration.told import NOON, PROVIDER, Reader
-from tracker import projector, reactor
-from tracker.domain.action import Done, Outcome
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.rule import Rule
-from tracker.projector import Projector
+from tracker.act.worker import Worker
+from tracker.domain.actions import Done, Outcome
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.process import projector, reactor
+from tracker.process.projector import Projector
+from tracker.process.reactor import Reactor
 from tracker.providers import fact_readers
-from tracker.reactor import Reactor
-from tracker.store import shares
-from tracker.store.event_log import append
-from tracker.store.feed import CHANGES, EVENTS
-from tracker.store.snapshot import beginning
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.event_log import append
+from tracker.store.log.feed import CHANGES, EVENTS
 from tracker.store.wakeups import CHANGES as CHANGES_CHANNEL
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Subscription
-from tracker.worker import Worker
+from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracker.domain.action import Claimed
+    from tracker.domain.actions import Claimed
     from tracker.store.database import Database
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 READERS = fact_readers({PROVIDER: Reader()})
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracker.domain.standing import Permit, Standing, Terms
+from tracker.domain.calls.standing import Permit, Standing, Terms
 
 if TYPE_CHECKING:
-    from tracker.domain.standing import Heard, Refused, Wish
+    from tracker.domain.calls.standing import Heard, Refused, Wish
 
 
 @dataclass

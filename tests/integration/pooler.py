@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.acceptance.service import free_port
-from tracker.store.identity import ordinary
+from tracker.embedded.identity import ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

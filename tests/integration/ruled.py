@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.rules_in_force import RulesInForce
+from tracker.process.active_rules import RulesInForce
 from tracker.settings import load_settings
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, read_request, serving
-from tracker.actions import build_performers, usable
-from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
-from tracker.domain.event import State
+from tracker.act.performers import build_performers, usable
+from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
+from tracker.domain.posts.event import State
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.providers.client import ProviderClient

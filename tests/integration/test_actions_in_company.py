@@ -11,17 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.domain.action import ActionSpec, Discard, Done, Outcome, Reason, Retry
-from tracker.domain.memory import Asked
-from tracker.retention import prune_records
-from tracker.store import action_claims, actions
+from tracker.act.worker import Capacity, Worker
+from tracker.domain.actions import ActionSpec, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.runs.memory import Asked
+from tracker.process.retention import prune_records
+from tracker.store.actions import action_claims, actions
 from tracker.store.wakeups import wait
-from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.action import Claimed
+    from tracker.domain.actions import Claimed
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

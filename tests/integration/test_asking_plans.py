@@ -10,7 +10,10 @@ import pytest
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.store import changes, event_log, heard, reconciliations, replayed, suspects, why_reports
+from tracker.queries import why_reports
+from tracker.store.calls import heard, reconciliations
+from tracker.store.log import event_log
+from tracker.store.posts import changes, replayed, suspects
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -15,17 +15,17 @@ import pytest
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.test_live_equals_replay import played
 from tests.integration.told import NOON, told
-from tracker.backtest import Backtest, Found, Span, reach
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.firing import ACTED, Firing
-from tracker.rebuild import Rebuild
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.runs.firing import ACTED, Firing
+from tracker.process.backtest import Backtest, Found, Span, reach
+from tracker.process.rebuild import Rebuild
 from tracker.rulebook import load_text
-from tracker.store import firings, timers
+from tracker.store.reactions import firings, timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracker.domain.rule import Rule
+    from tracker.domain.rules.rule import Rule
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -55,8 +55,8 @@ def fired(found: Found) -> list[Firing]:
 
 async def unchanged(database: Database, seed: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """One case: over the whole log, and over its second half; answers what the firings came to."""
-    monkeypatch.setattr("tracker.backtest.FORGET_EVERY", 3)
-    monkeypatch.setattr("tracker.backtest.PAGE", 3)
+    monkeypatch.setattr("tracker.process.backtest.FORGET_EVERY", 3)
+    monkeypatch.setattr("tracker.process.backtest.PAGE", 3)
     rules, corridor = await played(database, Random(seed))
     halfway = NOON + (corridor.now() - NOON) / 2
     counted: Counter[str] = Counter()

@@ -11,12 +11,12 @@ import pytest
 
 from tests.integration.told import NOON
 from tests.unit.test_workflow import rule
-from tracker.budgets import Budgets
-from tracker.domain.decision import Fire
-from tracker.domain.firing import Firing, Outcome
 from tracker.domain.rate import Rate
-from tracker.domain.subject import Subject
-from tracker.store import firings
+from tracker.domain.rules.decision import Fire
+from tracker.domain.rules.subject import Subject
+from tracker.domain.runs.firing import Firing, Outcome
+from tracker.process.budgets import Budgets
+from tracker.store.reactions import firings
 
 if TYPE_CHECKING:
     from datetime import datetime

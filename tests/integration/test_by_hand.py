@@ -12,20 +12,20 @@ import pytest
 from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import by_hand
-from tracker.domain.action import Backoff
-from tracker.domain.pause import Silence
-from tracker.domain.rule import Mode, Rule
-from tracker.domain.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.trigger import On
-from tracker.domain.words import parse_word
+from tracker.domain.actions import Backoff
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
+from tracker.domain.rules.trigger import On
+from tracker.domain.runs.pause import Silence
 from tracker.errors import NotFound, Rejected
+from tracker.facts import commands
 from tracker.store.wakeups import RULES, Wakeups
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.rules_in_force import RulesInForce
+    from tracker.process.active_rules import RulesInForce
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ def on(word: str, *do: object, **more: object) -> Rule:
 async def switch(database: Database, rules: RulesInForce, name: str, *, on: bool, at: float = 0) -> bool:
     rule = next(rule for rule in rules.rules() if rule.id == name)
     async with database.transaction() as conn:
-        return await by_hand.switch_rule(conn, rule, on=on, by="Ada", now=NOON + timedelta(seconds=at))
+        return await commands.switch_rule(conn, rule, on=on, by="Ada", now=NOON + timedelta(seconds=at))
 
 
 async def take(database: Database, rules: RulesInForce) -> bool:
@@ -141,7 +141,7 @@ async def test_every_process_that_follows_hears_of_a_switch_at_once(
 
 async def cancel(database: Database, run: object) -> None:
     async with database.transaction() as conn:
-        await by_hand.cancel_run(conn, UUID(str(run)), "Ada", NOON)
+        await commands.cancel_run(conn, UUID(str(run)), "Ada", NOON)
 
 
 async def test_a_run_that_is_cancelled_by_hand_does_nothing_more(database: Database) -> None:
@@ -190,7 +190,7 @@ async def test_what_a_provider_calls_a_cancelled_run_cancels_nothing(database: D
     ((run,),) = await corridor.rows("select id from runs")
     async with database.transaction() as conn:
         said = {"run": str(run)}
-        await by_hand.signal(conn, "run.cancelled", PROVIDER, "p1", None, said, NOON)
+        await commands.signal(conn, "run.cancelled", PROVIDER, "p1", None, said, NOON)
     await corridor.settle()
     assert await corridor.rows("select state from runs") == [("active",)]
 
@@ -204,12 +204,12 @@ async def test_a_silence_hides_alerts_until_somebody_ends_it(database: Database)
     corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
     silence = Silence(uuid4(), {"channel": "op*"}, NOON, NOON + timedelta(hours=1), "Ada", "we know")
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, silence)
+        await commands.begin_silence(conn, silence)
     corridor.at = 1
     await corridor.tell(told("p1", "failed", 1))
     assert corridor.world.verbs == {}
     async with database.transaction() as conn:
-        ended = await by_hand.end_silence(conn, silence.id, "Bob", NOON + timedelta(seconds=2))
+        ended = await commands.end_silence(conn, silence.id, "Bob", NOON + timedelta(seconds=2))
     assert ended.until == NOON + timedelta(seconds=2)
     corridor.at = 3
     await corridor.tell(told("p2", "failed", 3))
@@ -224,19 +224,19 @@ async def test_a_silence_hides_alerts_until_somebody_ends_it(database: Database)
 async def test_a_silence_that_is_over_stays_as_it_ended(database: Database) -> None:
     silence = Silence(uuid4(), {"rule": "*"}, NOON, NOON + timedelta(hours=1))
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, silence)
-        first = await by_hand.end_silence(conn, silence.id, "Ada", NOON)
-        again = await by_hand.end_silence(conn, silence.id, "Bob", NOON + timedelta(minutes=1))
+        await commands.begin_silence(conn, silence)
+        first = await commands.end_silence(conn, silence.id, "Ada", NOON)
+        again = await commands.end_silence(conn, silence.id, "Bob", NOON + timedelta(minutes=1))
     assert first == again
     assert NOON < first.until < NOON + timedelta(seconds=1)
 
 
 async def test_a_signal_with_the_id_of_another_is_a_repetition_whatever_it_says(database: Database) -> None:
     async with database.transaction() as conn:
-        first = await by_hand.signal(conn, "cms.acked", PROVIDER, "p1", "a", {"data": {}}, NOON)
+        first = await commands.signal(conn, "cms.acked", PROVIDER, "p1", "a", {"data": {}}, NOON)
         later = NOON + timedelta(minutes=1)
-        again = await by_hand.signal(conn, "cms.acked", PROVIDER, "p1", "a", {"data": {"n": 1}}, later)
-        other = await by_hand.signal(conn, "cms.acked", PROVIDER, "p1", "b", {"data": {}}, NOON)
+        again = await commands.signal(conn, "cms.acked", PROVIDER, "p1", "a", {"data": {"n": 1}}, later)
+        other = await commands.signal(conn, "cms.acked", PROVIDER, "p1", "b", {"data": {}}, NOON)
     assert (first.duplicate, again.duplicate, again.position) == (False, True, first.position)
     assert not other.duplicate
 
@@ -247,7 +247,7 @@ async def test_a_signal_ends_the_wait_of_a_run(database: Database) -> None:
     await corridor.tell(told("p1", "published", 1))
     assert corridor.world.verbs == {}
     async with database.transaction() as conn:
-        await by_hand.signal(conn, "cms.acked", PROVIDER, "p1", None, {}, NOON)
+        await commands.signal(conn, "cms.acked", PROVIDER, "p1", None, {}, NOON)
     await corridor.settle()
     assert corridor.world.verbs == {"alert": 1}
 

@@ -18,8 +18,8 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.hostile import read_request, serving
-from tracker.actions import build_performers, usable
-from tracker.domain.action import Claimed, Done, Outcome, Reason, Retry
+from tracker.act.performers import build_performers, usable
+from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
 from tracker.outbound import Outbound
 from tracker.settings import Settings, load_settings
 

@@ -17,8 +17,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from tests.integration.hostile import CERTIFICATE, Handler, serving
-from tracker.actions import build_performers
-from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason, Retry
+from tracker.act.performers import build_performers
+from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 

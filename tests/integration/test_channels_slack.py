@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 
 from tests.integration.hostile import read_request, serving
-from tracker.actions import build_performers
-from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason, Retry
+from tracker.act.performers import build_performers
+from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 

@@ -15,14 +15,14 @@ import pytest
 from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import Post, post_office
 from tests.integration.told import NOON, PROVIDER
-from tracker.actions import build_performers
-from tracker.domain.action import ActionSpec
-from tracker.domain.memory import Asked
+from tracker.act.performers import build_performers
+from tracker.act.worker import Capacity, Worker
+from tracker.domain.actions import ActionSpec
+from tracker.domain.runs.memory import Asked
 from tracker.outbound import Allowed, Outbound, OutboundError
 from tracker.settings import Settings
-from tracker.store import actions
+from tracker.store.actions import actions
 from tracker.store.wakeups import Wakeups
-from tracker.worker import Capacity, Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import deadman
-from tracker.domain.pause import Pause
+from tracker.domain.runs.pause import Pause
+from tracker.queries import health_reports
+from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
-from tracker.store import health_reports, holds
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -114,9 +115,9 @@ async def test_a_provider_that_was_heard_in_the_future_can_fall_silent(database:
     corridor = await begun(database, ONCE)
     for at in (DAY, 100):
         await fail(corridor, at, f"p{at}")
-        await deadman.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
+        await silence_monitor.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
     corridor.at = 2 * 3600
     with capture_logs() as lines:
-        await deadman.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
+        await silence_monitor.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
     (said,) = [line for line in lines if line["event"] == "provider.silent"]
     assert said["heard_at"] == (NOON + timedelta(seconds=100)).isoformat()

@@ -12,16 +12,16 @@ from tests.integration.blocking import until_blocked
 from tests.integration.test_report_plans import plan_of
 from tests.integration.test_worker import LAPSED, Gate, a_worker, intend, rows
 from tests.integration.told import NOON
-from tracker.domain.action import Done, Exchange, Outcome, Reason, Retry, Unknown
-from tracker.store import action_claims
-from tracker.worker import Capacity
+from tracker.act.worker import Capacity
+from tracker.domain.actions import Done, Exchange, Outcome, Reason, Retry, Unknown
+from tracker.store.actions import action_claims
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from asyncpg import Connection
 
-    from tracker.domain.action import Claimed
+    from tracker.domain.actions import Claimed
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import deadman
+from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
-from tracker.store import heard
+from tracker.store.calls import heard
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -35,7 +35,7 @@ do  = [{ alert = "ops", title = "{{ post.provider }} is back" }]
 async def looked(corridor: Corridor, hour: float, patience: timedelta | None = None) -> list[str]:
     """The titles of the alerts that went out when one looks then."""
     corridor.at, before = hour * HOUR, len(corridor.world.performed)
-    await deadman.look(corridor.database, {PROVIDER: patience}, corridor.now())
+    await silence_monitor.look(corridor.database, {PROVIDER: patience}, corridor.now())
     await corridor.settle()
     return [str(claimed.payload["title"]) for claimed in corridor.world.performed[before:]]
 

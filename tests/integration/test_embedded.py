@@ -17,10 +17,10 @@ import asyncpg
 import psutil
 import pytest
 
+from tracker.embedded import identity
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.embedded.postgres_binaries import OVERRIDE, binaries
 from tracker.errors import Misconfigured
-from tracker.store import identity
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.postgres_binaries import OVERRIDE, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

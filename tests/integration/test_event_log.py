@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON, told
-from tracker.domain.event import bucket_of
-from tracker.store.event_log import Receipt, Unstorable, append
+from tracker.domain.posts.event import bucket_of
+from tracker.store.log.event_log import Receipt, Unstorable, append
 
 if TYPE_CHECKING:
     import asyncpg

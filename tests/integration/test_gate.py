@@ -13,22 +13,22 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.hostile import read_request, serving
-from tracker.domain.action import Reason
-from tracker.domain.allowance import RESERVED, Purpose
-from tracker.domain.breaker import FAILURES, PAUSES
-from tracker.domain.standing import FRESH, Heard, Permit, Refused, Wish, _moved
-from tracker.gate import SharedGate
+from tracker.domain.actions import Reason
+from tracker.domain.calls.allowance import RESERVED, Purpose
+from tracker.domain.calls.breaker import FAILURES, PAUSES
+from tracker.domain.calls.standing import FRESH, Heard, Permit, Refused, Wish, _moved
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
+from tracker.providers.rate_limiter import SharedGate
 from tracker.settings import Settings
-from tracker.store import standings
+from tracker.store.calls import standings
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.integration.hostile import Server
-    from tracker.domain.standing import Standing
+    from tracker.domain.calls.standing import Standing
     from tracker.providers.client import ProviderClient
 
 pytestmark = pytest.mark.anyio

@@ -12,12 +12,13 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, told
-from tracker.domain.action import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import State
+from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.posts.event import State
 from tracker.domain.rate import Count
-from tracker.domain.rule import FALSE, TRUE, Match, Mode, Rule
-from tracker.domain.step import (
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import FALSE, TRUE, Match, Mode, Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
     ReconcileStep,
@@ -28,20 +29,19 @@ from tracker.domain.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.subject import Per
-from tracker.domain.trigger import Expect, On, Trigger, While
-from tracker.domain.words import parse_word
-from tracker.domain.world import World
+from tracker.domain.rules.subject import Per
+from tracker.domain.rules.trigger import Expect, On, Trigger, While
+from tracker.domain.runs.simulation import World
 from tracker.errors import Unavailable
-from tracker.reactor import Reactor
-from tracker.store import action_claims
-from tracker.store.changes import change_of
+from tracker.process.reactor import Reactor
+from tracker.store.actions import action_claims
+from tracker.store.posts.changes import change_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database, Row
-    from tracker.store.snapshot import Checkpoint
 
 pytestmark = pytest.mark.anyio
 

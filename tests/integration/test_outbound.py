@@ -12,7 +12,7 @@ from time import monotonic, time
 import pytest
 
 from tests.integration.hostile import CERTIFICATE, Handler, answering, read_request, serving
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound import Allowed, Answer, Outbound, OutboundError
 
 pytestmark = pytest.mark.anyio

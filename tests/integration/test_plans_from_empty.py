@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON
-from tracker.store import action_claims, action_outcomes, firings, posts
+from tracker.store.actions import action_claims, action_outcomes
+from tracker.store.posts import posts
+from tracker.store.reactions import firings
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.domain.event import State
-from tracker.store import post_reports
-from tracker.store.post_reports import After, Filters, list_posts
+from tracker.domain.posts.event import State
+from tracker.queries import post_reports
+from tracker.queries.post_reports import After, Filters, list_posts
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -18,24 +18,26 @@ import asyncpg
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker import projector
-from tracker.domain.action import ActionSpec, Done
-from tracker.domain.memory import Asked
+from tracker.act.worker import Worker
+from tracker.domain.actions import ActionSpec, Done
+from tracker.domain.runs.memory import Asked
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
-from tracker.projector import Projector
-from tracker.store import action_claims, actions, processes, reconciliations, shares
-from tracker.store.action_claims import Room
+from tracker.process import projector
+from tracker.process.projector import Projector
+from tracker.store.actions import action_claims, actions
+from tracker.store.actions.action_claims import Room
+from tracker.store.calls import reconciliations
+from tracker.store.checkpoints import processes, shares
+from tracker.store.checkpoints.presence import Presence
+from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database, set_codecs
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.event_log import append
-from tracker.store.feed import EVENTS
+from tracker.store.log.event_log import append
+from tracker.store.log.feed import EVENTS
 from tracker.store.migrations import upgrade
-from tracker.store.presence import Presence
-from tracker.store.snapshot import beginning
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
 from tracker.store.wakeups import Wakeups
-from tracker.subscription import Pace, Subscription
-from tracker.worker import Worker
+from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from tracker.domain.action import Claimed, Outcome
+    from tracker.domain.actions import Claimed, Outcome
 
 pytestmark = pytest.mark.anyio
 

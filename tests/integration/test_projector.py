@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker import projector
-from tracker.projector import Projector
-from tracker.rebuild import Rebuild
-from tracker.store import shares
-from tracker.store.event_log import append
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.process import projector
+from tracker.process.projector import Projector
+from tracker.process.rebuild import Rebuild
+from tracker.store.checkpoints import shares
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.event_log import append
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Pace, Subscription
+from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
-    from tracker.rebuild import Difference
+    from tracker.process.rebuild import Difference
     from tracker.store.database import Database
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import read_request, serving
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings

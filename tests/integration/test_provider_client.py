@@ -10,8 +10,8 @@ import pytest
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, serving
-from tracker.domain.action import Reason
-from tracker.domain.event import State
+from tracker.domain.actions import Reason
+from tracker.domain.posts.event import State
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings

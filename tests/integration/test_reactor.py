@@ -9,17 +9,17 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
-from tracker.domain.action import Backoff, Discard, Reason, Retry
-from tracker.domain.event import State
-from tracker.domain.rule import Rule, Verdict
-from tracker.domain.step import AlertStep, RetryStep, SendStep
-from tracker.domain.subject import Per
-from tracker.domain.trigger import On, While
-from tracker.domain.words import parse_word
+from tracker.domain.actions import Backoff, Discard, Reason, Retry
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import Rule, Verdict
+from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
+from tracker.domain.rules.subject import Per
+from tracker.domain.rules.trigger import On, While
 from tracker.rulebook import load_text
 
 if TYPE_CHECKING:
-    from tracker.domain.step import Step
+    from tracker.domain.rules.step import Step
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -148,7 +148,7 @@ async def test_a_new_rule_waits_for_posts_that_were_there_before_it(database: Da
 
 async def test_a_rebuild_fires_nothing(database: Database) -> None:
     from tests.integration.corridor import READERS  # noqa: PLC0415
-    from tracker.rebuild import Rebuild  # noqa: PLC0415
+    from tracker.process.rebuild import Rebuild  # noqa: PLC0415
 
     corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
     await corridor.tell(*(told(f"p{n}", "failed", n) for n in range(5)))

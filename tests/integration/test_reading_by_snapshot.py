@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from tests.integration.told import told
-from tracker.domain.event import BUCKETS
+from tracker.domain.posts.event import BUCKETS
+from tracker.store.checkpoints.snapshot import Checkpoint, beginning
 from tracker.store.database import Database, set_codecs
-from tracker.store.event_log import append
-from tracker.store.feed import EVENTS, head, read_after
-from tracker.store.snapshot import Checkpoint, beginning
+from tracker.store.log.event_log import append
+from tracker.store.log.feed import EVENTS, head, read_after
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

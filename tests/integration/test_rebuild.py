@@ -13,18 +13,18 @@ from msgspec.structs import replace
 
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker import rebuild, refolding
-from tracker.domain.event import bucket_of
+from tracker.domain.posts.event import bucket_of
 from tracker.errors import Unavailable
-from tracker.rebuild import Rebuild
-from tracker.store import projections, refolded
-from tracker.store.refolded import Span
+from tracker.process import bulk_fold, rebuild
+from tracker.process.rebuild import Rebuild
+from tracker.store.posts import projections, refolded
+from tracker.store.posts.refolded import Span
 
 if TYPE_CHECKING:
-    from tracker.domain.event import Fact, LoggedEvent
-    from tracker.rebuild import Difference
+    from tracker.domain.posts.event import Fact, LoggedEvent
+    from tracker.process.rebuild import Difference
     from tracker.store.database import Database
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 10)
     monkeypatch.setattr(refolded, "ROWS", 7)
-    monkeypatch.setattr(refolding, "workers", lambda: 1)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 1)
     corridor = await a_corridor(database, seed)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     assert (await rebuilt(database)).none
@@ -86,7 +86,7 @@ async def test_what_is_only_written_otherwise_is_no_difference(database: Databas
 
 async def test_several_processes_come_to_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(refolding, "workers", lambda: 2)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     difference = await rebuilt(database)
@@ -107,7 +107,7 @@ async def test_a_process_that_is_killed_ends_the_rebuild_and_the_next_one_succee
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(refolding, "workers", lambda: 2)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(POSTS)
     with pytest.raises(Unavailable, match="ended before its time"):

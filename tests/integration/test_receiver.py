@@ -13,15 +13,15 @@ import pytest
 
 from tests.integration.blocking import until_blocked
 from tests.integration.told import NOON, PROVIDER, told
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import NotFound, Rejected, Unavailable
-from tracker.group_commit import MANY
 from tracker.providers import build_providers
-from tracker.receiver import Answer, Delivery, Receiver
-from tracker.replay import Replay, Verdict
+from tracker.receive.group_commit import MANY
+from tracker.receive.quarantine_replay import Replay, Verdict
+from tracker.receive.receiver import Answer, Delivery, Receiver
 from tracker.settings import Settings
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.event_log import append
+from tracker.store.log.event_log import append
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

@@ -10,24 +10,25 @@ import pytest
 
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.domain.action import Reason
-from tracker.domain.allowance import Purpose
-from tracker.domain.event import State
-from tracker.domain.report import Report
-from tracker.gate import SharedGate
-from tracker.operations import reconciled
+from tracker.domain.actions import Reason
+from tracker.domain.calls.allowance import Purpose
+from tracker.domain.posts.event import State
+from tracker.domain.posts.report import Report
+from tracker.facts.own_facts import reconciled
 from tracker.outbound import Allowed, Outbound
 from tracker.outbound.reply import Reply
 from tracker.providers import build_clients
 from tracker.providers.answers import Listed, Page
-from tracker.reconciler import Asked, Reconciler
+from tracker.providers.rate_limiter import SharedGate
+from tracker.reconcile.reconciler import Asked, Reconciler
 from tracker.settings import ReconcileJob, Settings
 from tracker.simulator import Faults, ManualClock, run_simulator
-from tracker.store import reconciliations, suspects
+from tracker.store.calls import reconciliations
+from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
     from tracker.store.database import Database, Row
-    from tracker.store.event_log import Incoming
+    from tracker.store.log.event_log import Incoming
 
 pytestmark = pytest.mark.anyio
 

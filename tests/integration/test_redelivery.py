@@ -12,26 +12,26 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker import redelivery
-from tracker.actions.retry import RetryPost
-from tracker.domain.action import ActionSpec, Discard, Done, Reason
-from tracker.domain.event import State
-from tracker.domain.memory import Asked
+from tracker.act import redelivery
+from tracker.act.performers.retry import RetryPost
+from tracker.act.redelivery import Redeliverer
+from tracker.act.worker import Worker
+from tracker.domain.actions import ActionSpec, Discard, Done, Reason
+from tracker.domain.posts.event import State
+from tracker.domain.posts.report import Report
 from tracker.domain.rate import Rate
-from tracker.domain.report import Report
+from tracker.domain.runs.memory import Asked
 from tracker.errors import NotFound, Rejected
 from tracker.outbound.reply import Reply
-from tracker.redelivery import Redeliverer
+from tracker.queries.action_reports import Filters
 from tracker.settings import Provider
-from tracker.store import actions, redeliveries
-from tracker.store.action_reports import Filters
-from tracker.worker import Worker
+from tracker.store.actions import actions, redeliveries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.domain.allowance import Purpose
-    from tracker.domain.report import Shown
+    from tracker.domain.calls.allowance import Purpose
+    from tracker.domain.posts.report import Shown
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

@@ -11,15 +11,15 @@ import pytest
 from tests.integration.test_receiver import a_delivery, signed
 from tests.integration.test_report_plans import nodes
 from tests.integration.told import NOON
+from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.process.retention import prune_refused
 from tracker.providers import build_providers
-from tracker.receiver import WRITTEN_AT_ONCE, Delivery, Receiver
-from tracker.replay import Replay
-from tracker.retention import prune_refused
+from tracker.receive.quarantine_replay import Replay
+from tracker.receive.receiver import WRITTEN_AT_ONCE, Delivery, Receiver
 from tracker.settings import Settings
-from tracker.store import quarantine
 from tracker.store.database import Database
-from tracker.store.embedded import EmbeddedPostgres
+from tracker.store.log import quarantine
 from tracker.store.migrations import upgrade
 
 if TYPE_CHECKING:

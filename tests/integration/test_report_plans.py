@@ -9,17 +9,10 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.store import (
-    action_reports,
-    event_log,
-    history_reports,
-    post_reports,
-    rule_reports,
-    run_reports,
-    silences,
-    stats_reports,
-)
-from tracker.store.post_reports import After, Filters
+from tracker.queries import action_reports, history_reports, post_reports, rule_reports, run_reports, stats_reports
+from tracker.queries.post_reports import After, Filters
+from tracker.store.log import event_log
+from tracker.store.reactions import silences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

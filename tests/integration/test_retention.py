@@ -10,9 +10,9 @@ import pytest
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.test_reactor import ALERT, on
 from tests.integration.told import NOON, told
-from tracker.rebuild import Rebuild
-from tracker.retention import drop_old_days, open_days_ahead, prune_records, seal_past_days
-from tracker.store.event_log import append
+from tracker.process.rebuild import Rebuild
+from tracker.process.retention import drop_old_days, open_days_ahead, prune_records, seal_past_days
+from tracker.store.log.event_log import append
 
 if TYPE_CHECKING:
     from tracker.store.database import Database

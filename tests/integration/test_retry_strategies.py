@@ -16,27 +16,27 @@ from tests.integration.gates import OpenGate
 from tests.integration.little_provider import FAILED, RECREATE, little_provider
 from tests.integration.told import NOON, PROVIDER, told
 from tests.unit.reactions import RETRY, on
-from tracker.actions import build_performers
-from tracker.actions.recreate import GENERATIONS
-from tracker.domain.action import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
-from tracker.domain.memory import Asked
-from tracker.domain.standing import Permit, Refused
-from tracker.gate import SharedGate
-from tracker.operations import continued, discard_by_hand
+from tracker.act.performers import build_performers
+from tracker.act.performers.recreate import GENERATIONS
+from tracker.act.worker import Worker
+from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
+from tracker.domain.calls.standing import Permit, Refused
+from tracker.domain.runs.memory import Asked
+from tracker.facts.own_facts import continued, discard_by_hand
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
+from tracker.providers.rate_limiter import SharedGate
 from tracker.settings import Settings
-from tracker.store import action_claims, actions
-from tracker.store.action_claims import Room
+from tracker.store.actions import action_claims, actions
+from tracker.store.actions.action_claims import Room
 from tracker.store.database import Database
-from tracker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.integration.little_provider import LittleProvider
+    from tracker.act.worker import Performer
     from tracker.providers.gate import Gate
-    from tracker.worker import Performer
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import pytest
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tracker.errors import Misconfigured
-from tracker.rules_in_force import RulesInForce
+from tracker.process.active_rules import RulesInForce
 from tracker.settings import load_settings
-from tracker.store import rule_book
+from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +145,7 @@ async def test_a_fault_of_our_own_is_one_of_the_files(
         raise ZeroDivisionError("of our own")
 
     process = await started(tmp_path, database, STUCK)
-    monkeypatch.setattr("tracker.rules_in_force.load_rules", fail)
+    monkeypatch.setattr("tracker.process.active_rules.load_rules", fail)
     await process.edit(STUCK + "\n")
     assert [str(fault) for fault in process.rules.faults()] == [f"{tmp_path}/rules: cannot be read: of our own"]
     assert process.titles == ["stuck"]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
-from tracker.rules_in_force import RulesInForce
+from tracker.process.active_rules import RulesInForce
 from tracker.settings import Settings, load_settings
 from tracker.store.wakeups import RULES, Wakeups
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from tests.integration.told import NOON
 from tracker.scheduler import Alarm, Scheduler
 from tracker.settings import Job, Settings
-from tracker.store import fires
+from tracker.store.calls import fires
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

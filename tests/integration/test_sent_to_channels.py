@@ -18,12 +18,12 @@ from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_apprise import service
 from tests.integration.test_channels_mail import post_office
 from tests.integration.told import NOON, told
-from tracker.actions import build_performers
-from tracker.domain.action import Claimed, Discard, Done, Outcome, Reason
+from tracker.act.performers import build_performers
+from tracker.act.worker import Worker
+from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason
 from tracker.outbound import Allowed, Outbound
-from tracker.rules_in_force import read_rules
+from tracker.process.active_rules import read_rules
 from tracker.settings import Settings
-from tracker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

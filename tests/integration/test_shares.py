@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker import projector
 from tracker.errors import Unavailable
-from tracker.projector import Projector
-from tracker.store import feed, shares, subscriptions
-from tracker.store.event_log import append
-from tracker.store.feed import EVENTS
-from tracker.store.snapshot import beginning
+from tracker.process import projector
+from tracker.process.projector import Projector
+from tracker.store.checkpoints import shares, subscriptions
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log import feed
+from tracker.store.log.event_log import append
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.subscription import Pace, Subscription
+from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from tracker.store.database import Database

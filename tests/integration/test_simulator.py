@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from tests.integration.hostile import serving
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.simulator import Faults, ManualClock, Outage, Simulator, run_simulator
 from tracker.simulator.wire import EVENTS
 

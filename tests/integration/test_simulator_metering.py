@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.gates import OpenGate
 from tests.integration.test_simulator import an_api, data
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound import Allowed, Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings

@@ -15,9 +15,9 @@ import structlog
 from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import post_office
 from tests.integration.told import NOON
-from tracker.actions import build_performers
-from tracker.actions.wording import GAP, inert
-from tracker.domain.action import Claimed, Done
+from tracker.act.performers import build_performers
+from tracker.act.performers.wording import GAP, inert
+from tracker.domain.actions import Claimed, Done
 from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import Unavailable
-from tracker.supervision import Supervision
+from tracker.runtime.supervision import Supervision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

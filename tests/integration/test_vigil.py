@@ -13,9 +13,9 @@ import asyncpg
 import psutil
 import pytest
 
-from tracker.store.embedded import STOP, EmbeddedPostgres
-from tracker.store.server import kept_running
-from tracker.store.vigil import FEWEST_LOOKS, Answer, Vigil, knock
+from tracker.embedded.embedded import STOP, EmbeddedPostgres
+from tracker.embedded.server import kept_running
+from tracker.embedded.vigil import FEWEST_LOOKS, Answer, Vigil, knock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,9 +12,9 @@ import pytest
 
 import tracker
 from tests.integration.told import told
-from tracker.store import rule_switches
 from tracker.store.database import Database
-from tracker.store.event_log import append
+from tracker.store.log.event_log import append
+from tracker.store.reactions import rule_switches
 from tracker.store.wakeups import EVENTS, RULES, Wakeups
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.domain.action import ActionSpec, Done, Outcome, Reason, Retry, Unknown
-from tracker.domain.memory import Asked
+from tracker.act.worker import SHORTEST_PAUSE, Capacity, Performer, Worker
+from tracker.domain.actions import ActionSpec, Done, Outcome, Reason, Retry, Unknown
+from tracker.domain.runs.memory import Asked
 from tracker.errors import Rejected
-from tracker.operations import discard_by_hand, retry_by_hand
-from tracker.store import action_claims, actions
-from tracker.worker import SHORTEST_PAUSE, Capacity, Performer, Worker
+from tracker.facts.own_facts import discard_by_hand, retry_by_hand
+from tracker.store.actions import action_claims, actions
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.action import Claimed
+    from tracker.domain.actions import Claimed
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

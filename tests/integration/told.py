@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import Fact, LoggedEvent, State, TargetFact, bucket_of
-from tracker.store.event_log import Incoming
+from tracker.domain.posts.event import Fact, LoggedEvent, State, TargetFact, bucket_of
+from tracker.store.log.event_log import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.unit.shapes import ARRIVAL
-from tracker.domain.event import LoggedEvent
+from tracker.domain.posts.event import LoggedEvent
 from tracker.errors import Rejected
 from tracker.providers import build_clients, build_providers
 from tracker.providers.adapter import Adapter

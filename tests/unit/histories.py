@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from hypothesis import strategies as st
 
-from tracker.domain.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact
 
 EPOCH = datetime(2026, 11, 1, 9, tzinfo=UTC)
 PLATFORMS = ("instagram", "x", "linkedin", "tiktok")

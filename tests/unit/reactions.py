@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.unit.histories import EPOCH
-from tracker.domain.action import Backoff
-from tracker.domain.change import Change
-from tracker.domain.decide import decide
-from tracker.domain.decision import Decision
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, State
-from tracker.domain.post import Post, arrive
-from tracker.domain.rule import FALSE, TRUE, Match, Rule, Verdict
-from tracker.domain.step import AlertStep, RetryStep, Step
-from tracker.domain.trigger import Expect, On, Trigger, While
-from tracker.domain.words import parse_word
+from tracker.domain.actions import Backoff
+from tracker.domain.posts.change import Change
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.post import Post, arrive
+from tracker.domain.rules.decide import decide
+from tracker.domain.rules.decision import Decision
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import FALSE, TRUE, Match, Rule, Verdict
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import AlertStep, RetryStep, Step
+from tracker.domain.rules.trigger import Expect, On, Trigger, While
 
 MINUTE = timedelta(minutes=1)
 

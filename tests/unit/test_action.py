@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.action import (
+from tracker.domain.actions import (
     POLICIES,
     WAITS,
     ActionSpec,

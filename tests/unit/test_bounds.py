@@ -9,8 +9,8 @@ from math import inf
 
 import pytest
 
-from tracker.http_server import Bounds, Limits, Proxies, connections_within
-from tracker.http_server.addresses import counted
+from tracker.runtime.http_server import Bounds, Limits, Proxies, connections_within
+from tracker.runtime.http_server.addresses import counted
 
 
 @dataclass(eq=False)

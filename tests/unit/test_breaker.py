@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH
-from tracker.domain.action import Reason
-from tracker.domain.breaker import FAILING, FAILURES, OUR_OWN, PAUSES, Breaker, Circuit
+from tracker.domain.actions import Reason
+from tracker.domain.calls.breaker import FAILING, FAILURES, OUR_OWN, PAUSES, Breaker, Circuit
 
 SECOND = timedelta(seconds=1)
 PATIENCE = 15 * SECOND

@@ -12,16 +12,16 @@ import pytest
 from tests.unit.histories import EPOCH, fact
 from tests.unit.reactions import ALERT, MINUTE, Text, during, expect, on
 from tracker.domain.calendar import parse_quiet
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, State
-from tracker.domain.pause import Silence
-from tracker.domain.post import Post, arrive
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rule import Mode, Rule
-from tracker.domain.run import RunState
-from tracker.domain.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
-from tracker.domain.words import parse_word
-from tracker.domain.world import World
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
+from tracker.domain.runs.pause import Silence
+from tracker.domain.runs.run import RunState
+from tracker.domain.runs.simulation import World
 
 F, P, U, G = State.FAILED, State.PUBLISHING, State.PUBLISHED, State.REMOVED
 WAIT = WaitStep((parse_word("cms.acked"),))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, fact, histories, target
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Problem, State
-from tracker.domain.post import Post, arrive, view
-from tracker.domain.world import World
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.posts.post import Post, arrive, view
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.runs.simulation import World
 from tracker.rulebook import load_text
 from tracker.rulebook.clauses import clauses, first_unmet
 from tracker.rulebook.explain import Story, explain
@@ -22,9 +22,9 @@ from tracker.rulebook.expressions import Condition
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.change import Change
-    from tracker.domain.event import Fact
-    from tracker.domain.rule import Rule
+    from tracker.domain.posts.change import Change
+    from tracker.domain.posts.event import Fact
+    from tracker.domain.rules.rule import Rule
     from tracker.rulebook.answers import Explanation
 
 TELL = 'do = [{ alert = "ops", title = "look" }]'

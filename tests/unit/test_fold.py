@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 
 from tests.unit.histories import deliveries, fact, target
-from tracker.domain.change import Change
-from tracker.domain.event import Fact, State
-from tracker.domain.post import Post, arrive, fold
+from tracker.domain.posts.change import Change
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.post import Post, arrive, fold
 
 
 def arrive_all(arrivals: list[Fact]) -> tuple[Post | None, list[Change]]:

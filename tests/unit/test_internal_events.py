@@ -10,23 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from tracker import operations, telemetry
-from tracker.domain import world
-from tracker.domain.event import LoggedEvent, Problem, State, TargetFact
+from tracker.domain.posts.event import LoggedEvent, Problem, State, TargetFact
+from tracker.domain.runs import simulation
+from tracker.facts import own_facts
+from tracker.facts.codec import Told, encode
 from tracker.providers import fact_readers
-from tracker.providers.internal import Told, encode
+from tracker.runtime import telemetry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 THEN = datetime(2026, 11, 20, 11, tzinfo=UTC)
 
 
-SOURCE = Path(operations.__file__).parent
+SOURCE = Path(own_facts.__file__).parent
 NAME = re.compile(r"(action|post|provider|redelivery|rule|run|silence)\.[a-z_]+")
 
 
 def written_names() -> set[str]:
     """Whatever looks like an event's name in the modules that write facts of our own, or of the log of the service."""
-    found = {world.CANCELLED, *world.OUTCOMES}
+    found = {simulation.CANCELLED, *simulation.OUTCOMES}
     for path in SOURCE.glob("*.py"):
         source = path.read_text(encoding="utf-8")
         if "own_fact(" in source:
@@ -37,7 +38,7 @@ def written_names() -> set[str]:
 
 def test_every_event_of_our_own_is_listed() -> None:
     """So that all who tell people about events, in whatever language, know of each."""
-    assert written_names() - telemetry.EVENTS.keys() <= operations.OWN_EVENTS
+    assert written_names() - telemetry.EVENTS.keys() <= own_facts.OWN_EVENTS
 
 
 def row(body: bytes, source: str = "reconcile", kind: str = "post.published") -> LoggedEvent:

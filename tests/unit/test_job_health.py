@@ -10,7 +10,7 @@ from tests.integration.told import NOON
 from tracker.dashboard.checkup import OVERDUE, job_health
 from tracker.domain.occasions import due
 from tracker.settings import Job
-from tracker.store.fires import Fire
+from tracker.store.calls.fires import Fire
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 JOBS = [

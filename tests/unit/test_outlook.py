@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, deliveries, fact
 from tests.unit.reactions import ALERT, during, expect, match, on
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, State
-from tracker.domain.outlook import Outlook
-from tracker.domain.post import Post, arrive, view
-from tracker.domain.rule import FALSE, TRUE, Mode, Rule
-from tracker.domain.step import WaitStep
-from tracker.domain.subject import Per
-from tracker.domain.trigger import Expect
-from tracker.domain.words import parse_word
-from tracker.domain.world import World
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.post import Post, arrive, view
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.outlook import Outlook
+from tracker.domain.rules.rule import FALSE, TRUE, Mode, Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import WaitStep
+from tracker.domain.rules.subject import Per
+from tracker.domain.rules.trigger import Expect
+from tracker.domain.runs.simulation import World
 
 SECOND = timedelta(seconds=1)
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.store.feed import NEWS, Batch
-from tracker.store.places import Place, places
-from tracker.store.snapshot import Checkpoint, beginning
+from tracker.store.checkpoints.places import Place, places
+from tracker.store.checkpoints.snapshot import Checkpoint, beginning
+from tracker.store.log.feed import NEWS, Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.conforming import PAGE, adapter_of, logged
 from tests.unit.provider_page import made
 from tests.unit.shapes import ARRIVAL
-from tracker.domain.post import fold
+from tracker.domain.posts.post import fold
 from tracker.errors import Misconfigured
 from tracker.providers import build_clients, build_providers
 from tracker.providers.call import Filled

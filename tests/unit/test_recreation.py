@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tracker.domain.posts.report import Draft
 from tracker.domain.rate import Rate
-from tracker.domain.report import Draft
 from tracker.errors import Misconfigured
 from tracker.providers import build_providers
 from tracker.providers.recreation import Recreation

@@ -10,12 +10,14 @@ import pytest
 from tests.unit.reference.facts_page import ENDS, MEANINGS, written
 from tests.unit.reference.metrics_page import metrics
 from tests.unit.reference.pages import FOLDER, PAGES, page
-from tracker import completion, operations, telemetry, worker
+from tracker.act import outcome_writer, worker
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured
+from tracker.facts import own_facts
+from tracker.runtime import telemetry
+from tracker.runtime.telemetry import EVENTS
 from tracker.settings import load_settings
 from tracker.settings.sections import RESERVED_PROVIDERS
-from tracker.telemetry import EVENTS
 
 SECTIONS = re.findall(
     r"^## `\[(.*?)\]`(?: of kind \"(\w+)\")?\n(.*?)(?=^## |\Z)", page("settings.md"), re.DOTALL | re.MULTILINE
@@ -39,7 +41,7 @@ def test_every_fact_that_is_written_is_explained_with_its_source() -> None:
 
 
 def test_the_ends_in_the_names_of_facts_are_words_of_the_code() -> None:
-    code = "".join(Path(str(one.__file__)).read_text("utf-8") for one in (operations, worker, completion))
+    code = "".join(Path(str(one.__file__)).read_text("utf-8") for one in (own_facts, worker, outcome_writer))
     assert all(f'"{end}"' in code for ends in ENDS.values() for end in ends)
 
 

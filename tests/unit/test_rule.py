@@ -10,13 +10,13 @@ from hypothesis import given
 
 from tests.unit.histories import deliveries, fact, histories, target
 from tests.unit.reactions import RETRY, Story, broken, match, on, retryable
-from tracker.domain.decision import Cancel, Declined, Failed, Fire, Resolve, Settle, Suppressed
-from tracker.domain.dispatch import RuleIndex, marks_of
-from tracker.domain.event import Fact, Problem, State
-from tracker.domain.post import arrive
-from tracker.domain.step import AlertStep
-from tracker.domain.subject import Per
-from tracker.domain.words import Crossing, Entering, Named, parse_word
+from tracker.domain.posts.event import Fact, Problem, State
+from tracker.domain.posts.post import arrive
+from tracker.domain.rules.decision import Cancel, Declined, Failed, Fire, Resolve, Settle, Suppressed
+from tracker.domain.rules.event_pattern import Crossing, Entering, Named, parse_word
+from tracker.domain.rules.rule_index import RuleIndex, marks_of
+from tracker.domain.rules.step import AlertStep
+from tracker.domain.rules.subject import Per
 
 P, F, OK = State.PUBLISHING, State.FAILED, State.PUBLISHED
 

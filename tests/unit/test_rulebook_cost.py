@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tests.unit.test_rulebook_expressions import values
-from tracker.domain.periodic import MOST_ITEMS
-from tracker.domain.rule import FALSE
-from tracker.domain.subject import LONGEST_MESSAGE
+from tracker.domain.rules.periodic import MOST_ITEMS
+from tracker.domain.rules.rule import FALSE
+from tracker.domain.rules.subject import LONGEST_MESSAGE
 from tracker.rulebook.cost import MOST
 from tracker.rulebook.expressions import Condition, Hole
 from tracker.rulebook.syntax import Call, Const, Field, Loop, Name, parse

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tracker.domain.calendar import EVERY_DAY, WEEKDAYS, Quiet, Weekly
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rule import Mode, Rule
-from tracker.domain.step import (
+from tracker.domain.rules.event_pattern import Crossing, Entering, Named
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
     ReconcileStep,
@@ -22,9 +23,8 @@ from tracker.domain.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.subject import DEFAULTS
-from tracker.domain.trigger import Every
-from tracker.domain.words import Crossing, Entering, Named
+from tracker.domain.rules.subject import DEFAULTS
+from tracker.domain.rules.trigger import Every
 from tracker.rulebook import Known, Rulebook, load_rules, load_text
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

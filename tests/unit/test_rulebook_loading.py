@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tracker.domain.action import Backoff
-from tracker.domain.event import State
-from tracker.domain.rule import Match, Rule
-from tracker.domain.step import AlertStep, RetryStep, SendStep
-from tracker.domain.subject import DEFAULTS, Per
-from tracker.domain.trigger import Expect, On, While
-from tracker.domain.words import Crossing, Entering, Named
+from tracker.domain.actions import Backoff
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import Crossing, Entering, Named
+from tracker.domain.rules.rule import Match, Rule
+from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
+from tracker.domain.rules.subject import DEFAULTS, Per
+from tracker.domain.rules.trigger import Expect, On, While
 from tracker.rulebook import load_rules, load_text
 from tracker.rulebook.backoff import parse_backoff
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_rulebook_expressions import values
-from tracker.domain.periodic import MOST_ITEMS
-from tracker.domain.step import AlertStep, SendStep
+from tracker.domain.rules.periodic import MOST_ITEMS
+from tracker.domain.rules.step import AlertStep, SendStep
 from tracker.rulebook import Rulebook, load_rules
 from tracker.rulebook.folder import Folder
 from tracker.rulebook.pages import Pages

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.histories import EPOCH, deliveries, fact, target
 from tests.unit.test_explain import RULES, a_rule
 from tests.unit.test_rulebook_testing import RETRY
-from tracker.domain.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact
 from tracker.rulebook import load_text
 from tracker.rulebook.junit import junit
 from tracker.rulebook.recording import Done, record_test

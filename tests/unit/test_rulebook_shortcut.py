@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.subject import DEFAULTS, Environment
+from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.shortcut import shortcut
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.domain.step import SendStep
-from tracker.domain.subject import DEFAULTS
+from tracker.domain.rules.step import SendStep
+from tracker.domain.rules.subject import DEFAULTS
 from tracker.rulebook import Known, load_rules, load_text
 from tracker.rulebook.testing import Outcome, run_tests
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft4Validator
 
-from tracker.domain.subject import DEFAULTS
+from tracker.domain.rules.subject import DEFAULTS
 from tracker.rulebook import load_text
 from tracker.rulebook.expressions import LONGEST
 from tracker.rulebook.folder import Folder

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.event import State
-from tracker.domain.lifecycle import derive
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import derive
 from tracker.errors import Rejected
 from tracker.simulator.faults import Fate, Faults, fate
 from tracker.simulator.story import Odds, Step, Subject, tell

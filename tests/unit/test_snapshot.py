@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.store.snapshot import Checkpoint, beginning, whole
+from tracker.store.checkpoints.snapshot import Checkpoint, beginning, whole
 
 
 @st.composite

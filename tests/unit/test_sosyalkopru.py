@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.event import Fact, LoggedEvent, Problem, State, TargetFact
+from tracker.domain.posts.event import Fact, LoggedEvent, Problem, State, TargetFact
 from tracker.errors import Misconfigured, Rejected
 from tracker.providers import build_providers
 from tracker.providers.adapter import Adapter

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH
-from tracker.domain.action import WAITS, Reason
-from tracker.domain.allowance import Purpose
-from tracker.domain.breaker import FAILURES, PAUSES, Circuit
+from tracker.domain.actions import WAITS, Reason
+from tracker.domain.calls.allowance import Purpose
+from tracker.domain.calls.breaker import FAILURES, PAUSES, Circuit
+from tracker.domain.calls.standing import FRESH, PATIENCE, Heard, Permit, Refused, Standing, Terms, Wish
 from tracker.domain.rate import Rate
-from tracker.domain.standing import FRESH, PATIENCE, Heard, Permit, Refused, Standing, Terms, Wish
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TERMS = Terms((Rate(4, HOUR),))

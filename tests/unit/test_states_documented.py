@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tracker import redelivery
-from tracker.domain.breaker import Circuit
-from tracker.domain.event import State
-from tracker.domain.firing import Outcome
-from tracker.domain.reconciliation import Finding
-from tracker.domain.run import Phase, RunState
-from tracker.store import action_reports, quarantine, reconciliations, redeliveries
+from tracker.act import redelivery
+from tracker.domain.calls.breaker import Circuit
+from tracker.domain.posts.event import State
+from tracker.domain.posts.reconciliation import Finding
+from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.run import Phase, RunState
+from tracker.queries import action_reports
+from tracker.store.actions import redeliveries
+from tracker.store.calls import reconciliations
+from tracker.store.log import quarantine
 
 ROOT = Path(__file__).parents[2]
 TABLES = {

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import SecretStr
 
-from tracker import telemetry
+from tracker.runtime import telemetry
 
 SOURCE = Path(telemetry.__file__).parent
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, fact, histories, target
 from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, on, retryable
-from tracker.domain.change import PostView
-from tracker.domain.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, State
-from tracker.domain.lifecycle import WITHDRAWN
-from tracker.domain.post import view
-from tracker.domain.rule import Rule
-from tracker.domain.step import AlertStep
-from tracker.domain.subject import Per, from_plain
-from tracker.domain.timing import due, standing, states_awaited
+from tracker.domain.posts.change import PostView
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.posts.post import view
+from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import AlertStep
+from tracker.domain.rules.subject import Per, from_plain
+from tracker.domain.rules.timers import due, standing, states_awaited
 
 P, F, OK, S = State.PUBLISHING, State.FAILED, State.PUBLISHED, State.SCHEDULED
 STUCK = during(P)

@@ -14,12 +14,24 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, fact
 from tests.unit.reactions import ALERT, MINUTE, RETRY, Story, Text, on
-from tracker.domain.action import ActionSpec, Backoff
-from tracker.domain.decision import Fire
-from tracker.domain.event import Problem, State
-from tracker.domain.rule import Rule
-from tracker.domain.run import Phase, Run, RunState, begin
-from tracker.domain.signal import (
+from tracker.domain.actions import ActionSpec, Backoff
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.rules.decision import Fire
+from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.domain.runs.run import Phase, Run, RunState, begin
+from tracker.domain.runs.signal import (
     ActionFinished,
     Again,
     ArmTimer,
@@ -35,19 +47,7 @@ from tracker.domain.signal import (
     TimerDue,
     Withdraw,
 )
-from tracker.domain.step import (
-    AlertStep,
-    PauseStep,
-    ReconcileStep,
-    ResumeStep,
-    RetryStep,
-    SendStep,
-    SetStep,
-    Step,
-    WaitStep,
-)
-from tracker.domain.words import parse_word
-from tracker.domain.workflow import advance
+from tracker.domain.runs.workflow import advance
 
 LATER = EPOCH + timedelta(days=1)
 GAVE_UP = AlertStep("ops", Text("gave up on <post.id> after <run.tries>"), severity="critical")

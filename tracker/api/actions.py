@@ -7,17 +7,17 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker import operations
 from tracker.api import parameters
 from tracker.api.guards import requires
 from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page, action_fields, action_out
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
 from tracker.errors import NotFound
-from tracker.store import action_reports
-from tracker.store.action_reports import STATES, After, Filters
+from tracker.facts import own_facts
+from tracker.queries import action_reports
+from tracker.queries.action_reports import STATES, After, Filters
+from tracker.queries.paging import write_cursor
 from tracker.store.database import Connection, Database
-from tracker.store.paging import write_cursor
 
 NEWEST_FIRST = "actions -created_at"
 
@@ -74,7 +74,7 @@ async def retry_action(
 ) -> OneActionOut:
     """Only one that is dead, unknown or discarded; otherwise 409."""
     async with database.transaction() as conn:
-        await operations.retry_by_hand(conn, id, clock())
+        await own_facts.retry_by_hand(conn, id, clock())
         return await shown_action(conn, id)
 
 
@@ -90,7 +90,7 @@ async def discard_action(
 ) -> OneActionOut:
     """Only one that is pending, dead or unknown; otherwise 409."""
     async with database.transaction() as conn:
-        await operations.discard_by_hand(conn, id, clock())
+        await own_facts.discard_by_hand(conn, id, clock())
         return await shown_action(conn, id)
 
 

@@ -37,12 +37,12 @@ from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
-from tracker.broadcast import Broadcast
-from tracker.key_checks import KeyChecks
-from tracker.past import Past
-from tracker.replay import Replay
+from tracker.process.as_of import Past
+from tracker.process.trial import Trial
+from tracker.queries.key_checks import KeyChecks
+from tracker.receive.quarantine_replay import Replay
 from tracker.rulebook.source import NO_RULES, notices
-from tracker.trial import Trial
+from tracker.stream.broadcast import Broadcast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from tracker.errors import Misconfigured
     from tracker.providers.base import FactReader, Provider
-    from tracker.receiver import Receiver
+    from tracker.receive.receiver import Receiver
     from tracker.rulebook.source import RuleSource
     from tracker.store.database import Database
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tracker.backtest import Found, Held
-from tracker.domain.firing import Firing
+from tracker.domain.runs.firing import Firing
+from tracker.process.backtest import Found, Held
 
 MOST_SHOWN = 200
 

@@ -13,8 +13,8 @@ from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter, problem
 from tracker.api.refusals import TRYING
 from tracker.api.rule_schemas import fault_out
 from tracker.api.words import Clock
-from tracker.backtest import Span
-from tracker.trial import NothingToTry, TooLong, Trial, Unreadable
+from tracker.process.backtest import Span
+from tracker.process.trial import NothingToTry, TooLong, Trial, Unreadable
 
 LONGEST = timedelta(days=90)
 

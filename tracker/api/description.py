@@ -15,7 +15,11 @@ from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEM
 from tracker.api.guards import LONGEST, requires
 from tracker.api.problems import MEDIA_TYPE
 from tracker.api.tagged import Tagged
-from tracker.store import action_reports, quarantine, reconciliations, redeliveries, run_reports, silences
+from tracker.queries import action_reports, run_reports
+from tracker.store.actions import redeliveries
+from tracker.store.calls import reconciliations
+from tracker.store.log import quarantine
+from tracker.store.reactions import silences
 
 Document = dict[str, Any]
 

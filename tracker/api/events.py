@@ -13,10 +13,10 @@ from tracker.api.refusals import ONE, READING
 from tracker.api.schemas import EventOut, OneEventOut, Page, RawOut, RepeatOut, raw_out
 from tracker.api.words import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
 from tracker.errors import NotFound
-from tracker.store import event_reports
+from tracker.queries import event_reports
+from tracker.queries.event_reports import After, Filters
+from tracker.queries.paging import write_cursor
 from tracker.store.database import Database, Row
-from tracker.store.event_reports import After, Filters
-from tracker.store.paging import write_cursor
 
 SORTS = ("position", "-position")
 MOST_RAW = 20

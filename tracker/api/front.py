@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.api.webhooks import PREFIX, Directly
-from tracker.http_server import Bounds, Front, Limits, Proxies, connections_within
+from tracker.runtime.http_server import Bounds, Front, Limits, Proxies, connections_within
 
 if TYPE_CHECKING:
-    from tracker.receiver import Receiver
+    from tracker.receive.receiver import Receiver
     from tracker.settings import Settings
 
 DESCRIPTORS = 100

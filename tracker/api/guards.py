@@ -11,14 +11,14 @@ from litestar.params import QueryParameter
 
 from tracker.api.problems import BadParameter, NoKey
 from tracker.errors import NotAllowed, did_you_mean
-from tracker.http_server import asked_from
+from tracker.runtime.http_server import asked_from
 from tracker.store import keys
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
-    from tracker.key_checks import KeyChecks
+    from tracker.queries.key_checks import KeyChecks
 
 LONGEST = 4096
 """What one parameter of an address may say, in characters."""

@@ -14,10 +14,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta, Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from tracker import telemetry
 from tracker.errors import TrackerError, Unavailable
-from tracker.receiver import Receiver
-from tracker.store import health_reports, migrations
+from tracker.queries import health_reports
+from tracker.receive.receiver import Receiver
+from tracker.runtime import telemetry
+from tracker.store import migrations
 from tracker.store.database import Database
 
 FRESH = 1.0

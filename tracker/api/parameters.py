@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from tracker.domain.given import ago, ahead, begins, moment, storable, word, words
 from tracker.errors import BadParameter, Rejected
-from tracker.store import paging
+from tracker.parameters import ago, ahead, begins, moment, storable, word, words
+from tracker.queries import paging
 
 __all__ = ["ago", "ahead", "begins", "cursor", "moment", "storable", "word", "words"]
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.step import RetryStep, WaitStep
-from tracker.domain.trigger import Expect, While
-from tracker.domain.wording import either
+from tracker.domain.rules.step import RetryStep, WaitStep
+from tracker.domain.rules.trigger import Expect, While
+from tracker.domain.rules.wording import either
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tracker.domain.rule import Rule
-    from tracker.domain.step import Step
+    from tracker.domain.rules.rule import Rule
+    from tracker.domain.rules.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from uuid import UUID
 from litestar import Request, post
 from litestar.di import NamedDependency
 
-from tracker import by_hand
 from tracker.api.actions import shown_action
 from tracker.api.guards import caller, requires
 from tracker.api.posts import find_post
 from tracker.api.refusals import DECIDING, ONE
 from tracker.api.schemas import OneActionOut
 from tracker.api.words import Clock, PostId, ProviderName
-from tracker.domain.post import Post
+from tracker.domain.posts.post import Post
+from tracker.facts import commands
 from tracker.store.database import Connection, Database
 
 Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
@@ -39,7 +39,7 @@ async def retry_post(
 
     Answers the action that does it: the one that is open already, where there is one.
     """
-    return await _asked(by_hand.retry_post, request, database, clock, id, provider)
+    return await _asked(commands.retry_post, request, database, clock, id, provider)
 
 
 @post(
@@ -57,7 +57,7 @@ async def reconcile_post(
     provider: ProviderName = None,
 ) -> OneActionOut:
     """What it says becomes a fact of the log. Answers the action that does it: the open one, where there is one."""
-    return await _asked(by_hand.reconcile_post, request, database, clock, id, provider)
+    return await _asked(commands.reconcile_post, request, database, clock, id, provider)
 
 
 async def _asked(

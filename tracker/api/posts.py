@@ -15,17 +15,17 @@ from tracker.api.refusals import DECIDING, LISTING, ONE
 from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, post_fields
 from tracker.api.tagged import Tagged
 from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
-from tracker.domain.event import State
-from tracker.domain.post import Post
-from tracker.domain.rule import Rule
+from tracker.domain.posts.event import State
+from tracker.domain.posts.post import Post
+from tracker.domain.rules.rule import Rule
 from tracker.errors import NotFound
-from tracker.past import After as AfterThen
-from tracker.past import Past
+from tracker.process.as_of import After as AfterThen
+from tracker.process.as_of import Past
+from tracker.queries import history_reports, post_reports
+from tracker.queries.paging import write_cursor
+from tracker.queries.post_reports import LOOK, SORTS, After, Filters
 from tracker.rulebook.source import RuleSource
-from tracker.store import history_reports, post_reports
 from tracker.store.database import Connection, Database, Row
-from tracker.store.paging import write_cursor
-from tracker.store.post_reports import LOOK, SORTS, After, Filters
 
 STATES = tuple(str(state) for state in State)
 NEWEST_FIRST = "-last_event_at"

@@ -13,11 +13,11 @@ from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.schemas import Page, raw_out
 from tracker.api.words import LARGEST_NUMBER, Cursor, DryRun, Limit, ProviderName, Raw
 from tracker.errors import NotFound
-from tracker.replay import Replay
-from tracker.store import quarantine
+from tracker.queries.paging import write_cursor
+from tracker.receive.quarantine_replay import Replay
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.quarantine import STATES, After, Filters
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import STATES, After, Filters
 
 NEWEST_FIRST = "quarantine -id"
 

@@ -10,19 +10,19 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
-from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES
 from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
-from tracker.domain.reconciliation import changed_since
+from tracker.domain.posts.reconciliation import changed_since
 from tracker.errors import NotFound
-from tracker.store import reconciliations
+from tracker.facts import commands
+from tracker.queries.paging import write_cursor
+from tracker.store.calls import reconciliations
+from tracker.store.calls.reconciliations import STATES, After
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.reconciliations import STATES, After
 
 NEWEST_FIRST = "-wanted_at"
 
@@ -115,7 +115,7 @@ async def create_reconciliation(
     since = changed_since(data.since, now) if data.since else None
     names = [data.provider] if data.provider else sorted(provider_names)
     async with database.transaction() as conn:
-        rows = await by_hand.ask_providers(conn, names, since, caller(request).name, now)
+        rows = await commands.ask_providers(conn, names, since, caller(request).name, now)
     return Page([reconciliation_out(row) for row in rows], None)
 
 

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from tracker import redelivery
+from tracker.act import redelivery
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
@@ -24,13 +24,14 @@ from tracker.api.redelivery_schemas import (
 from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
 from tracker.api.schemas import Page, action_out
 from tracker.api.words import Clock, Cursor, DryRun, Limit
-from tracker.domain.pacing import Pace
+from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.store import action_reports, redeliveries
-from tracker.store.action_reports import Filters
+from tracker.queries import action_reports
+from tracker.queries.action_reports import Filters
+from tracker.queries.paging import write_cursor
+from tracker.store.actions import redeliveries
+from tracker.store.actions.redeliveries import ENDED, STATES, After
 from tracker.store.database import Connection, Database
-from tracker.store.paging import write_cursor
-from tracker.store.redeliveries import ENDED, STATES, After
 
 NEWEST_FIRST = "redeliveries -created_at"
 SHOWN = 20

@@ -8,9 +8,9 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from tracker.api.schemas import ActionOut
-from tracker.domain.pacing import Pace
+from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.store.redeliveries import ENDED, MOST
+from tracker.store.actions.redeliveries import ENDED, MOST
 
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 

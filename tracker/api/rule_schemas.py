@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from tracker.api.schemas import Next
-from tracker.domain.rule import Rule
-from tracker.domain.wording import step_in_words, trigger_in_words, verb_of
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.wording import step_in_words, trigger_in_words, verb_of
 from tracker.errors import Misconfigured
-from tracker.rule_status import RuleStatus
+from tracker.process.rule_status import RuleStatus
 
 Outcomes = Annotated[
     dict[str, int],

@@ -7,16 +7,17 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker import by_hand, rule_status
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.refusals import ONE, READING
 from tracker.api.rule_schemas import OneRuleOut, RuleOut, RulesOut, fault_out, rule_details, rule_fields
 from tracker.api.words import Clock, Cursor, Limit
-from tracker.domain.rule import Rule
+from tracker.domain.rules.rule import Rule
+from tracker.facts import commands
+from tracker.process import rule_status
+from tracker.queries.paging import write_cursor
 from tracker.rulebook.source import RuleSource, rule_called
 from tracker.store.database import Connection, Database
-from tracker.store.paging import write_cursor
 
 RuleId = Annotated[str, PathParameter(description="The rule's id: its name in the file.")]
 Enabled = Annotated[bool | None, QueryParameter(description="Only those that are on, or off.")]
@@ -77,7 +78,7 @@ async def disable_rule(
 
 async def _switch(database: Database, rule: Rule, rules: RuleSource, now: datetime, *, on: bool, by: str) -> OneRuleOut:
     async with database.transaction() as conn:
-        await by_hand.switch_rule(conn, rule, on=on, by=by, now=now)
+        await commands.switch_rule(conn, rule, on=on, by=by, now=now)
         return await _one(conn, rule, rules, now)
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from tracker.api.schemas import OneActionOut
-from tracker.domain.run import Run
-from tracker.domain.wording import step_in_words, verb_of
-from tracker.run_steps import RunStep
+from tracker.domain.rules.wording import step_in_words, verb_of
+from tracker.domain.runs.run import Run
+from tracker.process.run_steps import RunStep
 
 
 class RunOut(Struct, frozen=True):

@@ -9,7 +9,6 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.pending import Waiting
@@ -17,14 +16,15 @@ from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.run_schemas import MoveOut, OneRunOut, RunOut, TimerOut, run_fields, run_step_out
 from tracker.api.schemas import ActionOut, AttemptOut, OneActionOut, Page
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
-from tracker.domain.run import Run
+from tracker.domain.runs.run import Run
 from tracker.errors import NotFound
+from tracker.facts import commands
+from tracker.process.run_steps import WHAT_COMES, steps_of
+from tracker.queries import action_reports, run_reports
+from tracker.queries.paging import write_cursor
+from tracker.queries.run_reports import STATES, After, Filters
 from tracker.rulebook.source import RuleSource
-from tracker.run_steps import WHAT_COMES, steps_of
-from tracker.store import action_reports, run_reports
 from tracker.store.database import Connection, Database, Row
-from tracker.store.paging import write_cursor
-from tracker.store.run_reports import STATES, After, Filters
 
 NEWEST_FIRST = "-started_at"
 
@@ -80,7 +80,7 @@ async def cancel_run(
 ) -> OneRunOut:
     """Only one that is active or queued, otherwise 409; it ends in a moment, with all that nobody has begun."""
     async with database.transaction() as conn:
-        run = await by_hand.cancel_run(conn, id, caller(request).name, clock())
+        run = await commands.cancel_run(conn, id, caller(request).name, clock())
         return await _one(conn, run, rules)
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from tracker.domain.event import Problem, State
-from tracker.domain.post import Post
-from tracker.domain.target import Target
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.posts.post import Post
+from tracker.domain.posts.target import Target
 
 Item = TypeVar("Item")
 

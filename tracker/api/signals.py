@@ -8,14 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
-from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.posts import find_post
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
 from tracker.api.refusals import TELLING
 from tracker.api.words import Clock
-from tracker.domain.words import Named, parse_word
+from tracker.domain.rules.event_pattern import Named, parse_word
+from tracker.facts import commands
 from tracker.store.database import Connection, Database
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
@@ -70,7 +70,7 @@ async def signal(
     said = {"by": caller(request).name, "data": data.data}
     async with database.transaction() as conn:
         provider = await _provider(conn, data)
-        kept = await by_hand.signal(conn, name, provider, data.post, data.id, said, clock())
+        kept = await commands.signal(conn, name, provider, data.post, data.id, said, clock())
     return SignalOut(kept.position, kept.duplicate)
 
 

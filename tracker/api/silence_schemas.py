@@ -6,8 +6,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from tracker.domain.pause import MATCHED, Silence
-from tracker.store.silences import Hid
+from tracker.domain.runs.pause import MATCHED, Silence
+from tracker.store.reactions.silences import Hid
 
 Matched = Annotated[
     dict[str, str],

@@ -8,7 +8,6 @@ from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from tracker import by_hand
 from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES
@@ -16,14 +15,15 @@ from tracker.api.refusals import ONE, READING, SAYING
 from tracker.api.schemas import Page
 from tracker.api.silence_schemas import NewSilence, SilenceOut, silence_out
 from tracker.api.words import Clock, Cursor, Limit
-from tracker.domain import silencing
-from tracker.domain.pause import Silence
+from tracker.domain.runs import silencing
+from tracker.domain.runs.pause import Silence
 from tracker.errors import NotFound
+from tracker.facts import commands
+from tracker.queries.paging import write_cursor
 from tracker.rulebook.source import RuleSource
-from tracker.store import silences
 from tracker.store.database import Connection, Database
-from tracker.store.paging import write_cursor
-from tracker.store.silences import STATES, After
+from tracker.store.reactions import silences
+from tracker.store.reactions.silences import STATES, After
 
 NEWEST_FIRST = "-since"
 NEWEST_OF_ONE = 50
@@ -82,7 +82,7 @@ async def create_silence(
     ends, by = (data.until, data.for_), caller(request).name
     silence = silencing.silence(uuid4(), data.match, ends, data.reason, by, now, known)
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, silence)
+        await commands.begin_silence(conn, silence)
         return await _shown(conn, silence, now)
 
 
@@ -93,7 +93,7 @@ async def end_silence(
     """It is kept; one that is over stays as it ended."""
     now = clock()
     async with database.transaction() as conn:
-        return await _shown(conn, await by_hand.end_silence(conn, id, caller(request).name, now), now)
+        return await _shown(conn, await commands.end_silence(conn, id, caller(request).name, now), now)
 
 
 async def _shown(conn: Connection, silence: Silence, now: datetime) -> SilenceOut:

@@ -14,9 +14,10 @@ from tracker.api import parameters
 from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.words import Clock
-from tracker.store import post_reports, stats_reports, suspects
+from tracker.queries import post_reports, stats_reports
+from tracker.queries.stats_reports import MOST_ACCOUNTS
 from tracker.store.database import Database, Row
-from tracker.store.stats_reports import MOST_ACCOUNTS
+from tracker.store.posts import suspects
 
 LATELY = timedelta(days=30)
 

@@ -19,10 +19,10 @@ from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.schemas import ArrivalTime, ErrorOut, ProviderTime
 from tracker.api.words import ProviderName
-from tracker.broadcast import Broadcast, News
 from tracker.errors import Rejected
+from tracker.store.checkpoints.places import Place
 from tracker.store.database import Row
-from tracker.store.places import Place
+from tracker.stream.broadcast import Broadcast, News
 
 MEDIA_TYPE = "text/event-stream"
 COME_BACK = 2000

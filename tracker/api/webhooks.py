@@ -14,7 +14,7 @@ import structlog
 from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
-from tracker.receiver import Delivery
+from tracker.receive.receiver import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
-    from tracker.http_server.front import Answer as Told
-    from tracker.http_server.head import Head
-    from tracker.receiver import Answer, Receiver
+    from tracker.receive.receiver import Answer, Receiver
+    from tracker.runtime.http_server.front import Answer as Told
+    from tracker.runtime.http_server.head import Head
 
 log = structlog.get_logger(__name__)
 

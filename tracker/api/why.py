@@ -13,9 +13,9 @@ from tracker.api.schemas import Page
 from tracker.api.why_schemas import AnswerOut, answer_out
 from tracker.api.words import Clock, PostId, ProviderName
 from tracker.errors import NotFound, did_you_mean
+from tracker.process.why import why
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
-from tracker.why import why
 
 OneRule = Annotated[str | None, QueryParameter(name="rule", description="Only this rule.")]
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from tracker.process.why import Answer, Reason
+from tracker.queries.why_reports import ActionTaken
 from tracker.rulebook.answers import Clause
-from tracker.store.why_reports import ActionTaken
-from tracker.why import Answer, Reason
 
 Outcome = Annotated[
     str,

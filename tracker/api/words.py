@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.store.paging import MAX_LIMIT
+from tracker.queries.paging import MAX_LIMIT
 
 Clock = Callable[[], datetime]
 

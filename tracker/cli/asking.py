@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tracker.domain.post import Post
+    from tracker.domain.posts.post import Post
+    from tracker.process.why import Answer, Reason
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
-    from tracker.why import Answer, Reason
 
 FEW = 3
 
@@ -64,8 +64,8 @@ def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Confi
 def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None) -> None:
     """Print a [[test]] that tells what happened to a post and demands what the rule does about it."""
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.queries import why_reports  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
-    from tracker.store import why_reports  # noqa: PLC0415  (as above)
 
     book = _book(config)
     known_words("RULE", [rule], book.places)
@@ -89,7 +89,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
 
 
 def _asked(config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
-    from tracker.why import why  # noqa: PLC0415  (takes half a second)
+    from tracker.process.why import why  # noqa: PLC0415  (takes half a second)
 
     book = _book(config)
 
@@ -105,7 +105,7 @@ def _asked(config: Path | None, post: str, rule: str | None, provider: str | Non
 
 def _book(config: Path | None) -> Rulebook:
     """The rules of the files; with a fault nothing can be said of them."""
-    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
 
     book = read_rules(open_settings(config))
     for fault in book.faults:

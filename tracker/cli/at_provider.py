@@ -58,10 +58,10 @@ def call_provider(config: Path | None, provider: str, call: str, do: Call[Value]
 
 async def ask_provider(settings: Settings, database: Database, provider: str, call: str, do: Call[Value]) -> Value:
     """What the provider answers to that call; raises Misconfigured, Rejected or Unavailable, which say why not."""
-    from tracker.domain.allowance import Purpose  # noqa: PLC0415  (takes a while)
-    from tracker.gate import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes a while)
     from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
 
     async with build_outbound(settings) as outbound:
         client = build_clients(settings, outbound, SharedGate(database, settings))[provider]
@@ -72,7 +72,7 @@ async def ask_provider(settings: Settings, database: Database, provider: str, ca
 
 
 def _refusal(settings: Settings, client: ProviderClient, call: str, reply: Reply[Value]) -> Exception:
-    from tracker.domain.action import Reason  # noqa: PLC0415  (takes a while)
+    from tracker.domain.actions import Reason  # noqa: PLC0415  (takes a while)
 
     key = f"providers.{client.name}"
     if reply.reason is Reason.NOT_CONFIGURED:

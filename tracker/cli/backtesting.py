@@ -12,15 +12,15 @@ from tracker.cli.opening import Config, Json, now, on_database, open_settings
 from tracker.cli.rule_files import read_against
 from tracker.cli.rules import rules
 from tracker.cli.showing import progress, say, show_json, show_table, written
-from tracker.domain.given import begins, moment
+from tracker.parameters import begins, moment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from tracker.backtest import Backtest, Found, Held, Span
-    from tracker.domain.dispatch import RuleIndex
-    from tracker.domain.firing import Firing
+    from tracker.domain.rules.rule_index import RuleIndex
+    from tracker.domain.runs.firing import Firing
+    from tracker.process.backtest import Backtest, Found, Held, Span
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Database
@@ -79,7 +79,7 @@ def diff(
 
 
 def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -> Found:
-    from tracker.backtest import Backtest  # noqa: PLC0415  (takes half a second)
+    from tracker.process.backtest import Backtest  # noqa: PLC0415  (takes half a second)
 
     async def work(_: Settings, database: Database) -> Found:
         with progress("playing the log") as tell:
@@ -90,8 +90,8 @@ def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -
 
 def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]:
     """The rules to try, and which of them to tell of (None: all)."""
-    from tracker.domain.dispatch import RuleIndex  # noqa: PLC0415  (takes half a second)
-    from tracker.rules_in_force import read_rules, read_text  # noqa: PLC0415  (as above)
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+    from tracker.process.active_rules import read_rules, read_text  # noqa: PLC0415  (as above)
 
     if place.is_dir():
         return _fit(read_rules(settings, place)).index, None
@@ -102,7 +102,7 @@ def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]
 
 
 def _files(settings: Settings) -> Rulebook:
-    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(settings)
 
@@ -116,8 +116,8 @@ def _fit(book: Rulebook) -> Rulebook:
 
 
 def _span(since: str, until: str | None) -> Span:
-    from tracker.backtest import Span  # noqa: PLC0415  (as above)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
+    from tracker.process.backtest import Span  # noqa: PLC0415  (as above)
 
     at = now()
     try:

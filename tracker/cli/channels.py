@@ -13,7 +13,7 @@ from tracker.cli.opening import Config, Json, known_words, now, open_settings
 from tracker.cli.showing import in_words, say, show_json, show_pairs
 
 if TYPE_CHECKING:
-    from tracker.domain.action import Claimed, Outcome
+    from tracker.domain.actions import Claimed, Outcome
     from tracker.settings import Settings
 
 channels = noun("channels", "The channels that alerts go to.")
@@ -42,7 +42,7 @@ def send_test(
 
 
 async def _tell(settings: Settings, name: str) -> Outcome:
-    from tracker.actions.channels import build_alert  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channels import build_alert  # noqa: PLC0415  (takes half a second)
     from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
 
     async with build_outbound(settings) as outbound:
@@ -50,7 +50,7 @@ async def _tell(settings: Settings, name: str) -> Outcome:
 
 
 def _alert(channel: str) -> Claimed:
-    from tracker.domain.action import Claimed  # noqa: PLC0415  (only where it is needed)
+    from tracker.domain.actions import Claimed  # noqa: PLC0415  (only where it is needed)
 
     said = {
         "title": "Test alert",

@@ -22,8 +22,8 @@ FITS = "up to date"
 @db.command()
 def upgrade(config: Config = None, json: Json = False) -> None:
     """Bring the schema up to date; while another process does it, this one waits."""
+    from tracker.embedded.server import postgres  # noqa: PLC0415  (as above)
     from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
-    from tracker.store.server import postgres  # noqa: PLC0415  (as above)
 
     with postgres(open_settings(config, anywhere=True)) as (dsn, _):
         applied = asyncio.run(migrations.upgrade(dsn, lambda revision: say(f"applied {revision}", aside=json)))
@@ -36,8 +36,8 @@ def upgrade(config: Config = None, json: Json = False) -> None:
 @db.command()
 def status(config: Config = None, json: Json = False) -> None:
     """Where the schema stands; exit code 1 when it is not this version's."""
+    from tracker.embedded.server import postgres, require_made  # noqa: PLC0415  (as above)
     from tracker.store import migrations  # noqa: PLC0415  (takes half a second)
-    from tracker.store.server import postgres, require_made  # noqa: PLC0415  (as above)
 
     settings = open_settings(config, anywhere=True)
     require_made(settings)

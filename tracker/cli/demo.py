@@ -85,9 +85,9 @@ def demo(
 ) -> None:
     """Everything on this machine: an embedded Postgres, a simulated provider, and live posts."""
     from tracker.app import Role, serve  # noqa: PLC0415  (costs a second)
-    from tracker.http_server import bound  # noqa: PLC0415  (as above)
+    from tracker.runtime.http_server import bound  # noqa: PLC0415  (as above)
+    from tracker.runtime.telemetry import configure_logging  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (as above)
-    from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
     with taking_port(port):
         door = bound("127.0.0.1", port)

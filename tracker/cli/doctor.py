@@ -62,7 +62,7 @@ def _config(file: Path) -> Finding:
 
 def _left_out(settings: Settings) -> Iterator[Finding]:
     """Channels and endpoints that are set up wrongly."""
-    from tracker.actions import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers import usable  # noqa: PLC0415  (takes half a second)
 
     for faults in usable(settings).left_out.values():
         for fault in faults:
@@ -71,7 +71,7 @@ def _left_out(settings: Settings) -> Iterator[Finding]:
 
 def _examine_database(settings: Settings) -> Iterator[Finding]:
     from tracker.cli.doctor_database import examine_database  # noqa: PLC0415  (takes half a second)
-    from tracker.store.server import is_made, postgres  # noqa: PLC0415  (as above)
+    from tracker.embedded.server import is_made, postgres  # noqa: PLC0415  (as above)
 
     if not is_made(settings):
         yield warning("database", "the embedded Postgres has not been made yet", "`tracker serve` makes it")

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker import projector, reactor
 from tracker.cli.doctor_heard import examine_heard
 from tracker.cli.doctor_standings import examine_standings
 from tracker.cli.doctor_webhooks import examine_webhooks
@@ -16,13 +15,17 @@ from tracker.cli.opening import now
 from tracker.cli.showing import written
 from tracker.domain.clock import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
-from tracker.store import action_reports, health_reports, keys, migrations, processes, rule_book
+from tracker.process import projector, reactor
+from tracker.queries import action_reports, health_reports
+from tracker.store import keys, migrations
+from tracker.store.checkpoints import processes
 from tracker.store.database import Database
+from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
+    from tracker.queries.health_reports import Reader
     from tracker.settings import Settings
     from tracker.store.database import Connection
-    from tracker.store.health_reports import Reader
 
 PATIENCE = 30.0
 LATELY = timedelta(days=1)

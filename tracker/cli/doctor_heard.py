@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import counted, written
-from tracker.domain.rhythm import LEARNT_FROM
+from tracker.domain.calls.rhythm import LEARNT_FROM
 from tracker.providers import build_providers
-from tracker.store import heard, suspects
+from tracker.store.calls import heard
+from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,10 +11,10 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import counted
 from tracker.errors import Misconfigured
 from tracker.outbound import build_outbound, unreachable
+from tracker.process.active_rules import read_rules
 from tracker.providers import build_providers
 from tracker.providers.secret_file import SecretFile
 from tracker.rulebook.testing import run_tests
-from tracker.rules_in_force import read_rules
 from tracker.settings.values import format_size
 
 if TYPE_CHECKING:

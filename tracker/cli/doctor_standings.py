@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import written
-from tracker.domain.allowance import Purpose, left
-from tracker.domain.standing import CLOCK_OFF, Calling
-from tracker.store import standings
+from tracker.domain.calls.allowance import Purpose, left
+from tracker.domain.calls.standing import CLOCK_OFF, Calling
+from tracker.store.calls import standings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import datetime
 
-    from tracker.domain.standing import Standing
+    from tracker.domain.calls.standing import Standing
     from tracker.settings import Provider, Settings
     from tracker.store.database import Connection
 

@@ -13,7 +13,7 @@ from tracker.cli.opening import Config, Json, now, on_database
 from tracker.cli.showing import counted, progress, say, show_json, show_list, show_table
 
 if TYPE_CHECKING:
-    from tracker.rebuild import Difference
+    from tracker.process.rebuild import Difference
     from tracker.settings import Settings
     from tracker.store.database import Database
 
@@ -34,8 +34,8 @@ def rebuild(
 
     The service may go on meanwhile. Nothing is acted on. What is interrupted has changed nothing.
     """
+    from tracker.process.rebuild import Rebuild  # noqa: PLC0415  (as above)
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (takes half a second)
-    from tracker.rebuild import Rebuild  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> Difference:
         with progress("folding events") as tell:
@@ -63,7 +63,7 @@ def prune(
 
     The scheduler does this by itself, each night.
     """
-    from tracker import retention  # noqa: PLC0415  (takes half a second)
+    from tracker.process import retention  # noqa: PLC0415  (takes half a second)
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> list[date]:

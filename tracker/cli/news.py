@@ -14,8 +14,8 @@ from tracker.cli.showing import written
 from tracker.errors import Unavailable, printable
 
 if TYPE_CHECKING:
+    from tracker.queries.news import News
     from tracker.store.database import Connection, Database
-    from tracker.store.news import News
 
 COLOURS = {"state": "cyan", "rule": "magenta", "action": "green"}
 LOOK_EVERY = 0.3
@@ -54,7 +54,7 @@ class _Reader:
         self._told: dict[str, datetime] = {}
 
     async def look(self, conn: Connection) -> list[News]:
-        from tracker.store import news  # noqa: PLC0415  (takes half a second)
+        from tracker.queries import news  # noqa: PLC0415  (takes half a second)
 
         newest = max(self._told.values(), default=self._begin)
         begin = max(self._begin, newest - LATE)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tracker import event_loop
 from tracker.errors import BadParameter, Misconfigured, did_you_mean
+from tracker.runtime import event_loop
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -44,8 +44,8 @@ def open_settings(config: Path | None, *, anywhere: bool = False) -> Settings:
 
     Raises Misconfigured where nothing is configured, unless that is fine `anywhere`.
     """
+    from tracker.runtime.telemetry import configure_logging  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (takes a third of a second)
-    from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
     if not anywhere:
         require_configured(config)
@@ -71,7 +71,7 @@ def on_database(
     Only a command that `makes` something makes a database that is not there yet. Raises Misconfigured when the schema
     is not this version's, and Unavailable when nobody answers, or there is no database.
     """
-    from tracker.store.server import opened, postgres, require_made  # noqa: PLC0415  (as above)
+    from tracker.embedded.server import opened, postgres, require_made  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
     if not makes:

@@ -16,16 +16,16 @@ from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, duration, now, on_database, open_settings
 from tracker.cli.posts import posts
 from tracker.cli.showing import say, show_json
-from tracker.domain.event import State
-from tracker.domain.given import moment
-from tracker.domain.lifecycle import ENDED
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import ENDED
 from tracker.errors import TrackerError
+from tracker.parameters import moment
 
 if TYPE_CHECKING:
     from tracker.providers.new_post import NewPost
+    from tracker.queries.news import News
     from tracker.settings import Settings
     from tracker.store.database import Database
-    from tracker.store.news import News
 
 DOUBT = "whether it was created is not known: look before you create it again, or repeat this call with --key {}"
 DIFFERENCE = timedelta(minutes=1)
@@ -82,7 +82,7 @@ def create(
 
 async def _create(settings: Settings, database: Database, provider: str, post: NewPost, key: str) -> str:
     """Create it, and note it in the log; the id of the post."""
-    from tracker import by_hand  # noqa: PLC0415  (takes half a second)
+    from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
     from tracker.providers.new_post import described  # noqa: PLC0415  (as above)
 
     body, began = described(settings, provider, post), now()
@@ -93,7 +93,7 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
         raise
     try:
         async with database.transaction() as conn:
-            await by_hand.note_created(conn, provider, made, post.platforms, post.at, key, began, now())
+            await commands.note_created(conn, provider, made, post.platforms, post.at, key, began, now())
     except TrackerError as error:
         error.add_note(f"{made} was created at {provider}, but could not be noted in the log")
         raise
@@ -101,8 +101,8 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
 
 
 async def _say_if_nobody_reads(settings: Settings, database: Database) -> None:
-    from tracker import projector  # noqa: PLC0415  (takes half a second)
-    from tracker.store import health_reports  # noqa: PLC0415  (as above)
+    from tracker.process import projector  # noqa: PLC0415  (takes half a second)
+    from tracker.queries import health_reports  # noqa: PLC0415  (as above)
 
     async with database.connection() as conn:
         (reader,) = await health_reports.readers(conn, (projector.NAME,), settings.engine.silence)

@@ -13,14 +13,14 @@ from tracker.cli.history import told
 from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, now, on_database
 from tracker.cli.showing import explained, say, show_json, show_pairs, show_table
-from tracker.domain.event import State
-from tracker.domain.given import moment, words
+from tracker.domain.posts.event import State
+from tracker.parameters import moment, words
 
 if TYPE_CHECKING:
     from tracker.api.schemas import OnePostOut, Page, PostOut
+    from tracker.queries.news import News
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database, Row
-    from tracker.store.news import News
 
 LAST_RANK = 99
 """After whatever else happened at the same moment."""
@@ -52,7 +52,7 @@ def show_list(
 ) -> None:
     """Posts, filtered and sorted as the API does."""
     from tracker.api.posts import list_posts  # noqa: PLC0415  (takes a second)
-    from tracker.past import Past  # noqa: PLC0415  (as above)
+    from tracker.process.as_of import Past  # noqa: PLC0415  (as above)
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> Page[PostOut]:
@@ -102,9 +102,9 @@ async def _look(
 ) -> tuple[OnePostOut, list[Row]]:
     """The post, and the newest entries of its history, now or as both stood at the moment."""
     from tracker.api.posts import about, find_post  # noqa: PLC0415  (takes a second)
-    from tracker.past import Past  # noqa: PLC0415  (as above)
+    from tracker.process.as_of import Past  # noqa: PLC0415  (as above)
     from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
-    from tracker.store import history_reports, post_reports  # noqa: PLC0415  (as above)
+    from tracker.queries import history_reports, post_reports  # noqa: PLC0415  (as above)
 
     found, row = await find_post(conn, post, provider)
     if moment:
@@ -131,7 +131,7 @@ def watch(
 
     Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
     """
-    from tracker.store.post_reports import Filters  # noqa: PLC0415  (as above)
+    from tracker.queries.post_reports import Filters  # noqa: PLC0415  (as above)
 
     with as_options():
         filters = Filters(states=words("state", state, [str(one) for one in State]), platform=platform)

@@ -11,11 +11,11 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, as_options, known_words, now, on_database
 from tracker.cli.showing import progress, say, show_list, show_table
-from tracker.domain.given import moment
 from tracker.errors import NotFound, Rejected
+from tracker.parameters import moment
 
 if TYPE_CHECKING:
-    from tracker.replay import Replay
+    from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database, Row
 
@@ -41,7 +41,7 @@ def show(
     json: Json = False,
 ) -> None:
     """What is there, the newest first."""
-    from tracker.store import quarantine as store  # noqa: PLC0415  (takes half a second)
+    from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
 
     (chosen,) = known_words("--state", [state], STATES)
 
@@ -83,7 +83,7 @@ def replay(
         came = moment("since", since)
 
     async def choose(conn: Connection) -> list[Row]:
-        from tracker.store import quarantine as store  # noqa: PLC0415  (takes half a second)
+        from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
 
         rows = page = await store.held(conn, provider, reason, came, 0, PAGE)
         while len(page) == PAGE:
@@ -114,7 +114,7 @@ def _named(items: list[int]) -> Find:
     """Those of the ids, whether there are such or not."""
 
     async def find(conn: Connection) -> list[Any]:
-        from tracker.store import quarantine as store  # noqa: PLC0415  (takes half a second)
+        from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
 
         return [await store.get(conn, item) or {"id": item} for item in items]
 
@@ -126,7 +126,7 @@ def _each(
 ) -> list[dict[str, Any]]:
     """What became of each of them, and at which position of the log it stands where it was taken."""
     from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
-    from tracker.replay import Replay  # noqa: PLC0415  (as above)
+    from tracker.receive.quarantine_replay import Replay  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> list[dict[str, Any]]:
         replay = Replay(database, build_providers(settings), now)

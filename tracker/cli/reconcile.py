@@ -56,12 +56,12 @@ def reconcile(
 
 async def _asked(settings: Settings, database: Database, names: Sequence[str], begins: datetime | None) -> list[Row]:
     """One round for each provider, done here unless a running service takes it first."""
-    from tracker.domain.allowance import Purpose  # noqa: PLC0415  (takes half a second)
-    from tracker.gate import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes half a second)
     from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers, fact_readers  # noqa: PLC0415  (as above)
-    from tracker.reconciler import Reconciler  # noqa: PLC0415  (as above)
-    from tracker.store import reconciliations  # noqa: PLC0415  (as above)
+    from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.reconcile.reconciler import Reconciler  # noqa: PLC0415  (as above)
+    from tracker.store.calls import reconciliations  # noqa: PLC0415  (as above)
 
     rows: list[Row] = []
     async with build_outbound(settings) as outbound:
@@ -86,7 +86,7 @@ async def _asked(settings: Settings, database: Database, names: Sequence[str], b
 
 
 def _begin(since: str | None) -> datetime | None:
-    from tracker.domain.reconciliation import changed_since  # noqa: PLC0415  (only where it is given)
+    from tracker.domain.posts.reconciliation import changed_since  # noqa: PLC0415  (only where it is given)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
 
     try:

@@ -27,9 +27,9 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
-    from tracker.actions import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound import unreachable  # noqa: PLC0415  (as above)
-    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (as above)
+    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (as above)
 
     settings = usable(open_settings(config))
     book = read_rules(settings, folder)
@@ -87,7 +87,7 @@ def schema() -> None:
 
 
 def _read(folder: Path | None, config: Path | None) -> Rulebook:
-    from tracker.rules_in_force import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(open_settings(config), folder)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker.domain.event import State
+    from tracker.domain.posts.event import State
     from tracker.providers.vocabulary import Vocabulary
 
 

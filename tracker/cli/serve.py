@@ -21,8 +21,8 @@ def serve(
 ) -> None:
     """Run the service: all roles in one process, or the roles named."""
     from tracker.app import Role, serve  # noqa: PLC0415  (costs a second)
+    from tracker.runtime.telemetry import configure_logging  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (as above)
-    from tracker.telemetry import configure_logging  # noqa: PLC0415  (as above)
 
     roles = known_words("--role", role or list(Role), list(Role))
     settings = load_settings(config, os.environ)

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from tracker.cli.news import COLOURS, tell
 from tracker.cli.showing import explained, written
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.errors import Unavailable, printable
-from tracker.store import post_reports
+from tracker.queries import post_reports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from tracker.domain.post import Post
+    from tracker.domain.posts.post import Post
+    from tracker.queries.news import News
+    from tracker.queries.post_reports import Filters
     from tracker.store.database import Database
-    from tracker.store.news import News
-    from tracker.store.post_reports import Filters
 
 EVERY = 1.0
 NEWS = 8

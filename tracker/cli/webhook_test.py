@@ -77,7 +77,7 @@ def _last(settings: Settings, provider: str) -> str:
 
 async def _newest(conn: Connection) -> int:
     """The position up to which the log is filled."""
-    from tracker.store.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
 
     rows, _ = await list_events(conn, Filters(), newest_first=True, after=None, limit=1)
     return rows[0]["position"] if rows else 0
@@ -85,7 +85,7 @@ async def _newest(conn: Connection) -> int:
 
 async def _arrival(conn: Connection, provider: str, after: int, patience: timedelta) -> int | None:
     """The position of the test in the log, once it is there."""
-    from tracker.store.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
 
     wanted = Filters(type=TEST, provider=provider, after=after)
     with suppress(TimeoutError):

@@ -7,16 +7,16 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker import operations
 from tracker.dashboard import timeline
 from tracker.dashboard.asked import Asked, address
 from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.store import action_reports
-from tracker.store.action_reports import STATES, After, Filters
+from tracker.facts import own_facts
+from tracker.queries import action_reports
+from tracker.queries.action_reports import STATES, After, Filters
+from tracker.queries.paging import write_cursor
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
 
 NEWEST_FIRST = "-created_at"
 ON_A_PAGE = 50
@@ -49,7 +49,7 @@ async def retry(
     """Attempt it once more."""
     visit.must_operate()
     async with database.transaction() as conn:
-        await operations.retry_by_hand(conn, action, clock())
+        await own_facts.retry_by_hand(conn, action, clock())
     return await visit.back("retried")
 
 
@@ -60,5 +60,5 @@ async def discard(
     """Never attempt it again."""
     visit.must_operate()
     async with database.transaction() as conn:
-        await operations.discard_by_hand(conn, action, clock())
+        await own_facts.discard_by_hand(conn, action, clock())
     return await visit.back("discarded")

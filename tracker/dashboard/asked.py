@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from tracker.domain import given
-from tracker.domain.event import State
-from tracker.domain.lifecycle import UNFINISHED
-from tracker.store import post_reports
-from tracker.store.paging import read_cursor
+from tracker import parameters
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import UNFINISHED
+from tracker.queries import post_reports
+from tracker.queries.paging import read_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,12 +33,12 @@ class Asked:
     def text(self, name: str) -> str | None:
         """One text; raises BadParameter when nothing in the database can be equal to it."""
         found = str(self.query.get(name) or "").strip()
-        given.storable(**{name: found})
+        parameters.storable(**{name: found})
         return found or None
 
     def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
         """Words of a closed list, repeated or with commas between them."""
-        return given.words(name, self.query.getall(name, []), known)
+        return parameters.words(name, self.query.getall(name, []), known)
 
     def cursor(self, sort: str, kind: type[After]) -> After | None:
         """Where the page begins."""
@@ -54,8 +54,8 @@ def post_filters(asked: Asked, now: datetime) -> post_reports.Filters:
         platform=asked.text("platform"),
         account=asked.text("account"),
         provider=asked.text("provider"),
-        since=given.ago("since", since, now),
-        still_since=given.ago("stuck_for", still_for, now),
+        since=parameters.ago("since", since, now),
+        still_since=parameters.ago("stuck_for", still_for, now),
         q=asked.text("q"),
     )
 

@@ -8,13 +8,13 @@ from uuid import UUID
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from tracker import by_hand
 from tracker.dashboard.asked import Asked
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.domain.post import Post
+from tracker.domain.posts.post import Post
 from tracker.errors import NotFound
-from tracker.store import post_reports
+from tracker.facts import commands
+from tracker.queries import post_reports
 from tracker.store.database import Connection, Database
 
 Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
@@ -25,7 +25,7 @@ async def retry_post(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
 ) -> Response[Any]:
     """Only one that has failed, at least in part; the provider is asked first how it stands."""
-    return await _asked(by_hand.retry_post, "post_retried", visit, database, clock)
+    return await _asked(commands.retry_post, "post_retried", visit, database, clock)
 
 
 @post("/provider/ask")
@@ -33,7 +33,7 @@ async def reconcile_post(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
 ) -> Response[Any]:
     """What it says becomes a fact of the log."""
-    return await _asked(by_hand.reconcile_post, "asked", visit, database, clock)
+    return await _asked(commands.reconcile_post, "asked", visit, database, clock)
 
 
 async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 from tracker.dashboard.glance import Glance
 from tracker.dashboard.lookout import MOST_PARKED, waiting
 from tracker.dashboard.provider_health import ProviderHealth, provider_health
-from tracker.domain.rhythm import LEARNT_FROM
+from tracker.domain.calls.rhythm import LEARNT_FROM
 from tracker.errors import TrackerError
+from tracker.queries import health_reports
 from tracker.settings import Job, Settings
-from tracker.store import fires, health_reports, heard, migrations, processes, standings
+from tracker.store import migrations
+from tracker.store.calls import fires, heard, standings
+from tracker.store.checkpoints import processes
 
 if TYPE_CHECKING:
     from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.domain.failing import Failing
+    from tracker.queries.health_reports import Reader
+    from tracker.store.calls.fires import Fire
     from tracker.store.database import Connection, Database, Row
-    from tracker.store.fires import Fire
-    from tracker.store.health_reports import Reader
 
 PAUSE = 5.0
 LATELY = timedelta(days=1)

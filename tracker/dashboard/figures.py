@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.store import stats_reports, suspects
+from tracker.queries import stats_reports
+from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from tracker.dashboard import figures
 from tracker.dashboard.glance import Glance
-from tracker.domain.event import State
-from tracker.domain.lifecycle import UNFINISHED
-from tracker.domain.post import Post
-from tracker.store import action_reports, health_reports, post_reports
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import UNFINISHED
+from tracker.domain.posts.post import Post
+from tracker.queries import action_reports, health_reports, post_reports
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -30,7 +30,7 @@ from tracker.dashboard.rendering import Visit, raw_path, visit_of
 from tracker.dashboard.rule_trouble import RuleTrouble, rule_trouble
 from tracker.dashboard.visitor import NotSignedIn, Reception, from_our_own_pages
 from tracker.errors import NotFound
-from tracker.key_checks import KeyChecks
+from tracker.queries.key_checks import KeyChecks
 from tracker.rulebook.source import Footing
 
 if TYPE_CHECKING:

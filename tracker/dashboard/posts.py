@@ -12,12 +12,12 @@ from tracker.dashboard.asked import STATES, Asked, address, post_filters
 from tracker.dashboard.naming import target_names
 from tracker.dashboard.rendering import Visit, raw_path
 from tracker.dashboard.visitor import Clock
-from tracker.domain.event import State
-from tracker.domain.post import Post
+from tracker.domain.posts.event import State
+from tracker.domain.posts.post import Post
 from tracker.errors import NotFound
-from tracker.store import action_reports, event_reports, history_reports, post_reports
+from tracker.queries import action_reports, event_reports, history_reports, post_reports
+from tracker.queries.paging import write_cursor
 from tracker.store.database import Connection, Database, Row
-from tracker.store.paging import write_cursor
 
 NEWEST_FIRST = "-last_event_at"
 ON_A_PAGE = 50

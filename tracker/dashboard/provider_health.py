@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.allowance import Purpose, left
-from tracker.domain.standing import CLOCK_OFF, Calling
+from tracker.domain.calls.allowance import Purpose, left
+from tracker.domain.calls.standing import CLOCK_OFF, Calling
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.standing import Standing
+    from tracker.domain.calls.standing import Standing
     from tracker.settings import Provider
 
 STANDINGS = (*Calling, "unasked", "keyless")

@@ -12,11 +12,11 @@ from litestar.response import Redirect
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.errors import BadParameter, NotFound
-from tracker.replay import Replay, Verdict
-from tracker.store import quarantine
+from tracker.queries.paging import write_cursor
+from tracker.receive.quarantine_replay import Replay, Verdict
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.quarantine import STATES, After, Filters
+from tracker.store.log import quarantine
+from tracker.store.log.quarantine import STATES, After, Filters
 
 NEWEST_FIRST = "quarantine -id"
 ON_A_PAGE = 50

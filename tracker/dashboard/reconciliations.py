@@ -9,17 +9,18 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from tracker import by_hand
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.domain.given import word
-from tracker.domain.reconciliation import changed_since
+from tracker.domain.posts.reconciliation import changed_since
 from tracker.errors import BadParameter, NotFound
-from tracker.store import reconciliations, suspects
+from tracker.facts import commands
+from tracker.parameters import word
+from tracker.queries.paging import write_cursor
+from tracker.store.calls import reconciliations
+from tracker.store.calls.reconciliations import BY_HAND, STATES, After
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.reconciliations import BY_HAND, STATES, After
+from tracker.store.posts import suspects
 
 NEWEST_FIRST = "-wanted_at"
 ON_A_PAGE = 50
@@ -53,7 +54,7 @@ async def ask_now(
     except BadParameter as fault:
         return await _page(visit, database, clock, provider_names, wish, fault)
     async with database.transaction() as conn:
-        await by_hand.ask_providers(conn, names, since, by, now)
+        await commands.ask_providers(conn, names, since, by, now)
     return Redirect(with_done("/reconciliations", "asked"), status_code=303)
 
 

@@ -6,18 +6,19 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker import by_hand, rule_status
 from tracker.dashboard.asked import Asked, address, rule_address
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.rule_trouble import rule_trouble
 from tracker.dashboard.trials import FIRST_SPAN, SPANS
 from tracker.dashboard.visitor import Clock
-from tracker.domain.firing import Outcome
+from tracker.domain.runs.firing import Outcome
+from tracker.facts import commands
+from tracker.process import rule_status
+from tracker.queries import rule_reports, run_reports
+from tracker.queries.paging import write_cursor
+from tracker.queries.rule_reports import MOST_COUNTED
 from tracker.rulebook.source import RuleSource, rule_called
-from tracker.store import rule_reports, run_reports
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.rule_reports import MOST_COUNTED
 
 STATES = ("on", "off")
 OPEN = ("active", "queued")
@@ -102,5 +103,5 @@ async def _switch(
     by = visit.must_operate().name
     known = rule_called(rules, rule)
     async with database.transaction() as conn:
-        await by_hand.switch_rule(conn, known, on=on, by=by, now=clock())
+        await commands.switch_rule(conn, known, on=on, by=by, now=clock())
     return await visit.back("enabled" if on else "disabled")

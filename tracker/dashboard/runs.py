@@ -7,18 +7,18 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker import by_hand
 from tracker.dashboard import timeline
 from tracker.dashboard.asked import Asked, address
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.errors import NotFound
+from tracker.facts import commands
+from tracker.process.run_steps import WHAT_COMES, steps_of
+from tracker.queries import action_reports, run_reports
+from tracker.queries.paging import write_cursor
+from tracker.queries.run_reports import STATES, After, Filters
 from tracker.rulebook.source import RuleSource
-from tracker.run_steps import WHAT_COMES, steps_of
-from tracker.store import action_reports, run_reports
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.run_reports import STATES, After, Filters
 
 NEWEST_FIRST = "-started_at"
 ON_A_PAGE = 50
@@ -70,5 +70,5 @@ async def cancel(
     """End it, with all that nobody has begun."""
     by = visit.must_operate().name
     async with database.transaction() as conn:
-        await by_hand.cancel_run(conn, run, by, clock())
+        await commands.cancel_run(conn, run, by, clock())
     return await visit.back("cancelled")

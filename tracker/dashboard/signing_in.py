@@ -10,8 +10,8 @@ from tracker.dashboard.asked import Asked, own
 from tracker.dashboard.language import LANGUAGES
 from tracker.dashboard.rendering import LANGUAGE_COOKIE, Visit
 from tracker.dashboard.visitor import COOKIE, LASTING, Clock
-from tracker.http_server import asked_from
-from tracker.key_checks import KeyChecks
+from tracker.queries.key_checks import KeyChecks
+from tracker.runtime.http_server import asked_from
 from tracker.store import sessions
 from tracker.store.database import Database
 

@@ -8,18 +8,18 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from tracker import by_hand
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.domain.pause import MATCHED
-from tracker.domain.silencing import SEVERITIES, silence
+from tracker.domain.runs.pause import MATCHED
+from tracker.domain.runs.silencing import SEVERITIES, silence
 from tracker.errors import BadParameter
+from tracker.facts import commands
+from tracker.queries.paging import write_cursor
 from tracker.rulebook.source import RuleSource
-from tracker.store import silences
 from tracker.store.database import Database
-from tracker.store.paging import write_cursor
-from tracker.store.silences import After
+from tracker.store.reactions import silences
+from tracker.store.reactions.silences import After
 
 NEWEST_FIRST = "-since"
 ON_A_PAGE = 25
@@ -54,7 +54,7 @@ async def begin_silence(
     except BadParameter as fault:
         return await _page(visit, database, clock, known, {name: wish[name] or "" for name in FIELDS}, fault)
     async with database.transaction() as conn:
-        await by_hand.begin_silence(conn, begun)
+        await commands.begin_silence(conn, begun)
     return Redirect(with_done("/silences", "silence_begun"), status_code=303)
 
 
@@ -65,7 +65,7 @@ async def end_silence(
     """Now; one that is over stays as it ended."""
     by = visit.must_operate().name
     async with database.transaction() as conn:
-        await by_hand.end_silence(conn, silence_id, by, clock())
+        await commands.end_silence(conn, silence_id, by, clock())
     return await visit.back("silence_ended")
 
 

@@ -8,14 +8,14 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.backtest import Found, Span
 from tracker.dashboard.asked import Asked
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured
+from tracker.process.backtest import Found, Span
+from tracker.process.trial import Busy, NothingToTry, TooLong, Trial, Unreadable
 from tracker.rulebook.source import RuleSource, rule_called
-from tracker.trial import Busy, NothingToTry, TooLong, Trial, Unreadable
 
 SPANS = ("24h", "7d", "30d")
 FIRST_SPAN = "30d"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tracker.errors import NotAllowed
-from tracker.http_server import asked_from
+from tracker.runtime.http_server import asked_from
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
-    from tracker.key_checks import KeyChecks
+    from tracker.queries.key_checks import KeyChecks
 
 Clock = Callable[[], datetime]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tracker.domain.value import value
+from tracker.domain.posts.value import value
 
 MANY = 3
 LONG = timedelta(seconds=10)

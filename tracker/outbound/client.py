@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpcore2
 
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.connecting import Guard, OutboundError, Traffic, current, resolve
 from tracker.outbound.mail import MailServer, Receipt, deliver

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed, parse_address
 
 if TYPE_CHECKING:

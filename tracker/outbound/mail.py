@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import aiosmtplib
 
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.connecting import OutboundError, resolve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tracker.domain.action import Exchange
+from tracker.domain.actions import Exchange
 from tracker.outbound.client import Answer
 from tracker.outbound.connecting import OutboundError
 

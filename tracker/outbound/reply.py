@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tracker.domain.action import Exchange, Reason
+from tracker.domain.actions import Exchange, Reason
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

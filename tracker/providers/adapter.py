@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.event import Fact
+from tracker.domain.posts.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
 from tracker.providers.body import LONGEST_ID, decode, is_id, text_of, time_of
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tracker.domain.event import LoggedEvent
+    from tracker.domain.posts.event import LoggedEvent
     from tracker.providers.signature import Verifier
     from tracker.providers.vocabulary import Vocabulary
 

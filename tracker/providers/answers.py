@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from tracker.domain.action import Exchange, Reason
-from tracker.domain.report import Report, Shown
+from tracker.domain.actions import Exchange, Reason
+from tracker.domain.posts.report import Report, Shown
 from tracker.outbound import Answer
 from tracker.outbound.reply import Reply
 from tracker.providers.body import decode, find, is_id, text_at, time_at

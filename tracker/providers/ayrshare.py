@@ -7,7 +7,7 @@ retries a post once. In its history the time of a post is a table, and is to bec
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.value import value
+from tracker.domain.posts.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tracker.domain.event import Fact, LoggedEvent
+    from tracker.domain.posts.event import Fact, LoggedEvent
 
 
 @value(frozen=True, slots=True)

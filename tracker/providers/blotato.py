@@ -6,7 +6,7 @@ id in each state, so it is not listed; and "in-progress" is also what it answers
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import documented

@@ -7,7 +7,7 @@ time of the delivery, so that a failure told twice in the same bytes counts once
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import documented

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from tracker.domain.action import Exchange, Reason
-from tracker.domain.allowance import Purpose
-from tracker.domain.report import Report, Shown
-from tracker.domain.standing import USAGE, Heard, Permit, Refused, Wish
+from tracker.domain.actions import Exchange, Reason
+from tracker.domain.calls.allowance import Purpose
+from tracker.domain.calls.standing import USAGE, Heard, Permit, Refused, Wish
+from tracker.domain.posts.report import Report, Shown
 from tracker.outbound import Answer, OutboundError, exchange
 from tracker.outbound.reply import Reply
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer

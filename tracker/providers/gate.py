@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tracker.domain.standing import Heard, Permit, Refused, Wish
+    from tracker.domain.calls.standing import Heard, Permit, Refused, Wish
 
 
 class Gate(Protocol):

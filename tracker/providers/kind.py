@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.providers.place import NOWHERE, Place, assumed
 
 if TYPE_CHECKING:
-    from tracker.domain.event import State
+    from tracker.domain.posts.event import State
     from tracker.providers.call import Call
     from tracker.providers.signature import Scheme
     from tracker.providers.targets import Form

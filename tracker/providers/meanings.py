@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tracker.domain.event import Problem, State
+from tracker.domain.posts.event import Problem, State
 from tracker.providers.body import prose_of, text_of, word_of
 from tracker.providers.finding import ProblemFinder
 

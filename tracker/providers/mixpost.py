@@ -7,7 +7,7 @@ which `workspace` names; what a webhook holds is known from those who use it. Ti
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, assumed, documented

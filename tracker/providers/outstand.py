@@ -6,7 +6,7 @@ use it. A post as a whole has no status, and its list chooses by when posts were
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented

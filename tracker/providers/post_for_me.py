@@ -6,7 +6,7 @@ answers. It signs nothing: the secret itself comes in a header. A post is asked 
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, documented

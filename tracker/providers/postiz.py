@@ -6,7 +6,7 @@ be asked for, and there is no call for a single one. Why a post failed is told n
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import documented

@@ -7,7 +7,7 @@ known from those who use it. Its pages are counted from 0, and only that one is 
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.facts.codec import InternalReader
 from tracker.providers import (
     ayrshare,
     blotato,
@@ -24,7 +25,6 @@ from tracker.providers.answers import Answers
 from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
-from tracker.providers.internal import InternalReader
 from tracker.providers.meanings import Meanings
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
 from tracker.providers.place import assumed, documented

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from tracker.domain.event import State, TargetFact
+from tracker.domain.posts.event import State, TargetFact
 from tracker.providers.body import LONGEST_ID, Path, at, put, storable, text_of
 from tracker.providers.finding import Finder, ProblemFinder, finder
 from tracker.providers.meanings import Meanings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.report import Report
+from tracker.domain.posts.report import Report
 from tracker.providers.body import Path, at, parse_path, text_at, time_of
 from tracker.providers.finding import Finder, ProblemFinder, finder
 from tracker.providers.meanings import Meanings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
-    from tracker.domain.event import State
+    from tracker.domain.posts.event import State
     from tracker.providers.place import Place
 
 MOST_ATTEMPTS = 10_000

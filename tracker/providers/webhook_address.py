@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from tracker.domain.action import Reason
+from tracker.domain.actions import Reason
 from tracker.errors import Rejected
 from tracker.outbound import Allowed, Outbound, OutboundError
 

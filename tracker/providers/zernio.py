@@ -5,7 +5,7 @@ Its documentation shows the bodies in full. An older name of its header is taken
 
 from __future__ import annotations
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
 from tracker.providers.place import NOWHERE, assumed, documented

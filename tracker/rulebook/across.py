@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tracker.domain.dispatch import KEYS
-from tracker.domain.event import State
-from tracker.domain.rule import Rule
-from tracker.domain.trigger import Expect, On, While
+from tracker.domain.posts.event import State
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import KEYS
+from tracker.domain.rules.trigger import Expect, On, While
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.checks import reaches
 from tracker.rulebook.examples import RuleTest, unknown_rule

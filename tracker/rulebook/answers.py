@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tracker.domain.change import Change
 from tracker.domain.duration import format_duration
-from tracker.domain.firing import ACTED, Firing, Outcome
-from tracker.domain.rule import Rule
-from tracker.domain.scene import Occurrence
-from tracker.domain.subject import Subject
+from tracker.domain.posts.change import Change
+from tracker.domain.rules.match_context import Occurrence
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.subject import Subject
+from tracker.domain.runs.firing import ACTED, Firing, Outcome
 from tracker.rulebook.clauses import first_unmet
 
 FALSE, WAITING, UNSEEN, OFF, CLOCK, GATHERED = "false", "waiting", "unseen", "off", "clock", "gathered"

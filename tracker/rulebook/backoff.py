@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from tracker.domain.action import Backoff
+from tracker.domain.actions import Backoff
 from tracker.domain.duration import parse_duration
 
 FORMS = 'the first pause, then "x2", "max 30m" and "jitter 20%" as wanted, as in "1m x2 max 30m jitter 20%"'

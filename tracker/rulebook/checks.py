@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import State
-from tracker.domain.rule import Mode, Rule
-from tracker.domain.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.subject import Per
-from tracker.domain.trigger import Every, Expect, On, While
-from tracker.domain.words import Crossing, Entering, Named, Word, entered
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import Crossing, Entering, Named, Word, entered
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
+from tracker.domain.rules.subject import Per
+from tracker.domain.rules.trigger import Every, Expect, On, While
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.paths import check_branches
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracker.domain.rule import Predicate, Verdict
+from tracker.domain.rules.rule import Predicate, Verdict
 from tracker.rulebook.expressions import Condition
 from tracker.toml.positions import BadText
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tracker.domain.rate import Rate
-from tracker.domain.step import Step
+from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
 from tracker.rulebook.pages import Pages
 from tracker.rulebook.workflows import Workflows

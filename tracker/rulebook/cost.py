@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracker.domain.periodic import MOST_ITEMS
-from tracker.domain.subject import DEFAULTS, LONGEST_MESSAGE
+from tracker.domain.rules.periodic import MOST_ITEMS
+from tracker.domain.rules.subject import DEFAULTS, LONGEST_MESSAGE
 from tracker.rulebook.syntax import Call, Const, Field, Loop, Make, Name, Node
 from tracker.toml.positions import BadText
 

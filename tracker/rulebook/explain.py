@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tracker.domain.change import Change, PostView
-from tracker.domain.firing import Firing
-from tracker.domain.rule import Rule
-from tracker.domain.scene import Occurrence, Scene
-from tracker.domain.trigger import Every, Expect, On, While
-from tracker.domain.words import Word
+from tracker.domain.posts.change import Change, PostView
+from tracker.domain.rules.event_pattern import Word
+from tracker.domain.rules.match_context import Occurrence, Scene
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.trigger import Every, Expect, On, While
+from tracker.domain.runs.firing import Firing
 from tracker.rulebook import answers
 from tracker.rulebook.answers import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
 from tracker.rulebook.waits import Waits, never_waited

@@ -15,8 +15,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from tracker.domain.rule import FALSE, TRUE, Verdict
-from tracker.domain.subject import DEFAULTS, Environment
+from tracker.domain.rules.rule import FALSE, TRUE, Verdict
+from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
 from tracker.rulebook.cost import check_cost
 from tracker.rulebook.shortcut import shortcut

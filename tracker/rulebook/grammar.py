@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tracker.domain.event import State
-from tracker.domain.rule import Mode
-from tracker.domain.subject import Per
-from tracker.domain.words import state_words
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import state_words
+from tracker.domain.rules.rule import Mode
+from tracker.domain.rules.subject import Per
 from tracker.rulebook.platforms import PLATFORMS
 
 Form = Literal[

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from jinja2 import meta, nodes
 
-from tracker.domain.subject import DEFAULTS
+from tracker.domain.rules.subject import DEFAULTS
 from tracker.errors import did_you_mean
 
 FILTERS = (

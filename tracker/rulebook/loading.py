@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.rule import Rule
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
 from tracker.rulebook.across import rivals, strays
 from tracker.rulebook.context import Context, Known

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import Match
-from tracker.domain.words import is_glob, parse_state
+from tracker.domain.rules.event_pattern import is_glob, parse_state
+from tracker.domain.rules.rule import Match
 from tracker.rulebook.context import named
 from tracker.rulebook.grammar import MATCH
 from tracker.rulebook.platforms import meant_platform

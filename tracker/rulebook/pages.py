@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
-from tracker.domain.subject import DEFAULTS
+from tracker.domain.rules.subject import DEFAULTS
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.folder import TEMPLATES as FOLDER
 from tracker.rulebook.folder import Files

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.rule import Rule
-from tracker.domain.step import RetryStep, WaitStep
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.errors import did_you_mean
 
 if TYPE_CHECKING:

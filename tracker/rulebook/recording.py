@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from tracker.domain.dispatch import RuleIndex
 from tracker.domain.duration import format_duration
-from tracker.domain.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.rule import Rule
-from tracker.domain.trigger import Every
-from tracker.domain.wording import verb_of
+from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.trigger import Every
+from tracker.domain.rules.wording import verb_of
 from tracker.errors import printable
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.grammar import PERFORMED

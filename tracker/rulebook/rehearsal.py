@@ -13,17 +13,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tracker.domain.decision import Timer
-from tracker.domain.dispatch import RuleIndex
-from tracker.domain.event import Fact, State
-from tracker.domain.firing import Outcome
-from tracker.domain.memory import Asked
-from tracker.domain.post import Post, arrive
-from tracker.domain.rule import Rule
-from tracker.domain.run import Run
-from tracker.domain.signal import Label
-from tracker.domain.step import RetryStep, Step
-from tracker.domain.world import Taken, World
+from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.post import Post, arrive
+from tracker.domain.rules.decision import Timer
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import RetryStep, Step
+from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.run import Run
+from tracker.domain.runs.signal import Label
+from tracker.domain.runs.simulation import Taken, World
 
 __all__ = ["Rehearsal", "Taken", "calm"]
 

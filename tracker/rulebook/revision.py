@@ -10,8 +10,8 @@ from datetime import time, timedelta
 from hashlib import sha256
 from typing import get_args
 
-from tracker.domain.rule import Rule
-from tracker.domain.step import Step
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.step import Step
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.pages import Page
 from tracker.rulebook.templates import Template

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rule import Mode, Rule
-from tracker.domain.subject import Per
-from tracker.domain.trigger import Every, On, Trigger
-from tracker.domain.words import Entering, Named
+from tracker.domain.rules.event_pattern import Entering, Named
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.subject import Per
+from tracker.domain.rules.trigger import Every, On, Trigger
 from tracker.rulebook.checks import check
 from tracker.rulebook.context import Context
 from tracker.rulebook.expressions import Condition
@@ -23,7 +23,7 @@ from tracker.rulebook.steps import read_branches, read_steps
 from tracker.rulebook.triggers import read_trigger, read_word
 
 if TYPE_CHECKING:
-    from tracker.domain.step import Step
+    from tracker.domain.rules.step import Step
     from tracker.rulebook.reading import Table
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)

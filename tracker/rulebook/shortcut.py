@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tracker.domain.subject import DEFAULTS
+from tracker.domain.rules.subject import DEFAULTS
 
 _NAME = r"([a-z_]+\.[a-z_]+)"
 _TRUTH = re.compile(rf"(!?)\s*{_NAME}")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from tracker.domain.dispatch import RuleIndex
+from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import NotFound, did_you_mean
 from tracker.rulebook.loading import load_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.domain.rule import Rule
+    from tracker.domain.rules.rule import Rule
     from tracker.errors import Misconfigured
     from tracker.rulebook.loading import Rulebook
 

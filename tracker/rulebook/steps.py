@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracker.domain.step import PauseStep, ResumeStep, Step
+from tracker.domain.rules.step import PauseStep, ResumeStep, Step
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import Context, named
 from tracker.rulebook.grammar import MOST_STEPS, STEPS

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tracker.domain.dispatch import RuleIndex
 from tracker.domain.duration import format_duration, parse_duration
-from tracker.domain.event import Fact, Problem, TargetFact
-from tracker.domain.rule import Rule
-from tracker.domain.words import Entering, parse_word
+from tracker.domain.posts.event import Fact, Problem, TargetFact
+from tracker.domain.rules.event_pattern import Entering, parse_word
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import RuleIndex
 from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.rehearsal import Rehearsal, Taken, calm
 from tracker.rulebook.timeline import Line

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tracker.domain.duration import parse_duration
-from tracker.domain.words import Crossing, Named, parse_word
+from tracker.domain.rules.event_pattern import Crossing, Named, parse_word
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED
 from tracker.toml.positions import BadText

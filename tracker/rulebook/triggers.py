@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_calendar
-from tracker.domain.trigger import Every, Expect, On, Trigger, While
-from tracker.domain.words import Crossing, Named, Word, parse_state, parse_word
+from tracker.domain.rules.event_pattern import Crossing, Named, Word, parse_state, parse_word
+from tracker.domain.rules.trigger import Every, Expect, On, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, SINCE, TIMES, TRIGGERS, WATCHED
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.domain.step import (
+from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
     ReconcileStep,

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tracker.domain.change import Change, PostView
-from tracker.domain.decision import Failed, Fire, Timer
 from tracker.domain.duration import format_duration
-from tracker.domain.lifecycle import WITHDRAWN
-from tracker.domain.rule import Rule
-from tracker.domain.scene import Occurrence, Scene
-from tracker.domain.subject import Subject, subject_of
-from tracker.domain.timing import due, subjects, values_when_due, wait_after, wait_for
-from tracker.domain.trigger import Expect, While
-from tracker.domain.words import Named
+from tracker.domain.posts.change import Change, PostView
+from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.rules.decision import Failed, Fire, Timer
+from tracker.domain.rules.event_pattern import Named
+from tracker.domain.rules.match_context import Occurrence, Scene
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.subject import Subject, subject_of
+from tracker.domain.rules.timers import due, subjects, values_when_due, wait_after, wait_for
+from tracker.domain.rules.trigger import Expect, While
 from tracker.rulebook import answers
 from tracker.rulebook.answers import WAITING, Clause, Explanation
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
 from tracker.settings.section import Section

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import State
-from tracker.domain.lifecycle import derive
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import derive
 from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import Happened
@@ -21,7 +21,7 @@ from tracker.simulator.wishes import read_wishes
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.event import Problem
+    from tracker.domain.posts.event import Problem
     from tracker.simulator.clock import Clock
     from tracker.simulator.faults import Faults
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from tracker.domain.event import Problem, State
-from tracker.domain.lifecycle import derive
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.posts.lifecycle import derive
 from tracker.simulator.chance import Chance
 from tracker.simulator.wishes import NO_WISHES, PROBLEMS, Wishes
 

@@ -20,7 +20,7 @@ from tracker.errors import Rejected
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.domain.event import Problem, State
+    from tracker.domain.posts.event import Problem, State
     from tracker.simulator.story import Target
 
 EVENTS = ("post.scheduled", "post.publishing", "post.published", "post.failed", "post.updated")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tracker.domain.event import Problem
+from tracker.domain.posts.event import Problem
 from tracker.errors import Rejected, did_you_mean
 
 PROBLEMS = {

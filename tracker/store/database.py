@@ -16,8 +16,8 @@ import asyncpg
 import msgspec
 
 from tracker.errors import Misconfigured, Unavailable
-from tracker.store.epoch import ensure_epoch
 from tracker.store.lifeline import Lifeline
+from tracker.store.log.epoch import ensure_epoch
 from tracker.store.session import ASKING, CONNECT, UNHURRIED, WORKING, Session
 from tracker.store.waking import Waker
 

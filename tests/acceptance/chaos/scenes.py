@@ -21,10 +21,10 @@ from tests.acceptance.chaos.proxy import Proxy
 from tests.acceptance.chaos.shifted import AUTUMN, ShiftedClock
 from tests.acceptance.chaos.standby import Pair
 from tests.acceptance.sink import Sink, a_sink
+from tracker.embedded.cluster import SOCKET
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.embedded.identity import ordinary
 from tracker.simulator import Odds, Simulator, run_simulator
-from tracker.store.cluster import SOCKET
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.identity import ordinary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

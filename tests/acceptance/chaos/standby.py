@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from tests.acceptance.chaos.proxy import Proxy
-from tracker.store.cluster import PORT, SOCKET
-from tracker.store.embedded import EmbeddedPostgres
-from tracker.store.identity import ordinary
-from tracker.store.postgres_binaries import binaries, plain_environment
+from tracker.embedded.cluster import PORT, SOCKET
+from tracker.embedded.embedded import EmbeddedPostgres
+from tracker.embedded.identity import ordinary
+from tracker.embedded.postgres_binaries import binaries, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.provider_page import rows
-from tracker.telemetry import EVENTS
+from tracker.runtime.telemetry import EVENTS
 
 TITLE = "Lines of the log"
 

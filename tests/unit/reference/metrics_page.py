@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 from tests.unit.provider_page import rows
-from tracker import telemetry
+from tracker.runtime import telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

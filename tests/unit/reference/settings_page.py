@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tests.unit.provider_page import rows
 from tracker.domain.duration import format_duration
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.settings import Channel, Endpoint, Provider, ReconcileJob, Settings, Webhook
 from tracker.settings.commented import HEAD

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.simulator.dialects.dialect import Dialect, Happened, Said, platform_id
 from tracker.simulator.dialects.signing import over_body
 
 if TYPE_CHECKING:
-    from tracker.domain.event import Problem
+    from tracker.domain.posts.event import Problem
 
 EVENT = "post.published"
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tracker.domain.event import State
-from tracker.domain.lifecycle import derive
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import derive
 
 if TYPE_CHECKING:
-    from tracker.domain.event import Problem
+    from tracker.domain.posts.event import Problem
     from tracker.simulator.story import Target
 
 ENDED = frozenset({State.PUBLISHED, State.FAILED})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
 from tracker.simulator.dialects.signing import over_body
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
 from tracker.simulator.dialects.signing import not_at_all
 from tracker.simulator.wire import stamp

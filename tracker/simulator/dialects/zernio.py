@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.event import State
+from tracker.domain.posts.event import State
 from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
 from tracker.simulator.dialects.signing import over_body
 from tracker.simulator.wire import stamp

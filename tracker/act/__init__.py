@@ -1,0 +1,1 @@
+"""The worker: claims what is to be done, does it outside, and writes down how it ended."""

@@ -1,0 +1,173 @@
+"""How attempts end on record: those that end while a commit is under way share the next one.
+
+What ended is relied on only when it is committed. What cannot be committed is left to the leases: the next attempt is
+then told that nobody knows how this one ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
+from tracker.errors import Unavailable
+from tracker.facts.own_facts import answered, continued, finished
+from tracker.store.actions import action_outcomes, alerts
+from tracker.store.actions.action_outcomes import Attempted
+from tracker.store.log import event_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.domain.actions import Claimed, Outcome
+    from tracker.store.actions.action_outcomes import Lease
+    from tracker.store.database import Connection, Database
+    from tracker.store.log.event_log import Incoming
+
+OUTCOMES = {Done: "done", Retry: "retry", Discard: "discard", Unknown: "unknown"}
+STATES = {Done: "done", Unknown: "unknown"}
+MOST = 500
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that began and ended at these moments."""
+
+    claimed: Claimed
+    outcome: Outcome
+    began: datetime
+    at: datetime
+    latency_ms: int
+
+    @cached_property
+    def due_at(self) -> datetime | None:
+        """When it is attempted again, if it is."""
+        claimed = self.claimed
+        return next_attempt(self.outcome, claimed.attempt, POLICIES[claimed.verb], self.at, claimed.idempotency_key)
+
+    @property
+    def state(self) -> str:
+        """What becomes of the action."""
+        return "pending" if self.due_at else STATES.get(type(self.outcome), "dead")
+
+    @property
+    def lease(self) -> Lease:
+        """Under which the attempt was made."""
+        return self.claimed.id, self.claimed.lease
+
+    @property
+    def waits(self) -> bool:
+        """What had to wait for others was no attempt."""
+        return isinstance(self.outcome, Retry) and self.outcome.waits
+
+
+@dataclass(slots=True)
+class _Waiting:
+    ended: Ended
+    held: asyncio.Future[bool]
+
+
+class Completion:
+    """Records outcomes in as few commits as they allow."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Waiting] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def record(self, ended: Ended) -> bool:
+        """Return once it is committed, with whether the lease still held. Raises what kept it from being recorded."""
+        waiting = _Waiting(ended, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all(), name="worker.completion")
+        return await waiting.held
+
+    async def stop(self) -> None:
+        """Write no more; what is not committed by now is left to the leases."""
+        if self._writing:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._write([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        """All in one transaction; when one of them cannot be recorded, find out which."""
+        try:
+            async with self._database.transaction() as conn:
+                held = await _record(conn, [waiting.ended for waiting in batch])
+        except Unavailable as error:
+            _tell_all(batch, error)
+        except Exception as error:
+            if len(batch) == 1:
+                _tell_all(batch, error)
+                return
+            half = len(batch) // 2
+            await self._write(batch[:half])
+            await self._write(batch[half:])
+        else:
+            for waiting in batch:
+                if not waiting.held.done():
+                    waiting.held.set_result(waiting.ended.lease in held)
+
+
+async def _record(conn: Connection, batch: Sequence[Ended]) -> set[Lease]:
+    """The attempts' ends, the actions' next states, and the facts about them; answers which leases still held."""
+    held = await action_outcomes.put_off(conn, [_attempted(ended) for ended in batch if ended.waits])
+    rest = [ended for ended in batch if ended.lease not in held]
+    held |= await action_outcomes.finish(conn, [_attempted(ended) for ended in rest])
+    kept = [ended for ended in rest if ended.lease in held]
+    references = {place: reference for ended in kept for place, reference in _references(ended)}
+    await alerts.remember(conn, references, max(ended.at for ended in batch))
+    if facts := [fact for ended in rest for fact in _facts(ended, ended.lease in held)]:
+        await event_log.append(conn, facts)
+    return held
+
+
+def _attempted(ended: Ended) -> Attempted:
+    outcome = ended.outcome
+    return Attempted(
+        ended.claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(outcome), ended.latency_ms, ended.state,
+        ended.due_at, ended.at,
+    )  # fmt: skip
+
+
+def _record_of(outcome: Outcome) -> Exchange:
+    """What is remembered of the attempt: where nothing was answered, why it ended as it did."""
+    if outcome.exchange.response is not None or not outcome.detail:
+        return outcome.exchange
+    return Exchange(outcome.exchange.request, {"detail": outcome.detail})
+
+
+def _references(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
+    """The message that each alert of which the action told became, by channel and key."""
+    outcome, payload = ended.outcome, ended.claimed.payload
+    if not isinstance(outcome, Done) or not outcome.reference:
+        return
+    others = payload.get("others")
+    for one in (payload, *(others if isinstance(others, list) else ())):
+        if one.get("key"):
+            yield (ended.claimed.target, str(one["key"])), outcome.reference
+
+
+def _facts(ended: Ended, held: bool) -> Iterator[Incoming]:
+    """What the other side said and did is a fact whoever has the lease; that the action has ended, where it is held."""
+    claimed, outcome, began, at = ended.claimed, ended.outcome, ended.began, ended.at
+    if learned := getattr(outcome, "learned", None):
+        yield answered(claimed, learned, began, at)
+    if held and ended.state != "pending":
+        yield finished(claimed, ended.state, outcome.reason, began, at)
+    if isinstance(outcome, Done) and outcome.continued_as:
+        yield from continued(claimed, outcome.continued_as, began, at)
+
+
+def _tell_all(batch: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.held.done():
+            waiting.held.set_exception(error)

@@ -1,0 +1,74 @@
+"""`alert`: tell people, on a channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from tracker.act.performers.speaking import not_configured, post_json
+from tracker.act.performers.wording import others_of
+from tracker.domain.actions import Done, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.domain.actions import Claimed, Outcome
+    from tracker.errors import Misconfigured
+    from tracker.outbound import Outbound
+    from tracker.settings import WebhookChannel
+
+log = structlog.get_logger(__name__)
+
+LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again")
+
+
+class Way(Protocol):
+    """How one channel tells people."""
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Tell the alert once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Performs `alert` for the configured channels."""
+
+    ways: Mapping[str, Way]
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Raise the alert once, in the way of its channel."""
+        way = self.ways.get(claimed.target)
+        if way is None:
+            return not_configured(f"channels.{claimed.target}", self.left_out)
+        return await way.tell(claimed, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Our own log."""
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Write the alert as one line."""
+        shown = {name: claimed.payload[name] for name in LOGGED if claimed.payload.get(name)}
+        if others := others_of(claimed.payload):
+            shown["others"] = [other.get("title") for other in others]
+        log.warning("alert", channel=claimed.target, **shown)
+        return Done(exchange=Exchange({"channel": claimed.target, **shown}))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedWebhook:
+    """Another system, which gets the alert as data."""
+
+    channel: WebhookChannel
+    outbound: Outbound
+
+    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Post `{"type": "alert", "timestamp", "data"}`, as `send` does; what was sent has the name of its event."""
+        kind = claimed.payload.get("event", "alert")
+        content = {"type": kind, "timestamp": claimed.created_at, "data": claimed.payload}
+        return await post_json(self.outbound, self.channel.url, self.channel.secrets, str(claimed.id), content, now)

@@ -1,0 +1,81 @@
+"""Posting something that may safely be said again, because its receiver knows it by its id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.act.performers.signing import signed
+from tracker.domain.actions import Discard, Done, Reason, Retry
+from tracker.outbound import Answer, OutboundError, exchange, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from pydantic import SecretStr
+
+    from tracker.domain.actions import Exchange, Outcome
+    from tracker.errors import Misconfigured
+    from tracker.outbound import Outbound
+
+HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
+"""Nothing but a change of our configuration helps; for the rest, the other side may be put right meanwhile."""
+
+
+async def post_json(
+    outbound: Outbound,
+    url: SecretStr,
+    secrets: Sequence[SecretStr],
+    message: str,
+    content: Mapping[str, object],
+    now: datetime,
+) -> Outcome:
+    """Post `content` once under the id `message`; the record shows of the address only what cannot be secret."""
+    address = url.get_secret_value()
+    body = msgspec.json.encode(content)
+    headers = signed(message, now, body, secrets)
+    shown = {"method": "POST", "url": origin_of(address), "webhook-id": message, "body": content}
+    hidden = [address, *(secret.get_secret_value() for secret in secrets)]
+    return outcome_of(*await post(outbound, address, headers, body, shown, hidden))
+
+
+async def post(
+    outbound: Outbound,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    shown: Mapping[str, object],
+    hidden: Sequence[str],
+) -> tuple[Answer | OutboundError, Exchange]:
+    """Post a JSON text once; the record has `shown` for the request, and nothing `hidden` in the answer."""
+    result: Answer | OutboundError
+    try:
+        result = await outbound.request(
+            "POST", address, headers={"content-type": "application/json; charset=utf-8", **headers}, body=body
+        )
+    except OutboundError as error:
+        result = error
+    return result, exchange(shown, result, hidden)
+
+
+def not_configured(key: str, left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:
+    """Nobody can be told: the addressee is not in the configuration, or is left out of it for its faults."""
+    why = "; ".join(map(str, left_out.get(key, ()))) or f"{key} is not in the configuration"
+    return Discard(Reason.NOT_CONFIGURED, why)
+
+
+def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:
+    """What the answer to a message, or the lack of one, means for the action."""
+    if result.reason is Reason.OK:
+        return Done(exchange=record)
+    if isinstance(result, Answer):
+        detail, after = f"answered {result.status}", result.retry_after
+    elif result.accepted:
+        return Done(f"accepted, although the answer did not end well: {result.detail}", exchange=record)
+    else:
+        detail, after = result.detail, None
+    if result.reason in HOPELESS:
+        return Discard(result.reason, detail, record)
+    return Retry(result.reason, after, detail, record)

@@ -1,0 +1,48 @@
+"""`send`: a message to an endpoint, as Standard Webhooks, or to the people on a channel; the same on every attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tracker.act.performers.speaking import not_configured, post_json
+from tracker.act.performers.wording import message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.act.performers.notify import Way
+    from tracker.domain.actions import Claimed, Outcome
+    from tracker.errors import Misconfigured
+    from tracker.outbound import Outbound
+    from tracker.settings import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Performs `send` for the configured endpoints, and for the channels that are not called as one of those."""
+
+    endpoints: Mapping[str, Endpoint]
+    ways: Mapping[str, Way]
+    outbound: Outbound
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Say it once, in the way of whoever bears the name."""
+        if endpoint := self.endpoints.get(claimed.target):
+            return await self._post(endpoint, claimed, now)
+        if way := self.ways.get(claimed.target):
+            return await way.tell(replace(claimed, payload=message_of(claimed)), now)
+        as_channel = f"channels.{claimed.target}"
+        return not_configured(
+            as_channel if as_channel in self.left_out else f"endpoints.{claimed.target}", self.left_out
+        )
+
+    async def _post(self, endpoint: Endpoint, claimed: Claimed, now: datetime) -> Outcome:
+        """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
+        payload = claimed.payload
+        text = {"text": payload["text"]} if "text" in payload else {}
+        data = {**text, **payload["data"]} if isinstance(payload["data"], dict) else payload["data"]
+        content = {"type": payload["event"], "timestamp": claimed.created_at, "data": data}
+        return await post_json(self.outbound, endpoint.url, endpoint.secrets, str(claimed.id), content, now)

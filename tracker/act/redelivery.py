@@ -1,0 +1,148 @@
+"""Redelivery: ended actions are done once more by a plan that says which, how fast, and under which id.
+
+What a plan is about is settled when it is made. Each batch is one transaction: the actions are asked for, the log says
+so, and the plan has moved on, or none of it. A process that dies leaves the plan where it stands; any node goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import structlog
+
+from tracker.domain.actions import ActionSpec
+from tracker.domain.calls.pacing import Pace
+from tracker.domain.rate import Rate
+from tracker.errors import Rejected, Unavailable
+from tracker.facts.own_facts import own_fact, redelivered
+from tracker.store.actions import actions, redeliveries
+from tracker.store.actions.redeliveries import ENDED, MOST, Plan
+from tracker.store.log import event_log
+from tracker.store.wakeups import REDELIVERIES, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+    from uuid import UUID
+
+    from tracker.queries.action_reports import Filters
+    from tracker.store.database import Connection, Database, Row
+    from tracker.store.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
+"""From which states a person brings a plan into which."""
+
+SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
+
+
+async def plan(
+    conn: Connection, filters: Filters, told: Mapping[str, object], how: tuple[bool, Rate, str], by: str, now: datetime
+) -> UUID:
+    """Plan to do once more what the filters choose now; `told` are the filters as they are shown.
+
+    `how` is whether under fresh ids, how fast, and a note. Raises Rejected when that is nothing, or too much.
+    """
+    fresh, rate, note = how
+    made = Plan(uuid4(), told, fresh, str(rate), note, by)
+    total = await redeliveries.make(conn, made, filters, now)
+    if total == 0:
+        raise Rejected("nothing_chosen", "no ended action fits these filters")
+    if total > MOST:
+        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
+    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
+    await _say(conn, made.id, "redelivery.planned", by, now, **said)
+    return made.id
+
+
+async def bring(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
+    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
+    row = await redeliveries.lock(conn, plan_id)
+    if row["state"] not in MOVES[state]:
+        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
+        raise Rejected(
+            "wrong_state", f"redelivery {plan_id} is {row['state']}: only one that is {few} can be {verb}"
+        )  # fmt: skip
+    await redeliveries.move(conn, plan_id, state, now)
+    await _say(conn, plan_id, SAID[state], by, now, left=row["total"] - row["sent"] - row["skipped"])
+
+
+@dataclass(frozen=True, slots=True)
+class Redeliverer:
+    """Carries plans out, on as many nodes as there are, each batch once."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    poll: timedelta = timedelta(seconds=1)
+
+    async def run(self, wakeups: Wakeups) -> None:
+        """Until cancelled."""
+        async with wakeups.on(REDELIVERIES) as woken:
+            while True:
+                try:
+                    if not await self.step():
+                        await wait(woken, await self._pause())
+                except Unavailable as error:
+                    log.warning("redelivery.waiting", error=str(error))
+                    await asyncio.sleep(self.poll.total_seconds())
+
+    async def step(self) -> bool:
+        """One batch of the plan that has waited longest; answers whether there was one."""
+        now = self.clock()
+        async with self.database.transaction() as conn:
+            row = await redeliveries.take_due(conn, now)
+            if row is None:
+                return False
+            count, next_at = Pace(Rate.parse(row["rate"])).due(row["next_at"], now)
+            items = await redeliveries.take_items(conn, row["id"], count)
+            again = {item["number"]: _again(row, item) for item in items}
+            await _ask(conn, row, items, again, now)
+            await redeliveries.settle(conn, row["id"], list(again.items()), next_at, now)
+        return True
+
+    async def _pause(self) -> float:
+        """Seconds until a plan goes on, at most the poll interval."""
+        now = self.clock()
+        async with self.database.connection() as conn:
+            due = await redeliveries.next_due(conn, now)
+        most = self.poll.total_seconds()
+        return most if due is None else min(max((due - now).total_seconds(), 0.001), most)
+
+
+async def _ask(
+    conn: Connection, plan_row: Row, items: Sequence[Row], again: Mapping[int, UUID | None], now: datetime
+) -> None:
+    chosen = [(item, asked) for item in items if (asked := again[item["number"]])]
+    if not chosen:
+        return
+    if plan_row["fresh"]:
+        await redeliveries.ask_anew(conn, [(asked, _key(plan_row, item), item["id"]) for item, asked in chosen], now)
+    else:
+        await actions.attempt_again(conn, [asked for _, asked in chosen], now)
+    await event_log.append(conn, [redelivered(item, plan_row["id"], asked, now) for item, asked in chosen])
+
+
+def _again(plan_row: Row, item: Row) -> UUID | None:
+    """The action that does it once more; None when it is under way by now, or kept no longer."""
+    if item["state"] not in ENDED:
+        return None
+    if not plan_row["fresh"]:
+        action: UUID = item["id"]
+        return action
+    return ActionSpec(item["verb"], item["target"], {}, _key(plan_row, item), item["due_at"]).id
+
+
+def _key(plan_row: Row, item: Row) -> str:
+    return f"redelivery:{plan_row['id']}:{item['item']}"
+
+
+async def _say(conn: Connection, plan_id: UUID, event: str, by: str, now: datetime, **said: Any) -> None:
+    detail = {**said, "redelivery": str(plan_id), "by": by}
+    delivery = f"{plan_id}:{event}:{now.isoformat()}"
+    await event_log.append(conn, [own_fact("manual", delivery, event, "", None, now, now, detail=detail)])

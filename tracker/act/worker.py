@@ -1,0 +1,207 @@
+"""The worker: claims what is due, does it, and records how it ended, fenced by the lease it was claimed under.
+
+The attempt is on record before the call goes out. A process that dies in the middle leaves its lease to lapse, and
+any node puts the action back as lost, which tells the next attempt that nobody knows whether it happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from tracker.act.outcome_writer import OUTCOMES, Completion, Ended
+from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
+from tracker.errors import Unavailable
+from tracker.facts.own_facts import finished
+from tracker.runtime import telemetry
+from tracker.store.actions import action_claims, alerts
+from tracker.store.actions.action_claims import Room
+from tracker.store.log import event_log
+from tracker.store.wakeups import ACTIONS, wait
+from tracker.stream.subscription import nobody_asks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from tracker.domain.actions import Claimed, Outcome
+    from tracker.store.database import Database
+    from tracker.store.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+SHORTEST_PAUSE = 0.01
+"""Seconds."""
+
+
+class Performer(Protocol):
+    """Does one verb."""
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Attempt it once; an outcome is a value, and only a fault of our own is an exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much at once, in all and for one target, so that a target that hangs does not hold up the others.
+
+    One target has at most half of it all. When that is used up, each target for which nothing is under way may still
+    begin one action: however many targets hang, another is not delayed. What is merely busy ends within the shortest
+    pause, and makes room for many at once.
+    """
+
+    actions: int = 500
+    per_target: int = 64
+    lease: timedelta = timedelta(seconds=30)
+    poll: timedelta = timedelta(seconds=1)
+
+
+class Worker:
+    """Performs actions on one node; `require` raises Unavailable while others cannot see that it lives."""
+
+    def __init__(
+        self,
+        database: Database,
+        performers: Mapping[str, Performer],
+        node: str,
+        clock: Callable[[], datetime],
+        capacity: Capacity = Capacity(),
+        require: Callable[[], None] = nobody_asks,
+    ) -> None:
+        self._database, self._performers, self._node, self._clock = database, performers, node, clock
+        self._capacity, self._completion = capacity, Completion(database)
+        self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
+        self._running: dict[UUID, asyncio.Task[bool]] = {}
+        self._targets: Counter[str] = Counter()
+        self._woken, self._somebody_died, self._require = asyncio.Event(), asyncio.Event(), require
+        self.pause = 0.0
+        """Seconds until the next look, for whom nothing wakes."""
+        self._held_up = False
+        """Whether something is due that waits for what is under way."""
+
+    async def run(self, wakeups: Wakeups) -> None:
+        """Until cancelled; what is under way then has ten seconds to end. Needs `tend` beside it."""
+        try:
+            async with wakeups.on(ACTIONS) as self._woken:
+                while True:
+                    try:
+                        self._require()
+                        await self.claim()
+                        await wait(self._woken, self.pause)
+                    except Unavailable as error:
+                        log.warning("worker.waiting", error=str(error))
+                        await wait(self._woken, self._capacity.poll.total_seconds())
+        finally:
+            await self.settle(10)
+
+    async def claim(self) -> int:
+        """Begin what is due and fits; answers how many were begun."""
+        now, free = self._clock(), self._capacity.actions - len(self._running)
+        room = Room(free, self._per_target, self._targets) if free > 0 else Room(self._per_target, 1, self._targets)
+        async with self._database.transaction() as conn:
+            claimed = await action_claims.claim(conn, self._node, now, self._capacity.lease, room)
+            if claimed is None:
+                self.pause = SHORTEST_PAUSE
+                return 0
+            claimed, taken = await alerts.gather(conn, claimed, now)
+            if taken:
+                facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
+                await event_log.append(conn, facts)
+            self.pause, self._held_up = SHORTEST_PAUSE if len(claimed) >= free else 0.0, True
+            if len(claimed) < room.most:
+                due, self._held_up = await action_claims.outlook(conn, now)
+                self.pause = self._until(due)
+        for action in claimed:
+            self._begin(action)
+        return len(claimed)
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Wait until what is under way has ended; what has not by then is left to the lease."""
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=seconds)
+        for task in list(self._running.values()):
+            task.cancel()
+        if self._running:
+            await self._completion.stop()
+
+    def _begin(self, claimed: Claimed) -> None:
+        target = f"{claimed.verb} {claimed.target}"
+        self._targets[target] += 1
+        task = asyncio.create_task(self._attempt(claimed), name=f"action {claimed.id}")
+        self._running[claimed.id] = task
+
+        def ended(done: asyncio.Task[bool]) -> None:
+            self._running.pop(claimed.id, None)
+            self._targets[target] -= 1
+            self._targets = +self._targets
+            error = None if done.cancelled() else done.exception()
+            if error:
+                log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
+            if self._held_up or error or done.cancelled() or done.result():
+                self._woken.set()
+
+        task.add_done_callback(ended)
+
+    async def _attempt(self, claimed: Claimed) -> bool:
+        """Answers whether it will be attempted again."""
+        began, clock = self._clock(), perf_counter()
+        outcome = await self._perform(claimed, began)
+        seconds = perf_counter() - clock
+        ended = Ended(claimed, outcome, began, self._clock(), round(seconds * 1000))
+        telemetry.action_seconds.labels(claimed.verb).observe(seconds)
+        telemetry.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
+        _tell(ended, await self._completion.record(ended))
+        return ended.due_at is not None
+
+    async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        performer = self._performers.get(claimed.verb)
+        if performer is None:
+            return Discard(Reason.NOT_CONFIGURED, f'nothing here performs "{claimed.verb}"')
+        if claimed.attempt > 3 * POLICIES[claimed.verb].attempts:
+            return Discard(Reason.LOST, "its process died at every attempt")
+        try:
+            return await performer.perform(claimed, now)
+        except Exception as error:
+            log.error("action.fault", action=str(claimed.id), verb=claimed.verb, exc_info=error)
+            return Discard(Reason.INTERNAL, f"{type(error).__name__}: {error}", Exchange())
+
+    def _until(self, due: datetime | None) -> float:
+        """Seconds until the next action is due, at most the poll interval; what was due already waits for others."""
+        poll = self._capacity.poll.total_seconds()
+        return poll if due is None else min(max((due - self._clock()).total_seconds(), SHORTEST_PAUSE), poll)
+
+    def rescue_now(self) -> None:
+        """Put back at once what a dead process held."""
+        self._somebody_died.set()
+
+    async def tend(self) -> None:
+        """Renew the leases of what is under way, and put back what dead processes held, on every node, until cancelled.
+
+        At first too: what lapsed while nobody ran has waited long enough.
+        """
+        while True:
+            try:
+                async with self._database.transaction() as conn:
+                    await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
+                    if rescued := await action_claims.rescue(conn, self._clock()):
+                        log.warning("worker.rescued", actions=rescued)
+            except Unavailable as error:
+                log.warning("worker.waiting", error=str(error))
+            await wait(self._somebody_died, self._capacity.lease.total_seconds() / 3)
+
+
+def _tell(ended: Ended, held: bool) -> None:
+    """Say in our own log what became of the action."""
+    claimed, outcome = ended.claimed, ended.outcome
+    said = {"action": str(claimed.id), "verb": claimed.verb, "target": claimed.target, "reason": str(outcome.reason)}
+    if held and ended.waits:
+        log.info("action.put_off", **said, detail=outcome.detail, until=ended.due_at)
+    else:
+        log.info("action.ended" if held else "action.lease_lost", **said, state=ended.state)

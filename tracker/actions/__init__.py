@@ -1,5 +1,0 @@
-"""Whom we speak to: one performer for each verb."""
-
-from tracker.actions.registry import build_performers, usable
-
-__all__ = ["build_performers", "usable"]

@@ -1,0 +1,101 @@
+"""What a fact changed: the record that rules react to and that a history shows."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import datetime
+
+from tracker.domain.posts.event import Problem, State
+from tracker.domain.posts.value import value
+
+
+@value(frozen=True, slots=True)
+class Move:
+    """The whole post (`target` None) or one target entered a state because of the fact `by`.
+
+    A move is `superseded` when it came to light after a later fact had already moved the same thing on.
+    """
+
+    target: str | None
+    before: State | None
+    after: State
+    by: str
+    attempt: int
+    occurred_at: datetime
+    problem: Problem | None = None
+    superseded: bool = False
+
+    @property
+    def cause(self) -> str:
+        """The identity of the move: the same however often, and in whatever order, it is worked out."""
+        return f"{self.by}:{self.target or ''}:{self.after}"
+
+
+@value(frozen=True, slots=True)
+class Note:
+    """An anomaly, explained: what the fact `by` said that does not fit."""
+
+    by: str
+    code: str
+    text: str
+
+
+@value(frozen=True, slots=True)
+class TargetView:
+    """A target as rules see it."""
+
+    key: str
+    platform: str
+    account: str | None
+    ordinal: int
+    state: State
+    attempt: int
+    entered_at: datetime | None = None
+    url: str | None = None
+    problem: Problem | None = None
+
+
+@value(frozen=True, slots=True)
+class PostView:
+    """A post as rules see it, right after a change."""
+
+    id: str
+    provider: str
+    state: State
+    attempt: int
+    platforms: tuple[str, ...] = ()
+    entered_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    published_at: datetime | None = None
+    failed_at: datetime | None = None
+    last_event_at: datetime | None = None
+    problem: Problem | None = None
+    urls: tuple[str, ...] = ()
+    targets: tuple[TargetView, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@value(frozen=True, slots=True)
+class Change:
+    """One fact's arrival. `kind` is moved, noted (nothing moved) or revised (it belonged earlier in the history).
+
+    `before` and `after` are the post's state as known before and after the arrival; `cause` is the event's
+    position in the log and `fact` the fact's id. A fact of no post has neither state nor context.
+    """
+
+    provider: str
+    post: str | None
+    event: str
+    source: str
+    kind: str
+    before: State | None
+    after: State | None
+    attempt: int
+    occurred_at: datetime
+    received_at: datetime
+    cause: int
+    fact: str
+    moves: tuple[Move, ...] = ()
+    notes: tuple[Note, ...] = ()
+    context: PostView | None = None
+    detail: dict[str, object] | None = None

@@ -1,0 +1,122 @@
+"""An immutable fact: what somebody told us about a post, in neutral words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import datetime
+from enum import StrEnum
+from zlib import crc32
+
+from tracker.domain.posts.value import value
+
+BUCKETS = 16
+
+OWN_SOURCES = frozenset({"action", "manual", "rule", "signal"})
+"""Facts about what we did ourselves: kept and shown, but not a sign of life from the provider."""
+
+
+class State(StrEnum):
+    """The neutral states, in the order in which equal moments are told apart."""
+
+    UNKNOWN = "unknown"
+    DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting_approval"
+    SCHEDULED = "scheduled"
+    RETRYING = "retrying"
+    PUBLISHING = "publishing"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    PUBLISHED = "published"
+    CANCELLED = "cancelled"
+    REMOVED = "removed"
+
+    __hash__ = str.__hash__  # Enum's own is written in Python, and states are looked up all the time
+
+
+RANK = {state: rank for rank, state in enumerate(State)}
+
+
+@value(frozen=True, slots=True)
+class Problem:
+    """Why something failed; `retryable` is None where the provider does not say."""
+
+    code: str
+    message: str = ""
+    retryable: bool | None = None
+
+
+@value(frozen=True, slots=True)
+class TargetFact:
+    """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms."""
+
+    platform: str
+    account: str | None = None
+    ordinal: int = 1
+    state: State | None = None
+    raw_status: str | None = None
+    url: str | None = None
+    problem: Problem | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the target inside its post: `platform:account`, or `platform#ordinal`."""
+        return f"{self.platform}:{self.account}" if self.account else f"{self.platform}#{self.ordinal}"
+
+
+@value(frozen=True, slots=True)
+class Fact:
+    """One thing said about one post.
+
+    `id` is made from the signed bytes, so it is the same in whatever order or under whatever delivery id
+    they arrive. `position` is where the log keeps it. `attempt` is set only where the sender numbers attempts.
+    """
+
+    id: str
+    provider: str
+    post: str | None
+    event: str
+    source: str
+    occurred_at: datetime
+    received_at: datetime
+    position: int
+    state: State | None = None
+    raw_status: str | None = None
+    targets: tuple[TargetFact, ...] = ()
+    problem: Problem | None = None
+    scheduled_at: datetime | None = None
+    attempt: int | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """Where the fact stands in its post's history, whatever the order of arrival."""
+        return (self.occurred_at, RANK[self.state or State.UNKNOWN], self.id)
+
+
+@value(frozen=True, slots=True)
+class LoggedEvent:
+    """A row of the event log as its readers get it: the raw body, and where and when it was kept."""
+
+    position: int
+    bucket: int
+    source: str
+    provider: str
+    kind: str
+    post: str | None
+    part: int
+    occurred_at: datetime | None
+    received_at: datetime
+    body_hash: bytes
+    body: bytes
+
+    @property
+    def fact_id(self) -> str:
+        """Made from what was signed, so that it is the same under any delivery id and in any order."""
+        return f"{self.body_hash.hex()}.{self.part}"
+
+
+def bucket_of(provider: str, post: str | None) -> int:
+    """The shard that owns a post: stable over processes and releases."""
+    return crc32(f"{provider}/{post or ''}".encode()) % BUCKETS

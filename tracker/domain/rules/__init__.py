@@ -1,0 +1,1 @@
+"""What a rule is and when it fires: patterns, conditions, deadlines."""

@@ -1,0 +1,171 @@
+"""The decision: what every rule makes of one change. Pure, so that live, tests and backtests agree."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+
+from tracker.domain.posts.change import Change
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.rules.decision import (
+    Arm,
+    Came,
+    Cancel,
+    Decision,
+    Declined,
+    Disarm,
+    Failed,
+    Fire,
+    Resolve,
+    Settle,
+    Suppressed,
+)
+from tracker.domain.rules.match_context import Occurrence, Scene
+from tracker.domain.rules.rule import FALSE, TRUE, Rule
+from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
+from tracker.domain.rules.subject import Subject, to_plain
+from tracker.domain.rules.timers import kind_of, standing, wait_after
+from tracker.domain.rules.trigger import Expect, On
+
+
+class _Whichever:
+    """Contains everything."""
+
+    def __contains__(self, rule: object) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The ids of rules that may have a timer, or an open run, about a post: for others nothing of the kind can end."""
+
+    armed: Container[str]
+    running: Container[str]
+
+
+ANY = Busy(_Whichever(), _Whichever())
+SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
+
+
+def decide(rules: RuleIndex, change: Change, busy: Busy = ANY) -> list[Decision]:
+    """Everything that follows from the change: first what ends, then what begins."""
+    scene, marks = Scene(change), marks_of(change.provider, change.context) & rules.marks
+    return [
+        *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
+        *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
+        *_firings(rules, scene, marks, busy.running),
+        *_arms(rules, change, marks),
+    ]
+
+
+def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
+    change = scene.change
+    for rule in rules.met.rules(change, marks):
+        if rule.id in busy.armed or rule.id in busy.running:
+            yield from _met(rule, scene, resolving=rule.id in busy.running)
+    yield from _left(rules, scene, marks, busy)
+    if not busy.running:
+        return
+    for rule in rules.cancel.rules(change, marks):
+        for one in scene.occurrences(rule, rule.cancel_on) if rule.id in busy.running else ():
+            if not one.superseded:
+                yield Cancel(rule, one.subject, f"post.{one.move.after}" if one.move else change.event)
+    yield from _settled(rules, scene, marks, busy.running)
+
+
+def _settled(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
+    if not any(move.after in SETTLED for move in scene.change.moves):
+        return
+    for rule in rules.retrying.rules(marks):
+        for move in scene.moves(rule.per) if rule.id in running else ():
+            if move.after in SETTLED and not move.superseded:
+                yield Settle(rule, scene.subject(rule.per, move.target), move.after)
+
+
+def _heard(rule: Rule, scene: Scene) -> Iterator[Came]:
+    """What one of the rule's steps may be waiting for, for each subject to which it has happened."""
+    found: dict[str, tuple[Subject, list[str]]] = {}
+    for word in rule.waits_for:
+        for one in scene.occurrences(rule, (word,)):
+            found.setdefault(one.subject.key, (one.subject, []))[1].append(str(word))
+    for subject, words in found.values():
+        yield Came(rule, subject, tuple(words))
+
+
+def words_heard(rule: Rule, key: str, changes: Iterable[Change]) -> tuple[str, ...]:
+    """Those of the rule's awaited words that had happened to what has that key."""
+    heard = [came for change in changes for came in _heard(rule, Scene(change)) if came.subject.key == key]
+    return tuple(dict.fromkeys(word for came in heard for word in came.words))
+
+
+def _met(rule: Rule, scene: Scene, *, resolving: bool) -> Iterator[Decision]:
+    """What was expected has come, or there is nothing left to expect."""
+    expected = rule.trigger
+    if not isinstance(expected, Expect):
+        return
+    found = [
+        (scene.subject(rule.per, move.target), move.occurred_at)
+        for move in scene.moves(rule.per)
+        if move.after in expected.over and not move.superseded
+    ]
+    named = (one.subject for one in scene.occurrences(rule, expected.words) if not one.move)
+    for subject, occurred_at in found or [(subject, scene.change.occurred_at) for subject in named]:
+        yield Disarm(rule, subject, "expect")
+        if resolving:
+            yield Resolve(rule, subject, occurred_at)
+
+
+def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
+    """A state that rules were watching has been left for one that they do not watch."""
+    for rule in rules.watching({move.before for move in scene.change.moves}, marks):
+        armed, running = rule.id in busy.armed, rule.id in busy.running
+        for move in scene.moves(rule.per) if armed or running else ():
+            if move.superseded or move.before not in rule.watched or move.after in rule.watched:
+                continue
+            subject = scene.subject(rule.per, move.target)
+            if armed and not isinstance(rule.trigger, On):
+                yield Disarm(rule, subject, kind_of(rule))
+            if running and rule.resolves:
+                yield Resolve(rule, subject, move.occurred_at)
+
+
+def _firings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
+    for rule in rules.on.rules(scene.change, marks):
+        for one in scene.reasons_to_fire(rule):
+            if not rule.admits(one.subject):
+                continue
+            decision = _judge(rule, one, scene, trying=rule.retries and rule.id in running)
+            if decision:
+                yield decision
+
+
+def _judge(rule: Rule, one: Occurrence, scene: Scene, *, trying: bool) -> Decision | None:
+    if one.superseded:
+        return _superseded(rule, one)
+    values, occurred_at = scene.values(one), scene.change.occurred_at
+    if isinstance(rule.trigger, Expect):
+        timer = wait_after(rule, one.subject, occurred_at, one.cause, values)
+        return Arm(rule, timer) if timer else None
+    verdict = rule.when(values) if rule.when else TRUE
+    if verdict is FALSE or verdict.kind == FALSE.kind:
+        return Declined(rule, one.subject, one.cause, to_plain(values)) if trying else None
+    if verdict.kind == "true":
+        return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
+    return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
+
+
+def _superseded(rule: Rule, one: Occurrence) -> Suppressed | None:
+    if not isinstance(rule.trigger, On) or not one.move:
+        return None
+    return Suppressed(rule, one.subject, one.cause, "superseded", one.move.occurred_at)
+
+
+def _arms(rules: RuleIndex, change: Change, marks: frozenset[Mark]) -> Iterator[Decision]:
+    """What the post now calls for. A reschedule moves nothing, so expectations are worked out anew at each fact."""
+    if change.context is None or not rules.waiting:
+        return
+    moved = bool(change.moves) or change.kind == "revised"
+    for arm in standing(rules, change.context, marks):
+        if moved or arm.timer.kind == "expect":
+            yield arm

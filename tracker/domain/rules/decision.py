@@ -1,0 +1,136 @@
+"""What the rules make of a change or of a due timer, as values for the reactor to carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tracker.domain.posts.event import State
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.subject import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A moment to look again. `kind` is `while` or `expect`; there is one of a kind for each rule and key.
+
+    `meaning` is the rule's revision and `cause` what started the wait; `data` is plain JSON.
+    """
+
+    rule: str
+    key: str
+    kind: str
+    due_at: datetime
+    meaning: str
+    cause: str
+    provider: str
+    post: str | None
+    target: str | None
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """The rule fires: a run starts, or one that is active for the same key hears of it. `context` is plain JSON."""
+
+    rule: Rule
+    subject: Subject
+    cause: str
+    context: Mapping[str, object]
+    occurred_at: datetime
+    earlier: tuple[str, ...] = ()
+    """What the rule waits for and what had already happened by then."""
+
+    def having_heard(self, words: tuple[str, ...]) -> Fire:
+        """The same, with what had already happened."""
+        return replace(self, earlier=words)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """It happened again while something was being tried, but the condition says that trying is over."""
+
+    rule: Rule
+    subject: Subject
+    cause: str
+    context: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The condition could not be evaluated, so the rule does not fire; `detail` says why."""
+
+    rule: Rule
+    subject: Subject
+    cause: str
+    detail: str
+    context: Mapping[str, object]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """It would have fired, but for `detail`."""
+
+    rule: Rule
+    subject: Subject
+    cause: str
+    detail: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Set the timer, in place of the one that stands under its rule, key and kind."""
+
+    rule: Rule
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Take the timer away, if there is one."""
+
+    rule: Rule
+    subject: Subject
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """One of the rule's `cancel_on` happened: an active run of this key ends."""
+
+    rule: Rule
+    subject: Subject
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What was being retried reached `state`."""
+
+    rule: Rule
+    subject: Subject
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """What the rule's runs for this key are about is over, since `occurred_at`."""
+
+    rule: Rule
+    subject: Subject
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Some of what the rule's steps wait for has happened."""
+
+    rule: Rule
+    subject: Subject
+    words: tuple[str, ...]
+
+
+Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Came

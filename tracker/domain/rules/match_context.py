@@ -1,0 +1,79 @@
+"""One change as rules look at it: whatever several of them ask about it is worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tracker.domain.posts.change import Change, Move
+from tracker.domain.rules.event_pattern import Word, happened
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.subject import Environment, Per, Subject, environment, moves_for, subject_of, subjects_of
+
+
+@dataclass(slots=True)
+class Occurrence:
+    """Something happened to a subject: a move, or (None) only what the event is called; `cause` names it for ever.
+
+    `superseded`: it came to light only after the subject had moved on. `values` are what conditions read about it,
+    once somebody has asked for them.
+    """
+
+    subject: Subject
+    move: Move | None
+    cause: str
+    superseded: bool
+    values: Environment | None = None
+
+
+@dataclass(slots=True)
+class Scene:
+    """A change, and what has been worked out about it so far."""
+
+    change: Change
+    _moves: dict[Per, tuple[Move, ...]] = field(default_factory=dict)
+    _subjects: dict[tuple[Per, str | None], Subject] = field(default_factory=dict)
+    _found: dict[str, list[Occurrence]] = field(default_factory=dict)
+
+    def moves(self, per: Per) -> tuple[Move, ...]:
+        """The moves that concern such subjects."""
+        found = self._moves.get(per)
+        if found is None:
+            found = self._moves[per] = moves_for(per, self.change)
+        return found
+
+    def subject(self, per: Per, target: str | None) -> Subject:
+        """What such a rule is about where that target (None: the post as a whole) has moved."""
+        found = self._subjects.get((per, target))
+        if found is None:
+            change = self.change
+            found = subject_of(per, change.provider, change.post, change.context, target)
+            self._subjects[per, target] = found
+        return found
+
+    def reasons_to_fire(self, rule: Rule) -> list[Occurrence]:
+        """Everything in the change that the rule reacts to, in hindsight too."""
+        found = self._found.get(rule.reacts_to)
+        if found is None:
+            found = self._found[rule.reacts_to] = list(self._occurrences(rule.per, rule.starting_words))
+        return found
+
+    def occurrences(self, rule: Rule, words: Iterable[Word]) -> Iterator[Occurrence]:
+        """Each subject of the rule to which one of the words has happened."""
+        return self._occurrences(rule.per, words)
+
+    def values(self, occurrence: Occurrence) -> Environment:
+        """What conditions read about it."""
+        found = occurrence.values
+        if found is None:
+            found = occurrence.values = environment(self.change, occurrence.move, occurrence.subject)
+        return found
+
+    def _occurrences(self, per: Per, words: Iterable[Word]) -> Iterator[Occurrence]:
+        change = self.change
+        for move in happened(words, change, self.moves(per)):
+            if move:
+                yield Occurrence(self.subject(per, move.target), move, move.cause, move.superseded)
+                continue
+            for subject in subjects_of(per, change):
+                yield Occurrence(subject, None, f"{change.fact}:{change.event}", superseded=False)

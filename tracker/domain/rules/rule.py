@@ -1,0 +1,164 @@
+"""A rule: what it reacts to, whom it is about, under which conditions, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from tracker.domain.calendar import Quiet
+from tracker.domain.posts.event import State
+from tracker.domain.rate import Count, Rate
+from tracker.domain.rules.event_pattern import Word, entered, is_glob
+from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
+from tracker.domain.rules.subject import Per, Subject
+from tracker.domain.rules.trigger import Expect, On, Trigger, While
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a condition said: `true`, `false`, or `error` with the reason in `detail`."""
+
+    kind: str
+    detail: str = ""
+
+
+TRUE, FALSE = Verdict("true"), Verdict("false")
+
+Predicate = Callable[[Mapping[str, object]], Verdict]
+
+
+class Mode(StrEnum):
+    """What a firing does while a run of its key is active: join it, start anew, wait its turn, or run beside it."""
+
+    SINGLE = "single"
+    RESTART = "restart"
+    QUEUED = "queued"
+    PARALLEL = "parallel"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One value of the subject equals, or fits the glob of, one of `words`."""
+
+    field: str
+    words: tuple[str, ...]
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether no word is a glob, so that rules can be looked up by it."""
+        return not any(map(is_glob, self.words))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.words)
+
+    def admits(self, subject: Subject) -> bool:
+        values = self.values(subject)
+        if not self._known.isdisjoint(values):
+            return True
+        return not self.exact and any(fnmatchcase(value, word) for value in values for word in self.words)
+
+    def values(self, subject: Subject) -> tuple[str, ...]:
+        """What the subject is in that field."""
+        if self.field == "platform":
+            return subject.platforms
+        if self.field == "account":
+            return subject.accounts
+        return (subject.provider,) if self.field == "provider" else (subject.state or "",)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reaction. `revision` names its meaning: equal for texts that differ only in looks.
+
+    `branches` are the named sequences of steps beside `do`: those of the rule, `exhausted` and `resolved` among them.
+    """
+
+    id: str
+    revision: str
+    trigger: Trigger
+    do: tuple[Step, ...]
+    branches: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    match: tuple[Match, ...] = ()
+    when: Predicate | None = None
+    per: Per = Per.POST
+    count: Count | None = None
+    once: timedelta | None = None
+    cancel_on: tuple[Word, ...] = ()
+    mode: Mode = Mode.SINGLE
+    quiet: Quiet | None = None
+    mutes: tuple[str, ...] = ()
+    canary: timedelta | None = None
+    budget: Rate | None = None
+    enabled: bool = True
+
+    def steps(self, branch: str) -> tuple[Step, ...]:
+        """The steps of `do` or of a branch; a branch that is not there has none."""
+        return self.do if branch == "do" else self.branches.get(branch, ())
+
+    @cached_property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Those of `do` and of every branch."""
+        return (*self.do, *(step for steps in self.branches.values() for step in steps))
+
+    def steps_by_path(self) -> Iterator[tuple[str, Step]]:
+        """Every step with its path: "0" for the first of `do`, "exhausted.0" for the first of a branch."""
+        yield from ((str(number), step) for number, step in enumerate(self.do))
+        for branch, steps in self.branches.items():
+            yield from ((f"{branch}.{number}", step) for number, step in enumerate(steps))
+
+    @cached_property
+    def retries(self) -> bool:
+        return any(isinstance(step, RetryStep) for step in self.all_steps)
+
+    @cached_property
+    def resolves(self) -> bool:
+        """Whether it matters to its runs when what they are about is over."""
+        lasting = any(isinstance(step, AlertStep) and (step.resolves or step.repeat) for step in self.all_steps)
+        return lasting or "resolved" in self.branches or self.is_about_absence
+
+    @property
+    def is_about_absence(self) -> bool:
+        """Whether later knowledge can prove that it should not have fired."""
+        return isinstance(self.trigger, While | Expect)
+
+    @cached_property
+    def waits_for(self) -> tuple[Word, ...]:
+        """Everything that one of its steps waits for."""
+        return tuple(dict.fromkeys(word for step in self._waits() for word in step.words))
+
+    @cached_property
+    def starting_words(self) -> tuple[Word, ...]:
+        """The words that set it going: that fire it, or that begin its waiting for what is expected."""
+        return getattr(self.trigger, "words" if isinstance(self.trigger, On) else "on", ())
+
+    @cached_property
+    def reacts_to(self) -> str:
+        """The same text for rules that are set going by the same words and count the same."""
+        return f"{self.per}|{'|'.join(map(str, self.starting_words))}"
+
+    @cached_property
+    def watched(self) -> frozenset[State]:
+        """The states that the rule reacts to, so that leaving them means something to it."""
+        if isinstance(self.trigger, While):
+            return self.trigger.states
+        return entered(self.trigger.words) if isinstance(self.trigger, On) and self.resolves else frozenset()
+
+    def concerns(self, subject: Subject) -> bool:
+        """Whether the rule is about such a subject at all, whatever its state."""
+        return not self.match or all(match.admits(subject) for match in self.match if match.field != "state")
+
+    def admits(self, subject: Subject) -> bool:
+        """Whether all of `match` holds."""
+        return not self.match or all(match.admits(subject) for match in self.match)
+
+    def judge(self, values: Mapping[str, object]) -> Verdict:
+        """What `when` says; a rule without one agrees."""
+        return self.when(values) if self.when else TRUE
+
+    def _waits(self) -> Iterator[WaitStep]:
+        return (step for step in self.all_steps if isinstance(step, WaitStep))

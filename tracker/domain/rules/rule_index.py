@@ -1,0 +1,187 @@
+"""Which rules a change concerns: looked up by state or event, then by what `match` demands, before any CEL is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TypeVar
+
+from tracker.domain.posts.change import Change, PostView
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import Crossing, Entering, Named, Word
+from tracker.domain.rules.rule import Match, Rule
+from tracker.domain.rules.trigger import Every, Expect, While
+
+Mark = tuple[str, str]
+"""A field of `match` and a value of it."""
+
+KEYS = ("account", "platform", "provider")
+"""The fields by which rules are looked up, the most telling first."""
+
+MOST_REMEMBERED = 5000
+"""Answers that an index keeps: most changes ask the same."""
+
+Asked = tuple[frozenset[State], str, frozenset[Mark]]
+Key = TypeVar("Key")
+_by_id = attrgetter("id")
+
+
+def marks_of(provider: str, view: PostView | None) -> frozenset[Mark]:
+    """Everything about a post that an exact `match` can demand."""
+    marks = [("provider", provider)]
+    if view:
+        marks += [("account", target.account) for target in view.targets if target.account]
+        marks += [("platform", name) for name in view.platforms]
+    return frozenset(marks)
+
+
+@dataclass
+class Shelf:
+    """Rules in the order in which they came, under what their `match` demands exactly."""
+
+    _plain: list[Rule] = field(default_factory=list)
+    _marked: dict[Mark, list[Rule]] = field(default_factory=dict)
+
+    def add(self, rule: Rule) -> None:
+        demand = _demand(rule)
+        if demand is None:
+            self._plain.append(rule)
+            return
+        for word in demand.words:
+            self._marked.setdefault((demand.field, word), []).append(rule)
+
+    def rules(self, marks: Iterable[Mark]) -> Iterator[Rule]:
+        """Those that what is marked so can satisfy."""
+        yield from self._plain
+        if self._marked:
+            for mark in marks:
+                yield from self._marked.get(mark, ())
+
+
+@dataclass
+class WordIndex:
+    """Rules by the words that concern them, so that a change tries only a few."""
+
+    _states: dict[State, Shelf] = field(default_factory=dict)
+    _names: dict[str, Shelf] = field(default_factory=dict)
+    _globs: list[tuple[Named, Rule]] = field(default_factory=list)
+    _known: dict[Asked, tuple[Rule, ...]] = field(default_factory=dict)
+
+    def add(self, words: Iterable[Word], rule: Rule) -> None:
+        for word in words:
+            if isinstance(word, Named) and word.is_glob:
+                self._globs.append((word, rule))
+            elif isinstance(word, Named):
+                self._names.setdefault(word.pattern, Shelf()).add(rule)
+            else:
+                for state in _after(word):
+                    self._states.setdefault(state, Shelf()).add(rule)
+
+    def rules(self, change: Change, marks: frozenset[Mark]) -> Sequence[Rule]:
+        """The rules that may have something to do with the change, each once, in the order of their ids."""
+        if not (self._states or self._names or self._globs):
+            return ()
+        asked = (frozenset([move.after for move in change.moves]), change.event, marks)
+        found = self._known.get(asked)
+        if found is None:
+            found = _remember(self._known, asked, self._find(change, marks))
+        return found
+
+    def _find(self, change: Change, marks: frozenset[Mark]) -> Iterator[Rule]:
+        shelves = [self._states.get(state) for state in {move.after for move in change.moves}]
+        for shelf in (*shelves, self._names.get(change.event)):
+            if shelf:
+                yield from shelf.rules(marks)
+        for word, rule in self._globs:
+            if word.names(change.event) or any(word.admits(move) for move in change.moves):
+                yield rule
+
+
+class RuleIndex:
+    """The enabled rules, by everything that can concern them."""
+
+    def __init__(self, rules: Iterable[Rule] = (), unwatched: Container[str] = ()) -> None:
+        """Of the `unwatched` rules nobody asks here what a post makes them wait for."""
+        self._unwatched = unwatched
+        self.by_id = {rule.id: rule for rule in rules if rule.enabled}
+        self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
+        self.retrying = Shelf()
+        self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]
+        self.muting: dict[str, list[Rule]] = {}
+        """Rules by the rule whose alerts they mute."""
+        self.holding: dict[State, Shelf] = {}
+        """Rules that watch a state."""
+        self.waiting: dict[State, Shelf] = {}
+        """Rules that may have a timer for a post in that state."""
+        self._standing: dict[tuple[str, frozenset[State | None], frozenset[Mark]], tuple[Rule, ...]] = {}
+        for rule in self:
+            self._add(rule)
+        demands = [demand for rule in self if (demand := _demand(rule))]
+        self.marks = frozenset((demand.field, word) for demand in demands for word in demand.words)
+        """All by which rules are looked up; no other mark of a post matters."""
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.by_id.values())
+
+    def watching(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+        """The rules that watch one of the states, in the order of their ids."""
+        return self._filed("holding", self.holding, states, marks)
+
+    def waits_in(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+        """The rules that may have a timer for a post in one of the states, in the order of their ids."""
+        return self._filed("waiting", self.waiting, states, marks)
+
+    def _filed(
+        self, which: str, shelves: dict[State, Shelf], states: Iterable[State | None], marks: frozenset[Mark]
+    ) -> Sequence[Rule]:
+        asked = (which, frozenset(states), marks)
+        found = self._standing.get(asked)
+        if found is None:
+            there = [shelves[state] for state in asked[1] if state in shelves]
+            found = _remember(self._standing, asked, (rule for shelf in there for rule in shelf.rules(marks)))
+        return found
+
+    def _add(self, rule: Rule) -> None:
+        self.cancel.add(rule.cancel_on, rule)
+        self.heard.add(rule.waits_for, rule)
+        if rule.retries:
+            self.retrying.add(rule)
+        for muted in rule.mutes:
+            self.muting.setdefault(muted, []).append(rule)
+        trigger = rule.trigger
+        _file(self.holding, rule.watched, rule)
+        watched = rule.id not in self._unwatched
+        if isinstance(trigger, While):
+            _file(self.waiting, trigger.states if watched else (), rule)
+        elif isinstance(trigger, Expect):
+            self.on.add(trigger.on, rule)
+            self.met.add([*map(Entering, trigger.over), *(w for w in trigger.words if isinstance(w, Named))], rule)
+            if trigger.of and watched:
+                _file(self.waiting, frozenset(State) - trigger.over, rule)
+        elif not isinstance(trigger, Every):
+            self.on.add(trigger.words, rule)
+
+
+def _remember(known: dict[Key, tuple[Rule, ...]], asked: Key, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Each once, in the order of their ids; what was asked long ago makes room."""
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()
+    known[asked] = tuple(sorted({rule.id: rule for rule in rules}.values(), key=_by_id))
+    return known[asked]
+
+
+def _file(shelves: dict[State, Shelf], states: Iterable[State], rule: Rule) -> None:
+    for state in states:
+        shelves.setdefault(state, Shelf()).add(rule)
+
+
+def _demand(rule: Rule) -> Match | None:
+    exact = {match.field: match for match in rule.match if match.exact}
+    return next((exact[field] for field in KEYS if field in exact), None)
+
+
+def _after(word: Entering | Crossing) -> Iterable[State]:
+    if isinstance(word, Entering):
+        return (word.state,)
+    return State if word.after is None else (word.after,)

@@ -1,0 +1,144 @@
+"""Rules about time: what a post's standing makes them wait for, and what a timer means when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tracker.domain.posts.change import PostView
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Timer
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
+from tracker.domain.rules.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
+from tracker.domain.rules.trigger import Every, Expect, On, While
+
+MINUTE = timedelta(minutes=1)
+_KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
+
+
+def kind_of(rule: Rule) -> str:
+    """The kind of the rule's timers."""
+    return _KINDS[type(rule.trigger)]
+
+
+def standing(index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = None) -> Iterator[Arm]:
+    """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
+    marks = marks_of(view.provider, view) & index.marks if marks is None else marks
+    found: dict[Per, list[Subject]] = {}
+    for rule in index.waits_in([view.state, *(target.state for target in view.targets)], marks):
+        if rule.per not in found:
+            found[rule.per] = subjects(rule, view)
+        for subject in found[rule.per]:
+            timer = wait_for(rule, subject, view)
+            if timer:
+                yield Arm(rule, timer)
+
+
+def states_awaited(rules: Iterable[Rule]) -> frozenset[State]:
+    """The states of the posts that may make one of these rules wait as they stand."""
+    return frozenset[State]().union(*map(_awaited, rules)) - WITHDRAWN
+
+
+def _awaited(rule: Rule) -> frozenset[State]:
+    trigger, states = rule.trigger, frozenset[State]()
+    if isinstance(trigger, While):
+        states = trigger.states
+    elif isinstance(trigger, Expect) and trigger.of:
+        states = frozenset(State) - trigger.over
+    return frozenset(State) if states and rule.per is Per.TARGET else states
+
+
+def subjects(rule: Rule, view: PostView) -> list[Subject]:
+    """The post, or each of its targets, as the rule counts."""
+    keys: list[str | None] = [target.key for target in view.targets] if rule.per is Per.TARGET else []
+    return [subject_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
+
+
+def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | None:
+    """The timer that the subject calls for as it stands; its cause is the same however often it is worked out."""
+    trigger = rule.trigger
+    if subject.state is None or not rule.concerns(subject):
+        return None
+    if isinstance(trigger, While) and subject.state in trigger.states:
+        since = next((t.entered_at for t in view.targets if t.key == subject.target), view.entered_at)
+        return _timer(rule, subject, since, trigger.lasting, f"{subject.state}") if since else None
+    if isinstance(trigger, Expect) and trigger.of and subject.state not in trigger.over:
+        start: datetime | None = getattr(view, trigger.of)
+        return _timer(rule, subject, start, trigger.within, trigger.of) if start else None
+    return None
+
+
+def wait_after(rule: Rule, subject: Subject, start: datetime, cause: str, values: Environment) -> Timer | None:
+    """The timer of an expectation that an event starts; it keeps what was known then for the texts."""
+    trigger = rule.trigger
+    if not isinstance(trigger, Expect) or subject.state in trigger.over:
+        return None
+    timer = _timer(rule, subject, start, trigger.within, cause)
+    return replace(timer, cause=cause, data={"context": to_plain(values)})
+
+
+def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm | Arm:
+    """What a timer means at its time, once everything that happened before it is known.
+
+    `view` is the post as it stands now. A wait that no longer holds is disarmed; one that began anew, or that the
+    rule's present text makes longer, is armed again.
+    """
+    subject = subject_of(rule.per, timer.provider, timer.post, view, timer.target)
+    gone = Disarm(rule, subject, timer.kind)
+    if isinstance(rule.trigger, On | Every) or timer.kind != kind_of(rule):
+        return gone
+    if isinstance(rule.trigger, Expect) and not rule.trigger.of:
+        return gone if subject.state in rule.trigger.over else _fire(rule, subject, timer, view, now)
+    fresh = wait_for(rule, subject, view) if view else None
+    if fresh is None:
+        return gone
+    if fresh.cause != timer.cause or fresh.due_at > now:
+        return Arm(rule, fresh)
+    return _fire(rule, subject, timer, view, now)
+
+
+def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm:
+    values = values_when_due(rule, timer, view, now)
+    verdict = rule.judge(values)
+    if verdict.kind == "true" and rule.admits(subject):
+        return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
+    if verdict.kind == "error":
+        return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values), timer.due_at)
+    return Disarm(rule, subject, timer.kind)
+
+
+def values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
+    """What a condition reads when a timer's time has come."""
+    values = describe(timer.provider, timer.post, view, timer.target)
+    values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
+    kept = timer.data.get("context")
+    if isinstance(kept, dict):
+        values.update({name: value for name, value in from_plain(kept).items() if name.startswith("event.")})
+    values["run.rule"], values["run.held"] = rule.id, _held(rule, now - timer.due_at)
+    return values
+
+
+def _held(rule: Rule, late: timedelta) -> timedelta:
+    """How long it has been, without the moments that our own looking took."""
+    span = rule.trigger.lasting if isinstance(rule.trigger, While) else getattr(rule.trigger, "within", timedelta(0))
+    grain = MINUTE if span >= MINUTE else timedelta(seconds=1)
+    held: timedelta = span + max(late, timedelta(0)) // grain * grain
+    return held
+
+
+def _timer(rule: Rule, subject: Subject, start: datetime, span: timedelta, what: str) -> Timer:
+    return Timer(
+        rule=rule.id,
+        key=subject.key,
+        kind=kind_of(rule),
+        due_at=start + span,
+        meaning=rule.revision,
+        cause=f"{what}:{start.isoformat()}",
+        provider=subject.provider,
+        post=subject.post,
+        target=subject.target,
+        data={},
+    )

@@ -1,0 +1,284 @@
+"""The engine: what becomes of decisions, given all that went before. Pure: live, tests and backtests run just this.
+
+Time is what the log says (`at`): a firing from a change happens when the change came in, one from a timer when it was
+due. So a replay comes to the same end, however late it is done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tracker.domain.rules.decision import (
+    Arm,
+    Came,
+    Cancel,
+    Decision,
+    Declined,
+    Disarm,
+    Failed,
+    Fire,
+    Resolve,
+    Settle,
+    Suppressed,
+    Timer,
+)
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.runs.admission import Admission
+from tracker.domain.runs.alerting import fate_of, scope_of_run, with_fate
+from tracker.domain.runs.firing import Firing, Identity, Outcome
+from tracker.domain.runs.memory import Asked, Effects, Memory, Movement
+from tracker.domain.runs.pause import Pause
+from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
+from tracker.domain.runs.signal import (
+    ActionFinished,
+    Again,
+    ArmTimer,
+    Cancelled,
+    DisarmTimer,
+    Heard,
+    Hold,
+    Intent,
+    Label,
+    Perform,
+    Release,
+    Resolved,
+    Settled,
+    Signal,
+    Started,
+    TimerDue,
+    Withdraw,
+)
+from tracker.domain.runs.workflow import advance
+
+
+class Engine:
+    """Carries out decisions on `memory`; what is to be written gathers in `effects`."""
+
+    def __init__(self, rules: RuleIndex, memory: Memory) -> None:
+        self.rules, self.memory, self.effects = rules, memory, Effects()
+        self._admission = Admission(memory)
+        self._later: deque[tuple[UUID, Signal]] = deque()
+
+    def drain(self) -> Effects:
+        """What has gathered; from here on it gathers anew."""
+        effects, self.effects = self.effects, Effects()
+        return effects
+
+    def carry_out(self, decision: Decision, at: datetime) -> None:
+        """One decision, in the light of all before it."""
+        match decision:
+            case Fire():
+                self._fire(decision, at)
+            case Declined(rule, subject, cause, context):
+                if (rule.id, subject.key, cause) not in self.memory.known:
+                    self._tell(rule, subject.key, Again(eligible=False, context=context), at)
+            case Failed(detail=detail):
+                self._record(decision, Outcome.ERROR, at, detail)
+            case Suppressed(detail=detail):
+                self._record(decision, Outcome.SUPPRESSED, at, detail)
+            case Arm(_, timer):
+                self.effects.arm(timer)
+            case Disarm(rule, subject, kind):
+                self.effects.disarm((rule.id, subject.key, kind))
+            case _:
+                self._tell(decision.rule, decision.subject.key, _signal(decision), at)
+
+    def ring(self, run_id: UUID, meaning: str, at: datetime) -> None:
+        """A run's timer is due; while its rule is paused, a try waits until that is over."""
+        run = self.memory.runs.get(run_id)
+        pause = self.memory.holds.pause_of(run.rule, scope_of_run(run), at) if run else None
+        if run and pause and run.phase is Phase.BACKOFF:
+            self._arm(run, ArmTimer(pause.until, meaning))
+        else:
+            self.hear(run_id, TimerDue(meaning), at)
+
+    def hear(self, run_id: UUID, signal: Signal, at: datetime) -> None:
+        """Advance a run, and whatever follows from that at once."""
+        self._later.append((run_id, signal))
+        while self._later:
+            self._advance(*self._later.popleft(), at)
+
+    def _advance(self, run_id: UUID, signal: Signal, at: datetime) -> None:
+        run = self.memory.runs.get(run_id)
+        if run and run.state is RunState.QUEUED and isinstance(signal, Cancelled):
+            self._end(run, RunState.CANCELLED, signal.by, at)
+        if run is None or run.state is not RunState.ACTIVE:
+            return
+        rule = self.rules.by_id.get(run.rule)
+        if rule is None:
+            self._end(run, RunState.CANCELLED, "the rule was removed or switched off", at)
+            return
+        moved = advance(run, rule, signal, at)
+        self._keep(moved.run, at, run)
+        for intent in moved.intents:
+            self._intend(self.memory.runs[run_id], rule, intent, at)
+        self._call_next(rule, moved.run)
+
+    def _fire(self, fire: Fire, at: datetime) -> None:
+        if _identity(fire) in self.memory.known:
+            return
+        verdict = self._admission.of(fire, at)
+        if verdict.outcome:
+            self._record(fire, verdict.outcome, at, verdict.detail)
+            if verdict.tripped:
+                self._trip(fire, verdict.tripped, at)
+            return
+        if verdict.count:
+            fire = replace(fire, context={**fire.context, "run.count": verdict.count})
+        self._start(fire, at)
+
+    def _start(self, fire: Fire, at: datetime) -> None:
+        rule, key = fire.rule, fire.subject.key
+        active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
+        if active and rule.mode is Mode.SINGLE:
+            self._record(fire, Outcome.JOINED, at, None, active[0])
+            self.hear(active[0], Again(eligible=True, context=fire.context), at)
+            return
+        waits = rule.mode is Mode.QUEUED and bool(active)
+        run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
+        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, None, run.id)
+        self._keep(run, at)
+        self.hear(run.id, Started(), at)
+
+    def _make_room(self, rule: Rule, active: list[UUID], at: datetime) -> list[UUID]:
+        """Those of the active runs that go on although their rule fires once more.
+
+        One that only waits for the end of an absence has had its say: another absence has begun.
+        """
+        for run_id in active:
+            run = self.memory.runs[run_id]
+            if rule.mode is Mode.RESTART:
+                self.hear(run_id, Cancelled("it began anew"), at)
+            elif rule.mode is Mode.SINGLE and rule.is_about_absence and run.phase is Phase.HOLDING:
+                self._end(run, run.ending, "it began anew", at)
+        return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
+
+    def _is_canary(self, rule: Rule, at: datetime) -> bool:
+        since = self.memory.in_force_since.get(rule.id)
+        return bool(rule.canary and (since is None or at < since + rule.canary))
+
+    def _trip(self, fire: Fire, span: timedelta, at: datetime) -> None:
+        """The rule has used up its budget: it is held as a whole, and its people are told once."""
+        until = at + span
+        self._hold(Pause(fire.rule.id, "", until, "its budget", at))
+        channel = self._admission.channel_of(fire.rule)
+        if channel:
+            action = self._admission.warning(fire, channel, until, at)
+            asked = Asked(action, fire.rule.id, fire.rule.revision, None, fire.subject.provider, fire.subject.post)
+            self.effects.actions[action.id] = asked
+
+    def _tell(self, rule: Rule, key: str, signal: Signal, at: datetime) -> None:
+        for run in self.memory.active_of(rule.id, key):
+            self.hear(run, signal, at)
+
+    def _record(
+        self,
+        decision: Fire | Failed | Suppressed,
+        outcome: Outcome,
+        at: datetime,
+        detail: str | None,
+        run: UUID | None = None,
+    ) -> None:
+        rule, subject = decision.rule, decision.subject
+        firing = Firing(
+            rule.id, subject.key, decision.cause, rule.revision, outcome, detail, subject.provider, subject.post, run,
+            at, decision.occurred_at,
+        )  # fmt: skip
+        if firing.identity not in self.memory.known:
+            self.memory.keep_firing(firing)
+            self.effects.firings.append(firing)
+
+    def _keep(self, run: Run, at: datetime, before: Run | None = None) -> None:
+        self.memory.keep_run(run)
+        if run == before:
+            return
+        self.effects.runs[run.id] = run
+        if before:
+            self.effects.movements.append(Movement(run.id, run.moves, at, describe(run)))
+
+    def _end(self, run: Run, state: RunState, why: str, at: datetime) -> None:
+        self._disarm(run)
+        self._keep(replace(run, state=state, phase=Phase.OVER, why=why, updated_at=at, moves=run.moves + 1), at, run)
+
+    def _call_next(self, rule: Rule, ended: Run) -> None:
+        """A key that is free goes to the run that has waited longest."""
+        key = (ended.rule, ended.key)
+        if ended.state is RunState.ACTIVE or rule.mode is not Mode.QUEUED or self.memory.active.get(key):
+            return
+        for waiting in self.memory.queued.get(key, [])[:1]:
+            run = replace(self.memory.runs[waiting], state=RunState.ACTIVE)
+            self.memory.keep_run(run)
+            self.effects.runs[run.id] = run
+            self._later.append((run.id, Started()))
+
+    def _intend(self, run: Run, rule: Rule, intent: Intent, at: datetime) -> None:
+        match intent:
+            case Perform():
+                self._ask(run, rule, intent, at)
+            case ArmTimer():
+                self._arm(run, intent)
+            case DisarmTimer():
+                self._disarm(run)
+            case Withdraw(ids):
+                for action in ids:
+                    self.effects.withdraw(action)
+            case Hold(held, until) if not run.shadow:
+                self._hold(Pause(held, scope_of_run(run).scope, until, run.rule, at))
+            case Release(held) if not run.shadow:
+                self._release(held, scope_of_run(run).scope)
+            case Label() if not run.shadow:
+                self.effects.labels.append((intent, run, at))
+
+    def _ask(self, run: Run, rule: Rule, intent: Perform, at: datetime) -> None:
+        asked = fate_of(self.rules, self.memory, run, rule, intent.action, at)
+        self.effects.actions.setdefault(asked.action.id, asked)
+        told = with_fate(run, asked)
+        if told != run:
+            self.memory.keep_run(told)
+            self.effects.runs[run.id] = told
+        if asked.fate == "shadow":
+            self._later.append((run.id, ActionFinished(asked.action.id, "done")))
+
+    def _arm(self, run: Run, intent: ArmTimer) -> None:
+        kind = _timer_kind(run)
+        timer = Timer(
+            run.rule, run.key, kind, intent.due_at, intent.meaning, run.cause, run.provider, run.post, run.target, {}
+        )
+        self.effects.arm(timer, run.id)
+
+    def _disarm(self, run: Run) -> None:
+        self.effects.disarm((run.rule, run.key, _timer_kind(run)))
+
+    def _hold(self, pause: Pause) -> None:
+        self.memory.holds.pauses.append(pause)
+        self.effects.pauses.append(pause)
+
+    def _release(self, rule: str, scope: str) -> None:
+        pauses = self.memory.holds.pauses
+        pauses[:] = [pause for pause in pauses if (pause.rule, pause.scope) != (rule, scope)]
+        self.effects.pauses = [pause for pause in self.effects.pauses if (pause.rule, pause.scope) != (rule, scope)]
+        self.effects.released.append((rule, scope))
+
+
+def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
+    match decision:
+        case Cancel(by=by):
+            return Cancelled(by)
+        case Settle(state=state):
+            return Settled(state)
+        case Resolve(occurred_at=occurred_at):
+            return Resolved(occurred_at)
+        case Came(words=words):
+            return Heard(words)
+
+
+def _identity(fire: Fire) -> Identity:
+    return (fire.rule.id, fire.subject.key, fire.cause)
+
+
+def _timer_kind(run: Run) -> str:
+    return f"run {run.id}"

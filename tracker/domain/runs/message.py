@@ -1,0 +1,108 @@
+"""What the actions of a run say: their payloads, as plain JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tracker.domain.actions import ActionSpec
+from tracker.domain.duration import format_duration
+from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
+from tracker.domain.rules.subject import Environment, from_plain, to_nested
+from tracker.domain.runs.run import Notice, Run
+
+
+def values_of(run: Run) -> Environment:
+    """What the run's texts can read."""
+    known = from_plain(run.context)
+    known["run.rule"], known["run.tries"] = run.rule, run.tries
+    known["run.count"] = run.context.get("run.count", run.count)
+    return known
+
+
+def raise_alert(run: Run, step: AlertStep, now: datetime) -> ActionSpec:
+    """The action of an alert; one that is grouped waits for others."""
+    known = values_of(run)
+    payload = _alert(run, step.title(known), step.severity) | {
+        "body": step.body(known) if step.body else "",
+        "resolves": step.resolves,
+    }
+    group = f"{run.rule}/{step.channel}" if step.group else None
+    due_at = now + (step.group or timedelta(0))
+    return ActionSpec("alert", step.channel, payload, _key(run, "1"), due_at, group)
+
+
+def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
+    """The action of a message to another system or a channel."""
+    known = values_of(run)
+    payload: dict[str, object] = {
+        "event": step.event(known),
+        "data": {"rule": run.rule, **to_nested(known), **_gathered(run)},
+    }
+    if step.data is not None:
+        payload["data"] = {name: render(known) for name, render in step.data.items()}
+    if step.body:
+        payload["text"] = step.body(known)
+    return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
+
+
+def _gathered(run: Run) -> dict[str, object]:
+    """What a rule of the clock has gathered, and since when."""
+    if "run.since" not in run.context:
+        return {}
+    since, items = run.context["run.since"], run.context.get("run.items", [])
+    return {"run": {"since": since, "count": run.context.get("run.count", 0), "items": items}}
+
+
+def ask_retry(run: Run, step: RetryStep, now: datetime) -> ActionSpec:
+    """The action of the present try."""
+    attempt = values_of(run)["post.attempt"]
+    payload = {"what": step.what, "post": run.post, "target": run.target, "attempt": attempt}
+    return ActionSpec("retry", run.provider, payload, _key(run, str(run.tries)), now)
+
+
+def ask_reconcile(run: Run, now: datetime) -> ActionSpec:
+    """The action that asks the provider how the post stands."""
+    return ActionSpec("reconcile", run.provider, {"post": run.post}, _key(run, "1"), now)
+
+
+def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
+    """The alert that an earlier one is over."""
+    return _follow(run, notice, f"Resolved: {notice.title}", "resolved", now, resolves=True, resolved=True)
+
+
+def correct(run: Run, notice: Notice, occurred_at: datetime, now: datetime) -> ActionSpec:
+    """The alert that an earlier one has proved untrue, because we learned too late what had happened."""
+    when = occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    title = f"Correction: {notice.title} (it had happened at {when}, but we were told too late)"
+    return _follow(run, notice, title, "corrected", now, correction=True, resolved=True)
+
+
+def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
+    """The alert once more, because what it is about is not over."""
+    since = format_duration((now - run.started_at) // timedelta(minutes=1) * timedelta(minutes=1))
+    title = f"Still, after {since}: {notice.title}"
+    return _follow(run, notice, title, f"again:{run.again}", now, again=run.again, resolves=notice.resolves)
+
+
+def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: object) -> ActionSpec:
+    payload = _alert(run, title, notice.severity) | {"of": str(notice.action)} | more
+    return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
+
+
+def _key(run: Run, turn: str) -> str:
+    return f"{run.id}:{run.path}:{turn}"
+
+
+def _alert(run: Run, title: str, severity: str) -> dict[str, object]:
+    return {
+        "title": title,
+        "body": "",
+        "severity": severity,
+        "resolves": False,
+        "resolved": False,
+        "rule": run.rule,
+        "key": f"{run.rule}/{run.key}",
+        "provider": run.provider,
+        "post": run.post,
+        "target": run.target,
+    }

@@ -1,0 +1,189 @@
+"""A run: how far one rule has come with one subject. Plain data that survives any restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from tracker.domain.rules.decision import Fire
+from tracker.domain.rules.rule import Mode
+
+_RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
+
+
+class RunState(StrEnum):
+    """How a run stands: a queued one waits until its key is free, and only an active one does anything."""
+
+    QUEUED = "queued"
+    ACTIVE = "active"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    EXHAUSTED = "exhausted"
+
+
+class Phase(StrEnum):
+    """What an active run waits for."""
+
+    NEW = "new"
+    BACKOFF = "backoff"
+    ACTING = "acting"
+    WATCHING = "watching"
+    WAITING = "waiting"
+    HOLDING = "holding"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
+
+    `hidden`: nobody got it. `action` is the one that raised it.
+    """
+
+    step: str
+    channel: str
+    title: str
+    severity: str
+    action: UUID
+    resolves: bool = False
+    repeat: timedelta | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`branch` and `step` say where in the rule it is, `phase` what it waits for, `pending` for which action.
+
+    `tries` counts the tries of the present retry step, `count` the firings that joined; `heard` is what happened
+    again while an action was still under way (and whether trying may go on); `seen` are the awaited words that came
+    before anybody waited for them; `asked` are the actions so far; `again` counts the repetitions of its alerts;
+    `ending` is how it will end, `why` the reason when it did. `fired_at` is when what it is about was true. A run in
+    the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended.
+    """
+
+    id: UUID
+    rule: str
+    revision: str
+    key: str
+    cause: str
+    provider: str
+    post: str | None
+    target: str | None
+    started_at: datetime
+    updated_at: datetime
+    context: Mapping[str, object]
+    state: RunState = RunState.ACTIVE
+    phase: Phase = Phase.NEW
+    branch: str = "do"
+    step: int = 0
+    tries: int = 0
+    count: int = 1
+    pending: UUID | None = None
+    asked: tuple[UUID, ...] = ()
+    heard: bool | None = None
+    seen: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    again: int = 0
+    moves: int = 0
+    per: str = "post"
+    alone: bool = True
+    shadow: bool = False
+    over: bool = False
+    fired_at: datetime | None = None
+    ending: RunState = RunState.DONE
+    why: str = ""
+
+    @property
+    def path(self) -> str:
+        """The present step, as idempotency keys and histories name it."""
+        return str(self.step) if self.branch == "do" else f"{self.branch}.{self.step}"
+
+    def to_data(self) -> dict[str, object]:
+        """The whole run as plain JSON."""
+        plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        plain["asked"] = [str(action) for action in self.asked]
+        plain["notices"] = [{one.name: _plain(getattr(n, one.name)) for one in fields(n)} for n in self.notices]
+        return plain
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, object]) -> Run:
+        """The run that `to_data` wrote."""
+        read: dict[str, Any] = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        for name, make in _MAKERS.items():
+            if read.get(name) is not None:
+                read[name] = make(read[name])
+        return cls(**read)
+
+
+_PLAIN = frozenset({str, int, bool, float, dict, list})
+_MAKERS: Mapping[str, Callable[[Any], object]] = {
+    "id": UUID,
+    "pending": UUID,
+    "started_at": datetime.fromisoformat,
+    "updated_at": datetime.fromisoformat,
+    "state": RunState,
+    "ending": RunState,
+    "phase": Phase,
+    "asked": lambda ids: tuple(map(UUID, ids)),
+    "fired_at": datetime.fromisoformat,
+    "seen": tuple,
+    "notices": lambda rows: tuple(map(_notice, rows)),
+}
+
+
+def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = False) -> Run:
+    """The run that a firing starts. Its id follows from the firing, so that a replay makes the same run."""
+    return Run(
+        id=run_id(fire.rule.id, fire.subject.key, fire.cause),
+        rule=fire.rule.id,
+        revision=fire.rule.revision,
+        key=fire.subject.key,
+        cause=fire.cause,
+        provider=fire.subject.provider,
+        post=fire.subject.post,
+        target=fire.subject.target,
+        started_at=now,
+        updated_at=now,
+        context=fire.context,
+        state=RunState.QUEUED if queued else RunState.ACTIVE,
+        per=fire.rule.per,
+        alone=fire.rule.mode is not Mode.PARALLEL,
+        seen=fire.earlier,
+        shadow=shadow,
+        fired_at=fire.occurred_at,
+    )
+
+
+def describe(run: Run) -> str:
+    """Where the run has come to, for its history."""
+    reason = f": {run.why}" if run.why else ""
+    if run.state is not RunState.ACTIVE:
+        return f"{run.state}{reason}"
+    return f"step {run.path}, {run.phase}{reason}"
+
+
+def run_id(rule: str, key: str, cause: str) -> UUID:
+    """The id of the run that this firing starts."""
+    return uuid5(_RUNS, f"{rule}\n{key}\n{cause}")
+
+
+def _notice(row: Mapping[str, Any]) -> Notice:
+    repeat = row["repeat"]
+    span = None if repeat is None else timedelta(seconds=repeat)
+    return Notice(**{**row, "action": UUID(row["action"]), "repeat": span})
+
+
+def _plain(value: object) -> object:
+    if value is None or type(value) in _PLAIN:
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, StrEnum | UUID):
+        return str(value)
+    return dict(value) if isinstance(value, Mapping) else value

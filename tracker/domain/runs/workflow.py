@@ -1,0 +1,274 @@
+"""A rule's steps under way: `advance` moves a run, and nothing else does.
+
+Nothing here acts. The answer is the run as it is afterwards, with intents for others to store. A run goes by the
+present text of its rule; where that no longer holds the step at which the run stands, the run ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tracker.domain.actions import Reason
+from tracker.domain.posts.event import State
+from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
+from tracker.domain.runs.message import ask_retry
+from tracker.domain.runs.notices import put_right, say_again
+from tracker.domain.runs.run import Notice, Phase, Run, RunState
+from tracker.domain.runs.signal import (
+    ActionFinished,
+    Again,
+    ArmTimer,
+    Cancelled,
+    DisarmTimer,
+    Heard,
+    Intent,
+    Perform,
+    Resolved,
+    Settled,
+    Signal,
+    Started,
+    TimerDue,
+    Withdraw,
+)
+from tracker.domain.runs.stepping import Moved, do_at_once
+
+TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
+TRIED = frozenset({"done", "unknown"})
+"""After these ends of a retry action only the provider's next word tells what became of it."""
+
+STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
+    Phase.BACKOFF: (RetryStep,),
+    Phase.WATCHING: (RetryStep,),
+    Phase.ACTING: (RetryStep, ReconcileStep),
+    Phase.WAITING: (WaitStep,),
+}
+"""The steps at which a run can stand in a phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The run after a signal, and what it asks for, in this order."""
+
+    run: Run
+    intents: tuple[Intent, ...] = ()
+
+    def after(self, *earlier: Intent) -> Advance:
+        """The same, with `earlier` intents before it."""
+        return Advance(self.run, (*earlier, *self.intents))
+
+
+def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
+    """Move the run by one signal. Total: a signal that means nothing in the run's state changes nothing."""
+    if run.state is not RunState.ACTIVE:
+        return Advance(run)
+    stands_at = STANDS_AT.get(run.phase)
+    if stands_at and not isinstance(_step(run, rule), stands_at) and not isinstance(signal, Cancelled):
+        signal = Cancelled("the rule was edited")
+    moved = _hear(run, rule, signal, now)
+    if moved.run == run:
+        return moved
+    return Advance(replace(moved.run, updated_at=now, moves=run.moves + 1), moved.intents)
+
+
+def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
+    match signal:
+        case Started() if run.phase is Phase.NEW:
+            return _walk(run, rule, now)
+        case TimerDue(meaning):
+            return _timer(run, rule, meaning, now)
+        case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
+            return _acted(run, rule, outcome, reason, now)
+        case Again(eligible, context):
+            return _again(_heard_of(run, context), rule, eligible, now)
+        case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
+            return _settle(run, rule, state, now)
+        case Heard(words):
+            return _heard(run, rule, words, now)
+        case Resolved(occurred_at):
+            return _resolve(run, rule, occurred_at, now)
+        case Cancelled(by):
+            return _cancel(run, by)
+    return Advance(run)
+
+
+def _walk(run: Run, rule: Rule, now: datetime) -> Advance:
+    """Do step after step, until one has to wait or none is left."""
+    intents: list[Intent] = []
+    while (step := _step(run, rule)) is not None:
+        moved = _begin(run, step, now)
+        run = moved.run
+        intents += moved.intents
+        if run.phase in STANDS_AT:
+            return Advance(run, tuple(intents))
+    return _finish(run, rule, now).after(*intents)
+
+
+def _begin(run: Run, step: Step, now: datetime) -> Moved:
+    if isinstance(step, RetryStep):
+        return _pause(run, step, 0, now)
+    run = run if run.phase is Phase.NEW else replace(run, phase=Phase.NEW)
+    if isinstance(step, WaitStep):
+        return _wait(run, step, now)
+    return do_at_once(run, step, now)
+
+
+def _finish(run: Run, rule: Rule, now: datetime) -> Advance:
+    """No step is left: the run ends, unless the end of what it is about still means something to it."""
+    run = replace(run, notices=_owed(run, rule))
+    last = run.branch == "resolved" or "resolved" not in rule.branches
+    if not last and run.over:
+        return _walk(replace(run, branch="resolved", step=0), rule, now)
+    if run.notices or not last:
+        return _repeat_later(replace(run, phase=Phase.HOLDING), now)
+    return Advance(replace(run, state=run.ending, phase=Phase.OVER))
+
+
+def _owed(run: Run, rule: Rule) -> tuple[Notice, ...]:
+    """The alerts about which something may still have to be said."""
+    if run.over:
+        return ()
+    return tuple(one for one in run.notices if one.resolves or one.repeat or rule.is_about_absence)
+
+
+def _repeat_later(run: Run, now: datetime) -> Advance:
+    spans = [notice.repeat for notice in run.notices if notice.repeat]
+    return Advance(run, (ArmTimer(now + min(spans), _name_of_repetition(run)),) if spans else ())
+
+
+def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
+    step = _step(run, rule)
+    if run.phase is Phase.BACKOFF and meaning == _name_of_try(run) and isinstance(step, RetryStep):
+        return _try(run, step, now)
+    if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
+        return _waited_in_vain(run, rule, step, now)
+    if run.phase is Phase.HOLDING and meaning == _name_of_repetition(run):
+        said = say_again(replace(run, again=run.again + 1), now)
+        return _repeat_later(said.run, now).after(*said.intents)
+    return Advance(run)
+
+
+def _pause(run: Run, step: RetryStep, tries: int, now: datetime) -> Moved:
+    run = replace(run, phase=Phase.BACKOFF, tries=tries, pending=None, heard=None)
+    delay = step.backoff.delay(tries + 1, f"{run.id}:{run.path}")
+    return Moved(run, (ArmTimer(now + delay, _name_of_try(run)),))
+
+
+def _try(run: Run, step: RetryStep, now: datetime) -> Advance:
+    run = replace(run, tries=run.tries + 1, phase=Phase.ACTING)
+    action = ask_retry(run, step, now)
+    return Advance(replace(run, pending=action.id, asked=(*run.asked, action.id)), (Perform(action),))
+
+
+def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Advance:
+    if not isinstance(_step(run, rule), RetryStep):
+        return _next(run, rule, now)
+    if reason == Reason.RECREATED:
+        return _next(run, rule, now)
+    if outcome not in TRIED and reason != Reason.NOT_NEEDED:
+        return _exhaust(run, rule, f"try {run.tries} could not be made: {reason or outcome}", now)
+    watching = replace(run, phase=Phase.WATCHING, heard=None)
+    return Advance(watching) if run.heard is None else _again(watching, rule, run.heard, now)
+
+
+def _again(run: Run, rule: Rule, eligible: bool, now: datetime) -> Advance:
+    """It happened once more: what is under way goes on; after a try it means that the try did not help."""
+    step = _step(run, rule)
+    if run.phase not in TRYING or not isinstance(step, RetryStep):
+        return Advance(run)
+    if run.phase is Phase.ACTING:
+        return Advance(replace(run, heard=eligible))
+    if not eligible:
+        disarm = (DisarmTimer(),) if run.phase is Phase.BACKOFF else ()
+        return _exhaust(run, rule, "the condition no longer allows another try", now).after(*disarm)
+    if run.phase is Phase.BACKOFF:
+        return Advance(run)
+    if run.tries >= step.tries:
+        return _exhaust(run, rule, f"all {step.tries} tries are used up", now)
+    moved = _pause(run, step, run.tries, now)
+    return Advance(moved.run, moved.intents)
+
+
+def _exhaust(run: Run, rule: Rule, why: str, now: datetime) -> Advance:
+    left = replace(run, branch="exhausted", step=0, pending=None, heard=None, ending=RunState.EXHAUSTED, why=why)
+    return _walk(left, rule, now)
+
+
+def _settle(run: Run, rule: Rule, state: State, now: datetime) -> Advance:
+    if state is not State.PUBLISHED:
+        return _cancel(run, f"post.{state}")
+    return _next(run, rule, now).after(*_stop(run, asked=False))
+
+
+def _wait(run: Run, step: WaitStep, now: datetime) -> Moved:
+    """Go on at once if it has happened since the run began."""
+    came = {str(word) for word in step.words} & set(run.seen)
+    if came:
+        return Moved(replace(run, step=run.step + 1, seen=tuple(word for word in run.seen if word not in came)))
+    arm = (ArmTimer(now + step.at_most, run.path),) if step.at_most else ()
+    return Moved(replace(run, phase=Phase.WAITING), arm)
+
+
+def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advance:
+    """What is waited for ends the wait; what comes too early is remembered until somebody waits for it."""
+    step = _step(run, rule)
+    if run.phase is Phase.WAITING and isinstance(step, WaitStep) and {str(word) for word in step.words} & set(words):
+        return _next(run, rule, now).after(DisarmTimer())
+    return Advance(replace(run, seen=tuple(dict.fromkeys((*run.seen, *words)))))
+
+
+def _waited_in_vain(run: Run, rule: Rule, step: WaitStep, now: datetime) -> Advance:
+    if step.otherwise is None:
+        return _next(run, rule, now)
+    why = f"waited in vain for {' or '.join(map(str, step.words))}"
+    return _walk(replace(run, branch=step.otherwise, step=0, why=why), rule, now)
+
+
+def _next(run: Run, rule: Rule, now: datetime) -> Advance:
+    return _walk(replace(run, step=run.step + 1, pending=None, heard=None), rule, now)
+
+
+def _resolve(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Advance:
+    """What the run is about is over: so are its remaining steps, where they were about an absence."""
+    if run.over:
+        return Advance(run)
+    righted = put_right(replace(run, notices=_owed(run, rule), over=True), occurred_at, now)
+    if run.phase is not Phase.HOLDING and not rule.is_about_absence:
+        return Advance(righted.run, righted.intents)
+    stopped = _stop(run, asked=rule.is_about_absence)
+    left = replace(righted.run, branch="resolved", step=0, pending=None)
+    return _walk(left, rule, now).after(*stopped, *righted.intents)
+
+
+def _cancel(run: Run, by: str) -> Advance:
+    cancelled = replace(run, state=RunState.CANCELLED, phase=Phase.OVER, why=by)
+    return Advance(cancelled, tuple(_stop(run)))
+
+
+def _stop(run: Run, *, asked: bool = True) -> list[Intent]:
+    """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
+    timed = run.phase in (Phase.BACKOFF, Phase.WAITING) or any(notice.repeat for notice in run.notices)
+    actions = run.asked if asked else (run.pending,) if run.pending else ()
+    stopped: list[Intent] = [DisarmTimer()] if timed else []
+    return [*stopped, Withdraw(actions)] if actions else stopped
+
+
+def _step(run: Run, rule: Rule) -> Step | None:
+    """The step at which the run stands, if the rule still has it."""
+    steps = rule.steps(run.branch)
+    return steps[run.step] if run.step < len(steps) else None
+
+
+def _name_of_try(run: Run) -> str:
+    return f"{run.path}:{run.tries + 1}"
+
+
+def _name_of_repetition(run: Run) -> str:
+    return f"again:{run.again + 1}"
+
+
+def _heard_of(run: Run, context: Mapping[str, object] | None) -> Run:
+    """A firing that joins a run brings the newest values with it."""
+    return replace(run, count=run.count + 1, context=context or run.context)

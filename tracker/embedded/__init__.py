@@ -1,0 +1,1 @@
+"""The embedded Postgres: found, started, watched and ended with the service."""

@@ -1,0 +1,1 @@
+"""Our own facts and their encoding, and the commands by which people add to them."""

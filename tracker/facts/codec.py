@@ -1,0 +1,74 @@
+"""What we tell ourselves: the results of actions, manual operations and answers to our questions, as events.
+
+They come in by the same log as webhooks, so that a rebuild reproduces them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+
+if TYPE_CHECKING:
+    from tracker.domain.posts.event import LoggedEvent
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The body of an event of our own; `at` is when it was true."""
+
+    event: str
+    at: Moment
+    post: str | None = None
+    state: State | None = None
+    raw_status: str | None = None
+    targets: tuple[TargetFact, ...] = ()
+    problem: Problem | None = None
+    scheduled_at: Moment | None = None
+    attempt: int | None = None
+    detail: Mapping[str, Any] = {}
+    labels: Mapping[str, str] = {}
+
+
+_decoder = msgspec.json.Decoder(Told)
+
+
+def encode(told: Told) -> bytes:
+    """The body to append: the same bytes for the same content, so that a repetition is known for one."""
+    return msgspec.json.encode(told, order="sorted")
+
+
+@dataclass(frozen=True, slots=True)
+class InternalReader:
+    """Reads the events of the sources action, manual, rule, signal and reconcile."""
+
+    def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
+        """The one fact that the event is; raises ValueError when the body is not one of ours."""
+        told = _decoder.decode(event.body)
+        return (
+            Fact(
+                id=event.fact_id,
+                provider=event.provider,
+                post=event.post,
+                event=event.kind,
+                source=event.source,
+                occurred_at=told.at,
+                received_at=event.received_at,
+                position=event.position,
+                state=told.state,
+                raw_status=told.raw_status,
+                targets=told.targets,
+                problem=told.problem,
+                scheduled_at=told.scheduled_at,
+                attempt=told.attempt,
+                detail=told.detail,
+                labels=told.labels,
+            ),
+        )

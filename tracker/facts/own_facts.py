@@ -1,0 +1,178 @@
+"""What we did ourselves, as facts: the results of actions and what people did by hand go into the log like the rest."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tracker.domain.posts.event import LoggedEvent, State, bucket_of
+from tracker.domain.posts.reconciliation import true_at
+from tracker.facts.codec import InternalReader, Told, encode
+from tracker.store.actions import actions
+from tracker.store.log import event_log
+from tracker.store.log.event_log import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from tracker.domain.actions import Claimed
+    from tracker.domain.posts.event import Fact
+    from tracker.domain.posts.report import Report
+    from tracker.domain.runs.run import Run
+    from tracker.domain.runs.signal import Label
+    from tracker.store.database import Connection
+
+RECONCILED = "post.reconciled"
+
+OWN_EVENTS = frozenset({
+    "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
+    "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.heard",
+    "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned", "redelivery.resumed",
+    "rule.disabled", "rule.enabled", "run.cancelled", "silence.begun", "silence.ended",
+})  # fmt: skip
+"""What we call the facts that we write ourselves, but for signals, whose names others choose."""
+
+
+def own_fact(
+    source: str,
+    delivery: str,
+    event: str,
+    provider: str,
+    post: str | None,
+    at: datetime,
+    now: datetime,
+    **said: Any,
+) -> Incoming:
+    """A fact of ours; `at` is when it happened, `said` may hold state, attempt and detail."""
+    body = encode(Told(event, at, post, **said))
+    return Incoming(
+        source=source,
+        provider=provider,
+        delivery=delivery,
+        body_hash=sha256(body).digest(),
+        kind=event,
+        post=post,
+        bucket=bucket_of(provider, post),
+        received_at=now,
+        body=body,
+        headers={},
+        occurred_at=at,
+    )
+
+
+def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
+    """An action has ended. A retry that the provider took begins the next attempt from the moment we asked for it."""
+    said: dict[str, Any] = {"detail": detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)}
+    if claimed.verb == "retry" and state == "done" and reason == "ok":
+        said |= {"state": State.RETRYING, "attempt": _attempt_asked_for(claimed.payload)}
+    return own_fact(
+        "action", f"{claimed.id}:{claimed.lease}", f"action.{state}", claimed.provider, claimed.post, began, now, **said
+    )
+
+
+def continued(claimed: Claimed, post: str, began: datetime, now: datetime) -> list[Incoming]:
+    """An action has had a post created in the place of its own: each of the two bears the other's name."""
+    said = {"action": str(claimed.id), "verb": claimed.verb}
+    return [
+        own_fact(
+            "action", f"{claimed.id}:{claimed.lease}:{label}", "post.labelled", claimed.provider, one, began, now,
+            labels={label: other}, detail=said,
+        )
+        for one, label, other in ((claimed.post, "continued_as", post), (post, "attempt_of", claimed.post))
+    ]  # fmt: skip
+
+
+def labelled(label: Label, run: Run, at: datetime, now: datetime) -> Incoming:
+    """A rule has put labels on its post."""
+    said = {"run": str(run.id), "rule": run.rule}
+    return own_fact(
+        "rule", label.key, "post.labelled", run.provider, run.post, at, now, labels=label.labels, detail=said
+    )
+
+
+def signalled(
+    name: str, provider: str, post: str | None, delivery: str, now: datetime, said: Mapping[str, Any]
+) -> Incoming:
+    """Somebody outside says that something has happened."""
+    return own_fact("signal", delivery, name, provider, post, now, now, detail=said)
+
+
+def answered(claimed: Claimed, report: Report, began: datetime, now: datetime) -> Incoming:
+    """What a provider said about a post when an action asked it."""
+    said = {"action": str(claimed.id), "verb": claimed.verb}
+    delivery, at = f"{claimed.id}:{claimed.lease}:answered", true_at(report.updated_at, began)
+    return own_fact(
+        "reconcile", delivery, RECONCILED, claimed.provider, claimed.post, at, now, detail=said, **_told(report)
+    )
+
+
+def reconciled(provider: str, post: str, report: Report, at: datetime, now: datetime) -> Incoming:
+    """What a provider said about a post when it was asked; the same answer is the same fact, however often it comes."""
+    delivery = sha256(msgspec.json.encode((provider, post, report, at))).hexdigest()
+    return own_fact("reconcile", delivery, RECONCILED, provider, post, at, now, **_told(report))
+
+
+def not_found(provider: str, post: str, at: datetime, now: datetime) -> Incoming:
+    """The provider says that it knows no such post; once for each post."""
+    return own_fact("reconcile", f"{provider}:{post}:not_found", "post.not_found", provider, post, at, now)
+
+
+def fact_of(own: Incoming) -> Fact:
+    """What a fact of ours says, before the log has it."""
+    event = LoggedEvent(
+        0, own.bucket, own.source, own.provider, own.kind, own.post, 0, own.occurred_at, own.received_at,
+        own.body_hash, own.body,
+    )  # fmt: skip
+    (fact,) = InternalReader().facts(event)
+    return fact
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {one.name: getattr(report, one.name) for one in fields(report) if one.name != "updated_at"}
+
+
+def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:
+    """What a fact about an action says of it."""
+    return {
+        "action": str(action),
+        "run": str(run) if run else None,
+        "rule": rule,
+        "verb": verb,
+        "outcome": state,
+        "reason": reason,
+    }
+
+
+async def retry_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
+    """Attempt an ended action once more; the wish is a fact too."""
+    await _by_hand(conn, await actions.put_back(conn, action, now), "retried", now)
+
+
+async def discard_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
+    """Give an action up; the wish is a fact too."""
+    await _by_hand(conn, await actions.discard(conn, action, now), "discarded", now)
+
+
+def redelivered(row: Mapping[str, Any], plan: UUID, again: UUID, now: datetime) -> Incoming:
+    """An ended action is done once more, by the action `again`, because somebody planned it."""
+    told = detail(row["id"], row["run"], row["rule"], row["verb"], "redelivered", "by_hand")
+    said = {**told, "redelivery": str(plan), "again": str(again)}
+    delivery = f"{plan}:{row['id']}"
+    return own_fact("manual", delivery, "action.redelivered", row["provider"], row["post"], now, now, detail=said)
+
+
+async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
+    told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
+    delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"
+    fact = own_fact("manual", delivery, f"action.{what}", row["provider"], row["post"], now, now, detail=told)
+    await event_log.append(conn, [fact])
+
+
+def _attempt_asked_for(payload: Mapping[str, object]) -> int | None:
+    attempt = payload.get("attempt")
+    return attempt + 1 if isinstance(attempt, int) else None

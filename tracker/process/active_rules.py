@@ -1,0 +1,230 @@
+"""The rules in force: loaded once, replaced as a whole or not at all, and switched on and off by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.errors import Misconfigured
+from tracker.rulebook import Known, Rulebook, load_kept, load_rules, load_text
+from tracker.rulebook.folder import look_of, revision_of_files
+from tracker.rulebook.source import Footing
+from tracker.store.reactions import rule_book, rule_switches
+from tracker.store.wakeups import RULES, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+    from tracker.domain.rules.rule import Rule
+    from tracker.settings import Settings
+    from tracker.store.database import Connection, Database
+    from tracker.store.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+
+class RulesInForce:
+    """The rules of the files; where those cannot be read, the last good ones that the database keeps, or else none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._book, self._footing = Rulebook(), Footing("none")
+        self._index = self._book.index
+        self._revision = ""
+        self._refused: tuple[Misconfigured, ...] = ()
+        self._outlived: tuple[Misconfigured, ...] = ()
+        self._switched: dict[str, bool] = {}
+        self._untold = False
+        self._settling = asyncio.Lock()
+        self._hurried = False
+        self._seen = look_of(settings.rules.dir)
+        self._take(self._read_files())
+
+    def index(self) -> RuleIndex:
+        """What decides at this moment."""
+        return self._index
+
+    def rules(self) -> Sequence[Rule]:
+        """Every rule of the files, as they say it, the disabled ones too."""
+        return self._book.rules
+
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        """The file and the line of each rule, by its id."""
+        return self._book.places
+
+    def texts(self) -> Mapping[str, str]:
+        """Each rule as it is written, with the workflows that it runs, by its id."""
+        return self._book.texts
+
+    def read(self, text: str) -> Rulebook:
+        """The rules of a text, as if it were one more file."""
+        return read_text(self._settings, text, "rules.toml", self._book.places.keys())
+
+    def faults(self) -> tuple[Misconfigured, ...]:
+        """Why the files as they were last read are not in force; empty when they are."""
+        return self._refused + self._outlived
+
+    def footing(self) -> Footing:
+        """What the rules in force rest on."""
+        return self._footing
+
+    def reload(self) -> bool:
+        """Put the files as they are now in force; with any fault the last good rules stay."""
+        self._seen = look_of(self._settings.rules.dir)
+        self._take(self._read_files())
+        return not self._refused
+
+    async def settle(self, database: Database) -> bool:
+        """Keep good files in the database, or take those that it keeps; answers whether other rules are in force now.
+
+        Of files that several processes have kept the newest count, and only for a process that cannot read its own.
+        """
+        async with self._settling:
+            await self._tell(database)
+            if not self._refused:
+                return False
+            async with database.connection() as conn:
+                known = await rule_book.standing(conn)
+                other = known.revision if known.revision != self._revision else None
+                packed = await rule_book.files(conn, other) if other else None
+            self._footing = replace(self._footing, kept_at=known.kept_at, refused_at=known.refused_at)
+            if packed is None or other is None:
+                return False
+            book = await asyncio.to_thread(self._read_kept, packed)
+            return self._take_kept(book, other) if self._refused else False
+
+    async def take_switches(self, conn: Connection) -> bool:
+        """Honour what people have switched by hand; answers whether other rules are in force now."""
+        switched = {switch.rule: switch.enabled for switch in (await rule_switches.by_rule(conn)).values()}
+        if switched == self._switched:
+            return False
+        before, self._switched = self._index.by_id.keys(), switched
+        self._index = self._switch()
+        return self._index.by_id.keys() != before
+
+    async def follow(
+        self,
+        database: Database,
+        wakeups: Wakeups,
+        changed: Callable[[Connection], Awaitable[object]],
+        poll: timedelta,
+    ) -> None:
+        """Until cancelled: take in edited files, and switches as they come.
+
+        `changed` is told in the transaction that finds other rules in force, and at first.
+        """
+        other = True
+        async with wakeups.on(RULES) as woken:
+            while True:
+                other |= await self._look_again()
+                other |= await self.settle(database)
+                async with database.transaction() as conn:
+                    if (await self.take_switches(conn) or other) and self.any_known:
+                        await changed(conn)
+                other = False
+                await wait(woken, poll.total_seconds())
+
+    @property
+    def any_known(self) -> bool:
+        """Whether the rules in force are somebody's wish: where none could be read, no timer may be called off."""
+        return self._footing.source != "none"
+
+    def read_again(self) -> None:
+        """Read the files at the next look, whether or not they seem edited."""
+        self._hurried = True
+
+    async def _look_again(self) -> bool:
+        """Take in files that were edited; answers whether other rules are in force. Reading waits for no disk."""
+        look = await asyncio.to_thread(look_of, self._settings.rules.dir)
+        if not self._hurried and look == self._seen:
+            return False
+        self._hurried, self._seen = False, look
+        self._take(await asyncio.to_thread(self._read_files))
+        return not self._refused
+
+    def _read_files(self) -> Rulebook:
+        return self._guarded(lambda: read_rules(self._settings))
+
+    def _read_kept(self, packed: bytes) -> Rulebook:
+        budget = self._settings.rules.budget
+        return self._guarded(
+            lambda: load_kept(rule_book.unpacked(packed), self._settings.rules.dir, Known(budget=budget))
+        )
+
+    def _guarded(self, read: Callable[[], Rulebook]) -> Rulebook:
+        """What is read; a fault of our own code is one of the files too, and keeps nothing else from working."""
+        try:
+            return read()
+        except Exception as error:
+            log.error("rules.fault", error=str(error), exc_info=error)
+            what = f"cannot be read: {error or type(error).__name__}"
+            return Rulebook(faults=(Misconfigured(what, file=str(self._settings.rules.dir)),))
+
+    def _take(self, book: Rulebook) -> None:
+        self._refused, self._untold = book.faults, True
+        for fault in book.faults:
+            log.error("rules.refused", fault=str(fault))
+        for doubt in book.warnings:
+            log.warning("rules.doubtful", doubt=str(doubt))
+        if not book.faults:
+            self._put_in_force(book, revision_of_files(book.sources), Footing())
+            log.info("rules.loaded", rules=len(book.rules), files=len(book.files))
+
+    def _take_kept(self, book: Rulebook, revision: str) -> bool:
+        """What an earlier version took, and this one does not, is left out and named; where that is all, nothing."""
+        for fault in book.faults:
+            log.error("rules.refused", fault=str(fault))
+        self._revision, self._outlived = revision, book.faults
+        if book.faults and not book.rules:
+            return False
+        self._put_in_force(book, revision, replace(self._footing, source="kept"), book.faults)
+        log.warning("rules.kept", rules=len(book.rules), revision=revision, kept_at=self._footing.kept_at)
+        return True
+
+    def _put_in_force(
+        self, book: Rulebook, revision: str, footing: Footing, outlived: tuple[Misconfigured, ...] = ()
+    ) -> None:
+        self._book, self._revision, self._footing, self._outlived = book, revision, footing, outlived
+        self._index = self._switch()
+
+    async def _tell(self, database: Database) -> None:
+        """Once after each reading: that the files are good, or that they are refused."""
+        if not self._untold:
+            return
+        self._untold = False
+        try:
+            async with database.transaction() as conn:
+                if self._refused:
+                    await rule_book.refuse(conn, str(self._refused[0]))
+                else:
+                    await rule_book.keep(conn, self._revision, self._book.sources)
+        except BaseException:
+            self._untold = True
+            raise
+
+    def _switch(self) -> RuleIndex:
+        if not self._switched:
+            return self._book.index
+        switched = self._switched
+        return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
+
+
+def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
+    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
+    return load_rules(folder or settings.rules.dir, _known(settings))
+
+
+def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
+    """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
+    return load_text(text, file, _known(settings), settings.rules.dir, others)
+
+
+def _known(settings: Settings) -> Known:
+    channels, endpoints = settings.names("channels"), settings.names("endpoints")
+    return Known(channels, endpoints, settings.providers.keys(), settings.rules.budget)

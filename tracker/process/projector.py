@@ -1,0 +1,168 @@
+"""The projector: folds the log's new facts into posts and records each change.
+
+A batch costs one read of its posts, one of the histories of those that got a late fact, and two writes, however
+many events it holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from tracker.domain.posts.change import Change
+from tracker.domain.posts.post import arrive
+from tracker.store.posts import posts
+from tracker.store.posts.posts import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from tracker.domain.posts.event import Fact, LoggedEvent
+    from tracker.domain.posts.post import Post
+    from tracker.providers.base import FactReader
+    from tracker.store.checkpoints.snapshot import Checkpoint
+    from tracker.store.database import Connection, Row
+    from tracker.store.posts.posts import Key
+
+NAME = "projector"
+POSITION = itemgetter("position")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A fact and the day of the log that keeps it."""
+
+    fact: Fact
+    day: date
+
+
+class Projector:
+    """Handles batches of the log for one projection: the current one, or (`version` given) one that is being built.
+
+    The changes of one that is built may be numbered from `first_number` on, in the order of the log.
+    """
+
+    upstream: str | None = None
+
+    def __init__(
+        self,
+        readers: Mapping[str, FactReader],
+        version: int | None = None,
+        name: str = NAME,
+        first_number: int | None = None,
+    ) -> None:
+        self._readers, self._version, self._name, self._first_number = readers, version, name, first_number
+
+    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
+        """Fold the rows' facts into their posts and record the changes."""
+        version = self._version or await posts.current_projection(conn)
+        arrivals = arrivals_of(self._readers, sorted(rows, key=POSITION))
+        changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
+        about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
+        kept = await posts.load(conn, version, about_posts)
+        earlier, starts = await self._history(conn, about_posts, kept, seen, done)
+        saved: list[Kept] = []
+        for key, arrived in about_posts.items():
+            before = kept.get(key)
+            post, made = follow(before.post if before else None, arrived, earlier.get(key, []), starts.get(key))
+            changes += made
+            days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
+            saved.append(Kept(post, min(days), max(days)))
+        await self._write(conn, version, saved, changes)
+
+    async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
+        """Being up to date makes no work for the projector."""
+        return False
+
+    async def _history(
+        self,
+        conn: Connection,
+        arrivals: Mapping[Key, list[Arrival]],
+        kept: Mapping[Key, Kept],
+        seen: Checkpoint,
+        done: Sequence[Row],
+    ) -> tuple[dict[Key, list[Fact]], dict[Key, Post]]:
+        """The facts behind the posts that got a late one, and what stands for facts that are kept no longer."""
+        late = [key for key, arrived in arrivals.items() if _has_late_fact(kept.get(key), arrived)]
+        earlier: dict[Key, list[Fact]] = defaultdict(list)
+        if not late:
+            return earlier, {}
+        known = [key for key in late if key in kept]
+        if known:
+            from_day = min(kept[key].first_day for key in known)
+            for event in await posts.earlier_events(conn, known, from_day, seen, self._name):
+                for fact in facts_of(self._readers, event):
+                    earlier[fact.provider, fact.post or ""].append(fact)
+        for key, arrived in arrivals_of(self._readers, sorted(done, key=POSITION)).items():
+            if key in late:
+                earlier[key] += [arrival.fact for arrival in arrived]
+        return earlier, await posts.baselines(conn, late)
+
+    async def _write(self, conn: Connection, version: int, saved: list[Kept], changes: list[Change]) -> None:
+        if saved:
+            await posts.save(conn, version, saved)
+        if changes:
+            changes.sort(key=lambda change: change.cause)
+            await posts.record_changes(conn, version, self._version is None, changes, self._first_number)
+
+
+def _has_late_fact(kept: Kept | None, arrived: Sequence[Arrival]) -> bool:
+    last = kept.post.last_order if kept else None
+    for arrival in arrived:
+        if last and arrival.fact.order <= last:
+            return True
+        last = arrival.fact.order
+    return False
+
+
+def arrivals_of(readers: Mapping[str, FactReader], rows: Iterable[Row]) -> dict[Key, list[Arrival]]:
+    """The facts of events by post, in the order of the rows."""
+    arrivals: dict[Key, list[Arrival]] = defaultdict(list)
+    for row in rows:
+        for fact in facts_of(readers, posts.logged(row)):
+            arrivals[fact.provider, fact.post or ""].append(Arrival(fact, row["day"]))
+    return arrivals
+
+
+def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fact, ...]:
+    """What the event says; raises LookupError when nobody reads events of its source."""
+    reader = readers.get(event.source)
+    if reader is None:
+        raise LookupError(f'no [providers.{event.source}] in the configuration reads events of "{event.source}"')
+    return reader.facts(event)
+
+
+def follow(
+    post: Post | None, arrived: Sequence[Arrival], known: list[Fact], start: Post | None
+) -> tuple[Post, list[Change]]:
+    """A post after what has arrived, which becomes `known`; `start` stands for facts that are kept no longer."""
+    changes = []
+    for arrival in arrived:
+        post, change = arrive(post, arrival.fact, known, start)
+        known.append(arrival.fact)
+        changes.append(change)
+    if post is None:
+        raise ValueError("nothing has arrived")
+    return post, changes
+
+
+def about_no_post(fact: Fact) -> Change:
+    """A change that changes no post."""
+    return Change(
+        provider=fact.provider,
+        post=None,
+        event=fact.event,
+        source=fact.source,
+        kind="noted",
+        before=None,
+        after=None,
+        attempt=0,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.position,
+        fact=fact.id,
+        detail=dict(fact.detail) or None,
+    )

@@ -1,0 +1,166 @@
+"""Rebuilding: the whole log folded again into a new version of the projection, beside the one in use.
+
+First all that the projector has read is folded post by post (`tracker/process/bulk_fold.py`); then the new version follows the
+projector's checkpoint and never passes it. At the end the projector is held still for the last few events, so that at
+the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. Its changes are not
+live, so nothing fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.domain.posts.event import BUCKETS
+from tracker.errors import Unavailable
+from tracker.process import projector
+from tracker.process.bulk_fold import SPAN, Filling, fill
+from tracker.process.projector import Projector
+from tracker.store.checkpoints import subscriptions
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log import feed
+from tracker.store.posts import posts, projections, refolded
+from tracker.store.posts.posts import Kept
+from tracker.stream.subscription import handle_or_park
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.providers.base import FactReader
+    from tracker.store.checkpoints.snapshot import Checkpoint
+    from tracker.store.database import Connection, Database
+
+NAME = "rebuild"
+PAGE = 5000
+SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the new version of the projection says otherwise; `sample` holds (provider, post, before, after)."""
+
+    version: int
+    events: int
+    posts: int
+    only_new: int
+    only_old: int
+    different: int
+    sample: Sequence[tuple[str, str, str | None, str | None]]
+
+    @property
+    def none(self) -> bool:
+        """Whether both versions say the same."""
+        return not (self.only_new or self.only_old or self.different)
+
+
+class Rebuild:
+    """One rebuild; `progress` is told (events read, events in the log)."""
+
+    def __init__(
+        self,
+        database: Database,
+        readers: Mapping[str, FactReader],
+        clock: Callable[[], datetime],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._database, self._readers, self._clock, self._progress = database, readers, clock, progress
+        self._read = 0
+
+    async def run(self, *, keep_old: bool = False) -> Difference:
+        """Build, compare and (unless `keep_old`) switch; raises Unavailable while another rebuild runs."""
+        async with self._database.connection() as guard:
+            if not await projections.take_rebuild_lock(guard):
+                raise Unavailable("another rebuild is running; wait until it ends")
+            async with self._database.transaction(unhurried=True) as conn:
+                await projections.drop_left_over(conn)
+                version = await projections.create_next(conn)
+                total = await projections.count_events(conn)
+                filling = Filling(
+                    self._readers, version, await refolded.reserve_numbers(conn), await self._hindmost(conn)
+                )
+            left = await self._fill(filling, total)
+            handler = Projector(self._readers, version, NAME)
+            async with self._database.transaction(unhurried=True) as conn:
+                await self._seed(conn, version)
+                await self._complete(conn, filling, left)
+            seen = await self._follow(handler, filling.upto, total)
+            difference = await self._finish(handler, version, seen, keep_old)
+            async with self._database.transaction(unhurried=True) as conn:
+                await projections.drop_left_over(conn)
+            return difference
+
+    async def _hindmost(self, conn: Connection) -> Checkpoint:
+        """Where the projector's hindmost bucket stands."""
+        places = [share.checkpoint for share in await subscriptions.stands(conn, projector.NAME)]
+        return min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
+
+    async def _fill(self, filling: Filling, total: int) -> list[int]:
+        """Fold what the projector has read, and make the indexes; answers where the events stand that are left."""
+        left: list[int] = []
+        async with self._database.transaction(unhurried=True) as conn:
+            spans = await refolded.spans(conn, 1 + total // SPAN, total)
+        async with aclosing(fill(self._database, filling, spans)) as filled:
+            async for part in filled:
+                self._read += part.events
+                left += part.left
+                self._progress(self._read, max(total, self._read))
+        await asyncio.gather(*(self._index(filling.version, kind) for kind in ("posts", "changes")))
+        return left
+
+    async def _index(self, version: int, kind: str) -> None:
+        async with self._database.transaction(unhurried=True) as conn:
+            await refolded.index(conn, version, kind)
+
+    async def _seed(self, conn: Connection, version: int) -> None:
+        page: list[Kept] = []
+        async for post, through in projections.baselines_alone(conn, version):
+            page.append(Kept(post, through, through))
+            if len(page) == PAGE:
+                await posts.save(conn, version, page)
+                page = []
+        if page:
+            await posts.save(conn, version, page)
+
+    async def _complete(self, conn: Connection, filling: Filling, left: Sequence[int]) -> None:
+        """What has poison in it goes the projector's own way, which parks the poison."""
+        handler = Projector(self._readers, filling.version, NAME, filling.first)
+        if rows := await refolded.of_positions(conn, left):
+            await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), [], self._clock())
+
+    async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:
+        """Read on until the projector's hindmost bucket is reached."""
+        while True:
+            async with self._database.transaction(unhurried=True) as conn:
+                upto = await self._hindmost(conn)
+                if seen == upto:
+                    return seen
+                seen = await self._page(conn, handler, seen, upto, range(BUCKETS))
+            self._progress(self._read, max(total, self._read))
+
+    async def _finish(self, handler: Projector, version: int, seen: Checkpoint, keep_old: bool) -> Difference:
+        """Hold the projector, read each bucket up to where it stands, compare, and switch."""
+        async with self._database.transaction(unhurried=True) as conn:
+            for held in await subscriptions.lock_all(conn, projector.NAME):
+                at = seen
+                while at != held.checkpoint:
+                    at = await self._page(conn, handler, at, held.checkpoint, held.buckets)
+            current = await posts.current_projection(conn)
+            counts, sample = await projections.compare(conn, current, version, SAMPLE)
+            if not keep_old:
+                await projections.switch(conn, current, version, NAME, projector.NAME)
+        return Difference(
+            version, self._read, counts["posts"], counts["only_new"], counts["only_old"], counts["different"],
+            [tuple(row) for row in sample],
+        )  # fmt: skip
+
+    async def _page(
+        self, conn: Connection, handler: Projector, seen: Checkpoint, upto: Checkpoint, buckets: Sequence[int]
+    ) -> Checkpoint:
+        batch = await feed.read_after(conn, feed.EVENTS, seen, upto, buckets, PAGE)
+        self._read += len(batch.rows)
+        if batch.rows:
+            await handle_or_park(conn, handler, NAME, feed.EVENTS, batch.rows, seen, [], self._clock())
+        return batch.reached

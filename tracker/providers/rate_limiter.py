@@ -1,0 +1,80 @@
+"""The gate before every call of a provider: budgets, pauses and the circuit, shared by all processes in Postgres."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker.domain.actions import Reason
+from tracker.domain.calls.breaker import Circuit
+from tracker.domain.calls.standing import Refused, Terms
+from tracker.errors import Unavailable
+from tracker.runtime import telemetry
+from tracker.store.calls import standings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.domain.calls.standing import Heard, Permit, Standing, Wish
+    from tracker.settings import Settings
+    from tracker.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+SLACK = timedelta(seconds=5)
+"""What a call may take beyond its deadline before another one tells whether the provider is back."""
+
+
+class SharedGate:
+    """Each question and each answer is one short transaction, which holds the provider's row."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._terms = terms_of(settings)
+
+    async def ask(self, provider: str, wish: Wish) -> Permit | Refused:
+        """Whether the call may be made now; where the database is away nobody knows, so it may not."""
+        try:
+            async with self._database.transaction() as conn:
+                standing, now = await standings.hold(conn, provider)
+                after, answer = standing.ask(self._terms[provider], wish, now)
+                await standings.save(conn, after)
+        except Unavailable as error:
+            answer = Refused(Reason.UNAVAILABLE, str(error))
+        if isinstance(answer, Refused):
+            telemetry.provider_calls.labels(provider, wish.purpose, answer.reason).inc()
+        return answer
+
+    async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
+        """How the call has ended; what cannot be kept, because the database is away, is lost."""
+        telemetry.provider_calls.labels(provider, wish.purpose, heard.reason).inc()
+        try:
+            async with self._database.transaction() as conn:
+                before, now = await standings.hold(conn, provider)
+                after = before.hear(heard, now)
+                await standings.save(conn, after)
+        except Unavailable as error:
+            log.warning("provider.not_remembered", provider=provider, reason=str(heard.reason), error=str(error))
+        else:
+            _log_changes(before, after, heard, now)
+
+
+def terms_of(settings: Settings) -> dict[str, Terms]:
+    """What the operator allows of each provider."""
+    longest = settings.outbound.timeout + SLACK
+    return {
+        name: Terms(provider.budget, provider.credits_kept, longest) for name, provider in settings.providers.items()
+    }
+
+
+def _log_changes(before: Standing, after: Standing, heard: Heard, now: datetime) -> None:
+    provider, until = after.provider, after.breaker.open_until
+    if until and until != before.breaker.open_until:
+        again = before.breaker.circuit(now) is not Circuit.CLOSED
+        log.warning("provider.circuit_opened", provider=provider, reason=heard.reason, until=until, again=again)
+    if before.breaker.open_until and not until:
+        log.info("provider.circuit_closed", provider=provider)
+    if after.put_off_until and after.put_off_until != before.put_off_until:
+        log.warning("provider.put_off", provider=provider, reason=heard.reason, until=after.put_off_until)

@@ -1,0 +1,142 @@
+"""Group commit: what arrives while a commit is under way shares the next one.
+
+No delay is added, and the busier the door, the larger the batches. Where many wait, the next commit is begun beside the
+one that is under way, so that neither the database nor the door waits for the other. What may wait is bounded, in
+number and in bytes, so that memory stays flat; beyond that the sender is asked to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import structlog
+
+from tracker.errors import Unavailable
+from tracker.runtime import telemetry
+from tracker.store.log import event_log
+from tracker.store.log.event_log import Incoming, Receipt, Unstorable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.store.database import Connection, Database
+
+
+Told: TypeAlias = "Callable[[Receipt | Exception], None]"
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 4.0
+APPEND_SECONDS = 6.0
+"""Together they end before the most hurried provider gives up, who then has our answer and not a guess."""
+MOST_BYTES = 64 * 2**20
+MANY = 16
+"""So many are worth a commit beside the one that is under way."""
+LATELY = 60.0
+"""Seconds; whoever sends again finds out anew, and where nobody does, a fault must not last for ever."""
+
+
+class Waiting(NamedTuple):
+    """An event that waits for its commit, and who is told of it: once, and not before."""
+
+    event: Incoming
+    told: Told
+
+
+class GroupCommit:
+    """Appends to the log; `run` writes what `add` has taken."""
+
+    def __init__(self, database: Database, most: int = 2000) -> None:
+        self._database, self._most = database, most
+        self._waiting: deque[Waiting] = deque()
+        self._bytes = 0
+        self._arrived = {1: asyncio.Event(), MANY: asyncio.Event()}
+        self._fault, self._failed_at = "", float("-inf")
+        telemetry.pending.set_function(lambda: len(self._waiting))
+
+    @property
+    def fault(self) -> str:
+        """Why the log could not be written, where it failed lately and has not been written since."""
+        return self._fault if time.monotonic() - self._failed_at < LATELY else ""
+
+    def add(self, event: Incoming, told: Told) -> None:
+        """Take the event; `told` gets its Receipt, Unstorable, or Unavailable. Raises Unavailable where it is full."""
+        if len(self._waiting) >= self._most or self._bytes > MOST_BYTES:
+            telemetry.refused_full.inc()
+            raise Unavailable(f"{len(self._waiting)} deliveries are waiting to be kept already", retry_after=2)
+        self._waiting.append(Waiting(event, told))
+        self._bytes += len(event.body)
+        self._arrived[1].set()
+        if len(self._waiting) >= MANY:
+            self._arrived[MANY].set()
+
+    async def run(self) -> None:
+        """Until cancelled: commit what waits, everything at once, then what has come meanwhile."""
+        try:
+            async with asyncio.TaskGroup() as writers:
+                for least in self._arrived:
+                    writers.create_task(self._write_on(least), name=f"receiver.commits from {least} on")
+        finally:
+            self._refuse_waiting(Unavailable("the server is stopping"))
+
+    async def _write_on(self, least: int) -> None:
+        while True:
+            await self._until_waiting(least)
+            try:
+                await self._write_while_connected(least)
+            except Unavailable as error:
+                log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
+                self._fault, self._failed_at = str(error), time.monotonic()
+                self._refuse_waiting(error)
+
+    async def _write_while_connected(self, least: int) -> None:
+        async with self._database.connection(patience=CONNECT_SECONDS, expendable=True) as conn:
+            while True:
+                await self._until_waiting(least)
+                if conn.is_closed():
+                    return
+                await self._write(conn, self._take())
+
+    async def _until_waiting(self, least: int) -> None:
+        while len(self._waiting) < least:
+            self._arrived[least].clear()
+            await self._arrived[least].wait()
+
+    def _take(self) -> list[Waiting]:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
+        self._bytes -= sum(len(event.body) for event, _ in batch)
+        telemetry.append_batch.observe(len(batch))
+        return batch
+
+    async def _write(self, conn: Connection, batch: list[Waiting]) -> None:
+        """Append one batch and tell each of its senders; when Postgres cannot store one, find out which."""
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                with telemetry.append_seconds.time():
+                    receipts = await _append_or_refuse(conn, [event for event, _ in batch])
+        except BaseException as error:
+            for _, told in batch:
+                told(Unavailable(f"the log could not be written: {error}"))
+            raise
+        self._fault = ""
+        for (_, told), receipt in zip(batch, receipts, strict=True):
+            told(receipt)
+
+    def _refuse_waiting(self, error: Unavailable) -> None:
+        while self._waiting:
+            event, told = self._waiting.popleft()
+            self._bytes -= len(event.body)
+            told(error)
+
+
+async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:
+    try:
+        return [*await event_log.append(conn, events)]
+    except Unstorable as error:
+        if len(events) == 1:
+            return [error]
+    half = len(events) // 2
+    return [*await _append_or_refuse(conn, events[:half]), *await _append_or_refuse(conn, events[half:])]

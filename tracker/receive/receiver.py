@@ -1,0 +1,265 @@
+"""The receiver: verify, parse, keep, and only then answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from urllib.parse import unquote
+
+import structlog
+
+from tracker.domain.posts.event import bucket_of
+from tracker.domain.refusals import Refusals, weight_of
+from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.receive.group_commit import GroupCommit
+from tracker.runtime import telemetry
+from tracker.store.log import quarantine
+from tracker.store.log.event_log import Incoming, Receipt, Unstorable
+from tracker.store.log.quarantine import Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from tracker.providers.base import Provider, Reading
+    from tracker.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 1.0
+WAITING_UNAUTHENTIC, WAITING_BYTES = 100, 2**20
+"""What may wait to be written of each provider's door, in number and in bytes of the bodies."""
+
+WRITTEN_AT_ONCE = 100
+"""So many of all doors together are written in a second, or one of each."""
+
+LARGEST_UNAUTHENTIC = 64 * 1024
+MOST_SET_ASIDE = 1000
+UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider is told: kept, kept before, or quarantined for a reason."""
+
+    duplicate: bool = False
+    quarantined: str | None = None
+
+
+counter_of = cache(telemetry.deliveries.labels)
+"""The counter of a provider's outcome, found once: providers are those of the configuration."""
+
+KEPT, DUPLICATE = Answer(), Answer(duplicate=True)
+
+Heard: TypeAlias = "Callable[[Answer | Exception], None]"
+
+
+class Delivery(NamedTuple):
+    """What came to a provider's door; `path` is what follows the provider's name in the address."""
+
+    provider: str
+    headers: Mapping[str, str]
+    body: bytes
+    path: str = ""
+
+
+class Refused(NamedTuple):
+    """A delivery that is not authentic, why, and when it came; most are never looked at again."""
+
+    delivery: Delivery
+    code: str
+    came_at: datetime
+
+
+class Receiver:
+    """The one way into the log for providers' webhooks; `run` writes what `take` has taken."""
+
+    def __init__(
+        self,
+        database: Database,
+        doors: Mapping[str, Provider],
+        clock: Callable[[], datetime],
+        *,
+        max_pending: int = 2000,
+        kept_unauthentic: int = 1000,
+    ) -> None:
+        self._database, self._doors, self._clock = database, doors, clock
+        self._commits, self._kept_unauthentic = GroupCommit(database, max_pending), kept_unauthentic
+        self._unauthentic: Refusals[Refused] = Refusals(WAITING_UNAUTHENTIC, WAITING_BYTES)
+        self._quarantining: set[asyncio.Task[None]] = set()
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be kept; empty when all is well."""
+        return self._commits.fault
+
+    async def receive(self, delivery: Delivery) -> Answer:
+        """Take one delivery and return once it is committed.
+
+        Raises NotFound (no such provider), Rejected (not authentic) or Unavailable (not kept: send it again).
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.take(delivery, partial(_settle, answer))
+        return await answer
+
+    def take(self, delivery: Delivery, heard: Heard) -> None:
+        """The same for who cannot wait: `heard` is called once, now or later, with the answer or with the error."""
+        try:
+            self._take(delivery, self._door(delivery), heard)
+        except Exception as error:
+            heard(error)
+
+    def _door(self, delivery: Delivery) -> Provider:
+        door = self._doors.get(delivery.provider)
+        if door is None or (delivery.path and not door.takes_path):
+            raise NotFound(f'no provider "{delivery.provider}" that sends webhooks here is configured')
+        return door
+
+    def _take(self, delivery: Delivery, door: Provider, heard: Heard) -> None:
+        provider, headers, body, path = delivery
+        now = self._clock()
+        try:
+            door.verify(headers, body, now, path)
+        except Rejected as error:
+            if len(body) <= LARGEST_UNAUTHENTIC:
+                self._remember(Refused(delivery, error.code, now))
+            counter_of(provider, "unauthentic").inc()
+            raise
+        try:
+            event = incoming(provider, door.read(headers, body), body, now)
+        except Rejected as error:
+            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), heard)
+            return
+
+        def told(news: Receipt | Exception) -> None:
+            if isinstance(news, Receipt):
+                counter_of(provider, "duplicate" if news.duplicate else "kept").inc()
+                heard(DUPLICATE if news.duplicate else KEPT)
+            elif isinstance(news, Unstorable):
+                self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), heard)
+            else:
+                heard(news)
+
+        self._keep(event, told)
+
+    def _keep(self, event: Incoming, told: Callable[[Receipt | Exception], None]) -> None:
+        self._commits.add(event, told)
+
+    async def run(self) -> None:
+        """Until cancelled: commit what waits, and write the unauthentic now and then."""
+        flushing = asyncio.create_task(self._flush_regularly(), name="receiver.unauthentic")
+        try:
+            await self._commits.run()
+        finally:
+            flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await flushing
+
+    def _set_aside(self, item: Unusable, heard: Heard) -> None:
+        """Into the quarantine, in a task of its own."""
+        if len(self._quarantining) >= MOST_SET_ASIDE:
+            heard(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
+            return
+        task = asyncio.create_task(self._quarantine(item, heard), name="receiver.quarantine")
+        self._quarantining.add(task)
+        task.add_done_callback(self._quarantining.discard)
+
+    async def _quarantine(self, item: Unusable, heard: Heard) -> None:
+        try:
+            async with self._database.connection() as conn:
+                await quarantine.keep(conn, [item])
+        except Exception as error:
+            heard(error)
+            return
+        log.warning("delivery.quarantined", provider=item.provider, reason=item.reason)
+        counter_of(item.provider, "quarantined").inc()
+        heard(Answer(quarantined=item.reason))
+
+    def _remember(self, refused: Refused) -> None:
+        delivery = refused.delivery
+        self._unauthentic.add(delivery.provider, refused, weight_of(refused.code), len(delivery.body))
+
+    async def flush_unauthentic(self) -> None:
+        """Write what waits, as much as may be written at once, and forget what exceeds each provider's bound."""
+        taken = self._unauthentic.take(WRITTEN_AT_ONCE)
+        if not taken:
+            return
+        refused = [one for items in taken.values() for one in items]
+        try:
+            async with self._database.transaction() as conn:
+                await quarantine.keep(conn, [self._unauthentic_of(one) for one in refused])
+                for provider in taken:
+                    await quarantine.prune_unauthentic(conn, provider, self._kept_unauthentic)
+        except Unavailable:
+            for one in refused:
+                self._remember(one)
+            raise
+
+    def _unauthentic_of(self, refused: Refused) -> Unusable:
+        delivery, code, came_at = refused
+        return _unusable(delivery, self._doors[delivery.provider], came_at, code, authentic=False)
+
+    async def _flush_regularly(self) -> None:
+        """However many are forged, a hundred a second are written."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            with suppress(Unavailable):
+                await self.flush_unauthentic()
+
+
+def _settle(answer: asyncio.Future[Answer], news: Answer | Exception) -> None:
+    if answer.done():
+        return
+    if isinstance(news, Exception):
+        answer.set_exception(news)
+    else:
+        answer.set_result(news)
+
+
+def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:
+    """The event to keep of a delivery that came `now`; without a delivery id its body is its id."""
+    first, *more = reading.items
+    digest = sha256(body).digest()
+    return Incoming(
+        source=provider,
+        provider=provider,
+        delivery=reading.delivery or f"body:{digest.hex()}",
+        body_hash=digest,
+        kind=reading.kind,
+        post=first.post,
+        bucket=bucket_of(provider, first.post),
+        received_at=now,
+        body=body,
+        headers=reading.headers,
+        occurred_at=reading.occurred_at,
+        more_posts=tuple((item.post, bucket_of(provider, item.post)) for item in more if item.post),
+    )
+
+
+def _harmless(door: Provider, headers: Mapping[str, str], path: str) -> Mapping[str, str]:
+    """The headers without those that are the secret, or that a proxy has made of an address with the secret in it."""
+    if not door.secret_headers and not path:
+        return headers
+    secret = door.secret_headers
+    return {name: value for name, value in headers.items() if name not in secret and not (path and _holds(value, path))}
+
+
+def _holds(value: str, path: str) -> bool:
+    """Whether a header holds the path as it is, escaped, or escaped as part of another address."""
+    once = unquote(value.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return path in value or path in once or path in unquote(once)
+
+
+def _unusable(delivery: Delivery, door: Provider, now: datetime, code: str, *, authentic: bool) -> Unusable:
+    provider, headers, body, path = delivery
+    digest = sha256(body).digest()
+    kept = {
+        name: value.replace("\x00", "")
+        for name, value in _harmless(door, headers, path).items()
+        if name not in UNKEPT_HEADERS
+    }
+    return Unusable(provider, code, authentic, digest.hex(), digest, now, kept, body)

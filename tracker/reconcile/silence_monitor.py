@@ -1,0 +1,50 @@
+"""The deadman: a provider whose webhooks have stopped for longer than its rhythm is a fact, for rules to react to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker.domain.calls.rhythm import LEARNT_FROM, is_silent
+from tracker.domain.clock import TOLERANCE
+from tracker.facts.own_facts import own_fact
+from tracker.store.calls import heard
+from tracker.store.log import event_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from tracker.store.calls.heard import Heard
+    from tracker.store.database import Connection, Database
+
+log = structlog.get_logger(__name__)
+
+SILENT, HEARD = "provider.silent", "provider.heard"
+
+
+async def look(database: Database, patience: Mapping[str, timedelta | None], now: datetime) -> None:
+    """Say of each provider that fell silent, or is heard again; `patience` is what is set for it, None: its rhythm."""
+    async with database.transaction() as conn:
+        await heard.forget(conn, now - LEARNT_FROM, now + TOLERANCE)
+        await heard.take_note(conn, now - LEARNT_FROM, now + TOLERANCE)
+        for provider, known in (await heard.by_provider(conn, now - LEARNT_FROM)).items():
+            if provider in patience:
+                await _judge(conn, provider, known, patience[provider], now)
+
+
+async def _judge(conn: Connection, provider: str, known: Heard, fixed: timedelta | None, now: datetime) -> None:
+    if is_silent(known.hours, known.last_at, now, fixed):
+        if await heard.becomes_silent(conn, provider, known.last_at, now):
+            log.warning("provider.silent", provider=provider, heard_at=known.last_at.isoformat())
+            await _tell(conn, SILENT, provider, known.last_at, now)
+    elif since := await heard.heard_again(conn, provider):
+        log.info("provider.heard", provider=provider, silent_since=since.isoformat())
+        await _tell(conn, HEARD, provider, since, now)
+
+
+async def _tell(conn: Connection, event: str, provider: str, since: datetime, now: datetime) -> None:
+    said = {"heard_at": since.isoformat()}
+    delivery = f"{provider}:{event}:{since.isoformat()}"
+    await event_log.append_once(conn, own_fact("reconcile", delivery, event, provider, None, now, now, detail=said))

@@ -1,0 +1,1 @@
+"""The process: event loop, HTTP server, telemetry, garbage collection."""

@@ -1,0 +1,22 @@
+"""The HTTP server as this process runs it: what comes in is bounded and judged before anybody else reads it."""
+
+from tracker.runtime.http_server.addresses import Proxies
+from tracker.runtime.http_server.bounds import Bounds, Limits, connections_within
+from tracker.runtime.http_server.front import Front
+from tracker.runtime.http_server.server import Server, bound, claimed, configured, listening, until_over
+from tracker.runtime.http_server.usual import asked_from
+
+__all__ = [
+    "Bounds",
+    "Front",
+    "Limits",
+    "Proxies",
+    "Server",
+    "asked_from",
+    "bound",
+    "claimed",
+    "configured",
+    "connections_within",
+    "listening",
+    "until_over",
+]

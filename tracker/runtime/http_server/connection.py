@@ -1,0 +1,144 @@
+"""A connection: every request is read, bounded and judged here, whoever answers it then.
+
+Plain webhooks are answered at once by who takes them `directly`: no task, no framework. All else goes on to the usual
+server (uvicorn's protocol and the application), one request after the other and in one form, so that both answer the
+same requests: what is refused here reaches neither.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+from tracker.runtime.http_server.answers import answer
+from tracker.runtime.http_server.head import MOST_BYTES, Head, Refused, check_begun, read_head
+from tracker.runtime.http_server.presence import ANSWERED_BY, BODY, CLOSING, FULL, HEAD, RELAYED, RETRY, Presence
+from tracker.runtime.http_server.usual import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.runtime.http_server.front import Direct
+
+
+COUNTED = 4096
+"""Bytes of half a head that nobody counts."""
+
+
+class Connection(Presence):
+    """What is asked on a connection, one request after the other."""
+
+    __slots__ = ()
+
+    def _read(self) -> None:
+        if self._phase is HEAD:
+            self._read_head()
+        elif self._phase is BODY:
+            head = cast("Head", self._head)
+            self._take_body(head, cast("int", head.length))
+        else:
+            self._relay_body(cast("Relay", self._relay))
+
+    def _read_head(self) -> None:
+        buffer = self._buffer
+        if buffer[0] in b"\r\n" and not self._seen:
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n"))]
+            if not buffer:
+                return
+        end = buffer.find(b"\r\n\r\n", max(0, self._seen - 3), MOST_BYTES + 4)
+        try:
+            if end < 0:
+                self._begin_head()
+                return
+            head = read_head(bytes(buffer[:end]))
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        del buffer[: end + 4]
+        self._line = self._seen = 0
+        self._head = head
+        if self.held:
+            self._front.bounds.hold(self, 0)
+        if self._front.proxies.trusted and not self._is_admitted(head):
+            self._refuse(Refused(FULL, "too many are connected from your address: come again", RETRY))
+        elif self._relay is None and self._front.direct and self._front.direct.fits(head):
+            self._phase = BODY
+            self._take_body(head, cast("int", head.length))
+        else:
+            self._hand_over(head)
+
+    def _begin_head(self) -> None:
+        """Half a head: see that it may become one, in time."""
+        if not self._seen:
+            self.deadline = self._loop.time() + self._front.bounds.limits.header
+        self._line = check_begun(self._buffer, self._line, self._seen)
+        self._seen = len(self._buffer)
+        if self._seen > COUNTED:
+            self._front.bounds.sends(self)
+            if not self._front.bounds.hold(self, self._seen):
+                raise Refused(FULL, "too much is waiting: send it again", RETRY)
+        if self._half_closed:
+            self._transport.close()
+
+    def _take_body(self, head: Head, length: int) -> None:
+        buffer, front = self._buffer, self._front
+        if len(buffer) < length:
+            self._wait_for_body(len(buffer))
+            return
+        body = bytes(buffer[:length])
+        del buffer[:length]
+        front.bounds.works(self)
+        self._phase, self.deadline = ANSWERED_BY, inf
+        if front.bounds.hold(self, length):
+            cast("Direct", front.direct).take(head, body, self._answer)
+        else:
+            self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
+
+    def _hand_over(self, head: Head) -> None:
+        """To the usual server, which keeps the connection from now on; but what comes still comes through here."""
+        if self._relay is None:
+            self._relay = Relay(self._config, self._state, self._app_state, self._transport)
+        self._phase = RELAYED
+        self._relay.begin(head, self.address or self._peer(), self._relayed)
+        self._relay_body(self._relay)
+
+    def _relay_body(self, relay: Relay) -> None:
+        try:
+            is_whole = relay.pass_on(self._buffer)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        if not is_whole:
+            self._wait_for_body(min(relay.passed, self._front.bounds.limits.largest))
+            return
+        self._front.bounds.works(self)
+        self._phase, self.deadline = ANSWERED_BY, inf
+        if relay.has_ended:
+            self._relayed()
+
+    def _relayed(self) -> None:
+        """The usual server has answered."""
+        self.known = True
+        if self._phase is ANSWERED_BY:
+            if self._transport.is_closing():
+                self._end(CLOSING)
+            else:
+                self._wait_for_next()
+
+    def _answer(self, status: int, body: bytes, more: Sequence[tuple[bytes, bytes]]) -> None:
+        transport, head = self._transport, self._head
+        if self._phase is not ANSWERED_BY or transport.is_closing():
+            return
+        self.known = True
+        self._state.total_requests += 1
+        is_kept = head is not None and head.is_kept and not self._stopping
+        transport.write(answer(self._front.stamp.of(self._state.default_headers), status, body, more, is_kept))
+        if is_kept:
+            self._wait_for_next()
+        else:
+            self._end(CLOSING)
+            transport.close()
+
+    def _is_admitted(self, head: Head) -> bool:
+        front = self._front
+        return front.bounds.comes_from(self, front.proxies.seen_through(self._peer(), head.headers))

@@ -1,0 +1,1 @@
+"""What is to be done outside: recorded, claimed, finished, told again."""

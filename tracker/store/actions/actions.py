@@ -1,0 +1,109 @@
+"""Actions in Postgres: what is wanted, recorded before it is attempted, and what people then want otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tracker.domain.posts.event import bucket_of
+from tracker.errors import NotFound, Rejected
+from tracker.store.wakeups import ACTIONS
+from tracker.store.waking import wake_after_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from tracker.domain.runs.memory import Asked
+    from tracker.store.database import Connection, Row
+
+INTEND = """
+insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
+                     post, bucket, state, hidden_by, created_at)
+select id, key, verb, target, payload, due_at, group_key, nullif(rule, ''), nullif(revision, ''), run, provider, post,
+       bucket, state, hidden_by, $16
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::text[], $8::text[],
+              $9::text[], $10::uuid[], $11::text[], $12::text[], $13::smallint[], $14::text[], $15::text[])
+       as t (id, key, verb, target, payload, due_at, group_key, rule, revision, run, provider, post, bucket, state,
+             hidden_by)
+    on conflict (id) do nothing
+"""
+
+HOLD_POST = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+OPEN_OF_POST = """
+select id from actions
+ where provider = $1 and post = $2 and verb = $3 and state in ('pending', 'claimed')
+ order by created_at, id
+ limit 1
+"""
+
+WITHDRAW = """
+update actions set state = 'discarded', reason = 'cancelled', finished_at = $2
+ where id = any($1::uuid[]) and state = 'pending' and not payload ? 'others'
+returning id
+"""
+
+LOCK = "select * from actions where id = $1 for update"
+
+PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = any($1::uuid[])"
+
+DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
+
+
+async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> None:
+    """Record them, each once, and wake the workers; one whose rule is "" was asked for by a person."""
+    rows = [
+        (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,
+         one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
+        for one in asked for s in [one.action]
+    ]  # fmt: skip
+    await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
+    wake_after_commit(conn, ACTIONS)
+
+
+async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Discard those that nobody has begun, unless others travel with them, and answer which these were."""
+    return {row["id"] for row in await conn.fetch(WITHDRAW, list(ids), now)} if ids else set()
+
+
+async def open_of_post(conn: Connection, provider: str, post: str, verb: str) -> UUID | None:
+    """The action of that verb that the post waits for; whoever else asks waits until this transaction is over."""
+    await conn.execute(HOLD_POST, f"{verb}\n{provider}\n{post}")
+    found: UUID | None = await conn.fetchval(OPEN_OF_POST, provider, post, verb)
+    return found
+
+
+async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
+    """Attempt it once more, at once, because somebody asked; raises NotFound, or Rejected when it is under way."""
+    row = await _lock(conn, action)
+    if row["state"] not in ("dead", "unknown", "discarded"):
+        raise Rejected(
+            "not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried"
+        )
+    await attempt_again(conn, [action], now)
+    return row
+
+
+async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
+    """Attempt these ended ones once more, as they are, at once."""
+    await conn.execute(PUT_BACK, list(ids), now)
+    wake_after_commit(conn, ACTIONS)
+
+
+async def discard(conn: Connection, action: UUID, now: datetime) -> Row:
+    """Never attempt it again; raises NotFound, or Rejected when it is under way or done."""
+    row = await _lock(conn, action)
+    if row["state"] not in ("pending", "dead", "unknown"):
+        raise Rejected(
+            "not_open", f"action {action} is {row['state']}: only pending, dead or unknown ones are discarded"
+        )
+    await conn.execute(DISCARD, action, now)
+    return row
+
+
+async def _lock(conn: Connection, action: UUID) -> Row:
+    row = await conn.fetchrow(LOCK, action)
+    if row is None:
+        raise NotFound(f"there is no action {action}")
+    return row

@@ -1,0 +1,230 @@
+"""Redeliveries in Postgres: which actions a plan is about is settled when it is made, and each is taken once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from tracker.errors import NotFound
+from tracker.queries.action_reports import Filters, fitting
+from tracker.queries.paging import Conditions
+from tracker.store.wakeups import ACTIONS, REDELIVERIES
+from tracker.store.waking import wake_after_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.store.database import Connection, Row
+
+STATES = ("running", "paused", "done", "cancelled")
+ENDED = ("dead", "done", "unknown", "discarded")
+"""The states of actions that can be done once more."""
+MOST = 100_000
+"""The actions of one plan."""
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last plan of a page."""
+
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done once more: under the same id, which who has it already throws away, or under a `fresh` one."""
+
+    id: UUID
+    filters: Mapping[str, object]
+    fresh: bool
+    rate: str
+    note: str
+    by: str
+
+
+COUNT = """
+select verb, target, state, count(*) as actions
+  from (select verb, target, state from actions a where {where} limit {limit}) a
+ group by verb, target, state order by count(*) desc, verb, target, state
+"""
+
+MAKE = """
+insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)
+values ($1, $2, $3, $4, $5, $6, $7, $7, $7, 0)
+"""
+
+CHOOSE = """
+with chosen as (
+  insert into redelivery_items (redelivery, number, action)
+  select {plan}, row_number() over (order by a.created_at, a.id), a.id
+    from (select created_at, id from actions a where {where} order by a.created_at, a.id limit {limit}) a
+  returning number
+)
+update redeliveries set total = (select count(*) from chosen) where id = {plan} returning total
+"""
+
+LIST = "select * from redeliveries r where {where} order by r.created_at desc, r.id limit {limit}"
+
+ONE = "select * from redeliveries where id = $1"
+
+LOCK = "select * from redeliveries where id = $1 for update"
+
+OUTCOMES = """
+select a.state, count(*) as actions
+  from redelivery_items i join actions a on a.id = i.again
+ where i.redelivery = $1 and i.state = 'sent'
+ group by a.state
+"""
+
+MOVE = """
+update redeliveries set state = $2, changed_at = $3, next_at = greatest(next_at, $3::timestamptz) where id = $1
+"""
+
+TAKE_DUE = """
+select * from redeliveries where state = 'running' and next_at <= $1 order by next_at, id limit 1 for update skip locked
+"""
+
+NEXT_DUE = "select min(next_at) from redeliveries where state = 'running' and next_at > $1"
+
+TAKE_ITEMS = """
+select i.number, i.action as item, a.*
+  from (select * from redelivery_items where redelivery = $1 and state = 'waiting' order by number limit $2) i
+  left join lateral (select * from actions where id = i.action for update) a on true
+ order by i.number
+"""
+
+SETTLE_ITEMS = """
+update redelivery_items i set state = case when t.again is null then 'skipped' else 'sent' end, again = t.again
+  from unnest($2::integer[], $3::uuid[]) as t (number, again)
+ where i.redelivery = $1 and i.number = t.number
+"""
+
+GO_ON = """
+update redeliveries r
+   set sent = sent + $2, skipped = skipped + $3, next_at = $4,
+       changed_at = case when left_over then changed_at else $5 end,
+       state = case when left_over then state else 'done' end
+  from (select exists (select from redelivery_items where redelivery = $1 and state = 'waiting') as left_over) l
+ where r.id = $1
+"""
+
+# A post that was tried again meanwhile stands at a later attempt than the action knew of.
+ANEW = """
+insert into actions (id, idempotency_key, verb, target, payload, due_at, rule, revision, run, provider, post, bucket,
+                     state, created_at, redelivers)
+select t.id, t.key, a.verb, a.target,
+       case when a.verb = 'retry' and p.attempt is not null
+            then jsonb_set(a.payload, '{attempt}', to_jsonb(p.attempt)) else a.payload end,
+       $4, a.rule, a.revision, a.run, a.provider, a.post, a.bucket, 'pending', $4, a.id
+  from unnest($1::uuid[], $2::text[], $3::uuid[]) as t (id, key, action)
+  join actions a on a.id = t.action
+  left join posts p on p.projection = (select version from projections where current)
+                   and p.provider = a.provider and p.post = a.post
+"""
+
+FORGET = "delete from redeliveries where state in ('done', 'cancelled') and changed_at < $1"
+
+
+async def count(conn: Connection, filters: Filters) -> list[Row]:
+    """How many actions the filters choose, by verb, target and state, the most first; it counts to MOST + 1."""
+    where = fitting(filters)
+    rows: list[Row] = await conn.fetch(COUNT.format(where=where, limit=MOST + 1), *where.values)
+    return rows
+
+
+async def make(conn: Connection, plan: Plan, filters: Filters, now: datetime) -> int:
+    """Write the plan down with the actions that the filters choose now, the oldest first; answers how many.
+
+    It takes MOST + 1 of them at most, so that the caller can tell that there are too many.
+    """
+    await conn.execute(MAKE, plan.id, plan.filters, plan.fresh, plan.rate, plan.note, plan.by, now)
+    where = fitting(filters)
+    statement = CHOOSE.format(plan=f"${len(where.values) + 1}::uuid", where=where, limit=MOST + 1)
+    total: int = await conn.fetchval(statement, *where.values, plan.id)
+    wake_after_commit(conn, REDELIVERIES)
+    return total
+
+
+async def list_plans(
+    conn: Connection, states: Sequence[str], after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of plans, the newest first, and where the next one begins."""
+    where = Conditions()
+    if states:
+        where.add("r.state = any({}::text[])", list(states))
+    if after:
+        where.add("r.created_at <= {}", after.created_at)
+        where.add("(r.created_at < {0} or r.id > {1})", after.created_at, after.id)
+    rows = await conn.fetch(LIST.format(where=where, limit=limit + 1), *where.values)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], After(last["created_at"], last["id"]) if last else None
+
+
+async def one(conn: Connection, plan: UUID) -> Row:
+    """The plan as it stands; raises NotFound."""
+    return _found(await conn.fetchrow(ONE, plan), plan)
+
+
+async def lock(conn: Connection, plan: UUID) -> Row:
+    """The plan, which stands still in this transaction; raises NotFound."""
+    return _found(await conn.fetchrow(LOCK, plan), plan)
+
+
+async def outcomes(conn: Connection, plan: UUID) -> dict[str, int]:
+    """In which states those actions are by now that were done once more."""
+    return {row["state"]: row["actions"] for row in await conn.fetch(OUTCOMES, plan)}
+
+
+async def move(conn: Connection, plan: UUID, state: str, now: datetime) -> None:
+    """Bring the plan into another state."""
+    await conn.execute(MOVE, plan, state, now)
+    wake_after_commit(conn, REDELIVERIES)
+
+
+async def take_due(conn: Connection, now: datetime) -> Row | None:
+    """A plan that goes on now, held for this transaction, so that nobody else goes on with it."""
+    return await conn.fetchrow(TAKE_DUE, now)
+
+
+async def next_due(conn: Connection, now: datetime) -> datetime | None:
+    """When the earliest plan goes on that does not go on yet."""
+    due: datetime | None = await conn.fetchval(NEXT_DUE, now)
+    return due
+
+
+async def take_items(conn: Connection, plan: UUID, limit: int) -> list[Row]:
+    """The next actions of the plan, locked: `item` is the id, and the rest is null where it is kept no longer."""
+    rows: list[Row] = await conn.fetch(TAKE_ITEMS, plan, limit)
+    return rows
+
+
+async def ask_anew(conn: Connection, anew: Sequence[tuple[UUID, str, UUID]], now: datetime) -> None:
+    """Ask for each (id, idempotency key, of which action) as a new action that says the same."""
+    await conn.execute(ANEW, *(list(column) for column in zip(*anew, strict=True)), now)
+    wake_after_commit(conn, ACTIONS)
+
+
+async def settle(
+    conn: Connection, plan: UUID, items: Sequence[tuple[int, UUID | None]], next_at: datetime, now: datetime
+) -> None:
+    """What became of items, by (number, the action that does it again; None: skipped); the plan goes on or is done."""
+    numbers, again = [number for number, _ in items], [action for _, action in items]
+    if items:
+        await conn.execute(SETTLE_ITEMS, plan, numbers, again)
+    skipped = again.count(None)
+    await conn.execute(GO_ON, plan, len(items) - skipped, skipped, next_at, now)
+
+
+async def forget(conn: Connection, before: datetime) -> None:
+    """Drop plans that ended before that moment."""
+    await conn.execute(FORGET, before)
+
+
+def _found(row: Row | None, plan: UUID) -> Row:
+    if row is None:
+        raise NotFound(f"there is no redelivery {plan}")
+    return row

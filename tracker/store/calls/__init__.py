@@ -1,0 +1,1 @@
+"""What is known of providers' APIs: limits in use, heartbeats, questions asked."""

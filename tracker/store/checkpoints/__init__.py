@@ -1,0 +1,1 @@
+"""Where each subscription stands, and which node reads which part of it."""

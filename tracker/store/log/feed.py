@@ -1,0 +1,107 @@
+"""Reading on: what a new snapshot sees in the log, or among the changes, and a checkpoint does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.store.checkpoints.snapshot import Checkpoint, beginning, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.store.database import Connection, Row
+
+
+def _not_sealed(seen: int) -> str:
+    """Of days that were not sealed yet at the checkpoint, which is the parameter of that number in epoch $1."""
+    return (
+        "and day >= coalesce((select min(day) from log_days where sealed_by is null or sealed_in > $1"
+        f" or (sealed_in = $1 and not pg_visible_in_snapshot(sealed_by, ${seen}))), 'epoch'::date)"
+    )
+
+
+class Feed:
+    """A table that is read by (epoch, xid, `key`): its three queries, each on the index made for it."""
+
+    def __init__(self, table: str, key: str, columns: str, only: str = "true", by_day: bool = False) -> None:
+        self.key = key
+        self.columns = columns
+        self.by_day = by_day
+        select = (
+            f"select xid, {columns} from {table}"
+            f" where epoch = $1 and bucket = any($2::smallint[]) and pg_visible_in_snapshot(xid, $3) and {only}"
+        )
+        order = f"order by xid, {key}"
+        self.stragglers = f"{select} and xid = any($4::xid8[]) {_not_sealed(5) if by_day else ''} {order}"
+        self.fresh = f"{select} and xid >= $4 and xid < $5 {_not_sealed(7) if by_day else ''} {order} limit $6"
+
+
+EVENTS = Feed(
+    "events",
+    "position",
+    "position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body",
+    by_day=True,
+)
+CHANGES = Feed(
+    "changes",
+    "id",
+    "id, bucket, provider, post, event, source, kind, before, after, attempt, occurred_at, received_at, cause, fact,"
+    " moves::text, notes::text, context::text, detail::text",
+    only="live",
+)
+NEWS = Feed(
+    "changes",
+    "id",
+    "id, bucket, provider, post, cause, event, source, kind, before, after, attempt, occurred_at, received_at, moves",
+    only="live",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows in the order (xid, key), and where a reader stands that has handled them."""
+
+    rows: list[Row]
+    reached: Checkpoint
+
+
+EPOCH_AFTER = "select min(epoch) from log_epochs where epoch > $1"
+
+HEAD = "select (select max(epoch) from log_epochs) as epoch, pg_current_snapshot() as snapshot"
+
+
+async def head(conn: Connection) -> Checkpoint:
+    """Where a reader stands that has seen everything committed by now."""
+    row = await conn.fetchrow(HEAD)
+    return Checkpoint.of(row["epoch"], row["snapshot"])
+
+
+async def rest_of(conn: Connection, feed: Feed, epoch: int, xid: int, key: int, buckets: Sequence[int]) -> list[Row]:
+    """What one transaction wrote after that key, of a feed that is not kept by day."""
+    rows = await conn.fetch(feed.stragglers, epoch, list(buckets), whole(epoch).raw, [xid])
+    return [row for row in rows if row[feed.key] > key]
+
+
+async def read_after(
+    conn: Connection, feed: Feed, seen: Checkpoint, upto: Checkpoint, buckets: Sequence[int], limit: int
+) -> Batch:
+    """The next rows after `seen` that `upto` sees: about `limit` of them, but never a part of a transaction."""
+    target = upto if seen.epoch == upto.epoch else whole(seen.epoch)
+    common = (seen.epoch, list(buckets), target.raw)
+    days = [seen.raw] if feed.by_day else []
+    ended = [xid for xid in seen.running if target.sees(xid)]
+    rows = list(await conn.fetch(feed.stragglers, *common, ended, *days)) if ended else []
+    fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, *days)
+    if len(fresh) < limit:
+        return Batch(rows + fresh, target if target is upto else beginning(await _epoch_after(conn, seen.epoch)))
+    last = fresh[-1]["xid"]
+    kept = [row for row in fresh if row["xid"] < last]
+    if not kept:
+        kept, last = await conn.fetch(feed.fresh, *common, last, last + 1, None, *days), last + 1
+    return Batch(rows + kept, target.cut_after(last - 1))
+
+
+async def _epoch_after(conn: Connection, epoch: int) -> int:
+    following: int = await conn.fetchval(EPOCH_AFTER, epoch)
+    return following

@@ -1,0 +1,188 @@
+"""What could not be taken into the log: the authentic but unusable, for good, and the newest of the unauthentic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.refusals import weight_of
+from tracker.queries.paging import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A delivery and the reason (a short, stable code) for which it is not in the log."""
+
+    provider: str
+    reason: str
+    authentic: bool
+    delivery: str
+    body_hash: bytes
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def weight(self) -> int:
+        """How much it weighs beside others that are not authentic."""
+        return weight_of(self.reason)
+
+
+PRUNED_AT_ONCE = 1000
+"""So many rows are forgotten in one statement."""
+
+STATES = ("held", "replayed", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All must hold."""
+
+    states: Sequence[str] = ()
+    provider: str | None = None
+    reason: str | None = None
+    authentic: bool | None = None
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """The last delivery of a page."""
+
+    id: int
+
+
+KEEP = """
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight)
+select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
+                     $8::bytea[], $9::smallint[])
+on conflict (provider, delivery, body_hash) where authentic do nothing
+"""
+
+PRUNE_UNAUTHENTIC = """
+with beyond as materialized (
+  select id from quarantine
+   where not authentic and provider = $1
+   order by weight desc, id desc
+  offset $2 limit $3
+), free as materialized (
+  select q.id from quarantine q where q.id = any(array(select id from beyond)) for update skip locked
+)
+delete from quarantine where id = any(array(select id from free))
+"""
+"""What somebody is deciding on at this moment is left for the next time."""
+
+PROVIDERS_REFUSED = """
+with recursive there as (
+  (select provider from quarantine where not authentic order by provider limit 1)
+  union all
+  select (select provider from quarantine where not authentic and provider > t.provider order by provider limit 1)
+    from there t where t.provider is not null
+)
+select provider from there where provider is not null
+"""
+
+LIST = """
+select id, provider, reason, authentic, delivery, received_at, state, settled_at, headers, body
+  from quarantine
+ where ($1::text is null or state = $1) and id < $2
+ order by id desc
+ limit $3
+"""
+
+HELD = """
+select id, provider, reason, received_at
+  from quarantine
+ where state = 'held' and id > $1 and ($2::text is null or provider = $2) and ($3::text is null or reason = $3)
+   and ($4::timestamptz is null or received_at >= $4)
+ order by id
+ limit $5
+"""
+
+LIST_ITEMS = """
+select id, provider, reason, authentic, delivery, received_at, state, settled_at, length(body) as size
+  from quarantine q where {where} order by q.id desc limit {limit}
+"""
+
+GET = "select * from quarantine where id = $1"
+
+LOCK = "select * from quarantine where id = $1 for update"
+
+SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
+
+
+async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
+    """Keep them; an authentic one that is there already is kept once."""
+    columns = zip(
+        *(
+            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight)
+            for i in items
+        ),
+        strict=True,
+    )
+    await conn.execute(KEEP, *(list(column) for column in columns))
+
+
+async def prune_unauthentic(conn: Connection, provider: str, kept: int) -> int:
+    """Forget what exceeds the `kept` of that provider, the lightest and oldest first; how many, PRUNED_AT_ONCE at most.
+
+    Of those whose signature was wrong, and not only missing, the newest are kept longest.
+    """
+    status: str = await conn.execute(PRUNE_UNAUTHENTIC, provider, kept, PRUNED_AT_ONCE)
+    return int(status.rpartition(" ")[2])
+
+
+async def providers_refused(conn: Connection) -> list[str]:
+    """The providers of which something that is not authentic is kept, those that are no longer configured too."""
+    return [row["provider"] for row in await conn.fetch(PROVIDERS_REFUSED)]
+
+
+async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:
+    """A page of the quarantine."""
+    rows: list[Row] = await conn.fetch(LIST, state, before, limit)
+    return rows
+
+
+async def held(
+    conn: Connection, provider: str | None, reason: str | None, since: datetime | None, after: int, limit: int
+) -> list[Row]:
+    """Those that are held and fit, the oldest first, from the one after the id `after` on."""
+    rows: list[Row] = await conn.fetch(HELD, after, provider, reason, since, limit)
+    return rows
+
+
+async def list_items(
+    conn: Connection, filters: Filters, after: After | None, limit: int
+) -> tuple[list[Row], After | None]:
+    """A page of the quarantine without bodies, the newest first, and where the next one begins."""
+    where = Conditions()
+    if filters.states:
+        where.add("q.state = any({}::text[])", list(filters.states))
+    for column in ("provider", "reason", "authentic"):
+        if (value := getattr(filters, column)) is not None:
+            where.add(f"q.{column} = {{}}", value)
+    if after:
+        where.add("q.id < {}", after.id)
+    rows = await conn.fetch(LIST_ITEMS.format(where=where, limit=limit + 1), *where.values)
+    return rows[:limit], After(rows[limit - 1]["id"]) if len(rows) > limit else None
+
+
+async def get(conn: Connection, item: int) -> Row | None:
+    """One of them."""
+    return await conn.fetchrow(GET, item)
+
+
+async def lock(conn: Connection, item: int) -> Row | None:
+    """One of them, held for this transaction, so that it is settled once."""
+    return await conn.fetchrow(LOCK, item)
+
+
+async def settle(conn: Connection, item: int, state: str, now: datetime) -> None:
+    """It was replayed or discarded."""
+    await conn.execute(SETTLE, item, state, now)

@@ -1,0 +1,1 @@
+"""The projection: posts, their changes, and building it anew."""

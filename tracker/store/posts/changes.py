@@ -1,0 +1,96 @@
+"""Changes read back: what happened to one post, and what came in during a span of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.posts.change import Change, Move, Note, PostView
+from tracker.domain.posts.event import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+OF_POST = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
+   and c.occurred_at >= $3 and c.cause < $4
+ order by c.id
+ limit $5
+"""
+
+OF_PROVIDER = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1
+   and c.received_at >= $2::timestamptz - interval '1 hour' and c.occurred_at >= $2 and c.cause < $3
+ order by c.id
+ limit $4
+"""
+
+ARRIVED = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.received_at > $1 and c.received_at <= $2
+   and ($3::text[] is null or c.event = any($3::text[]) or c.moves::text <> '[]')
+ order by c.received_at, c.id
+ limit $4
+"""
+
+NEWEST_OF_POST = """
+select c.* from changes c
+ where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
+ order by c.id desc
+ limit $3
+"""
+
+MOVES = msgspec.json.Decoder(tuple[Move, ...])
+NOTES = msgspec.json.Decoder(tuple[Note, ...])
+CONTEXT = msgspec.json.Decoder(PostView)
+
+MOST_OF_POST = 500
+MOST_OF_PROVIDER = 5000
+MOST_ARRIVED = 50_000
+
+
+def unread(row: Row) -> Change:
+    """A row of the feed, whose JSON is read straight into what it stands for: one of these is made for every change."""
+    before, after, context, detail = row["before"], row["after"], row["context"], row["detail"]
+    return Change(
+        row["provider"], row["post"], row["event"], row["source"], row["kind"], State(before) if before else None,
+        State(after) if after else None, row["attempt"], row["occurred_at"], row["received_at"], row["cause"],
+        row["fact"], MOVES.decode(row["moves"]), NOTES.decode(row["notes"]), context and CONTEXT.decode(context),
+        detail and msgspec.json.decode(detail),
+    )  # fmt: skip
+
+
+def change_of(row: Row) -> Change:
+    """A row as a value."""
+    return msgspec.convert(dict(row), Change)
+
+
+async def of_post(
+    conn: Connection, provider: str, post: str, occurred_since: datetime, before_cause: int
+) -> Sequence[Change]:
+    """What had happened to the post at or after that moment, as far as it was known before that event."""
+    rows = await conn.fetch(OF_POST, provider, post, occurred_since, before_cause, MOST_OF_POST)
+    return [change_of(row) for row in rows]
+
+
+async def of_provider(conn: Connection, provider: str, occurred_since: datetime, before_cause: int) -> Sequence[Change]:
+    """The same of all the provider's posts; what comes from a clock an hour ahead of ours is not found."""
+    rows = await conn.fetch(OF_PROVIDER, provider, occurred_since, before_cause, MOST_OF_PROVIDER)
+    return [change_of(row) for row in rows]
+
+
+async def newest_of_post(conn: Connection, provider: str, post: str, limit: int) -> list[Change]:
+    """The post's last changes, the first one first."""
+    rows = await conn.fetch(NEWEST_OF_POST, provider, post, limit)
+    return [change_of(row) for row in reversed(rows)]
+
+
+async def arrived(conn: Connection, after: datetime, upto: datetime, events: Sequence[str] | None) -> Sequence[Change]:
+    """What came in during (after, upto] and moved a post or has one of these names; None: whatever its name."""
+    return [change_of(row) for row in await conn.fetch(ARRIVED, after, upto, events, MOST_ARRIVED)]

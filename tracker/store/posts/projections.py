@@ -1,0 +1,106 @@
+"""Versions of the projection: building one beside the current, comparing the two, and switching."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracker.domain.posts.post import Post
+from tracker.store.database import PLANNED_FOR_ITS_VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import date
+
+    from tracker.store.database import Connection, Row
+
+TAKE_REBUILD_LOCK = "select pg_try_advisory_lock(hashtext('tracker.process.rebuild'))"
+
+LEFT_OVER = "select version from projections where not current order by version"
+
+DROP = "select drop_projection($1)"
+
+NEXT_VERSION = "select (max(version) + 1)::smallint from projections"
+
+CREATE = "select begin_projection($1)"
+
+COUNT_EVENTS = "select count(*) from deliveries"
+
+BASELINES_ALONE = """
+select fold::text, through from baselines b
+ where not exists (select from posts p where p.projection = $1 and p.provider = b.provider and p.post = b.post)
+ order by provider, post
+"""
+
+FEWER_OR_MORE = """
+select count(*) filter (where old.post is null) as only_new,
+       count(*) filter (where new.post is null) as only_old,
+       count(*) filter (where old.fold::text <> new.fold::text and old.fold::jsonb <> new.fold::jsonb) as different,
+       count(*) as posts
+  from (select * from posts where projection = $1) old
+  full join (select * from posts where projection = $2) new using (provider, post)
+"""
+
+DIFFERENT_POSTS = """
+select provider, post, old.state as before, new.state as after
+  from (select * from posts where projection = $1) old
+  full join (select * from posts where projection = $2) new using (provider, post)
+ where old.fold::text is distinct from new.fold::text and old.fold::jsonb is distinct from new.fold::jsonb
+ order by provider, post
+ limit $3
+"""
+
+SWITCH_OFF = "update projections set current = false where version = $1"
+
+SWITCH_ON = "update projections set current = true where version = $1"
+
+FORGET_PARKED = "delete from parked where subscription = $1"
+
+TAKE_OVER_PARKED = "update parked set subscription = $2 where subscription = $1"
+
+
+async def take_rebuild_lock(conn: Connection) -> bool:
+    """Held by the connection until it closes: one rebuild at a time."""
+    return bool(await conn.fetchval(TAKE_REBUILD_LOCK))
+
+
+async def drop_left_over(conn: Connection) -> None:
+    """Remove what an interrupted rebuild, or the one before the switch, left behind."""
+    for row in await conn.fetch(LEFT_OVER):
+        await conn.execute(DROP, row["version"])
+
+
+async def create_next(conn: Connection) -> int:
+    """An empty projection with the next number, which has no indexes and cannot be read before it is filled."""
+    version: int = await conn.fetchval(NEXT_VERSION)
+    await conn.execute(CREATE, version)
+    return version
+
+
+async def count_events(conn: Connection) -> int:
+    """How many deliveries the log has ever taken, for a progress bar."""
+    total: int = await conn.fetchval(COUNT_EVENTS)
+    return total
+
+
+async def baselines_alone(conn: Connection, version: int) -> AsyncIterator[tuple[Post, date]]:
+    """Each post of which no fact is kept any more, and the last day that its baseline stands for."""
+    async for row in conn.cursor(BASELINES_ALONE, version):
+        yield msgspec.json.decode(row["fold"], type=Post), row["through"]
+
+
+async def compare(conn: Connection, old: int, new: int, sample: int) -> tuple[Row, Sequence[Row]]:
+    """How many posts differ between two versions, and the first of them."""
+    await conn.execute(PLANNED_FOR_ITS_VALUES)
+    counts = await conn.fetchrow(FEWER_OR_MORE, old, new)
+    alike = not (counts["only_new"] or counts["only_old"] or counts["different"])
+    return counts, [] if alike else await conn.fetch(DIFFERENT_POSTS, old, new, sample)
+
+
+async def switch(conn: Connection, old: int, new: int, parked_as: str, name: str) -> None:
+    """Let people and rules read `new` from now on."""
+    await conn.execute(SWITCH_OFF, old)
+    await conn.execute(SWITCH_ON, new)
+    await conn.execute(FORGET_PARKED, name)
+    await conn.execute(TAKE_OVER_PARKED, parked_as, name)

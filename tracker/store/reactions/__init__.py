@@ -1,0 +1,1 @@
+"""What rules have begun: firings, runs, timers, pauses, switches, silences."""

@@ -1,0 +1,134 @@
+"""Timers in Postgres: every wait is a row, so that none is lost by a restart or a reload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.domain.posts.event import bucket_of
+from tracker.domain.rules.decision import Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from tracker.store.database import Connection, Row
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A timer, and the run that it belongs to where it is a run's own."""
+
+    timer: Timer
+    run: UUID | None = None
+
+
+SET = """
+insert into timers (rule, key, kind, bucket, due_at, meaning, cause, run, provider, post, target, data)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::text[], $7::text[],
+                     $8::uuid[], $9::text[], $10::text[], $11::text[], $12::jsonb[])
+    on conflict (rule, key, kind) do update
+   set due_at = excluded.due_at, meaning = excluded.meaning, cause = excluded.cause, run = excluded.run,
+       target = excluded.target, data = excluded.data
+"""
+
+REMOVE = """
+delete from timers t using unnest($1::text[], $2::text[], $3::text[]) as gone (rule, key, kind)
+ where t.rule = gone.rule and t.key = gone.key and t.kind = gone.kind
+"""
+
+TAKE_DUE = """
+select t.*
+  from unnest($1::smallint[], $2::timestamptz[]) as ripe (bucket, upto)
+ cross join lateral (select * from timers where bucket = ripe.bucket and due_at <= ripe.upto
+                      order by due_at limit $3 for update) t
+ order by t.due_at
+ limit $3
+"""
+
+REVISIONS = "select rule, revision, noted_at from armed_rules"
+
+NOTE_REVISION = """
+insert into armed_rules (rule, revision, noted_at) values ($1, $2, $3)
+    on conflict (rule) do update set revision = excluded.revision, noted_at = excluded.noted_at
+"""
+
+FORGET_REVISIONS = "delete from armed_rules where rule = any($1::text[])"
+
+DROP_STALE = "delete from timers where rule = $1 and meaning <> $2 and run is null returning key"
+
+HOLD_REVISIONS = "select pg_advisory_xact_lock(hashtext('tracker.arming'))"
+
+POSTS_IN = """
+select fold::text from posts
+ where projection = (select version from projections where current) and (provider, post) > ($1, $2)
+   and state = any ($4::text[])
+ order by provider, post
+ limit $3
+"""
+
+
+async def hold_revisions(conn: Connection) -> None:
+    """Nobody else arms rules until this transaction is over."""
+    await conn.execute(HOLD_REVISIONS)
+
+
+async def set_all(conn: Connection, timers: Collection[Kept]) -> None:
+    """Set them, each in place of the one that stands under its rule, key and kind."""
+    rows = [
+        (t.rule, t.key, t.kind, bucket_of(t.provider, t.post), t.due_at, t.meaning, t.cause, kept.run, t.provider,
+         t.post, t.target, t.data)
+        for kept in timers
+        for t in [kept.timer]
+    ]  # fmt: skip
+    if rows:
+        await conn.execute(SET, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def remove(conn: Connection, keys: Collection[Key]) -> None:
+    """Take them away, if they are there."""
+    if keys:
+        await conn.execute(REMOVE, *(list(column) for column in zip(*keys, strict=True)))
+
+
+async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[Kept]:
+    """The timers that are due in each bucket up to its moment, earliest first, held for this transaction."""
+    rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
+    return [_kept(row) for row in rows]
+
+
+async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
+    """For each rule the revision for which the posts that were there have been looked at, and when that was."""
+    return {row["rule"]: (row["revision"], row["noted_at"]) for row in await conn.fetch(REVISIONS)}
+
+
+async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:
+    """The posts have been looked at for this revision."""
+    await conn.execute(NOTE_REVISION, rule, revision, now)
+
+
+async def forget_revisions(conn: Connection, rules: Collection[str]) -> None:
+    """Rules that are not in force any more: when they are again, the posts are looked at anew."""
+    if rules:
+        await conn.execute(FORGET_REVISIONS, list(rules))
+
+
+async def drop_stale(conn: Connection, rule: str, revision: str) -> int:
+    """Take away the rule's timers that an earlier revision has set, and answer how many these were."""
+    return len(await conn.fetch(DROP_STALE, rule, revision))
+
+
+async def posts_in(conn: Connection, states: Collection[str], after: tuple[str, str], limit: int) -> Sequence[str]:
+    """The next page of posts in these states, as JSON."""
+    return [row["fold"] for row in await conn.fetch(POSTS_IN, *after, limit, list(states))]
+
+
+def _kept(row: Row) -> Kept:
+    timer = Timer(
+        row["rule"], row["key"], row["kind"], row["due_at"], row["meaning"], row["cause"], row["provider"], row["post"],
+        row["target"], row["data"],
+    )  # fmt: skip
+    return Kept(timer, row["run"])

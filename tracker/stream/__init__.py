@@ -1,0 +1,1 @@
+"""Reading on after a checkpoint, for agents and for listeners."""

@@ -1,0 +1,257 @@
+"""The broadcast: one reader of the changes for all who listen in this process, each from the place that it names.
+
+A listener that comes back first reads from the database what it has missed, up to where the one reader stands, and
+then shares what that reads from there on. Both go by snapshots, so nothing is lost or repeated where they meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import structlog
+
+from tracker.domain.posts.event import BUCKETS
+from tracker.errors import Rejected, Unavailable
+from tracker.runtime import telemetry
+from tracker.store.checkpoints.places import Place, places
+from tracker.store.log import epoch, feed
+from tracker.store.log.feed import NEWS
+from tracker.store.wakeups import CHANGES, wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from tracker.store.checkpoints.snapshot import Checkpoint
+    from tracker.store.database import Connection, Database, Row
+    from tracker.store.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+ALL = tuple(range(BUCKETS))
+PAGE = 1000
+CATCHING_UP = 4
+"""So many listeners at once may read what they have missed; the others wait for their turn."""
+
+Item = TypeVar("Item")
+Render = Callable[["Row", Place], Item]
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class News(Generic[Item]):
+    """What came next, in order, and the place behind all of it; a sign of life has no items."""
+
+    items: Sequence[Item]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many may listen, and how many items wait for one at most.
+
+    In seconds: how often news are shared, how long one that was cut off may go on sending, how often all hear a sign
+    of life, and how long to wait for a notification.
+    """
+
+    listeners: int = 2000
+    backlog: int = 2000
+    patience: float = 10.0
+    pace: float = 0.05
+    beat: float = 15.0
+    poll: float = 1.0
+
+
+class _Listener(Generic[Item]):
+    """One who listens, and has not been given all yet; when that is too much, what it does with it is ended."""
+
+    def __init__(self, backlog: int, patience: float) -> None:
+        self._waiting: deque[News[Item]] = deque()
+        self._room, self._woken, self._is_cut = backlog, asyncio.Event(), False
+        self._patience, self._task = patience, asyncio.current_task()
+        self._end: asyncio.TimerHandle | None = None
+
+    def give(self, news: News[Item]) -> None:
+        self._room -= max(len(news.items), 1)
+        self._waiting.append(news)
+        self._woken.set()
+        if self._room < 0:
+            self.cut()
+
+    def cut(self) -> None:
+        self._is_cut = True
+        self._waiting.clear()
+        self._woken.set()
+        if self._task and not self._end:
+            self._end = asyncio.get_running_loop().call_later(self._patience, self._task.cancel)
+
+    def leave(self) -> None:
+        if self._end:
+            self._end.cancel()
+
+    async def next(self) -> News[Item] | None:
+        """None when it was cut off."""
+        while not self._waiting and not self._is_cut:
+            self._woken.clear()
+            await self._woken.wait()
+        if self._is_cut:
+            return None
+        news = self._waiting.popleft()
+        self._room += max(len(news.items), 1)
+        return news
+
+
+class Broadcast(Generic[Item]):
+    """Shares the changes as `render` shows them; `run` reads them, as long as anybody listens."""
+
+    def __init__(self, database: Database, render: Render[Item], limits: Limits = Limits()) -> None:
+        self._database, self._render, self._limits = database, render, limits
+        self._listeners: set[_Listener[Item]] = set()
+        self._present = 0
+        self._at: Checkpoint | None = None
+        self._begun = self._ended = 0
+        self._step_over, self._woken = asyncio.Event(), asyncio.Event()
+        self._turns = asyncio.Semaphore(CATCHING_UP)
+        self._is_closed = False
+
+    async def run(self, wakeups: Wakeups) -> None:
+        """Until cancelled: read on while anybody listens, and share what is found."""
+        beating = asyncio.create_task(self._beat(), name="broadcast.beat")
+        loop = asyncio.get_running_loop()
+        try:
+            async with wakeups.on(CHANGES) as self._woken:
+                while True:
+                    began = loop.time()
+                    try:
+                        await self._step()
+                    except Unavailable as error:
+                        log.warning("stream.waiting", error=str(error))
+                    await asyncio.sleep(began + self._limits.pace - loop.time())
+                    await self._until_wanted()
+        finally:
+            beating.cancel()
+
+    def close(self) -> None:
+        """Let everybody go: the process is about to stop, and others know where to go on."""
+        self._is_closed = True
+        self._step_over.set()
+        for listener in [*self._listeners]:
+            listener.cut()
+
+    async def admit(self, place: Place | None) -> None:
+        """Raises Unavailable when nobody more may listen, and Rejected for a place that is not of this log."""
+        if self._is_closed or self._present >= self._limits.listeners:
+            raise Unavailable(f"{self._present} listen already, or the service is about to stop")
+        if place is not None:
+            async with self._database.connection() as conn:
+                head, is_known = await feed.head(conn), await epoch.is_known(conn, place.seen.epoch)
+            if not is_known:
+                raise Rejected(
+                    "place", "this place is in a past that was lost, or in another log: begin anew, and read the posts"
+                )
+            if (place.seen.epoch, place.seen.xmax) > (head.epoch, head.xmax):
+                raise Rejected("place", "this place is ahead of the log: it belongs to another one")
+
+    async def listen(self, place: Place | None) -> AsyncGenerator[News[Item]]:
+        """What comes after that place, or from now on; ends when the listener is too slow, to be resumed."""
+        with self._listening() as mine:
+            reached = place
+            if place is not None:
+                async for news in self._missed(place, None):
+                    yield news
+                    reached = news.place
+            at = await self._joined(mine)
+            if at is None:
+                return
+            if reached is not None:
+                async for news in self._missed(reached, at):
+                    yield news
+            yield News((), Place(at))
+            while (latest := await mine.next()) is not None:
+                yield latest
+
+    async def _joined(self, mine: _Listener[Item]) -> Checkpoint | None:
+        """Where the one reader stands, which shares with this listener all that it reads from there on.
+
+        It has made a step by then that began after this was called, so that it knows at least as much as anybody did.
+        """
+        wanted = self._begun + 1
+        self._woken.set()
+        while self._ended < wanted and not self._is_closed:
+            await self._step_over.wait()
+        self._listeners.add(mine)
+        return None if self._is_closed else self._at
+
+    async def _missed(self, place: Place, upto: Checkpoint | None) -> AsyncGenerator[News[Item]]:
+        """What came between the place and `upto`, or (None) the present, page by page."""
+        if place.xid:
+            yield await self._rest(place)
+        seen, target = place.beyond, None
+        while seen != target and not self._is_closed:
+            async with self._turns, self._database.connection() as conn:
+                target = upto or await feed.head(conn)
+                news = await self._read(conn, seen, target)
+            seen = news.place.seen
+            yield news
+
+    async def _rest(self, place: Place) -> News[Item]:
+        """What is left of a transaction in the middle of which somebody hung up."""
+        seen, xid = place.seen, place.xid
+        async with self._turns, self._database.connection() as conn:
+            rows = await feed.rest_of(conn, NEWS, seen.epoch, xid, place.key, ALL)
+        return News([self._render(row, Place(seen, xid, row[NEWS.key])) for row in rows], Place(place.beyond))
+
+    async def _step(self) -> None:
+        self._begun += 1
+        number = self._begun
+        async with self._database.connection() as conn:
+            upto = await feed.head(conn)
+            self._at = self._at or upto
+            while self._at != upto:
+                news = await self._read(conn, self._at, upto)
+                self._at = news.place.seen
+                if news.items:
+                    self._share(news)
+        self._ended = number
+        self._step_over.set()
+        self._step_over = asyncio.Event()
+
+    async def _read(self, conn: Connection, seen: Checkpoint, upto: Checkpoint) -> News[Item]:
+        batch = await feed.read_after(conn, NEWS, seen, upto, ALL, PAGE)
+        return News([self._render(*each) for each in places(NEWS, seen, batch)], Place(batch.reached))
+
+    def _share(self, news: News[Item]) -> None:
+        for listener in [*self._listeners]:
+            listener.give(news)
+
+    async def _until_wanted(self) -> None:
+        """A wake-up, or the poll; while nobody listens, nobody reads."""
+        if self._present:
+            await wait(self._woken, self._limits.poll)
+            return
+        self._at = None
+        while not self._present:
+            self._woken.clear()
+            await self._woken.wait()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.beat)
+            if self._at:
+                self._share(News((), Place(self._at)))
+
+    @contextmanager
+    def _listening(self) -> Iterator[_Listener[Item]]:
+        mine: _Listener[Item] = _Listener(self._limits.backlog, self._limits.patience)
+        self._present += 1
+        telemetry.listeners.inc()
+        try:
+            yield mine
+        finally:
+            self._present -= 1
+            self._listeners.discard(mine)
+            mine.leave()
+            telemetry.listeners.dec()
