@@ -9,10 +9,11 @@ from benchmarks import orm, plain_fold
 from benchmarks.measuring import children_cpu
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
+from tracker.facts.codec import fact_readers
 from tracker.process import projector
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
-from tracker.providers import build_providers, fact_readers
+from tracker.providers import build_providers
 from tracker.runtime import event_loop
 from tracker.runtime.gc_tuning import collected_seldom
 from tracker.runtime.telemetry import configure_logging

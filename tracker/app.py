@@ -28,12 +28,13 @@ from tracker.domain.calls.allowance import Purpose
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.server import kept_running, opened, postgres
 from tracker.errors import Unavailable
+from tracker.facts.codec import fact_readers
 from tracker.outbound import Outbound, build_outbound, unreachable
 from tracker.process import projector, reactor
 from tracker.process.active_rules import RulesInForce
 from tracker.process.projector import Projector
 from tracker.process.reactor import FirstReading, Reactor, armed
-from tracker.providers import build_clients, build_providers, fact_readers
+from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import SLACK, SharedGate
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.receiver import Receiver

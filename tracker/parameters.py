@@ -1,8 +1,13 @@
-"""Texts that people give, read into values; whatever cannot be used is refused by the name that it was given under."""
+"""Times, spans and choices as people write them: one grammar for API, dashboard and command line.
+
+A moment is written as RFC 3339 (2026-11-30T09:00:00Z), as a day (2026-11-30: its beginning in UTC), as `now`, `today`
+`yesterday` (their beginnings in UTC), or as a span like 24h or 7d for as long ago. What cannot be read raises
+BadParameter with the name under which it was given.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.duration import FORMS, parse_duration
@@ -12,69 +17,95 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 MOST_NAMED = 40
+FURTHEST_BACK = timedelta(days=365)
+
+TIMES = "a time with a zone (2026-11-30T09:00:00Z), a day (2026-11-30), today, yesterday, or how long ago (24h)"
 
 
-def moment(name: str, text: str | None) -> datetime | None:
-    """A time that says its zone; a + that the address turned into a space is taken for a +."""
-    return None if text is None else _read(name, text)
+def parse_time(name: str, text: str, now: datetime) -> datetime:
+    """The moment in UTC."""
+    try:
+        return _moment(text.strip(), now) or now - _span(text)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not {TIMES}') from error
 
 
-def ago(name: str, text: str | None, now: datetime) -> datetime | None:
-    """The moment that lies as long ago as the duration says."""
-    return None if text is None else _moved(name, text, now, -1)
+def parse_optional_time(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The moment, where one is given."""
+    return parse_time(name, text, now) if text else None
 
 
-def begins(name: str, text: str, now: datetime) -> datetime:
-    """A time, or a duration for as long ago."""
-    return _read(name, text) if ":" in text or "-" in text else _moved(name, text, now, -1)
+def parse_reconcile_since(name: str, text: str, now: datetime) -> datetime:
+    """From when on a provider is to be asked: a moment of the last 365 days."""
+    since = parse_time(name, text, now)
+    if not now - FURTHEST_BACK <= since <= now:
+        raise BadParameter(name, "must be a time of the last 365 days")
+    return since
 
 
-def ahead(name: str, text: str, now: datetime) -> datetime:
-    """The moment that lies as far ahead as the duration says."""
-    return _moved(name, text, now, 1)
+def parse_future_time(name: str, text: str, now: datetime) -> datetime:
+    """A moment for which a span is how far ahead it lies: in 2h."""
+    try:
+        return _moment(text.strip(), now) or now + _span(text)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not {TIMES.replace("how long ago", "in how long")}') from error
 
 
-def words(name: str, given: Sequence[str] | None, known: Collection[str]) -> tuple[str, ...]:
+def parse_span(name: str, text: str, now: datetime) -> timedelta:
+    """A span, as in 15m, that can be added to and taken from now."""
+    try:
+        span = _span(text)
+        _ = now + span, now - span
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error
+    return span
+
+
+def parse_choices(name: str, given: Sequence[str] | None, known: Collection[str]) -> tuple[str, ...]:
     """Words of a closed list, given one by one or with commas between them."""
-    found = tuple(word for text in given or () for word in text.split(",") if word)
-    for word in found:
+    chosen = tuple(word for text in given or () for word in text.split(",") if word)
+    for word in chosen:
         if word not in known:
             raise BadParameter(name, f'"{word}" is not a {name}{did_you_mean(word, known)}; known: {_some(known)}')
-    return found
+    return chosen
 
 
-def _read(name: str, text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
-        if at.tzinfo is None:
-            raise ValueError
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not a time with a zone, as in 2026-11-30T09:00:00Z') from error
-
-
-def word(name: str, text: str, known: Collection[str]) -> str:
+def parse_choice(name: str, text: str, known: Collection[str]) -> str:
     """One word of a closed list."""
     if text not in known:
         raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {_some(known)}')
     return text
 
 
-def storable(**texts: str | None) -> None:
+def refuse_zero_bytes(**texts: str | None) -> None:
     """Refuse text that nothing in the database can be equal to."""
     for name, text in texts.items():
         if text is not None and "\x00" in text:
             raise BadParameter(name, "contains a zero byte")
 
 
+def _moment(text: str, now: datetime) -> datetime | None:
+    """None for a text that can only be a span; a + that an address turned into a space is taken for a +."""
+    days = {"now": now, "today": _midnight(now.date()), "yesterday": _midnight(now.date() - timedelta(days=1))}
+    if text in days:
+        return days[text]
+    if "T" not in text.upper():
+        return _midnight(date.fromisoformat(text)) if "-" in text else None
+    at = datetime.fromisoformat(text.upper().replace(" ", "+"))
+    if at.tzinfo is None:
+        raise ValueError("no zone")
+    return at.astimezone(UTC)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _span(text: str) -> timedelta:
+    span: timedelta = parse_duration(text)
+    return span
+
+
 def _some(known: Collection[str]) -> str:
     """The words, or the first of them where there are too many for a sentence."""
     return ", ".join([*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])])
-
-
-def _moved(name: str, text: str, now: datetime, sign: int) -> datetime:
-    try:
-        span: timedelta = parse_duration(text)
-        return now + sign * span
-    except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error

@@ -16,10 +16,11 @@ from tests.contract.serving import serving
 from tests.integration.gates import ClockedGate
 from tracker.api import Parts, application
 from tracker.domain.actions import Reason
+from tracker.facts.codec import fact_readers
 from tracker.outbound import Allowed, Outbound
 from tracker.process import projector
 from tracker.process.projector import Projector
-from tracker.providers import build_clients, build_providers, fact_readers
+from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import terms_of
 from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler

@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec
 from tracker.domain.runs.memory import Asked
-from tracker.queries import event_reports
+from tracker.queries import events
 from tracker.store.actions import actions
 
 if TYPE_CHECKING:
@@ -240,12 +240,7 @@ async def test_a_rare_event_is_found_without_reading_the_whole_log_at_once(
     client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages that hold nothing lead to the one that does."""
-    look = event_reports.LOOK
-    reach, end = (
-        event_reports.WITHIN_REACH.replace(str(look), "4"), event_reports.END_OF_REACH.replace(str(look - 1), "3")
-    )  # fmt: skip
-    monkeypatch.setattr(event_reports, "WITHIN_REACH", reach)
-    monkeypatch.setattr(event_reports, "END_OF_REACH", end)
+    monkeypatch.setattr(events, "LOOK", 4)
     await project(database, *(told(f"p{n}", "failed" if n == 9 else "scheduled", n) for n in range(13)))
     pages: list[list[str]] = []
     cursor: dict[str, str] = {}

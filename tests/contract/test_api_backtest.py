@@ -140,7 +140,7 @@ async def test_a_text_that_does_not_load_is_told_by_its_places(client: httpx2.As
     [
         ({"text": NEW, "since": "91d"}, "since", "longer than 90d"),
         ({"text": NEW, "since": "2020-01-01T00:00:00Z"}, "since", "longer than 90d"),
-        ({"text": NEW, "since": "soon"}, "since", "is not a duration"),
+        ({"text": NEW, "since": "soon"}, "since", "is not a time with a zone"),
         ({"text": NEW, "since": "2026-11-10T12:00:00"}, "since", "is not a time with a zone"),
         ({"text": NEW, "since": "1h", "until": "2026-11-01T00:00:00Z"}, "since", "must be before"),
         ({"text": NEW, "until": "never"}, "until", "is not a time with a zone"),

@@ -10,7 +10,7 @@ import pytest
 from tests.contract.serving import bearer, project, serving
 from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.api import Parts, application
-from tracker.process import as_of
+from tracker.queries import as_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ async def test_before_anything_was_known_there_is_no_post(client: httpx2.AsyncCl
 
 
 async def test_what_is_no_time_is_named(client: httpx2.AsyncClient) -> None:
-    answer = await at(client, "yesterday")
+    answer = await at(client, "yesterdy")
     assert answer.status_code == 400
     assert "as_of" in answer.text
 

@@ -132,7 +132,7 @@ async def test_plans_come_in_pages_by_state(client: httpx2.AsyncClient) -> None:
         ({"filters": {"verb": "sned"}}, "filters.verb", 'did you mean "send"'),
         ({"filters": {"states": []}}, "filters.states", "1"),
         ({"filters": {"states": ["pending"]}}, "filters.states", "dead, done"),
-        ({"filters": {"since": "yesterday"}}, "filters.since", "zone"),
+        ({"filters": {"since": "yesterdy"}}, "filters.since", "zone"),
         ({"filters": {"post": "\x00"}}, "filters.post", "zero"),
         ({"filters": {"target": ""}}, "filters.target", "1"),
         ({"idempotency": "new"}, "idempotency", "new"),

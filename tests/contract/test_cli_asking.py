@@ -167,7 +167,7 @@ def test_a_diff_against_a_git_ref_reads_the_files_as_they_were(tracker: CommandL
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--since", "soon"), "is not a duration"),
+        (("--since", "soon"), "is not a time with a zone"),
         (("--since", "2020-01-01T00:00:00"), "is not a time with a zone"),
         (("--since", "1h", "--until", "2020-01-01T00:00:00Z"), "must be before --until"),
         (("--rules", "nowhere.toml"), "nowhere.toml"),

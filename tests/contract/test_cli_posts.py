@@ -71,7 +71,7 @@ def test_people_see_aligned_columns_that_a_post_cannot_disturb(tracker: CommandL
     [
         (("--state", "sceduled"), 'Invalid value for --state: "sceduled" is not a state (did you mean "scheduled"?)'),
         (("--sort", "publishd_at"), 'did you mean "published_at"'),
-        (("--since", "yesterday"), "--since"),
+        (("--since", "yesterdy"), "--since"),
         (("--stuck-for", "ages"), "--stuck-for"),
         (("--limit", "501"), "--limit"),
         (("--cursor", "nonsense"), "--cursor"),

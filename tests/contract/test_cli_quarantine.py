@@ -70,7 +70,7 @@ def test_what_is_held_is_listed_the_newest_first(tracker: CommandLine, database_
     assert [(item["id"], item["state"], item["received_at"]) for item in second["items"]] == [
         (1, "held", "2026-11-10T12:00:00Z")
     ]
-    assert (second["items"][0]["body"], second["next"]) == ("no json\x1b[2J", None)
+    assert (second["items"][0]["raw"]["body"], second["next"]) == ("no json\x1b[2J", None)
     lines = tracker("quarantine", "list").lines
     assert [line.split()[0] for line in lines] == ["id", "2", "1"]
     assert len({line.index(word) for line, word in zip(lines, ("state", "held", "held"), strict=True)}) == 1

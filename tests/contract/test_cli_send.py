@@ -66,7 +66,7 @@ def test_what_the_door_does_not_take_is_a_problem(tracker: CommandLine) -> None:
     (tracker.folder / "body.json").write_text("no json")
     held = tracker("send", "body.json")
     assert (held.code, held.out) == (1, '200 {"received":true,"quarantined":true,"reason":"not_json"}\n')
-    assert tracker("quarantine", "list", "--json").json["items"][0]["body"] == "no json"
+    assert tracker("quarantine", "list", "--json").json["items"][0]["raw"]["body"] == "no json"
     forged = tracker(
         "send", "--event", "post.failed", "--post", "p1", TRACKER_PROVIDERS__SOSYALKOPRU__WEBHOOK_SECRETS="x"
     )

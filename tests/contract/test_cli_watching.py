@@ -24,6 +24,7 @@ from tracker.domain.posts.event import Problem, State
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import Target
 from tracker.queries.news import News
+from tracker.queries.post_views import post_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +46,11 @@ def test_the_table_tells_of_posts_what_happened_and_what_is_wrong() -> None:
     late = Target("x", state=State.FAILED, problem=Problem("timeout", "too slow", None))
     picture = Picture({"failed": 2, "published": 40})
     picture.posts = [
-        Post("sk", "p1", State.FAILED, targets={"x#1": late}, last_event_at=NOON - timedelta(seconds=9)),
-        Post("sk", ERASING, State.PUBLISHED, last_event_at=NOON - timedelta(hours=3)),
+        post_out(post)
+        for post in (
+            Post("sk", "p1", State.FAILED, targets={"x#1": late}, last_event_at=NOON - timedelta(seconds=9)),
+            Post("sk", ERASING, State.PUBLISHED, last_event_at=NOON - timedelta(hours=3)),
+        )
     ]
     for n in range(20):
         picture.news.append(News(NOON, str(n), "state", "sk", f"n{n}", "failed \x1b[2J"))

@@ -133,7 +133,7 @@ async def test_the_filters_leave_what_they_say(visitor: httpx2.AsyncClient, data
 
 
 @pytest.mark.parametrize(
-    "query", ["state=faild", "since=yesterday", "stuck_for=1", "cursor=bm8", "q=a%00b", "since=999999999999d"]
+    "query", ["state=faild", "since=yesterdy", "stuck_for=1", "cursor=bm8", "q=a%00b", "since=999999999999d"]
 )
 async def test_an_address_that_makes_no_sense_is_explained(visitor: httpx2.AsyncClient, query: str) -> None:
     answer = await visitor.get(f"/posts?{query}")

@@ -11,13 +11,14 @@ from tests.integration.told import NOON
 from tracker.dashboard.naming import target_names
 from tracker.dashboard.timeline import actions_in, facts_in, grouped, without_repeats
 from tracker.domain.posts.target import Target
+from tracker.queries.history import EntryOut
 
 ACTION = "11111111-1111-5111-8111-111111111111"
 
 
-def row(kind: str, **entry: Any) -> Any:
-    """A row of the timeline, as the database gives it."""
-    return {"at": NOON, "type": kind, "entry": entry}
+def row(kind: str, **entry: Any) -> EntryOut:
+    """An entry of the timeline."""
+    return EntryOut(NOON, kind, entry)
 
 
 def test_what_belongs_together_is_told_together() -> None:

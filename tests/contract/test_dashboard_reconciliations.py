@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.dashboard import NOW, dashboard, sign_in
 from tests.integration.told import PROVIDER
+from tracker.queries.reconciliations import list_reconciliations
 from tracker.store.calls import reconciliations
 from tracker.store.posts import suspects
 
@@ -99,7 +100,7 @@ async def test_what_webhooks_missed_is_counted_by_provider_until_they_tell_it(
 async def test_providers_are_asked_now_by_who_may(visitor: httpx2.AsyncClient, database: Database) -> None:
     for form, said in {
         (("provider", "nobody"),): "is not known",
-        (("since", "tomorrow"),): "is not a duration",
+        (("since", "tomorrow"),): "is not a time with a zone",
         (("since", "800d"),): "of the last 365 days",
     }.items():
         refused = await visitor.post("/reconciliations", data=dict(form))
@@ -114,7 +115,7 @@ async def test_providers_are_asked_now_by_who_may(visitor: httpx2.AsyncClient, d
     answer = await visitor.post("/reconciliations", data={"provider": "", "since": "24h"})
     assert "The question is on its way" in (await visitor.get(answer.headers["Location"])).text
     async with database.connection() as conn:
-        rows, _ = await reconciliations.newest_first(conn, None, (), None, 9)
-    assert {(row["provider"], row["job"], row["wanted_by"], row["since"]) for row in rows} == {
+        rounds = (await list_reconciliations(conn)).items
+    assert {(asked.provider, asked.job, asked.wanted_by, asked.since) for asked in rounds} == {
         (name, "by hand", "test operate", NOW - timedelta(days=1)) for name in (PROVIDER, "other")
     }

@@ -17,8 +17,8 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.runs.memory import Asked
 from tracker.domain.runs.pause import Silence
 from tracker.facts import commands
+from tracker.queries.silences import SilenceOut, list_silences
 from tracker.store.actions import actions
-from tracker.store.reactions import silences
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,10 +56,9 @@ async def begun(database: Database, reason: str, since: timedelta, lasting: time
     return silence
 
 
-async def kept(database: Database) -> list[Silence]:
+async def kept(database: Database) -> list[SilenceOut]:
     async with database.connection() as conn:
-        found, _ = await silences.list_silences(conn, [], None, 99, NOW)
-    return found
+        return (await list_silences(conn, [], NOW, None, 99)).items
 
 
 async def test_a_silence_is_begun_with_a_form(visitor: httpx2.AsyncClient, database: Database) -> None:

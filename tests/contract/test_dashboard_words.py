@@ -19,9 +19,8 @@ from tracker.domain.runs.firing import Outcome
 from tracker.domain.runs.run import Phase, RunState
 from tracker.facts.own_facts import OWN_EVENTS
 from tracker.providers import adapter, signature
-from tracker.queries import action_reports
+from tracker.queries import actions, reconciliations
 from tracker.settings import Jobs
-from tracker.store.calls import reconciliations
 from tracker.store.database import Database
 from tracker.store.log import quarantine
 
@@ -50,7 +49,7 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("state", State),
         ("run", RunState),
         ("reason", Reason),
-        ("action_state", action_reports.STATES),
+        ("action_state", actions.STATES),
         ("outcome", Outcome),
         ("attempt", ("done", "retry", "discard", "unknown", "lost")),
         ("phase", Phase),

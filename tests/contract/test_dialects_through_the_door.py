@@ -12,9 +12,10 @@ import pytest
 from tests.contract.serving import serving
 from tracker.api import Parts, application
 from tracker.domain.posts.event import State
+from tracker.facts.codec import fact_readers
 from tracker.process import projector
 from tracker.process.projector import Projector
-from tracker.providers import build_providers, fact_readers
+from tracker.providers import build_providers
 from tracker.providers.registry import KINDS
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings

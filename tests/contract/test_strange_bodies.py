@@ -20,9 +20,10 @@ from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.dashboard.asked import post_address
 from tracker.dashboard.raw_text import pretty, visible
+from tracker.facts.codec import fact_readers
 from tracker.process import projector
 from tracker.process.projector import Projector
-from tracker.providers import build_providers, fact_readers
+from tracker.providers import build_providers
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 from tracker.store.checkpoints import shares

@@ -13,10 +13,10 @@ from tracker.act.worker import Worker
 from tracker.domain.actions import Done, Outcome
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
+from tracker.facts.codec import fact_readers
 from tracker.process import projector, reactor
 from tracker.process.projector import Projector
 from tracker.process.reactor import Reactor
-from tracker.providers import fact_readers
 from tracker.store.checkpoints import shares
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append

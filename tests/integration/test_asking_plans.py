@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
 from tracker.queries import why_reports
+from tracker.queries.paging import compiled, page_of
+from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import heard, reconciliations
 from tracker.store.log import event_log
 from tracker.store.posts import changes, replayed, suspects
+from tracker.store.tables.reconciling import Reconciliation
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -93,8 +97,8 @@ async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_oth
     values = [uuid4(), "hourly", PROVIDER, NOON, None, None, HOUR]
     read = await plan_of(full, reconciliations.WANT, values)
     assert touched(read, "reconciliations") <= 2
-    statement = reconciliations.LIST.format(where="wanted_at <= $1", limit=51)
-    assert touched(await plan_of(full, statement, [NOON - HOUR]), "reconciliations") <= 60
+    listed = page_of(select(Reconciliation), NEWEST_FIRST, (NOON - HOUR, uuid4()), 51)
+    assert touched(await plan_of(full, *compiled(listed)), "reconciliations") <= 60
 
 
 async def test_what_happened_since_is_found_by_when_it_came(full: Connection) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.integration.told import NOON, PROVIDER
 from tracker.domain.posts.event import State
-from tracker.queries import post_reports
-from tracker.queries.post_reports import After, Filters, list_posts
+from tracker.queries import posts as queried
+from tracker.queries.paging import write_cursor
+from tracker.queries.posts import PostQuery, list_posts
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -38,13 +39,13 @@ async def forty(shared_connection: Connection) -> Connection:
     return shared_connection
 
 
-async def all_pages(conn: Connection, filters: Filters, limit: int, sort: str = NEWEST_FIRST) -> list[list[str]]:
+async def all_pages(conn: Connection, query: PostQuery, limit: int, sort: str = NEWEST_FIRST) -> list[list[str]]:
     """The ids on each page to the end."""
-    after, pages = None, []
+    cursor, pages = None, []
     while True:
-        posts, after = await list_posts(conn, filters, sort, after, limit)
-        pages.append([post.id for post in posts])
-        if after is None:
+        page = await list_posts(conn, query, sort, cursor, limit)
+        pages.append([post.id for post in page.items])
+        if (cursor := page.next) is None:
             return pages
 
 
@@ -62,7 +63,7 @@ def expected(states: set[str]) -> list[str]:
 )
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
 async def test_several_states_stand_in_one_order_page_by_page(forty: Connection, states: set[str], limit: int) -> None:
-    found = await all_pages(forty, Filters(states=sorted(states)), limit)
+    found = await all_pages(forty, PostQuery(states=sorted(states)), limit)
     assert [post for page in found for post in page] == expected(states)
     assert all(len(page) == limit for page in found[:-1])
 
@@ -76,47 +77,47 @@ async def test_a_word_is_found_as_people_see_it_however_it_is_written_down(forty
         fold = await forty.fetchval("select fold from posts where post = 'p7'")
         fold["targets"] = {"x": {"platform": "x", "ordinal": 1, "problem": {"code": "a", "message": MESSAGE}}}
         await forty.execute("update posts set fold = $1 where post = 'p7'", fold)
-        assert await all_pages(forty, Filters(q=q), 3) == [["p7"]]
-        assert await all_pages(forty, Filters(q=f"{q}!"), 3) == [[]]
+        assert await all_pages(forty, PostQuery(q=q), 3) == [["p7"]]
+        assert await all_pages(forty, PostQuery(q=f"{q}!"), 3) == [[]]
         await forty.execute("update posts set fold = fold::jsonb where post = 'p7'")
-        assert await all_pages(forty, Filters(q=q), 3) == [["p7"]]
+        assert await all_pages(forty, PostQuery(q=q), 3) == [["p7"]]
 
 
 async def test_what_only_the_record_says_is_not_found(forty: Connection) -> None:
-    assert await all_pages(forty, Filters(q="last_event"), 100) == [[]]
+    assert await all_pages(forty, PostQuery(q="last_event"), 100) == [[]]
 
 
 async def test_a_search_looks_through_so_many_and_goes_on_there(
     forty: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page of the search looks at nine posts; what is found is the same as by looking at all."""
-    whole = await all_pages(forty, Filters(q="P1"), 100)
-    monkeypatch.setattr(post_reports, "LOOK", 9)
-    pages = await all_pages(forty, Filters(q="P1"), 100)
+    whole = await all_pages(forty, PostQuery(q="P1"), 100)
+    monkeypatch.setattr(queried, "LOOK", 9)
+    pages = await all_pages(forty, PostQuery(q="P1"), 100)
     assert len(pages) >= 40 // 9
     assert [] in pages
     assert [post for page in pages for post in page] == whole[0]
     assert sorted(whole[0]) == ["p1", *(f"p{n}" for n in range(10, 20))]
-    none = await all_pages(forty, Filters(q="nothing"), 100)
+    none = await all_pages(forty, PostQuery(q="nothing"), 100)
     assert set(map(tuple, none)) == {()}
 
 
 async def test_the_post_of_that_very_id_comes_first_and_once(
     forty: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(post_reports, "LOOK", 5)
-    pages = await all_pages(forty, Filters(q="p1"), 3)
+    monkeypatch.setattr(queried, "LOOK", 5)
+    pages = await all_pages(forty, PostQuery(q="p1"), 3)
     assert pages[0][0] == "p1"
     found = [post for page in pages for post in page]
     assert sorted(found) == ["p1", *(f"p{n}" for n in range(10, 20))]
-    assert await all_pages(forty, Filters(q="p39", states=["failed"]), 3) == [[]] * 2
-    assert [post for page in await all_pages(forty, Filters(q="p39", states=["scheduled"]), 3) for post in page] == [
+    assert await all_pages(forty, PostQuery(q="p39", states=["failed"]), 3) == [[]] * 2
+    assert [post for page in await all_pages(forty, PostQuery(q="p39", states=["scheduled"]), 3) for post in page] == [
         "p39"
     ]
 
 
 async def test_what_has_not_moved_is_looked_for_in_every_state_that_has_not_ended(forty: Connection) -> None:
-    pages = await all_pages(forty, Filters(still_since=NOON - timedelta(seconds=10)), 4)
+    pages = await all_pages(forty, PostQuery(still_since=NOON - timedelta(seconds=10)), 4)
     found = [post for page in pages for post in page]
     assert found == [
         name for name in expected({"publishing", "scheduled"}) if int(name[1:]) >= 20 and int(name[1:]) % 5
@@ -124,15 +125,15 @@ async def test_what_has_not_moved_is_looked_for_in_every_state_that_has_not_ende
 
 
 async def test_the_posts_of_an_account_are_those_that_have_it(forty: Connection) -> None:
-    (page,) = await all_pages(forty, Filters(account="a2", platform="x"), 100)
+    (page,) = await all_pages(forty, PostQuery(account="a2", platform="x"), 100)
     assert {int(name[1:]) % 4 for name in page} == {2}
     assert len(page) == 10
-    assert await all_pages(forty, Filters(account="a2", platform="tiktok"), 100) == [[]]
-    after = After(NOON - timedelta(seconds=5), PROVIDER, "p10")
-    rest, _ = await list_posts(forty, Filters(account="a2"), NEWEST_FIRST, after, 100)
-    assert [post.id for post in rest] == [name for name in page if int(name[1:]) >= 11 and int(name[1:]) % 5]
+    assert await all_pages(forty, PostQuery(account="a2", platform="tiktok"), 100) == [[]]
+    cursor = write_cursor(NEWEST_FIRST, (NOON - timedelta(seconds=5), PROVIDER, "p10"))
+    rest = await list_posts(forty, PostQuery(account="a2"), NEWEST_FIRST, cursor, 100)
+    assert [post.id for post in rest.items] == [name for name in page if int(name[1:]) >= 11 and int(name[1:]) % 5]
 
 
 async def test_states_are_words_of_ours(forty: Connection) -> None:
     all_four = expected({"failed", "published", "publishing", "scheduled"})
-    assert await all_pages(forty, Filters(states=list(State)), 100) == [all_four]
+    assert await all_pages(forty, PostQuery(states=list(State)), 100) == [all_four]

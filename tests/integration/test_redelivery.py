@@ -23,7 +23,7 @@ from tracker.domain.rate import Rate
 from tracker.domain.runs.memory import Asked
 from tracker.errors import NotFound, Rejected
 from tracker.outbound.reply import Reply
-from tracker.queries.action_reports import Filters
+from tracker.queries.actions import ActionQuery
 from tracker.settings import Provider
 from tracker.store.actions import actions, redeliveries
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-DEAD = Filters(states=("dead",))
+DEAD = ActionQuery(states=("dead",))
 FAST = "100 per second"
 
 
@@ -65,7 +65,7 @@ async def some_dead(corridor: Corridor, number: int) -> list[UUID]:
     return ids
 
 
-async def plan(corridor: Corridor, filters: Filters = DEAD, *, fresh: bool = False, rate: str = FAST) -> UUID:
+async def plan(corridor: Corridor, filters: ActionQuery = DEAD, *, fresh: bool = False, rate: str = FAST) -> UUID:
     async with corridor.database.transaction() as conn:
         return await redelivery.plan(conn, filters, {}, (fresh, Rate.parse(rate), ""), "Ada", corridor.now())
 
@@ -222,19 +222,19 @@ async def test_a_batch_is_all_or_nothing(corridor: Corridor) -> None:
 @pytest.mark.parametrize(
     ("filters", "chosen"),
     [
-        (Filters(states=("dead",)), 1),
-        (Filters(states=("dead", "done")), 3),
-        (Filters(states=("done",), verb="reconcile"), 1),
-        (Filters(states=("done",), post="p2"), 0),
-        (Filters(states=("dead",), reason="http_4xx"), 1),
-        (Filters(states=("dead",), reason="timeout"), 0),
-        (Filters(states=("done",), since=NOON + timedelta(seconds=1)), 0),
-        (Filters(states=("done",), until=NOON + timedelta(seconds=1)), 2),
-        (Filters(states=("done",), rule="r", target=PROVIDER, provider=PROVIDER), 2),
+        (ActionQuery(states=("dead",)), 1),
+        (ActionQuery(states=("dead", "done")), 3),
+        (ActionQuery(states=("done",), verb="reconcile"), 1),
+        (ActionQuery(states=("done",), post="p2"), 0),
+        (ActionQuery(states=("dead",), reason="http_4xx"), 1),
+        (ActionQuery(states=("dead",), reason="timeout"), 0),
+        (ActionQuery(states=("done",), since=NOON + timedelta(seconds=1)), 0),
+        (ActionQuery(states=("done",), until=NOON + timedelta(seconds=1)), 2),
+        (ActionQuery(states=("done",), rule="r", target=PROVIDER, provider=PROVIDER), 2),
     ],
     ids=str,
 )
-async def test_each_filter_chooses_what_it_says(corridor: Corridor, filters: Filters, chosen: int) -> None:
+async def test_each_filter_chooses_what_it_says(corridor: Corridor, filters: ActionQuery, chosen: int) -> None:
     corridor.world.answers["send"] = [Discard(Reason.HTTP_4XX), Done()]
     await asked(corridor, "send", "send", "reconcile")
     await corridor.settle()
@@ -286,7 +286,9 @@ class Publishing:
         raise AssertionError("nothing is to be created anew")
 
 
-async def redelivered_retry(corridor: Corridor, provider: Publishing, filters: Filters, *, fresh: bool) -> list[Any]:
+async def redelivered_retry(
+    corridor: Corridor, provider: Publishing, filters: ActionQuery, *, fresh: bool
+) -> list[Any]:
     """What the provider was asked when a retry that the filters choose was done once more."""
     await plan(corridor, filters, fresh=fresh)
     await step(corridor)
@@ -307,7 +309,7 @@ async def test_a_retry_is_never_repeated_without_asking_the_provider_first(
     corridor.world.answers["retry"] = [Discard(Reason.HTTP_4XX) if state == "dead" else Done()]
     await asked(corridor, "retry")
     await corridor.settle()
-    calls = await redelivered_retry(corridor, Publishing(standing), Filters(states=(state,)), fresh=fresh)
+    calls = await redelivered_retry(corridor, Publishing(standing), ActionQuery(states=(state,)), fresh=fresh)
     assert calls[0] == "get"
     assert len(calls) == (2 if standing is State.FAILED else 1)
     assert ("run:p1:0" in calls) is (standing is State.FAILED and not fresh)
@@ -322,7 +324,7 @@ async def test_where_the_provider_cannot_be_asked_what_may_have_been_heard_is_no
     await asked(corridor, "retry")
     await corridor.settle()
     provider = Publishing(State.FAILED, answers=False)
-    assert await redelivered_retry(corridor, provider, Filters(states=(state,)), fresh=fresh) == []
+    assert await redelivered_retry(corridor, provider, ActionQuery(states=(state,)), fresh=fresh) == []
     assert ("unknown",) in await corridor.rows("select state from actions")
 
 
@@ -337,7 +339,7 @@ async def test_a_post_that_may_have_been_created_anew_already_is_not_created_und
     corridor.world.answers["retry"] = [Discard(Reason.HTTP_5XX) if state == "dead" else Done()]
     await asked(corridor, "retry")
     await corridor.settle()
-    await plan(corridor, Filters(states=(state,)), fresh=fresh)
+    await plan(corridor, ActionQuery(states=(state,)), fresh=fresh)
     await step(corridor)
     settings = SETTINGS.model_copy(update={"retry": "create", "create_honours_key": honours})
     performer = RetryPost({PROVIDER: Publishing(State.FAILED)}, {PROVIDER: settings})

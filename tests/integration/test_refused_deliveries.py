@@ -15,6 +15,7 @@ from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.process.retention import prune_refused
 from tracker.providers import build_providers
+from tracker.queries.quarantine import HELD, QuarantineQuery, oldest_held
 from tracker.receive.quarantine_replay import Replay
 from tracker.receive.receiver import WRITTEN_AT_ONCE, Delivery, Receiver
 from tracker.settings import Settings
@@ -83,8 +84,8 @@ async def test_a_flood_at_one_door_leaves_the_others_whole_and_they_heal_after_t
     assert {provider: len(reasons) for provider, reasons in (await kept(database)).items()} == {"a": 30, "b": KEPT}
     replaying = Replay(database, doors(a=TOMORROW, b="old"), lambda: NOON)
     async with database.connection() as conn:
-        held = await quarantine.held(conn, "a", None, None, 0, 100)
-    assert [(await replaying.replay(row["id"])).outcome for row in held] == ["kept"] * 30
+        held = await oldest_held(conn, QuarantineQuery((HELD,), "a"), None, 100)
+    assert [(await replaying.replay(item.id)).outcome for item in held.items] == ["kept"] * 30
 
 
 async def test_a_wrong_signature_outlives_a_flood_of_missing_and_malformed_ones_at_its_own_door(

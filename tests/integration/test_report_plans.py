@@ -9,10 +9,13 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import action_reports, history_reports, post_reports, rule_reports, run_reports, stats_reports
-from tracker.queries.post_reports import After, Filters
+from tracker.queries import actions, history, pending, posts, rule_reports, runs, silences, stats_reports
+from tracker.queries.actions import ActionQuery
+from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
+from tracker.queries.posts import PostQuery
+from tracker.queries.runs import RunQuery
 from tracker.store.log import event_log
-from tracker.store.reactions import silences
+from tracker.store.tables.reactions import Action, Firing, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,33 +56,33 @@ async def full(shared_connection: Connection) -> Connection:
 
 
 @pytest.mark.parametrize(
-    ("filters", "sort"),
+    ("query", "sort"),
     [
-        (Filters(), "-last_event_at"),
-        (Filters(), "last_event_at"),
-        (Filters(), "-published_at"),
-        (Filters(), "scheduled_at"),
-        (Filters(), "-failed_at"),
-        (Filters(), "entered_at"),
-        (Filters(states=["failed"]), "-last_event_at"),
-        (Filters(since=NOON - timedelta(hours=3)), "-last_event_at"),
+        (PostQuery(), "-last_event_at"),
+        (PostQuery(), "last_event_at"),
+        (PostQuery(), "-published_at"),
+        (PostQuery(), "scheduled_at"),
+        (PostQuery(), "-failed_at"),
+        (PostQuery(), "entered_at"),
+        (PostQuery(states=["failed"]), "-last_event_at"),
+        (PostQuery(since=NOON - timedelta(hours=3)), "-last_event_at"),
     ],
 )
 @pytest.mark.parametrize("deep", [False, True])
-async def test_a_page_of_posts_reads_about_a_page(full: Connection, filters: Filters, sort: str, deep: bool) -> None:
+async def test_a_page_of_posts_reads_about_a_page(full: Connection, query: PostQuery, sort: str, deep: bool) -> None:
     """Also a page far from the beginning: that is what keyset pages are for."""
-    after = After(NOON.replace(hour=11), PROVIDER, "p1") if deep else None
-    statement, values = post_reports.page(filters, sort, False, after, 51)
+    place = (NOON.replace(hour=11), PROVIDER, "p1") if deep else None
+    statement, values = compiled(posts.statement(query, posts.keyset_of(sort), False, place, 51))
     read = [node for node in await plan_of(full, statement, values) if node["Relation Name"].startswith("posts")]
     assert {node["Node Type"] for node in read} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 60
 
 
 async def test_one_post_is_found_by_its_index(full: Connection) -> None:
-    read = await plan_of(full, post_reports.ONE, ["p77", None])
-    posts = [node for node in read if node["Relation Name"].startswith("posts")]
-    assert {node["Node Type"] for node in posts} <= {"Index Scan", "Bitmap Heap Scan"}
-    assert sum(node["Actual Rows"] for node in posts) == 1
+    read = await plan_of(full, *compiled(posts.of_that_id("p77", None)))
+    found = [node for node in read if node["Relation Name"].startswith("posts")]
+    assert {node["Node Type"] for node in found} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node["Actual Rows"] for node in found) == 1
 
 
 async def test_the_figures_of_a_span_read_the_posts_of_that_span(full: Connection) -> None:
@@ -147,44 +150,45 @@ async def rows_read(connection: Connection, table: str, statement: str, values: 
 
 
 @pytest.mark.parametrize(
-    "filters",
+    "query",
     [
-        run_reports.Filters(),
-        run_reports.Filters(states=["active"]),
-        run_reports.Filters(states=["active", "queued"]),
-        run_reports.Filters(rule="r7"),
-        run_reports.Filters(post="p7"),
-        run_reports.Filters(post="p7", provider=PROVIDER),
-        run_reports.Filters(since=NOON - timedelta(hours=2)),
+        RunQuery(),
+        RunQuery(states=["active"]),
+        RunQuery(states=["active", "queued"]),
+        RunQuery(rule="r7"),
+        RunQuery(post="p7"),
+        RunQuery(post="p7", provider=PROVIDER),
+        RunQuery(since=NOON - timedelta(hours=2)),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("deep", [False, True])
-async def test_a_page_of_runs_reads_about_a_page(busy: Connection, filters: run_reports.Filters, deep: bool) -> None:
-    after = run_reports.After(NOON - timedelta(hours=1), SOME_ID) if deep else None
-    assert await rows_read(busy, "runs", *run_reports.page(filters, after, 51)) <= 110
+async def test_a_page_of_runs_reads_about_a_page(busy: Connection, query: RunQuery, deep: bool) -> None:
+    place = (NOON - timedelta(hours=1), SOME_ID) if deep else None
+    each = EachOf(Run.state, query.states) if query.states else None
+    statement = page_of(runs.chosen(query), runs.NEWEST_FIRST, place, 51, each)
+    assert await rows_read(busy, "runs", *compiled(statement)) <= 110
 
 
 @pytest.mark.parametrize(
     ("table", "statement"),
     [
-        ("runs", run_reports.ONE),
-        ("run_moves", run_reports.MOVES.replace("$2", "500")),
-        ("timers", run_reports.TIMERS),
-        ("actions", run_reports.ACTIONS.replace("$2", "500")),
+        ("run_moves", runs.newest_moves(SOME_ID)),
+        ("timers", runs.timers_of(SOME_ID)),
+        ("actions", runs.newest_actions(SOME_ID)),
     ],
 )
-async def test_one_run_reads_only_what_is_its_own(busy: Connection, table: str, statement: str) -> None:
-    assert await rows_read(busy, table, statement, [SOME_ID]) == 1
+async def test_one_run_reads_only_what_is_its_own(busy: Connection, table: str, statement: AnySelect) -> None:
+    assert await rows_read(busy, table, *compiled(statement)) == 1
 
 
 @pytest.mark.parametrize("states", [[], ["active"], ["ended"]], ids=str)
 @pytest.mark.parametrize("deep", [False, True])
 async def test_a_page_of_silences_reads_about_a_page(busy: Connection, states: list[str], deep: bool) -> None:
     """The few that are active are found by when they end."""
-    after = silences.After(NOON - timedelta(minutes=90), SOME_ID) if deep else None
-    now = NOON + timedelta(days=1)
-    assert await rows_read(busy, "silences", *silences.page(states, after, 51, now)) <= 60
+    place = (NOON - timedelta(minutes=90), SOME_ID) if deep else None
+    statement = page_of(silences.in_states(states, NOON + timedelta(days=1)), silences.NEWEST_FIRST, place, 51)
+    assert await rows_read(busy, "silences", *compiled(statement)) <= 60
 
 
 async def test_what_a_silence_hid_is_counted_and_shown_from_an_index(busy: Connection) -> None:
@@ -204,31 +208,28 @@ async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> N
 
 @pytest.mark.parametrize("deep", [False, True])
 async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connection, deep: bool) -> None:
-    after = rule_reports.After(NOON - timedelta(hours=1), 4000) if deep else None
-    assert await rows_read(busy, "firings", *rule_reports.page("r7", after, 11)) <= 25
+    place = (NOON - timedelta(hours=1), 4000) if deep else None
+    each = EachOf(Firing.outcome, rule_reports.OUTCOMES)
+    statement = page_of(rule_reports.firings_of("r7"), rule_reports.NEWEST_FIRST, place, 11, each)
+    assert await rows_read(busy, "firings", *compiled(statement)) <= 25
 
 
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
-        assert await rows_read(busy, table, post_reports.PENDING, [PROVIDER, "p777"]) == 1
+        assert await rows_read(busy, table, pending.PENDING, [PROVIDER, "p777"]) == 1
 
 
 async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Connection) -> None:
     values: list[object] = [PROVIDER, "p5", None, 100]
     read = [
-        node for node in await plan_of(full, history_reports.IN_ORDER_OF_ID, values)
+        node for node in await plan_of(full, history.IN_ORDER_OF_ID, values)
         if node["Relation Name"].startswith("posts")
     ]  # fmt: skip
     assert {node["Node Type"] for node in read} == {"Index Scan"}
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) == 100
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [action_reports.Filters(), action_reports.Filters(states=["hidden"]), action_reports.Filters(until=NOON)],
-    ids=str,
-)
-async def test_a_page_of_actions_reads_about_a_page(busy: Connection, filters: action_reports.Filters) -> None:
-    where = action_reports.fitting(filters)
-    statement = action_reports.LIST.format(where=where, limit=51)
-    assert await rows_read(busy, "actions", statement, list(where.values)) <= 60
+@pytest.mark.parametrize("query", [ActionQuery(), ActionQuery(states=["hidden"]), ActionQuery(until=NOON)], ids=str)
+async def test_a_page_of_actions_reads_about_a_page(busy: Connection, query: ActionQuery) -> None:
+    statement = page_of(actions.chosen(query, Action), actions.NEWEST_FIRST, None, 51)
+    assert await rows_read(busy, "actions", *compiled(statement)) <= 60

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tracker.cli.history import _TOLD, told
-from tracker.queries.history_reports import TIMELINE
+from tracker.queries.history import TIMELINE
 
 
 def test_every_type_of_entry_has_its_words() -> None:

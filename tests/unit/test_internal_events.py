@@ -13,8 +13,7 @@ import pytest
 from tracker.domain.posts.event import LoggedEvent, Problem, State, TargetFact
 from tracker.domain.runs import simulation
 from tracker.facts import own_facts
-from tracker.facts.codec import Told, encode
-from tracker.providers import fact_readers
+from tracker.facts.codec import Told, encode, fact_readers
 from tracker.runtime import telemetry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

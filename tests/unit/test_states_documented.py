@@ -13,9 +13,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.reconciliation import Finding
 from tracker.domain.runs.firing import Outcome
 from tracker.domain.runs.run import Phase, RunState
-from tracker.queries import action_reports
-from tracker.store.actions import redeliveries
-from tracker.store.calls import reconciliations
+from tracker.queries import actions, reconciliations, redeliveries
 from tracker.store.log import quarantine
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +29,7 @@ TABLES = {
 """What the first column of a page's table must name."""
 DRAWN = {
     "run": {*map(str, RunState)},
-    "action": set(action_reports.STATES),
+    "action": set(actions.STATES),
     "reconciliation": set(reconciliations.STATES) | {*map(str, Finding)},
     "redelivery": {*redelivery.MOVES, *(state for states in redelivery.MOVES.values() for state in states)},
     "circuit": {*map(str, Circuit)},

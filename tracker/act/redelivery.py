@@ -19,6 +19,8 @@ from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
 from tracker.errors import Rejected, Unavailable
 from tracker.facts.own_facts import own_fact, redelivered
+from tracker.queries.paging import compiled
+from tracker.queries.redeliveries import oldest_chosen
 from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import ENDED, MOST, Plan
 from tracker.store.log import event_log
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from tracker.queries.action_reports import Filters
+    from tracker.queries.actions import ActionQuery
     from tracker.store.database import Connection, Database, Row
     from tracker.store.wakeups import Wakeups
 
@@ -43,15 +45,20 @@ SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancell
 
 
 async def plan(
-    conn: Connection, filters: Filters, told: Mapping[str, object], how: tuple[bool, Rate, str], by: str, now: datetime
+    conn: Connection,
+    query: ActionQuery,
+    told: Mapping[str, object],
+    how: tuple[bool, Rate, str],
+    by: str,
+    now: datetime,
 ) -> UUID:
-    """Plan to do once more what the filters choose now; `told` are the filters as they are shown.
+    """Plan to do once more what the query chooses now; `told` are the filters as they are shown.
 
     `how` is whether under fresh ids, how fast, and a note. Raises Rejected when that is nothing, or too much.
     """
     fresh, rate, note = how
     made = Plan(uuid4(), told, fresh, str(rate), note, by)
-    total = await redeliveries.make(conn, made, filters, now)
+    total = await redeliveries.make(conn, made, *compiled(oldest_chosen(query)), now)
     if total == 0:
         raise Rejected("nothing_chosen", "no ended action fits these filters")
     if total > MOST:

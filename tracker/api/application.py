@@ -37,8 +37,8 @@ from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
-from tracker.process.as_of import Past
 from tracker.process.trial import Trial
+from tracker.queries.as_of import Past
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.quarantine_replay import Replay
 from tracker.rulebook.source import NO_RULES, notices

@@ -7,14 +7,14 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from tracker.api import parameters
-from tracker.api.backtest_schemas import BacktestOut, NewBacktest, backtest_out
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter, problem
 from tracker.api.refusals import TRYING
-from tracker.api.rule_schemas import fault_out
 from tracker.api.words import Clock
+from tracker.parameters import parse_time
 from tracker.process.backtest import Span
+from tracker.process.backtest_views import BacktestOut, NewBacktest, backtest_out
 from tracker.process.trial import NothingToTry, TooLong, Trial, Unreadable
+from tracker.queries.rule_views import fault_out
 
 LONGEST = timedelta(days=90)
 
@@ -46,10 +46,9 @@ async def backtest(
 
 
 def _span(asked: NewBacktest, now: datetime) -> Span:
-    is_time = ":" in asked.since or "-" in asked.since
-    since = parameters.moment("since", asked.since) if is_time else parameters.ago("since", asked.since, now)
-    until = parameters.moment("until", asked.until) or now
-    if since is None or since >= until:
+    since = parse_time("since", asked.since, now)
+    until = parse_time("until", asked.until, now) if asked.until else now
+    if since >= until:
         raise BadParameter("since", "must be before `until`")
     if until - since > LONGEST:
         raise BadParameter("since", f"the span is longer than {LONGEST.days}d: ask for less of the log")

@@ -10,16 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from tracker.api import events, posts
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
 from tracker.api.guards import LONGEST, requires
 from tracker.api.problems import MEDIA_TYPE
 from tracker.api.tagged import Tagged
-from tracker.queries import action_reports, run_reports
-from tracker.store.actions import redeliveries
-from tracker.store.calls import reconciliations
+from tracker.queries import actions, events, posts, reconciliations, redeliveries, runs, silences
 from tracker.store.log import quarantine
-from tracker.store.reactions import silences
 
 Document = dict[str, Any]
 
@@ -30,10 +26,10 @@ TIMES = {"since", "until", "as_of"}
 
 KNOWN = {
     ("list_posts", "state"): posts.STATES,
-    ("list_posts", "sort"): posts.SORT_WORDS,
+    ("list_posts", "sort"): posts.SORTS,
     ("list_events", "sort"): events.SORTS,
-    ("list_actions", "state"): action_reports.STATES,
-    ("list_runs", "state"): run_reports.STATES,
+    ("list_actions", "state"): actions.STATES,
+    ("list_runs", "state"): runs.STATES,
     ("list_silences", "state"): silences.STATES,
     ("list_quarantine", "state"): quarantine.STATES,
     ("list_redeliveries", "state"): redeliveries.STATES,

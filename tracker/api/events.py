@@ -1,24 +1,19 @@
 """The event log: pages of it, and one event."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api import parameters
 from tracker.api.guards import requires
 from tracker.api.refusals import ONE, READING
-from tracker.api.schemas import EventOut, OneEventOut, Page, RawOut, RepeatOut, raw_out
 from tracker.api.words import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
-from tracker.errors import NotFound
-from tracker.queries import event_reports
-from tracker.queries.event_reports import After, Filters
-from tracker.queries.paging import write_cursor
-from tracker.store.database import Database, Row
+from tracker.queries import events as queried
+from tracker.queries.events import EventOut, EventQuery, OneEventOut
+from tracker.queries.paging import Page
+from tracker.store.database import Database
 
-SORTS = ("position", "-position")
 MOST_RAW = 20
 """Bodies on one page: each may be as large as the door lets in."""
 
@@ -47,18 +42,12 @@ async def list_events(
     `GET /events/stream` misses none. Where few events match, a page may hold fewer than `limit`, even none, and `next`
     still goes on; with `raw=true` it holds 20 at most.
     """
-    parameters.storable(type=type, post=post, provider=provider, source=source)
-    parameters.word("sort", sort, SORTS)
-    begins = parameters.cursor(cursor, sort, After)
     if raw:
         await requires("admin")(request, request.route_handler)
         limit = min(limit, MOST_RAW)
-    filters = Filters(type, post, provider, source, after, provider_names)
+    query = EventQuery(type, post, provider, source, after, provider_names, sort).check()
     async with database.connection() as conn:
-        rows, following = await event_reports.list_events(conn, filters, sort == "-position", begins, limit)
-        signed = await event_reports.signed(conn, [row["position"] for row in rows]) if raw else {}
-    items = [EventOut(**_fields(row, signed)) for row in rows]
-    return Page(items, write_cursor(sort, following))
+        return await queried.list_events(conn, query, cursor, limit, raw=raw)
 
 
 @get("/events/{position:str}", responses=ONE, summary="One event")
@@ -72,15 +61,4 @@ async def one_event(
     if raw:
         await requires("admin")(request, request.route_handler)
     async with database.connection() as conn:
-        row = await event_reports.one_event(conn, position)
-    if row is None:
-        raise NotFound(f"there is no event at position {position}")
-    repeated = [RepeatOut(**item) for item in row["repeated"]]
-    return OneEventOut(**_fields(row, {position: row} if raw else {}), repeated=repeated)
-
-
-def _fields(row: Row, signed: Mapping[int, Row]) -> dict[str, Any]:
-    names = ("position", "source", "provider", "post", "part", "delivery", "occurred_at", "received_at", "conflict")
-    told = signed.get(row["position"])
-    raw: RawOut | None = raw_out(told) if told else None
-    return {"type": row["kind"], "repeats": row["repeats"], "raw": raw} | {name: row[name] for name in names}
+        return await queried.one_event(conn, position, raw=raw)

@@ -8,14 +8,13 @@ from uuid import UUID
 from litestar import Request, post
 from litestar.di import NamedDependency
 
-from tracker.api.actions import shown_action
 from tracker.api.guards import caller, requires
-from tracker.api.posts import find_post
 from tracker.api.refusals import DECIDING, ONE
-from tracker.api.schemas import OneActionOut
 from tracker.api.words import Clock, PostId, ProviderName
 from tracker.domain.posts.post import Post
 from tracker.facts import commands
+from tracker.queries.actions import OneActionOut, one_action
+from tracker.queries.posts import find_post
 from tracker.store.database import Connection, Database
 
 Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
@@ -64,6 +63,6 @@ async def _asked(
     ask: Ask, request: Request[Any, Any, Any], database: Database, clock: Clock, id: str, provider: str | None
 ) -> OneActionOut:
     async with database.transaction() as conn:
-        found, _ = await find_post(conn, id, provider)
-        action = await ask(conn, found, caller(request).name, clock())
-        return await shown_action(conn, action)
+        found = await find_post(conn, id, provider)
+        action = await ask(conn, found.post, caller(request).name, clock())
+        return await one_action(conn, action)

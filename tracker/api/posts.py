@@ -1,35 +1,24 @@
 """Posts: the list, one of them, and its history."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api import parameters
-from tracker.api.pending import Waiting
-from tracker.api.problems import BadParameter
 from tracker.api.refusals import DECIDING, LISTING, ONE
-from tracker.api.schemas import EntryOut, NoteOut, OnePostOut, Page, PendingOut, PostOut, post_fields
 from tracker.api.tagged import Tagged
 from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
-from tracker.domain.posts.event import State
-from tracker.domain.posts.post import Post
-from tracker.domain.rules.rule import Rule
-from tracker.errors import NotFound
-from tracker.process.as_of import After as AfterThen
-from tracker.process.as_of import Past
-from tracker.queries import history_reports, post_reports
-from tracker.queries.paging import write_cursor
-from tracker.queries.post_reports import LOOK, SORTS, After, Filters
+from tracker.parameters import parse_optional_time
+from tracker.queries.as_of import Past
+from tracker.queries.history import EntryOut, list_history
+from tracker.queries.paging import Page
+from tracker.queries.pending import post_with_pending
+from tracker.queries.post_views import OnePostOut, PostOut
+from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, STATES, PostQuery, find_post
+from tracker.queries.posts import list_posts as posts_now
 from tracker.rulebook.source import RuleSource
-from tracker.store.database import Connection, Database, Row
-
-STATES = tuple(str(state) for state in State)
-NEWEST_FIRST = "-last_event_at"
-SORT_WORDS = tuple(sign + sort for sort in SORTS for sign in ("-", ""))
+from tracker.store.database import Database
 
 States = Annotated[
     list[str] | None,
@@ -38,8 +27,8 @@ States = Annotated[
 Sort = Annotated[
     str | None,
     QueryParameter(
-        description=f"A time, with - in front for the newest first: {', '.join(SORT_WORDS)};"
-        " without it, -last_event_at. Not together with `as_of`."
+        description=f"A time, with - in front for the newest first: {', '.join(SORTS)};"
+        f" without it, {NEWEST_FIRST}. Not together with `as_of`."
     ),
 ]
 AsOf = Annotated[
@@ -88,27 +77,21 @@ async def list_posts(
     as_of: AllAsOf = None,
 ) -> Page[PostOut]:
     """Answers a page; the cursor stays right while posts move and new ones arrive. Has an ETag."""
-    parameters.storable(platform=platform, account=account, provider=provider, q=q)
-    then = parameters.moment("as_of", as_of)
-    filters = Filters(
-        states=parameters.words("state", states, STATES),
-        platform=platform,
-        account=account,
-        provider=provider,
-        since=parameters.moment("since", since),
-        until=parameters.moment("until", until),
-        still_since=parameters.ago("stuck_for", stuck_for, then or clock()),
-        q=q,
-    )
+    then = parse_optional_time("as_of", as_of, clock())
+    query = PostQuery.parse(
+        then or clock(), state=states, platform=platform, account=account, provider=provider, since=since, until=until,
+        stuck_for=stuck_for, q=q,
+    )  # fmt: skip
     async with database.connection() as conn:
         if then:
-            return await _page_of_then(conn, past, filters, then, (sort, cursor, limit))
-        return await _page(conn, filters, sort or NEWEST_FIRST, cursor, limit)
+            return await past.list_posts(conn, query, then, sort, cursor, limit)
+        return await posts_now(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
 
 @get("/posts/{id:str}", responses=DECIDING, response_class=Tagged, summary="One post, and what will happen to it next")
 async def one_post(
     database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
     rules: NamedDependency[RuleSource],
     past: NamedDependency[Past],
     id: PostId,
@@ -116,12 +99,10 @@ async def one_post(
     as_of: AsOf = None,
 ) -> OnePostOut:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
-    moment = parameters.moment("as_of", as_of)
+    then = parse_optional_time("as_of", as_of, clock())
     async with database.connection() as conn:
-        post, row = await find_post(conn, id, provider)
-        if moment:
-            return about(await past.post(conn, post.provider, post.id, row["first_day"], moment), ())
-        return about(post, await post_reports.pending(conn, post.provider, post.id), rules.rules())
+        found = await find_post(conn, id, provider)
+        return await (past.one_post(conn, found, then) if then else post_with_pending(conn, found.post, rules.rules()))
 
 
 @get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
@@ -137,56 +118,6 @@ async def post_history(
     Facts, changes, firings, runs and their moves, actions (also those that were hidden, or only recorded) and the
     attempts at them, and the silences that hid an alert about the post.
     """
-    after = parameters.cursor(cursor, "history", history_reports.After)
     async with database.connection() as conn:
-        post, row = await find_post(conn, id, provider)
-        rows, following = await history_reports.timeline(conn, post.provider, post.id, row["first_day"], after, limit)
-    items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows]
-    return Page(items, write_cursor("history", following))
-
-
-def about(post: Post, pending: Sequence[Row], rules: Sequence[Rule] = ()) -> OnePostOut:
-    """A post, with what will happen to it next."""
-    by_id = {rule.id: rule for rule in rules}
-    return OnePostOut(
-        **post_fields(post),
-        notes=[NoteOut(note.code, note.text) for note in post.notes],
-        pending=[_pending(item, Waiting(by_id)) for item in pending],
-    )
-
-
-async def find_post(conn: Connection, post: str, provider: str | None) -> tuple[Post, Row]:
-    """The one post of that id; when several providers have one, the caller must say which."""
-    parameters.storable(id=post, provider=provider)
-    found = await post_reports.find_posts(conn, post, provider)
-    if not found:
-        raise NotFound(f'there is no post "{post}"' + (f' of "{provider}"' if provider else ""))
-    if len(found) > 1:
-        names = ", ".join(sorted(post.provider for post, _ in found))
-        raise BadParameter("provider", f'several providers have a post "{post}": say provider=, one of {names}')
-    return found[0]
-
-
-def _pending(row: Row, waiting: Waiting) -> PendingOut:
-    names = ("what", "due_at", "rule", "verb", "target", "run", "action")
-    is_action = row["what"] == "action"
-    says = waiting.action(row) if is_action else waiting.timer(row["what"], row["rule"], row["meaning"])
-    return PendingOut(says=says, **{name: row[name] for name in names})
-
-
-async def _page(conn: Connection, filters: Filters, sort: str, cursor: str | None, limit: int) -> Page[PostOut]:
-    parameters.word("sort", sort, SORT_WORDS)
-    after = parameters.cursor(cursor, sort, After)
-    posts, following = await post_reports.list_posts(conn, filters, sort, after, limit)
-    return Page([PostOut(**post_fields(post)) for post in posts], write_cursor(sort, following))
-
-
-async def _page_of_then(
-    conn: Connection, past: Past, filters: Filters, then: datetime, asked: tuple[str | None, str | None, int]
-) -> Page[PostOut]:
-    sort, cursor, limit = asked
-    if sort is not None:
-        raise BadParameter("sort", "leave it out: with `as_of`, posts come in the order of provider and id")
-    order = f"as_of {then.isoformat()}"
-    posts, following = await past.posts(conn, filters, then, parameters.cursor(cursor, order, AfterThen), limit)
-    return Page([PostOut(**post_fields(post)) for post in posts], write_cursor(order, following))
+        found = await find_post(conn, id, provider)
+        return await list_history(conn, found.post.provider, found.post.id, found.first_day, cursor, limit)

@@ -6,20 +6,16 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api import parameters
 from tracker.api.guards import requires
-from tracker.api.quarantine_schemas import OneQuarantinedOut, QuarantinedOut, VerdictOut, held_fields
 from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.schemas import Page, raw_out
-from tracker.api.words import LARGEST_NUMBER, Cursor, DryRun, Limit, ProviderName, Raw
-from tracker.errors import NotFound
-from tracker.queries.paging import write_cursor
+from tracker.api.words import LARGEST_NUMBER, Clock, Cursor, DryRun, Limit, ProviderName, Raw
+from tracker.queries import quarantine as queried
+from tracker.queries.paging import Page
+from tracker.queries.quarantine import QuarantineQuery
+from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut, VerdictOut
 from tracker.receive.quarantine_replay import Replay
 from tracker.store.database import Database
-from tracker.store.log import quarantine
-from tracker.store.log.quarantine import STATES, After, Filters
-
-NEWEST_FIRST = "quarantine -id"
+from tracker.store.log.quarantine import STATES
 
 States = Annotated[
     list[str] | None,
@@ -38,6 +34,7 @@ ItemId = Annotated[int, PathParameter(description="The delivery's number in the 
 @get("/quarantine", responses=READING, summary="Deliveries that are not in the log, the newest first")
 async def list_quarantine(
     database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
@@ -46,12 +43,9 @@ async def list_quarantine(
     authentic: Authentic = None,
 ) -> Page[QuarantinedOut]:
     """Authentic but unusable ones, and the newest of those whose signature was wrong."""
-    parameters.storable(provider=provider, reason=reason)
-    after = parameters.cursor(cursor, NEWEST_FIRST, After)
-    filters = Filters(parameters.words("state", states, STATES) or ("held",), provider, reason, authentic)
+    query = QuarantineQuery.parse(clock(), state=states, provider=provider, reason=reason, authentic=authentic)
     async with database.connection() as conn:
-        rows, following = await quarantine.list_items(conn, filters, after, limit)
-    return Page([QuarantinedOut(**held_fields(row)) for row in rows], write_cursor(NEWEST_FIRST, following))
+        return await queried.list_quarantine(conn, query, cursor, limit)
 
 
 @get("/quarantine/{id:str}", responses=ONE, summary="One delivery of the quarantine")
@@ -62,11 +56,7 @@ async def one_of_quarantine(
     if raw:
         await requires("admin")(request, request.route_handler)
     async with database.connection() as conn:
-        row = await quarantine.get(conn, id)
-    if row is None:
-        raise NotFound(f"there is no item {id} in the quarantine")
-    fields = held_fields({**row, "size": len(row["body"])})
-    return OneQuarantinedOut(**fields, raw=raw_out(row) if raw else None)
+        return queried.one_quarantined_out(await queried.one_quarantined(conn, id), raw=raw)
 
 
 @post(

@@ -1,5 +1,6 @@
 """Redeliveries: ended actions done once more, by a plan that can be tried, watched, paused and cancelled."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,31 +10,29 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from tracker.act import redelivery
-from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.redelivery_schemas import (
-    ChosenBy,
-    NewRedelivery,
-    OneRedeliveryOut,
-    PlannedOut,
-    RedeliveryOut,
-    ShareOut,
-    redelivery_fields,
-)
+from tracker.api.redelivery_requests import ChosenBy, NewRedelivery
 from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
-from tracker.api.schemas import Page, action_out
 from tracker.api.words import Clock, Cursor, DryRun, Limit
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.queries import action_reports
-from tracker.queries.action_reports import Filters
-from tracker.queries.paging import write_cursor
+from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
+from tracker.queries import redeliveries as queried
+from tracker.queries.actions import ActionQuery, list_actions
+from tracker.queries.paging import Page
+from tracker.queries.redeliveries import (
+    STATES,
+    OneRedeliveryOut,
+    PlannedOut,
+    RedeliveryOut,
+    count_chosen,
+    redelivery_fields,
+)
 from tracker.store.actions import redeliveries
-from tracker.store.actions.redeliveries import ENDED, STATES, After
-from tracker.store.database import Connection, Database
+from tracker.store.actions.redeliveries import ENDED
+from tracker.store.database import Database
 
-NEWEST_FIRST = "redeliveries -created_at"
 SHOWN = 20
 FASTEST = 100
 VERBS = ("alert", "send", "retry", "reconcile")
@@ -60,18 +59,19 @@ async def plan_redelivery(
     dry_run: DryRun = False,
 ) -> Response[PlannedOut]:
     """What the filters choose now is settled with the plan; it begins at once. With `dry_run`, it is only shown."""
-    filters, rate = _filters(data.filters), _rate(data.rate)
-    parameters.storable(note=data.note)
+    now = clock()
+    query, rate = _query(data.filters, now), _rate(data.rate)
+    refuse_zero_bytes(note=data.note)
     async with database.transaction(unhurried=True) as conn:
-        shares = [ShareOut(**row) for row in await redeliveries.count(conn, filters)]
-        sample, _ = await action_reports.list_actions(conn, filters, None, SHOWN)
+        shares = await count_chosen(conn, query)
+        sample = await list_actions(conn, query, limit=SHOWN)
         made = None
         if not dry_run:
             how = (data.idempotency == "fresh", rate, data.note)
-            made = await redelivery.plan(conn, filters, _told(data.filters), how, caller(request).name, clock())
-        shown = RedeliveryOut(**redelivery_fields(await redeliveries.one(conn, made), clock())) if made else None
+            made = await redelivery.plan(conn, query, _told(data.filters), how, caller(request).name, now)
+        shown = RedeliveryOut(**redelivery_fields(await redeliveries.one(conn, made), now)) if made else None
     count = sum(share.actions for share in shares)
-    planned = PlannedOut(shown, count, shares, [action_out(row) for row in sample])
+    planned = PlannedOut(shown, count, shares, [*sample.items])
     return Response(planned, status_code=200 if dry_run else 201)
 
 
@@ -84,11 +84,8 @@ async def list_redeliveries(
     states: States = None,
 ) -> Page[RedeliveryOut]:
     """Answers a page."""
-    after, words = parameters.cursor(cursor, NEWEST_FIRST, After), parameters.words("state", states, STATES)
     async with database.connection() as conn:
-        rows, following = await redeliveries.list_plans(conn, words, after, limit)
-    items = [RedeliveryOut(**redelivery_fields(row, clock())) for row in rows]
-    return Page(items, write_cursor(NEWEST_FIRST, following))
+        return await queried.list_redeliveries(conn, states, clock(), cursor, limit)
 
 
 @get("/redeliveries/{id:str}", responses=ONE, summary="One redelivery, and what it has come to")
@@ -97,7 +94,7 @@ async def one_redelivery(
 ) -> OneRedeliveryOut:
     """The actions themselves are listed by `GET /actions?redelivery=<id>`."""
     async with database.connection() as conn:
-        return await _one(conn, id, clock)
+        return await queried.one_redelivery(conn, id, clock())
 
 
 @post(
@@ -147,25 +144,20 @@ async def _brought(
 ) -> OneRedeliveryOut:
     async with database.transaction() as conn:
         await redelivery.bring(conn, id, state, caller(request).name, clock())
-        return await _one(conn, id, clock)
+        return await queried.one_redelivery(conn, id, clock())
 
 
-async def _one(conn: Connection, id: UUID, clock: Clock) -> OneRedeliveryOut:
-    fields = redelivery_fields(await redeliveries.one(conn, id), clock())
-    return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, id))
-
-
-def _filters(asked: ChosenBy) -> Filters:
+def _query(asked: ChosenBy, now: datetime) -> ActionQuery:
     names = ("verb", "target", "rule", "provider", "post", "reason")
     texts = {name: getattr(asked, name) for name in names}
-    parameters.storable(**{f"filters.{name}": text for name, text in texts.items()})
+    refuse_zero_bytes(**{f"filters.{name}": text for name, text in texts.items()})
     for state in asked.states:
-        parameters.word("filters.states", state, ENDED)
+        parse_choice("filters.states", state, ENDED)
     if asked.verb is not None:
-        parameters.word("filters.verb", asked.verb, VERBS)
-    since = parameters.moment("filters.since", asked.since)
-    until = parameters.moment("filters.until", asked.until)
-    return Filters(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)
+        parse_choice("filters.verb", asked.verb, VERBS)
+    since = parse_optional_time("filters.since", asked.since, now)
+    until = parse_optional_time("filters.until", asked.until, now)
+    return ActionQuery(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)
 
 
 def _told(asked: ChosenBy) -> dict[str, object]:

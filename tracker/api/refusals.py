@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta, Struct
 
 from tracker.api.problems import MEDIA_TYPE
-from tracker.api.rule_schemas import FaultOut
+from tracker.queries.rule_views import FaultOut
 
 
 class FaultOfParameter(Struct, frozen=True):

@@ -7,15 +7,13 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api import parameters
 from tracker.api.guards import caller, requires
 from tracker.api.refusals import ONE, READING
-from tracker.api.rule_schemas import OneRuleOut, RuleOut, RulesOut, fault_out, rule_details, rule_fields
 from tracker.api.words import Clock, Cursor, Limit
 from tracker.domain.rules.rule import Rule
 from tracker.facts import commands
-from tracker.process import rule_status
-from tracker.queries.paging import write_cursor
+from tracker.queries import rule_status
+from tracker.queries.rule_views import OneRuleOut, RuleOut, RulesOut, fault_out, rule_details, rule_fields
 from tracker.rulebook.source import RuleSource, rule_called
 from tracker.store.database import Connection, Database
 
@@ -33,13 +31,11 @@ async def list_rules(
     enabled: Enabled = None,
 ) -> RulesOut:
     """With how each does, and why the files as they are now were refused, if they were."""
-    after = parameters.cursor(cursor, rule_status.BY_ID, rule_status.After)
     async with database.connection() as conn:
-        found, following = await rule_status.list_rules(conn, rules, clock(), after, limit, enabled)
-    items = [RuleOut(**rule_fields(status)) for status in found]
+        page = await rule_status.list_rules(conn, rules, clock(), cursor, limit, enabled)
+    items = [RuleOut(**rule_fields(status)) for status in page.items]
     faults, footing = [fault_out(fault) for fault in rules.faults()], rules.footing()
-    more = write_cursor(rule_status.BY_ID, following)
-    return RulesOut(items, more, faults, footing.source, footing.refused_at, footing.kept_at)
+    return RulesOut(items, page.next, faults, footing.source, footing.refused_at, footing.kept_at)
 
 
 @get("/rules/{id:str}", responses=ONE, summary="One rule")

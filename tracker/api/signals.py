@@ -8,14 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
-from tracker.api import parameters
 from tracker.api.guards import caller, requires
-from tracker.api.posts import find_post
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
 from tracker.api.refusals import TELLING
 from tracker.api.words import Clock
 from tracker.domain.rules.event_pattern import Named, parse_word
 from tracker.facts import commands
+from tracker.parameters import parse_choice, refuse_zero_bytes
+from tracker.queries.posts import find_post
 from tracker.store.database import Connection, Database
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
@@ -78,8 +78,7 @@ async def _provider(conn: Connection, asked: NewSignal) -> str:
     """Whose the post is; a signal about no post may be about no provider either."""
     if asked.post is None:
         return asked.provider or ""
-    found, _ = await find_post(conn, asked.post, asked.provider)
-    return found.provider
+    return (await find_post(conn, asked.post, asked.provider)).post.provider
 
 
 def _check_name(name: str) -> None:
@@ -100,9 +99,9 @@ def _check_name(name: str) -> None:
 
 
 def _check(asked: NewSignal, provider_names: tuple[str, ...]) -> None:
-    parameters.storable(post=asked.post, id=asked.id)
+    refuse_zero_bytes(post=asked.post, id=asked.id)
     if asked.provider is not None:
-        parameters.word("provider", asked.provider, provider_names)
+        parse_choice("provider", asked.provider, provider_names)
     if asked.id is not None and not 1 <= len(asked.id) <= LONGEST_ID:
         raise BadParameter("id", f"must have 1 to {LONGEST_ID} characters")
     if asked.post == "":
@@ -112,7 +111,7 @@ def _check(asked: NewSignal, provider_names: tuple[str, ...]) -> None:
 
 def _check_plain(value: object, depth: int) -> None:
     if isinstance(value, str):
-        parameters.storable(data=value)
+        refuse_zero_bytes(data=value)
     if isinstance(value, dict | list):
         if depth >= DEEPEST:
             raise BadParameter("data", f"is nested deeper than {DEEPEST} levels")

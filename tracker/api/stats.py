@@ -10,11 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
-from tracker.api import parameters
 from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.words import Clock
-from tracker.queries import post_reports, stats_reports
+from tracker.parameters import parse_optional_time
+from tracker.queries import stats_reports
+from tracker.queries.posts import count_by_state
 from tracker.queries.stats_reports import MOST_ACCOUNTS
 from tracker.store.database import Database, Row
 from tracker.store.posts import suspects
@@ -79,12 +80,12 @@ async def stats(
     database: NamedDependency[Database], clock: NamedDependency[Clock], since: Since = None, until: Until = None
 ) -> StatsOut:
     """Counted now."""
-    end = parameters.moment("until", until) or clock()
-    begin = parameters.moment("since", since) or end - LATELY
+    end = parse_optional_time("until", until, clock()) or clock()
+    begin = parse_optional_time("since", since, clock()) or end - LATELY
     if begin >= end:
         raise BadParameter("since", "must be before `until`")
     async with database.snapshot() as conn:
-        states = await post_reports.counts(conn)
+        states = await count_by_state(conn)
         platforms = _by_key(await stats_reports.platforms(conn, begin, end), ("platform",))
         accounts = _by_key(await stats_reports.accounts(conn, begin, end), ("platform", "account"))
         ends = await stats_reports.ends(conn, begin, end)

@@ -14,12 +14,13 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
-from tracker.api import parameters
 from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
-from tracker.api.schemas import ArrivalTime, ErrorOut, ProviderTime
 from tracker.api.words import ProviderName
 from tracker.errors import Rejected
+from tracker.parameters import refuse_zero_bytes
+from tracker.queries.events import ArrivalTime, ProviderTime
+from tracker.queries.post_views import ErrorOut
 from tracker.store.checkpoints.places import Place
 from tracker.store.database import Row
 from tracker.stream.broadcast import Broadcast, News
@@ -103,7 +104,7 @@ async def stream_events(
     An event is told once the post that it is about is up to date. A listener that does not keep up is cut off, and
     goes on from its last id.
     """
-    parameters.storable(type=type, post=post, provider=provider)
+    refuse_zero_bytes(type=type, post=post, provider=provider)
     place = _place(last_event_id)
     try:
         await broadcast.admit(place)

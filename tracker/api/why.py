@@ -6,14 +6,14 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api import parameters
-from tracker.api.posts import find_post
 from tracker.api.refusals import ONE
-from tracker.api.schemas import Page
-from tracker.api.why_schemas import AnswerOut, answer_out
 from tracker.api.words import Clock, PostId, ProviderName
 from tracker.errors import NotFound, did_you_mean
-from tracker.process.why import why
+from tracker.parameters import refuse_zero_bytes
+from tracker.queries.paging import Page
+from tracker.queries.posts import find_post
+from tracker.queries.why import why
+from tracker.queries.why_views import AnswerOut, answer_out
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 
@@ -30,9 +30,9 @@ async def post_why(
     only: OneRule = None,
 ) -> Page[AnswerOut]:
     """What fired comes first, then what came closest: the first clause that was false, with the values it met."""
-    parameters.storable(rule=only)
+    refuse_zero_bytes(rule=only)
     async with database.connection() as conn:
-        post, _ = await find_post(conn, id, provider)
+        post = (await find_post(conn, id, provider)).post
         found = await why(conn, post, rules.rules(), clock(), only)
     if only and not found:
         known = [rule.id for rule in rules.rules()]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +21,18 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tracker {version('tracker')}")  # noqa: T201  (this is what a command line does)
+        raise typer.Exit
+
+
 @app.callback()
-def tracker() -> None:
+def tracker(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
     """Knows what became of every social post."""
 
 

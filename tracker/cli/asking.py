@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.domain.posts.post import Post
-    from tracker.process.why import Answer, Reason
+    from tracker.queries.why import Answer, Reason
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -38,7 +38,7 @@ def why_post(
     json: Json = False,
 ) -> None:
     """What each rule did about a post, or the first clause that was false, with the values that it met."""
-    from tracker.api.why_schemas import answer_out  # noqa: PLC0415  (takes a second)
+    from tracker.queries.why_views import answer_out  # noqa: PLC0415  (takes a second)
 
     answers = _asked(config, post, rule, provider)
     if json:
@@ -51,7 +51,7 @@ def why_post(
 @rules.command()
 def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None, json: Json = False) -> None:
     """All that one rule made of a post: why it fired, or why it did not."""
-    from tracker.api.why_schemas import answer_out  # noqa: PLC0415  (takes a second)
+    from tracker.queries.why_views import answer_out  # noqa: PLC0415  (takes a second)
 
     (answer,) = _asked(config, post, rule, provider)
     if json:
@@ -63,7 +63,8 @@ def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Confi
 @rules.command()
 def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None) -> None:
     """Print a [[test]] that tells what happened to a post and demands what the rule does about it."""
-    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
     from tracker.queries import why_reports  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
 
@@ -89,7 +90,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
 
 
 def _asked(config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
-    from tracker.process.why import why  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.why import why  # noqa: PLC0415  (takes half a second)
 
     book = _book(config)
 
@@ -116,10 +117,9 @@ def _book(config: Path | None) -> Rulebook:
 
 
 async def _find(conn: Connection, post: str, provider: str | None) -> Post:
-    from tracker.api.posts import find_post  # noqa: PLC0415  (takes a second)
+    from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
 
-    found, _ = await find_post(conn, post, provider)
-    return found
+    return (await find_post(conn, post, provider)).post
 
 
 def _tell(answer: Answer, reasons: Sequence[Reason]) -> None:

@@ -12,7 +12,7 @@ from tracker.cli.opening import Config, Json, now, on_database, open_settings
 from tracker.cli.rule_files import read_against
 from tracker.cli.rules import rules
 from tracker.cli.showing import progress, say, show_json, show_table, written
-from tracker.parameters import begins, moment
+from tracker.parameters import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -121,8 +121,8 @@ def _span(since: str, until: str | None) -> Span:
 
     at = now()
     try:
-        begin = begins("since", since, at)
-        ends = min(moment("until", until) or at, at)
+        begin = parse_time("since", since, at)
+        ends = min(parse_time("until", until, at) if until else at, at)
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint=getattr(error, "parameter", "")) from error
     if begin >= ends:
@@ -132,7 +132,7 @@ def _span(since: str, until: str | None) -> Span:
 
 def _show(found: Found, held: Sequence[Held], json: bool) -> None:
     if json:
-        from tracker.api.backtest_schemas import backtest_out  # noqa: PLC0415  (it is loaded by now)
+        from tracker.process.backtest_views import backtest_out  # noqa: PLC0415  (it is loaded by now)
 
         show_json(backtest_out(found, held, None))
         return

@@ -16,10 +16,10 @@ from tracker.cli.showing import written
 from tracker.domain.clock import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
-from tracker.queries import action_reports, health_reports
+from tracker.queries import actions, health_reports
 from tracker.store import keys, migrations
 from tracker.store.checkpoints import processes
-from tracker.store.database import Database
+from tracker.store.database import Database, has_room
 from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _reader(reader: Reader) -> Finding:
 
 
 async def _room(conn: Connection) -> Finding:
-    if await health_reports.has_room(conn):
+    if await has_room(conn):
         return ok("room", "the database can write")
     return problem("room", "the database's disk is full", "make room there now: until then, webhooks are answered 503")
 
@@ -154,7 +154,7 @@ async def _forged(conn: Connection) -> Finding:
 
 
 async def _actions(conn: Connection) -> Finding:
-    if waiting := await action_reports.counts(conn, ("dead", "unknown")):
+    if waiting := await actions.count_by_state(conn, ("dead", "unknown")):
         found = ", ".join(f"{number} {state}" for state, number in sorted(waiting.items()))
         return warning("actions", found, "retry or discard them, on the dashboard or by the API")
     return ok("actions", "none is dead or unknown")

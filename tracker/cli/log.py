@@ -34,8 +34,9 @@ def rebuild(
 
     The service may go on meanwhile. Nothing is acted on. What is interrupted has changed nothing.
     """
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
     from tracker.process.rebuild import Rebuild  # noqa: PLC0415  (as above)
-    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
 
     async def work(settings: Settings, database: Database) -> Difference:
         with progress("folding events") as tell:
@@ -63,8 +64,9 @@ def prune(
 
     The scheduler does this by itself, each night.
     """
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
     from tracker.process import retention  # noqa: PLC0415  (takes half a second)
-    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> list[date]:
         at, kept = now(), settings.retention

@@ -19,7 +19,7 @@ from tracker.cli.showing import say, show_json
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import ENDED
 from tracker.errors import TrackerError
-from tracker.parameters import moment
+from tracker.parameters import parse_future_time
 
 if TYPE_CHECKING:
     from tracker.providers.new_post import NewPost
@@ -59,7 +59,12 @@ def create(
     settings = open_settings(config)
     name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
     with as_options():
-        post = NewPost(tuple(one.lower() for one in platform), text, tuple(account or ()), moment("at", at))
+        post = NewPost(
+            tuple(one.lower() for one in platform),
+            text,
+            tuple(account or ()),
+            parse_future_time("at", at, now()) if at else None,
+        )
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
         began = now()

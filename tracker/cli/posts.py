@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,17 +12,18 @@ from tracker.cli.history import told
 from tracker.cli.news import show_news, tell
 from tracker.cli.opening import Config, Json, as_options, now, on_database
 from tracker.cli.showing import explained, say, show_json, show_pairs, show_table
-from tracker.domain.posts.event import State
-from tracker.parameters import moment, words
+from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
-    from tracker.api.schemas import OnePostOut, Page, PostOut
-    from tracker.queries.news import News
-    from tracker.settings import Settings
-    from tracker.store.database import Connection, Database, Row
+    from collections.abc import Mapping
 
-LAST_RANK = 99
-"""After whatever else happened at the same moment."""
+    from tracker.providers.base import FactReader
+    from tracker.queries.history import EntryOut
+    from tracker.queries.news import News
+    from tracker.queries.paging import Page
+    from tracker.queries.post_views import OnePostOut, PostOut
+    from tracker.settings import Settings
+    from tracker.store.database import Database
 
 posts = noun("posts", "The posts.")
 
@@ -51,17 +51,19 @@ def show_list(
     json: Json = False,
 ) -> None:
     """Posts, filtered and sorted as the API does."""
-    from tracker.api.posts import list_posts  # noqa: PLC0415  (takes a second)
-    from tracker.process.as_of import Past  # noqa: PLC0415  (as above)
-    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.queries.as_of import Past  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (as above)
 
     async def work(settings: Settings, database: Database) -> Page[PostOut]:
-        past = Past(fact_readers(build_providers(settings)) if as_of else {})
-        page: Page[PostOut] = await list_posts.fn(
-            database, now, past, limit, cursor, state, platform, account, provider, since, until, stuck_for, q, sort,
-            as_of,
+        then = parse_optional_time("as_of", as_of, now())
+        query = PostQuery.parse(
+            then or now(), state=state, platform=platform, account=account, provider=provider, since=since, until=until,
+            stuck_for=stuck_for, q=q,
         )  # fmt: skip
-        return page
+        async with database.connection() as conn:
+            if then:
+                return await Past(_readers(settings)).list_posts(conn, query, then, sort, cursor, limit)
+            return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
     with as_options():
         page = on_database(config, work)
@@ -83,40 +85,38 @@ def show(
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
+    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.as_of import Past  # noqa: PLC0415  (as above)
+    from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
+    from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
 
-    async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[Row]]:
+    async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[EntryOut]]:
+        then = parse_optional_time("as_of", as_of, now())
         async with database.connection() as conn:
-            return await _look(conn, settings, post, provider, moment("as_of", as_of), entries)
+            found = await find_post(conn, post, provider)
+            if then:
+                shown = await Past(_readers(settings)).one_post(conn, found, then)
+            else:
+                shown = await post_with_pending(conn, found.post, read_rules(settings).rules)
+            newest = await list_history(
+                conn, shown.provider, shown.id, found.first_day, limit=entries, newest_first=True, upto=then
+            )
+        return shown, newest.items[::-1]
 
     with as_options():
-        answer, history = on_database(config, work)
+        shown, history = on_database(config, work)
     if json:
-        told_of = [{"at": entry["at"], "type": entry["type"], "data": entry["entry"]} for entry in history]
-        show_json(_fields(answer) | {"history": told_of})
+        show_json(_fields(shown) | {"history": history})
     else:
-        _tell(answer, history)
+        _tell(shown, history)
 
 
-async def _look(
-    conn: Connection, settings: Settings, post: str, provider: str | None, moment: datetime | None, entries: int
-) -> tuple[OnePostOut, list[Row]]:
-    """The post, and the newest entries of its history, now or as both stood at the moment."""
-    from tracker.api.posts import about, find_post  # noqa: PLC0415  (takes a second)
-    from tracker.process.as_of import Past  # noqa: PLC0415  (as above)
-    from tracker.providers import build_providers, fact_readers  # noqa: PLC0415  (as above)
-    from tracker.queries import history_reports, post_reports  # noqa: PLC0415  (as above)
+def _readers(settings: Settings) -> Mapping[str, FactReader]:
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
 
-    found, row = await find_post(conn, post, provider)
-    if moment:
-        readers = fact_readers(build_providers(settings))
-        answer = about(await Past(readers).post(conn, found.provider, found.id, row["first_day"], moment), [])
-    else:
-        answer = about(found, await post_reports.pending(conn, found.provider, found.id))
-    until = history_reports.After(moment, LAST_RANK, "") if moment else None
-    newest, _more = await history_reports.timeline(
-        conn, found.provider, found.id, row["first_day"], until, entries, newest_first=True
-    )
-    return answer, newest[::-1]
+    return fact_readers(build_providers(settings))
 
 
 @posts.command()
@@ -131,12 +131,12 @@ def watch(
 
     Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
     """
-    from tracker.queries.post_reports import Filters  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import PostQuery  # noqa: PLC0415  (takes a third of a second)
 
     with as_options():
-        filters = Filters(states=words("state", state, [str(one) for one in State]), platform=platform)
+        query = PostQuery.parse(now(), state=state, platform=platform)
     as_table = sys.stdout.isatty() and not (lines or json)
-    if not as_table and filters != Filters():
+    if not as_table and query != PostQuery():
         raise typer.BadParameter("only the table can be filtered", param_hint="--state, --platform")
 
     def line(news: News) -> None:
@@ -153,7 +153,7 @@ def watch(
 
             from tracker.cli.watching import watch_posts  # noqa: PLC0415  (takes half a second)
 
-            await watch_posts(database, filters, now, Console())
+            await watch_posts(database, query, now, Console())
         begin = now()
         say("watching; Ctrl-C ends it", aside=True)
         await tell(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
@@ -173,7 +173,7 @@ def _fields(answer: OnePostOut) -> dict[str, Any]:
     return {name: getattr(answer, name) for name in answer.__struct_fields__}
 
 
-def _tell(post: OnePostOut, history: list[Row]) -> None:
+def _tell(post: OnePostOut, history: list[EntryOut]) -> None:
     names = ("id", "provider", "state", "attempt", "scheduled_at", "published_at", "failed_at", "last_event_at", "urls")
     show_pairs([(name.replace("_", " "), getattr(post, name)) for name in names])
     show_pairs([("error", explained(post.error)), *(("note", note.text) for note in post.notes)])
@@ -183,8 +183,8 @@ def _tell(post: OnePostOut, history: list[Row]) -> None:
         show_table(("target", "state", "attempt", "since", "url", "error"), rows)
     if post.pending:
         say("\nwhat comes next")
-        waits = ((p.due_at, p.what, p.rule, p.verb, p.target) for p in post.pending)
-        show_table(("at", "what", "rule", "verb", "target"), waits)
+        waits = ((pending.due_at, pending.says) for pending in post.pending)
+        show_table(("at", "what comes"), waits)
     if history:
         say("\nhistory")
-        show_table(("at", "what", ""), ((e["at"], e["type"], told(e["type"], e["entry"])) for e in history))
+        show_table(("at", "what", ""), ((entry.at, entry.type, told(entry.type, entry.data)) for entry in history))

@@ -10,24 +10,26 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.opening import Config, Json, as_options, known_words, now, on_database
-from tracker.cli.showing import progress, say, show_list, show_table
+from tracker.cli.showing import progress, say, show_json, show_list, show_table
 from tracker.errors import NotFound, Rejected
-from tracker.parameters import moment
 
 if TYPE_CHECKING:
+    from tracker.queries.paging import Page
+    from tracker.queries.quarantine_views import OneQuarantinedOut
     from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
 
 quarantine = noun("quarantine", "Deliveries that could not be taken into the log.")
 
-STATES = ("held", "replayed", "discarded", "any")
+ANY = "any"
+STATES = ("held", "replayed", "discarded", ANY)
 COLUMNS = ("id", "provider", "reason", "authentic", "received_at", "state", "delivery")
 SHOWN = ("id", "provider", "reason", "received_at")
-LARGEST = 2**63 - 1
 PAGE = 500
 
-Find = Callable[["Connection"], Awaitable[list["Row"]]]
+Item = dict[str, Any]
+Find = Callable[["Connection"], Awaitable[list[Item]]]
 
 Items = Annotated[list[int], typer.Argument(metavar="ID...", help="As `tracker quarantine list` shows them.")]
 
@@ -36,27 +38,28 @@ Items = Annotated[list[int], typer.Argument(metavar="ID...", help="As `tracker q
 def show(
     state: Annotated[str, typer.Option(help="held, replayed, discarded or any.")] = "held",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
-    cursor: Annotated[int, typer.Option(help="Go on after this id: the `next` of the page before.")] = LARGEST,
+    cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """What is there, the newest first."""
-    from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.quarantine import QuarantineQuery, list_quarantine_raw  # noqa: PLC0415  (takes half a second)
 
     (chosen,) = known_words("--state", [state], STATES)
+    query = QuarantineQuery(() if chosen == ANY else (chosen,))
 
-    async def work(_: Settings, database: Database) -> list[Row]:
+    async def work(_: Settings, database: Database) -> Page[OneQuarantinedOut]:
         async with database.connection() as conn:
-            return await store.newest_first(conn, None if chosen == "any" else chosen, cursor, limit + 1)
+            return await list_quarantine_raw(conn, query, cursor, limit)
 
-    rows = on_database(config, work)
-    following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
+    with as_options():
+        page = on_database(config, work)
     if json:
-        show_list([_item(row) for row in rows[:limit]], following)
+        show_json(page)
         return
-    show_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows[:limit]))
-    if following:
-        say(f"there is more: --cursor {following}", aside=True)
+    show_table(COLUMNS, ([getattr(item, name) for name in COLUMNS] for item in page.items))
+    if page.next:
+        say(f"there is more: --cursor {page.next}", aside=True)
 
 
 @quarantine.command()
@@ -79,23 +82,24 @@ def replay(
     """Try them again, as the providers are configured now; exit code 1 when one cannot be taken still."""
     if bool(items) is (everything or any((provider, reason, since))):
         raise typer.BadParameter("give either ids, or --all, --provider, --reason or --since", param_hint="ID")
-    with as_options():
-        came = moment("since", since)
 
-    async def choose(conn: Connection) -> list[Row]:
-        from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
+    async def choose(conn: Connection) -> list[Item]:
+        from tracker.queries.quarantine import QuarantineQuery, oldest_held  # noqa: PLC0415  (takes half a second)
 
-        rows = page = await store.held(conn, provider, reason, came, 0, PAGE)
-        while len(page) == PAGE:
-            page = await store.held(conn, provider, reason, came, page[-1]["id"], PAGE)
-            rows += page
-        return rows
+        query = QuarantineQuery.parse(now(), provider=provider, reason=reason, since=since)
+        page = await oldest_held(conn, query, None, PAGE)
+        items = page.items
+        while page.next:
+            page = await oldest_held(conn, query, page.next, PAGE)
+            items += page.items
+        return [{name: getattr(item, name) for name in SHOWN} for item in items]
 
     async def one(replay: Replay, item: int) -> tuple[str, int | None]:
         verdict = await replay.replay(item, dry_run=dry_run)
         return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome, verdict.position
 
-    told = _each(config, _named(items) if items else choose, one)
+    with as_options():
+        told = _each(config, _named(items) if items else choose, one)
     _tell(told, ("kept", "duplicate"), json, summary="would become: " if dry_run else "became: ")
 
 
@@ -113,10 +117,17 @@ def discard(items: Items, config: Config = None, json: Json = False) -> None:
 def _named(items: list[int]) -> Find:
     """Those of the ids, whether there are such or not."""
 
-    async def find(conn: Connection) -> list[Any]:
-        from tracker.store.log import quarantine as store  # noqa: PLC0415  (takes half a second)
+    async def find(conn: Connection) -> list[Item]:
+        from tracker.queries.quarantine import one_quarantined  # noqa: PLC0415  (takes half a second)
 
-        return [await store.get(conn, item) or {"id": item} for item in items]
+        found: list[Item] = []
+        for item in items:
+            try:
+                row = await one_quarantined(conn, item)
+                found.append({name: row[name] for name in SHOWN})
+            except NotFound:
+                found.append({"id": item})
+        return found
 
     return find
 
@@ -155,8 +166,3 @@ def _tell(told: list[dict[str, Any]], good: tuple[str, ...], json: bool, *, summ
         say(summary + (", ".join(f"{number} {outcome}" for outcome, number in many.most_common()) or "none"))
     if any(one["outcome"] not in good for one in told):
         raise typer.Exit(FOUND_PROBLEMS)
-
-
-def _item(row: Row) -> dict[str, Any]:
-    """The fields of the table, with what was sent."""
-    return {name: row[name] for name in (*COLUMNS, "settled_at")} | {"body": row["body"].decode("utf-8", "replace")}

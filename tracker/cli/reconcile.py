@@ -57,8 +57,9 @@ def reconcile(
 async def _asked(settings: Settings, database: Database, names: Sequence[str], begins: datetime | None) -> list[Row]:
     """One round for each provider, done here unless a running service takes it first."""
     from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes half a second)
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
     from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
-    from tracker.providers import build_clients, build_providers, fact_readers  # noqa: PLC0415  (as above)
+    from tracker.providers import build_clients, build_providers  # noqa: PLC0415  (as above)
     from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
     from tracker.reconcile.reconciler import Reconciler  # noqa: PLC0415  (as above)
     from tracker.store.calls import reconciliations  # noqa: PLC0415  (as above)
@@ -86,10 +87,10 @@ async def _asked(settings: Settings, database: Database, names: Sequence[str], b
 
 
 def _begin(since: str | None) -> datetime | None:
-    from tracker.domain.posts.reconciliation import changed_since  # noqa: PLC0415  (only where it is given)
     from tracker.errors import Rejected  # noqa: PLC0415  (as above)
+    from tracker.parameters import parse_reconcile_since  # noqa: PLC0415  (only where it is given)
 
     try:
-        return changed_since(since, now()) if since else None
+        return parse_reconcile_since("since", since, now()) if since else None
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint="--since") from error

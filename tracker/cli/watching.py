@@ -16,7 +16,7 @@ from tracker.cli.news import COLOURS, tell
 from tracker.cli.showing import explained, written
 from tracker.domain.posts.event import State
 from tracker.errors import Unavailable, printable
-from tracker.queries import post_reports
+from tracker.queries.posts import count_by_state, list_posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from tracker.domain.posts.post import Post
     from tracker.queries.news import News
-    from tracker.queries.post_reports import Filters
+    from tracker.queries.post_views import PostOut
+    from tracker.queries.posts import PostQuery
     from tracker.store.database import Database
 
 EVERY = 1.0
@@ -36,7 +36,6 @@ NEWS = 8
 AROUND = 5
 """Lines for what stands above the table, between its parts and below."""
 
-NEWEST_FIRST = "-last_event_at"
 STATE_COLOURS = {
     State.PUBLISHED: "green", State.FAILED: "red", State.PARTIAL: "yellow", State.PUBLISHING: "cyan",
     State.RETRYING: "cyan", State.SCHEDULED: "blue",
@@ -48,7 +47,7 @@ class Picture:
     """What is to be seen: posts by state, the latest posts, what has happened, and why nothing newer is known."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
-    posts: Sequence[Post] = ()
+    posts: Sequence[PostOut] = ()
     news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
     away: str = ""
 
@@ -59,7 +58,7 @@ class Picture:
         return Group(*parts, *([Text(f"{self.away}; waiting", style="yellow")] if self.away else []))
 
 
-async def watch_posts(database: Database, filters: Filters, now: Callable[[], datetime], console: Console) -> None:
+async def watch_posts(database: Database, query: PostQuery, now: Callable[[], datetime], console: Console) -> None:
     """Until cancelled."""
     picture = Picture()
 
@@ -70,16 +69,16 @@ async def watch_posts(database: Database, filters: Filters, now: Callable[[], da
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(tell(database, now(), picture.news.append, away))
             while True:
-                await _look(database, filters, console.size.height - NEWS - AROUND, picture)
+                await _look(database, query, console.size.height - NEWS - AROUND, picture)
                 live.update(picture.drawn(now()), refresh=True)
                 await asyncio.sleep(EVERY)
 
 
-async def _look(database: Database, filters: Filters, most: int, picture: Picture) -> None:
+async def _look(database: Database, query: PostQuery, most: int, picture: Picture) -> None:
     try:
         async with database.connection() as conn:
-            picture.counts = await post_reports.counts(conn)
-            picture.posts, _ = await post_reports.list_posts(conn, filters, NEWEST_FIRST, None, max(most, 1))
+            picture.counts = await count_by_state(conn)
+            picture.posts = (await list_posts(conn, query, limit=max(most, 1))).items
         picture.away = ""
     except Unavailable as error:
         picture.away = str(error)
@@ -90,7 +89,7 @@ def _counts(counts: Mapping[str, int]) -> Text:
     return Text("   ").join(shown) if shown else Text("no posts yet")
 
 
-def _table(posts: Sequence[Post], now: datetime) -> Table:
+def _table(posts: Sequence[PostOut], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, expand=True)
     for heading, options in (
         ("state", {"min_width": 10}), ("post", {"ratio": 2}), ("targets", {"ratio": 3}), ("error", {"ratio": 3}),
@@ -98,15 +97,15 @@ def _table(posts: Sequence[Post], now: datetime) -> Table:
     ):  # fmt: skip
         table.add_column(heading, no_wrap=True, overflow="ellipsis", header_style="dim", **options)
     for post in posts:
-        error = explained(post.problem) or ""
+        error = explained(post.error) or ""
         ago = _ago(now - post.last_event_at) if post.last_event_at else ""
         table.add_row(_state(post.state), printable(post.id), _targets(post), printable(error), ago)
     return table
 
 
-def _targets(post: Post) -> Text:
+def _targets(post: PostOut) -> Text:
     return Text("  ").join(
-        Text(printable(key), style=STATE_COLOURS.get(target.state, "")) for key, target in sorted(post.targets.items())
+        Text(printable(target.key), style=STATE_COLOURS.get(target.state, "")) for target in post.targets
     )
 
 

@@ -77,23 +77,22 @@ def _last(settings: Settings, provider: str) -> str:
 
 async def _newest(conn: Connection) -> int:
     """The position up to which the log is filled."""
-    from tracker.queries.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.events import EventQuery, list_events  # noqa: PLC0415  (takes half a second)
 
-    rows, _ = await list_events(conn, Filters(), newest_first=True, after=None, limit=1)
-    return rows[0]["position"] if rows else 0
+    newest = (await list_events(conn, EventQuery(sort="-position"), limit=1)).items
+    return newest[0].position if newest else 0
 
 
 async def _arrival(conn: Connection, provider: str, after: int, patience: timedelta) -> int | None:
     """The position of the test in the log, once it is there."""
-    from tracker.queries.event_reports import Filters, list_events  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.events import EventQuery, list_events  # noqa: PLC0415  (takes half a second)
 
-    wanted = Filters(type=TEST, provider=provider, after=after)
+    wanted = EventQuery(type=TEST, provider=provider, after=after)
     with suppress(TimeoutError):
         async with asyncio.timeout(patience.total_seconds()):
             while True:
-                rows, _ = await list_events(conn, wanted, newest_first=False, after=None, limit=1)
-                if rows:
-                    return int(rows[0]["position"])
+                if arrived := (await list_events(conn, wanted, limit=1)).items:
+                    return arrived[0].position
                 await asyncio.sleep(LOOK_EVERY)
     return None
 

@@ -7,18 +7,14 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard import timeline
 from tracker.dashboard.asked import Asked, address
 from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.facts import own_facts
-from tracker.queries import action_reports
-from tracker.queries.action_reports import STATES, After, Filters
-from tracker.queries.paging import write_cursor
+from tracker.queries.actions import STATES, ActionQuery, list_actions_with_attempts
 from tracker.store.database import Database
 
-NEWEST_FIRST = "-created_at"
 ON_A_PAGE = 50
 OTHERS = tuple(state for state in STATES if state not in NEEDS_SOMEBODY)
 
@@ -29,16 +25,19 @@ ActionId = Annotated[UUID, PathParameter()]
 async def show_actions(visit: NamedDependency[Visit], database: NamedDependency[Database]) -> Response[Any]:
     """Without a filter, the dead and the doubtful stand before the others."""
     asked = Asked(visit.request.query_params)
-    states, after = asked.words("state", STATES), asked.cursor(NEWEST_FIRST, After)
-    apart = not states and after is None
+    states = asked.words("state", STATES)
+    apart, rest_of = not states and asked.cursor is None, ActionQuery(states or OTHERS)
     async with database.connection() as conn:
-        urgent, _ = await action_reports.list_actions(conn, Filters(NEEDS_SOMEBODY), None, ON_A_PAGE if apart else 0)
-        rest, following = await action_reports.list_actions(conn, Filters(states or OTHERS), after, ON_A_PAGE)
-        attempts = await action_reports.attempts_of(conn, [row["id"] for row in (*urgent, *rest)])
-    more = address("/actions", state=states, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+        urgent = (
+            (await list_actions_with_attempts(conn, ActionQuery(NEEDS_SOMEBODY), None, ON_A_PAGE)).items
+            if apart
+            else []
+        )
+        rest = await list_actions_with_attempts(conn, rest_of, asked.cursor, ON_A_PAGE)
+    more = address("/actions", state=states, cursor=rest.next) if rest.next else None
     return visit.page(
-        "actions", urgent=urgent, rest=rest, attempts=timeline.by_action(attempts), chosen=states, states=STATES,
-        more=more, first=after is None, apart=apart,
+        "actions", urgent=urgent, rest=rest.items, chosen=states, states=STATES, more=more,
+        first=asked.cursor is None, apart=apart,
     )  # fmt: skip
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from tracker import parameters
-from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import UNFINISHED
-from tracker.queries import post_reports
-from tracker.queries.paging import read_cursor
+from tracker.parameters import parse_choices, refuse_zero_bytes
+from tracker.queries.posts import PostQuery
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,9 +15,6 @@ if TYPE_CHECKING:
 
     from litestar.datastructures import FormMultiDict, MultiDict
 
-After = TypeVar("After")
-
-STATES = tuple(str(state) for state in State)
 DONE = "done"
 
 
@@ -33,31 +27,26 @@ class Asked:
     def text(self, name: str) -> str | None:
         """One text; raises BadParameter when nothing in the database can be equal to it."""
         found = str(self.query.get(name) or "").strip()
-        parameters.storable(**{name: found})
+        refuse_zero_bytes(**{name: found})
         return found or None
 
     def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
         """Words of a closed list, repeated or with commas between them."""
-        return parameters.words(name, self.query.getall(name, []), known)
+        return parse_choices(name, self.query.getall(name, []), known)
 
-    def cursor(self, sort: str, kind: type[After]) -> After | None:
+    @property
+    def cursor(self) -> str | None:
         """Where the page begins."""
-        text = self.text("cursor")
-        return read_cursor(text, sort, kind) if text else None
+        return self.text("cursor")
 
 
-def post_filters(asked: Asked, now: datetime) -> post_reports.Filters:
-    """Which posts are asked for; those that have not moved are looked for among the unfinished."""
-    states, still_for, since = asked.words("state", STATES), asked.text("stuck_for"), asked.text("since")
-    return post_reports.Filters(
-        states=states or (tuple(sorted(UNFINISHED)) if still_for else ()),
-        platform=asked.text("platform"),
-        account=asked.text("account"),
-        provider=asked.text("provider"),
-        since=parameters.ago("since", since, now),
-        still_since=parameters.ago("stuck_for", still_for, now),
-        q=asked.text("q"),
-    )
+POST_FILTERS = ("platform", "q", "since", "until", "provider", "account", "stuck_for")
+
+
+def post_query(asked: Asked, now: datetime) -> PostQuery:
+    """Which posts are asked for."""
+    texts = {name: asked.text(name) for name in POST_FILTERS}
+    return PostQuery.parse(now, state=asked.query.getall("state", []), **texts)
 
 
 def address(path: str, **query: object) -> str:

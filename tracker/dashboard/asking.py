@@ -12,9 +12,8 @@ from tracker.dashboard.asked import Asked
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.domain.posts.post import Post
-from tracker.errors import NotFound
 from tracker.facts import commands
-from tracker.queries import post_reports
+from tracker.queries.posts import find_post
 from tracker.store.database import Connection, Database
 
 Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
@@ -39,8 +38,6 @@ async def reconcile_post(
 async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:
     by, form = visit.must_operate().name, Asked(await visit.request.form())
     async with database.transaction() as conn:
-        found = await post_reports.find_posts(conn, form.text("post") or "", form.text("provider"))
-        if not found:
-            raise NotFound(form.text("post") or "")
-        await ask(conn, found[0][0], by, clock())
+        found = await find_post(conn, form.text("post") or "", form.text("provider"))
+        await ask(conn, found.post, by, clock())
     return await visit.back(done)

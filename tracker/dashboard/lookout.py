@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tracker.dashboard import figures
 from tracker.dashboard.glance import Glance
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import UNFINISHED
 from tracker.domain.posts.post import Post
-from tracker.queries import action_reports, health_reports, post_reports
+from tracker.queries import actions, health_reports
+from tracker.queries.posts import NEWEST_FIRST, PostQuery, count_by_state, page_of_posts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.dashboard.figures import Figures
     from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
+    from tracker.queries.actions import ActionOut
     from tracker.store.database import Connection, Database, Row
 
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
@@ -51,7 +52,7 @@ class Seen:
     failed: list[Post]
     stuck: list[Post]
     posts: list[Post]
-    actions: list[Row]
+    actions: list[ActionOut]
     waiting: dict[str, int]
     silent: list[str]
     parked: list[Row]
@@ -93,7 +94,7 @@ class Lookout:
     def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled) -> None:
         self._clock, self._subscriptions, self._troubled = clock, subscriptions, troubled
         self._glance = Glance(database, self._look, 1.0)
-        self._counts = Glance(database, post_reports.counts, 1.0, REST)
+        self._counts = Glance(database, count_by_state, 1.0, REST)
         self._figures = Glance(database, self._count, COUNT_EVERY, REST)
 
     async def overview(self) -> Overview:
@@ -110,9 +111,9 @@ class Lookout:
         readers = await health_reports.readers(conn, self._subscriptions, SILENT_AFTER)
         return Seen(
             failed=await _went_wrong(conn, now - LATELY),
-            stuck=await _newest(conn, states=sorted(UNFINISHED), still_since=now - STUCK_AFTER),
+            stuck=await _newest(conn, still_since=now - STUCK_AFTER),
             posts=await _newest(conn),
-            actions=(await action_reports.list_actions(conn, action_reports.Filters(), None, SHOWN))[0],
+            actions=(await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items,
             waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health_reports.parked(conn, MOST_PARKED),
@@ -126,8 +127,8 @@ async def _newest(
     since: datetime | None = None,
     still_since: datetime | None = None,
 ) -> list[Post]:
-    filters = post_reports.Filters(states=states, since=since, still_since=still_since)
-    posts, _ = await post_reports.list_posts(conn, filters, "-last_event_at", None, SHOWN)
+    query = PostQuery(states=states, since=since, still_since=still_since)
+    posts, _ = await page_of_posts(conn, query, NEWEST_FIRST, None, SHOWN)
     return posts
 
 
@@ -139,6 +140,6 @@ async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
 
 async def waiting(conn: Connection) -> dict[str, int]:
     """How much of each kind waits for a person."""
-    waiting = await action_reports.counts(conn, NEEDS_SOMEBODY)
+    waiting = await actions.count_by_state(conn, NEEDS_SOMEBODY)
     waiting["held"] = await health_reports.held_in_quarantine(conn)
     return {kind: number for kind, number in waiting.items() if number}

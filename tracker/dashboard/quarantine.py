@@ -11,20 +11,17 @@ from litestar.response import Redirect
 
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
-from tracker.errors import BadParameter, NotFound
-from tracker.queries.paging import write_cursor
+from tracker.errors import BadParameter
+from tracker.queries.quarantine import HELD, QuarantineQuery, list_quarantine, oldest_held, one_quarantined
 from tracker.receive.quarantine_replay import Replay, Verdict
 from tracker.store.database import Database
-from tracker.store.log import quarantine
-from tracker.store.log.quarantine import STATES, After, Filters
+from tracker.store.log.quarantine import STATES
 
-NEWEST_FIRST = "quarantine -id"
 ON_A_PAGE = 50
 AT_ONCE = 200
 """So many are tried in one go."""
 
 BODY_SHOWN = 8192
-HELD = "held"
 LARGEST = 2**63 - 1
 REASONS = (
     "not_json", "no_event", "bad_event", "no_post", "bad_post", "too_many_posts", "unstorable", "signature_missing",
@@ -45,15 +42,15 @@ async def show_quarantine(
     states, signature = asked.words("state", STATES), asked.words("signature", SIGNATURES)
     given = {name: asked.text(name) or "" for name in ASKED}
     authentic = SIGNATURES[signature[0]] if len(signature) == 1 else None
-    filters = Filters(states or (HELD,), given["provider"] or None, given["reason"] or None, authentic)
-    after = asked.cursor(NEWEST_FIRST, After)
+    query = QuarantineQuery(states or (HELD,), given["provider"] or None, given["reason"] or None, authentic)
     async with database.connection() as conn:
-        items, following = await quarantine.list_items(conn, filters, after, ON_A_PAGE)
+        page = await list_quarantine(conn, query, asked.cursor, ON_A_PAGE)
     filled: dict[str, object] = {**given, "state": states, "signature": signature}
-    more = address("/quarantine", **filled, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    more = address("/quarantine", **filled, cursor=page.next) if page.next else None
     return visit.page(
-        "quarantine", items=items, given=filled, states=STATES, reasons=REASONS, providers=provider_names, more=more,
-        signatures=tuple(SIGNATURES), first=after is None, held_only=filters.states == (HELD,) and not signature,
+        "quarantine", items=page.items, given=filled, states=STATES, reasons=REASONS, providers=provider_names,
+        more=more,
+        signatures=tuple(SIGNATURES), first=asked.cursor is None, held_only=query.states == (HELD,) and not signature,
     )  # fmt: skip
 
 
@@ -63,9 +60,7 @@ async def show_held(
 ) -> Response[Any]:
     """One delivery, and what would become of it now."""
     async with database.connection() as conn:
-        row = await quarantine.get(conn, item)
-    if row is None:
-        raise NotFound(f"there is no item {item} in the quarantine")
+        row = await one_quarantined(conn, item)
     verdict = await replaying.replay(item, dry_run=True) if row["state"] == HELD else None
     body = row["body"][:BODY_SHOWN] if visit.may_see_bodies else None
     return visit.page("held", item=row, size=len(row["body"]), body=body, verdict=verdict)
@@ -121,9 +116,10 @@ async def _tried(
 ) -> tuple[list[Verdict], bool]:
     """The verdict on each that is held and fits, up to that item, and whether there are more than are tried at once."""
     async with database.connection() as conn:
-        rows = await quarantine.held(conn, given["provider"] or None, given["reason"] or None, None, 0, AT_ONCE + 1)
-    items = [row["id"] for row in rows[:AT_ONCE] if row["id"] <= through]
-    return [await replaying.replay(item, dry_run=dry_run) for item in items], len(rows) > AT_ONCE
+        query = QuarantineQuery((HELD,), given["provider"] or None, given["reason"] or None)
+        page = await oldest_held(conn, query, None, AT_ONCE)
+    items = [item.id for item in page.items if item.id <= through]
+    return [await replaying.replay(item, dry_run=dry_run) for item in items], page.next is not None
 
 
 def _number(name: str, text: str | None) -> int:

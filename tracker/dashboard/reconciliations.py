@@ -12,17 +12,14 @@ from litestar.response import Redirect
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.domain.posts.reconciliation import changed_since
-from tracker.errors import BadParameter, NotFound
+from tracker.errors import BadParameter
 from tracker.facts import commands
-from tracker.parameters import word
-from tracker.queries.paging import write_cursor
-from tracker.store.calls import reconciliations
-from tracker.store.calls.reconciliations import BY_HAND, STATES, After
+from tracker.parameters import parse_choice, parse_reconcile_since
+from tracker.queries.reconciliations import STATES, list_reconciliations, one_reconciliation
+from tracker.store.calls.reconciliations import BY_HAND
 from tracker.store.database import Database
 from tracker.store.posts import suspects
 
-NEWEST_FIRST = "-wanted_at"
 ON_A_PAGE = 50
 LATELY = timedelta(days=30)
 FOUND_SHOWN = 100
@@ -49,8 +46,10 @@ async def ask_now(
     by, form, now = visit.must_operate().name, Asked(await visit.request.form()), clock()
     wish = {name: form.text(name) for name in ("provider", "since")}
     try:
-        names = [word("provider", wish["provider"], provider_names)] if wish["provider"] else sorted(provider_names)
-        since = changed_since(wish["since"], now) if wish["since"] else None
+        names = (
+            [parse_choice("provider", wish["provider"], provider_names)] if wish["provider"] else sorted(provider_names)
+        )
+        since = parse_reconcile_since("since", wish["since"], now) if wish["since"] else None
     except BadParameter as fault:
         return await _page(visit, database, clock, provider_names, wish, fault)
     async with database.transaction() as conn:
@@ -64,11 +63,10 @@ async def show_round(
 ) -> Response[Any]:
     """As far as it is, with the posts of which it alone has told."""
     async with database.connection() as conn:
-        row = await reconciliations.one(conn, round_id)
-        if row is None:
-            raise NotFound(f"there is no reconciliation {round_id}")
-        found = await suspects.found_in(conn, row, clock(), FOUND_SHOWN)
-    return visit.page("round", round=row, found=found, by_hand=BY_HAND, most=FOUND_SHOWN)
+        asked = await one_reconciliation(conn, round_id)
+        span = (asked.begun_at or clock(), asked.ended_at or clock())
+        found = await suspects.found_in(conn, asked.provider, asked.id, span, FOUND_SHOWN)
+    return visit.page("round", round=asked, found=found, by_hand=BY_HAND, most=FOUND_SHOWN)
 
 
 async def _page(
@@ -77,14 +75,14 @@ async def _page(
 ) -> Response[Any]:  # fmt: skip
     """`wish` is what the form was filled in with, `fault` why it cannot be done."""
     asked, now = Asked(visit.request.query_params), clock()
-    provider, states, after = asked.text("provider"), asked.words("state", STATES), asked.cursor(NEWEST_FIRST, After)
+    provider, states = asked.text("provider"), asked.words("state", STATES)
     async with database.connection() as conn:
-        rounds, following = await reconciliations.newest_first(conn, provider, states, after, ON_A_PAGE)
+        page = await list_reconciliations(conn, states, provider, asked.cursor, ON_A_PAGE)
         missed = await suspects.missed(conn, now - LATELY, now)
     given: dict[str, object] = {"provider": provider or "", "state": states}
-    more = address("/reconciliations", **given, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+    more = address("/reconciliations", **given, cursor=page.next) if page.next else None
     return visit.page(
-        "reconciliations", 400 if fault else 200, rounds=rounds, given=given, states=STATES, providers=providers,
+        "reconciliations", 400 if fault else 200, rounds=page.items, given=given, states=STATES, providers=providers,
         missed={name: missed.get(name, (0, 0)) for name in sorted({*providers, *missed})}, by_hand=BY_HAND, more=more,
-        first=after is None, wish=wish, fault=fault, days=LATELY.days,
+        first=asked.cursor is None, wish=wish, fault=fault, days=LATELY.days,
     )  # fmt: skip

@@ -13,16 +13,14 @@ from tracker.dashboard.trials import FIRST_SPAN, SPANS
 from tracker.dashboard.visitor import Clock
 from tracker.domain.runs.firing import Outcome
 from tracker.facts import commands
-from tracker.process import rule_status
-from tracker.queries import rule_reports, run_reports
-from tracker.queries.paging import write_cursor
-from tracker.queries.rule_reports import MOST_COUNTED
+from tracker.queries import rule_status
+from tracker.queries.rule_reports import MOST_COUNTED, latest_firings
+from tracker.queries.runs import RunQuery, list_runs
 from tracker.rulebook.source import RuleSource, rule_called
 from tracker.store.database import Database
 
 STATES = ("on", "off")
 OPEN = ("active", "queued")
-NEWEST_FIRST = "-fired_at"
 ON_A_PAGE = 50
 FIRINGS, RUNS = 10, 5
 
@@ -38,14 +36,14 @@ async def show_rules(
 ) -> Response[Any]:
     """By their ids, whatever file they stand in."""
     asked = Asked(visit.request.query_params)
-    states, after = asked.words("state", STATES), asked.cursor(rule_status.BY_ID, rule_status.After)
+    states = asked.words("state", STATES)
     enabled = "on" in states if len(set(states)) == 1 else None
     async with database.connection() as conn:
-        found, following = await rule_status.list_rules(conn, rules, clock(), after, ON_A_PAGE, enabled)
-    more = address("/rules", state=states, cursor=write_cursor(rule_status.BY_ID, following)) if following else None
+        page = await rule_status.list_rules(conn, rules, clock(), asked.cursor, ON_A_PAGE, enabled)
+    more = address("/rules", state=states, cursor=page.next) if page.next else None
     return visit.page(
-        "rules", rules=found, chosen=states, states=STATES, first=after is None, more=more, most=MOST_COUNTED,
-        trouble=rule_trouble(rules.faults(), rules.footing()),
+        "rules", rules=page.items, chosen=states, states=STATES, first=asked.cursor is None, more=more,
+        most=MOST_COUNTED, trouble=rule_trouble(rules.faults(), rules.footing()),
     )  # fmt: skip
 
 
@@ -59,15 +57,15 @@ async def show_rule(
 ) -> Response[Any]:
     """What it says, how it does, and what it came to last."""
     known = rule_called(rules, rule)
-    after = Asked(visit.request.query_params).cursor(NEWEST_FIRST, rule_reports.After)
+    cursor = Asked(visit.request.query_params).cursor
     async with database.connection() as conn:
         found = await rule_status.status_of(conn, known, rules, clock())
-        firings, following = await rule_reports.latest_firings(conn, rule, after, FIRINGS)
-        runs, more_runs = await run_reports.list_runs(conn, run_reports.Filters(OPEN, rule), None, RUNS)
-    more = rule_address(rule, cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+        firings = await latest_firings(conn, rule, cursor, FIRINGS)
+        runs = await list_runs(conn, RunQuery(OPEN, rule), None, RUNS)
+    more = rule_address(rule, cursor=firings.next) if firings.next else None
     return visit.page(
-        "rule", found=found, rule=known, firings=firings, first=after is None, more=more, runs=runs,
-        more_runs=more_runs, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
+        "rule", found=found, rule=known, firings=firings.items, first=cursor is None, more=more, runs=runs.items,
+        more_runs=runs.next, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
         trouble=rule_trouble(rules.faults(), rules.footing()), source=rules.texts().get(rule, ""), spans=SPANS,
         since=FIRST_SPAN,
     )  # fmt: skip

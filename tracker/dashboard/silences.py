@@ -12,16 +12,15 @@ from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
 from tracker.domain.runs.pause import MATCHED
-from tracker.domain.runs.silencing import SEVERITIES, silence
 from tracker.errors import BadParameter
 from tracker.facts import commands
-from tracker.queries.paging import write_cursor
+from tracker.facts.silencing import SEVERITIES, silence
+from tracker.queries.paging import Page
+from tracker.queries.silences import MOST_COUNTED, SilenceOut, list_silences
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
-from tracker.store.reactions import silences
-from tracker.store.reactions.silences import After
 
-NEWEST_FIRST = "-since"
+NONE: Page[SilenceOut] = Page([], None)
 ON_A_PAGE = 25
 MOST_IN_FORCE = 100
 SPANS = ("1h", "4h", "1d", "7d")
@@ -74,16 +73,15 @@ async def _page(
     fault: BadParameter | None,
 ) -> Response[Any]:  # fmt: skip
     """`wish` is what the form was filled in with, `fault` why it cannot be done."""
-    now, after = clock(), Asked(visit.request.query_params).cursor(NEWEST_FIRST, After)
+    now, cursor = clock(), Asked(visit.request.query_params).cursor
     async with database.connection() as conn:
-        active, _ = await silences.list_silences(conn, ["active"], None, MOST_IN_FORCE if after is None else 0, now)
-        ended, following = await silences.list_silences(conn, ["ended"], after, ON_A_PAGE, now)
-        hid = await silences.hid(conn, [one.id for one in (*active, *ended)])
-    more = address("/silences", cursor=write_cursor(NEWEST_FIRST, following)) if following else None
+        active = await list_silences(conn, ["active"], now, None, MOST_IN_FORCE) if cursor is None else NONE
+        ended = await list_silences(conn, ["ended"], now, cursor, ON_A_PAGE)
+    more = address("/silences", cursor=ended.next) if ended.next else None
     return visit.page(
-        "silences", 400 if fault else 200, active=active, ended=ended, hid=hid, more=more, first=after is None,
+        "silences", 400 if fault else 200, active=active.items, ended=ended.items, more=more, first=cursor is None,
         matched=MATCHED, known={**known, "severity": SEVERITIES}, spans=SPANS, wish=wish, fault=fault,
-        faulty=fault.parameter.removeprefix("match.") if fault else "", most=silences.MOST_COUNTED,
+        faulty=fault.parameter.removeprefix("match.") if fault else "", most=MOST_COUNTED,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ that it became. What belongs to an entry of another page stands by itself.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from tracker.queries.history import EntryOut
     from tracker.store.database import Row
 
 Name = tuple[str, object]
@@ -34,16 +34,16 @@ class Group:
         return [entry for type_, entry in self.told if type_ == kind]
 
 
-def grouped(rows: Sequence[Row]) -> list[Group]:
+def grouped(entries: Sequence[EntryOut]) -> list[Group]:
     """The groups in the order of their heads; attempts are left to the actions that show them."""
-    heads = _heads(rows)
+    heads = _heads(entries)
     groups: list[Group] = []
-    for row in rows:
-        if head := heads.get(_belongs_to(row)):
-            head.told.append((row["type"], row["entry"]))
-        elif row["type"] != "attempt":
-            name = _name(row)
-            groups.append(heads[name] if name else _group(row))
+    for entry in entries:
+        if head := heads.get(_belongs_to(entry)):
+            head.told.append((entry.type, entry.data))
+        elif entry.type != "attempt":
+            name = _name(entry)
+            groups.append(heads[name] if name else _group(entry))
     return groups
 
 
@@ -57,14 +57,6 @@ def facts_in(groups: Iterable[Group]) -> list[int]:
     return [group.entry["position"] for group in groups if group.type == "fact"]
 
 
-def by_action(attempts: Iterable[Row]) -> dict[str, list[Row]]:
-    """The attempts of each action; an action without any has an empty list."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for attempt in attempts:
-        found[str(attempt["action"])].append(attempt)
-    return found
-
-
 def without_repeats(path: Iterable[Row]) -> list[Row]:
     """The steps of a path without those that lead where the one before it had led: two facts may say the same."""
     steps: list[Row] = []
@@ -74,38 +66,36 @@ def without_repeats(path: Iterable[Row]) -> list[Row]:
     return steps
 
 
-def _heads(rows: Sequence[Row]) -> dict[Name | None, Group]:
-    heads: dict[Name | None, Group] = {name: _group(row) for row in rows if (name := _name(row))}
-    for row in rows:
-        if row["type"] == "fact" and (action := heads.get(_belongs_to(row))):
-            heads[_name(row)] = action  # what the fact changed is told with the action too
+def _heads(entries: Sequence[EntryOut]) -> dict[Name | None, Group]:
+    heads: dict[Name | None, Group] = {name: _group(entry) for entry in entries if (name := _name(entry))}
+    for entry in entries:
+        if entry.type == "fact" and (action := heads.get(_belongs_to(entry))):
+            heads[_name(entry)] = action  # what the fact changed is told with the action too
     return heads
 
 
-def _group(row: Row) -> Group:
-    return Group(row["at"], row["type"], row["entry"])
+def _group(entry: EntryOut) -> Group:
+    return Group(entry.at, entry.type, entry.data)
 
 
-def _name(row: Row) -> Name | None:
+def _name(entry: EntryOut) -> Name | None:
     """By what other entries say that they belong to this one."""
-    entry = row["entry"]
-    match row["type"]:
+    match entry.type:
         case "fact":
-            return ("fact", entry["position"])
-        case "firing" if entry["outcome"] == "fired":
-            return ("firing", entry["run"])
+            return ("fact", entry.data["position"])
+        case "firing" if entry.data["outcome"] == "fired":
+            return ("firing", entry.data["run"])
         case "action":
-            return ("action", entry["action"])
+            return ("action", entry.data["action"])
     return None
 
 
-def _belongs_to(row: Row) -> Name | None:
-    entry = row["entry"]
-    match row["type"]:
+def _belongs_to(entry: EntryOut) -> Name | None:
+    match entry.type:
         case "change":
-            return ("fact", entry["position"])
+            return ("fact", entry.data["position"])
         case "run":
-            return ("firing", entry["run"])
-        case "fact" if entry["source"] == "action":
-            return ("action", entry["delivery"].partition(":")[0])
+            return ("firing", entry.data["run"])
+        case "fact" if entry.data["source"] == "action":
+            return ("action", entry.data["delivery"].partition(":")[0])
     return None

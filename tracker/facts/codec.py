@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.settings import RESERVED_PROVIDERS
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.base import FactReader
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -72,3 +74,8 @@ class InternalReader:
                 labels=told.labels,
             ),
         )
+
+
+def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
+    """Who reads the events of each source of the log: the providers', and our own."""
+    return {**providers, **dict.fromkeys(RESERVED_PROVIDERS, InternalReader())}

@@ -13,11 +13,10 @@ from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import CANCELLED
 from tracker.errors import NotFound, Rejected
 from tracker.facts.own_facts import detail, own_fact, signalled
-from tracker.queries import run_reports
 from tracker.store.actions import actions
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
-from tracker.store.reactions import rule_switches, silences
+from tracker.store.reactions import rule_switches, runs, silences
 from tracker.store.reactions.rule_switches import Switch
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ async def ask_providers(
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:
     """Ask the reactor to end the run; raises NotFound, or Rejected when it has ended."""
-    found = await run_reports.lock(conn, run)
+    found = await runs.lock(conn, run)
     if found.state not in OPEN:
         raise Rejected("not_open", f"run {run} is {found.state}: only active and queued ones are cancelled")
     said = {"run": str(run), "rule": found.rule, "by": by}

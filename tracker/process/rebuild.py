@@ -1,9 +1,9 @@
 """Rebuilding: the whole log folded again into a new version of the projection, beside the one in use.
 
-First all that the projector has read is folded post by post (`tracker/process/bulk_fold.py`); then the new version follows the
-projector's checkpoint and never passes it. At the end the projector is held still for the last few events, so that at
-the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. Its changes are not
-live, so nothing fires.
+First all that the projector has read is folded post by post (`tracker/process/bulk_fold.py`); then the new version
+follows the projector's checkpoint and never passes it. At the end the projector is held still for the last few events,
+so that at the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. Its changes
+are not live, so nothing fires.
 """
 
 from __future__ import annotations

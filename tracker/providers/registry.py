@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.facts.codec import InternalReader
 from tracker.providers import (
     ayrshare,
     blotato,
@@ -30,13 +29,11 @@ from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
 from tracker.providers.vocabulary import Vocabulary
-from tracker.settings import RESERVED_PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound import Outbound
-    from tracker.providers.base import FactReader
     from tracker.providers.gate import Gate
     from tracker.providers.kind import Kind
     from tracker.providers.place import Place
@@ -77,11 +74,6 @@ def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[st
         name: _client(_kind(settings, name), name, provider, outbound, gate)
         for name, provider in settings.providers.items()
     }
-
-
-def fact_readers(providers: Mapping[str, FactReader]) -> dict[str, FactReader]:
-    """Who reads the events of each source of the log: the providers', and our own."""
-    return {**providers, **dict.fromkeys(RESERVED_PROVIDERS, InternalReader())}
 
 
 def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:

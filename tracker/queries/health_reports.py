@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -46,10 +44,6 @@ select wanted.name, count(s.bucket) as buckets,
             then greatest(extract(epoch from clock_timestamp() - min(s.caught_up_at)), 0)::float8 end as lag
   from unnest($1::text[]) as wanted (name) left join subscriptions s on s.name = wanted.name
  group by wanted.name order by wanted.name
-"""
-
-FILL_A_MEBIBYTE = """
-create temporary table room on commit drop as select repeat('x', 1000) as filling from generate_series(1, 1000)
 """
 
 LEASES = """
@@ -123,16 +117,6 @@ async def fired_after(conn: Connection, moment: datetime) -> dict[str, datetime]
 async def sizes(conn: Connection) -> Row:
     """Bytes of the database, of the log and of the quarantine, and how many days the log has."""
     return await conn.fetchrow(SIZES)
-
-
-async def has_room(conn: Connection) -> bool:
-    """Whether another megabyte can be written, which a full disk of the database refuses."""
-    try:
-        async with conn.transaction():
-            await conn.execute(FILL_A_MEBIBYTE)
-    except asyncpg.DiskFullError:
-        return False
-    return True
 
 
 async def parked(conn: Connection, limit: int) -> list[Row]:

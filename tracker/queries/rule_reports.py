@@ -6,17 +6,22 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+from sqlmodel import col
 
 from tracker.domain.runs.firing import Outcome
-from tracker.queries.paging import Conditions
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page
+from tracker.store.tables.reactions import Firing as Firings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.store.database import Connection, Row
 
+OUTCOMES = tuple(str(outcome) for outcome in Outcome)
 MOST_COUNTED = 10_000
 """Firings of one rule and outcome within a span are counted up to this many."""
 
@@ -37,23 +42,20 @@ select wanted.rule, o.outcome, counted.firings
 """
 
 
-# Outcome by outcome, so that each is read in order from the index.
-LATEST = """
-select f.*
-  from unnest({outcomes}::text[]) as o (outcome)
- cross join lateral (select number, key, outcome, detail, provider, post, run, fired_at from firings
-                      where {where} and outcome = o.outcome
-                      order by fired_at desc, number desc limit {limit}) f
- order by f.fired_at desc, f.number desc
- limit {limit}
-"""
+NEWEST_FIRST = Keyset("-fired_at", tuple[datetime, int], col(Firings.fired_at), (col(Firings.number),), together=True)
 
 
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """The last firing of a page."""
+class ListedFiring(Struct, frozen=True):
+    """What a rule came to once."""
 
-    fired_at: datetime
     number: int
+    key: str
+    outcome: str
+    detail: str | None
+    provider: str
+    post: str | None
+    run: UUID | None
+    fired_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +67,15 @@ class Tally:
     last: dict[str, datetime] = field(default_factory=dict)
 
 
-async def latest_firings(
-    conn: Connection, rule: str, after: After | None, limit: int
-) -> tuple[list[Row], After | None]:
-    """A page of what the rule came to, the newest first, and where the next one begins."""
-    statement, values = page(rule, after, limit + 1)
-    found: list[Row] = await conn.fetch(statement, *values)
-    last = found[limit - 1] if len(found) > limit else None
-    return found[:limit], After(last["fired_at"], last["number"]) if last else None
+async def latest_firings(conn: Connection, rule: str, cursor: str | None = None, limit: int = 50) -> Page[ListedFiring]:
+    """A page of what the rule came to, the newest first."""
+    each = EachOf(col(Firings.outcome), OUTCOMES)
+    return await list_page(conn, firings_of(rule), NEWEST_FIRST, cursor, limit, _firing, each=each)
 
 
-def page(rule: str, after: After | None, limit: int) -> tuple[str, list[object]]:
-    """The statement and its values for one page."""
-    where = Conditions().add("rule = {}", rule)
-    if after:
-        where.add("fired_at <= {}", after.fired_at)
-        where.add("(fired_at < {0} or number < {1})", after.fired_at, after.number)
-    statement = LATEST.format(outcomes=f"${len(where.values) + 1}", where=where, limit=limit)
-    return statement, [*where.values, [str(outcome) for outcome in Outcome]]
+def firings_of(rule: str) -> AnySelect:
+    """Everything that the rule came to."""
+    return select(*(getattr(Firings, name) for name in ListedFiring.__struct_fields__)).where(col(Firings.rule) == rule)
 
 
 async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> dict[str, Tally]:
@@ -92,6 +85,10 @@ async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> di
         tally = found[row["rule"]]
         tally.in_all[row["outcome"]] = row["firings"]
         tally.last[row["outcome"]] = row["last_at"]
-    for row in await conn.fetch(SINCE, list(rules), [str(outcome) for outcome in Outcome], since, MOST_COUNTED):
+    for row in await conn.fetch(SINCE, list(rules), list(OUTCOMES), since, MOST_COUNTED):
         found[row["rule"]].recent[row["outcome"]] = row["firings"]
     return found
+
+
+def _firing(row: Row) -> ListedFiring:
+    return ListedFiring(**{name: row[name] for name in ListedFiring.__struct_fields__})

@@ -196,6 +196,21 @@ async def _close(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
+FILL_A_MEBIBYTE = """
+create temporary table room on commit drop as select repeat('x', 1000) as filling from generate_series(1, 1000)
+"""
+
+
+async def has_room(conn: Connection) -> bool:
+    """Whether another megabyte can be written, which a full disk of the database refuses."""
+    try:
+        async with conn.transaction():
+            await conn.execute(FILL_A_MEBIBYTE)
+    except asyncpg.DiskFullError:
+        return False
+    return True
+
+
 class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
     """Turns every way in which Postgres can be away into Unavailable, and its refusal of us into Misconfigured."""
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import evolve, stands_last
-from tracker.errors import BadParameter
-from tracker.parameters import begins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +20,6 @@ UNDER_WAY = (State.UNKNOWN, State.PUBLISHING, State.RETRYING)
 """States of which one expects to hear soon."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=10), timedelta(days=1)
-FURTHEST = timedelta(days=365)
 WHOLE_SECOND = timedelta(seconds=1)
 
 
@@ -32,14 +29,6 @@ class Finding(StrEnum):
     AGREES = "agrees"
     MISSED = "missed"
     CONFLICT = "conflict"
-
-
-def changed_since(text: str, now: datetime) -> datetime:
-    """From when on a provider is to be asked: a time, or so long ago ("24h"). Raises BadParameter."""
-    found = begins("since", text, now)
-    if not now - FURTHEST <= found <= now:
-        raise BadParameter("since", "must be a time of the last 365 days")
-    return found
 
 
 def compare(post: Post | None, fact: Fact) -> Finding:

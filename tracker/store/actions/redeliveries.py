@@ -7,11 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
-
 from tracker.errors import NotFound
-from tracker.queries.action_reports import Filters, fitting
-from tracker.queries.paging import Conditions
 from tracker.store.wakeups import ACTIONS, REDELIVERIES
 from tracker.store.waking import wake_after_commit
 
@@ -20,18 +16,10 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection, Row
 
-STATES = ("running", "paused", "done", "cancelled")
 ENDED = ("dead", "done", "unknown", "discarded")
 """The states of actions that can be done once more."""
 MOST = 100_000
 """The actions of one plan."""
-
-
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """The last plan of a page."""
-
-    created_at: datetime
-    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +34,6 @@ class Plan:
     by: str
 
 
-COUNT = """
-select verb, target, state, count(*) as actions
-  from (select verb, target, state from actions a where {where} limit {limit}) a
- group by verb, target, state order by count(*) desc, verb, target, state
-"""
-
 MAKE = """
 insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)
 values ($1, $2, $3, $4, $5, $6, $7, $7, $7, 0)
@@ -61,13 +43,11 @@ CHOOSE = """
 with chosen as (
   insert into redelivery_items (redelivery, number, action)
   select {plan}, row_number() over (order by a.created_at, a.id), a.id
-    from (select created_at, id from actions a where {where} order by a.created_at, a.id limit {limit}) a
+    from ({chosen}) a
   returning number
 )
 update redeliveries set total = (select count(*) from chosen) where id = {plan} returning total
 """
-
-LIST = "select * from redeliveries r where {where} order by r.created_at desc, r.id limit {limit}"
 
 ONE = "select * from redeliveries where id = $1"
 
@@ -129,39 +109,13 @@ select t.id, t.key, a.verb, a.target,
 FORGET = "delete from redeliveries where state in ('done', 'cancelled') and changed_at < $1"
 
 
-async def count(conn: Connection, filters: Filters) -> list[Row]:
-    """How many actions the filters choose, by verb, target and state, the most first; it counts to MOST + 1."""
-    where = fitting(filters)
-    rows: list[Row] = await conn.fetch(COUNT.format(where=where, limit=MOST + 1), *where.values)
-    return rows
-
-
-async def make(conn: Connection, plan: Plan, filters: Filters, now: datetime) -> int:
-    """Write the plan down with the actions that the filters choose now, the oldest first; answers how many.
-
-    It takes MOST + 1 of them at most, so that the caller can tell that there are too many.
-    """
+async def make(conn: Connection, plan: Plan, chosen: str, values: Sequence[object], now: datetime) -> int:
+    """Write the plan down with the actions that the statement `chosen` selects (created_at, id); answers how many."""
     await conn.execute(MAKE, plan.id, plan.filters, plan.fresh, plan.rate, plan.note, plan.by, now)
-    where = fitting(filters)
-    statement = CHOOSE.format(plan=f"${len(where.values) + 1}::uuid", where=where, limit=MOST + 1)
-    total: int = await conn.fetchval(statement, *where.values, plan.id)
+    statement = CHOOSE.format(plan=f"${len(values) + 1}::uuid", chosen=chosen)
+    total: int = await conn.fetchval(statement, *values, plan.id)
     wake_after_commit(conn, REDELIVERIES)
     return total
-
-
-async def list_plans(
-    conn: Connection, states: Sequence[str], after: After | None, limit: int
-) -> tuple[list[Row], After | None]:
-    """A page of plans, the newest first, and where the next one begins."""
-    where = Conditions()
-    if states:
-        where.add("r.state = any({}::text[])", list(states))
-    if after:
-        where.add("r.created_at <= {}", after.created_at)
-        where.add("(r.created_at < {0} or r.id > {1})", after.created_at, after.id)
-    rows = await conn.fetch(LIST.format(where=where, limit=limit + 1), *where.values)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return rows[:limit], After(last["created_at"], last["id"]) if last else None
 
 
 async def one(conn: Connection, plan: UUID) -> Row:

@@ -7,9 +7,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import msgspec
-
-from tracker.queries.paging import Conditions
 from tracker.store.wakeups import RECONCILIATIONS
 from tracker.store.waking import wake_after_commit
 
@@ -18,15 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection, Row
 
-STATES = ("waiting", "running", "done")
 BY_HAND = "by hand"
-
-
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """The last one of a page."""
-
-    wanted_at: datetime
-    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +83,6 @@ update reconciliations set state = 'done', stopped = $3, ended_at = $4, leased_u
 
 ONE = "select * from reconciliations where id = $1"
 
-LIST = "select * from reconciliations where {where} order by wanted_at desc, id limit {limit}"
-
 FORGET = "delete from reconciliations where wanted_at < $1 and state = 'done'"
 
 
@@ -155,25 +142,6 @@ async def end(conn: Connection, round_: Round, stopped: str | None, now: datetim
 async def one(conn: Connection, round_: UUID) -> Row | None:
     """One of them."""
     return await conn.fetchrow(ONE, round_)
-
-
-async def newest_first(
-    conn: Connection, provider: str | None, states: Collection[str], after: After | None, limit: int
-) -> tuple[list[Row], After | None]:
-    """A page of them, and where the next one begins."""
-    where = Conditions()
-    if provider:
-        where.add("provider = {}", provider)
-    if states:
-        where.add("state = any({}::text[])", list(states))
-    if after:
-        where.add("wanted_at <= {0}", after.wanted_at)
-        where.add("(wanted_at < {0} or id > {1})", after.wanted_at, after.id)
-    rows = await conn.fetch(LIST.format(where=where, limit=limit + 1), *where.values)
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], After(last["wanted_at"], last["id"])
 
 
 async def forget(conn: Connection, before: datetime) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tracker.domain.refusals import weight_of
-from tracker.queries.paging import Conditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,22 +39,6 @@ PRUNED_AT_ONCE = 1000
 STATES = ("held", "replayed", "discarded")
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """All must hold."""
-
-    states: Sequence[str] = ()
-    provider: str | None = None
-    reason: str | None = None
-    authentic: bool | None = None
-
-
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """The last delivery of a page."""
-
-    id: int
-
-
 KEEP = """
 insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight)
 select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
@@ -86,28 +67,6 @@ with recursive there as (
     from there t where t.provider is not null
 )
 select provider from there where provider is not null
-"""
-
-LIST = """
-select id, provider, reason, authentic, delivery, received_at, state, settled_at, headers, body
-  from quarantine
- where ($1::text is null or state = $1) and id < $2
- order by id desc
- limit $3
-"""
-
-HELD = """
-select id, provider, reason, received_at
-  from quarantine
- where state = 'held' and id > $1 and ($2::text is null or provider = $2) and ($3::text is null or reason = $3)
-   and ($4::timestamptz is null or received_at >= $4)
- order by id
- limit $5
-"""
-
-LIST_ITEMS = """
-select id, provider, reason, authentic, delivery, received_at, state, settled_at, length(body) as size
-  from quarantine q where {where} order by q.id desc limit {limit}
 """
 
 GET = "select * from quarantine where id = $1"
@@ -141,36 +100,6 @@ async def prune_unauthentic(conn: Connection, provider: str, kept: int) -> int:
 async def providers_refused(conn: Connection) -> list[str]:
     """The providers of which something that is not authentic is kept, those that are no longer configured too."""
     return [row["provider"] for row in await conn.fetch(PROVIDERS_REFUSED)]
-
-
-async def newest_first(conn: Connection, state: str | None, before: int, limit: int) -> list[Row]:
-    """A page of the quarantine."""
-    rows: list[Row] = await conn.fetch(LIST, state, before, limit)
-    return rows
-
-
-async def held(
-    conn: Connection, provider: str | None, reason: str | None, since: datetime | None, after: int, limit: int
-) -> list[Row]:
-    """Those that are held and fit, the oldest first, from the one after the id `after` on."""
-    rows: list[Row] = await conn.fetch(HELD, after, provider, reason, since, limit)
-    return rows
-
-
-async def list_items(
-    conn: Connection, filters: Filters, after: After | None, limit: int
-) -> tuple[list[Row], After | None]:
-    """A page of the quarantine without bodies, the newest first, and where the next one begins."""
-    where = Conditions()
-    if filters.states:
-        where.add("q.state = any({}::text[])", list(filters.states))
-    for column in ("provider", "reason", "authentic"):
-        if (value := getattr(filters, column)) is not None:
-            where.add(f"q.{column} = {{}}", value)
-    if after:
-        where.add("q.id < {}", after.id)
-    rows = await conn.fetch(LIST_ITEMS.format(where=where, limit=limit + 1), *where.values)
-    return rows[:limit], After(rows[limit - 1]["id"]) if len(rows) > limit else None
 
 
 async def get(conn: Connection, item: int) -> Row | None:

@@ -149,10 +149,11 @@ async def missed(conn: Connection, since: datetime, until: datetime) -> dict[str
     return {row["provider"]: (row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since, until)}
 
 
-async def found_in(conn: Connection, reconciliation: Row, now: datetime, limit: int) -> list[Row]:
-    """The posts of which that round alone has told something, and when each had been heard of before."""
-    begun, ended = (reconciliation[name] or now for name in ("begun_at", "ended_at"))
-    rows: list[Row] = await conn.fetch(FOUND_IN, reconciliation["provider"], begun, ended, reconciliation["id"], limit)
+async def found_in(
+    conn: Connection, provider: str, reconciliation: UUID, span: tuple[datetime, datetime], limit: int
+) -> list[Row]:
+    """The posts of which that round alone, in that span, has told something, and when each was heard of before."""
+    rows: list[Row] = await conn.fetch(FOUND_IN, provider, *span, reconciliation, limit)
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.runs.run import Run
+from tracker.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,6 +22,8 @@ select r.data
  order by r.started_at, r.id
    for update of r
 """
+
+LOCK = "select data from runs where id = $1 for update"
 
 LOAD = "select data from runs where id = any($1::uuid[]) for update"
 
@@ -71,3 +74,11 @@ async def record_moves(conn: Connection, moves: Sequence[Movement]) -> None:
     rows = [(move.run, move.number, move.at, move.said) for move in moves]
     if rows:
         await conn.execute(RECORD_MOVES, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def lock(conn: Connection, run: UUID) -> Run:
+    """The run, held for this transaction; raises NotFound."""
+    row = await conn.fetchrow(LOCK, run)
+    if row is None:
+        raise NotFound(f"there is no run {run}")
+    return Run.from_data(row["data"])

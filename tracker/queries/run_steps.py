@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.step import Step
     from tracker.domain.runs.run import Run
-    from tracker.store.database import Row
+    from tracker.queries.actions import ActionOut
 
 WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
 """What the timer of a run is there for, by the phase of the run."""
@@ -37,14 +37,14 @@ class RunStep:
     asked: Sequence[UUID]
 
 
-def steps_of(run: Run, rule: Rule | None, asked: Sequence[Row]) -> list[RunStep]:
+def steps_of(run: Run, rule: Rule | None, asked: Sequence[ActionOut]) -> list[RunStep]:
     """The steps of `do` and of each branch; `asked` are the run's actions.
 
     A branch that the run did not go into is left out. Actions of steps that the rule no longer has stand at the end.
     """
     ids: dict[str, list[UUID]] = defaultdict(list)
-    for row in asked:
-        ids[_path_of(row)].append(row["id"])
+    for action in asked:
+        ids[_path_of(action)].append(action.id)
     known = dict(rule.steps_by_path()) if rule else {}
     entered = {_place(path)[0] for path in ids} | {"do", run.branch}
     furthest = _furthest([_place(path) for path in ids])
@@ -75,9 +75,9 @@ def _furthest(places: Sequence[Place]) -> dict[str, int]:
     return found
 
 
-def _path_of(row: Row) -> str:
+def _path_of(action: ActionOut) -> str:
     """The step that asked for the action: the second part of its key."""
-    return str(row["idempotency_key"]).split(":")[1]
+    return action.idempotency_key.split(":")[1]
 
 
 def _place(path: str) -> Place:

@@ -1,52 +1,35 @@
-"""What the API takes and answers about redeliveries."""
+"""Ended actions done once more: plans by filters, one with what it has come to, and what a plan would be about."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
+from sqlalchemy import func, select
+from sqlmodel import col
 
-from tracker.api.schemas import ActionOut
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.store.actions.redeliveries import ENDED, MOST
+from tracker.parameters import parse_choices
+from tracker.queries.actions import ActionOut, ActionQuery, chosen
+from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.store.actions import redeliveries
+from tracker.store.actions.redeliveries import MOST
+from tracker.store.tables.reactions import Action
+from tracker.store.tables.redelivering import Redelivery
 
-Word = Annotated[str, Meta(min_length=1, max_length=200)]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
+    from tracker.store.database import Connection
 
-class ChosenBy(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which actions: all of it must hold."""
+STATES = ("running", "paused", "done", "cancelled")
 
-    states: Annotated[
-        list[str],
-        Meta(description=f"Some of {', '.join(ENDED)}.", min_length=1, max_length=len(ENDED), examples=[["dead"]]),
-    ] = field(default_factory=lambda: ["dead"])
-    verb: Annotated[Word | None, Meta(description="alert, send, retry or reconcile.")] = None
-    target: Annotated[Word | None, Meta(description="A channel, an endpoint or a provider.")] = None
-    rule: Annotated[Word | None, Meta(description="The rule that asked for it.")] = None
-    provider: Annotated[Word | None, Meta(description="The provider's name in the configuration.")] = None
-    post: Annotated[Word | None, Meta(description="The post's id.")] = None
-    reason: Annotated[Word | None, Meta(description="Why its last attempt ended as it did, as in timeout.")] = None
-    since: Annotated[str | None, Meta(description="Asked for at this time or later.")] = None
-    until: Annotated[str | None, Meta(description="Asked for before this time.")] = None
-
-
-class NewRedelivery(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to do once more, and how."""
-
-    filters: ChosenBy = field(default_factory=ChosenBy)
-    idempotency: Annotated[
-        Literal["same", "fresh"],
-        Meta(
-            description="same: the same actions, under the ids that they had, so that whoever has a message already can"
-            " tell. fresh: new actions that say the same under new ids. A retry asks the provider first in any case."
-        ),
-    ] = "same"
-    rate: Annotated[str, Meta(description="How fast, as in `10 per second` or `600 in 1h`; 100 a second at most.")] = (
-        "10 per second"
-    )
-    note: Annotated[str, Meta(description="Why, for whoever looks at it later.", max_length=500)] = ""
+NEWEST_FIRST = Keyset(
+    "redeliveries -created_at", tuple[datetime, UUID], col(Redelivery.created_at), (col(Redelivery.id),)
+)
 
 
 class RedeliveryOut(Struct, frozen=True):
@@ -92,6 +75,38 @@ class PlannedOut(Struct, frozen=True):
     count: Annotated[int, Meta(description=f"How many actions are chosen; more than {MOST} are refused.")]
     shares: Annotated[list[ShareOut], Meta(description="Of which kinds they are, the most first.")]
     sample: Annotated[list[ActionOut], Meta(description="The newest of them.")]
+
+
+async def list_redeliveries(
+    conn: Connection, states: Sequence[str] | None, now: datetime, cursor: str | None = None, limit: int = 50
+) -> Page[RedeliveryOut]:
+    """A page of plans, the newest first."""
+    wanted = parse_choices("state", states, STATES)
+    plans = select(Redelivery).where(*([any_of(col(Redelivery.state), wanted)] if wanted else []))
+    return await list_page(
+        conn, plans, NEWEST_FIRST, cursor, limit, lambda row: RedeliveryOut(**redelivery_fields(row, now))
+    )
+
+
+async def one_redelivery(conn: Connection, plan: UUID, now: datetime) -> OneRedeliveryOut:
+    """The plan, and what it has come to; raises NotFound."""
+    fields = redelivery_fields(await redeliveries.one(conn, plan), now)
+    return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, plan))
+
+
+async def count_chosen(conn: Connection, query: ActionQuery) -> list[ShareOut]:
+    """How many actions a plan would be about, by verb, target and state, the most first; counted to MOST + 1."""
+    some = chosen(query, col(Action.verb), col(Action.target), col(Action.state)).limit(MOST + 1).subquery("chosen")
+    number = func.count().label("actions")
+    kinds = (some.c.verb, some.c.target, some.c.state)
+    counted = select(*kinds, number).group_by(*kinds).order_by(number.desc(), *kinds)
+    return [ShareOut(**row) for row in await fetch(conn, counted)]
+
+
+def oldest_chosen(query: ActionQuery) -> AnySelect:
+    """What a plan takes up: the oldest first, MOST + 1 at most, so that too many can be told."""
+    order = (col(Action.created_at), col(Action.id))
+    return chosen(query, *order).order_by(*order).limit(MOST + 1)
 
 
 def redelivery_fields(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:

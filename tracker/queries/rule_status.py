@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from tracker.queries import rule_reports
+from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.queries.rule_reports import Tally
 from tracker.store.reactions import holds, rule_switches, timers
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 BY_ID = "id"
 DAY = timedelta(days=1)
 """Firings are counted over this span, and ever."""
-
-
-class After(Struct, frozen=True, array_like=True):
-    """The last rule of a page."""
-
-    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +58,18 @@ class RuleStatus:
 
 
 async def list_rules(
-    conn: Connection, source: RuleSource, now: datetime, after: After | None, limit: int, enabled: bool | None = None
-) -> tuple[list[RuleStatus], After | None]:
-    """A page of the rules by their ids, all or those that are on (or off), and where the next one begins."""
+    conn: Connection, source: RuleSource, now: datetime, cursor: str | None, limit: int, enabled: bool | None = None
+) -> Page[RuleStatus]:
+    """A page of the rules by their ids, all or those that are on (or off)."""
+    last = read_cursor(cursor, BY_ID, str) if cursor else ""
     switches = await rule_switches.by_rule(conn)
     left = [
         rule
         for rule in sorted(source.rules(), key=lambda rule: rule.id)
-        if (after is None or rule.id > after.id) and enabled in {None, rule_switches.is_on(rule, switches.get(rule.id))}
+        if rule.id > last and enabled in {None, rule_switches.is_on(rule, switches.get(rule.id))}
     ]
     found = await _statuses(conn, left[:limit], source, switches, now)
-    return found, After(left[limit - 1].id) if len(left) > limit else None
+    return Page(found, write_cursor(BY_ID, left[limit - 1].id) if len(left) > limit else None)
 
 
 async def status_of(conn: Connection, rule: Rule, source: RuleSource, now: datetime) -> RuleStatus:

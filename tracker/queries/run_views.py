@@ -6,10 +6,10 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from tracker.api.schemas import OneActionOut
 from tracker.domain.rules.wording import step_in_words, verb_of
 from tracker.domain.runs.run import Run
-from tracker.process.run_steps import RunStep
+from tracker.queries.actions import OneActionOut
+from tracker.queries.run_steps import RunStep
 
 
 class RunOut(Struct, frozen=True):

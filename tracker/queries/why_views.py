@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from tracker.process.why import Answer, Reason
+from tracker.queries.why import Answer, Reason
 from tracker.queries.why_reports import ActionTaken
 from tracker.rulebook.answers import Clause
 

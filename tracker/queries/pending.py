@@ -1,4 +1,4 @@
-"""What is going to happen, in words: which timer means what, and what an alert still waits for."""
+"""What is going to happen to a post, the soonest first and in words: timers, those of its runs, and open actions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,51 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.domain.rules.trigger import Expect, While
 from tracker.domain.rules.wording import either
+from tracker.queries.post_views import OnePostOut, PendingOut, one_post_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from tracker.domain.posts.post import Post
     from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.step import Step
+    from tracker.store.database import Connection, Row
+
+PENDING = """
+select t.due_at,
+       case when t.run is null then t.kind
+            when r.data->>'phase' = 'backoff' then 'retry'
+            when r.data->>'phase' = 'waiting' then 'wait'
+            when r.data->>'phase' = 'holding' then 'repeat'
+            else 'run' end as what,
+       t.rule, t.run, t.meaning, null as verb, t.target, null::uuid as action, null as state, 0 as attempts,
+       null::timestamptz as created_at
+  from timers t left join runs r on r.id = t.run
+ where t.provider = $1 and t.post = $2
+union all
+select due_at, 'action', rule, run, '', verb, target, id, state, attempts, created_at
+  from actions where provider = $1 and post = $2 and state in ('pending', 'claimed')
+ order by due_at, rule
+"""
+
+
+async def post_with_pending(conn: Connection, post: Post, rules: Sequence[Rule]) -> OnePostOut:
+    """The post as it is shown by itself, with what is going to happen to it; `rules` are those in force, for words."""
+    return one_post_out(post, await list_pending(conn, post.provider, post.id, rules))
+
+
+async def list_pending(conn: Connection, provider: str, post: str, rules: Sequence[Rule]) -> list[PendingOut]:
+    """What is going to happen to the post, the soonest first."""
+    waiting = Waiting({rule.id: rule for rule in rules})
+    return [_pending(row, waiting) for row in await conn.fetch(PENDING, provider, post)]
+
+
+def _pending(row: Row, waiting: Waiting) -> PendingOut:
+    is_action = row["what"] == "action"
+    says = waiting.action(row) if is_action else waiting.timer(row["what"], row["rule"], row["meaning"])
+    names = ("what", "due_at", "rule", "verb", "target", "run", "action")
+    return PendingOut(says=says, **{name: row[name] for name in names})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.rules.event_pattern import is_glob
 from tracker.domain.runs.pause import MATCHED, Silence
 from tracker.errors import BadParameter, did_you_mean
-from tracker.parameters import ahead, moment, storable, word
+from tracker.parameters import parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,7 +29,7 @@ def silence(
     Raises BadParameter.
     """
     _check_match(match, {**known, "severity": SEVERITIES})
-    storable(reason=reason)
+    refuse_zero_bytes(reason=reason)
     if not reason.strip():
         raise BadParameter("reason", "is empty: say why, for those who wonder")
     return Silence(id_, dict(match), now, _end(*ends, now), by, reason.strip())
@@ -40,20 +40,20 @@ def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]])
     if not match:
         raise BadParameter("match", 'is empty: say which alerts; {"rule": "*"} is all of them')
     for name, text in match.items():
-        storable(**{f"match.{name}": text})
+        refuse_zero_bytes(**{f"match.{name}": text})
         if name not in MATCHED:
             takes = ", ".join(MATCHED)
             raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
         if not text or len(text) > LONGEST_WORD:
             raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
         if name in known and not is_glob(text):
-            word(f"match.{name}", text, known[name])
+            parse_choice(f"match.{name}", text, known[name])
 
 
 def _end(until: str | None, for_: str | None, now: datetime) -> datetime:
     if (until is None) is (for_ is None):
         raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
-    end = moment("until", until) or ahead("for", for_ or "", now)
+    end = parse_future_time("until", until, now) if until else now + parse_span("for", for_ or "", now)
     name = "until" if until else "for"
     if end <= now:
         raise BadParameter(name, "is over already")

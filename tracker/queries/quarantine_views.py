@@ -1,12 +1,11 @@
-"""What the API answers about the quarantine."""
+"""What is shown of the quarantine."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tracker.api.schemas import ArrivalTime, RawOut
+from tracker.queries.events import ArrivalTime, RawOut
 
 
 class QuarantinedOut(Struct, frozen=True):
@@ -40,8 +39,3 @@ class VerdictOut(Struct, frozen=True):
     reason: Annotated[str | None, Meta(description="Why it is held still: not_json, signature_wrong and the like.")]
     position: Annotated[int | None, Meta(description="Where it stands in the log now.")]
     dry_run: Annotated[bool, Meta(description="Nothing was done: this is what would become of it.")]
-
-
-def held_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a delivery shows in a list and by itself."""
-    return {name: row[name] for name in QuarantinedOut.__struct_fields__}

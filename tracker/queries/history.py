@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta, Struct
 
 from tracker.domain.posts.post import Post
+from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.store.posts.posts import logged
 
 if TYPE_CHECKING:
@@ -18,12 +20,18 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """The last entry of a page: its time, the rank of its kind among equal times, and its own key."""
+HISTORY = "history"
+"""What its cursors belong to; they hold the last entry's time, the rank of its kind among equal times, and its key."""
+LAST_RANK = 99
+"""After whatever else happened at the same moment."""
 
-    at: datetime
-    rank: int
-    key: str
+
+class EntryOut(Struct, frozen=True):
+    """One entry of a post's history. What it has beside `at` and `type` depends on the type."""
+
+    at: Annotated[datetime, Meta(description="When we came to know it, or did it.")]
+    type: Annotated[str, Meta(description="fact, change, firing, run, move, action, attempt or silence.")]
+    data: dict[str, Any]
 
 
 def _utc(column: str) -> str:
@@ -180,24 +188,29 @@ async def events_by(conn: Connection, provider: str, post: str, first_day: date,
     return [logged(row) for row in await conn.fetch(EVENTS_BY, provider, post, first_day, moment)]
 
 
-async def timeline(
+async def list_history(
     conn: Connection,
     provider: str,
     post: str,
     first_day: date,
-    after: After | None,
-    limit: int,
+    cursor: str | None = None,
+    limit: int = 200,
+    *,
     newest_first: bool = False,
-) -> tuple[list[Row], After | None]:
-    """A page of the history in the order in which we came to know it, and where the next one begins.
+    upto: datetime | None = None,
+) -> Page[EntryOut]:
+    """A page of the history in the order in which we came to know it; raises BadParameter for a foreign cursor.
 
-    `first_day` is the day of the log before which nothing is kept of the post.
+    `first_day` is the day of the log before which nothing is kept of the post; `upto` leaves out what came later.
     """
-    begins = (after.at, after.rank, after.key) if after else (None, 0, "")
+    begins = read_cursor(cursor, HISTORY, tuple[datetime, int, str]) if cursor else (None, 0, "")
+    if cursor is None and upto and newest_first:
+        begins = (upto, LAST_RANK, "")
     statement = NEWEST_FIRST if newest_first else OLDEST_FIRST
     rows = await conn.fetch(statement, provider, post, first_day, *begins, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
-    return rows[:limit], After(last["at"], last["rank"], last["key"]) if last else None
+    items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows[:limit]]
+    return Page(items, write_cursor(HISTORY, (last["at"], last["rank"], last["key"])) if last else None)
 
 
 async def path(conn: Connection, provider: str, post: str, limit: int) -> list[Row]:

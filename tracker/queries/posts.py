@@ -1,0 +1,262 @@
+"""Which posts are there, and what of one: lists by filters, one by its id with what is about to happen, counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
+from sqlalchemy.types import Text
+from sqlmodel import col
+
+from tracker.domain.posts.event import State
+from tracker.domain.posts.lifecycle import ENDED
+from tracker.domain.posts.post import Post
+from tracker.errors import BadParameter, NotFound
+from tracker.parameters import (
+    parse_choice,
+    parse_choices,
+    parse_optional_time,
+    parse_span,
+    refuse_zero_bytes,
+)
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, page_of, write_cursor
+from tracker.queries.post_views import post_out
+from tracker.store.tables.posts import Post as Posts
+from tracker.store.tables.posts import Projection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Select
+
+    from tracker.queries.post_views import PostOut
+    from tracker.store.database import Connection, Row
+
+STATES = tuple(str(state) for state in State)
+TIMES = ("last_event_at", "entered_at", "scheduled_at", "published_at", "failed_at")
+SORTS = tuple(sign + time for time in TIMES for sign in ("-", ""))
+"""The times by which posts can be sorted, with - for the newest first."""
+NEWEST_FIRST = "-last_event_at"
+STILL_OPEN = tuple(sorted(set(State) - ENDED))
+"""The states in which a post can be stuck: all but the ends."""
+
+FOLD = cast(col(Posts.fold), Text).label("fold")
+LOOK = 20_000
+"""No index leads to a word: one page of a search looks no further than this many posts."""
+MOST_OF_AN_ID = 20
+"""Providers that have a post of the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostQuery:
+    """Which posts: all must hold.
+
+    `since` and `until` bound the last event, `still_since` is the moment since which nothing moved: without `states`
+    it means posts that have not ended. `q` is sought in ids, errors and addresses.
+    """
+
+    states: Sequence[str] = ()
+    platform: str | None = None
+    account: str | None = None
+    provider: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    still_since: datetime | None = None
+    q: str | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        now: datetime,
+        *,
+        state: Sequence[str] | None = None,
+        platform: str | None = None,
+        account: str | None = None,
+        provider: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        stuck_for: str | None = None,
+        q: str | None = None,
+    ) -> PostQuery:
+        """As people write it; `now` is what "ago" counts from. Raises BadParameter."""
+        refuse_zero_bytes(platform=platform, account=account, provider=provider, q=q)
+        return cls(
+            states=parse_choices("state", state, STATES),
+            platform=platform or None,
+            account=account or None,
+            provider=provider or None,
+            since=parse_optional_time("since", since, now),
+            until=parse_optional_time("until", until, now),
+            still_since=now - parse_span("stuck_for", stuck_for, now) if stuck_for else None,
+            q=q or None,
+        )
+
+    @property
+    def wanted_states(self) -> Sequence[str]:
+        """The states that a post may be in; none named: any."""
+        return self.states or (STILL_OPEN if self.still_since else ())
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPost:
+    """A post as it stands, and the first day of the log that has anything of it."""
+
+    post: Post
+    first_day: date
+
+
+async def list_posts(
+    conn: Connection, query: PostQuery, sort: str = NEWEST_FIRST, cursor: str | None = None, limit: int = 50
+) -> Page[PostOut]:
+    """A page of posts as they are shown; `sort` is one of SORTS. Raises BadParameter.
+
+    A search finds the post of that very id first, and then looks through LOOK posts: its page may hold fewer.
+    """
+    posts, following = await page_of_posts(conn, query, sort, cursor, limit)
+    return Page([post_out(post) for post in posts], following)
+
+
+async def page_of_posts(
+    conn: Connection, query: PostQuery, sort: str, cursor: str | None, limit: int
+) -> tuple[list[Post], str | None]:
+    """The posts of a page, and the cursor of the next one.
+
+    Posts that lack the time they are sorted by come first where the newest come first, and last otherwise.
+    """
+    keyset = keyset_of(parse_choice("sort", sort, SORTS))
+    place = keyset.read(cursor)
+    posts = await _of_that_id(conn, query) if query.q and place is None else []
+    phases = [True, False] if keyset.newest_first else [False, True]
+    for timeless in phases[phases.index(place[0] is None) :] if place else phases:
+        rows = await fetch(conn, statement(query, keyset, timeless, place, limit + 1 - len(posts)))
+        posts += [_post(row) for row in rows]
+        if len(posts) > limit:
+            return posts[:limit], _cursor(keyset, posts[limit - 1])
+        if query.q and (rest := await fetch(conn, end_of_search(query, keyset, timeless, place))):
+            return posts, _cursor(keyset, _post(rest[0]))
+        place = None
+    return posts, None
+
+
+async def find_post(conn: Connection, post: str, provider: str | None = None) -> FoundPost:
+    """The one post of that id; raises NotFound, and BadParameter where several providers have one."""
+    refuse_zero_bytes(id=post, provider=provider)
+    rows = await fetch(conn, of_that_id(post, provider))
+    if not rows:
+        raise NotFound(f'there is no post "{post}"' + (f' of "{provider}"' if provider else ""))
+    if len(rows) > 1:
+        names = ", ".join(sorted(_post(row).provider for row in rows))
+        raise BadParameter("provider", f'several providers have a post "{post}": say provider=, one of {names}')
+    return FoundPost(_post(rows[0]), rows[0]["first_day"])
+
+
+def of_that_id(post: str, provider: str | None) -> AnySelect:
+    """The posts of that id, one for each provider that has one."""
+    of_id = select(FOLD, col(Posts.first_day)).where(of_current_projection(), col(Posts.post) == post)
+    return of_id.where(col(Posts.provider) == provider) if provider else of_id
+
+
+async def count_by_state(conn: Connection) -> dict[str, int]:
+    """How many posts are in each state."""
+    posts = func.count().label("posts")
+    state = col(Posts.state)
+    rows = await fetch(conn, select(state, posts).where(of_current_projection()).group_by(state).order_by(state))
+    return {row["state"]: row["posts"] for row in rows}
+
+
+def keyset_of(sort: str) -> Keyset:
+    """The order that `sort`, one of SORTS, asks for."""
+    return Keyset(
+        sort,
+        tuple[datetime | None, str, str],
+        getattr(Posts, sort.lstrip("-")),
+        (col(Posts.provider), col(Posts.post)),
+        newest_first=sort.startswith("-"),
+    )
+
+
+def statement(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:
+    """The posts that have the time they are sorted by, or those that lack it (`timeless`), behind `place`."""
+    if not query.q:
+        return _in_order(query, keyset, timeless, place, limit)
+    looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
+    posts = looked_through.c
+    return (
+        select(posts.fold)
+        .where(_says(posts.post, posts.fold, query.q), posts.post != query.q)
+        .order_by(*keyset.over(looked_through).order())
+        .limit(limit)
+    )
+
+
+def end_of_search(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None) -> AnySelect:
+    """The last post that a search looks at, if there may be more behind it."""
+    looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
+    return select(looked_through.c.fold).order_by(*keyset.over(looked_through).order()).offset(LOOK - 1)
+
+
+def of_current_projection() -> ColumnElement[bool]:
+    """The post belongs to the projection that is shown."""
+    return col(Posts.projection) == select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()
+
+
+def _in_order(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:
+    """Posts that fit all filters but the words searched for: each state alone is in order in an index."""
+    where = [*_filters(query), keyset.at.is_(None) if timeless else keyset.at.is_not(None)]
+    states = EachOf(col(Posts.state), query.wanted_states) if query.wanted_states else None
+    return page_of(select(FOLD, keyset.at, *keyset.key).where(*where), keyset, place, limit, states)
+
+
+def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
+    at, entered = col(Posts.last_event_at), col(Posts.entered_at)
+    where = [of_current_projection()]
+    if query.platform is not None:
+        where.append(col(Posts.platforms).op("@>")(cast([query.platform], ARRAY(Text))))
+    if query.account is not None:
+        where.append(col(Posts.accounts).op("@>")(cast([query.account], ARRAY(Text))))
+    if query.provider is not None:
+        where.append(col(Posts.provider) == query.provider)
+    if query.since is not None:
+        where.append(at >= query.since)
+    if query.until is not None:
+        where.append(at < query.until)
+    if query.still_since is not None:  # what is scheduled has not stood still before its time
+        due = case((col(Posts.state) == State.SCHEDULED, col(Posts.scheduled_at)))
+        where.append(func.greatest(entered, due) <= query.still_since)
+    return where
+
+
+def _says(post: ColumnElement[Any], fold: ColumnElement[Any], q: str) -> ColumnElement[bool]:
+    """The id, a problem or an address holds the text. The JSON as text is asked first: it is quick, and holds more."""
+    text, as_json = (f"%{_literally(word)}%" for word in (q, msgspec.json.encode(q).decode()[1:-1]))
+
+    def among(path: str) -> Select[int]:
+        word = func.jsonb_path_query(cast(fold, JSONB), cast(path, JSONPATH)).column_valued("word")
+        return select(literal(1)).where(word.op("#>>")(cast([], ARRAY(Text))).ilike(text))
+
+    seen = exists(union_all(among("$.**.problem.*"), among("$.**.url")))
+    return or_(post.ilike(text), and_(fold.ilike(as_json), seen))
+
+
+async def _of_that_id(conn: Connection, query: PostQuery) -> list[Post]:
+    where = [*_filters(query), col(Posts.post) == query.q]
+    if query.wanted_states:
+        where.append(any_of(col(Posts.state), query.wanted_states))
+    first = select(FOLD).where(*where).order_by(col(Posts.provider)).limit(MOST_OF_AN_ID)
+    return [_post(row) for row in await fetch(conn, first)]
+
+
+def _cursor(keyset: Keyset, post: Post) -> str:
+    return write_cursor(keyset.name, (getattr(post, str(keyset.at.key)), post.provider, post.id))
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _post(row: Row) -> Post:
+    return msgspec.json.decode(row["fold"], type=Post)

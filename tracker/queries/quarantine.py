@@ -1,0 +1,101 @@
+"""What could not be taken into the log: deliveries by filters, the newest first, and one as it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from tracker.errors import NotFound
+from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
+from tracker.queries.events import raw_out
+from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut
+from tracker.store.log.quarantine import STATES
+from tracker.store.tables.log import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tracker.store.database import Connection, Row
+
+HELD = "held"
+
+NEWEST_FIRST = Keyset("quarantine -id", tuple[int], col(Quarantined.id))
+OLDEST_FIRST = Keyset("quarantine id", tuple[int], col(Quarantined.id), newest_first=False)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineQuery:
+    """Which deliveries: all must hold; `since` bounds the arrival."""
+
+    states: Sequence[str] = ()
+    provider: str | None = None
+    reason: str | None = None
+    authentic: bool | None = None
+    since: datetime | None = None
+
+    @classmethod
+    def parse(
+        cls, now: datetime, *, state: Sequence[str] | None = None, provider: str | None = None,
+        reason: str | None = None, authentic: bool | None = None, since: str | None = None,
+    ) -> QuarantineQuery:  # fmt: skip
+        """As people write it; without a state, what is held. Raises BadParameter."""
+        refuse_zero_bytes(provider=provider, reason=reason)
+        states = parse_choices("state", state, STATES) or (HELD,)
+        begin = parse_optional_time("since", since, now)
+        return cls(states, provider or None, reason or None, authentic, begin)
+
+
+async def list_quarantine(
+    conn: Connection, query: QuarantineQuery, cursor: str | None = None, limit: int = 50
+) -> Page[QuarantinedOut]:
+    """A page of the quarantine without bodies, the newest first."""
+    return await list_page(conn, chosen(query), NEWEST_FIRST, cursor, limit, lambda row: QuarantinedOut(**row))
+
+
+async def list_quarantine_raw(
+    conn: Connection, query: QuarantineQuery, cursor: str | None = None, limit: int = 50
+) -> Page[OneQuarantinedOut]:
+    """A page of the quarantine with headers and bodies as they came, the newest first."""
+    as_they_came = chosen(query, col(Quarantined.headers), col(Quarantined.body), col(Quarantined.body_hash))
+    return await list_page(
+        conn, as_they_came, NEWEST_FIRST, cursor, limit, lambda row: one_quarantined_out(row, raw=True)
+    )
+
+
+async def oldest_held(
+    conn: Connection, query: QuarantineQuery, cursor: str | None = None, limit: int = 50
+) -> Page[QuarantinedOut]:
+    """A page of what would be tried again, the oldest first."""
+    return await list_page(conn, chosen(query), OLDEST_FIRST, cursor, limit, lambda row: QuarantinedOut(**row))
+
+
+async def one_quarantined(conn: Connection, item: int) -> Row:
+    """One delivery with its headers and its body; raises NotFound."""
+    rows = await fetch(conn, select(Quarantined).where(col(Quarantined.id) == item))
+    if not rows:
+        raise NotFound(f"there is no item {item} in the quarantine")
+    return rows[0]
+
+
+def one_quarantined_out(row: Row, *, raw: bool) -> OneQuarantinedOut:
+    """One delivery as it is shown by itself; `raw`: as it came."""
+    fields = {**row, "size": len(row["body"])}
+    names = QuarantinedOut.__struct_fields__
+    return OneQuarantinedOut(**{name: fields[name] for name in names}, raw=raw_out(row) if raw else None)
+
+
+def chosen(query: QuarantineQuery, *more: Any) -> AnySelect:
+    """The deliveries that the query is about, with what is shown of them, and more columns."""
+    names = ("id", "provider", "reason", "authentic", "delivery", "received_at", "state", "settled_at")
+    size = func.length(col(Quarantined.body)).label("size")
+    where = [any_of(col(Quarantined.state), query.states)] if query.states else []
+    wanted = ((name, getattr(query, name)) for name in ("provider", "reason", "authentic"))
+    where += [getattr(Quarantined, name) == value for name, value in wanted if value is not None]
+    if query.since is not None:
+        where.append(col(Quarantined.received_at) >= query.since)
+    return select(*(getattr(Quarantined, name) for name in names), size, *more).where(*where)
