@@ -83,7 +83,7 @@ def test_all_of_it_is_there_afterwards_and_the_service_goes_on(folder: Path, pro
         take(target, said("post.published", "later", 5))
         listed = tracker("posts", "list", "--json").json["items"]
         assert {one["id"] for one in listed} == {"ppublished", "pfailed", "later"}
-        assert asyncio.run(content(target))["log_epochs"][1].startswith("(2,")
+        assert len(asyncio.run(content(target))["log_epochs"]) == len(before["log_epochs"]) + 1
     finally:
         own.kill()
 

@@ -77,5 +77,5 @@ def test_a_wrong_entry_in_the_configuration_is_named_with_its_line(tmp_path: Pat
     """What only the rule about addresses can judge is reported as precisely as the rest."""
     path = tmp_path / "config.toml"
     path.write_text('[outbound]\nallow = [\n  "10.0.0.0/8",\n  "10.0.0.0/99",\n]\n')
-    with pytest.raises(Misconfigured, match=r"config\.toml:2: outbound\.allow\.1: .10\.0\.0\.0/99. is not a network"):
+    with pytest.raises(Misconfigured, match=r"config\.toml:4: outbound\.allow\.1: .10\.0\.0\.0/99. is not a network"):
         build_outbound(load_settings(path, {}))

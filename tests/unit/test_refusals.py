@@ -72,7 +72,7 @@ def test_what_is_taken_at_once_is_shared_out_among_the_doors_and_the_rest_waits(
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, HEAVIEST), st.integers(0, 9)), max_size=80))
-def test_whatever_comes_the_bounds_hold_for_each_door_and_nothing_lighter_is_kept_before_a_heavier(
+def test_whatever_comes_the_bounds_hold_for_each_door_and_nothing_lighter_outlives_a_heavier_that_came_later(
     coming: list[tuple[str, int, int]],
 ) -> None:
     refusals: Refusals[tuple[int, int, int]] = Refusals(4, 20)
@@ -82,7 +82,6 @@ def test_whatever_comes_the_bounds_hold_for_each_door_and_nothing_lighter_is_kep
         assert len(kept) <= 4
         assert sum(size for _, _, size in kept) <= 20
         dropped = [(w, n) for n, (d, w, _) in enumerate(coming) if d == door and (w, n) not in {k[:2] for k in kept}]
-        heaviest_dropped = max((weight for weight, _ in dropped), default=0)
-        lighter = [weight for weight, _, _ in kept if weight < heaviest_dropped]
-        assert not lighter
+        there_before = [(one, other) for one in kept for other in dropped if one[1] < other[1]]
+        assert not [1 for (weight, _, _), (heavier, _) in there_before if weight < heavier]
     assert len(refusals) == 0

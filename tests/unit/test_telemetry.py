@@ -14,9 +14,10 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import SecretStr
 
+import tracker
 from tracker.runtime import telemetry
 
-SOURCE = Path(telemetry.__file__).parent
+SOURCE = Path(tracker.__file__).parent
 METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 

@@ -75,7 +75,11 @@ class Vigil:
 
     def _used(self) -> float:
         """Seconds of the processor that its living processes have used."""
-        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+        used = 0.0
+        for process in self._processes():
+            with suppress(psutil.Error):
+                used += sum(process.cpu_times()[:2])
+        return used
 
     def _titles(self) -> Iterator[str]:
         for process in self._processes():

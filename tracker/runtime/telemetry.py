@@ -27,6 +27,8 @@ EVENTS = {
     "alert": "An alert of a channel of kind log.",
     "api.fault": "Our own code failed while it answered a request.",
     "dashboard.fault": "Our own code failed while it made a page of the dashboard.",
+    "database.not_asked": "The database could not be asked whether it is at work on what is overdue.",
+    "database.silent": "Connections on which the database waits for us while we wait for it were given up.",
     "database.waiting": "The database does not answer yet.",
     "delivery.quarantined": "An authentic webhook could not be used; it is kept in the quarantine.",
     "door.fault": "Our own code failed while it took a webhook; the provider was asked to send it again.",
@@ -67,6 +69,7 @@ EVENTS = {
     "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
     "subscription.waiting": "A subscription waits for the database to come back.",
+    "wakeups.not_told": "Other processes could not be woken: they look by themselves within a poll.",
     "worker.outcome_not_recorded": "An attempt's outcome could not be written; its lease will lapse.",
     "worker.rescued": "Actions of processes that died were put back.",
     "worker.waiting": "The worker waits for the database to come back.",
@@ -149,9 +152,9 @@ def _rendering(console: bool, out: TextIO) -> list[Processor]:
 
 def _shown(_logger: object, _method: str, values: EventDict) -> EventDict:
     """What others have said cannot move a terminal's cursor."""
-    for name, value in values.items():
+    for name, value in values.items():  # the console shows values in quotes, but not the event
         if isinstance(value, str):
-            values[name] = printable(value, keep="\n\t")
+            values[name] = printable(value, keep="" if name == "event" else "\n\t")
     return values
 
 

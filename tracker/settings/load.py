@@ -47,10 +47,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     faults = overlay(data, origins, environ)
     unknown: dict[Key, Misconfigured] = {}
     data = {name: {} for name in Settings.model_fields} | resolve(data, origins, environ, folder, unknown)
-    for place, fault in unknown.items():
-        faults.append((place[:2], fault))
-        if place[0] in OPTIONAL:
-            _leave_out(data, place[:2])
+    faults += [(place[:2], fault) for place, fault in unknown.items()]
     return _validated(data, origins, faults, folder, unknown)
 
 
@@ -61,19 +58,19 @@ def _validated(
 
     Of values that are `unknown` it has been said already that they are.
     """
+    wrong: list[Misplaced] = []
     try:
         settings = Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         errors = [one for one in error.errors(include_url=False) if not _is_about(unknown, one)]
         wrong = [(_place(one), _fault(one, data, origins)) for one in errors]
-        faults = [*faults, *wrong]
-        if not wrong or any(place[0] not in OPTIONAL for place, _ in faults):
-            raise _told([fault for _, fault in faults]) from None
-        for place, _ in wrong:
-            _leave_out(data, place)
-        return _validated(data, origins, faults, folder, unknown)
+    faults = [*faults, *wrong]
     if any(place[0] not in OPTIONAL for place, _ in faults):
         raise _told([fault for _, fault in faults])
+    if faulty := {place for place, _ in wrong} | {place[:2] for place in unknown}:
+        for place in faulty:
+            _leave_out(data, place)
+        return _validated(data, origins, faults, folder)
     left_out: dict[str, list[Misconfigured]] = {}
     for place, fault in faults:
         left_out.setdefault(".".join(place), []).append(fault)

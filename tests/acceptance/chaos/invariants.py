@@ -46,8 +46,10 @@ update actions set due_at = $1
 """Nobody waits here for the pause before the next attempt, which may be minutes."""
 UNEXPECTED = """
 select state, verb, rule, reason, count(*) from actions
- where state not in ('done', 'discarded', 'cancelled') group by 1, 2, 3, 4 limit 5
+ where state not in ('done', 'discarded', 'cancelled') and not (verb = 'retry' and reason = 'not_retryable')
+ group by 1, 2, 3, 4 limit 5
 """
+"""A retry asks first, and is over where the post has failed for good meanwhile: another attempt had been made."""
 
 
 def some(what: str, those: Iterable[object]) -> list[str]:

@@ -43,7 +43,7 @@ class Alert:
         """Raise the alert once, in the way of its channel."""
         way = self.ways.get(claimed.target)
         if way is None:
-            return not_configured(f"channels.{claimed.target}", self.left_out)
+            return not_configured((f"channels.{claimed.target}",), self.left_out)
         return await way.tell(claimed, now)
 
 

@@ -60,10 +60,14 @@ async def post(
     return result, exchange(shown, result, hidden)
 
 
-def not_configured(key: str, left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:
-    """Nobody can be told: the addressee is not in the configuration, or is left out of it for its faults."""
-    why = "; ".join(map(str, left_out.get(key, ()))) or f"{key} is not in the configuration"
-    return Discard(Reason.NOT_CONFIGURED, why)
+def not_configured(keys: Sequence[str], left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:
+    """Nobody can be told: the addressee is not in the configuration, or is left out of it for its faults.
+
+    `keys` are those under which it could stand there.
+    """
+    missing = f"neither {' nor '.join(keys)} is" if len(keys) > 1 else f"{keys[0]} is not"
+    why = "; ".join(str(fault) for key in keys for fault in left_out.get(key, ()))
+    return Discard(Reason.NOT_CONFIGURED, why or f"{missing} in the configuration")
 
 
 def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:
