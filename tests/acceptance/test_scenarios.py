@@ -113,7 +113,7 @@ class Stage:
 
     async def until(self, what: str, query: str, *values: object) -> None:
         """Until the query says true; the step is over, and what happens between two steps happens."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while True:
             async with self.database.connection() as conn:
                 if await conn.fetchval(query, *values):
