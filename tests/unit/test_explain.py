@@ -65,13 +65,13 @@ def played(rule: Rule, facts: Sequence[Fact], until: float) -> Story:
         world.see(change)
     now = EPOCH + timedelta(seconds=until)
     world.pass_time(now)
-    firings = {(one.key, one.cause): one for one in world.firings if one.post}
+    firings = {one.identity: one for one in world.firings if one.post}
     return Story(changes, view(post) if isinstance(post, Post) else None, firings, now)
 
 
 def why(text: str, *facts: Fact, until: float = 86_400) -> list[Explanation]:
     rule = a_rule(text)
-    return explain(rule, played(rule, facts, until))
+    return explain([rule], played(rule, facts, until))[rule.id]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_happened_before_the_rule_was_there_was_not_seen_by_it() -> None:
     rule = a_rule(RETRY)
     story = played(rule, [failed(0)], 60)
     since = EPOCH + timedelta(seconds=30)
-    (found,) = explain(rule, Story(story.changes, story.view, {}, story.now, since))
+    (found,) = explain([rule], Story(story.changes, story.view, {}, story.now, {"r": since}))["r"]
     assert found.outcome == "unseen"
     assert found.text == "every clause holds, but the rule as it is now is in force since 2026-11-01 09:00:30 UTC"
 
@@ -201,7 +201,7 @@ def test_what_happened_before_the_rule_was_there_was_not_seen_by_it() -> None:
 def test_a_rule_that_is_switched_off_says_so_beside_what_it_did() -> None:
     rule = a_rule(f"{RETRY}\nenabled = false")
     on = played(a_rule(RETRY), [failed(0)], 60)
-    assert [one.outcome for one in explain(rule, on)] == ["fired", "off"]
+    assert [one.outcome for one in explain([rule], on)["r"]] == ["fired", "off"]
 
 
 def test_a_digest_says_what_it_will_gather() -> None:
@@ -229,8 +229,8 @@ def test_whatever_fired_is_told_and_nothing_is_claimed_to_have_had_to_fire(
 ) -> None:
     rule = a_rule(text)
     story = played(rule, facts, max(until, 20))
-    found = explain(rule, story)
-    told = {(one.firing.key, one.firing.cause) for one in found if one.firing}
+    found = explain([rule], story)["r"]
+    told = {one.firing.identity for one in found if one.firing}
     assert told == story.firings.keys()
     assert [one for one in found if one.outcome == "unseen"] == []
     assert found

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from tracker.domain.posts.change import Change
     from tracker.domain.rules.rule import Rule
-    from tracker.domain.runs.firing import Firing
+    from tracker.domain.runs.firing import Identity
     from tracker.queries.why_reports import ActionTaken, Recorded
     from tracker.store.database import Connection
 
@@ -29,6 +28,7 @@ MOST_CHANGES = 200
 """How far back a post's changes are looked at; firings on record are told in any case."""
 
 MOST_REASONS = 50
+GONE = Explanation(OFF, "no file has a rule of that name any more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,64 +58,37 @@ async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime
     for action in await why_reports.actions_of(conn, runs):
         taken[action.run].append(action)
     switches = await rule_switches.by_rule(conn)
-    asking = _Asking(
-        post,
-        await changes.newest_of_post(conn, post.provider, post.id, MOST_CHANGES),
-        recorded,
-        taken,
-        await timers.armed_revisions(conn),
-        {name: switch.enabled for name, switch in switches.items()},
-        now,
-    )
     wanted = [rule for rule in rules if only in (None, rule.id)]
-    return await asyncio.to_thread(asking.answers, wanted)
+    revisions = {rule.id: rule.revision for rule in wanted}
+    armed = await timers.armed_revisions(conn)
+    story = Story(
+        await changes.newest_of_post(conn, post.provider, post.id, MOST_CHANGES),
+        view(post),
+        {one.firing.identity: one.firing for one in recorded},
+        now,
+        {name: since for name, (revision, since) in armed.items() if revision == revisions.get(name)},
+    )
+    switched = [replace(rule, enabled=switches[rule.id].enabled) if rule.id in switches else rule for rule in wanted]
+    told = await asyncio.to_thread(explain, switched, story)
+    for firing in story.firings.values():
+        if firing.rule not in revisions:
+            told.setdefault(firing.rule, [GONE]).insert(-1, on_record(firing, ""))
+    kept = {one.firing.identity: one for one in recorded}
+    answers = [
+        Answer(name, revisions.get(name), [_reason(one, kept, taken) for one in reasons[:MOST_REASONS]])
+        for name, reasons in told.items()
+    ]
+    return sorted(answers, key=lambda answer: (answer.reasons[0].explanation.rank, answer.rule))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    post: Post
-    changes: Sequence[Change]
-    recorded: Sequence[Recorded]
-    taken: Mapping[UUID, Sequence[ActionTaken]]
-    armed: Mapping[str, tuple[str, datetime]]
-    switched: Mapping[str, bool]
-    now: datetime
-
-    def answers(self, rules: Sequence[Rule]) -> list[Answer]:
-        known = {rule.id for rule in rules}
-        gone = dict.fromkeys(one.firing.rule for one in self.recorded if one.firing.rule not in known)
-        found = [self._answer(rule) for rule in rules] + [self._gone(name) for name in gone]
-        return sorted(found, key=lambda answer: (answer.reasons[0].explanation.rank, answer.rule))
-
-    def _answer(self, rule: Rule) -> Answer:
-        armed = self.armed.get(rule.id)
-        story = Story(
-            self.changes,
-            view(self.post),
-            {(one.key, one.cause): one for one in self._firings(rule.id)},
-            self.now,
-            armed[1] if armed and armed[0] == rule.revision else None,
-        )
-        found = explain(replace(rule, enabled=self.switched.get(rule.id, rule.enabled)), story)
-        return Answer(rule.id, rule.revision, self._reasons(found))
-
-    def _gone(self, rule: str) -> Answer:
-        found = [on_record(one, "") for one in self._firings(rule)]
-        return Answer(rule, None, self._reasons([*found, Explanation(OFF, "no file has a rule of that name any more")]))
-
-    def _firings(self, rule: str) -> list[Firing]:
-        return [one.firing for one in self.recorded if one.firing.rule == rule]
-
-    def _reasons(self, found: Iterable[Explanation]) -> list[Reason]:
-        of_runs = {one.firing.identity: one for one in self.recorded}
-        return [self._reason(one, of_runs) for one in list(found)[:MOST_REASONS]]
-
-    def _reason(self, one: Explanation, recorded: Mapping[tuple[str, str, str], Recorded]) -> Reason:
-        if one.firing is None:
-            return Reason(one, text=one.text)
-        kept = recorded[one.firing.identity]
-        actions = self.taken.get(one.firing.run, ()) if one.firing.run else ()
-        return Reason(one, kept.run_state, actions, _told(one, kept, actions))
+def _reason(
+    one: Explanation, recorded: Mapping[Identity, Recorded], taken: Mapping[UUID, Sequence[ActionTaken]]
+) -> Reason:
+    if one.firing is None:
+        return Reason(one, text=one.text)
+    kept = recorded[one.firing.identity]
+    actions = taken.get(one.firing.run, ()) if one.firing.run else ()
+    return Reason(one, kept.run_state, actions, _told(one, kept, actions))
 
 
 def _told(one: Explanation, kept: Recorded, actions: Iterable[ActionTaken]) -> str:

@@ -9,9 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.change import Change
+from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.rules.decision import Timer
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.subject import Subject
+from tracker.domain.rules.trace import ConditionFalse, NotMatched, NoWait, Refusal
+from tracker.domain.rules.trigger import While
+from tracker.domain.rules.wording import either
 from tracker.domain.runs.firing import ACTED, Firing, Outcome
 from tracker.rulebook.clauses import first_unmet
 
@@ -87,16 +92,54 @@ def false(clause: Clause, subject: str, at: datetime | None = None, event: str =
     return Explanation(FALSE, text, at, event, subject, clause)
 
 
-def unmet_match(rule: Rule, subject: Subject, *, state: bool = True) -> Clause | None:
-    """The first key of `match` that does not admit the subject."""
-    for one in rule.match:
-        if (state or one.field != "state") and not one.admits(subject):
-            was = " and ".join(f'"{value}"' for value in one.values(subject) if value) or "nothing"
-            return Clause(f"match.{one.field}", " or ".join(f'"{word}"' for word in one.words), f"it is {was}")
-    return None
+def refused(rule: Rule, subject: Subject, refusal: Refusal) -> Clause:
+    """The clause for which nothing follows."""
+    match refusal:
+        case NotMatched(clause):
+            was = " and ".join(f'"{value}"' for value in clause.values(subject) if value) or "nothing"
+            return Clause(f"match.{clause.field}", " or ".join(f'"{word}"' for word in clause.words), f"it is {was}")
+        case ConditionFalse(values):
+            return _unmet_when(rule, values)
+        case NoWait(of) if of:
+            return Clause("of", f"post.{of}", "no such time is known")
+    return _nothing_left(rule, subject)
 
 
-def unmet_when(rule: Rule, values: Mapping[str, object]) -> Clause:
+def left(rule: Rule, timer: Timer, subject: Subject, change: Change) -> Explanation:
+    """A wait was over before its time."""
+    after = max(change.occurred_at - timer.due_at + rule.span, timedelta(0))
+    if not isinstance(rule.trigger, While):
+        return false(_nothing_left(rule, subject, after), timer.key, change.received_at, happened([change]))
+    state, span = _state(timer), format_duration(rule.span)
+    said = f"{state} was left for {subject.state} after {format_duration(after)}"
+    clause = Clause("for", span, said, {"post.state": str(subject.state)})
+    return false(clause, timer.key, change.received_at, f"{state} -> {subject.state}")
+
+
+def goes_on(rule: Rule, timer: Timer) -> Explanation:
+    """A timer is under way."""
+    what = f"{_state(timer)} lasts" if isinstance(rule.trigger, While) else "nothing of it has come"
+    text = f"fires at {moment(timer.due_at)} if {what} until then"
+    return Explanation(WAITING, text, timer.due_at - rule.span, "", timer.key, None, None, timer.due_at)
+
+
+def _state(timer: Timer) -> str:
+    return timer.cause.partition(":")[0]
+
+
+def _nothing_left(rule: Rule, subject: Subject, after: timedelta | None = None) -> Clause:
+    """What is watched for is over, or has come (so long `after` the wait began)."""
+    trigger = rule.trigger
+    if isinstance(trigger, While):
+        return Clause("while", " or ".join(sorted(trigger.states)), f"it is {subject.state}")
+    wanted = f"no {either(getattr(trigger, 'words', ()))} within {format_duration(rule.span)}"
+    if subject.state in WITHDRAWN:
+        return Clause("expect", wanted, f"the post was {subject.state}, and nothing is left to expect")
+    soon = f" {format_duration(after)} after" if after else ""
+    return Clause("expect", wanted, f"it came{soon}: the state is {subject.state}")
+
+
+def _unmet_when(rule: Rule, values: Mapping[str, object]) -> Clause:
     """The first clause of a condition that does not hold."""
     if rule.when is None:
         raise TypeError(f"{rule.id} has no condition")

@@ -1,110 +1,154 @@
-"""Why a rule fired for a post, or the first of its clauses that was false: pure, from what is on record."""
+"""Why a rule fired for a post, or the first of its clauses that was false.
+
+The engine plays once more what happened, and tells what it makes of it; that is joined with what is on record.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tracker.domain.posts.change import Change, PostView
-from tracker.domain.rules.event_pattern import Word
-from tracker.domain.rules.match_context import Occurrence, Scene
+from tracker.domain.rules import periodic
+from tracker.domain.rules.decision import Arm, Disarm, Failed, Timer
+from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.trigger import Every, Expect, On, While
-from tracker.domain.runs.firing import Firing
+from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.subject import Subject, from_plain, subject_of
+from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal
+from tracker.domain.rules.trigger import Every, While
+from tracker.domain.rules.wording import either
+from tracker.domain.runs.firing import Firing, Identity
+from tracker.domain.runs.simulation import World
 from tracker.rulebook import answers
 from tracker.rulebook.answers import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
-from tracker.rulebook.waits import Waits, never_waited
-
-Cause = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Story:
-    """A post's changes, the first one first, how it stands, and what one rule has on record about it by (key, cause).
+    """A post's changes, the first one first, how it stands, and what is on record about it.
 
-    `since` is when the rule's present meaning was put in force, None where that is not known.
+    `since` says when each rule's present meaning was put in force, as far as that is known.
     """
 
     changes: Sequence[Change]
     view: PostView | None
-    firings: Mapping[Cause, Firing]
+    firings: Mapping[Identity, Firing]
     now: datetime
-    since: datetime | None = None
+    since: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def explain(rules: Sequence[Rule], story: Story) -> dict[str, list[Explanation]]:
+    """What each rule made of everything that it could have acted on, the most telling first; never nothing."""
+    account = _Account(story, {rule.id: {} for rule in rules})
+    without_steps = (replace(rule, do=(), branches={}) for rule in rules)  # when a rule fires does not depend on them
+    account.play(RuleIndex(without_steps))
+    return {rule.id: sorted(account.of(rule), key=lambda one: one.rank) for rule in rules}
 
 
 @dataclass
-class _Asked:
-    rule: Rule
+class _Account:
+    """Hears what the engine makes of a story; keeps one explanation for each cause by which a rule might fire."""
+
     story: Story
-    _told: set[Cause] = field(default_factory=set)
+    _found: Mapping[str, dict[tuple[str, str, datetime | None], Explanation]]
+    _idle: dict[str, tuple[Subject, Refusal]] = field(default_factory=dict)
+    """Why a rule did not wait: told of the subject that came closest."""
+    _change: Change = field(init=False)
 
-    def explanations(self) -> list[Explanation]:
-        found = [*self._of_trigger()] if self.rule.enabled else [Explanation(OFF, "the rule is switched off")]
-        rest = [one for cause, one in self.story.firings.items() if cause not in self._told]
-        return sorted([*found, *(answers.on_record(one, "") for one in rest)], key=lambda one: one.rank)
+    def play(self, rules: RuleIndex) -> None:
+        """Let the engine see all that is known; the post may have been there before the first of it."""
+        story, world = self.story, World(rules, self.story.now, trace=self)
+        seen: PostView | None = None
+        for change in story.changes:
+            world.pass_time(change.received_at)
+            self._change = change
+            world.see(change)
+            for rule in rules.periodic:
+                if isinstance(rule.trigger, Every):
+                    periodic.gathered(rule, rule.trigger, [change], self)
+            if change.context and not seen:
+                world.stand(change.context)
+            seen = change.context or seen
+        world.pass_time(story.now)
+        if story.view and story.view != seen:
+            world.stand(story.view)
+            world.pass_time(story.now)
+        for timer, run in world.timers.values():
+            if not run and timer.kind != periodic.KIND:
+                told = answers.goes_on(rules.by_id[timer.rule], timer)
+                self._found[timer.rule][timer.key, timer.cause, told.at] = told
 
-    def decided(self, key: str, cause: str, event: str, at: datetime) -> Explanation:
-        """It had to fire: what is on record about that, or why nothing is."""
-        firing = self.story.firings.get((key, cause))
-        if firing:
-            self._told.add((key, cause))
-            return answers.on_record(firing, event)
-        since = self.story.since
-        why = (
-            f"the rule as it is now is in force since {answers.moment(since)}"
-            if since and at < since
-            else "nobody has decided on it yet"
-        )
-        return Explanation(UNSEEN, f"every clause holds, but {why}", at, event, key)
+    def of(self, rule: Rule) -> Iterator[Explanation]:
+        """All that is to be told about the rule."""
+        found = self._found[rule.id]
+        yield from found.values() or [self._never(rule)]
+        for (name, *cause), firing in self.story.firings.items():
+            if name == rule.id and (*cause, None) not in found:
+                yield answers.on_record(firing, "")
 
-    def _of_trigger(self) -> Iterator[Explanation]:
-        trigger = self.rule.trigger
-        match trigger:
-            case On(words):
-                yield from self._happened(words)
-            case Every(over=()):
-                yield Explanation(CLOCK, "goes by the clock, whatever happens to posts")
-            case Every(over=words):
-                yield from self._happened(words)
-            case While() | Expect():
-                yield from self._waited(trigger)
+    def occurred(self, rule: Rule, occurrence: Occurrence, came_to: CameTo | None) -> None:
+        change, subject = self._change, occurrence.subject
+        event, cause = answers.event_of(change, occurrence), (subject.key, occurrence.cause)
+        self._keep(rule, subject, cause, event, change.received_at, came_to)
 
-    def _waited(self, trigger: While | Expect) -> Iterator[Explanation]:
-        rule, story = self.rule, self.story
-        found = [*Waits(rule, self.decided).explained(story.changes, story.view, story.now)]
-        if not found and isinstance(trigger, Expect) and trigger.on:
-            found = [self._never(trigger.on)]
-        yield from found or [never_waited(rule, story.changes, story.view)]
+    def stands(self, rule: Rule, subject: Subject, refusal: Refusal) -> None:
+        _, before = self._idle.get(rule.id, (subject, refusal))
+        if isinstance(before, NotMatched) or not isinstance(refusal, NotMatched):
+            self._idle[rule.id] = (subject, refusal)
 
-    def _happened(self, words: Sequence[Word]) -> Iterator[Explanation]:
-        found = [
-            self._judged(scene, one)
-            for scene in map(Scene, self.story.changes)
-            for one in scene.occurrences(self.rule, words)
-        ]
-        yield from found or [self._never(words)]
+    def ended(self, timer: Timer, by: Arm | Disarm) -> None:
+        rule, change = by.rule, self._change
+        if isinstance(by, Arm) and (by.timer.cause == timer.cause or not isinstance(rule.trigger, While)):
+            return
+        subject = subject_of(rule.per, timer.provider, timer.post, change.context, timer.target)
+        told = answers.left(rule, timer, subject, change)
+        self._found[rule.id][timer.key, timer.cause, told.at] = told
 
-    def _judged(self, scene: Scene, one: Occurrence) -> Explanation:
-        rule, at = self.rule, scene.change.received_at
-        event, key = answers.event_of(scene.change, one), one.subject.key
-        unmet = answers.unmet_match(rule, one.subject)
-        if unmet is None and (key, one.cause) not in self.story.firings and not one.superseded:
-            values = scene.values(one)
-            unmet = answers.unmet_when(rule, values) if rule.judge(values).kind != "true" else None
-        if unmet:
-            return answers.false(unmet, key, at, event)
-        if isinstance(rule.trigger, Every):
-            return Explanation(GATHERED, "is one of what the rule gathers until its next time", at, event, key)
-        return self.decided(key, one.cause, event, at)
+    def rang(self, rule: Rule, timer: Timer, subject: Subject, came_to: CameTo) -> None:
+        self._keep(rule, subject, (timer.key, timer.cause), "its time came", timer.due_at, came_to)
 
-    def _never(self, words: Sequence[Word]) -> Explanation:
-        wanted, happened = " or ".join(map(str, words)), answers.happened(self.story.changes)
-        last = self.story.changes[-1].received_at if self.story.changes else None
-        key = "over" if isinstance(self.rule.trigger, Every) else "on"
-        return answers.false(Clause(key, wanted, f"what happened is {happened}"), "", last)
+    def _keep(
+        self, rule: Rule, subject: Subject, cause: tuple[str, str], event: str, at: datetime, came_to: CameTo | None
+    ) -> None:
+        """What is on record of it, or else what the engine says now; of one moment, what it says last."""
+        found, (key, _) = self._found[rule.id], cause
+        if isinstance(came_to, Arm):
+            return
+        if firing := self.story.firings.get((rule.id, *cause)):
+            found.setdefault((*cause, None), answers.on_record(firing, event))
+            return
+        if isinstance(came_to, Failed):
+            came_to = ConditionFalse(from_plain(came_to.context))
+        if isinstance(came_to, Refusal):
+            found[*cause, at] = answers.false(answers.refused(rule, subject, came_to), key, at, event)
+        elif came_to is None:
+            text = "is one of what the rule gathers until its next time"
+            found[*cause, at] = Explanation(GATHERED, text, at, event, key)
+        else:
+            since = self.story.since.get(rule.id)
+            late = f"the rule as it is now is in force since {answers.moment(since)}" if since and at < since else ""
+            text = f"every clause holds, but {late or 'nobody has decided on it yet'}"
+            found[*cause, at] = Explanation(UNSEEN, text, at, event, key)
 
-
-def explain(rule: Rule, story: Story) -> list[Explanation]:
-    """What the rule made of everything that it could have acted on, the most telling first; never empty."""
-    return _Asked(rule, story).explanations()
+    def _never(self, rule: Rule) -> Explanation:
+        """Nothing happened that the rule could have acted on."""
+        if not rule.enabled:
+            return Explanation(OFF, "the rule is switched off")
+        trigger, changes = rule.trigger, self.story.changes
+        words = trigger.over if isinstance(trigger, Every) else rule.starting_words
+        if isinstance(trigger, Every) and not words:
+            return Explanation(CLOCK, "goes by the clock, whatever happens to posts")
+        at = changes[-1].received_at if changes else None
+        instead = f"what happened is {answers.happened(changes)}"
+        if words:
+            return answers.false(Clause("over" if isinstance(trigger, Every) else "on", either(words), instead), "", at)
+        subject, refusal = self._idle.get(rule.id, (subject_of(rule.per, "", None, None, None), OVER))
+        whole = subject_of(rule.per, subject.provider, subject.post, self.story.view, None)
+        if not (isinstance(refusal, NotMatched) and refusal.clause.admits(whole)):
+            subject = whole
+        clause = answers.refused(rule, subject, refusal)
+        if clause.key == "while":
+            clause = replace(clause, was=instead)
+        return answers.false(clause, subject.key, at)

@@ -26,6 +26,7 @@ from tracker.domain.rules.rule import FALSE, TRUE, Rule
 from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
 from tracker.domain.rules.subject import Subject, to_plain
 from tracker.domain.rules.timers import kind_of, standing, wait_after
+from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal, Trace
 from tracker.domain.rules.trigger import Expect, On
 
 
@@ -48,14 +49,15 @@ ANY = Busy(_Whichever(), _Whichever())
 SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 
 
-def decide(rules: RuleIndex, change: Change, busy: Busy = ANY) -> list[Decision]:
+def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | None = None) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
-    scene, marks = Scene(change), marks_of(change.provider, change.context) & rules.marks
+    scene = Scene(change)
+    marks = rules.marks if trace else marks_of(change.provider, change.context) & rules.marks
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
-        *_firings(rules, scene, marks, busy.running),
-        *_arms(rules, change, marks),
+        *_firings(rules.on.rules(change, marks), scene, busy.running, trace),
+        *_arms(rules, change, marks, trace),
     ]
 
 
@@ -130,42 +132,41 @@ def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) ->
                 yield Resolve(rule, subject, move.occurred_at)
 
 
-def _firings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
-    for rule in rules.on.rules(scene.change, marks):
+def _firings(rules: Iterable[Rule], scene: Scene, running: Container[str], trace: Trace | None) -> Iterator[Decision]:
+    for rule in rules:
         for one in scene.reasons_to_fire(rule):
-            if not rule.admits(one.subject):
-                continue
-            decision = _judge(rule, one, scene, trying=rule.retries and rule.id in running)
-            if decision:
-                yield decision
+            came_to = _judge(rule, one, scene)
+            if trace and came_to:
+                trace.occurred(rule, one, came_to)
+            if isinstance(came_to, ConditionFalse) and rule.retries and rule.id in running:
+                yield Declined(rule, one.subject, one.cause, to_plain(came_to.values))
+            elif came_to and not isinstance(came_to, Refusal):
+                yield came_to
 
 
-def _judge(rule: Rule, one: Occurrence, scene: Scene, *, trying: bool) -> Decision | None:
+def _judge(rule: Rule, one: Occurrence, scene: Scene) -> CameTo | None:
+    if unmatched := rule.unmatched(one.subject):
+        return NotMatched(unmatched)
     if one.superseded:
-        return _superseded(rule, one)
+        move = one.move if isinstance(rule.trigger, On) else None
+        return Suppressed(rule, one.subject, one.cause, "superseded", move.occurred_at) if move else None
     values, occurred_at = scene.values(one), scene.change.occurred_at
     if isinstance(rule.trigger, Expect):
         timer = wait_after(rule, one.subject, occurred_at, one.cause, values)
-        return Arm(rule, timer) if timer else None
+        return Arm(rule, timer) if timer else OVER
     verdict = rule.when(values) if rule.when else TRUE
     if verdict is FALSE or verdict.kind == FALSE.kind:
-        return Declined(rule, one.subject, one.cause, to_plain(values)) if trying else None
+        return ConditionFalse(values)
     if verdict.kind == "true":
         return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
     return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
 
 
-def _superseded(rule: Rule, one: Occurrence) -> Suppressed | None:
-    if not isinstance(rule.trigger, On) or not one.move:
-        return None
-    return Suppressed(rule, one.subject, one.cause, "superseded", one.move.occurred_at)
-
-
-def _arms(rules: RuleIndex, change: Change, marks: frozenset[Mark]) -> Iterator[Decision]:
+def _arms(rules: RuleIndex, change: Change, marks: frozenset[Mark], trace: Trace | None) -> Iterator[Decision]:
     """What the post now calls for. A reschedule moves nothing, so expectations are worked out anew at each fact."""
     if change.context is None or not rules.waiting:
         return
     moved = bool(change.moves) or change.kind == "revised"
-    for arm in standing(rules, change.context, marks):
+    for arm in standing(rules, change.context, marks, trace):
         if moved or arm.timer.kind == "expect":
             yield arm

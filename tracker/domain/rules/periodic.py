@@ -8,9 +8,11 @@ from datetime import datetime
 from tracker.domain.posts.change import Change
 from tracker.domain.rules.decision import Arm, Fire, Suppressed, Timer
 from tracker.domain.rules.event_pattern import happened
+from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.subject import DEFAULTS, Environment, Subject, environment, moves_for, subject_of, to_plain
+from tracker.domain.rules.trace import ConditionFalse, NotMatched, Refusal, Trace
 from tracker.domain.rules.trigger import Every
 
 KIND = "every"
@@ -63,18 +65,28 @@ def is_gathered(rule: Rule, change: Change) -> bool:
     return isinstance(trigger, Every) and bool(happened(trigger.over, change, moves_for(rule.per, change)))
 
 
-def gathered(rule: Rule, trigger: Every, changes: Iterable[Change]) -> tuple[list[dict[str, object]], int]:
+def gathered(
+    rule: Rule, trigger: Every, changes: Iterable[Change], trace: Trace | None = None
+) -> tuple[list[dict[str, object]], int]:
     """The newest of what happened, each as plain JSON, and how much it was in all."""
-    items = [item for change in changes for item in _items(rule, trigger, change)]
+    items = [item for change in changes for item in _items(rule, trigger, change, trace)]
     return items[-MOST_ITEMS:], len(items)
 
 
-def _items(rule: Rule, trigger: Every, change: Change) -> Iterator[dict[str, object]]:
+def _items(rule: Rule, trigger: Every, change: Change, trace: Trace | None) -> Iterator[dict[str, object]]:
     for move in happened(trigger.over, change, moves_for(rule.per, change)):
         target = move.target if move else None
         subject = subject_of(rule.per, change.provider, change.post, change.context, target)
         values = environment(change, move, subject)
-        if rule.admits(subject) and rule.judge(values).kind == "true":
+        refusal: Refusal | None = None
+        if unmatched := rule.unmatched(subject):
+            refusal = NotMatched(unmatched)
+        elif rule.judge(values).kind != "true":
+            refusal = ConditionFalse(values)
+        if trace:
+            cause = move.cause if move else f"{change.fact}:{change.event}"
+            trace.occurred(rule, Occurrence(subject, move, cause, superseded=False, values=values), refusal)
+        if not refusal:
             yield {
                 "event": f"post.{move.after}" if move else change.event,
                 "at": change.occurred_at.isoformat(),

@@ -126,6 +126,14 @@ class Rule:
         """Whether later knowledge can prove that it should not have fired."""
         return isinstance(self.trigger, While | Expect)
 
+    @property
+    def span(self) -> timedelta:
+        """How long it waits before it fires."""
+        trigger = self.trigger
+        if isinstance(trigger, While):
+            return trigger.lasting
+        return trigger.within if isinstance(trigger, Expect) else timedelta(0)
+
     @cached_property
     def waits_for(self) -> tuple[Word, ...]:
         """Everything that one of its steps waits for."""
@@ -148,13 +156,12 @@ class Rule:
             return self.trigger.states
         return entered(self.trigger.words) if isinstance(self.trigger, On) and self.resolves else frozenset()
 
-    def concerns(self, subject: Subject) -> bool:
-        """Whether the rule is about such a subject at all, whatever its state."""
-        return not self.match or all(match.admits(subject) for match in self.match if match.field != "state")
-
-    def admits(self, subject: Subject) -> bool:
-        """Whether all of `match` holds."""
-        return not self.match or all(match.admits(subject) for match in self.match)
+    def unmatched(self, subject: Subject, *, whatever_state: bool = False) -> Match | None:
+        """The first clause of `match` that does not admit the subject (whatever its state, where that is asked)."""
+        for clause in self.match:
+            if not clause.admits(subject) and not (whatever_state and clause.field == "state"):
+                return clause
+        return None
 
     def judge(self, values: Mapping[str, object]) -> Verdict:
         """What `when` says; a rule without one agrees."""

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import WITHDRAWN
-from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Timer
+from tracker.domain.rules.decision import Arm, Decision, Disarm, Failed, Fire, Timer
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
 from tracker.domain.rules.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
+from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, NoWait, Refusal, Trace
 from tracker.domain.rules.trigger import Every, Expect, On, While
 
 MINUTE = timedelta(minutes=1)
@@ -24,17 +25,21 @@ def kind_of(rule: Rule) -> str:
     return _KINDS[type(rule.trigger)]
 
 
-def standing(index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = None) -> Iterator[Arm]:
+def standing(
+    index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = None, trace: Trace | None = None
+) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
     marks = marks_of(view.provider, view) & index.marks if marks is None else marks
     found: dict[Per, list[Subject]] = {}
-    for rule in index.waits_in([view.state, *(target.state for target in view.targets)], marks):
+    for rule in index if trace else index.waits_in([view.state, *(target.state for target in view.targets)], marks):
         if rule.per not in found:
-            found[rule.per] = subjects(rule, view)
+            found[rule.per] = _subjects(rule, view)
         for subject in found[rule.per]:
             timer = wait_for(rule, subject, view)
-            if timer:
+            if isinstance(timer, Timer):
                 yield Arm(rule, timer)
+            elif trace:
+                trace.stands(rule, subject, timer)
 
 
 def states_awaited(rules: Iterable[Rule]) -> frozenset[State]:
@@ -51,24 +56,27 @@ def _awaited(rule: Rule) -> frozenset[State]:
     return frozenset(State) if states and rule.per is Per.TARGET else states
 
 
-def subjects(rule: Rule, view: PostView) -> list[Subject]:
+def _subjects(rule: Rule, view: PostView) -> list[Subject]:
     """The post, or each of its targets, as the rule counts."""
     keys: list[str | None] = [target.key for target in view.targets] if rule.per is Per.TARGET else []
     return [subject_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
 
 
-def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | None:
+def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | Refusal:
     """The timer that the subject calls for as it stands; its cause is the same however often it is worked out."""
     trigger = rule.trigger
-    if subject.state is None or not rule.concerns(subject):
-        return None
+    if unmatched := rule.unmatched(subject, whatever_state=True):
+        return NotMatched(unmatched)
     if isinstance(trigger, While) and subject.state in trigger.states:
         since = next((t.entered_at for t in view.targets if t.key == subject.target), view.entered_at)
-        return _timer(rule, subject, since, trigger.lasting, f"{subject.state}") if since else None
-    if isinstance(trigger, Expect) and trigger.of and subject.state not in trigger.over:
+        return _timer(rule, subject, since, trigger.lasting, f"{subject.state}") if since else OVER
+    if isinstance(trigger, Expect) and trigger.of:
         start: datetime | None = getattr(view, trigger.of)
-        return _timer(rule, subject, start, trigger.within, trigger.of) if start else None
-    return None
+        if start is None:
+            return NoWait(trigger.of)
+        if subject.state not in trigger.over:
+            return _timer(rule, subject, start, trigger.within, trigger.of)
+    return OVER
 
 
 def wait_after(rule: Rule, subject: Subject, start: datetime, cause: str, values: Environment) -> Timer | None:
@@ -80,37 +88,45 @@ def wait_after(rule: Rule, subject: Subject, start: datetime, cause: str, values
     return replace(timer, cause=cause, data={"context": to_plain(values)})
 
 
-def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm | Arm:
+def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime, trace: Trace | None = None) -> Decision:
     """What a timer means at its time, once everything that happened before it is known.
 
     `view` is the post as it stands now. A wait that no longer holds is disarmed; one that began anew, or that the
     rule's present text makes longer, is armed again.
     """
     subject = subject_of(rule.per, timer.provider, timer.post, view, timer.target)
-    gone = Disarm(rule, subject, timer.kind)
+    came_to = _at_its_time(rule, timer, subject, view, now)
+    if trace:
+        trace.rang(rule, timer, subject, came_to)
+    return Disarm(rule, subject, timer.kind) if isinstance(came_to, Refusal) else came_to
+
+
+def _at_its_time(rule: Rule, timer: Timer, subject: Subject, view: PostView | None, now: datetime) -> CameTo:
     if isinstance(rule.trigger, On | Every) or timer.kind != kind_of(rule):
-        return gone
+        return OVER
     if isinstance(rule.trigger, Expect) and not rule.trigger.of:
-        return gone if subject.state in rule.trigger.over else _fire(rule, subject, timer, view, now)
-    fresh = wait_for(rule, subject, view) if view else None
-    if fresh is None:
-        return gone
+        return OVER if subject.state in rule.trigger.over else _judge(rule, subject, timer, view, now)
+    fresh = wait_for(rule, subject, view) if view else OVER
+    if not isinstance(fresh, Timer):
+        return fresh
     if fresh.cause != timer.cause or fresh.due_at > now:
         return Arm(rule, fresh)
-    return _fire(rule, subject, timer, view, now)
+    return _judge(rule, subject, timer, view, now)
 
 
-def _fire(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> Fire | Failed | Disarm:
-    values = values_when_due(rule, timer, view, now)
+def _judge(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> CameTo:
+    values = _values_when_due(rule, timer, view, now)
     verdict = rule.judge(values)
-    if verdict.kind == "true" and rule.admits(subject):
-        return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
     if verdict.kind == "error":
         return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values), timer.due_at)
-    return Disarm(rule, subject, timer.kind)
+    if unmatched := rule.unmatched(subject):
+        return NotMatched(unmatched)
+    if verdict.kind == "true":
+        return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
+    return ConditionFalse(values)
 
 
-def values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
+def _values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
     """What a condition reads when a timer's time has come."""
     values = describe(timer.provider, timer.post, view, timer.target)
     values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
@@ -123,10 +139,8 @@ def values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: dateti
 
 def _held(rule: Rule, late: timedelta) -> timedelta:
     """How long it has been, without the moments that our own looking took."""
-    span = rule.trigger.lasting if isinstance(rule.trigger, While) else getattr(rule.trigger, "within", timedelta(0))
-    grain = MINUTE if span >= MINUTE else timedelta(seconds=1)
-    held: timedelta = span + max(late, timedelta(0)) // grain * grain
-    return held
+    grain = MINUTE if rule.span >= MINUTE else timedelta(seconds=1)
+    return rule.span + max(late, timedelta(0)) // grain * grain
 
 
 def _timer(rule: Rule, subject: Subject, start: datetime, span: timedelta, what: str) -> Timer:

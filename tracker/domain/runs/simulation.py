@@ -20,6 +20,7 @@ from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Tim
 from tracker.domain.rules.outlook import KINDS, Outlook
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.timers import due, standing
+from tracker.domain.rules.trace import Trace
 from tracker.domain.rules.trigger import Every
 from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.firing import Firing
@@ -65,6 +66,7 @@ class World:
     views: dict[PostKey, PostView] = field(default_factory=dict)
     at_a_glance: bool = False
     """Whether to look at a post again when something may be due, in place of a timer for each rule that waits."""
+    trace: Trace | None = None
     _queue: list[tuple[datetime, TimerKey]] = field(default_factory=list)
     _heard: dict[RuleKey, list[Heard]] = field(default_factory=lambda: defaultdict(list))
     _gathered: list[Change] = field(default_factory=list)
@@ -89,7 +91,7 @@ class World:
         result = result_of(change)
         if result:
             self._engine.hear(*result, change.received_at)
-        decisions: Iterable[Decision] = decide(self.rules, change, self._under_way.busy(key))
+        decisions: Iterable[Decision] = decide(self.rules, change, self._under_way.busy(key), self.trace)
         if self._waits:
             decisions = [self._looked_back(decision) for decision in decisions]
             for came in decisions:
@@ -104,12 +106,18 @@ class World:
     def _keeps_time(self, decision: Decision) -> bool:
         """Set or take away a rule's timer: nothing else follows from that."""
         if isinstance(decision, Arm):
+            key = (decision.rule.id, decision.timer.key, decision.timer.kind)
+        elif isinstance(decision, Disarm):
+            key = (decision.rule.id, decision.subject.key, decision.kind)
+        else:
+            return False
+        if self.trace and key in self.timers:
+            self.trace.ended(self.timers[key][0], decision)
+        if isinstance(decision, Arm):
             self._set(decision.timer, None)
-            return True
-        if isinstance(decision, Disarm):
-            self._unset((decision.rule.id, decision.subject.key, decision.kind))
-            return True
-        return False
+        else:
+            self._unset(key)
+        return True
 
     def carry_out(self, decisions: Iterable[Decision], at: datetime) -> None:
         """Decisions made elsewhere, at that time."""
@@ -120,7 +128,7 @@ class World:
     def stand(self, view: PostView) -> None:
         """The post is there already: rules begin to wait for what it calls for."""
         self.views[view.provider, view.id] = view
-        for arm in standing(self.rules, view):
+        for arm in standing(self.rules, view, trace=self.trace):
             if (arm.timer.rule, arm.timer.key, arm.timer.cause) not in self.memory.known:
                 self._set(arm.timer, None)
         if self._outlook:
@@ -205,7 +213,7 @@ class World:
             self.carry_out(periodic.occasion(rule, timer, self._since(timer, rule.trigger), timer.due_at), timer.due_at)
         elif rule:
             view = self.views.get((timer.provider, timer.post or ""))
-            self.carry_out([self._looked_back(due(rule, timer, view, timer.due_at))], timer.due_at)
+            self.carry_out([self._looked_back(due(rule, timer, view, timer.due_at, self.trace))], timer.due_at)
         self._settle(timer.due_at)
 
     def _since(self, timer: Timer, trigger: object) -> Sequence[Change]:
