@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +14,7 @@ from tracker.domain.posts.post import Post, arrive, view
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.simulation import World
 from tracker.rulebook import load_text
-from tracker.rulebook.clauses import clauses, first_unmet
 from tracker.rulebook.explain import Story, explain
-from tracker.rulebook.expressions import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,40 +69,6 @@ def played(rule: Rule, facts: Sequence[Fact], until: float) -> Story:
 def why(text: str, *facts: Fact, until: float = 86_400) -> list[Explanation]:
     rule = a_rule(text)
     return explain([rule], played(rule, facts, until))[rule.id]
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("a && b", ("a", "b")),
-        ("(a && (b || c)) && d", ("a", "b || c", "d")),
-        ("a || b && c", ("a || b && c",)),
-        ("a ? b : c && d", ("a ? b : c && d",)),
-        ("(a) && (b)", ("a", "b")),
-        ("(a) || (b)", ("(a) || (b)",)),
-        ("!(a && b) && c", ("!(a && b)", "c")),
-        ("""x.f('&& (') && "\\" && (" == y""", ("x.f('&& (')", '"\\" && (" == y')),
-        (r"r'\' == y && b", (r"r'\' == y", "b")),
-        ("a // && b\n && c", ("a", "c")),
-        ("l.exists(p, p == 1 && p != 2) && c", ("l.exists(p, p == 1 && p != 2)", "c")),
-    ],
-)
-def test_a_condition_is_taken_apart_at_its_outermost_conjunctions(text: str, parts: tuple[str, ...]) -> None:
-    assert clauses(text) == parts
-
-
-def test_the_first_false_clause_is_told_with_the_values_that_it_reads() -> None:
-    values = {"error.retryable": True, "post.attempt": 5, "post.platforms": ["x"], "post.labels": {}}
-    unmet = first_unmet(Condition('error.retryable && (post.attempt < 4 && "y" in post.platforms)'), values)
-    assert (unmet.text, unmet.values, unmet.verdict.kind) == ("post.attempt < 4", {"post.attempt": 5}, "false")
-
-
-def test_a_false_clause_outweighs_one_without_a_value_as_it_does_in_cel() -> None:
-    values = {"post.attempt": 5, "post.labels": {}}
-    unmet = first_unmet(Condition('post.labels["a"] == "b" && post.attempt < 4'), values)
-    assert (unmet.text, unmet.verdict.kind) == ("post.attempt < 4", "false")
-    without = first_unmet(Condition('post.labels["a"] == "b" && post.attempt < 9'), values)
-    assert (without.text, without.verdict.kind) == ('post.labels["a"] == "b"', "error")
 
 
 def test_what_fired_comes_first_and_what_came_closest_next() -> None:

@@ -12,7 +12,7 @@ from tracker.domain.rules.rule import FALSE
 from tracker.domain.rules.subject import LONGEST_MESSAGE
 from tracker.rulebook.cost import MOST
 from tracker.rulebook.expressions import Condition, Hole
-from tracker.rulebook.syntax import Call, Const, Field, Loop, Name, parse
+from tracker.rulebook.syntax import Call, Const, Field, Loop, Make, Name, conjunction, parse
 from tracker.toml.positions import BadText
 
 ITEM = {
@@ -47,6 +47,7 @@ def doubled(times: int) -> str:
         "run.items.map(a, run.items.map(b, a.error_message + b.error_message)).size() > 0",
         *(f"{doubled(times)}.size() > 0" for times in (6, 8, 9)),
         "[1].map(a, [a, a, a, a, a, a, a, a])" + ".map(a, [a, a, a, a, a, a, a, a])" * 12 + " == [[]]",
+        ("[1].map(a, [a, a, a, a, a, a, a, a])" + ".map(a, [a, a, a, a, a, a, a, a])" * 12).replace("map(", "map//\n("),
         'error.message.matches("(a?){1000}b")',
         nested(1, 'error.message.matches("(a?){100}b")'),
         nested(2, 'error.message.matches("(a+)+$")'),
@@ -122,6 +123,19 @@ def test_the_parts_of_an_expression_are_known() -> None:
     loop = both.args[1]
     assert isinstance(loop, Loop)
     assert (loop.name, loop.over, loop.result) == ("p", Name("post.platforms"), Name(loop.kept))
+
+
+def test_literals_are_known_by_their_kinds() -> None:
+    text = "post.id == r'a\\d' && post.attempt > -3 && post.attempt < 9223372036854775807 && error.retryable == false"
+    parts = [*conjunction(parse(Condition(text)._expression.serialize()))][::2]
+    literals = [part.args[1] for part in parts if isinstance(part, Call)]
+    assert literals == [Const("a\\d"), Const(-3), Const(2**63 - 1), Const(False)]
+    assert isinstance(literals[3], Const)
+    assert literals[3].literal is False
+    others = parse(Hole("[1.5, 2u, b'a', null, {1: 2.5}]")._expression.serialize())
+    assert others == Make((Const(), Const(), Const(), Const(), Make((Const(1), Const()))))
+    message = parse(Hole("google.protobuf.StringValue{value: post.id}")._expression.serialize())
+    assert message == Make((Name("post.id"),))
 
 
 def test_the_limit_is_told_with_the_bound() -> None:

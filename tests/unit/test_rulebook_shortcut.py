@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.shortcut import shortcut
+from tracker.rulebook.syntax import parse
 
 STRINGS = ("timeout", "TIMEOUT", "", "é", "z'", "\U0001f600", "a b")
 SIMPLE = st.one_of(
@@ -25,6 +26,9 @@ HARD = st.sampled_from(
         '"instagram" in post.platforms', "error.message.contains('&&')", "1 / post.attempt > 0", "(error.retryable)",
         "post.platforms.exists(p, p == 'x' && error.retryable)", "'a' == \"a\"", "post.scheduled_at > timestamp(0)",
         "(post.attempt > 1 ? error.retryable : false)", "post.id == r'raw'", '"""a""" == "a"',
+        "error.code == 'z\\''", "(((error.retryable) && !!error.retryable))", "post.attempt == 0x2", "true",
+        "0 < post.attempt", "error.retryable // && post.attempt < 1\n", "(error.retryable < true)",
+        "post.attempt >= -9223372036854775808",
     ]
 )  # fmt: skip
 OPERAND = SIMPLE | HARD
@@ -57,13 +61,16 @@ def test_a_condition_says_what_cel_says(text: str, values: dict[str, object]) ->
         ("error.retryable && post.attempt < 4", 2, True),
         ('error.code == "timeout"', 1, True),
         ("error.retryable && post.id.startsWith('a')", 1, False),
+        ("(error.retryable) && (post.attempt < 4)", 2, True),
         ("error.retryable || post.attempt < 4", 0, False),
+        ("post.scheduled_at != null && post.failed_at > post.scheduled_at", 0, False),
         ("error.retryable ? true : false", 0, False),
         ("post.id == 'a && b'", 1, True),
-        ("post.id == 'it\\'s' && error.retryable", 0, False),
-        ("error.retryable // && post.attempt < 4", 0, False),
+        ("post.id == 'it\\'s' && error.retryable", 2, True),
+        ("error.retryable // && post.attempt < 4", 1, True),
+        ("error.retryable && !error.retryable && post.platforms == []", 2, False),
     ],
 )
 def test_what_is_taken_out_of_a_condition(text: str, tests: int, whole: bool) -> None:
-    found = shortcut(text)
+    found = shortcut(parse(Condition(text)._expression.serialize()))
     assert (len(found.tests), found.whole) == (tests, whole)

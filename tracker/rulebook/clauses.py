@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from tracker.domain.rules.rule import Predicate, Verdict
 from tracker.rulebook.expressions import Condition
 from tracker.toml.positions import BadText
 
-_TOKEN = re.compile(
+_QUOTED = re.compile(
     r"""
-    [rR][bB]?(?:\"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*')
-  | \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
-  | //[^\n]* | \w+ | && | \|\| | .
+    ( [rR][bB]?(?:\"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*')
+    | \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    ) | //[^\n]*
     """,
     re.VERBOSE | re.DOTALL,
 )
+"""A literal text, or a comment: in both, a parenthesis is a character like any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +31,10 @@ class Unmet:
     values: Mapping[str, object]
 
 
-def clauses(text: str) -> tuple[str, ...]:
-    """The operands of the outermost `&&`, without the parentheses around them; the whole where there is no such."""
-    parts, depth = [""], 0
-    for piece in _TOKEN.findall(text):
-        depth += (piece in "([{") - (piece in ")]}") if len(piece) == 1 else 0
-        if depth == 0 and piece in ("||", "?"):
-            return (text.strip(),)
-        if depth == 0 and piece == "&&":
-            parts.append("")
-        elif not piece.startswith("//"):
-            parts[-1] += piece
-    if len(parts) > 1:
-        return tuple(clause for part in parts for clause in clauses(part))
-    inner = _inside_parentheses(text.strip())
-    return clauses(inner) if inner else (text.strip(),)
+def clauses(condition: Condition) -> tuple[str, ...]:
+    """The operands of the outermost `&&` as written, without comments and the parentheses around them."""
+    bounds = [-2, *condition.conjunctions, len(condition.text)]
+    return tuple(_by_itself(condition.text[before + 2 : after]) for before, after in pairwise(bounds))
 
 
 def first_unmet(when: Predicate, values: Mapping[str, object]) -> Unmet:
@@ -56,16 +47,12 @@ def first_unmet(when: Predicate, values: Mapping[str, object]) -> Unmet:
     return _told(clause, verdict, values)
 
 
-def _compiled(when: Predicate) -> Iterator[Predicate]:
+def _compiled(when: Predicate) -> Sequence[Predicate]:
     """Each clause by itself; the whole condition where one of them cannot stand alone."""
-    if not isinstance(when, Condition):
-        yield when
-        return
     try:
-        parts = [Condition(text) for text in clauses(when.text)]
+        return [Condition(text) for text in clauses(when)] if isinstance(when, Condition) else [when]
     except BadText:
-        parts = [when]
-    yield from parts
+        return [when]
 
 
 def _told(clause: Predicate, verdict: Verdict, values: Mapping[str, object]) -> Unmet:
@@ -75,14 +62,23 @@ def _told(clause: Predicate, verdict: Verdict, values: Mapping[str, object]) -> 
     return Unmet(clause.text, verdict, {name: values[name] for name in read if name in values})
 
 
-def _inside_parentheses(text: str) -> str:
-    """What stands between the first and the last character, where these are parentheses that belong together."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return ""
-    depth, left = 0, len(text)
-    for piece in _TOKEN.findall(text):
-        left -= len(piece)
-        depth += (piece == "(") - (piece == ")")
-        if depth == 0 and left:
-            return ""
-    return text[1:-1]
+def _by_itself(operand: str) -> str:
+    """Its text without comments, and without parentheses that enclose it or have their other half elsewhere."""
+    text = _QUOTED.sub(lambda match: match[1] or "", operand).strip()
+    while text:
+        opened, closed = _without_other_half(text)
+        if opened:
+            text = text[1:].strip()
+        elif closed:
+            text = text[:-1].strip()
+        elif text[0] == "(" and text[-1] == ")" and _without_other_half(text[1:-1]) == (0, 0):
+            text = text[1:-1].strip()
+        else:
+            break
+    return text
+
+
+def _without_other_half(text: str) -> tuple[int, int]:
+    """How many opening and closing parentheses have none that belongs to them."""
+    depths = [0, *accumulate((sign == "(") - (sign == ")") for sign in _QUOTED.sub("", text))]
+    return depths[-1] - min(depths), -min(depths)

@@ -68,7 +68,7 @@ VARIABLES: Mapping[str, Bulk] = {name: _bulk_of(name, value) for name, value in 
 
 def check_cost(node: Node) -> None:
     """Raises BadText where the expression could be more work than is allowed."""
-    made, work = _Estimate(dict(VARIABLES)).of(node)
+    made, work = _Estimate(VARIABLES).of(node)
     if work + made.weight > MOST:
         told = f"could be {work + made.weight:.0e} steps of work" if work < 10**300 else "could go on for ever"
         raise BadText(f"{told}; {MOST:.0e} are allowed: fewer loops within loops, or shorter patterns")
@@ -76,13 +76,13 @@ def check_cost(node: Node) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    known: dict[str, Bulk]
+    known: Mapping[str, Bulk]
 
     def of(self, node: Node) -> tuple[Bulk, int]:
         """The most that the value holds, and the work of making it."""
         match node:
-            case Const(text):
-                return Bulk(len(text) if text else SMALL), 1
+            case Const(literal):
+                return Bulk(len(literal) if isinstance(literal, str) else SMALL), 1
             case Name(name):
                 return self.known.get(name, Bulk(SMALL)), 1
             case Field(of, field):
@@ -138,9 +138,9 @@ class _Estimate:
 
 def _states(pattern: Node) -> int:
     """How many states a pattern can have."""
-    if not isinstance(pattern, Const) or pattern.text is None:
+    if not isinstance(pattern, Const) or not isinstance(pattern.literal, str):
         raise BadText('"matches" takes a pattern that stands here in quotes: one from elsewhere could take for ever')
     times = 1
-    for least, most in _REPEATED.findall(pattern.text):
+    for least, most in _REPEATED.findall(pattern.literal):
         times *= max(int(most or least), 1)
-    return len(pattern.text) * min(times, MOST_STATES)
+    return len(pattern.literal) * min(times, MOST_STATES)

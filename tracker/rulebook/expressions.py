@@ -20,7 +20,7 @@ from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
 from tracker.rulebook.cost import check_cost
 from tracker.rulebook.shortcut import shortcut
-from tracker.rulebook.syntax import Node, names, parse, patterns
+from tracker.rulebook.syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
@@ -34,9 +34,6 @@ _ERROR = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*?)'")
 _OVERLOAD = re.compile(r"found no matching overload for '_?(.*?)_?' applied to '\((.*)\)'")
 _SLIP = re.compile(r"Syntax error: (?:token recognition error at: '|extraneous input '|mismatched input ')(=|\w+|&|\|)")
-_COSTLY = re.compile(r"[+]|matches|\.\s*(?:all|exists|exists_one|filter|map)\s*\(")
-"""Without one of these no expression is more work than its length."""
-
 _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 
@@ -61,16 +58,23 @@ class Condition:
 
     def __init__(self, text: str) -> None:
         """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
-        self.text, self._expression = text, _compile(_IN_CONDITIONS, text)
+        self.text = text
+        self._expression, self._tree = _compile(_IN_CONDITIONS, text)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {_article(_plain_type(kind.name()))}")
-        self._shortcut = shortcut(text)
+        self._shortcut = shortcut(self._tree)
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """The variables on which it rests."""
-        return frozenset(names(parse(self._expression.serialize()))) & DEFAULTS.keys()
+        return frozenset(node.name for node in walk(self._tree) if isinstance(node, Name)) & DEFAULTS.keys()
+
+    @property
+    def conjunctions(self) -> list[int]:
+        """Where in `text` its outermost `&&` stand."""
+        at = offsets(self._expression.serialize())
+        return [at[node.id] for node in [*conjunction(self._tree)][1::2] if isinstance(node, Call)]
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
@@ -97,7 +101,8 @@ class Hole:
     """A compiled expression in a text: values in, value out."""
 
     def __init__(self, text: str) -> None:
-        self.text, self._expression = text, _compile(_IN_TEXTS, text)
+        self.text = text
+        self._expression, _ = _compile(_IN_TEXTS, text)
 
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""
@@ -119,7 +124,7 @@ def _activation(values: Mapping[str, object]) -> Any:
     return values.prepared
 
 
-def _compile(environment: cel.Env, text: str) -> cel.Expression:
+def _compile(environment: cel.Env, text: str) -> tuple[cel.Expression, Node]:
     if not text.strip():
         raise BadText("is empty")
     if len(text) > LONGEST:
@@ -128,17 +133,19 @@ def _compile(environment: cel.Env, text: str) -> cel.Expression:
         expression = environment.compile(text)
     except Exception as error:
         raise _explain(str(error), text) from error
-    if _COSTLY.search(text):
-        _check(parse(expression.serialize()), text)
-    return expression
+    tree = parse(expression.serialize())
+    _check(tree, text)
+    return expression, tree
 
 
 def _check(node: Node, text: str) -> None:
     """Refuse what could take too long, and patterns that are none."""
-    for pattern in patterns(node):
-        said = _IN_TEXTS.compile(f'"".matches({json.dumps(pattern, ensure_ascii=False)})').eval(data={})
-        if said.type() == cel.Type.ERROR:
-            raise BadText(_reason(str(said.value())), max(text.find(pattern), 0))
+    for part in walk(node):
+        match part:
+            case Call("matches", (_, Const(str(pattern)))):
+                said = _IN_TEXTS.compile(f'"".matches({json.dumps(pattern, ensure_ascii=False)})').eval(data={})
+                if said.type() == cel.Type.ERROR:
+                    raise BadText(_reason(str(said.value())), max(text.find(pattern), 0))
     check_cost(node)
 
 

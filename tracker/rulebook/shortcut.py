@@ -7,19 +7,15 @@ the values have declared types, so that neither can fail, and one false operand 
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tracker.domain.rules.subject import DEFAULTS
+from tracker.rulebook.syntax import Call, Const, Name, Node, conjunction
 
-_NAME = r"([a-z_]+\.[a-z_]+)"
-_TRUTH = re.compile(rf"(!?)\s*{_NAME}")
-_COMPARISON = re.compile(rf"{_NAME}\s*(==|!=|<=|>=|<|>)\s*(-?\d{{1,18}}|true|false|'[^'\\]*'|\"[^\"\\]*\")")
-_TOKEN = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"|&&|\|\||[?()\[\]{}\\'\"]|.", re.DOTALL)
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "_==_": operator.eq, "_!=_": operator.ne,
+    "_<_": operator.lt, "_<=_": operator.le, "_>_": operator.gt, "_>=_": operator.ge,
 }  # fmt: skip
 
 Test = tuple[str, Callable[[Any, Any], bool], object]
@@ -41,40 +37,19 @@ class Shortcut:
         return True
 
 
-def shortcut(text: str) -> Shortcut:
-    """What can be taken out of a condition that compiles; nothing where its form is not plainly a conjunction."""
-    operands = list(_operands(text))
-    tests = [test for operand in operands if (test := _test(operand.strip()))]
-    return Shortcut(tuple(tests), bool(operands) and len(tests) == len(operands))
+def shortcut(condition: Node) -> Shortcut:
+    """What can be taken out of a condition."""
+    tests = [_test(operand) for operand in [*conjunction(condition)][::2]]
+    return Shortcut(tuple(test for test in tests if test), all(tests))
 
 
-def _operands(text: str) -> Iterator[str]:
-    """The operands of the outermost `&&`; none where there is another operator outside, or a doubtful quote."""
-    if "//" in text:
-        return
-    parts, depth = [""], 0
-    for piece in _TOKEN.findall(text):
-        if piece in ("\\", "'", '"', "?", "||") and (depth == 0 or piece in ("\\", "'", '"')):
-            return
-        depth += (piece in "([{") - (piece in ")]}") if len(piece) == 1 else 0
-        if piece == "&&" and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += piece
-    yield from parts
-
-
-def _test(operand: str) -> Test | None:
-    if match := _TRUTH.fullmatch(operand):
-        known = isinstance(DEFAULTS.get(match[2]), bool)
-        return (match[2], operator.eq, not match[1]) if known else None
-    match = _COMPARISON.fullmatch(operand)
-    if match is None or not isinstance(DEFAULTS.get(match[1]), str | int):
-        return None
-    return match[1], _OPERATORS[match[2]], _literal(match[3])
-
-
-def _literal(text: str) -> object:
-    if text in ("true", "false"):
-        return text == "true"
-    return text[1:-1] if text[0] in "'\"" else int(text)
+def _test(operand: Node) -> Test | None:
+    """The operand as a test, where it is one; the evaluator has checked that both sides are of one type."""
+    match operand:
+        case Name(name):
+            return name, operator.eq, True
+        case Call("!_", (Name(name),)):
+            return name, operator.eq, False
+        case Call(function, (Name(name), Const(str() | int() as literal))) if function in _OPERATORS:
+            return name, _OPERATORS[function], literal
+    return None
