@@ -11,8 +11,7 @@ import pytest
 
 from tracker.errors import Misconfigured
 from tracker.settings import Settings, commented_config, load_settings
-from tracker.settings.sources import key_lines
-from tracker.toml import parse
+from tracker.settings.sources import read_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -302,10 +301,11 @@ def test_a_later_check_names_the_line_too(tmp_path: Path) -> None:
     assert 'did you mean "get"?' in settings.unknown("providers.a.calls.gett", frozenset({"get", "retry"})).message
 
 
-def test_every_way_of_writing_a_key_is_found() -> None:
+def test_every_way_of_writing_a_key_is_found(tmp_path: Path) -> None:
     """Quoted and dotted keys, inline tables, arrays of tables and texts of several lines keep the count right."""
     text = '# c\na."b.c" = 1\nm = """\n[no]\nx = 1\n"""\n[[t]]\nk = [\n 1,\n]\n[t.u]\n"v" = { w = 2 }\n'
-    lines = key_lines(parse(text, "config.toml"))
+    (tmp_path / "config.toml").write_text(text)
+    lines = read_file(tmp_path / "config.toml")[1].lines
     assert lines[("a", "b.c")] == 2
     assert lines[("m",)] == 3
     assert lines[("t", "0", "k")] == 8

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import Misconfigured, did_you_mean
-from tracker.toml import Document, key_text, parse, read_text
+from tracker.toml import key_text, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,17 +41,13 @@ class Origins:
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], Origins]:
-    """The tables of a TOML file, and the line of each of their keys."""
+    """The tables of a TOML file, and the line of each of their keys; elements of arrays count as keys "0", "1" …"""
     if not (path.exists() or path.is_symlink()):
         raise Misconfigured("there is no such file (`tracker init` writes one)", file=str(path))
     document = parse(read_text(path), str(path))
-    return document.table, Origins(str(path), key_lines(document))
-
-
-def key_lines(document: Document) -> dict[Key, int]:
-    """The line on which each key is written; elements of arrays count as keys "0", "1" …"""
     positions = document.positions
-    return {tuple(map(str, path)): positions.at(offset).line for path, offset in positions.keys.items()}
+    lines = {tuple(map(str, key)): positions.at(offset).line for key, offset in positions.keys.items()}
+    return document.table, Origins(str(path), lines)
 
 
 def overlay(data: dict[str, Any], origins: Origins, environ: Mapping[str, str]) -> list[tuple[Key, Misconfigured]]:
