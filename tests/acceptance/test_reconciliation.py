@@ -17,7 +17,8 @@ from tests.integration.gates import ClockedGate
 from tracker.api import Parts, application
 from tracker.domain.actions import Reason
 from tracker.facts.codec import fact_readers
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.process import projector
 from tracker.process.projector import Projector
 from tracker.providers import build_clients, build_providers

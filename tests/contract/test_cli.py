@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,20 +19,21 @@ import typer.main
 from typer.testing import CliRunner
 
 import tracker as package
-from tests.contract.command_line import CommandLine
+from tests.contract.command_line import CommandLine, said, take
 from tests.integration.pooler import needs_pgbouncer, pooler
 from tracker import cli
-from tracker.cli import command_line, every_command
+from tracker.cli import HOMES, command_line, every_command
 from tracker.cli.opening import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEAVY = {"alembic", "asyncpg", "httpx2", "litestar", "pydantic", "sqlalchemy", "sqlmodel", "structlog", "uvicorn"}
+NEVER = {"apscheduler", "httpx2", "litestar", "uvicorn"}
+"""What serves, calls and wakes: no command that reads needs it."""
 LOADED = """
 import json, sys
 from tracker.cli import main
-sys.argv[1:] = ["--help"]
 try:
     main()
 finally:
@@ -95,9 +97,40 @@ def test_a_terminal_shows_each_help_whole(words: str, monkeypatch: pytest.Monkey
 
 def test_help_comes_at_once() -> None:
     """Nothing is loaded that only some commands need: that is what would take long."""
-    ran = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
-    assert "posts" in ran.stdout
-    assert not HEAVY & set(json.loads(ran.stderr))
+    shown, loaded = loaded_by("--help")
+    assert "posts" in shown
+    assert not HEAVY & loaded
+
+
+def loaded_by(*words: str) -> tuple[str, set[str]]:
+    """What a command of its own process says, and the packages that it has loaded at its end."""
+    ran = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=True)
+    return ran.stdout, set(json.loads(ran.stderr.splitlines()[-1]))
+
+
+def test_rules_are_checked_without_the_database_and_without_the_service(tracker: CommandLine) -> None:
+    config = str(tracker.configure("postgresql://nobody@127.0.0.1:9/none").folder / "config.toml")
+    shown, loaded = loaded_by("rules", "check", "--config", config)
+    assert "nothing is wrong" in shown
+    assert not (NEVER | HEAVY - {"pydantic"}) & loaded
+
+
+@pytest.mark.parametrize("words", [["posts", "list"], ["posts", "show", "p1"]], ids=" ".join)
+def test_posts_are_read_without_what_serves_and_what_calls(
+    words: list[str], tracker: CommandLine, database_url: str
+) -> None:
+    tracker.configure(database_url)
+    take(database_url, said("post.failed", "p1", 0))
+    shown, loaded = loaded_by(*words, "--config", str(tracker.folder / "config.toml"))
+    assert "p1" in shown
+    assert not (NEVER | {"prometheus_client"}) & loaded
+
+
+@pytest.mark.parametrize("word", HOMES)
+def test_one_word_brings_all_that_stands_behind_it(word: str) -> None:
+    shown, _ = loaded_by(word, "--help")
+    names = {line.removeprefix(f"{word} ") for line in EVERY if line.startswith(f"{word} ")}
+    assert all(re.search(rf"^ +{re.escape(name)} ", shown, re.MULTILINE) for name in names), shown
 
 
 def test_what_is_used_wrongly_is_refused_with_the_nearest_right_word(tracker: CommandLine) -> None:

@@ -11,7 +11,8 @@ import pytest
 from tests.integration.gates import OpenGate
 from tracker.domain.posts.event import LoggedEvent, State
 from tracker.domain.posts.post import fold
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients, build_providers
 from tracker.settings import Settings, load_settings
 from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator

@@ -15,10 +15,12 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, read_request, serving
-from tracker.act.performers import build_performers, usable
+from tracker.act.performers.registry import build_performers
+from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.posts.event import State
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.providers.client import ProviderClient
 from tracker.settings import Settings, load_settings

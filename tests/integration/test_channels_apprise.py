@@ -18,9 +18,10 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.hostile import read_request, serving
-from tracker.act.performers import build_performers, usable
+from tracker.act.performers.registry import build_performers
+from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
-from tracker.outbound import Outbound
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings, load_settings
 
 if TYPE_CHECKING:

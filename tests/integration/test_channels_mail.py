@@ -17,9 +17,10 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from tests.integration.hostile import CERTIFICATE, Handler, serving
-from tracker.act.performers import build_performers
+from tracker.act.performers.registry import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

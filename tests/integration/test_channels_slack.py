@@ -13,9 +13,10 @@ from uuid import UUID
 import pytest
 
 from tests.integration.hostile import read_request, serving
-from tracker.act.performers import build_performers
+from tracker.act.performers.registry import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

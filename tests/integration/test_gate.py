@@ -17,7 +17,8 @@ from tracker.domain.actions import Reason
 from tracker.domain.calls.allowance import RESERVED, Purpose
 from tracker.domain.calls.breaker import FAILURES, PAUSES
 from tracker.domain.calls.standing import FRESH, Heard, Permit, Refused, Wish, _moved
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.providers.rate_limiter import SharedGate
 from tracker.settings import Settings

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from tracker.errors import Misconfigured, Unavailable
 from tracker.store.migrations import migrations_folder, require_current, status, upgrade
-from tracker.store.tables import METADATA
+from tracker.store.tables.metadata import METADATA
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection

@@ -12,7 +12,8 @@ import pytest
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import read_request, serving
 from tracker.domain.actions import Reason
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings
 

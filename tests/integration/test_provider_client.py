@@ -12,7 +12,8 @@ from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, serving
 from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings
 from tracker.simulator import API_KEY, ManualClock, Outage, run_simulator

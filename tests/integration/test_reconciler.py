@@ -15,7 +15,8 @@ from tracker.domain.calls.allowance import Purpose
 from tracker.domain.posts.event import State
 from tracker.domain.posts.report import Report
 from tracker.facts.own_facts import reconciled
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.outbound.reply import Reply
 from tracker.providers import build_clients
 from tracker.providers.answers import Listed, Page

@@ -16,14 +16,15 @@ from tests.integration.gates import OpenGate
 from tests.integration.little_provider import FAILED, RECREATE, little_provider
 from tests.integration.told import NOON, PROVIDER, told
 from tests.unit.reactions import RETRY, on
-from tracker.act.performers import build_performers
 from tracker.act.performers.recreate import GENERATIONS
+from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.calls.standing import Permit, Refused
 from tracker.domain.runs.memory import Asked
 from tracker.facts.own_facts import continued, discard_by_hand
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.providers.rate_limiter import SharedGate
 from tracker.settings import Settings

@@ -9,7 +9,8 @@ import pytest
 from tests.integration.gates import OpenGate
 from tests.integration.test_simulator import an_api, data
 from tracker.domain.actions import Reason
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
 from tracker.settings import Settings
 from tracker.simulator import Limit, ManualClock, run_simulator

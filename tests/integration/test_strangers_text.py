@@ -15,10 +15,11 @@ import structlog
 from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import post_office
 from tests.integration.told import NOON
-from tracker.act.performers import build_performers
+from tracker.act.performers.registry import build_performers
 from tracker.act.performers.wording import GAP, inert
 from tracker.domain.actions import Claimed, Done
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tracker.act import outcome_writer, worker
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured
 from tracker.facts import own_facts
-from tracker.runtime import telemetry
+from tracker.runtime import metrics as measured
 from tracker.runtime.telemetry import EVENTS
 from tracker.settings import load_settings
 from tracker.settings.sections import RESERVED_PROVIDERS
@@ -47,7 +47,7 @@ def test_the_ends_in_the_names_of_facts_are_words_of_the_code() -> None:
 
 def test_every_metric_and_every_line_of_the_log_is_told() -> None:
     told = page("metrics.md") + page("log-lines.md")
-    assert len(list(metrics())) == Path(telemetry.__file__).read_text("utf-8").count('"tracker_')
+    assert len(list(metrics())) == Path(measured.__file__).read_text("utf-8").count('"tracker_')
     assert all(f"`{name}`" in told for name in EVENTS)
 
 

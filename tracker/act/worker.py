@@ -19,7 +19,7 @@ from tracker.act.outcome_writer import OUTCOMES, Completion, Ended
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import finished
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.actions import action_claims, alerts
 from tracker.store.actions.action_claims import Room
 from tracker.store.log import event_log
@@ -155,8 +155,8 @@ class Worker:
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
         ended = Ended(claimed, outcome, began, self._clock(), round(seconds * 1000))
-        telemetry.action_seconds.labels(claimed.verb).observe(seconds)
-        telemetry.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
+        metrics.action_seconds.labels(claimed.verb).observe(seconds)
+        metrics.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
         _tell(ended, await self._completion.record(ended))
         return ended.due_at is not None
 

@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from tracker.errors import TrackerError, Unavailable
 from tracker.queries import health_reports
 from tracker.receive.receiver import Receiver
-from tracker.runtime import telemetry
+from tracker.runtime.metrics import lag_seconds
 from tracker.store import migrations
 from tracker.store.database import Database
 
@@ -105,7 +105,7 @@ class Readiness:
             self._risk = await health_reports.may_lose(conn)
         for reader in readers:
             if reader.lag is not None:
-                telemetry.lag_seconds.labels(reader.name).set(reader.lag)
+                lag_seconds.labels(reader.name).set(reader.lag)
         return {reader.name: reader.fault for reader in readers if reader.fault}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,26 @@ import typer
 from tracker.errors import Misconfigured, TrackerError, printable
 
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
+
+HOMES = {
+    "bench": ("bench",),
+    "channels": ("channels",),
+    "db": ("db",),
+    "demo": ("demo",),
+    "doctor": ("doctor",),
+    "init": ("init",),
+    "keys": ("keys",),
+    "log": ("log",),
+    "posts": ("asking", "posting", "posts"),
+    "quarantine": ("quarantine",),
+    "reconcile": ("reconcile",),
+    "rules": ("asking", "backtesting", "rules"),
+    "send": ("send",),
+    "serve": ("serve",),
+    "simulate": ("simulate",),
+    "webhooks": ("webhook_test", "webhooks"),
+}
+"""The files that have the commands behind each word: who has said one needs no others."""
 
 app = typer.Typer(
     name="tracker",
@@ -23,6 +43,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  (only where it is needed)
+
         print(f"tracker {version('tracker')}")  # noqa: T201  (this is what a command line does)
         raise typer.Exit
 
@@ -45,38 +67,27 @@ def noun(name: str, what: str) -> typer.Typer:
 
 def every_command() -> typer.Typer:
     """The command line with all that it knows."""
-    from tracker.cli import (  # noqa: PLC0415  (the import is the registration)
-        asking,  # noqa: F401
-        backtesting,  # noqa: F401
-        bench,  # noqa: F401
-        channels,  # noqa: F401
-        db,  # noqa: F401
-        demo,  # noqa: F401
-        doctor,  # noqa: F401
-        init,  # noqa: F401
-        keys,  # noqa: F401
-        log,  # noqa: F401
-        posting,  # noqa: F401
-        posts,  # noqa: F401
-        quarantine,  # noqa: F401
-        reconcile,  # noqa: F401
-        rules,  # noqa: F401
-        send,  # noqa: F401
-        serve,  # noqa: F401
-        simulate,  # noqa: F401
-        webhook_test,  # noqa: F401
-        webhooks,  # noqa: F401
-    )
-
+    for word in HOMES:
+        _load(word)
     return app
 
 
-def command_line() -> Any:
-    """All commands, ready to be called; what their helps say is text, also where it stands in brackets."""
-    whole = typer.main.get_command(every_command())
+def command_line(word: str | None = None) -> Any:
+    """All commands, ready to be called, or those behind one word; what their helps say is text, also in brackets."""
+    if word in HOMES:
+        _load(word)
+    else:
+        every_command()
+    whole = typer.main.get_command(app)
     if app.rich_markup_mode:
         _as_text(whole)
     return whole
+
+
+def _load(word: str) -> None:
+    """The import is the registration."""
+    for home in HOMES[word]:
+        import_module(f"tracker.cli.{home}")
 
 
 def _as_text(command: Any) -> None:
@@ -91,7 +102,7 @@ def _as_text(command: Any) -> None:
 def main() -> None:
     """Run the command line; what we raise on purpose is told in clear lines, and no traceback."""
     try:
-        command_line()(prog_name="tracker")
+        command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="tracker")
     except TrackerError as error:
         for line in (error, *getattr(error, "__notes__", ())):
             print(f"tracker: {printable(str(line), keep=chr(10))}", file=sys.stderr)  # noqa: T201  (this is what a command line does)

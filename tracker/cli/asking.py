@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
-from tracker.cli.opening import Config, Json, known_words, now, on_database, open_settings
+from tracker.cli.opening import Config, Json, known_words, now, on_database, read_settings
 from tracker.cli.posts import Provider, posts
 from tracker.cli.rules import rules
 from tracker.cli.showing import say, show_json, show_list, written
@@ -106,9 +106,9 @@ def _asked(config: Path | None, post: str, rule: str | None, provider: str | Non
 
 def _book(config: Path | None) -> Rulebook:
     """The rules of the files; with a fault nothing can be said of them."""
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
 
-    book = read_rules(open_settings(config))
+    book = read_rules(read_settings(config))
     for fault in book.faults:
         say(str(fault), aside=True)
     if book.faults:

@@ -91,7 +91,7 @@ def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -
 def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]:
     """The rules to try, and which of them to tell of (None: all)."""
     from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
-    from tracker.process.active_rules import read_rules, read_text  # noqa: PLC0415  (as above)
+    from tracker.rulebook.configured import read_rules, read_text  # noqa: PLC0415  (as above)
 
     if place.is_dir():
         return _fit(read_rules(settings, place)).index, None
@@ -102,7 +102,7 @@ def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]
 
 
 def _files(settings: Settings) -> Rulebook:
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(settings)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import counted
 from tracker.errors import Misconfigured
-from tracker.outbound import build_outbound, unreachable
-from tracker.process.active_rules import read_rules
+from tracker.outbound.build import build_outbound
+from tracker.outbound.configured import unreachable
 from tracker.providers import build_providers
 from tracker.providers.secret_file import SecretFile
+from tracker.rulebook.configured import read_rules
 from tracker.rulebook.testing import run_tests
 from tracker.settings.values import format_size
 

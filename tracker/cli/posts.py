@@ -15,9 +15,7 @@ from tracker.cli.showing import explained, say, show_json, show_pairs, show_tabl
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tracker.providers.base import FactReader
+    from tracker.queries.as_of import Past
     from tracker.queries.history import EntryOut
     from tracker.queries.news import News
     from tracker.queries.paging import Page
@@ -51,8 +49,7 @@ def show_list(
     json: Json = False,
 ) -> None:
     """Posts, filtered and sorted as the API does."""
-    from tracker.queries.as_of import Past  # noqa: PLC0415  (takes a third of a second)
-    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (takes a third of a second)
 
     async def work(settings: Settings, database: Database) -> Page[PostOut]:
         then = parse_optional_time("as_of", as_of, now())
@@ -62,7 +59,7 @@ def show_list(
         )  # fmt: skip
         async with database.connection() as conn:
             if then:
-                return await Past(_readers(settings)).list_posts(conn, query, then, sort, cursor, limit)
+                return await _past(settings).list_posts(conn, query, then, sort, cursor, limit)
             return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
     with as_options():
@@ -85,18 +82,17 @@ def show(
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes a third of a second)
-    from tracker.queries.as_of import Past  # noqa: PLC0415  (as above)
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
     from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes a third of a second)
 
     async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[EntryOut]]:
         then = parse_optional_time("as_of", as_of, now())
         async with database.connection() as conn:
             found = await find_post(conn, post, provider)
             if then:
-                shown = await Past(_readers(settings)).one_post(conn, found, then)
+                shown = await _past(settings).one_post(conn, found, then)
             else:
                 shown = await post_with_pending(conn, found.post, read_rules(settings).rules)
             newest = await list_history(
@@ -112,11 +108,12 @@ def show(
         _tell(shown, history)
 
 
-def _readers(settings: Settings) -> Mapping[str, FactReader]:
-    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
-    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
+def _past(settings: Settings) -> Past:
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (only where the past is asked for)
+    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
+    from tracker.queries.as_of import Past  # noqa: PLC0415  (as above)
 
-    return fact_readers(build_providers(settings))
+    return Past(fact_readers(build_providers(settings)))
 
 
 @posts.command()

@@ -58,7 +58,7 @@ async def _asked(settings: Settings, database: Database, names: Sequence[str], b
     """One round for each provider, done here unless a running service takes it first."""
     from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes half a second)
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
-    from tracker.outbound import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers  # noqa: PLC0415  (as above)
     from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
     from tracker.reconcile.reconciler import Reconciler  # noqa: PLC0415  (as above)

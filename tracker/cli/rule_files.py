@@ -20,7 +20,7 @@ def read_against(settings: Settings, place: str) -> Rulebook:
 
     Raises Misconfigured where it is neither.
     """
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
 
     if Path(place).is_dir():
         return read_rules(settings, Path(place))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, open_settings
+from tracker.cli.opening import Config, Json, known_words, read_settings
 from tracker.cli.showing import counted, say, show_json, show_list
 from tracker.errors import Misconfigured
 
@@ -27,11 +27,11 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
-    from tracker.act.performers import usable  # noqa: PLC0415  (takes half a second)
-    from tracker.outbound import unreachable  # noqa: PLC0415  (as above)
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (as above)
+    from tracker.act.performers.usable import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (as above)
 
-    settings = usable(open_settings(config))
+    settings = usable(read_settings(config))
     book = read_rules(settings, folder)
     faults = [*(fault for some in settings.left_out.values() for fault in some), *book.faults]
     if json:
@@ -87,9 +87,9 @@ def schema() -> None:
 
 
 def _read(folder: Path | None, config: Path | None) -> Rulebook:
-    from tracker.process.active_rules import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
 
-    return read_rules(open_settings(config), folder)
+    return read_rules(read_settings(config), folder)
 
 
 def _write(file: Path, outcomes: list[Outcome]) -> None:

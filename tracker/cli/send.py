@@ -22,7 +22,7 @@ from tracker.errors import Misconfigured, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.outbound import Answer
+    from tracker.outbound.client import Answer
     from tracker.providers.adapter import Adapter
     from tracker.settings import Settings
 
@@ -108,7 +108,9 @@ async def _post(url: str, end: str, headers: Mapping[str, str], body: bytes) -> 
     """Send it, through the one client and to the one host: whoever runs the command has named it."""
     from urllib.parse import urlsplit  # noqa: PLC0415  (only where it is needed)
 
-    from tracker.outbound import Allowed, Outbound, OutboundError  # noqa: PLC0415  (takes a while)
+    from tracker.outbound.addresses import Allowed  # noqa: PLC0415  (takes a while)
+    from tracker.outbound.client import Outbound  # noqa: PLC0415  (takes a while)
+    from tracker.outbound.web_address import OutboundError  # noqa: PLC0415  (takes a while)
 
     try:
         async with Outbound(Allowed.parse([urlsplit(url).hostname or ""])) as outbound:

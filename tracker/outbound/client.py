@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote, urlsplit
 
 import httpcore2
 
 from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.connecting import Guard, OutboundError, Traffic, current, resolve
+from tracker.outbound.connecting import Guard, Traffic, current, resolve
 from tracker.outbound.mail import MailServer, Receipt, deliver
+from tracker.outbound.web_address import OutboundError, parse_url
 
 if TYPE_CHECKING:
     import ssl
@@ -33,8 +33,6 @@ _REASONS = {
     410: Reason.GONE,
     429: Reason.RATE_LIMITED,
 }
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-"""Left out of an address without a word by some who read it, so that they see another host than others do."""
 _CLASSES = {2: Reason.OK, 3: Reason.REDIRECT, 4: Reason.HTTP_4XX, 5: Reason.HTTP_5XX}
 
 
@@ -105,13 +103,13 @@ class Outbound:
         """Raise OutboundError when a request to `url` would not be made: for when an address is saved."""
         parsed = parse_url(url)
         async with asyncio.timeout(self._timeout):
-            await resolve(parsed.host.decode(), parsed.port or 443, self._allowed)
+            await resolve(parsed.host, parsed.port or 443, self._allowed)
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         """Send one request and read the whole answer; raises OutboundError."""
-        target = parse_url(url)
+        target = httpcore2.URL(**parse_url(url)._asdict())
         began = time.perf_counter()
         traffic = Traffic(self._max_answer)
         token = current.set(traffic)
@@ -156,25 +154,6 @@ def _told_as_reasons(traffic: Traffic, heard: list[int]) -> Iterator[None]:
 
 def _error(reason: Reason, detail: str, traffic: Traffic, heard: list[int]) -> OutboundError:
     return OutboundError(reason, detail, sent=traffic.sent, status=heard[0] if heard else None)
-
-
-def parse_url(url: str) -> httpcore2.URL:
-    """The parts of a web address; raises OutboundError for anything that is none, or that carries a password."""
-    if _CONTROL.search(url.strip()):
-        raise OutboundError(Reason.BLOCKED, "not a web address: it holds a control character")
-    try:
-        parts = urlsplit(url.strip())
-        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
-    except (ValueError, UnicodeError) as error:
-        raise OutboundError(Reason.BLOCKED, f"not a web address: {error}") from error
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host) or port == 0:
-        raise OutboundError(Reason.BLOCKED, "not a web address: write https://host/path")
-    if parts.username is not None or parts.password is not None:
-        raise OutboundError(Reason.BLOCKED, "a web address with a user or password in it is refused")
-    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (
-        f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~')}" if parts.query else ""
-    )
-    return httpcore2.URL(scheme=parts.scheme, host=host, port=port, target=target)
 
 
 def _retry_after(text: str) -> timedelta | None:

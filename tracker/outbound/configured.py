@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tracker.outbound.addresses import Allowed, literal, plain
-from tracker.outbound.client import parse_url
-from tracker.outbound.connecting import OutboundError
-from tracker.outbound.record import origin_of
+from tracker.outbound.web_address import OutboundError, origin_of, parse_url
 from tracker.settings import AppriseChannel, EmailChannel, SlackChannel, WebhookChannel
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def never_sent_to(url: str, allowed: Allowed) -> str:
     Of the address it shows what is never secret.
     """
     try:
-        host = parse_url(url).host.decode()
+        host = parse_url(url).host
     except OutboundError as error:
         return f"nothing is sent there: {error.detail}"
     return _never_connected_to(origin_of(url), host, allowed)

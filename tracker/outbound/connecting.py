@@ -13,23 +13,11 @@ import httpcore2
 
 from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed, parse_address
+from tracker.outbound.web_address import OutboundError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
-
-
-class OutboundError(Exception):
-    """There is no complete answer. `sent`: the request may have been heard. `status`: of an answer that was cut."""
-
-    def __init__(self, reason: Reason, detail: str = "", *, sent: bool = False, status: int | None = None) -> None:
-        super().__init__(f"{reason}: {detail}" if detail else str(reason))
-        self.reason, self.detail, self.sent, self.status = reason, detail, sent, status
-
-    @property
-    def accepted(self) -> bool:
-        """The answer began with a success, so the request did its work whatever happened to the rest."""
-        return self.status in range(200, 300)
 
 
 @dataclass(slots=True)

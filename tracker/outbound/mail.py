@@ -15,7 +15,8 @@ import aiosmtplib
 
 from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.connecting import OutboundError, resolve
+from tracker.outbound.connecting import resolve
+from tracker.outbound.web_address import OutboundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tracker.domain.actions import Exchange
-from tracker.outbound.client import Answer
-from tracker.outbound.connecting import OutboundError
+from tracker.outbound.web_address import OutboundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tracker.outbound.client import Answer
 
 SHOWN_BODY = 2000
 SHOWN_HEADERS = ("content-type", "retry-after", "location", "x-request-id", "date")
@@ -37,9 +37,3 @@ def shown(text: str, hidden: Sequence[str]) -> str:
     for secret in hidden:
         text = text.replace(secret, "•••") if secret else text
     return text.replace("\x00", "\ufffd")[:SHOWN_BODY]
-
-
-def origin_of(url: str) -> str:
-    """The part of a web address that never holds a secret: scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

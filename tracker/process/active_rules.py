@@ -10,16 +10,16 @@ import structlog
 
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
-from tracker.rulebook import Known, Rulebook, load_kept, load_rules, load_text
+from tracker.rulebook import Known, Rulebook, load_kept
+from tracker.rulebook.configured import read_rules, read_text
 from tracker.rulebook.folder import look_of, revision_of_files
 from tracker.rulebook.source import Footing
 from tracker.store.reactions import rule_book, rule_switches
 from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import timedelta
-    from pathlib import Path
 
     from tracker.domain.rules.rule import Rule
     from tracker.settings import Settings
@@ -213,18 +213,3 @@ class RulesInForce:
             return self._book.index
         switched = self._switched
         return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
-
-
-def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
-    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
-    return load_rules(folder or settings.rules.dir, _known(settings))
-
-
-def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
-    """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
-    return load_text(text, file, _known(settings), settings.rules.dir, others)
-
-
-def _known(settings: Settings) -> Known:
-    channels, endpoints = settings.names("channels"), settings.names("endpoints")
-    return Known(channels, endpoints, settings.providers.keys(), settings.rules.budget)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.posts.report import Report, Shown
-from tracker.outbound import Answer
+from tracker.outbound.client import Answer
 from tracker.outbound.reply import Reply
 from tracker.providers.body import decode, find, is_id, text_at, time_at
 from tracker.providers.recreation import Recreation

@@ -13,8 +13,10 @@ from tracker.domain.actions import Exchange, Reason
 from tracker.domain.calls.allowance import Purpose
 from tracker.domain.calls.standing import USAGE, Heard, Permit, Refused, Wish
 from tracker.domain.posts.report import Report, Shown
-from tracker.outbound import Answer, OutboundError, exchange
+from tracker.outbound.client import Answer
+from tracker.outbound.record import exchange
 from tracker.outbound.reply import Reply
+from tracker.outbound.web_address import OutboundError
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
 from tracker.providers.body import stamp
 from tracker.providers.call import COUNTED, WORKSPACE, Call
@@ -24,7 +26,7 @@ from tracker.providers.recreation import Recreation
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from tracker.domain.actions import Reason
 from tracker.domain.calls.breaker import Circuit
 from tracker.domain.calls.standing import Refused, Terms
 from tracker.errors import Unavailable
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.calls import standings
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class SharedGate:
         except Unavailable as error:
             answer = Refused(Reason.UNAVAILABLE, str(error))
         if isinstance(answer, Refused):
-            telemetry.provider_calls.labels(provider, wish.purpose, answer.reason).inc()
+            metrics.provider_calls.labels(provider, wish.purpose, answer.reason).inc()
         return answer
 
     async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
         """How the call has ended; what cannot be kept, because the database is away, is lost."""
-        telemetry.provider_calls.labels(provider, wish.purpose, heard.reason).inc()
+        metrics.provider_calls.labels(provider, wish.purpose, heard.reason).inc()
         try:
             async with self._database.transaction() as conn:
                 before, now = await standings.hold(conn, provider)

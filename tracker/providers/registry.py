@@ -33,7 +33,7 @@ from tracker.providers.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.providers.gate import Gate
     from tracker.providers.kind import Kind
     from tracker.providers.place import Place

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 from tracker.domain.actions import Reason
 from tracker.errors import Rejected
-from tracker.outbound import Allowed, Outbound, OutboundError
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
+from tracker.outbound.web_address import OutboundError
 
 
 async def check_address(url: str, api_url: str) -> None:

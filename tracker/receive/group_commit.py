@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import structlog
 
 from tracker.errors import Unavailable
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.log import event_log
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 
@@ -55,7 +55,7 @@ class GroupCommit:
         self._bytes = 0
         self._arrived = {1: asyncio.Event(), MANY: asyncio.Event()}
         self._fault, self._failed_at = "", float("-inf")
-        telemetry.pending.set_function(lambda: len(self._waiting))
+        metrics.pending.set_function(lambda: len(self._waiting))
 
     @property
     def fault(self) -> str:
@@ -65,7 +65,7 @@ class GroupCommit:
     def add(self, event: Incoming, told: Told) -> None:
         """Take the event; `told` gets its Receipt, Unstorable, or Unavailable. Raises Unavailable where it is full."""
         if len(self._waiting) >= self._most or self._bytes > MOST_BYTES:
-            telemetry.refused_full.inc()
+            metrics.refused_full.inc()
             raise Unavailable(f"{len(self._waiting)} deliveries are waiting to be kept already", retry_after=2)
         self._waiting.append(Waiting(event, told))
         self._bytes += len(event.body)
@@ -108,14 +108,14 @@ class GroupCommit:
     def _take(self) -> list[Waiting]:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
         self._bytes -= sum(len(event.body) for event, _ in batch)
-        telemetry.append_batch.observe(len(batch))
+        metrics.append_batch.observe(len(batch))
         return batch
 
     async def _write(self, conn: Connection, batch: list[Waiting]) -> None:
         """Append one batch and tell each of its senders; when Postgres cannot store one, find out which."""
         try:
             async with asyncio.timeout(APPEND_SECONDS):
-                with telemetry.append_seconds.time():
+                with metrics.append_seconds.time():
                     receipts = await _append_or_refuse(conn, [event for event, _ in batch])
         except BaseException as error:
             for _, told in batch:

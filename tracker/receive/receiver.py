@@ -16,7 +16,7 @@ from tracker.domain.posts.event import bucket_of
 from tracker.domain.refusals import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.group_commit import GroupCommit
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
@@ -50,7 +50,7 @@ class Answer:
     quarantined: str | None = None
 
 
-counter_of = cache(telemetry.deliveries.labels)
+counter_of = cache(metrics.deliveries.labels)
 """The counter of a provider's outcome, found once: providers are those of the configuration."""
 
 KEPT, DUPLICATE = Answer(), Answer(duplicate=True)

@@ -17,7 +17,7 @@ import structlog
 
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.checkpoints.places import Place, places
 from tracker.store.log import epoch, feed
 from tracker.store.log.feed import NEWS
@@ -247,11 +247,11 @@ class Broadcast(Generic[Item]):
     def _listening(self) -> Iterator[_Listener[Item]]:
         mine: _Listener[Item] = _Listener(self._limits.backlog, self._limits.patience)
         self._present += 1
-        telemetry.listeners.inc()
+        metrics.listeners.inc()
         try:
             yield mine
         finally:
             self._present -= 1
             self._listeners.discard(mine)
             mine.leave()
-            telemetry.listeners.dec()
+            metrics.listeners.dec()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from tracker.errors import Unavailable
-from tracker.runtime import telemetry
+from tracker.runtime import metrics
 from tracker.store.checkpoints import processes, shares, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.log import feed
@@ -154,7 +154,7 @@ class Subscription:
             moment = now if caught_up else _earliest(share.caught_up_at for share in hindmost)
             await subscriptions.advance(conn, self.name, hindmost, batch.reached, moment)
         self.has_read = True
-        telemetry.handled.labels(self.name).inc(len(batch.rows))
+        metrics.handled.labels(self.name).inc(len(batch.rows))
         return more or not caught_up or len(hindmost) < len(held.standings)
 
     def _complete(self, shares: Sequence[Standing], now: datetime) -> Mapping[int, datetime]:
@@ -209,7 +209,7 @@ async def handle_or_park(
         if len(rows) == 1:
             item = rows[0][source.key]
             log.error("subscription.parked", subscription=name, item=item, error=str(error), exc_info=error)
-            telemetry.parked.labels(name).inc()
+            metrics.parked.labels(name).inc()
             await subscriptions.park(conn, name, item, rows[0]["bucket"], f"{type(error).__name__}: {error}", now)
             return
         half = len(rows) // 2

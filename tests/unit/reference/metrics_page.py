@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 from tests.unit.provider_page import rows
-from tracker.runtime import telemetry
+from tracker.runtime import metrics as told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,8 @@ def made() -> str:
 
 
 def metrics() -> Iterator[Metric]:
-    """Those of telemetry.py, in its order."""
-    yield from (value for value in vars(telemetry).values() if isinstance(value, Metric))
+    """Those of runtime/metrics.py, in its order."""
+    yield from (value for value in vars(told).values() if isinstance(value, Metric))
 
 
 def _line(metric: Metric) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.act.performers.wording import body_of, inert, title_of
 from tracker.domain.actions import Done, Exchange, Reason, Retry
-from tracker.outbound import shown
+from tracker.outbound.record import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

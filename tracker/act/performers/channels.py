@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.apprise import AppriseService, NotInstalledError, open_service
+from tracker.act.performers.apprise import AppriseService, open_service
 from tracker.act.performers.mail import Mail
 from tracker.act.performers.notify import Alert, Journal, SignedWebhook
 from tracker.act.performers.slack import SlackApp, SlackWebhook
+from tracker.act.performers.usable import fault_of_service
 from tracker.domain.actions import Discard, Reason
-from tracker.outbound import UNCHECKED, may_send_unchecked
+from tracker.outbound.configured import UNCHECKED, may_send_unchecked
 from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
     from tracker.act.performers.notify import Way
     from tracker.domain.actions import Claimed, Outcome
-    from tracker.errors import Misconfigured
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import Channel, Settings
 
 
@@ -38,20 +38,6 @@ def build_alert(settings: Settings, outbound: Outbound) -> Alert:
     """The performer of `alert`; raises Misconfigured for a channel that could never tell anybody."""
     ways = {name: _way(settings, name, channel, outbound) for name, channel in settings.channels.items()}
     return Alert(ways, settings.left_out)
-
-
-def fault_of_service(settings: Settings, name: str, channel: AppriseChannel) -> Misconfigured | None:
-    """Why Apprise could never tell anybody by this channel; nothing where it can."""
-    try:
-        open_service(channel.url)
-    except NotInstalledError:
-        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
-        return settings.fault(f"channels.{name}.kind", needed)
-    except ValueError as error:
-        return settings.fault(f"channels.{name}.url", str(error))
-    except Exception as error:  # a plugin raises what it likes, and may quote the address
-        return settings.fault(f"channels.{name}.url", f"Apprise cannot use this address: {type(error).__name__}")
-    return None
 
 
 def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> Way:

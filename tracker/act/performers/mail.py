@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from tracker.act.performers.speaking import HOPELESS
 from tracker.act.performers.wording import body_of, facts_of, follows, title_of
 from tracker.domain.actions import Discard, Done, Exchange, Reason, Retry
-from tracker.outbound import MailServer, OutboundError, shown
+from tracker.outbound.mail import MailServer
+from tracker.outbound.record import shown
+from tracker.outbound.web_address import OutboundError
 from tracker.settings.values import MAIL_ADDRESS
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.actions import Claimed, Outcome
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import EmailChannel
 
 FOR_GOOD = HOPELESS | {Reason.NOT_ALLOWED, Reason.REJECTED}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.actions import Claimed, Outcome
     from tracker.errors import Misconfigured
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import WebhookChannel
 
 log = structlog.get_logger(__name__)

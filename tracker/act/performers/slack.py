@@ -12,7 +12,8 @@ from tracker.act.performers.speaking import outcome_of, post, post_json
 from tracker.act.performers.wording import body_of, ends, follows, others_of, title_of
 from tracker.domain.actions import Discard, Done, Reason, Retry
 from tracker.errors import cut
-from tracker.outbound import Answer, shown
+from tracker.outbound.client import Answer
+from tracker.outbound.record import shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from tracker.domain.actions import Claimed, Exchange, Outcome
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import SlackChannel
 
 LONGEST_TEXT = 3000

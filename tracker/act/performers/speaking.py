@@ -8,7 +8,9 @@ import msgspec
 
 from tracker.act.performers.signing import signed
 from tracker.domain.actions import Discard, Done, Reason, Retry
-from tracker.outbound import Answer, OutboundError, exchange, origin_of
+from tracker.outbound.client import Answer
+from tracker.outbound.record import exchange
+from tracker.outbound.web_address import OutboundError, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.actions import Exchange, Outcome
     from tracker.errors import Misconfigured
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
 
 HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
 """Nothing but a change of our configuration helps; for the rest, the other side may be put right meanwhile."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.act.performers.notify import Way
     from tracker.domain.actions import Claimed, Outcome
     from tracker.errors import Misconfigured
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import Endpoint
 
 

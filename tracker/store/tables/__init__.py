@@ -1,12 +1,4 @@
-"""The tables as they stand after the last migration: what the test for drift compares the migrations with.
+"""The tables, each file with those that belong together; triggers, functions and checks are in the migrations alone.
 
-Queries are SQL in the other files of `store`; triggers, functions and checks are in the migrations alone.
+Who asks loads only the files that its question needs.
 """
-
-from sqlmodel import SQLModel
-
-from tracker.store.tables import keeping, log, posts, reactions, reconciling, redelivering
-
-METADATA = SQLModel.metadata
-
-__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling", "redelivering"]

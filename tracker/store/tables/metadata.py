@@ -1,0 +1,9 @@
+"""All tables as they stand after the last migration: what the test for drift compares the migrations with."""
+
+from sqlmodel import SQLModel
+
+from tracker.store.tables import keeping, log, posts, reactions, reconciling, redelivering
+
+METADATA = SQLModel.metadata
+
+__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling", "redelivering"]
