@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.postgres_server import PostgresServer, until
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.test_burst import SECRET, webhook
-from tracker.queries import health_reports
+from tracker.queries import health
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ async def risk(dsn: str) -> str:
     """What doctor says of the way in which this server may lose something."""
     connection = await asyncpg.connect(dsn)
     try:
-        return await health_reports.may_lose(connection)
+        return await health.may_lose(connection)
     finally:
         await connection.close()
 

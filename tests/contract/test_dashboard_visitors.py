@@ -44,7 +44,7 @@ async def test_a_key_opens_the_dashboard_until_it_is_revoked(stranger: httpx2.As
     assert "signed in as test read" in (await stranger.get("/")).text
     async with database.connection() as conn:
         for key in await keys.everyone(conn):
-            await keys.revoke(conn, key["id"], NOW)
+            await keys.revoke(conn, key.id, NOW)
     assert (await stranger.get("/")).status_code == 303
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import why_reports
+from tracker.queries import why_facts
 from tracker.queries.paging import compiled, page_of
 from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import heard, reconciliations
@@ -118,8 +118,8 @@ async def test_a_backtest_of_an_hour_reads_an_hour(full: Connection) -> None:
 
 async def test_why_reads_what_is_about_the_post(full: Connection) -> None:
     asked: list[tuple[str, list[object]]] = [
-        (why_reports.FIRINGS, [PROVIDER, "p7", None, 50]),
-        (why_reports.EVENTS, [PROVIDER, "p7", 500]),
+        (why_facts.FIRINGS, [PROVIDER, "p7", None, 50]),
+        (why_facts.EVENTS, [PROVIDER, "p7", 500]),
     ]
     for statement, values in asked:
         read = await plan_of(full, statement, values)

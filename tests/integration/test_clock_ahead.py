@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.runs.pause import Pause
-from tracker.queries import health_reports
+from tracker.queries import health
 from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
 from tracker.store.reactions import holds
@@ -72,7 +72,7 @@ async def test_a_cooldown_counts_from_no_firing_that_is_still_to_come(database: 
         ("failures", PROVIDER, (NOON + timedelta(days=1)).isoformat())
     }
     async with database.connection() as conn:
-        assert await health_reports.fired_after(conn, corridor.now()) == {"failures": NOON + timedelta(days=1)}
+        assert await health.fired_after(conn, corridor.now()) == {"failures": NOON + timedelta(days=1)}
 
 
 async def test_a_firing_that_another_node_dated_a_little_ahead_counts(database: Database) -> None:

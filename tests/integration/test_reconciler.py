@@ -21,6 +21,7 @@ from tracker.outbound.reply import Reply
 from tracker.providers import build_clients
 from tracker.providers.answers import Listed, Page
 from tracker.providers.rate_limiter import SharedGate
+from tracker.queries.reconciliations import one_reconciliation
 from tracker.reconcile.reconciler import Asked, Reconciler
 from tracker.settings import ReconcileJob, Settings
 from tracker.simulator import Faults, ManualClock, run_simulator
@@ -28,7 +29,8 @@ from tracker.store.calls import reconciliations
 from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
-    from tracker.store.database import Database, Row
+    from tracker.queries.reconciliations import ReconciliationOut
+    from tracker.store.database import Database
     from tracker.store.log.event_log import Incoming
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +72,7 @@ def scheduled(post: str, at: datetime) -> Incoming:
     return reconciled(PROVIDER, post, report, NOON, NOON)
 
 
-async def asking(corridor: Corridor, books: Asked) -> Row:
+async def asking(corridor: Corridor, books: Asked) -> ReconciliationOut:
     """One round, as it stands afterwards; then everything follows that follows."""
     reconciler = Reconciler(corridor.database, {PROVIDER: books}, READERS, {"reconcile": JOB}, corridor.now)
     async with corridor.database.transaction() as conn:
@@ -79,9 +81,7 @@ async def asking(corridor: Corridor, books: Asked) -> Row:
     assert await reconciler.next_round()
     await corridor.settle()
     async with corridor.database.connection() as conn:
-        row = await reconciliations.one(conn, wanted["id"])
-    assert row
-    return row
+        return await one_reconciliation(conn, wanted)
 
 
 async def test_a_list_tells_what_was_missed_and_what_contradicts_newer_news(database: Database) -> None:
@@ -93,22 +93,23 @@ async def test_a_list_tells_what_was_missed_and_what_contradicts_newer_news(data
         "2": page(ahead=says(State.SCHEDULED, 5), unheard=says(State.FAILED, 30)),
     })  # fmt: skip
     row = await asking(corridor, books)
-    counts = [row[name] for name in ("calls", "listed", "missing", "appended", "conflicts", "stopped")]
+    counts = [getattr(row, name) for name in ("calls", "listed", "missing", "appended", "conflicts", "stopped")]
     assert counts == [2, 4, 1, 3, 1, None]
     states = await corridor.rows("select post, state from posts order by post")
     assert states == [("ahead", "publishing"), ("behind", "published"), ("same", "publishing"), ("unheard", "failed")]
     again = await asking(corridor, books)
-    assert (again["appended"], again["conflicts"]) == (0, 0)
+    assert (again.appended, again.conflicts) == (0, 0)
 
 
 async def test_a_round_that_is_stopped_goes_on_where_it_was(database: Database) -> None:
     corridor = await Corridor(database, []).open()
     spent: Reply[Page] = Reply(None, Reason.RATE_LIMITED, sent=True)
     books = Books({"": page("2", a=says(State.PUBLISHED, 1)), "2": spent})
-    assert (await asking(corridor, books))["stopped"] == "rate_limited"
+    assert (await asking(corridor, books)).stopped == "rate_limited"
     books.pages, corridor.at = {"2": page(b=says(State.PUBLISHED, 2))}, 60
     row = await asking(corridor, books)
-    assert (row["stopped"], row["cursor"], row["listed"]) == (None, "", 1)
+    assert (row.stopped, row.listed) == (None, 1)
+    assert await corridor.rows(f"select cursor from reconciliations where id = '{row.id}'") == [("",)]
     first, second, third = books.asked
     assert (first, second, third) == ((first[0], ""), (first[0], "2"), (first[0], "2"))  # type: ignore[index]
     books.pages, corridor.at = {"": page()}, 120
@@ -129,7 +130,7 @@ async def test_only_what_is_suspicious_is_asked_about_and_less_and_less_often(da
     })  # fmt: skip
     corridor.at = HOUR
     row = await asking(corridor, books)
-    assert (row["asked"], row["calls"], row["appended"]) == (2, 2, 0)
+    assert (row.asked, row.calls, row.appended) == (2, 2, 0)
     assert sorted(map(str, books.asked)) == ["hangs", "overdue"]
     for minutes, asked in ((5, 2), (10, 4), (20, 4), (30, 6)):
         corridor.at = HOUR + minutes * 60
@@ -168,7 +169,7 @@ async def test_a_webhook_that_comes_after_all_is_no_longer_missed(database: Data
     assert await missed(corridor) == {PROVIDER: (1, 1)}
 
 
-async def missed(corridor: Corridor) -> dict[str, tuple[int, int]]:
+async def missed(corridor: Corridor) -> dict[str, suspects.Missed]:
     async with corridor.database.connection() as conn:
         return await suspects.missed(conn, NOON, NOON + timedelta(days=1))
 
@@ -189,5 +190,5 @@ async def test_a_round_leaves_a_part_of_the_budget_to_others_and_goes_on_when_th
         settings = Settings.model_validate({"providers": {PROVIDER: provider}})
         client = build_clients(settings, outbound, SharedGate(database, settings))[PROVIDER]
         row = await asking(corridor, client.on_behalf_of(Purpose.RECONCILIATION))
-        assert (row["stopped"], row["calls"], row["listed"], len(simulator.calls)) == ("budget_spent", 3, 300, 3)
+        assert (row.stopped, row.calls, row.listed, len(simulator.calls)) == ("budget_spent", 3, 300, 3)
         assert (await client.get_post(next(iter(simulator.truth())))).value, "a rule may still ask"

@@ -12,7 +12,6 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.act import redelivery
 from tracker.act.performers.retry import RetryPost
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Worker
@@ -22,8 +21,11 @@ from tracker.domain.posts.report import Report
 from tracker.domain.rate import Rate
 from tracker.domain.runs.memory import Asked
 from tracker.errors import NotFound, Rejected
+from tracker.facts import commands, redelivery_plans
 from tracker.outbound.reply import Reply
 from tracker.queries.actions import ActionQuery
+from tracker.queries.paging import compiled
+from tracker.queries.redeliveries import oldest_chosen
 from tracker.settings import Provider
 from tracker.store.actions import actions, redeliveries
 
@@ -67,18 +69,20 @@ async def some_dead(corridor: Corridor, number: int) -> list[UUID]:
 
 async def plan(corridor: Corridor, filters: ActionQuery = DEAD, *, fresh: bool = False, rate: str = FAST) -> UUID:
     async with corridor.database.transaction() as conn:
-        return await redelivery.plan(conn, filters, {}, (fresh, Rate.parse(rate), ""), "Ada", corridor.now())
+        chosen = compiled(oldest_chosen(filters))
+        how = (fresh, Rate.parse(rate), "")
+        return await commands.plan_redelivery(conn, chosen, {}, how, "Ada", corridor.now())
 
 
 async def bring(corridor: Corridor, made: UUID, state: str) -> None:
     async with corridor.database.transaction() as conn:
-        await redelivery.bring(conn, made, state, "Ada", corridor.now())
+        await commands.bring_redelivery(conn, made, state, "Ada", corridor.now())
 
 
 async def stands(corridor: Corridor, made: UUID) -> tuple[str, int, int, int]:
     async with corridor.database.connection() as conn:
         row = await redeliveries.one(conn, made)
-    return row["state"], row["total"], row["sent"], row["skipped"]
+    return row.state, row.total, row.sent, row.skipped
 
 
 async def step(corridor: Corridor, *, until: float | None = None) -> None:
@@ -249,7 +253,7 @@ async def test_each_filter_chooses_what_it_says(corridor: Corridor, filters: Act
 async def test_too_many_at_once_are_refused(corridor: Corridor, monkeypatch: pytest.MonkeyPatch) -> None:
     await some_dead(corridor, 4)
     monkeypatch.setattr(redeliveries, "MOST", 3)
-    monkeypatch.setattr(redelivery, "MOST", 3)
+    monkeypatch.setattr(redelivery_plans, "MOST", 3)
     with pytest.raises(Rejected, match="more than 3 actions"):
         await plan(corridor)
     assert await corridor.rows("select count(*) from redelivery_items") == [(0,)]

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import actions, history, pending, posts, rule_reports, runs, silences, stats_reports
+from tracker.queries import actions, history, pending, posts, rule_firings, runs, silences, stats
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
 from tracker.queries.posts import PostQuery
@@ -87,9 +87,7 @@ async def test_one_post_is_found_by_its_index(full: Connection) -> None:
 
 async def test_the_figures_of_a_span_read_the_posts_of_that_span(full: Connection) -> None:
     values: list[object] = [NOON - timedelta(minutes=10), NOON, timedelta(minutes=1)]
-    read = [
-        node for node in await plan_of(full, stats_reports.PACE, values) if node["Relation Name"].startswith("posts")
-    ]
+    read = [node for node in await plan_of(full, stats.PACE, values) if node["Relation Name"].startswith("posts")]
     assert {node["Node Type"] for node in read} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 610
 
@@ -201,16 +199,16 @@ async def test_what_a_silence_hid_is_counted_and_shown_from_an_index(busy: Conne
 
 async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> None:
     """In all from the counts that are kept, and lately no further than is counted."""
-    assert await rows_read(busy, "rule_counts", rule_reports.IN_ALL, [["r7", "r8"]]) == 2
+    assert await rows_read(busy, "rule_counts", rule_firings.IN_ALL, [["r7", "r8"]]) == 2
     values: list[object] = [["r7"], ["fired", "suppressed"], NOON - timedelta(days=1), 20]
-    assert await rows_read(busy, "firings", rule_reports.SINCE, values) == 40
+    assert await rows_read(busy, "firings", rule_firings.SINCE, values) == 40
 
 
 @pytest.mark.parametrize("deep", [False, True])
 async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connection, deep: bool) -> None:
     place = (NOON - timedelta(hours=1), 4000) if deep else None
-    each = EachOf(Firing.outcome, rule_reports.OUTCOMES)
-    statement = page_of(rule_reports.firings_of("r7"), rule_reports.NEWEST_FIRST, place, 11, each)
+    each = EachOf(Firing.outcome, rule_firings.OUTCOMES)
+    statement = page_of(rule_firings.firings_of("r7"), rule_firings.NEWEST_FIRST, place, 11, each)
     assert await rows_read(busy, "firings", *compiled(statement)) <= 25
 
 

@@ -22,7 +22,8 @@ from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.calls.standing import Permit, Refused
 from tracker.domain.runs.memory import Asked
-from tracker.facts.own_facts import continued, discard_by_hand
+from tracker.facts.commands import discard_action
+from tracker.facts.own_facts import continued
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
@@ -197,7 +198,7 @@ async def test_a_lost_answer_to_a_creation_is_shown_as_unknown_and_never_repeate
         assert await rows(database, "select distinct state from actions") == [("unknown",)]
         async with database.transaction() as conn:
             for (action,) in await rows(database, "select id from actions"):
-                await discard_by_hand(conn, action, NOON)
+                await discard_action(conn, action, NOON)
         await intend(database, "")
         await until_done(*both)
         assert provider.made == {"POST /posts": 2}

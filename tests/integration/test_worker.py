@@ -14,7 +14,7 @@ from tracker.act.worker import SHORTEST_PAUSE, Capacity, Performer, Worker
 from tracker.domain.actions import ActionSpec, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.runs.memory import Asked
 from tracker.errors import Rejected
-from tracker.facts.own_facts import discard_by_hand, retry_by_hand
+from tracker.facts.commands import discard_action, retry_action
 from tracker.store.actions import action_claims, actions
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ async def test_a_dead_action_is_retried_by_hand_and_the_wish_is_a_fact(database:
     ((action,),) = await rows(database, "select id from actions where state = 'unknown'")
     gate.outcome = Done()
     async with database.transaction() as conn:
-        await retry_by_hand(conn, action, NOON)
+        await retry_action(conn, action, NOON)
     await worker.claim()
     await worker.settle()
     assert await rows(database, "select state from actions") == [("done",)]
@@ -259,4 +259,4 @@ async def test_a_dead_action_is_retried_by_hand_and_the_wish_is_a_fact(database:
     assert kinds == [("action", "action.unknown"), ("manual", "action.retried"), ("action", "action.done")]
     async with database.transaction() as conn:
         with pytest.raises(Rejected, match="is done"):
-            await discard_by_hand(conn, action, NOON)
+            await discard_action(conn, action, NOON)

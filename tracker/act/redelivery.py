@@ -10,74 +10,29 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import structlog
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.errors import Rejected, Unavailable
-from tracker.facts.own_facts import own_fact, redelivered
-from tracker.queries.paging import compiled
-from tracker.queries.redeliveries import oldest_chosen
+from tracker.errors import Unavailable
+from tracker.facts.own_facts import redelivered
 from tracker.store.actions import actions, redeliveries
-from tracker.store.actions.redeliveries import ENDED, MOST, Plan
+from tracker.store.actions.redeliveries import ENDED
 from tracker.store.log import event_log
 from tracker.store.wakeups import REDELIVERIES, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
-    from typing import Any
     from uuid import UUID
 
-    from tracker.queries.actions import ActionQuery
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.actions.redeliveries import Item, Redelivery
+    from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
-
-MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
-"""From which states a person brings a plan into which."""
-
-SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
-
-
-async def plan(
-    conn: Connection,
-    query: ActionQuery,
-    told: Mapping[str, object],
-    how: tuple[bool, Rate, str],
-    by: str,
-    now: datetime,
-) -> UUID:
-    """Plan to do once more what the query chooses now; `told` are the filters as they are shown.
-
-    `how` is whether under fresh ids, how fast, and a note. Raises Rejected when that is nothing, or too much.
-    """
-    fresh, rate, note = how
-    made = Plan(uuid4(), told, fresh, str(rate), note, by)
-    total = await redeliveries.make(conn, made, *compiled(oldest_chosen(query)), now)
-    if total == 0:
-        raise Rejected("nothing_chosen", "no ended action fits these filters")
-    if total > MOST:
-        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
-    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
-    await _say(conn, made.id, "redelivery.planned", by, now, **said)
-    return made.id
-
-
-async def bring(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
-    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
-    row = await redeliveries.lock(conn, plan_id)
-    if row["state"] not in MOVES[state]:
-        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
-        raise Rejected(
-            "wrong_state", f"redelivery {plan_id} is {row['state']}: only one that is {few} can be {verb}"
-        )  # fmt: skip
-    await redeliveries.move(conn, plan_id, state, now)
-    await _say(conn, plan_id, SAID[state], by, now, left=row["total"] - row["sent"] - row["skipped"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +58,14 @@ class Redeliverer:
         """One batch of the plan that has waited longest; answers whether there was one."""
         now = self.clock()
         async with self.database.transaction() as conn:
-            row = await redeliveries.take_due(conn, now)
-            if row is None:
+            plan = await redeliveries.take_due(conn, now)
+            if plan is None:
                 return False
-            count, next_at = Pace(Rate.parse(row["rate"])).due(row["next_at"], now)
-            items = await redeliveries.take_items(conn, row["id"], count)
-            again = {item["number"]: _again(row, item) for item in items}
-            await _ask(conn, row, items, again, now)
-            await redeliveries.settle(conn, row["id"], list(again.items()), next_at, now)
+            count, next_at = Pace(Rate.parse(plan.rate)).due(plan.next_at, now)
+            items = await redeliveries.take_items(conn, plan.id, count)
+            again = [(item, _again(plan, item)) for item in items]
+            await _ask(conn, plan, again, now)
+            await redeliveries.settle(conn, plan.id, [(item.number, asked) for item, asked in again], next_at, now)
         return True
 
     async def _pause(self) -> float:
@@ -122,34 +77,24 @@ class Redeliverer:
         return most if due is None else min(max((due - now).total_seconds(), 0.001), most)
 
 
-async def _ask(
-    conn: Connection, plan_row: Row, items: Sequence[Row], again: Mapping[int, UUID | None], now: datetime
-) -> None:
-    chosen = [(item, asked) for item in items if (asked := again[item["number"]])]
+async def _ask(conn: Connection, plan: Redelivery, again: Sequence[tuple[Item, UUID | None]], now: datetime) -> None:
+    chosen = [(item, item.action, asked) for item, asked in again if item.action and asked]
     if not chosen:
         return
-    if plan_row["fresh"]:
-        await redeliveries.ask_anew(conn, [(asked, _key(plan_row, item), item["id"]) for item, asked in chosen], now)
+    if plan.fresh:
+        await redeliveries.ask_anew(conn, [(asked, _key(plan, item), known.id) for item, known, asked in chosen], now)
     else:
-        await actions.attempt_again(conn, [asked for _, asked in chosen], now)
-    await event_log.append(conn, [redelivered(item, plan_row["id"], asked, now) for item, asked in chosen])
+        await actions.attempt_again(conn, [asked for *_, asked in chosen], now)
+    await event_log.append(conn, [redelivered(known, plan.id, asked, now) for _, known, asked in chosen])
 
 
-def _again(plan_row: Row, item: Row) -> UUID | None:
+def _again(plan: Redelivery, item: Item) -> UUID | None:
     """The action that does it once more; None when it is under way by now, or kept no longer."""
-    if item["state"] not in ENDED:
+    known = item.action
+    if known is None or known.state not in ENDED:
         return None
-    if not plan_row["fresh"]:
-        action: UUID = item["id"]
-        return action
-    return ActionSpec(item["verb"], item["target"], {}, _key(plan_row, item), item["due_at"]).id
+    return ActionSpec(known.verb, known.target, {}, _key(plan, item), known.due_at).id if plan.fresh else known.id
 
 
-def _key(plan_row: Row, item: Row) -> str:
-    return f"redelivery:{plan_row['id']}:{item['item']}"
-
-
-async def _say(conn: Connection, plan_id: UUID, event: str, by: str, now: datetime, **said: Any) -> None:
-    detail = {**said, "redelivery": str(plan_id), "by": by}
-    delivery = f"{plan_id}:{event}:{now.isoformat()}"
-    await event_log.append(conn, [own_fact("manual", delivery, event, "", None, now, now, detail=detail)])
+def _key(plan: Redelivery, item: Item) -> str:
+    return f"redelivery:{plan.id}:{item.of}"

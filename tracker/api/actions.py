@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from tracker.api.guards import requires
 from tracker.api.refusals import DECIDING, ONE, READING
 from tracker.api.words import Clock, Cursor, Limit, ProviderName
-from tracker.facts import own_facts
+from tracker.facts import commands
 from tracker.queries import actions as queried
 from tracker.queries.actions import STATES, ActionOut, ActionQuery, OneActionOut
 from tracker.queries.paging import Page
@@ -66,7 +66,7 @@ async def retry_action(
 ) -> OneActionOut:
     """Only one that is dead, unknown or discarded; otherwise 409."""
     async with database.transaction() as conn:
-        await own_facts.retry_by_hand(conn, id, clock())
+        await commands.retry_action(conn, id, clock())
         return await queried.one_action(conn, id)
 
 
@@ -82,5 +82,5 @@ async def discard_action(
 ) -> OneActionOut:
     """Only one that is pending, dead or unknown; otherwise 409."""
     async with database.transaction() as conn:
-        await own_facts.discard_by_hand(conn, id, clock())
+        await commands.discard_action(conn, id, clock())
         return await queried.one_action(conn, id)

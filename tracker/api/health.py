@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tracker.errors import TrackerError, Unavailable
-from tracker.queries import health_reports
+from tracker.queries import health
 from tracker.receive.receiver import Receiver
 from tracker.runtime.metrics import lag_seconds
 from tracker.store import migrations
@@ -101,8 +101,8 @@ class Readiness:
 
     async def _silent(self) -> dict[str, str]:
         async with self._database.connection() as conn:
-            readers = await health_reports.readers(conn, self._subscriptions, self._silence)
-            self._risk = await health_reports.may_lose(conn)
+            readers = await health.readers(conn, self._subscriptions, self._silence)
+            self._risk = await health.may_lose(conn)
         for reader in readers:
             if reader.lag is not None:
                 lag_seconds.labels(reader.name).set(reader.lag)

@@ -15,6 +15,7 @@ from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut, VerdictOut
 from tracker.receive.quarantine_replay import Replay
 from tracker.store.database import Database
+from tracker.store.log import quarantine
 from tracker.store.log.quarantine import STATES
 
 States = Annotated[
@@ -56,7 +57,7 @@ async def one_of_quarantine(
     if raw:
         await requires("admin")(request, request.route_handler)
     async with database.connection() as conn:
-        return queried.one_quarantined_out(await queried.one_quarantined(conn, id), raw=raw)
+        return queried.one_quarantined_out(await quarantine.one(conn, id), raw=raw)
 
 
 @post(

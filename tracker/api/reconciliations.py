@@ -16,7 +16,7 @@ from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_reconcile_since
 from tracker.queries import reconciliations as queried
 from tracker.queries.paging import Page
-from tracker.queries.reconciliations import STATES, ReconciliationOut, reconciliation_out
+from tracker.queries.reconciliations import STATES, ReconciliationOut
 from tracker.store.database import Database
 
 States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
@@ -77,5 +77,5 @@ async def create_reconciliation(
     since = parse_reconcile_since("since", data.since, now) if data.since else None
     names = [data.provider] if data.provider else sorted(provider_names)
     async with database.transaction() as conn:
-        rows = await commands.ask_providers(conn, names, since, caller(request).name, now)
-    return Page([reconciliation_out(row) for row in rows], None)
+        rounds = await commands.ask_providers(conn, names, since, caller(request).name, now)
+        return Page([await queried.one_reconciliation(conn, one) for one in rounds], None)

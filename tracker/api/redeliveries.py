@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from tracker.act import redelivery
 from tracker.api.guards import caller, requires
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
 from tracker.api.redelivery_requests import ChosenBy, NewRedelivery
@@ -17,17 +16,19 @@ from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
 from tracker.api.words import Clock, Cursor, DryRun, Limit
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
+from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
 from tracker.queries import redeliveries as queried
 from tracker.queries.actions import ActionQuery, list_actions
-from tracker.queries.paging import Page
+from tracker.queries.paging import Page, compiled
 from tracker.queries.redeliveries import (
     STATES,
     OneRedeliveryOut,
     PlannedOut,
     RedeliveryOut,
     count_chosen,
-    redelivery_fields,
+    oldest_chosen,
+    redelivery_out,
 )
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import ENDED
@@ -68,8 +69,9 @@ async def plan_redelivery(
         made = None
         if not dry_run:
             how = (data.idempotency == "fresh", rate, data.note)
-            made = await redelivery.plan(conn, query, _told(data.filters), how, caller(request).name, now)
-        shown = RedeliveryOut(**redelivery_fields(await redeliveries.one(conn, made), now)) if made else None
+            chosen = compiled(oldest_chosen(query))
+            made = await commands.plan_redelivery(conn, chosen, _told(data.filters), how, caller(request).name, now)
+        shown = redelivery_out(await redeliveries.one(conn, made), now) if made else None
     count = sum(share.actions for share in shares)
     planned = PlannedOut(shown, count, shares, [*sample.items])
     return Response(planned, status_code=200 if dry_run else 201)
@@ -143,7 +145,7 @@ async def _brought(
     request: Request[Any, Any, Any], database: Database, clock: Clock, id: UUID, state: str
 ) -> OneRedeliveryOut:
     async with database.transaction() as conn:
-        await redelivery.bring(conn, id, state, caller(request).name, clock())
+        await commands.bring_redelivery(conn, id, state, caller(request).name, clock())
         return await queried.one_redelivery(conn, id, clock())
 
 

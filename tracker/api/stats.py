@@ -1,7 +1,5 @@
 """Figures about posts: where they stand, how they end, how long they take, and what webhooks did not tell."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -14,10 +12,10 @@ from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.words import Clock
 from tracker.parameters import parse_optional_time
-from tracker.queries import stats_reports
+from tracker.queries import stats as queried
 from tracker.queries.posts import count_by_state
-from tracker.queries.stats_reports import MOST_ACCOUNTS
-from tracker.store.database import Database, Row
+from tracker.queries.stats import MOST_ACCOUNTS, AccountOut, LatencyOut, PlatformOut
+from tracker.store.database import Database
 from tracker.store.posts import suspects
 
 LATELY = timedelta(days=30)
@@ -28,32 +26,6 @@ Since = Annotated[
 Until = Annotated[
     str | None, QueryParameter(description="Posts whose last event is before this time; without it, now.")
 ]
-
-
-class PlatformOut(Struct, frozen=True):
-    """The targets on one platform."""
-
-    platform: str
-    targets: int
-    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
-
-
-class AccountOut(Struct, frozen=True):
-    """The targets on one account."""
-
-    platform: str
-    account: str
-    targets: int
-    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
-
-
-class LatencyOut(Struct, frozen=True):
-    """How long after the time that they were scheduled for posts were published, in seconds."""
-
-    posts: Annotated[int, Meta(description="How many posts it is made of.")]
-    p50: float | None
-    p90: float | None
-    p99: float | None
 
 
 class StatsOut(Struct, frozen=True):
@@ -86,26 +58,17 @@ async def stats(
         raise BadParameter("since", "must be before `until`")
     async with database.snapshot() as conn:
         states = await count_by_state(conn)
-        platforms = _by_key(await stats_reports.platforms(conn, begin, end), ("platform",))
-        accounts = _by_key(await stats_reports.accounts(conn, begin, end), ("platform", "account"))
-        ends = await stats_reports.ends(conn, begin, end)
-        latency = await stats_reports.latency(conn, begin, end)
+        platforms = await queried.platforms(conn, begin, end)
+        accounts = await queried.accounts(conn, begin, end)
+        ends = await queried.ends(conn, begin, end)
+        latency = await queried.latency(conn, begin, end)
         missed = await suspects.missed(conn, begin, end)
-    failed, published = ends["failed"], ends["published"]
+    failed, published = ends.failed, ends.published
     return StatsOut(
         sum(states.values()), states, begin, end,
-        [PlatformOut(key[0], sum(counts.values()), counts) for key, counts in platforms],
-        [AccountOut(key[0], key[1], sum(counts.values()), counts) for key, counts in accounts],
+        platforms, accounts,
         published, failed, failed / (failed + published) if failed + published else None,
-        LatencyOut(latency["posts"], *(latency["percentiles"] or (None, None, None))),
-        sum(posts for _, posts in missed.values()),
-        {provider: posts for provider, (_, posts) in sorted(missed.items())},
+        latency,
+        sum(one.posts for one in missed.values()),
+        {provider: one.posts for provider, one in sorted(missed.items())},
     )  # fmt: skip
-
-
-def _by_key(rows: Sequence[Row], names: Sequence[str]) -> list[tuple[tuple[str, ...], dict[str, int]]]:
-    """What stands under each key, the largest first."""
-    found: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    for row in rows:
-        found[tuple(row[name] for name in names)][row["state"]] = row["targets"]
-    return sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))

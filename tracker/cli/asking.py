@@ -65,7 +65,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
     """Print a [[test]] that tells what happened to a post and demands what the rule does about it."""
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
     from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
-    from tracker.queries import why_reports  # noqa: PLC0415  (as above)
+    from tracker.queries import why_facts  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
 
     book = _book(config)
@@ -76,9 +76,9 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
         readers = fact_readers(build_providers(settings))
         async with database.connection() as conn:
             about = await _find(conn, post, provider)
-            events = await why_reports.events_about(conn, about.provider, about.id)
-            recorded = await why_reports.firings_about(conn, about.provider, about.id, rule)
-            taken = await why_reports.actions_of(conn, {one.firing.run for one in recorded if one.firing.run})
+            events = await why_facts.events_about(conn, about.provider, about.id)
+            recorded = await why_facts.firings_about(conn, about.provider, about.id, rule)
+            taken = await why_facts.actions_of(conn, {one.firing.run for one in recorded if one.firing.run})
         facts = [fact for event in events if event.source in readers for fact in readers[event.source].facts(event)]
         done = [Done(one.created_at, one.verb, one.target, one.state) for one in taken if one.reason != "cancelled"]
         return record_test(found, [fact for fact in facts if fact.post == about.id], done, now())

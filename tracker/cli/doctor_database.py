@@ -16,14 +16,14 @@ from tracker.cli.showing import written
 from tracker.domain.clock import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
-from tracker.queries import actions, health_reports
+from tracker.queries import actions, health
 from tracker.store import keys, migrations
 from tracker.store.checkpoints import processes
 from tracker.store.database import Database, has_room
 from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
-    from tracker.queries.health_reports import Reader
+    from tracker.queries.health import Reader
     from tracker.settings import Settings
     from tracker.store.database import Connection
 
@@ -56,23 +56,23 @@ async def examine_database(settings: Settings, dsn: str, *, embedded: bool) -> l
 
 
 async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Finding]:
-    yield ok("database", f"Postgres {await health_reports.server_version(conn)}, with this version's schema")
+    yield ok("database", f"Postgres {await health.server_version(conn)}, with this version's schema")
     yield await _clock(conn)
     async for finding in _agents(conn):
         yield finding
-    if ahead := await health_reports.fired_after(conn, now() + TOLERANCE):
+    if ahead := await health.fired_after(conn, now() + TOLERANCE):
         yield warning(
             "firings", f"dated in the future, up to {max(ahead.values()):%Y-%m-%d %H:%M} UTC: {', '.join(ahead)}",
             "a clock was ahead; if it is right now, nothing is to be done: they hold nothing back",
         )  # fmt: skip
-    readers = await health_reports.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
+    readers = await health.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
     for reader in readers:
         yield _reader(reader)
-    if any(reader.buckets for reader in readers) and not await health_reports.open_days(conn, now()):
+    if any(reader.buckets for reader in readers) and not await health.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
     if refused := await _refused(conn):
         yield refused
-    if risk := await health_reports.may_lose(conn):
+    if risk := await health.may_lose(conn):
         yield warning("replication", risk, NOTHING_LOST)
     for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
@@ -90,12 +90,12 @@ async def _agents(conn: Connection) -> AsyncIterator[Finding]:
 
 
 async def _clock(conn: Connection) -> Finding:
-    difference = await health_reports.clock_difference(conn, now)
+    difference = await health.clock_difference(conn, now)
     found = f"{difference.total_seconds():.1f} s from the database's"
     advice = "let both machines keep their time by NTP: leases and times of arrival go by it"
-    if difference > health_reports.CLOCK_FAR_OFF:
+    if difference > health.CLOCK_FAR_OFF:
         return problem("clock", found, advice)
-    return warning("clock", found, advice) if difference > health_reports.CLOCK_OFF else ok("clock", found)
+    return warning("clock", found, advice) if difference > health.CLOCK_OFF else ok("clock", found)
 
 
 async def _refused(conn: Connection) -> Finding | None:
@@ -113,8 +113,8 @@ def _reader(reader: Reader) -> Finding:
     if reader.fault:
         return problem(reader.name, reader.fault, "start `tracker serve`, or look into its log")
     behind = timedelta(seconds=round(reader.lag or 0))
-    if behind > health_reports.BEHIND:
-        tell = problem if behind > health_reports.FAR_BEHIND else warning
+    if behind > health.BEHIND:
+        tell = problem if behind > health.FAR_BEHIND else warning
         return tell(reader.name, f"is {written(behind)} behind", "let more processes run with the role worker")
     return ok(reader.name, "reads, and is not behind")
 
@@ -126,25 +126,25 @@ async def _room(conn: Connection) -> Finding:
 
 
 async def _parked(conn: Connection) -> Finding:
-    rows = await health_reports.parked(conn, SEEN)
+    rows = await health.parked(conn, SEEN)
     if not rows:
         return ok("parked", "nothing was set aside")
     newest = rows[0]
     many = f"{SEEN} or more" if len(rows) == SEEN else str(len(rows))
     return problem(
-        "parked", f"{many} set aside, the newest by the {newest['subscription']}: {newest['error']}",
+        "parked", f"{many} set aside, the newest by the {newest.subscription}: {newest.error}",
         "update to a version that can handle it, then `tracker log rebuild`",
     )  # fmt: skip
 
 
 async def _held(conn: Connection) -> Finding:
-    if held := await health_reports.held_in_quarantine(conn):
+    if held := await health.held_in_quarantine(conn):
         return warning("quarantine", f"{held} held", "`tracker quarantine list`, then replay or discard them")
     return ok("quarantine", "nothing is held")
 
 
 async def _forged(conn: Connection) -> Finding:
-    forged = await health_reports.forged(conn, now() - LATELY)
+    forged = await health.forged(conn, now() - LATELY)
     if not forged:
         return ok("signatures", "all were right in the last day")
     return warning(
@@ -161,6 +161,6 @@ async def _actions(conn: Connection) -> Finding:
 
 
 async def _keys(conn: Connection) -> Finding:
-    if any(row["revoked_at"] is None for row in await keys.everyone(conn)):
+    if any(key.revoked_at is None for key in await keys.everyone(conn)):
         return ok("keys", "there is one for the API and the dashboard")
     return warning("keys", "nobody can use the API or the dashboard", "`tracker keys create --name me --scope admin`")

@@ -12,7 +12,8 @@ from tracker.cli.showing import say, show_json, show_list, show_table
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
-    from tracker.store.database import Database, Row
+    from tracker.store.database import Database
+    from tracker.store.keys import KnownKey
 
 keys = noun("keys", "Keys for the API.")
 
@@ -29,13 +30,14 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a key; it is shown once and cannot be had again."""
-    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+    from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
+    from tracker.store.keys import SCOPES  # noqa: PLC0415  (as above)
 
-    scopes = known_words("--scope", scope or ["read"], store.SCOPES)
+    scopes = known_words("--scope", scope or ["read"], SCOPES)
 
     async def work(_: Settings, database: Database) -> tuple[str, str]:
         async with database.connection() as conn:
-            return await store.create(conn, name, scopes, now())
+            return await commands.create_key(conn, name, scopes, now())
 
     made, text = on_database(config, work, makes=True)
     if json:
@@ -48,17 +50,17 @@ def create(
 @keys.command("list")
 def show(config: Config = None, json: Json = False) -> None:
     """All keys, the revoked ones too; what opens the API is not kept and not shown."""
-    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+    from tracker.store.keys import everyone  # noqa: PLC0415  (takes half a second)
 
-    async def work(_: Settings, database: Database) -> list[Row]:
+    async def work(_: Settings, database: Database) -> list[KnownKey]:
         async with database.connection() as conn:
-            return await store.everyone(conn)
+            return await everyone(conn)
 
     rows = on_database(config, work)
     if json:
-        show_list([{name: row[name] for name in COLUMNS} for row in rows])
+        show_list(rows)
     else:
-        show_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+        show_table(COLUMNS, ([getattr(key, name) for name in COLUMNS] for key in rows))
 
 
 @keys.command()
@@ -68,13 +70,13 @@ def revoke(
     json: Json = False,
 ) -> None:
     """From now on the key opens nothing."""
-    from tracker.store import keys as store  # noqa: PLC0415  (takes half a second)
+    from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
 
     at = now()
 
     async def work(_: Settings, database: Database) -> None:
         async with database.connection() as conn:
-            await store.revoke(conn, key, at)
+            await commands.revoke_key(conn, key, at)
 
     on_database(config, work)
     if json:

@@ -118,13 +118,13 @@ def _named(items: list[int]) -> Find:
     """Those of the ids, whether there are such or not."""
 
     async def find(conn: Connection) -> list[Item]:
-        from tracker.queries.quarantine import one_quarantined  # noqa: PLC0415  (takes half a second)
+        from tracker.store.log.quarantine import one  # noqa: PLC0415  (takes half a second)
 
         found: list[Item] = []
         for item in items:
             try:
-                row = await one_quarantined(conn, item)
-                found.append({name: row[name] for name in SHOWN})
+                kept = await one(conn, item)
+                found.append({name: getattr(kept, name) for name in SHOWN})
             except NotFound:
                 found.append({"id": item})
         return found

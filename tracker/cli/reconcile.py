@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from tracker.queries.reconciliations import ReconciliationOut
     from tracker.settings import Settings
-    from tracker.store.database import Database, Row
+    from tracker.store.database import Database
 
 COLUMNS = ("provider", "calls", "listed", "asked", "missing", "appended", "conflicts", "stopped")
 
@@ -41,11 +42,11 @@ def reconcile(
         raise typer.Exit(FOUND_PROBLEMS)
     begins = _begin(since)
 
-    async def work(settings: Settings, database: Database) -> list[Row]:
+    async def work(settings: Settings, database: Database) -> list[ReconciliationOut]:
         return await _asked(settings, database, names, begins)
 
     rows = on_database(config, work, makes=True)
-    told = [{name: row[name] for name in ("id", *COLUMNS)} for row in rows]
+    told = [{name: getattr(row, name) for name in ("id", *COLUMNS)} for row in rows]
     if json:
         show_list(told)
     else:
@@ -54,17 +55,20 @@ def reconcile(
         raise typer.Exit(FOUND_PROBLEMS)
 
 
-async def _asked(settings: Settings, database: Database, names: Sequence[str], begins: datetime | None) -> list[Row]:
+async def _asked(
+    settings: Settings, database: Database, names: Sequence[str], begins: datetime | None
+) -> list[ReconciliationOut]:
     """One round for each provider, done here unless a running service takes it first."""
     from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes half a second)
+    from tracker.facts import commands  # noqa: PLC0415  (as above)
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
     from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers  # noqa: PLC0415  (as above)
     from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.queries.reconciliations import one_reconciliation  # noqa: PLC0415  (as above)
     from tracker.reconcile.reconciler import Reconciler  # noqa: PLC0415  (as above)
-    from tracker.store.calls import reconciliations  # noqa: PLC0415  (as above)
 
-    rows: list[Row] = []
+    rounds: list[ReconciliationOut] = []
     async with build_outbound(settings) as outbound:
         clients = build_clients(settings, outbound, SharedGate(database, settings))
         asking = Reconciler(
@@ -78,12 +82,12 @@ async def _asked(settings: Settings, database: Database, names: Sequence[str], b
             for place, name in enumerate(names):
                 tell(place, len(names))
                 async with database.transaction() as conn:
-                    wanted = await reconciliations.want(
-                        conn, reconciliations.BY_HAND, name, now(), by="command line", since=begins
-                    )
-                if wanted:
-                    rows.append(await asking.finished(wanted["id"]))
-    return rows
+                    wanted = await commands.ask_providers(conn, [name], begins, "command line", now())
+                for one in wanted:
+                    await asking.finish(one)
+                    async with database.connection() as conn:
+                        rounds.append(await one_reconciliation(conn, one))
+    return rounds
 
 
 def _begin(since: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from tracker.dashboard.asked import Asked, address
 from tracker.dashboard.lookout import NEEDS_SOMEBODY
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.visitor import Clock
-from tracker.facts import own_facts
+from tracker.facts import commands
 from tracker.queries.actions import STATES, ActionQuery, list_actions_with_attempts
 from tracker.store.database import Database
 
@@ -48,7 +48,7 @@ async def retry(
     """Attempt it once more."""
     visit.must_operate()
     async with database.transaction() as conn:
-        await own_facts.retry_by_hand(conn, action, clock())
+        await commands.retry_action(conn, action, clock())
     return await visit.back("retried")
 
 
@@ -59,5 +59,5 @@ async def discard(
     """Never attempt it again."""
     visit.must_operate()
     async with database.transaction() as conn:
-        await own_facts.discard_by_hand(conn, action, clock())
+        await commands.discard_action(conn, action, clock())
     return await visit.back("discarded")

@@ -12,7 +12,7 @@ from tracker.dashboard.lookout import MOST_PARKED, waiting
 from tracker.dashboard.provider_health import ProviderHealth, provider_health
 from tracker.domain.calls.rhythm import LEARNT_FROM
 from tracker.errors import TrackerError
-from tracker.queries import health_reports
+from tracker.queries import health
 from tracker.settings import Job, Settings
 from tracker.store import migrations
 from tracker.store.calls import fires, heard, standings
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.domain.failing import Failing
-    from tracker.queries.health_reports import Reader
+    from tracker.queries.health import Lease, Parked, Reader, Sizes
     from tracker.store.calls.fires import Fire
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
 
 PAUSE = 5.0
 LATELY = timedelta(days=1)
@@ -66,10 +66,10 @@ class Health:
     schema: str
     clock: timedelta
     readers: list[Reader]
-    leases: list[Row]
+    leases: list[Lease]
     open_days: int
-    sizes: Row
-    parked: list[Row]
+    sizes: Sizes
+    parked: list[Parked]
     waiting: dict[str, int]
     forged: dict[str, int]
     rules: RuleTrouble
@@ -80,13 +80,13 @@ class Health:
     @property
     def clock_is_off(self) -> bool:
         """By so much that leases and times of arrival suffer."""
-        return self.clock > health_reports.CLOCK_OFF
+        return self.clock > health.CLOCK_OFF
 
     @property
     def lagging(self) -> list[tuple[str, timedelta]]:
         """Readers that work and are far behind, with by how much."""
         lags = [(one.name, timedelta(seconds=round(one.lag or 0))) for one in self.readers if not one.fault]
-        return [(name, lag) for name, lag in lags if lag > health_reports.BEHIND]
+        return [(name, lag) for name, lag in lags if lag > health.BEHIND]
 
     @property
     def unscheduled(self) -> bool:
@@ -121,16 +121,16 @@ class Checkup:
     async def _look(self, conn: Connection) -> Health:
         now, silence = self._clock(), self._known.settings.engine.silence
         return Health(
-            postgres=await health_reports.server_version(conn),
+            postgres=await health.server_version(conn),
             schema=await self._schema(),
-            clock=await health_reports.clock_difference(conn, self._clock),
-            readers=await health_reports.readers(conn, self._subscriptions, silence),
-            leases=await health_reports.leases(conn, self._subscriptions),
-            open_days=await health_reports.open_days(conn, now),
-            sizes=await health_reports.sizes(conn),
-            parked=await health_reports.parked(conn, MOST_PARKED),
+            clock=await health.clock_difference(conn, self._clock),
+            readers=await health.readers(conn, self._subscriptions, silence),
+            leases=await health.leases(conn, self._subscriptions),
+            open_days=await health.open_days(conn, now),
+            sizes=await health.sizes(conn),
+            parked=await health.parked(conn, MOST_PARKED),
             waiting=await waiting(conn),
-            forged=await health_reports.forged(conn, now - LATELY),
+            forged=await health.forged(conn, now - LATELY),
             rules=self._troubled(),
             providers=await self._providers(conn, now),
             jobs=await self._jobs(conn, now),

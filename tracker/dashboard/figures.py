@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.queries import stats_reports
+from tracker.queries import stats
 from tracker.store.posts import suspects
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ async def look(conn: Connection, now: datetime) -> Figures:
     """The last 24 whole hours and the one that is under way."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     since, until = hour + SLOT - SPAN, hour + SLOT
-    pace = await stats_reports.pace(conn, since, until, SLOT)
-    percentiles = (await stats_reports.latency(conn, since, until))["percentiles"] or (None, None, None)
+    pace = await stats.pace(conn, since, until, SLOT)
+    latency = await stats.latency(conn, since, until)
     missed = await suspects.missed(conn, since, until)
     return Figures(
         since,
         tuple(pace.get(n, (0, 0)) for n in range(SLOTS)),
-        percentiles[0],
-        percentiles[1],
-        {provider: posts for provider, (_, posts) in sorted(missed.items())},
+        latency.p50,
+        latency.p90,
+        {provider: one.posts for provider, one in sorted(missed.items())},
     )

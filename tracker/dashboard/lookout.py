@@ -11,7 +11,7 @@ from tracker.dashboard import figures
 from tracker.dashboard.glance import Glance
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.queries import actions, health_reports
+from tracker.queries import actions, health
 from tracker.queries.posts import NEWEST_FIRST, PostQuery, count_by_state, page_of_posts
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.queries.actions import ActionOut
-    from tracker.store.database import Connection, Database, Row
+    from tracker.queries.health import Parked
+    from tracker.store.database import Connection, Database
 
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
@@ -55,7 +56,7 @@ class Seen:
     actions: list[ActionOut]
     waiting: dict[str, int]
     silent: list[str]
-    parked: list[Row]
+    parked: list[Parked]
     rules: RuleTrouble
 
     @property
@@ -108,7 +109,7 @@ class Lookout:
 
     async def _look(self, conn: Connection) -> Seen:
         now = self._clock()
-        readers = await health_reports.readers(conn, self._subscriptions, SILENT_AFTER)
+        readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
         return Seen(
             failed=await _went_wrong(conn, now - LATELY),
             stuck=await _newest(conn, still_since=now - STUCK_AFTER),
@@ -116,7 +117,7 @@ class Lookout:
             actions=(await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items,
             waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
-            parked=await health_reports.parked(conn, MOST_PARKED),
+            parked=await health.parked(conn, MOST_PARKED),
             rules=self._troubled(),
         )
 
@@ -141,5 +142,5 @@ async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
 async def waiting(conn: Connection) -> dict[str, int]:
     """How much of each kind waits for a person."""
     waiting = await actions.count_by_state(conn, NEEDS_SOMEBODY)
-    waiting["held"] = await health_reports.held_in_quarantine(conn)
+    waiting["held"] = await health.held_in_quarantine(conn)
     return {kind: number for kind, number in waiting.items() if number}

@@ -12,9 +12,10 @@ from litestar.response import Redirect
 from tracker.dashboard.asked import Asked, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.errors import BadParameter
-from tracker.queries.quarantine import HELD, QuarantineQuery, list_quarantine, oldest_held, one_quarantined
+from tracker.queries.quarantine import HELD, QuarantineQuery, list_quarantine, oldest_held
 from tracker.receive.quarantine_replay import Replay, Verdict
 from tracker.store.database import Database
+from tracker.store.log import quarantine
 from tracker.store.log.quarantine import STATES
 
 ON_A_PAGE = 50
@@ -60,10 +61,10 @@ async def show_held(
 ) -> Response[Any]:
     """One delivery, and what would become of it now."""
     async with database.connection() as conn:
-        row = await one_quarantined(conn, item)
-    verdict = await replaying.replay(item, dry_run=True) if row["state"] == HELD else None
-    body = row["body"][:BODY_SHOWN] if visit.may_see_bodies else None
-    return visit.page("held", item=row, size=len(row["body"]), body=body, verdict=verdict)
+        kept = await quarantine.one(conn, item)
+    verdict = await replaying.replay(item, dry_run=True) if kept.state == HELD else None
+    body = kept.body[:BODY_SHOWN] if visit.may_see_bodies else None
+    return visit.page("held", item=kept, size=kept.size, body=body, verdict=verdict)
 
 
 @post("/quarantine/{item:int}/replay")

@@ -14,7 +14,7 @@ from tracker.dashboard.visitor import Clock
 from tracker.domain.runs.firing import Outcome
 from tracker.facts import commands
 from tracker.queries import rule_status
-from tracker.queries.rule_reports import MOST_COUNTED, latest_firings
+from tracker.queries.rule_firings import MOST_COUNTED, latest_firings
 from tracker.queries.runs import RunQuery, list_runs
 from tracker.rulebook.source import RuleSource, rule_called
 from tracker.store.database import Database

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from tracker.queries.history import EntryOut
-    from tracker.store.database import Row
+    from tracker.queries.history import EntryOut, PathStep
 
 Name = tuple[str, object]
 
@@ -57,11 +56,11 @@ def facts_in(groups: Iterable[Group]) -> list[int]:
     return [group.entry["position"] for group in groups if group.type == "fact"]
 
 
-def without_repeats(path: Iterable[Row]) -> list[Row]:
+def without_repeats(path: Iterable[PathStep]) -> list[PathStep]:
     """The steps of a path without those that lead where the one before it had led: two facts may say the same."""
-    steps: list[Row] = []
+    steps: list[PathStep] = []
     for step in path:
-        if not steps or (steps[-1]["state"], steps[-1]["attempt"]) != (step["state"], step["attempt"]):
+        if not steps or (steps[-1].state, steps[-1].attempt) != (step.state, step.attempt):
             steps.append(step)
     return steps
 

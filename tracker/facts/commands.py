@@ -1,4 +1,8 @@
-"""What people do by hand, and what they signal from outside: done at once, and a fact of the log like all the rest."""
+"""The write side: all that people change, by the API, the dashboard or the command line, and what they signal.
+
+It is done at once, and a fact of the log like all the rest. What the quarantine holds is replayed by `receive`, through
+the reading of the door.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from tracker.domain.runs.memory import Asked
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import CANCELLED
 from tracker.errors import NotFound, Rejected
-from tracker.facts.own_facts import detail, own_fact, signalled
+from tracker.facts.own_facts import by_hand, detail, own_fact, signalled
+from tracker.facts.redelivery_plans import bring_redelivery, plan_redelivery
+from tracker.store import keys
 from tracker.store.actions import actions
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
@@ -29,8 +35,14 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.pause import Silence
     from tracker.domain.runs.run import Run
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
     from tracker.store.log.event_log import Incoming, Receipt
+
+__all__ = [
+    "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key", "discard_action", "end_silence",
+    "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post", "revoke_key", "signal",
+    "switch_rule",
+]  # fmt: skip
 
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
 
@@ -86,12 +98,32 @@ async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime) -
 
 async def ask_providers(
     conn: Connection, providers: Iterable[str], since: datetime | None, by: str, now: datetime
-) -> list[Row]:
-    """Have each of them asked, about what changed `since` or else where the last round stopped; the rounds."""
-    rows = [
+) -> list[UUID]:
+    """Have each of them asked, about what changed `since` or else where the last round stopped; the rounds' ids."""
+    rounds = [
         await reconciliations.want(conn, reconciliations.BY_HAND, name, now, by=by, since=since) for name in providers
     ]
-    return [row for row in rows if row]
+    return [wanted for wanted in rounds if wanted]
+
+
+async def retry_action(conn: Connection, action: UUID, now: datetime) -> None:
+    """Attempt an ended action once more; raises NotFound, or Rejected when it is under way."""
+    await event_log.append(conn, [by_hand(await actions.put_back(conn, action, now), "retried", now)])
+
+
+async def discard_action(conn: Connection, action: UUID, now: datetime) -> None:
+    """Give an action up; raises NotFound, or Rejected when it is under way or done."""
+    await event_log.append(conn, [by_hand(await actions.discard(conn, action, now), "discarded", now)])
+
+
+async def create_key(conn: Connection, name: str, scopes: Sequence[str], now: datetime) -> tuple[str, str]:
+    """A new key's id and its text, which cannot be had again."""
+    return await keys.create(conn, name, scopes, now)
+
+
+async def revoke_key(conn: Connection, key: str, now: datetime) -> None:
+    """From now on the key opens nothing; raises NotFound."""
+    await keys.revoke(conn, key, now)
 
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:

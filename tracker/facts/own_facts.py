@@ -11,8 +11,6 @@ import msgspec
 from tracker.domain.posts.event import LoggedEvent, State, bucket_of
 from tracker.domain.posts.reconciliation import true_at
 from tracker.facts.codec import InternalReader, Told, encode
-from tracker.store.actions import actions
-from tracker.store.log import event_log
 from tracker.store.log.event_log import Incoming
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.domain.posts.report import Report
     from tracker.domain.runs.run import Run
     from tracker.domain.runs.signal import Label
-    from tracker.store.database import Connection
+    from tracker.store.actions.actions import KnownAction
 
 RECONCILED = "post.reconciled"
 
@@ -148,29 +146,19 @@ def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: s
     }
 
 
-async def retry_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
-    """Attempt an ended action once more; the wish is a fact too."""
-    await _by_hand(conn, await actions.put_back(conn, action, now), "retried", now)
-
-
-async def discard_by_hand(conn: Connection, action: UUID, now: datetime) -> None:
-    """Give an action up; the wish is a fact too."""
-    await _by_hand(conn, await actions.discard(conn, action, now), "discarded", now)
-
-
-def redelivered(row: Mapping[str, Any], plan: UUID, again: UUID, now: datetime) -> Incoming:
+def redelivered(known: KnownAction, plan: UUID, again: UUID, now: datetime) -> Incoming:
     """An ended action is done once more, by the action `again`, because somebody planned it."""
-    told = detail(row["id"], row["run"], row["rule"], row["verb"], "redelivered", "by_hand")
+    told = detail(known.id, known.run, known.rule, known.verb, "redelivered", "by_hand")
     said = {**told, "redelivery": str(plan), "again": str(again)}
-    delivery = f"{plan}:{row['id']}"
-    return own_fact("manual", delivery, "action.redelivered", row["provider"], row["post"], now, now, detail=said)
+    delivery = f"{plan}:{known.id}"
+    return own_fact("manual", delivery, "action.redelivered", known.provider, known.post, now, now, detail=said)
 
 
-async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
-    told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
-    delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"
-    fact = own_fact("manual", delivery, f"action.{what}", row["provider"], row["post"], now, now, detail=told)
-    await event_log.append(conn, [fact])
+def by_hand(known: KnownAction, what: str, now: datetime) -> Incoming:
+    """Somebody wants an action to be attempted again ("retried"), or given up ("discarded")."""
+    told = detail(known.id, known.run, known.rule, known.verb, what, "by_hand")
+    delivery = f"{known.id}:{what}:{known.attempts}:{now.isoformat()}"
+    return own_fact("manual", delivery, f"action.{what}", known.provider, known.post, now, now, detail=told)
 
 
 def _attempt_asked_for(payload: Mapping[str, object]) -> int | None:

@@ -148,12 +148,11 @@ class Rebuild:
                 while at != held.checkpoint:
                     at = await self._page(conn, handler, at, held.checkpoint, held.buckets)
             current = await posts.current_projection(conn)
-            counts, sample = await projections.compare(conn, current, version, SAMPLE)
+            found = await projections.compare(conn, current, version, SAMPLE)
             if not keep_old:
                 await projections.switch(conn, current, version, NAME, projector.NAME)
         return Difference(
-            version, self._read, counts["posts"], counts["only_new"], counts["only_old"], counts["different"],
-            [tuple(row) for row in sample],
+            version, self._read, found.posts, found.only_new, found.only_old, found.different, found.sample,
         )  # fmt: skip
 
     async def _page(

@@ -15,6 +15,7 @@ from sqlmodel import col
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.store.rows import into
 from tracker.store.tables.reactions import Action, ActionAttempt
 from tracker.store.tables.redelivering import RedeliveryItem
 
@@ -146,8 +147,7 @@ async def one_action(conn: Connection, action: UUID) -> OneActionOut:
 async def with_attempts(conn: Connection, rows: Sequence[Row | Mapping[str, Any]]) -> list[OneActionOut]:
     """Rows of actions as they are shown, each with its attempts, the first one first."""
     made = await attempts_of(conn, [row["id"] for row in rows])
-    names = (*ActionOut.__struct_fields__, "payload")
-    return [OneActionOut(**{name: row[name] for name in names}, history=made[row["id"]]) for row in rows]
+    return [into(OneActionOut, row, history=made[row["id"]]) for row in rows]
 
 
 async def attempts_of(conn: Connection, actions: Sequence[UUID]) -> Mapping[UUID, list[AttemptOut]]:
@@ -156,7 +156,7 @@ async def attempts_of(conn: Connection, actions: Sequence[UUID]) -> Mapping[UUID
     of_these = select(ActionAttempt).where(any_of(col(ActionAttempt.action), actions))
     in_order = of_these.order_by(col(ActionAttempt.action), col(ActionAttempt.attempt))
     for row in await fetch(conn, in_order) if actions else ():
-        made[row["action"]].append(AttemptOut(**{name: row[name] for name in AttemptOut.__struct_fields__}))
+        made[row["action"]].append(into(AttemptOut, row))
     return made
 
 
@@ -168,4 +168,4 @@ async def count_by_state(conn: Connection, states: Sequence[str]) -> dict[str, i
 
 
 def _action_out(row: Row) -> ActionOut:
-    return ActionOut(**{name: row[name] for name in ActionOut.__struct_fields__})
+    return into(ActionOut, row)

@@ -151,13 +151,12 @@ async def beginnings_of_bodies(
     )
 
 
-def raw_out(row: Mapping[str, Any]) -> RawOut:
-    """Headers and body of a row of the log, or of the quarantine."""
-    body: bytes = row["body"]
+def raw_out(headers: Mapping[str, str], body: bytes, body_hash: bytes) -> RawOut:
+    """Headers and body of the log, or of the quarantine, as they came."""
     try:
-        return RawOut(row["headers"], body.decode(), "utf-8", row["body_hash"].hex())
+        return RawOut(dict(headers), body.decode(), "utf-8", body_hash.hex())
     except UnicodeDecodeError:
-        return RawOut(row["headers"], b64encode(body).decode(), "base64", row["body_hash"].hex())
+        return RawOut(dict(headers), b64encode(body).decode(), "base64", body_hash.hex())
 
 
 def _looks(query: EventQuery) -> bool:
@@ -206,5 +205,5 @@ def _fields(row: Row, repeats: int, signed: Mapping[int, Row]) -> dict[str, Any]
     return {name: row[name] for name in names} | {
         "type": row["kind"],
         "repeats": repeats,
-        "raw": raw_out(told) if told else None,
+        "raw": raw_out(told["headers"], told["body"], told["body_hash"]) if told else None,
     }

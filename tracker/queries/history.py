@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from tracker.domain.posts.post import Post
 from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.store.posts.posts import logged
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,14 @@ class EntryOut(Struct, frozen=True):
     at: Annotated[datetime, Meta(description="When we came to know it, or did it.")]
     type: Annotated[str, Meta(description="fact, change, firing, run, move, action, attempt or silence.")]
     data: dict[str, Any]
+
+
+class PathStep(Struct, frozen=True):
+    """A state that the post as a whole came into; of which attempt, and when."""
+
+    state: str | None
+    attempt: int | None
+    at: datetime
 
 
 def _utc(column: str) -> str:
@@ -213,7 +222,6 @@ async def list_history(
     return Page(items, write_cursor(HISTORY, (last["at"], last["rank"], last["key"])) if last else None)
 
 
-async def path(conn: Connection, provider: str, post: str, limit: int) -> list[Row]:
+async def path(conn: Connection, provider: str, post: str, limit: int) -> list[PathStep]:
     """The last `limit` states that the post as a whole came into, the first one first."""
-    rows: list[Row] = await conn.fetch(PATH, provider, post, limit)
-    return rows[::-1]
+    return [into(PathStep, row) for row in reversed(await conn.fetch(PATH, provider, post, limit))]

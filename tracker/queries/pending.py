@@ -10,6 +10,7 @@ from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.domain.rules.trigger import Expect, While
 from tracker.domain.rules.wording import either
 from tracker.queries.post_views import OnePostOut, PendingOut, one_post_out
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,8 +53,7 @@ async def list_pending(conn: Connection, provider: str, post: str, rules: Sequen
 def _pending(row: Row, waiting: Waiting) -> PendingOut:
     is_action = row["what"] == "action"
     says = waiting.action(row) if is_action else waiting.timer(row["what"], row["rule"], row["meaning"])
-    names = ("what", "due_at", "rule", "verb", "target", "run", "action")
-    return PendingOut(says=says, **{name: row[name] for name in names})
+    return into(PendingOut, row, says=says)
 
 
 @dataclass(frozen=True, slots=True)

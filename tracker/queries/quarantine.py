@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.events import raw_out
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.queries.paging import AnySelect, Keyset, Page, any_of, list_page
 from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut
 from tracker.store.log.quarantine import STATES
+from tracker.store.rows import into
 from tracker.store.tables.log import Quarantined
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.store.database import Connection, Row
+    from tracker.store.log.quarantine import Kept
 
 HELD = "held"
 
@@ -54,7 +56,7 @@ async def list_quarantine(
     conn: Connection, query: QuarantineQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[QuarantinedOut]:
     """A page of the quarantine without bodies, the newest first."""
-    return await list_page(conn, chosen(query), NEWEST_FIRST, cursor, limit, lambda row: QuarantinedOut(**row))
+    return await list_page(conn, chosen(query), NEWEST_FIRST, cursor, limit, partial(into, QuarantinedOut))
 
 
 async def list_quarantine_raw(
@@ -62,31 +64,25 @@ async def list_quarantine_raw(
 ) -> Page[OneQuarantinedOut]:
     """A page of the quarantine with headers and bodies as they came, the newest first."""
     as_they_came = chosen(query, col(Quarantined.headers), col(Quarantined.body), col(Quarantined.body_hash))
-    return await list_page(
-        conn, as_they_came, NEWEST_FIRST, cursor, limit, lambda row: one_quarantined_out(row, raw=True)
-    )
+    return await list_page(conn, as_they_came, NEWEST_FIRST, cursor, limit, _out_with_raw)
 
 
 async def oldest_held(
     conn: Connection, query: QuarantineQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[QuarantinedOut]:
     """A page of what would be tried again, the oldest first."""
-    return await list_page(conn, chosen(query), OLDEST_FIRST, cursor, limit, lambda row: QuarantinedOut(**row))
+    return await list_page(conn, chosen(query), OLDEST_FIRST, cursor, limit, partial(into, QuarantinedOut))
 
 
-async def one_quarantined(conn: Connection, item: int) -> Row:
-    """One delivery with its headers and its body; raises NotFound."""
-    rows = await fetch(conn, select(Quarantined).where(col(Quarantined.id) == item))
-    if not rows:
-        raise NotFound(f"there is no item {item} in the quarantine")
-    return rows[0]
-
-
-def one_quarantined_out(row: Row, *, raw: bool) -> OneQuarantinedOut:
+def one_quarantined_out(kept: Kept, *, raw: bool) -> OneQuarantinedOut:
     """One delivery as it is shown by itself; `raw`: as it came."""
-    fields = {**row, "size": len(row["body"])}
     names = QuarantinedOut.__struct_fields__
-    return OneQuarantinedOut(**{name: fields[name] for name in names}, raw=raw_out(row) if raw else None)
+    as_it_came = raw_out(kept.headers, kept.body, kept.body_hash) if raw else None
+    return OneQuarantinedOut(**{name: getattr(kept, name) for name in names}, raw=as_it_came)
+
+
+def _out_with_raw(row: Row) -> OneQuarantinedOut:
+    return into(OneQuarantinedOut, row, raw=raw_out(row["headers"], row["body"], row["body_hash"]))
 
 
 def chosen(query: QuarantineQuery, *more: Any) -> AnySelect:

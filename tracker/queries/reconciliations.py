@@ -13,6 +13,7 @@ from sqlmodel import col
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
+from tracker.store.rows import into
 from tracker.store.tables.reconciling import Reconciliation
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ async def one_reconciliation(conn: Connection, reconciliation: UUID) -> Reconcil
 
 def reconciliation_out(row: Mapping[str, Any]) -> ReconciliationOut:
     """A round as it is shown."""
-    return ReconciliationOut(**{name: row[name] for name in ReconciliationOut.__struct_fields__})
+    return into(ReconciliationOut, row)

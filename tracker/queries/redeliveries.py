@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -17,11 +17,12 @@ from tracker.queries.actions import ActionOut, ActionQuery, chosen
 from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import MOST
+from tracker.store.rows import into
 from tracker.store.tables.reactions import Action
 from tracker.store.tables.redelivering import Redelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tracker.store.database import Connection
 
@@ -84,13 +85,13 @@ async def list_redeliveries(
     wanted = parse_choices("state", states, STATES)
     plans = select(Redelivery).where(*([any_of(col(Redelivery.state), wanted)] if wanted else []))
     return await list_page(
-        conn, plans, NEWEST_FIRST, cursor, limit, lambda row: RedeliveryOut(**redelivery_fields(row, now))
+        conn, plans, NEWEST_FIRST, cursor, limit, lambda row: redelivery_out(into(redeliveries.Redelivery, row), now)
     )
 
 
 async def one_redelivery(conn: Connection, plan: UUID, now: datetime) -> OneRedeliveryOut:
     """The plan, and what it has come to; raises NotFound."""
-    fields = redelivery_fields(await redeliveries.one(conn, plan), now)
+    fields = _fields(await redeliveries.one(conn, plan), now)
     return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, plan))
 
 
@@ -109,23 +110,19 @@ def oldest_chosen(query: ActionQuery) -> AnySelect:
     return chosen(query, *order).order_by(*order).limit(MOST + 1)
 
 
-def redelivery_fields(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields that a plan shows in a list and by itself."""
-    names = ("id", "state", "filters", "rate", "note", "by", "created_at", "changed_at", "total", "skipped")
-    left = row["total"] - row["sent"] - row["skipped"]
-    runs = row["state"] == "running"
-    return {name: row[name] for name in names} | {
-        "idempotency": "fresh" if row["fresh"] else "same",
-        "redelivered": row["sent"],
-        "left": left,
-        "ends_at": _end(row, left, now) if runs else None,
+def redelivery_out(plan: redeliveries.Redelivery, now: datetime) -> RedeliveryOut:
+    """A plan as it is shown."""
+    return RedeliveryOut(**_fields(plan, now))
+
+
+def _fields(plan: redeliveries.Redelivery, now: datetime) -> dict[str, Any]:
+    names = ("id", "state", "filters", "rate", "note", "by", "created_at", "changed_at", "total", "skipped", "left")
+    return {name: getattr(plan, name) for name in names} | {
+        "idempotency": "fresh" if plan.fresh else "same",
+        "redelivered": plan.sent,
+        "ends_at": _end(plan, now) if plan.state == "running" else None,
     }
 
 
-def _end(row: Mapping[str, Any], left: int, now: datetime) -> datetime:
-    begin: datetime = max(row["next_at"], now)
-    return begin + max(left - 1, 0) * _gap(row["rate"])
-
-
-def _gap(rate: str) -> timedelta:
-    return Pace(Rate.parse(rate)).gap
+def _end(plan: redeliveries.Redelivery, now: datetime) -> datetime:
+    return max(plan.next_at, now) + max(plan.left - 1, 0) * Pace(Rate.parse(plan.rate)).gap

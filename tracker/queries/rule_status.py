@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tracker.queries import rule_reports
+from tracker.queries import rule_firings
 from tracker.queries.paging import Page, read_cursor, write_cursor
-from tracker.queries.rule_reports import Tally
+from tracker.queries.rule_firings import Tally
 from tracker.store.reactions import holds, rule_switches, timers
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def _statuses(
 ) -> list[RuleStatus]:
     armed = await timers.armed_revisions(conn)
     pauses = (await holds.in_force(conn, now, now)).pauses
-    tallies = await rule_reports.tallies(conn, [rule.id for rule in shown], now - DAY)
+    tallies = await rule_firings.tallies(conn, [rule.id for rule in shown], now - DAY)
     places, found = source.places(), []
     for rule in shown:
         revision, at = armed.get(rule.id, (None, None))

@@ -14,6 +14,7 @@ from tracker.domain.runs.pause import MATCHED
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices
 from tracker.queries.paging import AnySelect, Keyset, Page, fetch, list_page
+from tracker.store.rows import into
 from tracker.store.tables.reactions import Silence
 
 if TYPE_CHECKING:
@@ -123,9 +124,7 @@ async def _hid(conn: Connection, silences: Sequence[UUID], newest: int) -> dict[
 
 
 def _silence_out(row: Any, hid: dict[UUID, HidOut], now: datetime) -> SilenceOut:
-    names = ("id", "match", "since", "until", "by", "reason")
-    active = row["since"] <= now < row["until"]
-    return SilenceOut(**{name: row[name] for name in names}, active=active, hid=hid[row["id"]])
+    return into(SilenceOut, row, active=row["since"] <= now < row["until"], hid=hid[row["id"]])
 
 
 def _hidden(row: Row) -> HiddenOut:

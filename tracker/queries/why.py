@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.post import Post, view
-from tracker.queries import why_reports
+from tracker.queries import why_facts
 from tracker.rulebook.answers import OFF, Explanation, moment, on_record
 from tracker.rulebook.explain import Story, explain
 from tracker.store.posts import changes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.firing import Identity
-    from tracker.queries.why_reports import ActionTaken, Recorded
+    from tracker.queries.why_facts import ActionTaken, Recorded
     from tracker.store.database import Connection
 
 MOST_CHANGES = 200
@@ -52,10 +52,10 @@ class Answer:
 
 async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime, only: str | None) -> list[Answer]:
     """What each rule (or `only` one) made of the post; what fired comes first, then what came closest."""
-    recorded = await why_reports.firings_about(conn, post.provider, post.id, only)
+    recorded = await why_facts.firings_about(conn, post.provider, post.id, only)
     runs = {one.firing.run for one in recorded if one.firing.run}
     taken: dict[UUID, list[ActionTaken]] = defaultdict(list)
-    for action in await why_reports.actions_of(conn, runs):
+    for action in await why_facts.actions_of(conn, runs):
         taken[action.run].append(action)
     switches = await rule_switches.by_rule(conn)
     wanted = [rule for rule in rules if only in (None, rule.id)]

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
 
 from tracker.queries.why import Answer, Reason
-from tracker.queries.why_reports import ActionTaken
+from tracker.queries.why_facts import ActionTaken
 from tracker.rulebook.answers import Clause
 
 Outcome = Annotated[
@@ -88,4 +89,4 @@ def _clause_out(clause: Clause | None) -> ClauseOut | None:
 
 
 def _action_out(action: ActionTaken) -> ActionTakenOut:
-    return ActionTakenOut(**{name: getattr(action, name) for name in ActionTakenOut.__struct_fields__})
+    return msgspec.convert(action, ActionTakenOut, from_attributes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.errors import NotFound, Rejected
+from tracker.errors import Rejected
 from tracker.receive.receiver import incoming
 from tracker.store.log import event_log, quarantine
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.providers.base import Provider
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
+    from tracker.store.log.quarantine import Kept
 
 
 SETTLED = frozenset({"replayed", "discarded"})
@@ -43,13 +44,11 @@ class Replay:
         Of several dry runs, the later ones reckon with what the earlier ones would have taken.
         """
         async with self._database.transaction() as conn:
-            row = await quarantine.lock(conn, item)
-            if row is None:
-                raise NotFound(f"there is no item {item} in the quarantine")
-            if row["state"] != "held":
-                return Verdict(item, row["state"], "it was settled before")
+            kept = await quarantine.one(conn, item, hold=True)
+            if kept.state != "held":
+                return Verdict(item, kept.state, "it was settled before")
             try:
-                event = self._understand(row)
+                event = self._understand(kept)
             except Rejected as error:
                 return Verdict(item, "held", error.code)
             if dry_run:
@@ -81,22 +80,20 @@ class Replay:
         Raises NotFound, or Rejected when it was settled before.
         """
         async with self._database.transaction() as conn:
-            row = await quarantine.lock(conn, item)
-            if row is None:
-                raise NotFound(f"there is no item {item} in the quarantine")
-            if row["state"] != "held":
-                raise _settled_before(item, row["state"])
+            kept = await quarantine.one(conn, item, hold=True)
+            if kept.state != "held":
+                raise _settled_before(item, kept.state)
             if not dry_run:
                 await quarantine.settle(conn, item, "discarded", self._clock())
 
-    def _understand(self, row: Row) -> event_log.Incoming:
+    def _understand(self, kept: Kept) -> event_log.Incoming:
         """An authentic one was verified at the door; the secret of that time may be gone by now."""
-        door = self._doors.get(row["provider"])
+        door = self._doors.get(kept.provider)
         if door is None:
-            raise Rejected("unknown_provider", f"no [providers.{row['provider']}] is configured")
-        if not row["authentic"]:
-            door.verify(row["headers"], row["body"], row["received_at"])
-        return incoming(row["provider"], door.read(row["headers"], row["body"]), row["body"], row["received_at"])
+            raise Rejected("unknown_provider", f"no [providers.{kept.provider}] is configured")
+        if not kept.authentic:
+            door.verify(kept.headers, kept.body, kept.received_at)
+        return incoming(kept.provider, door.read(kept.headers, kept.body), kept.body, kept.received_at)
 
 
 def _settled_before(item: int, state: str) -> Rejected:

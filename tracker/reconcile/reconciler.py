@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tracker.outbound.reply import Reply
     from tracker.providers.answers import Page
     from tracker.providers.base import FactReader
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -102,18 +102,17 @@ class Reconciler:
                     log.warning("reconciler.waiting", error=str(error))
                     await wait(woken, self.pace.poll.total_seconds())
 
-    async def finished(self, round_: UUID) -> Row:
-        """The round when it has ended, performed here unless another process does it."""
+    async def finish(self, round_: UUID) -> None:
+        """Until the round has ended, performed here unless another process does it; raises NotFound."""
         while True:
             await self.next_round(round_)
             async with self.database.connection() as conn:
-                row = await reconciliations.one(conn, round_)
-            if row is None or row["state"] == "done":
-                break
+                state = await reconciliations.state_of(conn, round_)
+            if state is None:
+                raise NotFound(f"there is no reconciliation {round_}")
+            if state == "done":
+                return
             await asyncio.sleep(self.pace.poll.total_seconds())
-        if row is None:
-            raise NotFound(f"there is no reconciliation {round_}")
-        return row
 
     async def next_round(self, only: UUID | None = None) -> bool:
         """Perform the one that is wanted, or the next that is; answers whether there was one."""

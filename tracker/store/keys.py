@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from tracker.errors import NotFound
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 PREFIX = "trk"
 
@@ -35,6 +36,17 @@ class Key:
         return any(SCOPES.index(held) >= SCOPES.index(scope) for held in self.scopes)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as it is listed: `revoked_at` is None while it opens the API."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 INSERT = "insert into api_keys (id, name, scopes, hash, created_at) values ($1, $2, $3, $4, $5)"
 
 LIST = "select id, name, scopes, created_at, revoked_at from api_keys order by created_at, id"
@@ -52,10 +64,9 @@ async def create(conn: Connection, name: str, scopes: Sequence[str], now: dateti
     return key, text
 
 
-async def everyone(conn: Connection) -> list[Row]:
+async def everyone(conn: Connection) -> list[KnownKey]:
     """All keys, the revoked ones too, without their hashes."""
-    rows: list[Row] = await conn.fetch(LIST)
-    return rows
+    return [into(KnownKey, row) for row in await conn.fetch(LIST)]
 
 
 async def revoke(conn: Connection, key: str, now: datetime) -> None:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import NotFound, Rejected
+from tracker.store.rows import into
 from tracker.store.wakeups import ACTIONS
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from tracker.domain.runs.memory import Asked
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAction:
+    """What is on record of an action, but for what it says and what came of its attempts."""
+
+    id: UUID
+    verb: str
+    target: str
+    state: str
+    rule: str | None
+    run: UUID | None
+    provider: str
+    post: str | None
+    attempts: int
+    due_at: datetime
+
 
 INTEND = """
 insert into actions (id, idempotency_key, verb, target, payload, due_at, group_key, rule, revision, run, provider,
@@ -74,15 +93,15 @@ async def open_of_post(conn: Connection, provider: str, post: str, verb: str) ->
     return found
 
 
-async def put_back(conn: Connection, action: UUID, now: datetime) -> Row:
+async def put_back(conn: Connection, action: UUID, now: datetime) -> KnownAction:
     """Attempt it once more, at once, because somebody asked; raises NotFound, or Rejected when it is under way."""
-    row = await _lock(conn, action)
-    if row["state"] not in ("dead", "unknown", "discarded"):
+    known = await _lock(conn, action)
+    if known.state not in ("dead", "unknown", "discarded"):
         raise Rejected(
-            "not_ended", f"action {action} is {row['state']}: only dead, unknown or discarded ones are retried"
+            "not_ended", f"action {action} is {known.state}: only dead, unknown or discarded ones are retried"
         )
     await attempt_again(conn, [action], now)
-    return row
+    return known
 
 
 async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
@@ -91,19 +110,19 @@ async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) ->
     wake_after_commit(conn, ACTIONS)
 
 
-async def discard(conn: Connection, action: UUID, now: datetime) -> Row:
+async def discard(conn: Connection, action: UUID, now: datetime) -> KnownAction:
     """Never attempt it again; raises NotFound, or Rejected when it is under way or done."""
-    row = await _lock(conn, action)
-    if row["state"] not in ("pending", "dead", "unknown"):
+    known = await _lock(conn, action)
+    if known.state not in ("pending", "dead", "unknown"):
         raise Rejected(
-            "not_open", f"action {action} is {row['state']}: only pending, dead or unknown ones are discarded"
+            "not_open", f"action {action} is {known.state}: only pending, dead or unknown ones are discarded"
         )
     await conn.execute(DISCARD, action, now)
-    return row
+    return known
 
 
-async def _lock(conn: Connection, action: UUID) -> Row:
+async def _lock(conn: Connection, action: UUID) -> KnownAction:
     row = await conn.fetchrow(LOCK, action)
     if row is None:
         raise NotFound(f"there is no action {action}")
-    return row
+    return into(KnownAction, row)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tracker.errors import NotFound
+from tracker.store.actions.actions import KnownAction
+from tracker.store.rows import into
 from tracker.store.wakeups import ACTIONS, REDELIVERIES
 from tracker.store.waking import wake_after_commit
 
@@ -32,6 +34,39 @@ class Plan:
     rate: str
     note: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """A plan as it stands; `fresh` as in Plan, `next_at` is when it goes on, the last three count its actions."""
+
+    id: UUID
+    state: str
+    filters: dict[str, object]
+    fresh: bool
+    rate: str
+    note: str
+    by: str
+    created_at: datetime
+    changed_at: datetime
+    next_at: datetime
+    total: int
+    sent: int
+    skipped: int
+
+    @property
+    def left(self) -> int:
+        """How many of its actions have not had their turn."""
+        return self.total - self.sent - self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One action of a plan by its number in it; `action` is None where it is kept no longer."""
+
+    number: int
+    of: UUID
+    action: KnownAction | None
 
 
 MAKE = """
@@ -118,12 +153,12 @@ async def make(conn: Connection, plan: Plan, chosen: str, values: Sequence[objec
     return total
 
 
-async def one(conn: Connection, plan: UUID) -> Row:
+async def one(conn: Connection, plan: UUID) -> Redelivery:
     """The plan as it stands; raises NotFound."""
     return _found(await conn.fetchrow(ONE, plan), plan)
 
 
-async def lock(conn: Connection, plan: UUID) -> Row:
+async def lock(conn: Connection, plan: UUID) -> Redelivery:
     """The plan, which stands still in this transaction; raises NotFound."""
     return _found(await conn.fetchrow(LOCK, plan), plan)
 
@@ -139,9 +174,10 @@ async def move(conn: Connection, plan: UUID, state: str, now: datetime) -> None:
     wake_after_commit(conn, REDELIVERIES)
 
 
-async def take_due(conn: Connection, now: datetime) -> Row | None:
+async def take_due(conn: Connection, now: datetime) -> Redelivery | None:
     """A plan that goes on now, held for this transaction, so that nobody else goes on with it."""
-    return await conn.fetchrow(TAKE_DUE, now)
+    row = await conn.fetchrow(TAKE_DUE, now)
+    return into(Redelivery, row) if row else None
 
 
 async def next_due(conn: Connection, now: datetime) -> datetime | None:
@@ -150,10 +186,10 @@ async def next_due(conn: Connection, now: datetime) -> datetime | None:
     return due
 
 
-async def take_items(conn: Connection, plan: UUID, limit: int) -> list[Row]:
-    """The next actions of the plan, locked: `item` is the id, and the rest is null where it is kept no longer."""
-    rows: list[Row] = await conn.fetch(TAKE_ITEMS, plan, limit)
-    return rows
+async def take_items(conn: Connection, plan: UUID, limit: int) -> list[Item]:
+    """The next actions of the plan, locked."""
+    rows = await conn.fetch(TAKE_ITEMS, plan, limit)
+    return [Item(row["number"], row["item"], into(KnownAction, row) if row["id"] else None) for row in rows]
 
 
 async def ask_anew(conn: Connection, anew: Sequence[tuple[UUID, str, UUID]], now: datetime) -> None:
@@ -178,7 +214,7 @@ async def forget(conn: Connection, before: datetime) -> None:
     await conn.execute(FORGET, before)
 
 
-def _found(row: Row | None, plan: UUID) -> Row:
+def _found(row: Row | None, plan: UUID) -> Redelivery:
     if row is None:
         raise NotFound(f"there is no redelivery {plan}")
-    return row
+    return into(Redelivery, row)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from tracker.store.rows import into
 from tracker.store.wakeups import RECONCILIATIONS
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 BY_HAND = "by hand"
 
@@ -52,7 +53,7 @@ select $1, $2, $3, $4::timestamptz, $5, coalesce($6::timestamptz, goes_on.since,
         order by wanted_at desc limit 1) goes_on on true
  where not exists (select from reconciliations
                     where provider = $3 and job = $2 and state <> 'done' and job <> 'by hand')
-returning *
+returning id
 """
 
 CLAIM = """
@@ -81,7 +82,7 @@ update reconciliations set state = 'done', stopped = $3, ended_at = $4, leased_u
  where id = $1 and lease = $2 and state = 'running'
 """
 
-ONE = "select * from reconciliations where id = $1"
+STATE = "select state from reconciliations where id = $1"
 
 FORGET = "delete from reconciliations where wanted_at < $1 and state = 'done'"
 
@@ -95,14 +96,14 @@ async def want(
     by: str | None = None,
     since: datetime | None = None,
     window: timedelta = timedelta(days=1),
-) -> Row | None:
-    """Have a provider asked; None while the same job's last round is still to be done.
+) -> UUID | None:
+    """Have a provider asked, by a round of that id; None while the same job's last round is still to be done.
 
     Without `since` it goes on where the last round came to; the first looks back by `window`.
     """
-    row = await conn.fetchrow(WANT, uuid4(), job, provider, now, by, since, window)
+    wanted: UUID | None = await conn.fetchval(WANT, uuid4(), job, provider, now, by, since, window)
     wake_after_commit(conn, RECONCILIATIONS)
-    return row
+    return wanted
 
 
 async def claim(
@@ -115,7 +116,7 @@ async def claim(
 ) -> Round | None:
     """Take the next one that is due, also from a process that died over it."""
     row = await conn.fetchrow(CLAIM, now, lease, list(providers), only, owner)
-    return Round(*(row[name] for name in ("id", "job", "provider", "since", "cursor", "lease"))) if row else None
+    return into(Round, row) if row else None
 
 
 async def count(
@@ -139,9 +140,10 @@ async def end(conn: Connection, round_: Round, stopped: str | None, now: datetim
     await conn.execute(END, round_.id, round_.lease, stopped, now)
 
 
-async def one(conn: Connection, round_: UUID) -> Row | None:
-    """One of them."""
-    return await conn.fetchrow(ONE, round_)
+async def state_of(conn: Connection, round_: UUID) -> str | None:
+    """waiting, running or done; None: there is no such round."""
+    state: str | None = await conn.fetchval(STATE, round_)
+    return state
 
 
 async def forget(conn: Connection, before: datetime) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tracker.domain.refusals import weight_of
+from tracker.errors import NotFound
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,28 @@ class Unusable:
     def weight(self) -> int:
         """How much it weighs beside others that are not authentic."""
         return weight_of(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A delivery of the quarantine as it came, and what became of it."""
+
+    id: int
+    provider: str
+    reason: str
+    authentic: bool
+    delivery: str
+    body_hash: bytes
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+    state: str
+    settled_at: datetime | None
+
+    @property
+    def size(self) -> int:
+        """Of its body, in bytes."""
+        return len(self.body)
 
 
 PRUNED_AT_ONCE = 1000
@@ -102,14 +127,12 @@ async def providers_refused(conn: Connection) -> list[str]:
     return [row["provider"] for row in await conn.fetch(PROVIDERS_REFUSED)]
 
 
-async def get(conn: Connection, item: int) -> Row | None:
-    """One of them."""
-    return await conn.fetchrow(GET, item)
-
-
-async def lock(conn: Connection, item: int) -> Row | None:
-    """One of them, held for this transaction, so that it is settled once."""
-    return await conn.fetchrow(LOCK, item)
+async def one(conn: Connection, item: int, *, hold: bool = False) -> Kept:
+    """One of them, on wish held for this transaction, so that it is settled once; raises NotFound."""
+    row = await conn.fetchrow(LOCK if hold else GET, item)
+    if row is None:
+        raise NotFound(f"there is no item {item} in the quarantine")
+    return into(Kept, row)
 
 
 async def settle(conn: Connection, item: int, state: str, now: datetime) -> None:

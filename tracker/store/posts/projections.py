@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tracker.domain.posts.post import Post
 from tracker.store.database import PLANNED_FOR_ITS_VALUES
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from datetime import date
 
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 TAKE_REBUILD_LOCK = "select pg_try_advisory_lock(hashtext('tracker.process.rebuild'))"
 
@@ -60,6 +62,20 @@ FORGET_PARKED = "delete from parked where subscription = $1"
 TAKE_OVER_PARKED = "update parked set subscription = $2 where subscription = $1"
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many posts there are in one version or the other, and how many differ, and the first that do.
+
+    Each of `sample` is provider, post, and its state in the old and in the new version; None: it is not there.
+    """
+
+    posts: int
+    only_new: int
+    only_old: int
+    different: int
+    sample: list[tuple[str, str, str | None, str | None]]
+
+
 async def take_rebuild_lock(conn: Connection) -> bool:
     """Held by the connection until it closes: one rebuild at a time."""
     return bool(await conn.fetchval(TAKE_REBUILD_LOCK))
@@ -90,12 +106,13 @@ async def baselines_alone(conn: Connection, version: int) -> AsyncIterator[tuple
         yield msgspec.json.decode(row["fold"], type=Post), row["through"]
 
 
-async def compare(conn: Connection, old: int, new: int, sample: int) -> tuple[Row, Sequence[Row]]:
-    """How many posts differ between two versions, and the first of them."""
+async def compare(conn: Connection, old: int, new: int, sample: int) -> Compared:
+    """How two versions differ."""
     await conn.execute(PLANNED_FOR_ITS_VALUES)
-    counts = await conn.fetchrow(FEWER_OR_MORE, old, new)
-    alike = not (counts["only_new"] or counts["only_old"] or counts["different"])
-    return counts, [] if alike else await conn.fetch(DIFFERENT_POSTS, old, new, sample)
+    found = into(Compared, await conn.fetchrow(FEWER_OR_MORE, old, new), sample=[])
+    if not (found.only_new or found.only_old or found.different):
+        return found
+    return replace(found, sample=[tuple(row) for row in await conn.fetch(DIFFERENT_POSTS, old, new, sample)])
 
 
 async def switch(conn: Connection, old: int, new: int, parked_as: str, name: str) -> None:

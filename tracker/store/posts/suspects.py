@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.reconciliation import UNDER_WAY, next_question
 from tracker.store.posts.posts import logged
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from tracker.domain.posts.event import LoggedEvent
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 OVERDUE = """
 select p.fold::text from posts p left join questions q on q.provider = p.provider and q.post = p.post
@@ -94,6 +95,21 @@ class Found:
     heard_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A post of which no webhook has told what asking found; None: nothing at all was heard of it before."""
+
+    post: str
+    heard_at: datetime | None
+
+
+class Missed(NamedTuple):
+    """Facts that asking found and no webhook told, and of how many posts they are."""
+
+    facts: int
+    posts: int
+
+
 async def overdue(conn: Connection, provider: str, before: datetime, now: datetime, limit: int) -> list[Post]:
     """Posts that were to be published `before` and have not ended, the longest overdue first."""
     return [_post(row["fold"]) for row in await conn.fetch(OVERDUE, provider, before, now, limit)]
@@ -144,17 +160,16 @@ async def told(conn: Connection, positions: Collection[int], now: datetime) -> N
     await conn.execute(TOLD, list(positions), now)
 
 
-async def missed(conn: Connection, since: datetime, until: datetime) -> dict[str, tuple[int, int]]:
+async def missed(conn: Connection, since: datetime, until: datetime) -> dict[str, Missed]:
     """For each provider, how many facts were missed by webhook and found by asking then, and of how many posts."""
-    return {row["provider"]: (row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since, until)}
+    return {row["provider"]: Missed(row["missed"], row["posts"]) for row in await conn.fetch(MISSED, since, until)}
 
 
 async def found_in(
     conn: Connection, provider: str, reconciliation: UUID, span: tuple[datetime, datetime], limit: int
-) -> list[Row]:
-    """The posts of which that round alone, in that span, has told something, and when each was heard of before."""
-    rows: list[Row] = await conn.fetch(FOUND_IN, provider, *span, reconciliation, limit)
-    return rows
+) -> list[Untold]:
+    """The posts of which that round alone, in that span, has told something."""
+    return [into(Untold, row) for row in await conn.fetch(FOUND_IN, provider, *span, reconciliation, limit)]
 
 
 def _post(fold: str) -> Post:

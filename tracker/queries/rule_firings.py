@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from tracker.domain.runs.firing import Outcome
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page
+from tracker.store.rows import into
 from tracker.store.tables.reactions import Firing as Firings
 
 if TYPE_CHECKING:
@@ -91,4 +92,4 @@ async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> di
 
 
 def _firing(row: Row) -> ListedFiring:
-    return ListedFiring(**{name: row[name] for name in ListedFiring.__struct_fields__})
+    return into(ListedFiring, row)

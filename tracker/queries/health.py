@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
 
 BEHIND, FAR_BEHIND = timedelta(minutes=1), timedelta(minutes=15)
 """Longer than this, a reader is a worry, or a fault."""
@@ -34,6 +35,36 @@ class Reader:
         if not self.buckets:
             return "was never begun: no process has run with the role worker"
         return f"{self.silent} of its {self.buckets} buckets show no sign of life" if self.silent else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How many buckets of a subscription a node reads, and whether its lease has lapsed; no owner: nobody."""
+
+    name: str
+    owner: str | None
+    buckets: int
+    lapsed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of the database, of the quarantine and of the log, and how many days the log has."""
+
+    database: int
+    quarantine: int
+    log: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What could not be handled by a subscription, and why."""
+
+    subscription: str
+    item: int
+    error: str
+    parked_at: datetime
 
 
 READERS = """
@@ -95,13 +126,12 @@ VERSION = "select current_setting('server_version_num')::integer"
 async def readers(conn: Connection, names: Sequence[str], patience: timedelta) -> list[Reader]:
     """How each of the subscriptions is; one that was never begun has no buckets."""
     rows = await conn.fetch(READERS, list(names), patience)
-    return [Reader(row["name"], row["buckets"], row["silent"], row["lag"]) for row in rows]
+    return [into(Reader, row) for row in rows]
 
 
-async def leases(conn: Connection, names: Sequence[str]) -> list[Row]:
-    """Which node reads how many buckets of each subscription, and whether its lease has lapsed; no owner: nobody."""
-    rows: list[Row] = await conn.fetch(LEASES, list(names))
-    return rows
+async def leases(conn: Connection, names: Sequence[str]) -> list[Lease]:
+    """Who reads how much of each of the subscriptions."""
+    return [into(Lease, row) for row in await conn.fetch(LEASES, list(names))]
 
 
 async def forged(conn: Connection, since: datetime) -> dict[str, int]:
@@ -114,15 +144,14 @@ async def fired_after(conn: Connection, moment: datetime) -> dict[str, datetime]
     return {row["rule"]: row["last_at"] for row in await conn.fetch(FIRED_AFTER, moment)}
 
 
-async def sizes(conn: Connection) -> Row:
-    """Bytes of the database, of the log and of the quarantine, and how many days the log has."""
-    return await conn.fetchrow(SIZES)
+async def sizes(conn: Connection) -> Sizes:
+    """How much is kept."""
+    return into(Sizes, await conn.fetchrow(SIZES))
 
 
-async def parked(conn: Connection, limit: int) -> list[Row]:
+async def parked(conn: Connection, limit: int) -> list[Parked]:
     """What could not be handled, the newest first."""
-    rows: list[Row] = await conn.fetch(PARKED, limit)
-    return rows
+    return [into(Parked, row) for row in await conn.fetch(PARKED, limit)]
 
 
 async def held_in_quarantine(conn: Connection) -> int:

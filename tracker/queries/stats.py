@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from tracker.store.database import Connection, Row
 
 MOST_ACCOUNTS = 100
+
+
+class PlatformOut(Struct, frozen=True):
+    """The targets on one platform."""
+
+    platform: str
+    targets: int
+    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
+
+
+class AccountOut(Struct, frozen=True):
+    """The targets on one account."""
+
+    platform: str
+    account: str
+    targets: int
+    states: Annotated[dict[str, int], Meta(description="How many targets are in each state.")]
+
+
+class LatencyOut(Struct, frozen=True):
+    """How long after the time that they were scheduled for posts were published, in seconds."""
+
+    posts: Annotated[int, Meta(description="How many posts it is made of.")]
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+class Ends(Struct, frozen=True):
+    """How many posts are published, and how many failed at least in part."""
+
+    published: int
+    failed: int
+
 
 TARGETS = """
 select t.value->>'platform' as platform, t.value->>'account' as account, t.value->>'state' as state
@@ -65,21 +105,21 @@ select floor(extract(epoch from ended.at - $1::timestamptz) / extract(epoch from
 """
 
 
-async def platforms(conn: Connection, since: datetime, until: datetime) -> list[Row]:
-    """How many targets of each platform are in each state."""
-    rows: list[Row] = await conn.fetch(PLATFORMS, since, until)
-    return rows
+async def platforms(conn: Connection, since: datetime, until: datetime) -> list[PlatformOut]:
+    """How many targets of each platform are in each state; the largest first."""
+    counted = _by_key(await conn.fetch(PLATFORMS, since, until), "platform")
+    return [PlatformOut(key[0], sum(states.values()), states) for key, states in counted]
 
 
-async def accounts(conn: Connection, since: datetime, until: datetime) -> list[Row]:
-    """How many targets of each account are in each state, for the accounts that have the most."""
-    rows: list[Row] = await conn.fetch(ACCOUNTS, since, until)
-    return rows
+async def accounts(conn: Connection, since: datetime, until: datetime) -> list[AccountOut]:
+    """How many targets of each account are in each state, for the accounts that have the most; the largest first."""
+    counted = _by_key(await conn.fetch(ACCOUNTS, since, until), "platform", "account")
+    return [AccountOut(key[0], key[1], sum(states.values()), states) for key, states in counted]
 
 
-async def ends(conn: Connection, since: datetime, until: datetime) -> Row:
-    """How many posts are published, and how many failed at least in part."""
-    return await conn.fetchrow(ENDS, since, until)
+async def ends(conn: Connection, since: datetime, until: datetime) -> Ends:
+    """How posts ended."""
+    return into(Ends, await conn.fetchrow(ENDS, since, until))
 
 
 async def pace(conn: Connection, since: datetime, until: datetime, slot: timedelta) -> dict[int, tuple[int, int]]:
@@ -87,6 +127,15 @@ async def pace(conn: Connection, since: datetime, until: datetime, slot: timedel
     return {row["slot"]: (row["published"], row["failed"]) for row in await conn.fetch(PACE, since, until, slot)}
 
 
-async def latency(conn: Connection, since: datetime, until: datetime) -> Row:
-    """The 50th, 90th and 99th percentile of the seconds from scheduled to published, and of how many posts."""
-    return await conn.fetchrow(LATENCY, since, until)
+async def latency(conn: Connection, since: datetime, until: datetime) -> LatencyOut:
+    """How long posts took from scheduled to published."""
+    row = await conn.fetchrow(LATENCY, since, until)
+    return LatencyOut(row["posts"], *(row["percentiles"] or (None, None, None)))
+
+
+def _by_key(rows: Iterable[Row], *names: str) -> list[tuple[tuple[str, ...], dict[str, int]]]:
+    """What stands under each key, the largest first."""
+    found: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[tuple(row[name] for name in names)][row["state"]] = row["targets"]
+    return sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))
