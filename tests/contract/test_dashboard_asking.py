@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.contract.dashboard import dashboard, sign_in
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
+from tracker.domain.posts.event import bucket_of
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -48,6 +50,21 @@ async def test_what_has_not_failed_is_not_published_again(database: Database) ->
         missing = await client.post("/provider/retry", data={"provider": PROVIDER, "post": "p9"})
         assert missing.status_code == 404
     assert await asked(database) == []
+
+
+async def test_nobody_is_asked_about_a_post_whose_provider_is_not_said_where_two_have_one_of_that_id(
+    database: Database,
+) -> None:
+    """Neither of them is taken for the other; with its provider each can be asked about."""
+    ours, theirs = told("p1", "failed", 1), told("p1", "failed", 2)
+    await project(database, ours, replace(theirs, provider="another", bucket=bucket_of("another", "p1")))
+    async with dashboard(database, open_here=True) as client:
+        for button in ("retry", "ask"):
+            refused = await client.post(f"/provider/{button}", data={"post": "p1"})
+            assert (refused.status_code, f"another, {PROVIDER}" in refused.text) == (400, True), refused.text
+        assert await asked(database) == []
+        assert (await client.post("/provider/retry", data={"post": "p1", "provider": "another"})).status_code == 303
+    assert await asked(database) == [("retry", "p1", "pending")]
 
 
 async def test_who_may_only_read_asks_nobody(database: Database) -> None:

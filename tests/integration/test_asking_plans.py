@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import why_facts
-from tracker.queries.paging import compiled, page_of
+from tracker.queries import events, quarantine, redeliveries, why_facts
+from tracker.queries.events import EventQuery
+from tracker.queries.paging import Keyset, compiled, page_of
+from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import heard, reconciliations
 from tracker.store.log import event_log
 from tracker.store.posts import changes, replayed, suspects
+from tracker.store.tables.log import Event
 from tracker.store.tables.reconciling import Reconciliation
+from tracker.store.tables.redelivering import Redelivery
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -47,6 +52,17 @@ insert into events (day, epoch, bucket, source, provider, delivery, body_hash, k
 select $2::date, 1, 0, $1, $1, 'd' || n, '', 'post.published', 'e' || n, 0, $2, $2, false, '{}', ''
   from generate_series(1, 20000) n
 """
+MANY_REFUSED = """
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, state)
+select $1, 'not_json', n % 2 = 0, 'd' || n, '', $2::timestamptz + n * interval '1 second', '{}', '',
+       case when n % 5 = 0 then 'discarded' else 'held' end
+  from generate_series(1, 20000) n
+"""
+MANY_PLANS = """
+insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)
+select gen_random_uuid(), '{}', false, '1 per second', $1, 'Ada', at, at, at, 1
+  from (select $2::timestamptz - n * interval '1 minute' as at from generate_series(1, 20000) n) one
+"""
 MANY_ROUNDS = """
 insert into reconciliations (id, job, provider, wanted_at, since, state)
 select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 minutes', $2, 'done'
@@ -58,7 +74,7 @@ select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 mi
 async def full(shared_connection: Connection) -> Connection:
     """Twenty thousand posts and rounds of questions, and forty thousand changes over a month."""
     await event_log.ensure_day(shared_connection, NOON.date())
-    for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS):
+    for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS, MANY_REFUSED, MANY_PLANS):
         await shared_connection.execute(statement, PROVIDER, NOON)
     await shared_connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
     return shared_connection
@@ -99,6 +115,49 @@ async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_oth
     assert touched(read, "reconciliations") <= 2
     listed = page_of(select(Reconciliation), NEWEST_FIRST, (NOON - HOUR, uuid4()), 51)
     assert touched(await plan_of(full, *compiled(listed)), "reconciliations") <= 60
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        QuarantineQuery(authentic=True),
+        QuarantineQuery(authentic=False),
+        QuarantineQuery(),
+        QuarantineQuery(("held",)),
+        QuarantineQuery(provider=PROVIDER),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("place", [None, (10_000,)], ids=str)
+async def test_a_page_of_the_quarantine_reads_about_a_page(
+    full: Connection, query: QuarantineQuery, place: tuple[int] | None
+) -> None:
+    for keyset in (quarantine.NEWEST_FIRST, quarantine.OLDEST_FIRST):
+        listed = page_of(quarantine.chosen(query), keyset, place, 51)
+        assert touched(await plan_of(full, *compiled(listed)), "quarantine") <= 110
+
+
+@pytest.mark.parametrize("place", [None, (NOON - HOUR, uuid4())], ids=["first", "deep"])
+async def test_a_page_of_redeliveries_reads_about_a_page(full: Connection, place: tuple[datetime, UUID] | None) -> None:
+    listed = page_of(select(Redelivery), redeliveries.NEWEST_FIRST, place, 51)
+    assert touched(await plan_of(full, *compiled(listed)), "redeliveries") <= 60
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        EventQuery(post="e7", provider=PROVIDER),
+        EventQuery(post="e7", known_providers=(PROVIDER, "another")),
+        EventQuery(post="e7", known_providers=(PROVIDER,), sort="-position"),
+    ],
+    ids=str,
+)
+async def test_the_events_of_a_post_are_found_by_the_post(full: Connection, query: EventQuery) -> None:
+    await full.execute(MANY_EVENTS, PROVIDER, NOON.date())
+    await full.execute("analyze events")
+    keyset = Keyset(query.sort, tuple[int], col(Event.position), newest_first=query.sort == "-position")
+    read = await plan_of(full, *compiled(events.statement(query, keyset, None, 51)))
+    assert 1 <= touched(read, "events") <= 10
 
 
 async def test_what_happened_since_is_found_by_when_it_came(full: Connection) -> None:
