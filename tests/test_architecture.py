@@ -106,6 +106,20 @@ def test_each_room_of_the_table_of_agents_exists_and_each_agent_has_a_row() -> N
         assert files[0].stem == agent
 
 
+HANDED_ON = ("store", "queries", "stream", "process")
+"""Where there is SQL, and where the log's rows are handed to those who read each of them once, straight into values."""
+
+
+@every_module
+def test_no_row_leaves_the_rooms_where_sql_is(module: Path) -> None:
+    """Others get values with types: a column's name is nobody else's business."""
+    if module.relative_to(ROOT / "tracker").parts[0] in HANDED_ON:
+        return
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tracker.store"):
+            assert "Row" not in {alias.name for alias in node.names}
+
+
 def test_most_modules_are_short() -> None:
     """So that a room can be read at one sitting."""
     assert median(map(lines, MODULES)) <= USUAL

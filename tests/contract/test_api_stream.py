@@ -145,7 +145,7 @@ async def test_a_process_that_does_not_read_the_log_lets_nobody_listen(database:
 
 
 async def test_a_listener_that_does_not_keep_up_is_cut_off_and_the_others_are_not(database: Database) -> None:
-    broadcast = Broadcast(database, lambda row, place: (row["cause"], place), Limits(backlog=5, pace=0))
+    broadcast = Broadcast(database, lambda change, place: (change.cause, place), Limits(backlog=5, pace=0))
     async with Wakeups(database.dsn).listening() as wakeups:
         reading = asyncio.create_task(broadcast.run(wakeups))
         slow, quick = broadcast.listen(None), broadcast.listen(None)
@@ -169,7 +169,7 @@ async def test_a_listener_that_does_not_keep_up_is_cut_off_and_the_others_are_no
 
 
 async def test_one_that_hangs_while_it_is_sent_something_is_ended(database: Database) -> None:
-    broadcast = Broadcast(database, lambda row, _: row["cause"], Limits(backlog=2, pace=0, patience=0.05))
+    broadcast = Broadcast(database, lambda change, _: change.cause, Limits(backlog=2, pace=0, patience=0.05))
     hanging = asyncio.Event()
 
     async def hang() -> None:

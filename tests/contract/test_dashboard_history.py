@@ -11,7 +11,7 @@ from tests.integration.told import NOON
 from tracker.dashboard.naming import target_names
 from tracker.dashboard.timeline import actions_in, facts_in, grouped, without_repeats
 from tracker.domain.posts.target import Target
-from tracker.queries.history import EntryOut
+from tracker.queries.history import EntryOut, PathStep
 
 ACTION = "11111111-1111-5111-8111-111111111111"
 
@@ -58,8 +58,8 @@ def test_what_belongs_to_another_page_stands_by_itself() -> None:
 
 
 def test_a_path_shows_each_step_once() -> None:
-    steps: list[Any] = [
-        {"state": state, "attempt": attempt}
+    steps = [
+        PathStep(state, attempt, NOON)
         for state, attempt in [
             ("publishing", 1),
             ("publishing", 1),

@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import get
@@ -17,12 +16,13 @@ from msgspec import Meta, Struct
 from tracker.api.problems import BadParameter
 from tracker.api.refusals import READING
 from tracker.api.words import ProviderName
+from tracker.domain.posts.change import Move
 from tracker.errors import Rejected
 from tracker.parameters import refuse_zero_bytes
 from tracker.queries.events import ArrivalTime, ProviderTime
 from tracker.queries.post_views import ErrorOut
 from tracker.store.checkpoints.places import Place
-from tracker.store.database import Row
+from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
 
 MEDIA_TYPE = "text/event-stream"
@@ -139,27 +139,19 @@ def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) ->
     )
 
 
-def shown(row: Row, place: Place) -> Told:
+def shown(change: Announced, place: Place) -> Told:
     """A change as it is sent, with the place behind it as its id."""
-    names = ("source", "provider", "post", "kind", "before", "after", "attempt", "occurred_at", "received_at")
-    fields = {name: row[name] for name in names}
     told = StreamedOut(
-        position=row["cause"], type=row["event"], moves=[_moved(move) for move in row["moves"]], **fields
-    )
+        change.cause, change.event, change.source, change.provider, change.post, change.kind, change.before,
+        change.after, change.attempt, change.occurred_at, change.received_at, [_moved(move) for move in change.moves],
+    )  # fmt: skip
     frame = b"id: %s\ndata: %s\n\n" % (str(place).encode(), msgspec.json.encode(told))
-    return Told(row["event"], row["provider"], row["post"], frame)
+    return Told(change.event, change.provider, change.post, frame)
 
 
-def _moved(move: dict[str, Any]) -> MovedOut:
-    problem = move["problem"]
-    return MovedOut(
-        move["target"],
-        move["before"],
-        move["after"],
-        move["attempt"],
-        datetime.fromisoformat(move["occurred_at"]),
-        ErrorOut(problem["code"], problem["message"], problem["retryable"]) if problem else None,
-    )
+def _moved(move: Move) -> MovedOut:
+    error = ErrorOut(one.code, one.message, one.retryable) if (one := move.problem) else None
+    return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error)
 
 
 def _place(text: str | None) -> Place | None:

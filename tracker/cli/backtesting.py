@@ -12,6 +12,7 @@ from tracker.cli.opening import Config, Json, now, on_database, open_settings
 from tracker.cli.rule_files import read_against
 from tracker.cli.rules import rules
 from tracker.cli.showing import progress, say, show_json, show_table, written
+from tracker.errors import Rejected
 from tracker.parameters import parse_time
 
 if TYPE_CHECKING:
@@ -116,7 +117,6 @@ def _fit(book: Rulebook) -> Rulebook:
 
 
 def _span(since: str, until: str | None) -> Span:
-    from tracker.errors import Rejected  # noqa: PLC0415  (as above)
     from tracker.process.backtest import Span  # noqa: PLC0415  (as above)
 
     at = now()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+import tracker
+from tracker.domain.duration import parse_duration
 from tracker.errors import BadParameter, Misconfigured, did_you_mean
 from tracker.runtime import event_loop
 
@@ -93,8 +95,6 @@ def on_database(
 
 def program() -> str:
     """How this command line is called: ./run from within a checkout, by the way there, and elsewhere tracker."""
-    import tracker  # noqa: PLC0415  (only where it is needed)
-
     script = Path(tracker.__file__).parents[1] / "run"
     if not script.is_file():
         return "tracker"
@@ -125,8 +125,6 @@ def as_options() -> Iterator[None]:
 
 def duration(option: str, text: str) -> timedelta:
     """The span that was given to an option."""
-    from tracker.domain.duration import parse_duration  # noqa: PLC0415  (only where it is needed)
-
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -9,6 +9,8 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.opening import Config, Json, known_words, now, on_database, open_settings
 from tracker.cli.showing import progress, say, show_list, show_table
+from tracker.errors import Rejected
+from tracker.parameters import parse_reconcile_since
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,9 +93,6 @@ async def _asked(
 
 
 def _begin(since: str | None) -> datetime | None:
-    from tracker.errors import Rejected  # noqa: PLC0415  (as above)
-    from tracker.parameters import parse_reconcile_since  # noqa: PLC0415  (only where it is given)
-
     try:
         return parse_reconcile_since("since", since, now()) if since else None
     except Rejected as error:

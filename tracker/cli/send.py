@@ -8,6 +8,7 @@ import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import typer
@@ -106,8 +107,6 @@ def _door(settings: Settings, provider: str) -> str:
 
 async def _post(url: str, end: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Send it, through the one client and to the one host: whoever runs the command has named it."""
-    from urllib.parse import urlsplit  # noqa: PLC0415  (only where it is needed)
-
     from tracker.outbound.addresses import Allowed  # noqa: PLC0415  (takes a while)
     from tracker.outbound.client import Outbound  # noqa: PLC0415  (takes a while)
     from tracker.outbound.web_address import OutboundError  # noqa: PLC0415  (takes a while)

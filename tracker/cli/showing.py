@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from tracker.domain.duration import format_duration
 from tracker.errors import printable
 
 if TYPE_CHECKING:
@@ -103,8 +104,6 @@ def written(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}Z"
     if isinstance(value, timedelta):
-        from tracker.domain.duration import format_duration  # noqa: PLC0415  (only where it is needed)
-
         return format_duration(value)
     if isinstance(value, list | tuple):
         return ", ".join(map(written, value)) or NOTHING

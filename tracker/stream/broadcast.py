@@ -21,13 +21,14 @@ from tracker.runtime import metrics
 from tracker.store.checkpoints.places import Place, places
 from tracker.store.log import epoch, feed
 from tracker.store.log.feed import NEWS
+from tracker.store.posts.changes import Announced, announced
 from tracker.store.wakeups import CHANGES, wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from tracker.store.checkpoints.snapshot import Checkpoint
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ CATCHING_UP = 4
 """So many listeners at once may read what they have missed; the others wait for their turn."""
 
 Item = TypeVar("Item")
-Render = Callable[["Row", Place], Item]
+Render = Callable[[Announced, Place], Item]
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -202,7 +203,9 @@ class Broadcast(Generic[Item]):
         seen, xid = place.seen, place.xid
         async with self._turns, self._database.connection() as conn:
             rows = await feed.rest_of(conn, NEWS, seen.epoch, xid, place.key, ALL)
-        return News([self._render(row, Place(seen, xid, row[NEWS.key])) for row in rows], Place(place.beyond))
+        return News(
+            [self._render(announced(row), Place(seen, xid, row[NEWS.key])) for row in rows], Place(place.beyond)
+        )
 
     async def _step(self) -> None:
         self._begun += 1
@@ -221,7 +224,7 @@ class Broadcast(Generic[Item]):
 
     async def _read(self, conn: Connection, seen: Checkpoint, upto: Checkpoint) -> News[Item]:
         batch = await feed.read_after(conn, NEWS, seen, upto, ALL, PAGE)
-        return News([self._render(*each) for each in places(NEWS, seen, batch)], Place(batch.reached))
+        return News([self._render(announced(row), at) for row, at in places(NEWS, seen, batch)], Place(batch.reached))
 
     def _share(self, news: News[Item]) -> None:
         for listener in [*self._listeners]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tracker.domain.posts.change import Change, Move, Note, PostView
 from tracker.domain.posts.event import State
+from tracker.store.rows import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from tracker.store.database import Connection, Row
 
@@ -53,6 +55,29 @@ CONTEXT = msgspec.json.Decoder(PostView)
 MOST_OF_POST = 500
 MOST_OF_PROVIDER = 5000
 MOST_ARRIVED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What those who listen are told of a change; the names are those of Change."""
+
+    provider: str
+    post: str | None
+    event: str
+    source: str
+    kind: str
+    before: str | None
+    after: str | None
+    attempt: int
+    occurred_at: datetime
+    received_at: datetime
+    cause: int
+    moves: tuple[Move, ...]
+
+
+def announced(row: Row) -> Announced:
+    """A row of the feed of news."""
+    return into(Announced, row, moves=msgspec.convert(row["moves"], tuple[Move, ...]))
 
 
 def unread(row: Row) -> Change:
