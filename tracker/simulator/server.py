@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 
+from tracker.runtime.http_server import Server
 from tracker.simulator.wire import Answer, Refusal, Request, refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
     from datetime import datetime
 
     from tracker.simulator.api import Api
@@ -107,22 +108,6 @@ async def _read(scope: Message, receive: Receive) -> Request:
     return Request(scope["method"], scope["path"], query, headers, body)
 
 
-class _Server(uvicorn.Server):
-    """A server inside a program that has its own signal handlers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def listening(front: Front, host: str, port: int) -> AsyncIterator[str]:
     """Serve, and give the address under which; `port` 0 takes a free one."""
@@ -132,12 +117,10 @@ async def listening(front: Front, host: str, port: int) -> AsyncIterator[str]:
     config = uvicorn.Config(
         front, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
-    server = _Server(config)
+    server = Server(config, front.closing.set)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.ready.wait()
     try:
         yield url
     finally:
-        front.closing.set()
-        server.should_exit = True
+        server.stop()
         await serving
