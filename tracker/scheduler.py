@@ -21,7 +21,6 @@ from tracker.domain.occasions import due
 from tracker.errors import Unavailable
 from tracker.process import retention
 from tracker.reconcile import silence_monitor
-from tracker.store.actions import action_claims
 from tracker.store.calls import fires, reconciliations
 from tracker.store.posts import suspects
 
@@ -52,7 +51,7 @@ MOVED = timedelta(seconds=2)
 
 
 class Scheduler:
-    """The jobs of one installation: rescue, seal and prune, the deadman, and the questions to providers."""
+    """The jobs of one installation: seal and prune, the deadman, and the questions to providers."""
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class Scheduler:
         """Until cancelled."""
         alarm = Alarm()
         jobs = self._settings.jobs
-        work = {"rescue": self._rescue, "seal": self._seal, "prune": self._prune, "deadman": self._deadman}
+        work = {"seal": self._seal, "prune": self._prune, "deadman": self._deadman}
         plans = {name: partial(self._reconcile, name, job) for name, job in jobs.reconciling.items()}
         for name, job in jobs.by_name.items():
             alarm.add(name, job, partial(self.occasions, name, job, plans.get(name), work.get(name)))
@@ -119,11 +118,6 @@ class Scheduler:
     async def _deadman(self, now: datetime) -> None:
         patience = {name: provider.quiet_after or None for name, provider in self._settings.providers.items()}
         await silence_monitor.look(self._database, patience, now)
-
-    async def _rescue(self, now: datetime) -> None:
-        async with self._database.transaction() as conn:
-            if rescued := await action_claims.rescue(conn, now):
-                log.warning("worker.rescued", actions=rescued)
 
     async def _seal(self, now: datetime) -> None:
         await retention.open_days_ahead(self._database, now)

@@ -36,8 +36,8 @@ STEPS = {
     "projected": "select post from posts where post = any($1)",
     "acted": "select post from actions where state = 'done' and post = any($1)",
 }
-RESCUED = "select max(fire_at) from fires where schedule = 'rescue'"
-JOBS = '\n[jobs.rescue]\nevery = "1s"\n'
+SCHEDULED = "select max(fire_at) from fires where schedule = 'deadman'"
+JOBS = '\n[jobs.deadman]\nevery = "1s"\n'
 
 
 class Sender:
@@ -150,10 +150,10 @@ class _Progress:
             for step, query in STEPS.items():
                 if await conn.fetch(query, posts):
                     self._note(step)
-            rescued = await conn.fetchval(RESCUED)
-        if self._last and rescued and rescued != self._last:
+            taken = await conn.fetchval(SCHEDULED)
+        if self._last and taken and taken != self._last:
             self._note("scheduled")
-        self._last = self._last or rescued
+        self._last = self._last or taken
         return len(self.reached) == 4
 
     def __repr__(self) -> str:

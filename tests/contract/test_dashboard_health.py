@@ -96,7 +96,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         "Credits left 4,812 · 100 kept for reactions",
         "Its clock as ours",
         "projector Reads up to date buckets held: 16, by only",
-        "Take up what was left lying rescue last",
+        "Notice silent providers deadman last",
         "nightly not done yet next:",
         "Schema that of this version",
         "held: 0",
@@ -133,7 +133,7 @@ async def test_a_webhook_is_shown_as_soon_as_it_is_in_the_log(database: Database
 async def test_whatever_is_wrong_is_named(database: Database) -> None:
     await project(database, told("poison", "failed", 1))
     async with database.connection() as conn:
-        await fires.take(conn, "rescue", now() - timedelta(hours=1), now())
+        await fires.take(conn, "deadman", now() - timedelta(hours=1), now())
         await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
         for provider, authentic, digest in ((PROVIDER, True, "a"), ("<b>forger</b>", False, "b")):
             await conn.execute(
@@ -165,7 +165,7 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
         "The projector is",
         "Last failure fault at the other side",
         "9 s behind ours",
-        "rescue overdue",
+        "deadman overdue",
         "reactor No sign of life has not read yet",
         "a file was refused",
     ):

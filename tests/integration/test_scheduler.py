@@ -62,10 +62,10 @@ async def test_a_job_that_fails_does_not_end_the_others(database: Database) -> N
     """It is said by name, again and again, and what its time was for is not lost."""
     async with database.connection() as conn:
         await conn.execute("alter table reconciliations rename to elsewhere")
-    jobs = {"reconcile": {"every": "1s"}, "rescue": {"every": "1s"}, "nightly": {"kind": "reconcile", "every": "1s"}}
+    jobs = {"reconcile": {"every": "1s"}, "deadman": {"every": "1s"}, "nightly": {"kind": "reconcile", "every": "1s"}}
 
     async def often() -> bool:
-        return len(await taken(database, "rescue")) > 2
+        return len(await taken(database, "deadman")) > 2
 
     with capture_logs() as lines:
         async with running(scheduler(database, lambda: datetime.now(UTC), **jobs).run()):
@@ -96,13 +96,13 @@ async def test_every_job_is_done_at_once_and_then_at_its_times(database: Databas
     """A time is a whole second here; the first one may be late, none is early, and each is taken once."""
 
     async def often() -> bool:
-        return len(await taken(database, "rescue")) > 3
+        return len(await taken(database, "deadman")) > 3
 
     began = datetime.now(UTC)
-    async with running(scheduler(database, lambda: datetime.now(UTC), rescue={"every": "1s"}).run()):
+    async with running(scheduler(database, lambda: datetime.now(UTC), deadman={"every": "1s"}).run()):
         await until(often)
     async with database.connection() as conn:
-        rows = await conn.fetch("select fire_at, taken_at from fires where schedule = 'rescue' order by fire_at")
+        rows = await conn.fetch("select fire_at, taken_at from fires where schedule = 'deadman' order by fire_at")
     assert rows[0]["fire_at"] > began - timedelta(seconds=1)
     assert all(row["fire_at"].microsecond == 0 and row["fire_at"] <= row["taken_at"] for row in rows)
     assert await taken(database, "seal") == [began.replace(minute=0, second=0, microsecond=0)]
@@ -117,14 +117,14 @@ async def test_times_that_a_clock_took_too_early_are_free_once_it_is_right(datab
     async def work(now: datetime) -> None:
         done.append(now)
 
-    for name in ("rescue", "seal"):
+    for name in ("deadman", "seal"):
         assert await wrong.occasions(name, job, work=work)
     with capture_logs() as lines:
-        assert await right.occasions("rescue", job, work=work)
+        assert await right.occasions("deadman", job, work=work)
     assert done == [NOON + DAY, NOON + DAY, NOON]
     said = {(line["schedule"], line["given_back"]) for line in lines if line["event"] == "schedule.clock_was_ahead"}
-    assert said == {("rescue", 1), ("seal", 1)}
-    assert (await taken(database, "rescue"), await taken(database, "seal")) == ([NOON], [])
+    assert said == {("deadman", 1), ("seal", 1)}
+    assert (await taken(database, "deadman"), await taken(database, "seal")) == ([NOON], [])
 
 
 async def test_a_time_that_another_node_took_a_little_early_stays_taken(database: Database) -> None:
@@ -135,9 +135,9 @@ async def test_a_time_that_another_node_took_a_little_early_stays_taken(database
         done.append(now)
 
     job = Job(every=timedelta(minutes=1))
-    await scheduler(database, lambda: NOON).occasions("rescue", job, work=work)
-    await scheduler(database, lambda: NOON - timedelta(seconds=30)).occasions("rescue", job, work=work)
-    await scheduler(database, lambda: NOON + timedelta(seconds=5)).occasions("rescue", job, work=work)
+    await scheduler(database, lambda: NOON).occasions("deadman", job, work=work)
+    await scheduler(database, lambda: NOON - timedelta(seconds=30)).occasions("deadman", job, work=work)
+    await scheduler(database, lambda: NOON + timedelta(seconds=5)).occasions("deadman", job, work=work)
     assert done == [NOON, NOON - timedelta(seconds=30)]
 
 
@@ -146,12 +146,12 @@ async def test_old_times_are_forgotten_but_for_the_latest_of_each_job(database: 
     monthly = Job(cron="0 0 1 * *")
     async with database.connection() as conn:
         for place in range(3):
-            for name in ("monthly", "rescue"):
+            for name in ("monthly", "deadman"):
                 await fires.take(conn, name, NOON - (40 - place) * DAY, NOON)
-        await fires.take(conn, "rescue", NOON, NOON)
+        await fires.take(conn, "deadman", NOON, NOON)
         await fires.forget(conn, NOON - 7 * DAY)
-        last = await fires.last_of_each(conn, ["monthly", "rescue", "never"], NOON)
-    assert {name: fire.at for name, fire in last.items()} == {"monthly": NOON - 38 * DAY, "rescue": NOON}
+        last = await fires.last_of_each(conn, ["monthly", "deadman", "never"], NOON)
+    assert {name: fire.at for name, fire in last.items()} == {"monthly": NOON - 38 * DAY, "deadman": NOON}
     done: list[datetime] = []
 
     async def work(now: datetime) -> None:

@@ -93,7 +93,6 @@ class Jobs(Section):
     deadman: Job = Field(
         default=Job(every=timedelta(minutes=5)), description="Notice a provider whose webhooks have stopped."
     )
-    rescue: Job = Field(default=Job(every=timedelta(seconds=30)), description="Take up work whose process has died.")
     seal: Job = Field(default=Job(every=timedelta(hours=1)), description="Close the log's past days to new rows.")
     prune: Job = Field(default=Job(cron="0 4 * * *"), description="Drop what retention no longer keeps.")
 
@@ -105,5 +104,5 @@ class Jobs(Section):
     @property
     def by_name(self) -> dict[str, Job]:
         """All of them."""
-        ours: dict[str, Job] = {name: getattr(self, name) for name in ("rescue", "seal", "prune", "deadman")}
+        ours: dict[str, Job] = {name: getattr(self, name) for name in ("seal", "prune", "deadman")}
         return {**ours, **self.reconciling}
