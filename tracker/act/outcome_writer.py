@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import answered, continued, finished
+from tracker.runtime.batching import bisect
 from tracker.store.actions import action_outcomes, alerts
 from tracker.store.actions.action_outcomes import Attempted
 from tracker.store.log import event_log
@@ -99,22 +100,23 @@ class Completion:
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         """All in one transaction; when one of them cannot be recorded, find out which."""
+        results = await bisect([waiting.ended for waiting in batch], self._record)
+        for waiting, held in zip(batch, results, strict=True):
+            if waiting.held.done():
+                continue
+            if isinstance(held, Exception):
+                waiting.held.set_exception(held)
+            else:
+                waiting.held.set_result(held)
+
+    async def _record(self, batch: Sequence[Ended]) -> Sequence[bool | Unavailable]:
+        """Whether each lease held; what is recorded apart from these stays so when the database goes away."""
         try:
             async with self._database.transaction() as conn:
-                held = await _record(conn, [waiting.ended for waiting in batch])
+                held = await _record(conn, batch)
         except Unavailable as error:
-            _tell_all(batch, error)
-        except Exception as error:
-            if len(batch) == 1:
-                _tell_all(batch, error)
-                return
-            half = len(batch) // 2
-            await self._write(batch[:half])
-            await self._write(batch[half:])
-        else:
-            for waiting in batch:
-                if not waiting.held.done():
-                    waiting.held.set_result(waiting.ended.lease in held)
+            return [error] * len(batch)
+        return [ended.lease in held for ended in batch]
 
 
 async def _record(conn: Connection, batch: Sequence[Ended]) -> set[Lease]:
@@ -165,9 +167,3 @@ def _facts(ended: Ended, held: bool) -> Iterator[Incoming]:
         yield finished(claimed, ended.state, outcome.reason, began, at)
     if isinstance(outcome, Done) and outcome.continued_as:
         yield from continued(claimed, outcome.continued_as, began, at)
-
-
-def _tell_all(batch: Sequence[_Waiting], error: Exception) -> None:
-    for waiting in batch:
-        if not waiting.held.done():
-            waiting.held.set_exception(error)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import Unavailable
 from tracker.process.projector import about_no_post, arrivals_of, follow
 from tracker.runtime import event_loop
+from tracker.runtime.batching import bisect
 from tracker.runtime.gc_tuning import collected_seldom
 from tracker.store.database import AWAY, Database
 from tracker.store.posts import posts, refolded
@@ -115,23 +116,18 @@ async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
 
 
 async def _write_or_leave(conn: Connection, filling: Filling, page: Sequence[Sequence[Row]]) -> list[int]:
-    """All posts at once, or, when there is poison, all but those that have it; answers where their events stand."""
-    if not page:
-        return []
-    try:
+    """All posts at once, or, when there is poison, all but those that have it; answers where their events stand.
+
+    The projector meets it once more, and parks it.
+    """
+
+    async def write(page: Sequence[Sequence[Row]]) -> Sequence[None]:
         async with conn.transaction():
             await _write(conn, filling, list(chain.from_iterable(page)))
-    except (Unavailable, *AWAY):
-        raise
-    except Exception:  # the projector meets it once more, and parks it
-        if len(page) == 1:
-            return [row["position"] for row in page[0]]
-        half = len(page) // 2
-        return [
-            *await _write_or_leave(conn, filling, page[:half]),
-            *await _write_or_leave(conn, filling, page[half:]),
-        ]
-    return []
+        return [None] * len(page)
+
+    errors = await bisect(page, write, passing=(Unavailable, *AWAY)) if page else []
+    return [row["position"] for rows, error in zip(page, errors, strict=True) if error for row in rows]
 
 
 async def _write(conn: Connection, filling: Filling, rows: Sequence[Row]) -> None:

@@ -128,7 +128,7 @@ class Rebuild:
         """What has poison in it goes the projector's own way, which parks the poison."""
         handler = Projector(self._readers, filling.version, NAME, filling.first)
         if rows := await refolded.of_positions(conn, left):
-            await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), [], self._clock())
+            await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), self._clock())
 
     async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:
         """Read on until the projector's hindmost bucket is reached."""
@@ -161,5 +161,5 @@ class Rebuild:
         batch = await feed.read_after(conn, feed.EVENTS, seen, upto, buckets, PAGE)
         self._read += len(batch.rows)
         if batch.rows:
-            await handle_or_park(conn, handler, NAME, feed.EVENTS, batch.rows, seen, [], self._clock())
+            await handle_or_park(conn, handler, NAME, feed.EVENTS, batch.rows, seen, self._clock())
         return batch.reached

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import structlog
 
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
+from tracker.runtime.batching import bisect
 from tracker.store.log import event_log
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 
@@ -116,7 +118,7 @@ class GroupCommit:
         try:
             async with asyncio.timeout(APPEND_SECONDS):
                 with metrics.append_seconds.time():
-                    receipts = await _append_or_refuse(conn, [event for event, _ in batch])
+                    receipts = await bisect([event for event, _ in batch], partial(event_log.append, conn), Unstorable)
         except BaseException as error:
             for _, told in batch:
                 told(Unavailable(f"the log could not be written: {error}"))
@@ -130,13 +132,3 @@ class GroupCommit:
             event, told = self._waiting.popleft()
             self._bytes -= len(event.body)
             told(error)
-
-
-async def _append_or_refuse(conn: Connection, events: list[Incoming]) -> list[Receipt | Unstorable]:
-    try:
-        return [*await event_log.append(conn, events)]
-    except Unstorable as error:
-        if len(events) == 1:
-            return [error]
-    half = len(events) // 2
-    return [*await _append_or_refuse(conn, events[:half]), *await _append_or_refuse(conn, events[half:])]

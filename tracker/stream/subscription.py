@@ -17,13 +17,14 @@ import structlog
 
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
+from tracker.runtime.batching import bisect
 from tracker.store.checkpoints import processes, shares, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.log import feed
 from tracker.store.wakeups import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from tracker.store.checkpoints.snapshot import Checkpoint
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from tracker.store.log.feed import Feed
     from tracker.store.wakeups import Wakeups
 
-    Handle = Callable[[Connection, Sequence[Row], Checkpoint, Sequence[Row]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -131,13 +131,13 @@ class Subscription:
         That one of the rows may be poison is thought of only when a batch has failed.
         """
         try:
-            return await self._step(self._handler.handle)
+            return await self._step(may_park=False)
         except Unavailable:
             raise
         except Exception:
-            return await self._step(self._handle_or_park)
+            return await self._step(may_park=True)
 
-    async def _step(self, handle: Handle) -> bool:
+    async def _step(self, *, may_park: bool) -> bool:
         async with self._database.transaction() as conn:
             now = self._clock()
             held = await subscriptions.lock_held(conn, self.name, self._node, self._handler.upstream)
@@ -147,8 +147,10 @@ class Subscription:
             hindmost, upto = _hindmost(held)
             seen, buckets = hindmost[0].checkpoint, [bucket for share in hindmost for bucket in share.buckets]
             batch = await feed.read_after(conn, self._feed, seen, upto, buckets, self._pace.batch)
-            if batch.rows:
-                await handle(conn, batch.rows, seen, [])
+            if batch.rows and may_park:
+                await handle_or_park(conn, self._handler, self.name, self._feed, batch.rows, seen, now)
+            elif batch.rows:
+                await self._handler.handle(conn, batch.rows, seen, [])
             caught_up = batch.reached == held.head
             more = caught_up and await self._handler.caught_up(conn, self._complete(hindmost, now), now)
             moment = now if caught_up else _earliest(share.caught_up_at for share in hindmost)
@@ -165,11 +167,6 @@ class Subscription:
         if self._handler.upstream is None:
             return {bucket: now for share in shares for bucket in share.buckets}
         return {bucket: min(share.complete, now) for share in shares if share.complete for bucket in share.buckets}
-
-    async def _handle_or_park(
-        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]
-    ) -> None:
-        await handle_or_park(conn, self._handler, self.name, self._feed, rows, seen, [*done], self._clock())
 
 
 def _hindmost(held: Held) -> tuple[list[Standing], Checkpoint]:
@@ -195,23 +192,21 @@ async def handle_or_park(
     source: Feed,
     rows: Sequence[Row],
     seen: Checkpoint,
-    done: list[Row],
     now: datetime,
 ) -> None:
     """All rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
-    try:
+    done: list[Row] = []
+
+    async def handle(rows: Sequence[Row]) -> Sequence[None]:
         async with conn.transaction():
             await handler.handle(conn, rows, seen, done)
-        done += rows
-    except (Unavailable, *AWAY):
-        raise
-    except Exception as error:
-        if len(rows) == 1:
-            item = rows[0][source.key]
+        done.extend(rows)
+        return [None] * len(rows)
+
+    errors = await bisect(rows, handle, passing=(Unavailable, *AWAY))
+    for row, error in zip(rows, errors, strict=True):
+        if error:
+            item = row[source.key]
             log.error("subscription.parked", subscription=name, item=item, error=str(error), exc_info=error)
             metrics.parked.labels(name).inc()
-            await subscriptions.park(conn, name, item, rows[0]["bucket"], f"{type(error).__name__}: {error}", now)
-            return
-        half = len(rows) // 2
-        await handle_or_park(conn, handler, name, source, rows[:half], seen, done, now)
-        await handle_or_park(conn, handler, name, source, rows[half:], seen, done, now)
+            await subscriptions.park(conn, name, item, row["bucket"], f"{type(error).__name__}: {error}", now)
