@@ -7,15 +7,14 @@ then told that nobody knows how this one ended.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import answered, continued, finished
-from tracker.runtime.batching import bisect
+from tracker.runtime.batching import Batcher, settle
 from tracker.store.actions import action_outcomes, alerts
 from tracker.store.actions.action_outcomes import Attempted
 from tracker.store.log import event_log
@@ -66,27 +65,21 @@ class Ended:
         return isinstance(self.outcome, Retry) and self.outcome.waits
 
 
-@dataclass(slots=True)
-class _Waiting:
-    ended: Ended
-    held: asyncio.Future[bool]
-
-
 class Completion:
     """Records outcomes in as few commits as they allow."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[_Waiting] = deque()
+        self._batcher: Batcher[Ended, bool] = Batcher("the outcome", MOST)
         self._writing: asyncio.Task[None] | None = None
 
     async def record(self, ended: Ended) -> bool:
         """Return once it is committed, with whether the lease still held. Raises what kept it from being recorded."""
-        waiting = _Waiting(ended, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        held: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._batcher.add(ended, partial(settle, held))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="worker.completion")
-        return await waiting.held
+        return await held
 
     async def stop(self) -> None:
         """Write no more; what is not committed by now is left to the leases."""
@@ -95,19 +88,8 @@ class Completion:
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _write_all(self) -> None:
-        while self._waiting:
-            await self._write([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
-
-    async def _write(self, batch: Sequence[_Waiting]) -> None:
-        """All in one transaction; when one of them cannot be recorded, find out which."""
-        results = await bisect([waiting.ended for waiting in batch], self._record)
-        for waiting, held in zip(batch, results, strict=True):
-            if waiting.held.done():
-                continue
-            if isinstance(held, Exception):
-                waiting.held.set_exception(held)
-            else:
-                waiting.held.set_result(held)
+        while self._batcher:
+            await self._batcher.write(self._record)
 
     async def _record(self, batch: Sequence[Ended]) -> Sequence[bool | Unavailable]:
         """Whether each lease held; what is recorded apart from these stays so when the database goes away."""

@@ -12,6 +12,7 @@ import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from multiprocessing import get_context, parent_process
 from threading import Thread
@@ -120,26 +121,22 @@ async def _write_or_leave(conn: Connection, filling: Filling, page: Sequence[Seq
 
     The projector meets it once more, and parks it.
     """
-
-    async def write(page: Sequence[Sequence[Row]]) -> Sequence[None]:
-        async with conn.transaction():
-            await _write(conn, filling, list(chain.from_iterable(page)))
-        return [None] * len(page)
-
-    errors = await bisect(page, write, passing=(Unavailable, *AWAY)) if page else []
+    errors = await bisect(page, partial(_write, conn, filling), passing=(Unavailable, *AWAY)) if page else []
     return [row["position"] for rows, error in zip(page, errors, strict=True) if error for row in rows]
 
 
-async def _write(conn: Connection, filling: Filling, rows: Sequence[Row]) -> None:
-    arrivals = arrivals_of(filling.readers, rows)
+async def _write(conn: Connection, filling: Filling, page: Sequence[Sequence[Row]]) -> Sequence[None]:
+    arrivals = arrivals_of(filling.readers, list(chain.from_iterable(page)))
     changes: list[Change] = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
     about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
-    starts = await posts.dated_baselines(conn, about_posts)
     saved = []
-    for key, arrived in about_posts.items():
-        start, *through = starts.get(key, (None,))
-        post, made = follow(None, arrived, [], start)
-        changes += made
-        days = [*through, *(arrival.day for arrival in arrived)]
-        saved.append(Kept(post, min(days), max(days)))
-    await refolded.fill(conn, filling.version, filling.first, saved, changes)
+    async with conn.transaction():
+        starts = await posts.dated_baselines(conn, about_posts)
+        for key, arrived in about_posts.items():
+            start, *through = starts.get(key, (None,))
+            post, made = follow(None, arrived, [], start)
+            changes += made
+            days = [*through, *(arrival.day for arrival in arrived)]
+            saved.append(Kept(post, min(days), max(days)))
+        await refolded.fill(conn, filling.version, filling.first, saved, changes)
+    return [None] * len(page)

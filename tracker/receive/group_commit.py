@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
-from tracker.runtime.batching import bisect
+from tracker.runtime.batching import Batcher
 from tracker.store.log import event_log
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tracker.store.database import Connection, Database
 
@@ -41,23 +40,17 @@ LATELY = 60.0
 """Seconds; whoever sends again finds out anew, and where nobody does, a fault must not last for ever."""
 
 
-class Waiting(NamedTuple):
-    """An event that waits for its commit, and who is told of it: once, and not before."""
-
-    event: Incoming
-    told: Told
-
-
 class GroupCommit:
     """Appends to the log; `run` writes what `add` has taken."""
 
     def __init__(self, database: Database, most: int = 2000) -> None:
         self._database, self._most = database, most
-        self._waiting: deque[Waiting] = deque()
-        self._bytes = 0
+        self._batcher: Batcher[Incoming, Receipt] = Batcher(
+            "the log", event_log.MAX_BATCH, Unstorable, lambda event: len(event.body)
+        )
         self._arrived = {1: asyncio.Event(), MANY: asyncio.Event()}
         self._fault, self._failed_at = "", float("-inf")
-        metrics.pending.set_function(lambda: len(self._waiting))
+        metrics.pending.set_function(lambda: len(self._batcher))
 
     @property
     def fault(self) -> str:
@@ -66,13 +59,12 @@ class GroupCommit:
 
     def add(self, event: Incoming, told: Told) -> None:
         """Take the event; `told` gets its Receipt, Unstorable, or Unavailable. Raises Unavailable where it is full."""
-        if len(self._waiting) >= self._most or self._bytes > MOST_BYTES:
+        if len(self._batcher) >= self._most or self._batcher.weight > MOST_BYTES:
             metrics.refused_full.inc()
-            raise Unavailable(f"{len(self._waiting)} deliveries are waiting to be kept already", retry_after=2)
-        self._waiting.append(Waiting(event, told))
-        self._bytes += len(event.body)
+            raise Unavailable(f"{len(self._batcher)} deliveries are waiting to be kept already", retry_after=2)
+        self._batcher.add(event, told)
         self._arrived[1].set()
-        if len(self._waiting) >= MANY:
+        if len(self._batcher) >= MANY:
             self._arrived[MANY].set()
 
     async def run(self) -> None:
@@ -82,7 +74,7 @@ class GroupCommit:
                 for least in self._arrived:
                     writers.create_task(self._write_on(least), name=f"receiver.commits from {least} on")
         finally:
-            self._refuse_waiting(Unavailable("the server is stopping"))
+            self._batcher.refuse(Unavailable("the server is stopping"))
 
     async def _write_on(self, least: int) -> None:
         while True:
@@ -90,9 +82,9 @@ class GroupCommit:
             try:
                 await self._write_while_connected(least)
             except Unavailable as error:
-                log.warning("receiver.unavailable", error=str(error), waiting=len(self._waiting))
+                log.warning("receiver.unavailable", error=str(error), waiting=len(self._batcher))
                 self._fault, self._failed_at = str(error), time.monotonic()
-                self._refuse_waiting(error)
+                self._batcher.refuse(error)
 
     async def _write_while_connected(self, least: int) -> None:
         async with self._database.connection(patience=CONNECT_SECONDS, expendable=True) as conn:
@@ -100,35 +92,17 @@ class GroupCommit:
                 await self._until_waiting(least)
                 if conn.is_closed():
                     return
-                await self._write(conn, self._take())
+                async with asyncio.timeout(APPEND_SECONDS):
+                    await self._batcher.write(partial(_append, conn))
+                self._fault = ""
 
     async def _until_waiting(self, least: int) -> None:
-        while len(self._waiting) < least:
+        while len(self._batcher) < least:
             self._arrived[least].clear()
             await self._arrived[least].wait()
 
-    def _take(self) -> list[Waiting]:
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), event_log.MAX_BATCH))]
-        self._bytes -= sum(len(event.body) for event, _ in batch)
-        metrics.append_batch.observe(len(batch))
-        return batch
 
-    async def _write(self, conn: Connection, batch: list[Waiting]) -> None:
-        """Append one batch and tell each of its senders; when Postgres cannot store one, find out which."""
-        try:
-            async with asyncio.timeout(APPEND_SECONDS):
-                with metrics.append_seconds.time():
-                    receipts = await bisect([event for event, _ in batch], partial(event_log.append, conn), Unstorable)
-        except BaseException as error:
-            for _, told in batch:
-                told(Unavailable(f"the log could not be written: {error}"))
-            raise
-        self._fault = ""
-        for (_, told), receipt in zip(batch, receipts, strict=True):
-            told(receipt)
-
-    def _refuse_waiting(self, error: Unavailable) -> None:
-        while self._waiting:
-            event, told = self._waiting.popleft()
-            self._bytes -= len(event.body)
-            told(error)
+async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
+    metrics.append_batch.observe(len(events))
+    with metrics.append_seconds.time():
+        return await event_log.append(conn, events)

@@ -17,6 +17,7 @@ from tracker.domain.refusals import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.group_commit import GroupCommit
 from tracker.runtime import metrics
+from tracker.runtime.batching import settle
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
@@ -103,7 +104,7 @@ class Receiver:
         Raises NotFound (no such provider), Rejected (not authentic) or Unavailable (not kept: send it again).
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.take(delivery, partial(_settle, answer))
+        self.take(delivery, partial(settle, answer))
         return await answer
 
     def take(self, delivery: Delivery, heard: Heard) -> None:
@@ -209,15 +210,6 @@ class Receiver:
             await asyncio.sleep(FLUSH_SECONDS)
             with suppress(Unavailable):
                 await self.flush_unauthentic()
-
-
-def _settle(answer: asyncio.Future[Answer], news: Answer | Exception) -> None:
-    if answer.done():
-        return
-    if isinstance(news, Exception):
-        answer.set_exception(news)
-    else:
-        answer.set_result(news)
 
 
 def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:

@@ -186,13 +186,7 @@ def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
 
 
 async def handle_or_park(
-    conn: Connection,
-    handler: Handler,
-    name: str,
-    source: Feed,
-    rows: Sequence[Row],
-    seen: Checkpoint,
-    now: datetime,
+    conn: Connection, handler: Handler, name: str, source: Feed, rows: Sequence[Row], seen: Checkpoint, now: datetime
 ) -> None:
     """All rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
     done: list[Row] = []
