@@ -6,22 +6,21 @@ so, and the plan has moved on, or none of it. A process that dies leaves the pla
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.domain.actions import ActionSpec
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.errors import Unavailable
-from tracker.facts.own_facts import redelivered
+from tracker.errors import Rejected
+from tracker.facts.own_facts import own_fact, redelivered
+from tracker.queries.paging import compiled
+from tracker.queries.redeliveries import oldest_chosen
 from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import ENDED
 from tracker.store.log import event_log
-from tracker.store.wakeups import REDELIVERIES, wait
+from tracker.store.wakeups import REDELIVERIES, keep_stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +31,46 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
-log = structlog.get_logger(__name__)
+MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
+"""From which states a person brings a plan into which."""
+
+SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
+
+
+async def plan(
+    conn: Connection,
+    query: ActionQuery,
+    told: Mapping[str, object],
+    how: tuple[bool, Rate, str],
+    by: str,
+    now: datetime,
+) -> UUID:
+    """Plan to do once more what the query chooses now; `told` are the filters as they are shown.
+
+    `how` is whether under fresh ids, how fast, and a note. Raises Rejected when that is nothing, or too much.
+    """
+    fresh, rate, note = how
+    made = Plan(uuid4(), told, fresh, str(rate), note, by)
+    total = await redeliveries.make(conn, made, *compiled(oldest_chosen(query)), now)
+    if total == 0:
+        raise Rejected("nothing_chosen", "no ended action fits these filters")
+    if total > MOST:
+        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
+    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
+    await _say(conn, made.id, "redelivery.planned", by, now, **said)
+    return made.id
+
+
+async def bring(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
+    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
+    row = await redeliveries.lock(conn, plan_id)
+    if row["state"] not in MOVES[state]:
+        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
+        raise Rejected(
+            "wrong_state", f"redelivery {plan_id} is {row['state']}: only one that is {few} can be {verb}"
+        )  # fmt: skip
+    await redeliveries.move(conn, plan_id, state, now)
+    await _say(conn, plan_id, SAID[state], by, now, left=row["total"] - row["sent"] - row["skipped"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +84,10 @@ class Redeliverer:
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled."""
         async with wakeups.on(REDELIVERIES) as woken:
-            while True:
-                try:
-                    if not await self.step():
-                        await wait(woken, await self._pause())
-                except Unavailable as error:
-                    log.warning("redelivery.waiting", error=str(error))
-                    await asyncio.sleep(self.poll.total_seconds())
+            await keep_stepping("redelivery", woken, self._turn, self.poll)
+
+    async def _turn(self) -> float:
+        return 0 if await self.step() else await self._pause()
 
     async def step(self) -> bool:
         """One batch of the plan that has waited longest; answers whether there was one."""

@@ -17,13 +17,12 @@ import structlog
 
 from tracker.act.outcome_writer import OUTCOMES, Completion, Ended
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
-from tracker.errors import Unavailable
 from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
 from tracker.store.actions import action_claims, alerts
 from tracker.store.actions.action_claims import Room
 from tracker.store.log import event_log
-from tracker.store.wakeups import ACTIONS, wait
+from tracker.store.wakeups import ACTIONS, keep_stepping
 from tracker.stream.subscription import nobody_asks
 
 if TYPE_CHECKING:
@@ -90,16 +89,14 @@ class Worker:
         """Until cancelled; what is under way then has ten seconds to end. Needs `tend` beside it."""
         try:
             async with wakeups.on(ACTIONS) as self._woken:
-                while True:
-                    try:
-                        self._require()
-                        await self.claim()
-                        await wait(self._woken, self.pause)
-                    except Unavailable as error:
-                        log.warning("worker.waiting", error=str(error))
-                        await wait(self._woken, self._capacity.poll.total_seconds())
+                await keep_stepping("worker", self._woken, self._turn, self._capacity.poll)
         finally:
             await self.settle(10)
+
+    async def _turn(self) -> float:
+        self._require()
+        await self.claim()
+        return self.pause
 
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
@@ -186,15 +183,16 @@ class Worker:
 
         At first too: what lapsed while nobody ran has waited long enough.
         """
-        while True:
-            try:
-                async with self._database.transaction() as conn:
-                    await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
-                    if rescued := await action_claims.rescue(conn, self._clock()):
-                        log.warning("worker.rescued", actions=rescued)
-            except Unavailable as error:
-                log.warning("worker.waiting", error=str(error))
-            await wait(self._somebody_died, self._capacity.lease.total_seconds() / 3)
+        every = self._capacity.lease / 3
+
+        async def look() -> float:
+            async with self._database.transaction() as conn:
+                await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
+                if rescued := await action_claims.rescue(conn, self._clock()):
+                    log.warning("worker.rescued", actions=rescued)
+            return every.total_seconds()
+
+        await keep_stepping("leases", self._somebody_died, look, every)
 
 
 def _tell(ended: Ended, held: bool) -> None:

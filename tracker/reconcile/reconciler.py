@@ -18,7 +18,7 @@ import structlog
 
 from tracker.domain.actions import Reason
 from tracker.domain.posts.reconciliation import Finding, compare, told_since, true_at
-from tracker.errors import NotFound, Unavailable
+from tracker.errors import NotFound
 from tracker.facts.own_facts import fact_of, not_found, reconciled
 from tracker.providers.answers import Listed
 from tracker.settings import ReconcileJob
@@ -26,7 +26,7 @@ from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
 from tracker.store.log import event_log
 from tracker.store.posts import posts, suspects
-from tracker.store.wakeups import RECONCILIATIONS, wait
+from tracker.store.wakeups import RECONCILIATIONS, keep_stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,13 +94,10 @@ class Reconciler:
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled."""
         async with wakeups.on(RECONCILIATIONS) as woken:
-            while True:
-                try:
-                    if not await self.next_round():
-                        await wait(woken, self.pace.poll.total_seconds())
-                except Unavailable as error:
-                    log.warning("reconciler.waiting", error=str(error))
-                    await wait(woken, self.pace.poll.total_seconds())
+            await keep_stepping("reconciler", woken, self._turn, self.pace.poll)
+
+    async def _turn(self) -> float:
+        return 0 if await self.next_round() else self.pace.poll.total_seconds()
 
     async def finish(self, round_: UUID) -> None:
         """Until the round has ended, performed here unless another process does it; raises NotFound."""

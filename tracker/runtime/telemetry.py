@@ -47,9 +47,7 @@ EVENTS = {
     "provider.put_off": "A provider wants to be left alone: nobody calls it until then.",
     "provider.silent": "No webhook has come from a provider for longer than its rhythm.",
     "receiver.unavailable": "Webhooks are refused with 503, because the log cannot be written.",
-    "reconciler.waiting": "The reconciler waits for the database to come back.",
     "reconciliation.ended": "A provider was asked; `stopped` says why not everything was.",
-    "redelivery.waiting": "Redeliveries wait for the database to come back.",
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
     "rules.clock_was_ahead": "What a rule did is dated in the future, so it holds nothing back: a clock was ahead.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
@@ -67,11 +65,8 @@ EVENTS = {
     "settings.left_out": "A channel or an endpoint is set up wrongly: nothing is sent there, and the rest works.",
     "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
-    "subscription.waiting": "A subscription waits for the database to come back.",
-    "wakeups.not_told": "Other processes could not be woken: they look by themselves within a poll.",
     "worker.outcome_not_recorded": "An attempt's outcome could not be written; its lease will lapse.",
     "worker.rescued": "Actions of processes that died were put back.",
-    "worker.waiting": "The worker waits for the database to come back.",
 }
 """Every event name that the code logs, with what it means. A name that is not here may not be logged."""
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from tracker.errors import Unavailable
 from tracker.store.database import AWAY
 from tracker.store.session import Bounds, connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import timedelta
 
     from tracker.store.waking import Waker
 
@@ -107,3 +109,16 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
         async with asyncio.timeout(seconds):  # in Python 3.11, wait_for loses a cancellation that meets the event
             await event.wait()
     event.clear()
+
+
+async def keep_stepping(
+    agent: str, woken: asyncio.Event, step: Callable[[], Awaitable[float]], poll: timedelta
+) -> None:
+    """Until cancelled: step, again when woken or after the seconds that it answers; after `poll` where it can't yet."""
+    while True:
+        try:
+            pause = await step()
+        except Unavailable as error:
+            log.warning("agent.waiting", agent=agent, error=str(error))
+            pause = poll.total_seconds()
+        await wait(woken, pause)

@@ -21,7 +21,7 @@ from tracker.runtime.batching import bisect
 from tracker.store.checkpoints import processes, shares, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.log import feed
-from tracker.store.wakeups import wait
+from tracker.store.wakeups import keep_stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -88,22 +88,22 @@ class Subscription:
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled: read on, and wait when there is nothing."""
-        tend_every = self._pace.lease.total_seconds() / 3
         async with wakeups.on(self._channel) as self._woken:
-            loop = asyncio.get_running_loop()
             self._tended = float("-inf")
-            while True:
-                try:
-                    self._require()
-                    if loop.time() - self._tended >= tend_every:
-                        self._tended = loop.time()
-                        await self.tend()
-                    if not await self.step():
-                        await wait(self._woken, self._pace.poll.total_seconds())
-                except Unavailable as error:
-                    self._tended = float("-inf")
-                    log.warning("subscription.waiting", subscription=self.name, error=str(error))
-                    await wait(self._woken, self._pace.poll.total_seconds())
+            await keep_stepping(self.name, self._woken, self._turn, self._pace.poll)
+
+    async def _turn(self) -> float:
+        """Tend where it is time, and step; the seconds until the next turn. Where it fails, that tends."""
+        now = asyncio.get_running_loop().time()
+        try:
+            self._require()
+            if now - self._tended >= self._pace.lease.total_seconds() / 3:
+                self._tended = now
+                await self.tend()
+            return 0 if await self.step() else self._pace.poll.total_seconds()
+        except Unavailable:
+            self._tended = float("-inf")
+            raise
 
     def tend_now(self) -> None:
         """Look at once for what is free, for somebody has died."""
