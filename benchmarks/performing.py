@@ -12,6 +12,7 @@ from benchmarks.plain_jobs import by_loop, by_queue
 from benchmarks.turns import done, go, rounds
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec, Done
+from tracker.domain.payloads import SendPayload
 from tracker.domain.runs.memory import Asked
 from tracker.runtime import event_loop
 from tracker.runtime.telemetry import configure_logging
@@ -71,7 +72,7 @@ async def _intend(database: Database, count: int, number: int) -> None:
 
 
 def _asked(n: int) -> Asked:
-    spec = ActionSpec("send", f"sink-{n % TARGETS}", {"event": "post.published"}, f"key-{n}", now())
+    spec = ActionSpec("send", f"sink-{n % TARGETS}", SendPayload(event="post.published"), f"key-{n}", now())
     return Asked(spec, "benchmark", "1", uuid4(), "sosyalkopru", f"post_{n:013d}")
 
 

@@ -16,6 +16,7 @@ from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
 from tests.contract.serving import bearer
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import SendPayload
 from tracker.domain.runs.memory import Asked
 from tracker.store.actions import actions
 from tracker.store.database import Database
@@ -32,7 +33,7 @@ MESSAGES, PATIENCE = 120, 60
 async def dead_messages(database: Database) -> set[UUID]:
     """Messages that were given up, as after an outage of the other side."""
     now = datetime.now(UTC)
-    specs = [ActionSpec("send", "cms", {"event": "e", "data": {}}, f"run:{n}", now) for n in range(MESSAGES)]
+    specs = [ActionSpec("send", "cms", SendPayload(event="e", data={}), f"run:{n}", now) for n in range(MESSAGES)]
     async with database.transaction() as conn:
         await actions.intend(conn, [Asked(spec, "r", "1", None, "sosyalkopru", None) for spec in specs], now)
         await conn.execute("update actions set state = 'dead', reason = 'http_5xx', finished_at = $1", now)

@@ -11,6 +11,7 @@ from tracker.api import Parts, application
 from tracker.api.description import describe
 from tracker.api.examples import ACTION, AGAIN, PLAN
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import SendPayload
 from tracker.domain.runs.memory import Asked
 from tracker.store.actions import actions
 from tracker.store.database import Database
@@ -28,7 +29,7 @@ async def furnish(database: Database) -> None:
         told("post_81", "scheduled", 1),
         told("post_81", "failed", 2, targets={"instagram": "failed", "x": "published"}),
     )
-    specs = [ActionSpec("send", "cms", {"event": "e", "data": {}}, f"key-{n}", NOON) for n in range(2)]
+    specs = [ActionSpec("send", "cms", SendPayload(event="e", data={}), f"key-{n}", NOON) for n in range(2)]
     async with database.connection() as conn:
         await actions.intend(conn, [Asked(spec, "r", "1", None, PROVIDER, "post_81") for spec in specs], NOON)
         for name, spec in zip((ACTION, AGAIN), specs, strict=True):

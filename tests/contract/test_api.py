@@ -12,6 +12,7 @@ from tests.contract.serving import bearer, project, serving
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.runs.memory import Asked
 from tracker.queries import events
 from tracker.store.actions import actions
@@ -51,7 +52,7 @@ async def a_few_posts(database: Database) -> None:
 
 async def an_action(database: Database, state: str, post: str = "p3") -> str:
     """One action of the post in that state."""
-    spec = ActionSpec("alert", "ops", {"title": "it failed"}, f"key-{uuid4()}", NOON)
+    spec = ActionSpec("alert", "ops", AlertPayload(title="it failed"), f"key-{uuid4()}", NOON)
     async with database.connection() as conn:
         await actions.intend(conn, [Asked(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
         await conn.execute("update actions set state = $2 where id = $1", spec.id, state)

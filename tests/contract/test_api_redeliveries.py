@@ -12,6 +12,7 @@ from tests.integration.told import PROVIDER
 from tracker.act.redelivery import Redeliverer
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec, Discard, Reason
+from tracker.domain.payloads import SendPayload
 from tracker.domain.runs.memory import Asked
 from tracker.store.actions import actions
 
@@ -32,7 +33,7 @@ async def corridor(database: Database) -> Corridor:
     corridor.world.answers["send"] = [Discard(Reason.GONE)] * 3
     for at, target in enumerate(("cms", "cms", "cms", "crm")):
         corridor.at = at
-        spec = ActionSpec("send", target, {"event": "e", "data": {}}, f"run:{at}", corridor.now())
+        spec = ActionSpec("send", target, SendPayload(event="e", data={}), f"run:{at}", corridor.now())
         async with database.connection() as conn:
             await actions.intend(conn, [Asked(spec, "r", "1", None, PROVIDER, f"p{at}")], corridor.now())
         await corridor.settle()

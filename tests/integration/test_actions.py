@@ -18,6 +18,7 @@ from tests.integration.hostile import answering, read_request, serving
 from tracker.act.performers.registry import build_performers
 from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
+from tracker.domain.payloads import payload_of
 from tracker.domain.posts.event import State
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
@@ -44,8 +45,8 @@ def claimed(verb: str, target: str, payload: dict[str, Any] | None = None, **mor
     """An action at its first attempt."""
     values = {"post": "p1", "previous": None, "attempt": 1} | more
     return Claimed(
-        id=UUID(int=7), verb=verb, target=target, payload=payload or {}, idempotency_key="run:0:1", lease=1,
-        provider="sosyalkopru", rule="r", run=None, created_at=THEN, **values,
+        id=UUID(int=7), verb=verb, target=target, payload=payload_of(verb, payload or {}),
+        idempotency_key="run:0:1", lease=1, provider="sosyalkopru", rule="r", run=None, created_at=THEN, **values,
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ async def test_an_alert_on_a_webhook_channel_carries_everything_and_can_be_signe
         await perform({"channels": {"ops": channel | {"url": url}}}, claimed("alert", "ops", TITLE))
     headers, body = parsed(got[0])
     Webhook(SIGNING[0]).verify(body, headers)
-    assert json.loads(body)["data"] == TITLE
+    assert json.loads(body)["data"] == {**TITLE, "provider": "", "resolves": False, "resolved": False}
 
 
 def provider(simulator: Simulator, **more: Any) -> dict[str, Any]:

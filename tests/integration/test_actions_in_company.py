@@ -13,6 +13,7 @@ import pytest
 from tests.integration.told import NOON, PROVIDER
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.runs.memory import Asked
 from tracker.process.retention import prune_records
 from tracker.store.actions import action_claims, actions
@@ -46,13 +47,13 @@ class Channel:
 
     @property
     def titles(self) -> list[object]:
-        return [claimed.payload["title"] for claimed in self.heard]
+        return [claimed.alert.title for claimed in self.heard]
 
 
 def an_alert(
     title: str, key: str = "", group: str | None = None, target: str = "ops", later: int = 0, resolved: bool = False
 ) -> ActionSpec:
-    payload = {"title": title, "post": f"post of {title}", "key": key or title, "resolved": resolved}
+    payload = AlertPayload(title=title, post=f"post of {title}", key=key or title, resolved=resolved)
     return ActionSpec("alert", target, payload, str(uuid4()), NOON + later * SECOND, group)
 
 
@@ -77,9 +78,7 @@ async def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
 
 
 def others(claimed: Claimed) -> list[object]:
-    said = claimed.payload.get("others", [])
-    assert isinstance(said, list)
-    return [other["title"] for other in said]
+    return [other.title for other in claimed.alert.others or ()]
 
 
 async def test_a_group_is_told_as_one_message_and_each_of_it_is_done_on_record(database: Database) -> None:
@@ -88,7 +87,7 @@ async def test_a_group_is_told_as_one_message_and_each_of_it_is_done_on_record(d
     await intend(database, an_alert("d", group="h"), an_alert("e"), an_alert("f", group="g", target="web"))
     channel = Channel()
     await work(a_worker(database, channel))
-    led = {str(claimed.payload["title"]): others(claimed) for claimed in channel.heard}
+    led = {claimed.alert.title: others(claimed) for claimed in channel.heard}
     leader = "a" if "a" in led else "c"
     assert {title: len(more) for title, more in led.items()} == {leader: 2, "d": 0, "e": 0, "f": 0}
     assert led[leader] == [*({"a", "c"} - {leader}), "b"]
@@ -116,7 +115,7 @@ async def test_racing_workers_tell_everything_of_a_group_once(database: Database
     filled = asyncio.create_task(arriving())
     await asyncio.gather(filled, *map(claiming, workers))
     told = Counter([*channel.titles, *(title for claimed in channel.heard for title in others(claimed))])
-    assert told == Counter(spec.payload["title"] for spec in wanted)
+    assert told == Counter(getattr(spec.payload, "title", "") for spec in wanted)
     assert set(await rows(database, "select state from actions")) == {("done",)}
 
 
@@ -132,8 +131,8 @@ async def test_a_process_that_dies_after_the_claim_loses_none_of_the_group(datab
     for at in (NOON, NOON + timedelta(minutes=2)):
         await work(a_worker(database, alive, at))
     again, new = alive.heard
-    assert (again.attempt, again.previous, new.payload["title"], others(new)) == (2, "lost", "d", [])
-    assert {again.payload["title"], *others(again)} == {"a", "b", "c"}
+    assert (again.attempt, again.previous, new.alert.title, others(new)) == (2, "lost", "d", [])
+    assert {again.alert.title, *others(again)} == {"a", "b", "c"}
     await worker.settle(0)
 
 
@@ -202,7 +201,7 @@ async def test_every_alert_of_a_group_finds_the_message_in_which_it_was_told(dat
     await work(a_worker(database, channel))
     await intend(database, an_alert("a"), an_alert("b"), an_alert("b", target="web"))
     await work(a_worker(database, channel))
-    found = sorted((one.target, str(one.payload["key"]), one.reference) for one in channel.heard[1:])
+    found = sorted((one.target, one.alert.key, one.reference) for one in channel.heard[1:])
     assert found == [("ops", "a", {"ts": "1.5"}), ("ops", "b", {"ts": "1.5"}), ("web", "b", None)]
 
 

@@ -21,7 +21,8 @@ from tests.integration.hostile import read_request, serving
 from tracker.act.performers.registry import build_performers
 from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
-from tracker.outbound.client import Outbound
+from tracker.domain.payloads import payload_of
+from tracker.outbound import Outbound
 from tracker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class Told:
 
     async def __call__(self, **said: Any) -> Outcome:
         claimed = Claimed(
-            id=uuid4(), verb="alert", target="phone", payload={**ALERT, **said}, idempotency_key="k", attempt=1,
-            lease=1, previous=None, provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW,
+            id=uuid4(), verb="alert", target="phone", payload=payload_of("alert", {**ALERT, **said}),
+            idempotency_key="k", attempt=1, lease=1, previous=None,
+            provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW,
         )  # fmt: skip
         return await self.alert.perform(claimed, NOW)
 

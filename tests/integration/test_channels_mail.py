@@ -19,8 +19,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from tests.integration.hostile import CERTIFICATE, Handler, serving
 from tracker.act.performers.registry import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
-from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
+from tracker.domain.payloads import payload_of
+from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ async def tell(
         "to": ["team@example.com", "Boss <boss@example.com>"], **settings,
     }  # fmt: skip
     claimed = Claimed(
-        id=action, verb="alert", target="team", payload=said, idempotency_key="k", attempt=attempt, lease=1,
-        previous=None, provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW, reference=reference,
+        id=action, verb="alert", target="team", payload=payload_of("alert", said),
+        idempotency_key="k", attempt=attempt, lease=1, previous=None,
+        provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW, reference=reference,
     )  # fmt: skip
     trusting = ssl.create_default_context(cafile=str(CERTIFICATE))
     async with Outbound(Allowed.parse([allow]), timeout=timedelta(seconds=seconds), ssl_context=trusting) as outbound:

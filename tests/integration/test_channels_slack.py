@@ -15,8 +15,8 @@ import pytest
 from tests.integration.hostile import read_request, serving
 from tracker.act.performers.registry import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
-from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
+from tracker.domain.payloads import payload_of
+from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ async def workspace(**answers: Any) -> AsyncIterator[Slack]:
 async def tell(slack: Slack, said: Mapping[str, object], reference: Any = None, **settings: Any) -> Outcome:
     section = {"kind": "slack", "token": TOKEN, "channel": "#ops", "api_url": slack.api_url, **settings}
     action = Claimed(
-        id=UUID(int=7), verb="alert", target="ops", payload=said, idempotency_key="k", attempt=1, lease=1,
-        previous=None, provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW, reference=reference,
+        id=UUID(int=7), verb="alert", target="ops", payload=payload_of("alert", said),
+        idempotency_key="k", attempt=1, lease=1, previous=None,
+        provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW, reference=reference,
     )  # fmt: skip
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound:
         performers = build_performers(Settings.model_validate({"channels": {"ops": section}}), {}, outbound)

@@ -18,6 +18,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import payload_of
 from tracker.domain.runs.memory import Asked
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
@@ -60,10 +61,8 @@ def by_mail(port: int) -> dict[str, Any]:
 
 
 async def intend(database: Database, channel: str, count: int = 1, **said: object) -> None:
-    specs = [
-        ActionSpec("alert", channel, {"title": f"{channel} {n}", "key": f"{n}", **said}, str(uuid4()), NOON)
-        for n in range(count)
-    ]
+    payloads = [payload_of("alert", {"title": f"{channel} {n}", "key": f"{n}", **said}) for n in range(count)]
+    specs = [ActionSpec("alert", channel, payload, str(uuid4()), NOON) for payload in payloads]
     async with database.transaction() as conn:
         await actions.intend(conn, [Asked(spec, "r", "1", uuid4(), PROVIDER, "p") for spec in specs], NOON)
 

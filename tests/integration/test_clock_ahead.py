@@ -56,7 +56,7 @@ async def fail(corridor: Corridor, at: float, *posts: str, state: str = "failed"
     corridor.at, before = at, len(corridor.world.performed)
     for post in posts:
         await corridor.tell(told(post, state, round(at)))
-    return [str(claimed.payload["title"]) for claimed in corridor.world.performed[before:]]
+    return [claimed.alert.title for claimed in corridor.world.performed[before:]]
 
 
 async def test_a_cooldown_counts_from_no_firing_that_is_still_to_come(database: Database) -> None:

@@ -37,7 +37,7 @@ async def looked(corridor: Corridor, hour: float, patience: timedelta | None = N
     corridor.at, before = hour * HOUR, len(corridor.world.performed)
     await silence_monitor.look(corridor.database, {PROVIDER: patience}, corridor.now())
     await corridor.settle()
-    return [str(claimed.payload["title"]) for claimed in corridor.world.performed[before:]]
+    return [claimed.alert.title for claimed in corridor.world.performed[before:]]
 
 
 async def hear(corridor: Corridor, hour: float) -> None:

@@ -232,7 +232,8 @@ async def compared(database: Database, seed: int) -> int:
     wanted = [
         (one.asked.action.id, "" if one.asked.fate == "pending" else one.asked.fate)
         for one in world.taken
-        if one.asked.action.payload.get("of") not in unsaid  # what nobody was told needs no end and no correction
+        # What nobody was told needs no end and no correction.
+        if str(getattr(one.asked.action.payload, "of", None)) not in unsaid
     ]
     assert sorted(map(str, asked)) == sorted(map(str, wanted)), f"seed {seed}: actions"
     timers = await corridor.rows("select rule, key, kind, due_at from timers")

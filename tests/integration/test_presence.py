@@ -20,6 +20,7 @@ import pytest
 from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Done
+from tracker.domain.payloads import payload_of
 from tracker.domain.runs.memory import Asked
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
@@ -125,7 +126,10 @@ def reader(database: Database, name: str) -> Subscription:
 
 
 async def intend(database: Database, *verbs: str) -> None:
-    specs = [Asked(ActionSpec(verb, "t", {}, str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, verb) for verb in verbs]
+    specs = [
+        Asked(ActionSpec(verb, "t", payload_of(verb, {}), str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, verb)
+        for verb in verbs
+    ]
     async with database.transaction() as conn:
         await actions.intend(conn, specs, NOON)
 

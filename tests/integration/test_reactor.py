@@ -183,4 +183,4 @@ async def test_a_rule_about_a_platform_waits_for_nothing_that_has_come_to_anothe
     corridor = await Corridor(database, rules.index.by_id.values()).open()
     await corridor.tell(told("p2", "published", 10, targets={"x": "published"}))
     await corridor.tell(told("p1", "failed", 5, targets={"x": "failed"}))
-    assert [claimed.payload["title"] for claimed in corridor.world.performed] == ["it works"]
+    assert [claimed.alert.title for claimed in corridor.world.performed] == ["it works"]

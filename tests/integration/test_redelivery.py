@@ -16,6 +16,7 @@ from tracker.act.performers.retry import RetryPost
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Reason
+from tracker.domain.payloads import RetryPayload, SendPayload, payload_of
 from tracker.domain.posts.event import State
 from tracker.domain.posts.report import Report
 from tracker.domain.rate import Rate
@@ -50,7 +51,9 @@ async def corridor(database: Database) -> Corridor:
 async def asked(corridor: Corridor, *verbs: str, post: str = "p1") -> list[UUID]:
     """Actions of these verbs, as rules ask for them."""
     specs = [
-        ActionSpec(verb, PROVIDER, {"post": post, "attempt": 1, "n": n}, f"run:{post}:{n}", corridor.now())
+        ActionSpec(
+            verb, PROVIDER, payload_of(verb, {"post": post, "attempt": 1, "data": n}), f"run:{post}:{n}", corridor.now()
+        )
         for n, verb in enumerate(verbs)
     ]
     async with corridor.database.connection() as conn:
@@ -122,7 +125,7 @@ async def test_under_a_fresh_id_it_is_a_new_action_that_says_the_same_and_names_
     (claimed,) = corridor.world.performed
     assert claimed.id != old
     assert claimed.idempotency_key != "run:p1:0"
-    assert claimed.payload == {"post": "p1", "attempt": 1, "n": 0}
+    assert claimed.payload == SendPayload(data=0)
     assert await corridor.rows("select state, redelivers from actions order by created_at, redelivers nulls first") == [
         ("dead", None), ("done", old),
     ]  # fmt: skip
@@ -362,5 +365,5 @@ async def test_a_fresh_retry_is_of_the_attempt_at_which_the_post_stands_by_now(c
     await plan(corridor, fresh=True)
     await step(corridor)
     await corridor.settle()
-    assert corridor.world.performed[-1].payload["attempt"] == 2
+    assert corridor.world.performed[-1].payload == RetryPayload(post="p1", attempt=2)
     assert await corridor.rows("select state, attempt from posts") == [("retrying", 3)]

@@ -21,6 +21,7 @@ from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.calls.standing import Permit, Refused
+from tracker.domain.payloads import RetryPayload
 from tracker.domain.runs.memory import Asked
 from tracker.facts.commands import discard_action
 from tracker.facts.own_facts import continued
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.anyio
 
 CREATE: dict[str, Any] = {"retry": "create", "recreate": RECREATE}
 ACTION = Claimed(
-    uuid4(), "retry", PROVIDER, {"what": "publish", "post": "p1", "attempt": 1}, "key-1", 1, 1, None, PROVIDER, "p1",
+    uuid4(), "retry", PROVIDER, RetryPayload(post="p1", attempt=1), "key-1", 1, 1, None, PROVIDER, "p1",
     "r", None, NOON,
 )  # fmt: skip
 
@@ -80,7 +81,7 @@ async def two_workers(database_url: str, wanted: Settings) -> AsyncIterator[list
 
 async def intend(database: Database, *rules: str, post: str = "p1", attempt: int = 1) -> list[str]:
     """A retry of the post for each rule; "" is a person."""
-    payload = {"what": "publish", "post": post, "target": None, "attempt": attempt}
+    payload = RetryPayload(post=post, attempt=attempt)
     asked = [
         Asked(ActionSpec("retry", PROVIDER, payload, str(uuid4()), NOON), rule, "1", uuid4(), PROVIDER, post)
         for rule in rules

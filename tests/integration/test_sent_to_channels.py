@@ -21,9 +21,9 @@ from tests.integration.told import NOON, told
 from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Worker
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason
-from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
-from tracker.rulebook.configured import read_rules
+from tracker.domain.payloads import payload_of
+from tracker.outbound import Allowed, Outbound
+from tracker.process.active_rules import read_rules
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ async def perform(settings: Mapping[str, Any], payload: Mapping[str, object], ta
     """One `send`, as the worker has it done."""
     action = uuid4()
     claimed = Claimed(
-        id=action, verb="send", target=target, payload=payload, idempotency_key="k", attempt=1, lease=1,
-        previous=None, provider="sosyalkopru", post=None, rule="daily-digest", run=None, created_at=NOON,
+        id=action, verb="send", target=target, payload=payload_of("send", payload),
+        idempotency_key="k", attempt=1, lease=1, previous=None,
+        provider="sosyalkopru", post=None, rule="daily-digest", run=None, created_at=NOON,
     )  # fmt: skip
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound:
         return await build_performers(Settings.model_validate(settings), {}, outbound)["send"].perform(claimed, NOON)

@@ -18,8 +18,8 @@ from tests.integration.told import NOON
 from tracker.act.performers.registry import build_performers
 from tracker.act.performers.wording import GAP, inert
 from tracker.domain.actions import Claimed, Done
-from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
+from tracker.domain.payloads import payload_of
+from tracker.outbound import Allowed, Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ async def tell(channel: dict[str, Any], verb: str = "alert") -> None:
     said = {"title": " ".join(LIVE[:6]), "body": texts, "severity": "warning", "post": LIVE[0], "key": "r/p1"}
     payload = said if verb == "alert" else {"event": "digest", "data": {"post": {"id": texts}}, "text": texts}
     claimed = Claimed(
-        id=uuid4(), verb=verb, target="ops", payload=payload, idempotency_key="k", attempt=1, lease=1,
-        previous=None, provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOON,
+        id=uuid4(), verb=verb, target="ops", payload=payload_of(verb, payload),
+        idempotency_key="k", attempt=1, lease=1, previous=None,
+        provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOON,
     )  # fmt: skip
     settings = {"channels": {"ops": channel}, "outbound": {"allow_unchecked": ["apprise"]}}
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound:

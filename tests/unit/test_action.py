@@ -22,6 +22,7 @@ from tracker.domain.actions import (
     Unknown,
     next_attempt,
 )
+from tracker.domain.payloads import AlertPayload
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -91,9 +92,9 @@ def test_what_was_begun_uses_up_an_attempt(reason: Reason) -> None:
 
 
 def test_an_actions_id_follows_from_its_key_alone() -> None:
-    first = ActionSpec("alert", "ops", {"title": "a"}, "run:0:1", NOW)
-    again = ActionSpec("alert", "web", {"title": "b"}, "run:0:1", NOW + MINUTE)
-    other = ActionSpec("alert", "ops", {"title": "a"}, "run:0:2", NOW)
+    first = ActionSpec("alert", "ops", AlertPayload(title="a"), "run:0:1", NOW)
+    again = ActionSpec("alert", "web", AlertPayload(title="b"), "run:0:1", NOW + MINUTE)
+    other = ActionSpec("alert", "ops", AlertPayload(title="a"), "run:0:2", NOW)
     assert first.id == again.id != other.id
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.histories import EPOCH, fact
 from tests.unit.reactions import ALERT, MINUTE, Text, during, expect, on
 from tracker.domain.calendar import parse_quiet
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rate import Count, Rate
@@ -60,7 +61,8 @@ class Stage:
     @property
     def titles(self) -> list[str]:
         """What people were told, without what was hidden or only noted."""
-        return [str(one.asked.action.payload["title"]) for one in self.world.taken if one.asked.fate == "pending"]
+        said = [one.asked.action.payload for one in self.world.taken if one.asked.fate == "pending"]
+        return [one.title for one in said if isinstance(one, AlertPayload)]
 
     @property
     def fates(self) -> list[tuple[str, str | None]]:

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
+from tracker.domain.payloads import AlertPayload, Companion
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import answered, continued, finished
 from tracker.runtime.batching import Batcher, settle
@@ -131,13 +132,13 @@ def _record_of(outcome: Outcome) -> Exchange:
 
 def _references(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
     """The message that each alert of which the action told became, by channel and key."""
-    outcome, payload = ended.outcome, ended.claimed.payload
-    if not isinstance(outcome, Done) or not outcome.reference:
+    outcome, said = ended.outcome, ended.claimed.payload
+    if not isinstance(outcome, Done) or not outcome.reference or not isinstance(said, AlertPayload):
         return
-    others = payload.get("others")
-    for one in (payload, *(others if isinstance(others, list) else ())):
-        if one.get("key"):
-            yield (ended.claimed.target, str(one["key"])), outcome.reference
+    told: tuple[AlertPayload | Companion, ...] = (said, *(said.others or ()))
+    for one in told:
+        if isinstance(one.key, str) and one.key:
+            yield (ended.claimed.target, one.key), outcome.reference
 
 
 def _facts(ended: Ended, held: bool) -> Iterator[Incoming]:

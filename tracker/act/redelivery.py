@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.domain.actions import ActionSpec
+from tracker.domain.actions import action_id
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
 from tracker.errors import Rejected
@@ -128,7 +128,10 @@ def _again(plan: Redelivery, item: Item) -> UUID | None:
     known = item.action
     if known is None or known.state not in ENDED:
         return None
-    return ActionSpec(known.verb, known.target, {}, _key(plan, item), known.due_at).id if plan.fresh else known.id
+    if not plan_row["fresh"]:
+        action: UUID = item["id"]
+        return action
+    return action_id(_key(plan_row, item))
 
 
 def _key(plan: Redelivery, item: Item) -> str:

@@ -51,13 +51,10 @@ async def _tell(settings: Settings, name: str) -> Outcome:
 
 def _alert(channel: str) -> Claimed:
     from tracker.domain.actions import Claimed  # noqa: PLC0415  (only where it is needed)
+    from tracker.domain.payloads import AlertPayload  # noqa: PLC0415  (only where it is needed)
 
-    said = {
-        "title": "Test alert",
-        "body": f'This is what alerts on the channel "{channel}" look like. Nothing is wrong.',
-        "severity": "info",
-        "rule": "test",
-    }
+    body = f'This is what alerts on the channel "{channel}" look like. Nothing is wrong.'
+    said = AlertPayload(title="Test alert", body=body, rule="test")
     action = uuid4()
     return Claimed(
         id=action, verb="alert", target=channel, payload=said, idempotency_key=f"test:{action}", attempt=1, lease=1,

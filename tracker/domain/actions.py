@@ -10,6 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from uuid import UUID, uuid5
 
+from tracker.domain.payloads import AlertPayload, Payload
 from tracker.domain.posts.report import Report
 
 _ACTIONS = UUID("6a3c8f0e-2b57-5d1c-9d0e-51f2c07b9a44")
@@ -58,6 +59,11 @@ WAITS = frozenset(
 """Reasons why we did not even call: whoever waits for them has made no attempt."""
 
 
+def action_id(idempotency_key: str) -> UUID:
+    """The action's id follows from its key, so whoever asks for it knows the id before anything is stored."""
+    return uuid5(_ACTIONS, idempotency_key)
+
+
 @dataclass(frozen=True)
 class ActionSpec:
     """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
@@ -67,15 +73,14 @@ class ActionSpec:
 
     verb: str
     target: str
-    payload: Mapping[str, object]
+    payload: Payload
     idempotency_key: str
     due_at: datetime
     group: str | None = None
 
     @cached_property
     def id(self) -> UUID:
-        """The action's id follows from its key, so whoever asked knows the id before anything is stored."""
-        return uuid5(_ACTIONS, self.idempotency_key)
+        return action_id(self.idempotency_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,7 @@ class Claimed:
     id: UUID
     verb: str
     target: str
-    payload: Mapping[str, object]
+    payload: Payload
     idempotency_key: str
     attempt: int
     lease: int
@@ -224,3 +229,10 @@ class Claimed:
     reference: Mapping[str, object] | None = None
     other: str | None = None
     generation: int = 1
+
+    @property
+    def alert(self) -> AlertPayload:
+        """What an `alert` says."""
+        if not isinstance(self.payload, AlertPayload):
+            raise TypeError(f"this {self.verb} does not say what an alert says")
+        return self.payload

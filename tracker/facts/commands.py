@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import FALLEN_SHORT
 from tracker.domain.runs.memory import Asked
@@ -87,13 +88,13 @@ async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UU
             "not_failed", f'post "{post.id}" is {post.state}: only failed and partial ones are retried;'
             " if the provider sees it otherwise, reconcile it first",
         )  # fmt: skip
-    payload = {"what": "publish", "post": post.id, "target": None, "attempt": post.attempt}
+    payload = RetryPayload(post=post.id, attempt=post.attempt)
     return await _ask_provider(conn, "retry", post, payload, by, now)
 
 
 async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
     """Ask the provider how the post stands; the action that does it, or the one that is about to."""
-    return await _ask_provider(conn, "reconcile", post, {"post": post.id}, by, now)
+    return await _ask_provider(conn, "reconcile", post, ReconcilePayload(post=post.id), by, now)
 
 
 async def ask_providers(
@@ -164,9 +165,7 @@ async def signal(
     return await event_log.append_once(conn, signalled(name, provider, post, delivery, now, {**said, "id": delivery}))
 
 
-async def _ask_provider(
-    conn: Connection, verb: str, post: Post, payload: Mapping[str, object], by: str, now: datetime
-) -> UUID:
+async def _ask_provider(conn: Connection, verb: str, post: Post, payload: Payload, by: str, now: datetime) -> UUID:
     if under_way := await actions.open_of_post(conn, post.provider, post.id, verb):
         return under_way
     spec = ActionSpec(verb, post.provider, payload, f"manual:{uuid4()}", now)

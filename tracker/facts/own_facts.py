@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.event import LoggedEvent, State, bucket_of
 from tracker.domain.posts.reconciliation import true_at
 from tracker.facts.codec import InternalReader, Told, encode
@@ -66,8 +67,8 @@ def own_fact(
 def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
     """An action has ended. A retry that the provider took begins the next attempt from the moment we asked for it."""
     said: dict[str, Any] = {"detail": detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)}
-    if claimed.verb == "retry" and state == "done" and reason == "ok":
-        said |= {"state": State.RETRYING, "attempt": _attempt_asked_for(claimed.payload)}
+    if isinstance(claimed.payload, RetryPayload) and state == "done" and reason == "ok":
+        said |= {"state": State.RETRYING, "attempt": claimed.payload.following}
     return own_fact(
         "action", f"{claimed.id}:{claimed.lease}", f"action.{state}", claimed.provider, claimed.post, began, now, **said
     )
@@ -154,13 +155,8 @@ def redelivered(known: KnownAction, plan: UUID, again: UUID, now: datetime) -> I
     return own_fact("manual", delivery, "action.redelivered", known.provider, known.post, now, now, detail=said)
 
 
-def by_hand(known: KnownAction, what: str, now: datetime) -> Incoming:
-    """Somebody wants an action to be attempted again ("retried"), or given up ("discarded")."""
-    told = detail(known.id, known.run, known.rule, known.verb, what, "by_hand")
-    delivery = f"{known.id}:{what}:{known.attempts}:{now.isoformat()}"
-    return own_fact("manual", delivery, f"action.{what}", known.provider, known.post, now, now, detail=told)
-
-
-def _attempt_asked_for(payload: Mapping[str, object]) -> int | None:
-    attempt = payload.get("attempt")
-    return attempt + 1 if isinstance(attempt, int) else None
+async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
+    told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
+    delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"
+    fact = own_fact("manual", delivery, f"action.{what}", row["provider"], row["post"], now, now, detail=told)
+    await event_log.append(conn, [fact])

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from tracker.domain.clock import is_ahead
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
 from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppressed
 from tracker.domain.rules.subject import Per
@@ -153,8 +154,8 @@ def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datet
 
 def _about(one: Asked, unsaid: set[UUID]) -> bool:
     """Whether it follows an alert that was taken back before anybody got it."""
-    raised = one.action.payload.get("of") if one.action.verb == "alert" else None
-    return raised is not None and UUID(str(raised)) in unsaid
+    said = one.action.payload
+    return isinstance(said, AlertPayload) and said.of in unsaid
 
 
 def _key(decision: Decision) -> str:

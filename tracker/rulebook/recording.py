@@ -141,7 +141,7 @@ def _demands(taken: Iterable[Taken]) -> Iterator[_Written]:
     for one in taken:
         action = one.asked.action
         to = "" if action.verb in ("retry", "reconcile", "set") else f" {_quoted(action.target)}"
-        resolved = "  resolved=true" if action.payload.get("resolved") else ""
+        resolved = "  resolved=true" if getattr(action.payload, "resolved", False) else ""
         yield _Written(one.at - BEGINNING, 1, f"<  {action.verb}{to}{resolved}")
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rules.decision import Timer
@@ -90,10 +91,9 @@ class Rehearsal:
             self.world.see(change)
 
     def _taken_up(self, asked: Asked) -> None:
-        if asked.action.verb == "retry":
-            attempt = asked.action.payload.get("attempt")
-            following = attempt + 1 if isinstance(attempt, int) else None
-            retrying: dict[str, Any] = {"state": State.RETRYING, "attempt": following}
+        said = asked.action.payload
+        if isinstance(said, RetryPayload):
+            retrying: dict[str, Any] = {"state": State.RETRYING, "attempt": said.following}
             self._told.append(
                 self._own(str(asked.action.id), "action.done", "action", asked.post, asked.provider, **retrying)
             )

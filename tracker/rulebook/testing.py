@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from tracker.domain.duration import format_duration, parse_duration
+from tracker.domain.payloads import OtherPayload
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.rules.event_pattern import Entering, parse_word
 from tracker.domain.rules.rule import Rule
@@ -124,7 +127,8 @@ def _demand(line: Line, left: list[Taken]) -> str:
 
 
 def _fits(line: Line, one: Taken) -> bool:
-    payload = one.asked.action.payload
+    said = one.asked.action.payload
+    payload = said.said if isinstance(said, OtherPayload) else msgspec.to_builtins(said)
     known = {"body": payload.get("text"), **payload, "to": one.asked.action.target}
     return one.asked.action.verb == line.word and all(
         _says(name, known.get(name), text) for name, text in line.fields.items()

@@ -16,12 +16,12 @@ from tracker.domain.actions import Done, Exchange, Reason, Retry
 from tracker.outbound.record import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from pydantic import SecretStr
 
     from tracker.domain.actions import Claimed, Outcome
+    from tracker.domain.payloads import AlertPayload
 
 THREADS = 4
 KINDS = {"info": "info", "warning": "warning"}
@@ -101,7 +101,7 @@ class AppriseService:
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once, within the deadline."""
-        said = claimed.payload
+        said = claimed.alert
         title, body = inert(title_of(said)), inert(body_of(said))
         request = {"service": self.service[0].service_name, "title": title_of(said)}
 
@@ -124,7 +124,5 @@ class AppriseService:
         return [url, *(part for part in re.split(r"[/:@?&=,]+", url) if len(part) >= SHORTEST_SECRET)]
 
 
-def _kind(said: Mapping[str, object]) -> str:
-    if said.get("resolved"):
-        return "success"
-    return KINDS.get(str(said.get("severity")), "failure")
+def _kind(said: AlertPayload) -> str:
+    return "success" if said.resolved else KINDS.get(said.severity, "failure")

@@ -74,11 +74,11 @@ class Mail:
         message["Message-ID"] = f"<{claimed.id}@{sender.domain}>"
         message["Date"] = format_datetime(claimed.created_at)
         message["From"], message["To"] = sender, [_address(one) for one in self.channel.to]
-        message["Subject"] = title_of(claimed.payload)
+        message["Subject"] = title_of(claimed.alert)
         message["Auto-Submitted"] = "auto-generated"
         if claimed.reference is not None and follows(claimed):
             message["In-Reply-To"] = message["References"] = str(claimed.reference["message_id"])
-        said = (title_of(claimed.payload), body_of(claimed.payload), facts_of(claimed.payload))
+        said = (title_of(claimed.alert), body_of(claimed.alert), facts_of(claimed.alert))
         message.set_content("\n\n".join(part for part in said if part) + "\n")
         return message
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 import structlog
 
 from tracker.act.performers.speaking import not_configured, post_json
-from tracker.act.performers.wording import others_of
 from tracker.domain.actions import Done, Exchange
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again")
+SENT = ("title", "body", "severity", "event", "data")
 
 
 class Way(Protocol):
@@ -53,9 +54,10 @@ class Journal:
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Write the alert as one line."""
-        shown = {name: claimed.payload[name] for name in LOGGED if claimed.payload.get(name)}
-        if others := others_of(claimed.payload):
-            shown["others"] = [other.get("title") for other in others]
+        said = claimed.alert
+        shown = {name: value for name in LOGGED if (value := getattr(said, name))}
+        if said.others:
+            shown["others"] = [other.title for other in said.others]
         log.warning("alert", channel=claimed.target, **shown)
         return Done(exchange=Exchange({"channel": claimed.target, **shown}))
 
@@ -69,6 +71,8 @@ class SignedWebhook:
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post `{"type": "alert", "timestamp", "data"}`, as `send` does; what was sent has the name of its event."""
-        kind = claimed.payload.get("event", "alert")
-        content = {"type": kind, "timestamp": claimed.created_at, "data": claimed.payload}
+        said = msgspec.to_builtins(claimed.alert)
+        if claimed.alert.event:
+            said = {name: value for name, value in said.items() if value or name in SENT}
+        content = {"type": claimed.alert.event or "alert", "timestamp": claimed.created_at, "data": said}
         return await post_json(self.outbound, self.channel.url, self.channel.secrets, str(claimed.id), content, now)

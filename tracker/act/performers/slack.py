@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tracker.act.performers.speaking import outcome_of, post, post_json
-from tracker.act.performers.wording import body_of, ends, follows, others_of, title_of
+from tracker.act.performers.wording import body_of, ends, follows, title_of
 from tracker.domain.actions import Discard, Done, Reason, Retry
 from tracker.errors import cut
 from tracker.outbound.client import Answer
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from tracker.domain.actions import Claimed, Exchange, Outcome
-    from tracker.outbound.client import Outbound
+    from tracker.domain.payloads import AlertPayload
+    from tracker.outbound import Outbound
     from tracker.settings import SlackChannel
 
 LONGEST_TEXT = 3000
@@ -51,7 +52,7 @@ class SlackWebhook:
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post the alert."""
-        return await post_json(self.outbound, self.url, (), str(claimed.id), {"text": text_of(claimed.payload)}, now)
+        return await post_json(self.outbound, self.url, (), str(claimed.id), {"text": text_of(claimed.alert)}, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class SlackApp:
 
     async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post the alert; or edit the message in which it was told, if it is over, and answer in its thread."""
-        said, text = claimed.payload, text_of(claimed.payload)
+        said, text = claimed.alert, text_of(claimed.alert)
         if claimed.reference is None or not follows(claimed):
-            return await self._say(text, shared=bool(others_of(said)))
+            return await self._say(text, shared=bool(said.others))
         first = claimed.reference
         if ends(said) and not first.get("shared"):
             edited = await self._call("chat.update", _place(first) | {"text": _over(first, said)})
@@ -114,16 +115,16 @@ def _message_of(answer: Mapping[str, object]) -> Mapping[str, object] | None:
     return {"channel": channel, "ts": stamp} if isinstance(channel, str) and isinstance(stamp, str) else None
 
 
-def text_of(said: Mapping[str, object]) -> str:
+def text_of(said: AlertPayload) -> str:
     """Title and body as Slack shows them; what stands in them is text and mentions nobody."""
     return cut(f"*{_plain(title_of(said))}*\n{_plain(body_of(said))}".strip(), LONGEST_TEXT)
 
 
-def _over(first: Mapping[str, object], said: Mapping[str, object]) -> str:
+def _over(first: Mapping[str, object], said: AlertPayload) -> str:
     """The first message, struck out and marked."""
     lines = str(first.get("text", "")).replace("*", "").replace("~", "").splitlines()
     struck = "\n".join(f"~{line.strip()}~" if line.strip() else "" for line in lines)
-    return f"*{'Corrected' if said.get('correction') else 'Resolved'}* {struck}"
+    return f"*{'Corrected' if said.correction else 'Resolved'}* {struck}"
 
 
 def _place(first: Mapping[str, object]) -> dict[str, object]:

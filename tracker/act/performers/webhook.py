@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from tracker.act.performers.speaking import not_configured, post_json
 from tracker.act.performers.wording import message_of
+from tracker.domain.payloads import SendPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,16 +33,21 @@ class Send:
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
         """Say it once, in the way of whoever bears the name."""
+        sent = claimed.payload
+        if not isinstance(sent, SendPayload):
+            raise TypeError(f"this {claimed.verb} does not say what a message says")
         if endpoint := self.endpoints.get(claimed.target):
-            return await self._post(endpoint, claimed, now)
+            return await self._post(endpoint, claimed, sent, now)
         if way := self.ways.get(claimed.target):
-            return await way.tell(replace(claimed, payload=message_of(claimed)), now)
-        return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
+            return await way.tell(replace(claimed, payload=message_of(claimed, sent)), now)
+        as_channel = f"channels.{claimed.target}"
+        return not_configured(
+            as_channel if as_channel in self.left_out else f"endpoints.{claimed.target}", self.left_out
+        )
 
-    async def _post(self, endpoint: Endpoint, claimed: Claimed, now: datetime) -> Outcome:
+    async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:
         """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
-        payload = claimed.payload
-        text = {"text": payload["text"]} if "text" in payload else {}
-        data = {**text, **payload["data"]} if isinstance(payload["data"], dict) else payload["data"]
-        content = {"type": payload["event"], "timestamp": claimed.created_at, "data": data}
+        text = {} if sent.text is UNSET else {"text": sent.text}
+        data = {**text, **sent.data} if isinstance(sent.data, dict) else sent.data
+        content = {"type": sent.event, "timestamp": claimed.created_at, "data": data}
         return await post_json(self.outbound, endpoint.url, endpoint.secrets, str(claimed.id), content, now)

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tracker.domain.payloads import AlertPayload
 from tracker.errors import cut, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tracker.domain.actions import Claimed
+    from tracker.domain.payloads import Companion, SendPayload
 
 LONGEST_TITLE = 200
 LONGEST_BODY = 3000
@@ -22,30 +24,30 @@ _LIVE = re.compile(r"(@(?=\S)|<(?=\S)|\](?=\s*[(\[:])|!(?=\[)|&(?=#|[A-Za-z]+;))
 FACTS = ("severity", "rule", "provider", "post", "target")
 
 
-def title_of(said: Mapping[str, object]) -> str:
+def title_of(said: AlertPayload | Companion) -> str:
     """The title on one line, without a letter that cannot be shown."""
-    text = printable(_text(said.get("title")), " ")
+    text = printable(said.title or "", " ")
     return cut(" ".join(text.split()), LONGEST_TITLE) or "alert"
 
 
-def body_of(said: Mapping[str, object]) -> str:
+def body_of(said: AlertPayload) -> str:
     """The body, and a line for each of the first alerts that travel along."""
-    body = printable(_text(said.get("body")), "", "\n\t")
+    body = printable(said.body, "", "\n\t")
     return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said)) if line)
 
 
-def message_of(claimed: Claimed) -> dict[str, object]:
+def message_of(claimed: Claimed, sent: SendPayload) -> AlertPayload:
     """What a `send` says to the people on a channel: its text, headed by the first line, or else what it tells.
 
     A system that takes it as data gets the event's name and its data besides.
     """
-    event, data = _text(claimed.payload["event"]), claimed.payload["data"]
-    text = _text(claimed.payload.get("text")).strip()
-    title, _, body = text.partition("\n") if text else (event, "", "\n".join(_lines(data)))
+    text = (sent.text or "").strip()
+    title, _, body = text.partition("\n") if text else (sent.event, "", "\n".join(_lines(sent.data)))
     whole = body if len(title) <= LONGEST_TITLE else text
-    known = {"rule": claimed.rule, "provider": claimed.provider, "post": claimed.post}
-    said = {"title": title.lstrip("# "), "body": whole.strip(), "severity": "info", "event": event, "data": data}
-    return said | {name: value for name, value in known.items() if value}
+    return AlertPayload(
+        title=title.lstrip("# "), body=whole.strip(), event=sent.event, data=sent.data, rule=claimed.rule or "",
+        provider=claimed.provider, post=claimed.post,
+    )  # fmt: skip
 
 
 def _lines(data: object, above: str = "") -> Iterator[str]:
@@ -57,12 +59,12 @@ def _lines(data: object, above: str = "") -> Iterator[str]:
             if value and all(isinstance(one, str) for one in value):
                 yield f"{above}{name}: {', '.join(value)}"
         elif value not in (None, ""):
-            yield f"{above}{name}: {_text(value)}"
+            yield f"{above}{name}: {value}"
 
 
-def facts_of(said: Mapping[str, object]) -> str:
+def facts_of(said: AlertPayload) -> str:
     """A line for each thing that is known beside the text."""
-    return "\n".join(f"{name}: {_text(said[name])}" for name in FACTS if said.get(name))
+    return "\n".join(f"{name}: {value}" for name in FACTS if (value := getattr(said, name)))
 
 
 def inert(text: str) -> str:
@@ -73,35 +75,23 @@ def inert(text: str) -> str:
     return _LIVE.sub(f"\\1{GAP}", text)
 
 
-def others_of(said: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-    """The alerts that travel along."""
-    others = said.get("others")
-    return others if isinstance(others, list) else ()
-
-
 def follows(claimed: Claimed) -> bool:
     """Whether this is more news of an alert whose message we know."""
-    return claimed.reference is not None and (ends(claimed.payload) or bool(claimed.payload.get("again")))
+    return claimed.reference is not None and (ends(claimed.alert) or bool(claimed.alert.again))
 
 
-def ends(said: Mapping[str, object]) -> bool:
+def ends(said: AlertPayload) -> bool:
     """Whether what an earlier message told is over, or never was so."""
-    return bool(said.get("resolved") or said.get("correction"))
+    return bool(said.resolved or said.correction)
 
 
-def _company(said: Mapping[str, object]) -> list[str]:
-    others = others_of(said)
-    if not others:
+def _company(said: AlertPayload) -> list[str]:
+    if not (others := said.others):
         return []
     shown = [f"- {title_of(other)}{_which(other)}" for other in others[:OTHERS_SHOWN]]
     more = [f"- and {len(others) - OTHERS_SHOWN} more"] if len(others) > OTHERS_SHOWN else []
     return [f"Together with {len(others)} {'other' if len(others) == 1 else 'others'}:", *shown, *more]
 
 
-def _which(other: Mapping[str, object]) -> str:
-    post = _text(other.get("post"))
-    return f" ({post})" if post and post not in title_of(other) else ""
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _which(other: Companion) -> str:
+    return f" ({other.post})" if other.post and other.post not in title_of(other) else ""

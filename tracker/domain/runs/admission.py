@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import AlertStep
@@ -66,10 +67,9 @@ class Admission:
         """The alert that a rule is held because it fires too often."""
         rule = fire.rule
         title = f'The rule "{rule.id}" fires more often than {rule.budget}, and is held until {_shown(until)}'
-        payload: dict[str, object] = {
-            "title": title, "body": "", "severity": "critical", "resolves": False, "resolved": False, "rule": rule.id,
-            "key": f"{rule.id}/budget", "provider": fire.subject.provider, "post": None, "target": None,
-        }  # fmt: skip
+        payload = AlertPayload(
+            title=title, severity="critical", rule=rule.id, key=f"{rule.id}/budget", provider=fire.subject.provider
+        )
         return ActionSpec("alert", channel, payload, f"{rule.id}:budget:{until.isoformat()}", at)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tracker.domain.actions import ActionSpec
+from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.subject import Per, Subject, from_plain, scope_of
@@ -37,9 +38,11 @@ def fate_of(rules: RuleIndex, memory: Memory, run: Run, rule: Rule, action: Acti
     asked = Asked(action, run.rule, run.revision, run.id, run.provider, run.post)
     if run.shadow:
         return replace(asked, fate="shadow", why="canary")
-    if action.verb != "alert":
+    said = action.payload
+    if not isinstance(said, AlertPayload):
         return asked
-    why = None if _follows_one_that_was_seen(action) else _hidden_by(rules, memory, run, action, at)
+    # What takes an alert back goes to those who got it.
+    why = None if said.resolved else _hidden_by(rules, memory, run, (action.target, said.severity), at)
     if why:
         return replace(asked, fate="hidden", why=why)
     later = _after_the_quiet(action, rule)
@@ -48,9 +51,10 @@ def fate_of(rules: RuleIndex, memory: Memory, run: Run, rule: Rule, action: Acti
 
 def with_fate(run: Run, asked: Asked) -> Run:
     """The run, which remembers of an alert whether anybody got it."""
-    raised = asked.action.payload.get("of", str(asked.action.id))
+    said = asked.action.payload
+    raised = said.of if isinstance(said, AlertPayload) and said.of else asked.action.id
     hidden = asked.fate == "hidden"
-    notices = tuple(replace(one, hidden=hidden) if str(one.action) == raised else one for one in run.notices)
+    notices = tuple(replace(one, hidden=hidden) if one.action == raised else one for one in run.notices)
     return replace(run, notices=notices) if notices != run.notices else run
 
 
@@ -63,26 +67,23 @@ def muting_keys(rules: RuleIndex, rule: str, subject: Subject) -> Iterator[tuple
                 yield muter.id, key
 
 
-def _follows_one_that_was_seen(action: ActionSpec) -> bool:
-    return bool(action.payload.get("resolved"))
-
-
-def _hidden_by(rules: RuleIndex, memory: Memory, run: Run, action: ActionSpec, at: datetime) -> str | None:
+def _hidden_by(rules: RuleIndex, memory: Memory, run: Run, told: tuple[str, str], at: datetime) -> str | None:
     if not memory.holds.silences and run.rule not in rules.muting:
         return None
     subject = scope_of_run(run)
     for muter, key in muting_keys(rules, run.rule, subject):
         if memory.active.get((muter, key)):
             return f"muted by {muter}"
-    silence = memory.holds.silence_of(_values(run, action, subject), at)
+    silence = memory.holds.silence_of(_values(run, told, subject), at)
     return f"silence {silence.id}" if silence else None
 
 
-def _values(run: Run, action: ActionSpec, subject: Subject) -> Mapping[str, tuple[str, ...]]:
+def _values(run: Run, told: tuple[str, str], subject: Subject) -> Mapping[str, tuple[str, ...]]:
+    channel, severity = told
     return {
         "rule": (run.rule,),
-        "channel": (action.target,),
-        "severity": (str(action.payload["severity"]),),
+        "channel": (channel,),
+        "severity": (severity,),
         "provider": (run.provider,),
         "platform": subject.platforms,
         "account": subject.accounts,

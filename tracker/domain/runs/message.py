@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import UNSET
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
+from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
 from tracker.domain.rules.subject import Environment, from_plain, to_nested
 from tracker.domain.runs.run import Notice, Run
@@ -19,13 +23,10 @@ def values_of(run: Run) -> Environment:
     return known
 
 
-def raise_alert(run: Run, step: AlertStep, now: datetime) -> ActionSpec:
+def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
     """The action of an alert; one that is grouped waits for others."""
-    known = values_of(run)
-    payload = _alert(run, step.title(known), step.severity) | {
-        "body": step.body(known) if step.body else "",
-        "resolves": step.resolves,
-    }
+    body = step.body(values_of(run)) if step.body else ""
+    payload = _alert(run, title, step.severity, body=body, resolves=step.resolves)
     group = f"{run.rule}/{step.channel}" if step.group else None
     due_at = now + (step.group or timedelta(0))
     return ActionSpec("alert", step.channel, payload, _key(run, "1"), due_at, group)
@@ -34,14 +35,11 @@ def raise_alert(run: Run, step: AlertStep, now: datetime) -> ActionSpec:
 def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
     """The action of a message to another system or a channel."""
     known = values_of(run)
-    payload: dict[str, object] = {
-        "event": step.event(known),
-        "data": {"rule": run.rule, **to_nested(known), **_gathered(run)},
-    }
+    data = {"rule": run.rule, **to_nested(known), **_gathered(run)}
     if step.data is not None:
-        payload["data"] = {name: render(known) for name, render in step.data.items()}
-    if step.body:
-        payload["text"] = step.body(known)
+        data = {name: render(known) for name, render in step.data.items()}
+    text = step.body(known) if step.body else UNSET
+    payload = SendPayload(event=step.event(known), data=data, text=text)
     return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
 
 
@@ -56,13 +54,15 @@ def _gathered(run: Run) -> dict[str, object]:
 def ask_retry(run: Run, step: RetryStep, now: datetime) -> ActionSpec:
     """The action of the present try."""
     attempt = values_of(run)["post.attempt"]
-    payload = {"what": step.what, "post": run.post, "target": run.target, "attempt": attempt}
+    payload = RetryPayload(
+        what=step.what, post=run.post, target=run.target, attempt=attempt if isinstance(attempt, int) else None
+    )
     return ActionSpec("retry", run.provider, payload, _key(run, str(run.tries)), now)
 
 
 def ask_reconcile(run: Run, now: datetime) -> ActionSpec:
     """The action that asks the provider how the post stands."""
-    return ActionSpec("reconcile", run.provider, {"post": run.post}, _key(run, "1"), now)
+    return ActionSpec("reconcile", run.provider, ReconcilePayload(post=run.post), _key(run, "1"), now)
 
 
 def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
@@ -84,8 +84,8 @@ def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
     return _follow(run, notice, title, f"again:{run.again}", now, again=run.again, resolves=notice.resolves)
 
 
-def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: object) -> ActionSpec:
-    payload = _alert(run, title, notice.severity) | {"of": str(notice.action)} | more
+def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
+    payload = _alert(run, title, notice.severity, of=notice.action, **more)
     return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
 
 
@@ -93,16 +93,8 @@ def _key(run: Run, turn: str) -> str:
     return f"{run.id}:{run.path}:{turn}"
 
 
-def _alert(run: Run, title: str, severity: str) -> dict[str, object]:
-    return {
-        "title": title,
-        "body": "",
-        "severity": severity,
-        "resolves": False,
-        "resolved": False,
-        "rule": run.rule,
-        "key": f"{run.rule}/{run.key}",
-        "provider": run.provider,
-        "post": run.post,
-        "target": run.target,
-    }
+def _alert(run: Run, title: str, severity: str, **more: Any) -> AlertPayload:
+    return AlertPayload(
+        title=title, severity=severity, rule=run.rule, key=f"{run.rule}/{run.key}", provider=run.provider,
+        post=run.post, target=run.target, **more,
+    )  # fmt: skip

@@ -7,16 +7,19 @@ from datetime import datetime
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
+from tracker.domain.payloads import OtherPayload
 from tracker.domain.runs.memory import Asked, Effects
 
 
 def without_actions(effects: Effects, at: datetime) -> Iterator[Asked]:
     """What rules do by themselves, in the form of actions that nobody has to perform."""
     for pause in effects.pauses:
-        said = {"for": format_duration(pause.until - at)}
+        said = OtherPayload({"for": format_duration(pause.until - at)})
         yield Asked(ActionSpec("pause", pause.rule, said, f"pause:{pause}", at), pause.by, "", None, "", None)
     for rule, scope in effects.released:
-        yield Asked(ActionSpec("resume", rule, {}, f"resume:{rule}:{scope}:{at}", at), "", "", None, "", None)
+        yield Asked(
+            ActionSpec("resume", rule, OtherPayload({}), f"resume:{rule}:{scope}:{at}", at), "", "", None, "", None
+        )
     for label, run, _ in effects.labels:
-        spec = ActionSpec("set", run.post or "", label.labels, label.key, at)
+        spec = ActionSpec("set", run.post or "", OtherPayload(label.labels), label.key, at)
         yield Asked(spec, run.rule, run.revision, run.id, run.provider, run.post)

@@ -58,10 +58,9 @@ def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
 
 def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
     """An alert is remembered as long as something may still have to be said to those who got it."""
-    action = raise_alert(run, step, now)
-    notice = Notice(
-        run.path, step.channel, str(action.payload["title"]), step.severity, action.id, step.resolves, step.repeat
-    )
+    title = step.title(values_of(run))
+    action = raise_alert(run, step, title, now)
+    notice = Notice(run.path, step.channel, title, step.severity, action.id, step.resolves, step.repeat)
     run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
     return Moved(_past(run), (Perform(action),))
 

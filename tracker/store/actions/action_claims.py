@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from tracker.domain.actions import Claimed
+from tracker.domain.payloads import payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -173,9 +174,10 @@ async def claim(conn: Connection, node: str, now: datetime, lease: timedelta, ro
 
 def claimed_from(row: Row) -> Claimed:
     """The action of a row, which may lack `previous` and `reference`."""
+    payload = payload_of(row["verb"], row["payload"])
     return Claimed(
-        row["id"], row["verb"], row["target"], row["payload"], row["idempotency_key"], row["attempts"],
-        row["lease"], row.get("previous"), row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
+        row["id"], row["verb"], row["target"], payload, row["idempotency_key"], row["attempts"], row["lease"],
+        row.get("previous"), row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
         row["group_key"], row.get("reference"),
     )  # fmt: skip
 

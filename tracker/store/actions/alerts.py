@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from tracker.domain.payloads import AlertPayload, Companion
 from tracker.store.actions.action_claims import claimed_from
 
 if TYPE_CHECKING:
@@ -69,15 +72,21 @@ async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) ->
     if not leaders:
         return list(claimed), []
     rows = await conn.fetch(ABSORB, list(leaders), now, MOST)
-    others: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+    others: dict[UUID, list[Companion]] = defaultdict(list)
     taken = []
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
-        others[row["leader"]].append({name: row["payload"].get(name) for name in ("title", "post", "key")})
-        taken.append(claimed_from(row))
-    more = {leader: {"others": said} for leader, said in others.items()}
-    await conn.execute(LEAD, list(more), list(more.values()))
+        taken.append(follower := claimed_from(row))
+        if isinstance(said := follower.payload, AlertPayload):
+            others[row["leader"]].append(Companion(said.title, said.post, said.key))
+    await conn.execute(LEAD, list(others), [{"others": said} for said in others.values()])
     await conn.execute(REMEMBER_WITHIN, [row["id"] for row in rows], [row["leader"] for row in rows], now)
-    return [replace(one, payload={**one.payload, **more.get(one.id, {})}) for one in claimed], taken
+    return [_joined(one, tuple(others.get(one.id, ()))) for one in claimed], taken
+
+
+def _joined(leader: Claimed, others: tuple[Companion, ...]) -> Claimed:
+    if not others or not isinstance(said := leader.payload, AlertPayload):
+        return leader
+    return replace(leader, payload=msgspec.structs.replace(said, others=others))
 
 
 async def remember(conn: Connection, references: Mapping[tuple[str, str], Mapping[str, object]], now: datetime) -> None:

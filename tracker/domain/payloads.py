@@ -1,0 +1,90 @@
+"""What actions say, typed by their verb; in the database each is plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Companion(msgspec.Struct, frozen=True):
+    """An alert that travels in the message of another."""
+
+    title: str | None = None
+    post: str | None = None
+    key: str | UnsetType | None = UNSET
+
+
+class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What people on a channel are told, and which earlier alert (`of`, by its `key`) it takes back or repeats.
+
+    What is unset says nothing, and is not in the JSON: `event` and `data` are those of a `send` to a channel.
+    """
+
+    title: str = ""
+    body: str = ""
+    severity: str = "info"
+    resolves: bool = False
+    resolved: bool = False
+    correction: bool | UnsetType = UNSET
+    again: int | UnsetType = UNSET
+    of: UUID | UnsetType = UNSET
+    rule: str = ""
+    key: str | UnsetType = UNSET
+    provider: str = ""
+    post: str | None = None
+    target: str | None = None
+    others: tuple[Companion, ...] | UnsetType = UNSET
+    event: str | UnsetType = UNSET
+    data: Any = UNSET
+
+
+class SendPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What another system is told."""
+
+    event: str = ""
+    data: Any = None
+    text: str | UnsetType = UNSET
+
+
+class RetryPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be tried again: the `attempt` of the post that has failed."""
+
+    what: str = "publish"
+    post: str | None = None
+    target: str | None = None
+    attempt: int | None = None
+
+    @property
+    def following(self) -> int | None:
+        """The attempt that begins when the provider takes it."""
+        return None if self.attempt is None else self.attempt + 1
+
+
+class ReconcilePayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider is asked about."""
+
+    post: str | None = None
+
+
+class OtherPayload(msgspec.Struct, frozen=True):
+    """What nobody here performs, as it is said: by a verb that is none of these, or in a form that we cannot read."""
+
+    said: Mapping[str, Any]
+
+
+Payload = AlertPayload | SendPayload | RetryPayload | ReconcilePayload | OtherPayload
+_PAYLOADS: Mapping[str, type[Payload]] = {
+    "alert": AlertPayload, "send": SendPayload, "retry": RetryPayload, "reconcile": ReconcilePayload,
+}  # fmt: skip
+
+
+def payload_of(verb: str, stored: Mapping[str, object]) -> Payload:
+    """What the JSON of an action of that verb says."""
+    try:
+        return msgspec.convert(stored, _PAYLOADS[verb])
+    except (KeyError, msgspec.ValidationError):
+        return OtherPayload(stored)
