@@ -22,7 +22,7 @@ from tracker.act.performers.registry import build_performers
 from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
-from tracker.outbound import Outbound
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings, load_settings
 
 if TYPE_CHECKING:

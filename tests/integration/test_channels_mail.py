@@ -20,7 +20,8 @@ from tests.integration.hostile import CERTIFICATE, Handler, serving
 from tracker.act.performers.registry import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ HOLDER = """
 import asyncio, sys
 from datetime import timedelta
 from tracker.store.database import Database
-from tracker.store.presence import Presence
+from tracker.store.checkpoints.presence import Presence
 
 async def main():
     async with Database.open(sys.argv[1], size=2) as database:

@@ -22,8 +22,9 @@ from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Worker
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason
 from tracker.domain.payloads import payload_of
-from tracker.outbound import Allowed, Outbound
-from tracker.process.active_rules import read_rules
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
+from tracker.rulebook.configured import read_rules
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from tracker.act.performers.registry import build_performers
 from tracker.act.performers.wording import GAP, inert
 from tracker.domain.actions import Claimed, Done
 from tracker.domain.payloads import payload_of
-from tracker.outbound import Allowed, Outbound
+from tracker.outbound.addresses import Allowed
+from tracker.outbound.client import Outbound
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

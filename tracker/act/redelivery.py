@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.actions import action_id
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
-from tracker.errors import Rejected
-from tracker.facts.own_facts import own_fact, redelivered
-from tracker.queries.paging import compiled
-from tracker.queries.redeliveries import oldest_chosen
+from tracker.facts.own_facts import redelivered
 from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import ENDED
 from tracker.store.log import event_log
@@ -30,47 +27,6 @@ if TYPE_CHECKING:
     from tracker.store.actions.redeliveries import Item, Redelivery
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
-
-MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
-"""From which states a person brings a plan into which."""
-
-SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
-
-
-async def plan(
-    conn: Connection,
-    query: ActionQuery,
-    told: Mapping[str, object],
-    how: tuple[bool, Rate, str],
-    by: str,
-    now: datetime,
-) -> UUID:
-    """Plan to do once more what the query chooses now; `told` are the filters as they are shown.
-
-    `how` is whether under fresh ids, how fast, and a note. Raises Rejected when that is nothing, or too much.
-    """
-    fresh, rate, note = how
-    made = Plan(uuid4(), told, fresh, str(rate), note, by)
-    total = await redeliveries.make(conn, made, *compiled(oldest_chosen(query)), now)
-    if total == 0:
-        raise Rejected("nothing_chosen", "no ended action fits these filters")
-    if total > MOST:
-        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
-    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
-    await _say(conn, made.id, "redelivery.planned", by, now, **said)
-    return made.id
-
-
-async def bring(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
-    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
-    row = await redeliveries.lock(conn, plan_id)
-    if row["state"] not in MOVES[state]:
-        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
-        raise Rejected(
-            "wrong_state", f"redelivery {plan_id} is {row['state']}: only one that is {few} can be {verb}"
-        )  # fmt: skip
-    await redeliveries.move(conn, plan_id, state, now)
-    await _say(conn, plan_id, SAID[state], by, now, left=row["total"] - row["sent"] - row["skipped"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +84,7 @@ def _again(plan: Redelivery, item: Item) -> UUID | None:
     known = item.action
     if known is None or known.state not in ENDED:
         return None
-    if not plan_row["fresh"]:
-        action: UUID = item["id"]
-        return action
-    return action_id(_key(plan_row, item))
+    return action_id(_key(plan, item)) if plan.fresh else known.id
 
 
 def _key(plan: Redelivery, item: Item) -> str:

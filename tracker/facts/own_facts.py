@@ -155,8 +155,8 @@ def redelivered(known: KnownAction, plan: UUID, again: UUID, now: datetime) -> I
     return own_fact("manual", delivery, "action.redelivered", known.provider, known.post, now, now, detail=said)
 
 
-async def _by_hand(conn: Connection, row: Mapping[str, Any], what: str, now: datetime) -> None:
-    told = detail(row["id"], row["run"], row["rule"], row["verb"], what, "by_hand")
-    delivery = f"{row['id']}:{what}:{row['attempts']}:{now.isoformat()}"
-    fact = own_fact("manual", delivery, f"action.{what}", row["provider"], row["post"], now, now, detail=told)
-    await event_log.append(conn, [fact])
+def by_hand(known: KnownAction, what: str, now: datetime) -> Incoming:
+    """Somebody wants an action to be attempted again ("retried"), or given up ("discarded")."""
+    told = detail(known.id, known.run, known.rule, known.verb, what, "by_hand")
+    delivery = f"{known.id}:{what}:{known.attempts}:{now.isoformat()}"
+    return own_fact("manual", delivery, f"action.{what}", known.provider, known.post, now, now, detail=told)

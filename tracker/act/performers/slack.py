@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.actions import Claimed, Exchange, Outcome
     from tracker.domain.payloads import AlertPayload
-    from tracker.outbound import Outbound
+    from tracker.outbound.client import Outbound
     from tracker.settings import SlackChannel
 
 LONGEST_TEXT = 3000

@@ -40,10 +40,7 @@ class Send:
             return await self._post(endpoint, claimed, sent, now)
         if way := self.ways.get(claimed.target):
             return await way.tell(replace(claimed, payload=message_of(claimed, sent)), now)
-        as_channel = f"channels.{claimed.target}"
-        return not_configured(
-            as_channel if as_channel in self.left_out else f"endpoints.{claimed.target}", self.left_out
-        )
+        return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
 
     async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:
         """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
