@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.databases import Databases
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database, set_codecs
 from tracker.store.migrations import upgrade
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 OUTSIDE = "TRACKER_TEST_DATABASE_URL"
 QUICK = {"fsync": "off", "full_page_writes": "off"}  # no test pulls the plug of the machine
-NUMBERS = count(1)
 
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), max_examples=200, derandomize=True, print_blob=True)
@@ -54,25 +51,34 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres_url: str) -> Iterator[str]:
-    """The name of a database that has every migration, to be cloned and never to be connected to."""
-    with _own_database(postgres_url) as name:
-        asyncio.run(upgrade(_with_database(postgres_url, name)))
-        yield name
+def databases(postgres_url: str) -> Iterator[Databases]:
+    """What makes the databases of this worker, most of them as copies of one that has every migration."""
+    with Databases(postgres_url) as databases:
+        template = databases.empty()
+        asyncio.run(upgrade(template))
+        databases.is_template(template)
+        yield databases
 
 
 @pytest.fixture
-def database_url(postgres_url: str, template: str) -> Iterator[str]:
+def database_url(databases: Databases) -> Iterator[str]:
     """The DSN of a migrated database that is this test's own."""
-    with _own_database(postgres_url, f"template {template} strategy file_copy") as name:
-        yield _with_database(postgres_url, name)
+    yield (url := databases.clone())
+    databases.drop(url)
 
 
 @pytest.fixture(scope="module")
-def shared_url(postgres_url: str, template: str) -> Iterator[str]:
+def shared_url(databases: Databases) -> Iterator[str]:
     """The DSN of a migrated database for all tests of a module, none of which may change what another sees."""
-    with _own_database(postgres_url, f"template {template} strategy file_copy") as name:
-        yield _with_database(postgres_url, name)
+    yield (url := databases.clone())
+    databases.drop(url)
+
+
+@pytest.fixture(scope="module")
+async def shared_database(shared_url: str) -> AsyncIterator[Database]:
+    """The module's database, opened as the product opens it."""
+    async with Database.open(shared_url) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +91,10 @@ async def shared_connection(shared_url: str) -> AsyncIterator[asyncpg.Connection
 
 
 @pytest.fixture
-def empty_database_url(postgres_url: str) -> Iterator[str]:
+def empty_database_url(databases: Databases) -> Iterator[str]:
     """The DSN of a database with nothing in it."""
-    with _own_database(postgres_url) as name:
-        yield _with_database(postgres_url, name)
+    yield (url := databases.empty())
+    databases.drop(url)
 
 
 @pytest.fixture
@@ -105,27 +111,3 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """This test's database, opened as the product opens it."""
     async with Database.open(database_url) as database:
         yield database
-
-
-@contextmanager
-def _own_database(server: str, origin: str = "") -> Iterator[str]:
-    name = f"tracker_test_{os.getpid()}_{next(NUMBERS)}"
-    asyncio.run(_execute(server, f"create database {name} {origin}"))
-    try:
-        yield name
-    finally:
-        asyncio.run(_execute(server, f"drop database {name} with (force)"))
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        if "file_copy" in statement and connection.get_server_version().major < 15:
-            statement = statement.replace("strategy file_copy", "")
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _with_database(server: str, name: str) -> str:
-    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))

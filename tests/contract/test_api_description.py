@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from tracker.store import sessions
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     import httpx2
 
@@ -43,16 +44,20 @@ NOT_FURNISHED = (
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in DESCRIPTION["paths"].items():
         for method, operation in methods.items():
-            yield method.upper(), path, operation
+            yield method, path, operation
 
 
-every_operation = pytest.mark.parametrize(
-    ("method", "path", "operation"), [pytest.param(*one, id=one[2]["operationId"]) for one in operations()]
-)
+def of_operations(chosen: Callable[[str], bool]) -> pytest.MarkDecorator:
+    """The test is for each operation whose method is chosen."""
+    found = [pytest.param(*one, id=one[2]["operationId"]) for one in operations() if chosen(one[0])]
+    return pytest.mark.parametrize(("method", "path", "operation"), found)
 
 
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+every_operation = of_operations(lambda method: True)
+
+
+@asynccontextmanager
+async def furnished(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API with what the examples are about, and a dashboard."""
     await furnish(database)
     clock, reception = lambda: NOW, Reception(KeyChecks(database), lambda: NOW, open_here=False)
@@ -63,6 +68,13 @@ async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
         )
     )  # fmt: skip
     async with serving(app) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def reading(shared_database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+    """What all may ask who change nothing."""
+    async with furnished(shared_database) as client:
         yield client
 
 
@@ -121,16 +133,30 @@ def test_no_example_is_left_of_an_operation_that_is_gone() -> None:
     )
 
 
-@every_operation
+@of_operations(lambda method: method == "get")
 async def test_what_the_examples_ask_for_is_answered(
-    client: httpx2.AsyncClient, database: Database, method: str, path: str, operation: dict[str, Any]
+    reading: httpx2.AsyncClient, shared_database: Database, method: str, path: str, operation: dict[str, Any]
 ) -> None:
     """With an answer that has the shape that is described."""
-    if operation["operationId"] == "stream_events":
-        return
-    client.headers |= await bearer(database, "admin")
+    if operation["operationId"] != "stream_events":
+        await answers_as_described(reading, shared_database, method, path, operation)
+
+
+@of_operations(lambda method: method != "get")
+async def test_what_the_examples_would_have_changed_is_answered(
+    database: Database, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    async with furnished(database) as client:
+        await answers_as_described(client, database, method, path, operation)
+
+
+async def answers_as_described(
+    client: httpx2.AsyncClient, database: Database, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    headers = await bearer(database, "admin")
     parts = {one["name"]: one["example"] for one in operation["parameters"] if one["in"] == "path"}
-    answer = await client.request(method, path.format(**parts), json=OF_BODIES.get(operation["operationId"]))
+    body = OF_BODIES.get(operation["operationId"])
+    answer = await client.request(method, path.format(**parts), json=body, headers=headers)
     described = operation["responses"].get(str(answer.status_code))
     assert described, answer.text
     if path.startswith(NOT_FURNISHED):
@@ -143,9 +169,9 @@ async def test_what_the_examples_ask_for_is_answered(
 
 
 async def test_the_page_shows_every_operation_and_fetches_nothing(
-    client: httpx2.AsyncClient, database: Database
+    reading: httpx2.AsyncClient, shared_database: Database
 ) -> None:
-    answer = await client.get("/schema", headers=await bearer(database, "read"))
+    answer = await reading.get("/schema", headers=await bearer(shared_database, "read"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     for _, path, operation in operations():
         assert f'id="{operation["operationId"]}"' in answer.text
@@ -158,19 +184,19 @@ async def test_the_page_shows_every_operation_and_fetches_nothing(
 
 
 async def test_the_description_and_its_page_need_a_key_or_a_visitor_who_has_signed_in(
-    client: httpx2.AsyncClient, database: Database
+    reading: httpx2.AsyncClient, shared_database: Database
 ) -> None:
     for path in ("/schema", "/schema/openapi.json"):
-        assert (await client.get(path)).status_code == 401
-        assert (await client.get(path, headers={"Authorization": "Bearer no"})).status_code == 401
-        assert (await client.get(path, headers=await bearer(database, "read"))).status_code == 200
-    async with database.connection() as conn:
+        assert (await reading.get(path)).status_code == 401
+        assert (await reading.get(path, headers={"Authorization": "Bearer no"})).status_code == 401
+        assert (await reading.get(path, headers=await bearer(shared_database, "read"))).status_code == 200
+    async with shared_database.connection() as conn:
         key = Key(await conn.fetchval("select id from api_keys limit 1"), "", ("read",))
         token = await sessions.begin(conn, key, NOW, timedelta(days=1))
     for path in ("/schema", "/schema/openapi.json"):
-        assert (await client.get(path, headers={"Cookie": f"{COOKIE}={token}"})).status_code == 200
+        assert (await reading.get(path, headers={"Cookie": f"{COOKIE}={token}"})).status_code == 200
 
 
-async def test_what_is_served_is_this_description(client: httpx2.AsyncClient, database: Database) -> None:
-    answer = await client.get("/schema/openapi.json", headers=await bearer(database, "read"))
+async def test_what_is_served_is_this_description(reading: httpx2.AsyncClient, shared_database: Database) -> None:
+    answer = await reading.get("/schema/openapi.json", headers=await bearer(shared_database, "read"))
     assert answer.json() == DESCRIPTION

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -25,11 +24,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.contract.furnished import DESCRIPTION, NOW, furnish
-from tests.contract.serving import bearer
+from tests.contract.serving import bearer, serving
 from tests.integration.told import PROVIDER, Reader
 from tracker.api import Parts, application
 from tracker.api.description import OPEN
-from tracker.runtime.http_server import Front, configured
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -50,18 +48,15 @@ CHECKS = [
 
 
 @pytest.fixture(scope="module")
-def served(postgres_url: str, template: str) -> Iterator[tuple[str, dict[str, str]]]:
+def served(shared_url: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The address of a served API with something in it, and the headers of an admin."""
-    from tests.conftest import _own_database, _with_database  # noqa: PLC0415
-
-    with _own_database(postgres_url, f"template {template} strategy file_copy") as name:
-        ready: Future[tuple[str, dict[str, str]]] = Future()
-        over = threading.Event()
-        thread = threading.Thread(target=asyncio.run, args=(_serve(_with_database(postgres_url, name), ready, over),))
-        thread.start()
-        yield ready.result(30)
-        over.set()
-        thread.join(30)
+    ready: Future[tuple[str, dict[str, str]]] = Future()
+    over = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(_serve(shared_url, ready, over),))
+    thread.start()
+    yield ready.result(30)
+    over.set()
+    thread.join(30)
 
 
 async def _serve(dsn: str, ready: Future[tuple[str, dict[str, str]]], over: threading.Event) -> None:
@@ -69,15 +64,9 @@ async def _serve(dsn: str, ready: Future[tuple[str, dict[str, str]]], over: thre
         await furnish(database)
         headers = await bearer(database, "admin")
         app = application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers={PROVIDER: Reader()}))
-        server = uvicorn.Server(configured(app, Front(), host="127.0.0.1", port=0))
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        ready.set_result((f"http://127.0.0.1:{port}", headers))
-        await asyncio.to_thread(over.wait)
-        server.should_exit = True
-        await task
+        async with serving(app) as client:
+            ready.set_result((str(client.base_url).rstrip("/"), headers))
+            await asyncio.to_thread(over.wait)
 
 
 FOUND = schemathesis.openapi.from_dict(DESCRIPTION).exclude(operation_id="stream_events").get_all_operations()

@@ -25,6 +25,8 @@ from tracker.store.database import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tests.databases import Databases
+
 MAX_BODY = 4096
 HASTY = Limits(header=1, body=1, idle=1)
 LAST = b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -143,20 +145,18 @@ class Doors:
 
 
 @pytest.fixture(scope="module")
-def doors(postgres_url: str, template: str) -> Iterator[Doors]:
+def doors(databases: Databases) -> Iterator[Doors]:
     """Where plain webhooks are handed over directly, and where all go the usual way."""
-    from tests.conftest import _own_database, _with_database  # noqa: PLC0415
-
-    origin = f"template {template} strategy file_copy"
-    with _own_database(postgres_url, origin) as first, _own_database(postgres_url, origin) as second:
-        ready: Future[Doors] = Future()
-        over = threading.Event()
-        urls = [_with_database(postgres_url, name) for name in (first, second)]
-        thread = threading.Thread(target=asyncio.run, args=(_serve(urls, ready, over),))
-        thread.start()
-        yield ready.result(60)
-        over.set()
-        thread.join(60)
+    ready: Future[Doors] = Future()
+    over = threading.Event()
+    urls = [databases.clone(), databases.clone()]
+    thread = threading.Thread(target=asyncio.run, args=(_serve(urls, ready, over),))
+    thread.start()
+    yield ready.result(60)
+    over.set()
+    thread.join(60)
+    for url in urls:
+        databases.drop(url)
 
 
 async def _serve(urls: Sequence[str], ready: Future[Doors], over: threading.Event) -> None:

@@ -35,11 +35,21 @@ def as_json(body: object) -> bytes:
     return body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
 
 
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """A served API; the client has no key."""
-    async with serving(application(Parts(database, lambda: NOON, None, providers=(PROVIDER,)))) as client:
+def parts(database: Database) -> Parts:
+    return Parts(database, lambda: NOON, None, providers=(PROVIDER,))
+
+
+@pytest.fixture(scope="module")
+async def served(shared_database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+    async with serving(application(parts(shared_database))) as client:
         yield client
+
+
+@pytest.fixture
+def client(served: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """A served API, which nothing here changes; the client has no key."""
+    served.headers.pop("Authorization", None)
+    return served
 
 
 async def is_problem(response: httpx2.Response, status: int) -> dict[str, object]:
@@ -75,16 +85,16 @@ async def test_whatever_stands_in_the_header_a_wrong_key_is_a_401(client: httpx2
 
 
 async def test_a_key_with_the_right_id_and_a_wrong_secret_opens_nothing(
-    client: httpx2.AsyncClient, database: Database
+    client: httpx2.AsyncClient, shared_database: Database
 ) -> None:
-    headers = await bearer(database, "admin")
+    headers = await bearer(shared_database, "admin")
     wrong = headers["Authorization"][:-1] + ("A" if headers["Authorization"][-1] != "A" else "B")
     await is_problem(await client.get("/api/v1/posts", headers={"Authorization": wrong}), 401)
     assert (await client.get("/api/v1/posts", headers=headers)).status_code == 200
 
 
-async def test_a_revoked_key_opens_nothing(client: httpx2.AsyncClient, database: Database) -> None:
-    async with database.connection() as conn:
+async def test_a_revoked_key_opens_nothing(client: httpx2.AsyncClient, shared_database: Database) -> None:
+    async with shared_database.connection() as conn:
         key, text = await keys.create(conn, "gone", ["admin"], NOON)
         await keys.revoke(conn, key, NOON)
     await is_problem(await client.get("/api/v1/posts", headers={"Authorization": f"Bearer {text}"}), 401)
@@ -92,9 +102,9 @@ async def test_a_revoked_key_opens_nothing(client: httpx2.AsyncClient, database:
 
 @pytest.mark.parametrize(("scope", "allowed"), [("read", False), ("operate", True), ("admin", True)])
 async def test_each_scope_includes_those_below_it(
-    client: httpx2.AsyncClient, database: Database, scope: str, allowed: bool
+    client: httpx2.AsyncClient, shared_database: Database, scope: str, allowed: bool
 ) -> None:
-    client.headers |= await bearer(database, scope)
+    client.headers |= await bearer(shared_database, scope)
     assert (await client.get("/api/v1/posts")).status_code == 200
     await is_problem(await client.post(f"/api/v1/actions/{ACTION}/retry"), 404 if allowed else 403)
 
@@ -116,11 +126,11 @@ async def test_each_scope_includes_those_below_it(
     ],
 )
 async def test_what_changes_something_needs_a_key_that_may_operate(
-    client: httpx2.AsyncClient, database: Database, method: str, path: str, allowed: int
+    client: httpx2.AsyncClient, shared_database: Database, method: str, path: str, allowed: int
 ) -> None:
     await is_problem(await client.request(method, path), 401)
-    await is_problem(await client.request(method, path, headers=await bearer(database, "read")), 403)
-    await is_problem(await client.request(method, path, headers=await bearer(database, "operate")), allowed)
+    await is_problem(await client.request(method, path, headers=await bearer(shared_database, "read")), 403)
+    await is_problem(await client.request(method, path, headers=await bearer(shared_database, "operate")), allowed)
 
 
 @pytest.mark.parametrize(
@@ -174,9 +184,9 @@ async def test_what_changes_something_needs_a_key_that_may_operate(
     ],
 )
 async def test_a_wrong_parameter_is_named(
-    client: httpx2.AsyncClient, database: Database, path: str, parameter: str, told: str
+    client: httpx2.AsyncClient, shared_database: Database, path: str, parameter: str, told: str
 ) -> None:
-    client.headers |= await bearer(database, "read")
+    client.headers |= await bearer(shared_database, "read")
     content = await is_problem(await client.get(path), 400)
     assert content["parameter"] == parameter
     assert told in str(content["detail"])
@@ -232,13 +242,13 @@ async def test_a_wrong_parameter_is_named(
     ],
 )
 async def test_a_wrong_key_of_a_body_is_named(
-    client: httpx2.AsyncClient, database: Database, path: str, body: object, parameter: str, told: str
+    client: httpx2.AsyncClient, shared_database: Database, path: str, body: object, parameter: str, told: str
 ) -> None:
-    client.headers |= await bearer(database, "operate")
+    client.headers |= await bearer(shared_database, "operate")
     content = await is_problem(await client.post(f"/api/v1/{path}", content=as_json(body)), 400)
     assert content["parameter"] == parameter
     assert told in str(content["detail"])
-    async with database.connection() as conn:
+    async with shared_database.connection() as conn:
         assert await conn.fetchval("select (select count(*) from events) + (select count(*) from silences)") == 0
 
 
@@ -249,17 +259,17 @@ async def test_a_wrong_key_of_a_body_is_named(
     ids=["cut", "number", "surrogate", "bytes", "large"],
 )  # fmt: skip
 async def test_a_body_that_is_not_json_or_too_large_is_refused(
-    client: httpx2.AsyncClient, database: Database, body: bytes, status: int
+    client: httpx2.AsyncClient, shared_database: Database, body: bytes, status: int
 ) -> None:
-    client.headers |= await bearer(database, "operate")
+    client.headers |= await bearer(shared_database, "operate")
     content = await is_problem(await client.post("/api/v1/signals/cms.acked", content=body), status)
     assert content["detail"]
 
 
 async def test_a_signal_about_a_post_that_is_not_there_is_refused(
-    client: httpx2.AsyncClient, database: Database
+    client: httpx2.AsyncClient, shared_database: Database
 ) -> None:
-    client.headers |= await bearer(database, "operate")
+    client.headers |= await bearer(shared_database, "operate")
     response = await client.post("/api/v1/signals/cms.acked", json={"post": "nobody"})
     assert "nobody" in str((await is_problem(response, 404))["detail"])
 
@@ -269,23 +279,24 @@ async def test_a_signal_about_a_post_that_is_not_there_is_refused(
              "/api/v1/rules/nothing", f"/api/v1/runs/{ACTION}", f"/api/v1/silences/{ACTION}", "/api/v1/quarantine/7",
              "/api/v1/nothing", "/", "/api/v1/posts/a/b"]
 )  # fmt: skip
-async def test_what_is_not_there_is_a_404(client: httpx2.AsyncClient, database: Database, path: str) -> None:
-    client.headers |= await bearer(database, "read")
+async def test_what_is_not_there_is_a_404(client: httpx2.AsyncClient, shared_database: Database, path: str) -> None:
+    client.headers |= await bearer(shared_database, "read")
     await is_problem(await client.get(path), 404)
 
 
 async def test_a_method_that_an_address_does_not_take_is_a_405_that_lists_those_it_does(
-    client: httpx2.AsyncClient, database: Database
+    client: httpx2.AsyncClient, shared_database: Database
 ) -> None:
-    client.headers |= await bearer(database, "admin")
+    client.headers |= await bearer(shared_database, "admin")
     response = await client.delete("/api/v1/posts")
     await is_problem(response, 405)
     assert "GET" in response.headers["allow"]
 
 
-async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(client: httpx2.AsyncClient, database: Database) -> None:
-    client.headers |= await bearer(database, "read")
+async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(database: Database) -> None:
     async with database.connection() as conn:
         await conn.execute("alter table projections rename to elsewhere")
-    content = await is_problem(await client.get("/api/v1/posts"), 500)
+    async with serving(application(parts(database))) as client:
+        headers = await bearer(database, "read")
+        content = await is_problem(await client.get("/api/v1/posts", headers=headers), 500)
     assert "projections" not in str(content)
