@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from tests.acceptance.service import free_port
+from tests.waiting import until
 from tracker.embedded.identity import ordinary
 from tracker.embedded.postgres_binaries import binaries, plain_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -59,14 +58,14 @@ class PostgresServer:
 
     def follow(self, primary: PostgresServer) -> None:
         """As a standby of that server."""
-        self._run("pg_basebackup", "-D", self.data, "-d", primary.dsn, "-R", "-c", "fast")
+        self._run("pg_basebackup", "-D", self.data, "-d", primary.dsn, "-R", "-c", "fast", "--no-sync")
 
     async def start(self) -> None:
         """Until it answers, at a port that nobody else has taken meanwhile."""
         for _ in range(5):
             self._launch()
             with suppress(_Ended):
-                await until(self._answers, f"{self.name} answers")
+                await until_told(self._answers, f"{self.name} answers")
                 return
         raise AssertionError(self._log.read_text())
 
@@ -104,14 +103,13 @@ class PostgresServer:
         assert ran.returncode == 0, ran.stderr
 
 
-async def until(asked: Any, what: str, seconds: float = 30) -> None:
+async def until_told(asked: Callable[[], Awaitable[object]], what: str) -> None:
     """Until the answer is true; not being able to ask is no answer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+
+    async def is_true() -> bool:
         try:
-            if await asked():
-                return
+            return bool(await asked())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            pass
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what}")
+            return False
+
+    await until(is_true, what)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import httpx2
+
+from tests import plain_http
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,18 +107,17 @@ class Service:
 
     async def ready(self, seconds: float = 60) -> None:
         """Until /readyz agrees; fails with the end of the log when the process has ended or time is over."""
-        end = time.monotonic() + seconds
-        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
-            while time.monotonic() < end:
-                assert self.process is not None
-                assert self.process.poll() is None, self.log_end()
-                try:
-                    if (await client.get(f"{self.url}/readyz")).is_success:
-                        return
-                except httpx2.TransportError:
-                    pass
-                await asyncio.sleep(0.05)
-        raise AssertionError(f"not ready after {seconds} s\n{self.log_end()}")
+
+        async def answers() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log_end()
+            try:
+                return (await client.get(f"{self.url}/readyz")).is_success
+            except httpx2.TransportError:
+                return False
+
+        async with plain_http.client(timeout=5) as client:
+            await until(answers, lambda: f"it is ready\n{self.log_end()}", seconds)
 
     def kill(self) -> None:
         """kill -9, in the middle of whatever it does."""

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.shifted_clock import ShiftedClock
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ class Visitors:
 
     async def until(self, over: Callable[[], bool]) -> None:
         """As long as it takes; fails where one is not answered."""
-        async with httpx2.AsyncClient(base_url=self._url, timeout=PATIENCE, trust_env=False) as client:
+        async with plain_http.client(base_url=self._url, timeout=PATIENCE) as client:
             while not over():
                 assert (await client.get("/readyz")).status_code == 200
                 data = {"postId": f"p{next(self._numbers)}", "status": "PUBLISHED", "platforms": []}
@@ -66,9 +67,10 @@ async def taken(database: Database) -> list[datetime]:
 
 
 async def until_taken(database: Database, *moments: datetime) -> None:
-    async with asyncio.timeout(SOON):
-        while await taken(database) != [*moments]:
-            await asyncio.sleep(0.1)
+    async def are_taken() -> bool:
+        return await taken(database) == [*moments]
+
+    await until(are_taken, f"{moments}", SOON)
 
 
 @pytest.fixture

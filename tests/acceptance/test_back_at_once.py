@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.contract.command_line import said
+from tests.waiting import until
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -60,15 +62,6 @@ async def a_far_end() -> AsyncIterator[Far]:
         server.close()
 
 
-async def until(reached: Callable[[], Awaitable[bool]], service: Service) -> None:
-    try:
-        async with asyncio.timeout(120):
-            while not await reached():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"not in time\n{service.log_end()}")
-
-
 async def deliver(service: Service, post: str) -> None:
     """A signed webhook, until it is taken."""
     body = said("post.published", post, 0)
@@ -81,8 +74,8 @@ async def deliver(service: Service, post: str) -> None:
             return answer.is_success
         return False
 
-    async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
-        await until(taken, service)
+    async with plain_http.client(timeout=10) as client:
+        await until(taken, service.log_end, 120)
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["its own Postgres", "the embedded Postgres"])
@@ -112,7 +105,7 @@ async def test_after_a_kill_facts_are_projected_and_actions_done_before_any_leas
                 return [tuple(row) for row in await conn.fetch(SENDS)] == [("p1", "done"), ("p2", "done")]
 
             assert not await conn.fetch(UNREAD), "ready, and yet somebody dead reads"
-            await until(done, service)
+            await until(done, service.log_end, 120)
             assert [row["outcome"] for row in await conn.fetch(ATTEMPTS)] == ["done", "lost"]
         assert service.stop() == 0
     outside.stop()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.acceptance.postgres_server import PostgresServer, until
+from tests.acceptance.postgres_server import PostgresServer, until_told
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.test_burst import SECRET, webhook
 from tracker.queries import health
@@ -38,7 +38,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[tuple[PostgresServer, PostgresSe
         await first.start()
         second.follow(first)
         await second.start()
-        await until(lambda: first.ask(STREAMS), "the standby streams")
+        await until_told(lambda: first.ask(STREAMS), "the standby streams")
         yield first, second
     finally:
         first.kill()
@@ -49,7 +49,7 @@ async def wait_for_standby(primary: PostgresServer) -> None:
     """Have the primary commit nothing that the standby has not."""
     await primary.ask(QUORUM)
     await primary.ask("select pg_reload_conf()")
-    await until(lambda: primary.ask(WAITED_FOR), "the standby is waited for")
+    await until_told(lambda: primary.ask(WAITED_FOR), "the standby is waited for")
 
 
 async def risk(dsn: str) -> str:
@@ -77,19 +77,19 @@ async def test_nothing_acknowledged_is_lost_and_the_door_asks_for_patience_until
         service.start()
         await service.ready()
         sending = [asyncio.create_task(crowd.send(service.port)) for _ in range(4)]
-        await until(lambda: more_than(crowd, 100), "webhooks are taken")
+        await until_told(lambda: more_than(crowd, 100), "webhooks are taken")
         first.kill()
         await asyncio.wait_for(crowd.refused.wait(), 20)
         before = len(crowd.taken)
         assert await second.ask("select pg_promote()")
-        await until(lambda: more_than(crowd, before + 100), "webhooks are taken again")
+        await until_told(lambda: more_than(crowd, before + 100), "webhooks are taken again")
         crowd.enough = True
         await asyncio.wait_for(asyncio.gather(*sending), 20)
         assert crowd.answers == {(200, False), (503, True)}
         kept = await second.ask("select count(*) from deliveries where delivery = any($1)", list(crowd.taken))
         assert kept == len(crowd.taken)
         posts = [f"p{delivery[1:]}" for delivery in crowd.taken]
-        await until(lambda: all_of(second, posts), "each of them is a post")
+        await until_told(lambda: all_of(second, posts), "each of them is a post")
         assert await second.ask("select count(*) = count(distinct body_hash) from events")
     finally:
         service.kill()

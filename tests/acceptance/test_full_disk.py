@@ -8,20 +8,22 @@ import json
 import os
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.chaos.disk import a_small_disk
 from tests.acceptance.service import Service, free_port
+from tests.waiting import until
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx2
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +68,7 @@ async def test_nothing_acknowledged_is_lost_and_all_goes_on_when_there_is_room(t
         service.start()
         try:
             await service.ready()
-            async with httpx2.AsyncClient(base_url=service.url, trust_env=False, timeout=30) as client:
+            async with plain_http.client(base_url=service.url, timeout=30) as client:
                 sender = Sender(client)
                 refused = await _fill(disk, sender)
                 assert int(refused.headers["retry-after"]) > 0
@@ -104,20 +106,21 @@ async def _fill(disk: Path, sender: Sender) -> httpx2.Response:
 
 async def _until_said(client: httpx2.AsyncClient) -> None:
     """Until /readyz names the disk."""
-    end = time.monotonic() + SOON
-    while True:
+
+    async def is_said() -> bool:
         response = await client.get("/readyz")
-        if response.status_code == 503 and "make room" in response.text:
-            return
-        assert time.monotonic() < end, response.text
-        await asyncio.sleep(0.1)
+        return response.status_code == 503 and "make room" in response.text
+
+    await until(is_said, "/readyz names the disk", SOON)
 
 
 async def _until_taken(sender: Sender) -> None:
-    end = time.monotonic() + SOON
-    while not (response := await sender.send()).is_success:
-        assert (response.status_code, time.monotonic() < end) == (503, True), response.text
-        await asyncio.sleep(0.1)
+    async def is_taken() -> bool:
+        response = await sender.send()
+        assert response.is_success or response.status_code == 503, response.text
+        return response.is_success
+
+    await until(is_taken, "a webhook is taken", SOON)
 
 
 def _doctor(config: Path) -> str:

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import a_sink
 from tests.acceptance.tcp_proxy import a_proxy
+from tests.waiting import until
 from tracker.store.database import Database
 from tracker.store.wakeups import EVENTS, Wakeups
 
@@ -46,7 +47,7 @@ class Sender:
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/webhooks/sosyalkopru"
         self._numbers = itertools.count()
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=PATIENCE)
+        self._client = plain_http.client(timeout=PATIENCE)
         self.taken: dict[str, float] = {}
         """When each post was acknowledged that was sent."""
         self.refused: list[float] = []
@@ -85,10 +86,7 @@ class Sender:
 
 async def _until(what: str, reached: Callable[[], Awaitable[bool]]) -> float:
     """When it is reached; fails when it is not for long."""
-    end = time.monotonic() + PATIENCE
-    while not await reached():
-        assert time.monotonic() < end, f"{what}: not within {PATIENCE} s; {reached}"
-        await asyncio.sleep(0.05)
+    await until(reached, lambda: f"{what}; {reached}", PATIENCE)
     return time.monotonic()
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.acceptance.standby import Server
+from tests.acceptance.postgres_server import PostgresServer
 from tests.contract.serving import bearer
 from tests.contract.streaming import first_id, hear, streaming
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
+from tests.waiting import until
 from tracker.store.database import Database
 from tracker.store.log.feed import head
 from tracker.store.migrations import upgrade
@@ -69,46 +70,42 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(server: Server) -> AsyncIterator[Site]:
+async def a_site(server: PostgresServer) -> AsyncIterator[Site]:
     async with Database.open(server.dsn, size=6) as database, streaming(database) as client:
         client.headers |= await bearer(database, "read")
         yield Site(await Corridor(database, []).open(), client)
 
 
-async def _follows_no_more(standby: Server, primary: Server) -> None:
+async def _follows_no_more(standby: PostgresServer, primary: PostgresServer) -> None:
     """The standby has all that is there by now, and hears of nothing that comes."""
     there, here = await asyncpg.connect(primary.dsn), await asyncpg.connect(standby.dsn)
     reached = await there.fetchval("select pg_current_wal_lsn()::text")
-    async with asyncio.timeout(30):
-        while not await here.fetchval("select pg_last_wal_replay_lsn() >= $1::text::pg_lsn", reached):
-            await asyncio.sleep(0.02)
+    await until(lambda: here.fetchval("select pg_last_wal_replay_lsn() >= $1::text::pg_lsn", reached))
     await here.execute("alter system set primary_conninfo = ''")
     await here.execute("select pg_reload_conf()")
-    async with asyncio.timeout(30):
-        while await here.fetchval("select count(*) from pg_stat_wal_receiver"):
-            await asyncio.sleep(0.02)
+    await until(lambda: here.fetchval("select not exists (select from pg_stat_wal_receiver)"))
     await here.close()
     await there.close()
 
 
-async def _promote(server: Server) -> None:
+async def _promote(server: PostgresServer) -> None:
     conn = await asyncpg.connect(server.dsn)
     assert await conn.fetchval("select pg_promote()")
     await conn.close()
 
 
 async def test_nothing_of_a_lost_timeline_is_believed_and_nothing_after_it_is_skipped(tmp_path: Path) -> None:
-    first, second, third = (Server(tmp_path / name) for name in "abc")
+    first, second, third = (PostgresServer(tmp_path, name) for name in "abc")
     try:
-        first.create()
-        first.start()
+        first.make()
+        await first.start()
         await upgrade(first.dsn)
         async with a_site(first) as site:
             begin = await first_id(site.client)
             kept = await site.tell("kept", 5)
             for standby in (second, third):
-                standby.copy(first)
-                standby.start()
+                standby.follow(first)
+                await standby.start()
                 await _follows_no_more(standby, first)
             await site.tell("lost", LOST)
             place = (await site.hear(len(kept) + LOST, begin))[-1].id
@@ -124,7 +121,7 @@ async def test_nothing_of_a_lost_timeline_is_believed_and_nothing_after_it_is_sk
             server.kill()
 
 
-async def _goes_on(server: Server, place: str, lost_xid: int, kept: set[str], old: int) -> str:
+async def _goes_on(server: PostgresServer, place: str, lost_xid: int, kept: set[str], old: int) -> str:
     """A place of the epoch that both know misses nothing: the lost ids are given out once more, and more of them."""
     async with a_site(server) as site:
         assert await site.epoch() > old
@@ -136,7 +133,7 @@ async def _goes_on(server: Server, place: str, lost_xid: int, kept: set[str], ol
         return heard[-1].id
 
 
-async def _refuses(server: Server, place: str, kept: set[str]) -> None:
+async def _refuses(server: PostgresServer, place: str, kept: set[str]) -> None:
     """A place of the epoch that was begun on the server that is lost now, on a timeline of the same number."""
     async with a_site(server) as site:
         anew = await site.tell("third", AFTER + LOST)
@@ -146,13 +143,13 @@ async def _refuses(server: Server, place: str, kept: set[str]) -> None:
 
 
 async def test_a_standby_is_not_written_to_and_says_so(tmp_path: Path) -> None:
-    first, second = (Server(tmp_path / name) for name in "ab")
+    first, second = (PostgresServer(tmp_path, name) for name in "ab")
     try:
-        first.create()
-        first.start()
+        first.make()
+        await first.start()
         await upgrade(first.dsn)
-        second.copy(first)
-        second.start()
+        second.follow(first)
+        await second.start()
         with pytest.raises(Exception, match="standby"):
             async with Database.open(second.dsn, size=2):
                 pass

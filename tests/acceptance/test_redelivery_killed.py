@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
 from tests.contract.serving import bearer
+from tests.waiting import until
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import SendPayload
 from tracker.domain.runs.memory import Asked
@@ -22,7 +21,6 @@ from tracker.store.actions import actions
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +39,7 @@ async def dead_messages(database: Database) -> set[UUID]:
 
 
 async def test_a_plan_goes_on_where_a_killed_process_left_it(tmp_path: Path, database: Database) -> None:
-    async with a_sink(fails=10**9) as sink, httpx2.AsyncClient(headers=await bearer(database, "operate")) as client:
+    async with a_sink(fails=10**9) as sink, plain_http.client(headers=await bearer(database, "operate")) as client:
         service = Service(
             tmp_path / "service", free_port(), dsn=database.dsn, lease="1s", provider="http://127.0.0.1:9",
             secret="whsec_x", sink=sink.url,
@@ -53,17 +51,17 @@ async def test_a_plan_goes_on_where_a_killed_process_left_it(tmp_path: Path, dat
         assert answer.status_code == 201, answer.text
         plan = answer.json()["redelivery"]["id"]
         for part in (0.2, 0.6):
-            await until(partial(arrived, sink, part * MESSAGES))
+            await until(partial(arrived, sink, part * MESSAGES), "they come", PATIENCE)
             service.kill()
             service.start()
-        await until(partial(arrived, sink, MESSAGES))
+        await until(partial(arrived, sink, MESSAGES), "all come", PATIENCE)
         await service.ready()
-        async with asyncio.timeout(PATIENCE):
-            while (one := (await client.get(f"{service.url}/api/v1/redeliveries/{plan}")).json())["state"] != "done":
-                await asyncio.sleep(0.05)
-            while (one["outcomes"]) != {"done": MESSAGES}:
-                await asyncio.sleep(0.05)
-                one = (await client.get(f"{service.url}/api/v1/redeliveries/{plan}")).json()
+
+        async def over() -> Any:
+            one = (await client.get(f"{service.url}/api/v1/redeliveries/{plan}")).json()
+            return one if (one["state"], one["outcomes"]) == ("done", {"done": MESSAGES}) else None
+
+        one = await until(over, "the plan is done", PATIENCE)
         assert (one["redelivered"], one["skipped"], one["left"]) == (MESSAGES, 0, 0)
         assert {UUID(name) for name in sink.accepted} == ids
         async with database.connection() as conn:
@@ -74,11 +72,3 @@ async def test_a_plan_goes_on_where_a_killed_process_left_it(tmp_path: Path, dat
 def arrived(sink: Sink, number: float) -> bool:
     """Whether so many different messages have come."""
     return len(sink.accepted) >= number
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    """Poll, with a deadline."""
-    began = time.monotonic()
-    while not reached():
-        assert time.monotonic() - began < PATIENCE
-        await asyncio.sleep(0.02)

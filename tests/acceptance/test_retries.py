@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.acceptance.service import Service, free_port
+from tests.waiting import until
 from tracker.domain.posts.event import State
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Odds, Outage, Simulator, run_simulator
@@ -37,11 +38,17 @@ def ended(simulator: Simulator) -> Counter[State]:
     return Counter(truth.state for truth in simulator.truth().values())
 
 
-async def until(simulator: Simulator, published: int, end: float, service: Service) -> None:
-    """Until so many are out."""
-    while ended(simulator)[State.PUBLISHED] < published:
-        assert time.monotonic() < end, f"{ended(simulator)}\n{service.log_end()}"
-        await asyncio.sleep(0.05)
+async def until_out(simulator: Simulator, published: int, end: float, service: Service) -> None:
+    """Until so many are published."""
+    await until(
+        lambda: ended(simulator)[State.PUBLISHED] >= published,
+        lambda: f"{ended(simulator)}\n{service.log_end()}",
+        end - time.monotonic(),
+    )
+
+
+def _called(simulator: Simulator, times: int) -> bool:
+    return len(simulator.calls) >= times
 
 
 async def test_each_post_is_published_exactly_once_through_outages_and_kills(
@@ -65,16 +72,14 @@ async def test_each_post_is_published_exactly_once_through_outages_and_kills(
             for n in range(posts):
                 simulator.create(["instagram"], f"#fail=timeout*{n % 2 + 1}")
             for kill in range(kills):
-                await until(simulator, posts * kill // kills, end, service)
+                await until_out(simulator, posts * kill // kills, end, service)
                 simulator.outage = OUTAGES[kill % len(OUTAGES)]
                 enough = len(simulator.calls) + min(3, posts - ended(simulator)[State.PUBLISHED])
-                while len(simulator.calls) < enough:
-                    assert time.monotonic() < end
-                    await asyncio.sleep(0.02)
+                await until(partial(_called, simulator, enough), "it is called", end - time.monotonic())
                 service.kill()
                 simulator.outage = None
                 service.start()
-            await until(simulator, posts, end, service)
+            await until_out(simulator, posts, end, service)
         finally:
             service.kill()
             server.stop()

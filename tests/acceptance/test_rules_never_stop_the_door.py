@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 from contextlib import asynccontextmanager
@@ -10,10 +9,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
+from tests.waiting import until
 from tracker.store import keys
 from tracker.store.database import Database
 
@@ -71,12 +71,12 @@ async def a_failed_post(service: Service, post: str) -> int:
     body = json.dumps({"event": "post.failed", "timestamp": "2026-11-10T12:00:00Z", "data": data}).encode()
     signature = hmac.new(SECRET.encode(), body, sha256).hexdigest()
     headers = {"x-sosyalkopru-signature": f"sha256={signature}", "x-sosyalkopru-delivery": post}
-    async with httpx2.AsyncClient(base_url=service.url, trust_env=False) as client:
+    async with plain_http.client(base_url=service.url) as client:
         return (await client.post("/webhooks/sosyalkopru", content=body, headers=headers)).status_code
 
 
 async def asked(service: Service, address: str, key: str = "") -> tuple[int, Any]:
-    async with httpx2.AsyncClient(base_url=service.url, trust_env=False, timeout=10) as client:
+    async with plain_http.client(base_url=service.url, timeout=10) as client:
         answer = await client.get(address, headers={"authorization": f"Bearer {key}"} if key else {})
     return answer.status_code, answer.json()
 
@@ -88,12 +88,12 @@ async def a_key(database: Database) -> str:
 
 async def row_of(database: Database, statement: str, *values: object) -> tuple[Any, ...]:
     """The row, as soon as it is there."""
-    async with asyncio.timeout(30):
-        while True:
-            async with database.connection() as conn:
-                if row := await conn.fetchrow(statement, *values):
-                    return tuple(row)
-            await asyncio.sleep(0.05)
+
+    async def row() -> tuple[Any, ...]:
+        async with database.connection() as conn:
+            return tuple(await conn.fetchrow(statement, *values) or ())
+
+    return await until(row, statement)
 
 
 def a_mistake(service: Service) -> tuple[str, Place]:
@@ -164,9 +164,11 @@ async def test_without_any_good_rules_the_door_opens_and_mending_them_needs_no_r
             assert "no rule is in force: " + f"{odd}:1:70: is nested too deeply" in ready["faults"]["rules"]
             assert (await asked(service, "/api/v1/rules", key))[1]["source"] == "none"
             odd.unlink()
-            async with asyncio.timeout(30):
-                while (await asked(service, "/readyz"))[1]["status"] != "ok":
-                    await asyncio.sleep(0.05)
+
+            async def is_well() -> bool:
+                return bool((await asked(service, "/readyz"))[1]["status"] == "ok")
+
+            await until(is_well, "/readyz is ok")
             assert await a_failed_post(service, "with") == 200
             assert await row_of(database, ENDED, "with") == ("done", "ok")
 

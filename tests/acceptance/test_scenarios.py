@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,8 +11,10 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import Sink, a_sink
+from tests.waiting import until
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Odds, Simulator, run_simulator
 from tracker.store import keys
@@ -113,13 +113,12 @@ class Stage:
 
     async def until(self, what: str, query: str, *values: object) -> None:
         """Until the query says true; the step is over, and what happens between two steps happens."""
-        end = time.monotonic() + 240
-        while True:
+
+        async def is_true() -> bool:
             async with self.database.connection() as conn:
-                if await conn.fetchval(query, *values):
-                    break
-            assert time.monotonic() < end, f"in vain: {what}\n{self.service.log_end()}"
-            await asyncio.sleep(0.05)
+                return bool(await conn.fetchval(query, *values))
+
+        await until(is_true, lambda: f"{what}\n{self.service.log_end()}", 60)
         await self.between()
 
     async def until_state(self, name: str, state: str) -> None:
@@ -141,19 +140,21 @@ class Stage:
 
     async def signal(self, name: str, post: str) -> None:
         """Somebody outside says that something has happened, until it has been heard."""
-        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
-            while True:
-                try:
-                    answer = await client.post(
-                        f"{self.service.url}/api/v1/signals/{name}",
-                        headers={"authorization": f"Bearer {self.key}"},
-                        json={"provider": "sosyalkopru", "post": post, "id": f"{name}:{post}"},
-                    )
-                except httpx2.TransportError:
-                    await asyncio.sleep(0.05)
-                else:
-                    assert answer.is_success, answer.text
-                    return
+
+        async def is_answered() -> bool:
+            try:
+                answer = await client.post(
+                    f"{self.service.url}/api/v1/signals/{name}",
+                    headers={"authorization": f"Bearer {self.key}"},
+                    json={"provider": "sosyalkopru", "post": post, "id": f"{name}:{post}"},
+                )
+            except httpx2.TransportError:
+                return False
+            assert answer.is_success, answer.text
+            return True
+
+        async with plain_http.client(timeout=5) as client:
+            await until(is_answered, f"{name} is taken", 60)
 
 
 async def retries(stage: Stage) -> None:

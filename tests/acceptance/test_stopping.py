@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
+from tests import plain_http
 from tests.acceptance.service import Service, free_port
 from tests.contract.streaming import listen
 from tracker.store import keys
@@ -27,7 +27,7 @@ SECONDS = 30
 async def heard_to_the_end(url: str, key: str, begun: asyncio.Queue[str]) -> None:
     """Listens, says that it does, and returns when the stream ends."""
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+    async with plain_http.client(base_url=url, headers=headers) as client:
         async for one in listen(client):
             await begun.put(one.id)
 

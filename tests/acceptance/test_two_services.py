@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,13 +9,13 @@ import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.acceptance.sink import a_sink
+from tests.waiting import until
 from tracker.domain.posts.event import BUCKETS
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Faults, Odds, run_simulator
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tracker.simulator import Simulator
@@ -28,15 +26,6 @@ SECRET = "whsec_of_the_simulated_provider"
 LEASE = 3.0
 OWNERS = "select owner, count(*) from subscriptions where name = 'projector' and owner is not null group by owner"
 CURRENT = "select post, state from posts where projection = (select version from projections where current)"
-
-
-async def _until(seconds: float, what: str, reached: Callable[[], Awaitable[bool]]) -> float:
-    """Seconds until `reached()` is true; fails after that many."""
-    began = time.monotonic()
-    while not await reached():
-        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
-        await asyncio.sleep(0.05)
-    return time.monotonic() - began
 
 
 async def test_two_services_share_the_work_and_either_takes_over_from_the_other(tmp_path: Path) -> None:
@@ -83,10 +72,10 @@ async def _share_and_take_over(database: Database, simulator: Simulator, first: 
         async with database.connection() as conn:
             return len(await conn.fetch("select distinct owner from actions where state = 'done'")) == 2
 
-    await _until(3 * LEASE, "each has half of the buckets", shared)
+    await until(shared, "each has half of the buckets", 3 * LEASE)
     simulator.register(f"{second.url}/webhooks/sosyalkopru", secret=SECRET)
     simulator.start_stream(rate=20, posts=80)
-    await _until(60, "both perform actions", both_act)
+    await until(both_act, "both perform actions", 60)
     first.kill()
-    assert await _until(3 * LEASE, "the second has all buckets", taken_over) < 2.5 * LEASE
-    await _until(120, "every post is what the provider says", complete)
+    await until(taken_over, "the second has all buckets", 2.5 * LEASE)
+    await until(complete, "every post is what the provider says", 120)

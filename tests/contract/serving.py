@@ -6,10 +6,11 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import httpx2
 import uvicorn
 
+from tests import plain_http
 from tests.integration.told import NOON, PROVIDER, Reader
+from tests.waiting import until
 from tracker.api import Parts, application
 from tracker.api.webhooks import Directly
 from tracker.process import projector
@@ -26,6 +27,7 @@ from tracker.stream.subscription import Subscription
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx2
     from litestar import Litestar
 
     from tracker.receive.receiver import Receiver
@@ -39,11 +41,9 @@ async def serving(app: Litestar, front: Front | None = None) -> AsyncIterator[ht
     server = uvicorn.Server(configured(app, front or Front(), host="127.0.0.1", port=0))
     task = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(10):
-            while not server.started:
-                await asyncio.sleep(0.01)
+        await until(lambda: server.started, "it listens")
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with plain_http.client(base_url=f"http://127.0.0.1:{port}") as client:
             yield client
     finally:
         server.should_exit = True

@@ -13,6 +13,7 @@ from tests.acceptance.service import Service, free_port
 from tests.contract.command_line import SECRET, CommandLine, Ran
 from tests.contract.test_cli_webhooks import CONFIG
 from tests.integration.hostile import read_request, serving
+from tests.waiting import until
 from tracker.simulator import Outage, Simulator, run_simulator
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ async def create(folder: Path, *words: str) -> Ran:
 
 async def shown(folder: Path, post: str) -> Any:
     """The post, once it has been folded."""
-    async with asyncio.timeout(30):
-        while (ran := await asyncio.to_thread(CommandLine(folder), "posts", "show", post, "--json")).code:
-            await asyncio.sleep(0.05)
+
+    async def found() -> Ran | None:
+        ran = await asyncio.to_thread(CommandLine(folder), "posts", "show", post, "--json")
+        return None if ran.code else ran
+
+    ran = await until(found, f"{post} is there")
+    assert ran
     return ran.json
 
 
@@ -124,11 +129,13 @@ async def test_what_the_provider_does_not_take_is_said_and_not_noted(tmp_path: P
     """A refusal is final; when no answer came, nobody knows, and the key with which to ask again is named."""
     async with run_simulator() as simulator:
         text = CONFIG.format(url=database_url, api=simulator.url, key="sk_simulated", file="the.secrets")
-        (tmp_path / "config.toml").write_text(text + 'timeout = "300ms"\n')
+        (tmp_path / "config.toml").write_text(text)
         refused = await create(tmp_path, "--platform", "x", "--text", "#fail=timout")
         simulator.outage = Outage.ANSWER_LOST
+        (tmp_path / "config.toml").write_text(text + 'timeout = "300ms"\n')
         unheard = await create(tmp_path, "--platform", "x", "--key", "k1")
         simulator.outage = None
+        (tmp_path / "config.toml").write_text(text)
         again = await create(tmp_path, "--platform", "x", "--key", "k1", "--no-follow")
         truth = simulator.truth()
     assert (refused.code, unheard.code, again.code) == (1, 1, 0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.acceptance.service import Service, free_port
 from tests.contract.command_line import SECRET, CommandLine, said
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +32,12 @@ def tracker(tmp_path: Path, database_url: str) -> Iterator[CommandLine]:
 
 def shown(tracker: CommandLine, post: str, version: int, seconds: float = 30) -> Any:
     """The post once so many facts have made it what it is."""
-    end = time.monotonic() + seconds
-    while True:
+
+    def found() -> Any:
         ran = tracker("posts", "show", post, "--json")
-        if ran.code == 0 and ran.json["version"] >= version:
-            return ran.json
-        assert time.monotonic() < end, ran
-        time.sleep(0.05)
+        return ran.json if ran.code == 0 and ran.json["version"] >= version else None
+
+    return wait_until(found, f"version {version} of {post}", seconds)
 
 
 def test_a_file_and_an_event_reach_the_post(tracker: CommandLine) -> None:

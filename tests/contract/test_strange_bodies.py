@@ -16,6 +16,7 @@ from tests.contract.naughty import BODIES, TEXTS, suite
 from tests.contract.serving import bearer, serving
 from tests.integration.test_receiver import SECRET, signed
 from tests.integration.told import NOON, PROVIDER
+from tests.waiting import until
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.dashboard.asked import post_address
@@ -181,13 +182,6 @@ async def test_a_stranger_whose_body_is_nested_deeply_breaks_no_page(house: Hous
     pages, api = await quarantined(house)
     assert len(api) == 1
     assert await house.unseen(pages, api) == {}
-
-
-async def until(look: Any) -> None:
-    """Until there is something to be seen; the unauthentic are written once a second."""
-    async with asyncio.timeout(20):
-        while not await look():
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("place", ["error", "account", "id", "event"])

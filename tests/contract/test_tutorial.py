@@ -13,7 +13,8 @@ import pytest
 
 from tests.acceptance.service import free_port
 from tests.contract.command_line import CommandLine
-from tests.contract.walking import STAY, begin, blocks, until, until_answered
+from tests.contract.walking import STAY, begin, blocks, until_answered
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +53,16 @@ class Walk:
             self._stay(words)
             return
         if words[:2] == ["posts", "list"]:
-            until(lambda: self.post in self.tracker(*words).out, f"{self.post} is published")
+            wait_until(lambda: self.post in self.tracker(*words).out, f"{self.post} is published")
         if words[:2] == ["posts", "why"]:
-            until(lambda: bool(ALL_DONE.search(self.tracker(*words).out)), f"the rule has done all about {self.post}")
+            wait_until(lambda: bool(ALL_DONE.search(self.tracker(*words).out)), f"all is done about {self.post}")
         ran = self.tracker(*words)
         assert ran.code == (words[:2] == ["posts", "create"]), (words, ran)
         self.said.append((" ".join(words[:2]), ran.out))
         if made := re.search(r"^created (\S+) at", ran.out):
             self.post = made[1]
         if words[:2] == ["rules", "diff"]:
-            until(lambda: '"rules.loaded"' in self.log("serve"), "the edited rules are in force")
+            wait_until(lambda: '"rules.loaded"' in self.log("serve"), "the edited rules are in force")
 
     def _stay(self, words: list[str]) -> None:
         process = begin(self.folder, words)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import httpx2
 
 from tests.contract.command_line import clean_environment
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 STAY = ("simulate", "serve")
@@ -47,12 +47,4 @@ def until_answered(url: str, *, good: bool) -> None:
         except httpx2.TransportError:
             return False
 
-    until(answers, url)
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Until it holds; fails when it does not in time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
+    wait_until(answers, url, 60)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
+
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -11,9 +12,8 @@ if TYPE_CHECKING:
 
 async def until_blocked(database: Database) -> None:
     """Come back when a transaction in this database waits for another; fails after ten seconds."""
-    async with database.connection() as conn, asyncio.timeout(10):
-        while not await conn.fetchval(WAITING):
-            await asyncio.sleep(0)
+    async with database.connection() as conn:
+        await until(lambda: conn.fetchval(WAITING), "somebody waits for a lock", 10)
 
 
 WAITING = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.acceptance.service import free_port
+from tests.waiting import wait_until
 from tracker.embedded.identity import ordinary
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def pooler(folder: Path, server: str, mode: str, size: int = 20) -> Iterator[str
 
 
 def _listens(port: int, log: Path) -> None:
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
+    def answers() -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.02)
-    raise AssertionError(log.read_text())
+            return True
+        return False
+
+    wait_until(answers, log.read_text)

@@ -18,6 +18,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.hostile import read_request, serving
+from tests.waiting import until
 from tracker.act.performers.registry import build_performers
 from tracker.act.performers.usable import usable
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
@@ -124,9 +125,7 @@ async def test_a_service_that_hangs_costs_the_deadline_and_a_bounded_number_of_t
         assert sum("still under way" in outcome.detail for outcome in outcomes) == 6
         assert threading.active_count() - before <= 4
         found.open.set()
-        async with asyncio.timeout(10):
-            while threading.active_count() > before:
-                await asyncio.sleep(0.01)
+        await until(lambda: threading.active_count() <= before, "no thread is left")
         assert isinstance(await tell(), Done)
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import Post, post_office
 from tests.integration.told import NOON, PROVIDER
+from tests.waiting import until
 from tracker.act.performers.registry import build_performers
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec
@@ -93,9 +94,10 @@ async def done(database: Database, channel: str) -> int:
 
 
 async def until_done(database: Database, channel: str, count: int) -> None:
-    async with asyncio.timeout(SOON):
-        while await done(database, channel) < count:
-            await asyncio.sleep(0.02)
+    async def reached() -> bool:
+        return await done(database, channel) >= count
+
+    await until(reached, f"{count} done by {channel}", SOON)
 
 
 async def test_a_mail_server_and_a_sink_that_hang_delay_no_other_channel(database: Database, database_url: str) -> None:

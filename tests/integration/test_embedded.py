@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,20 +16,21 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.waiting import wait_until
 from tracker.embedded import identity
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.postgres_binaries import OVERRIDE, binaries
 from tracker.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 IDENTITIES = {"ordinary": identity.ordinary, "nobody": identity.nobody}
 OWNER = """
 import sys
 from pathlib import Path
-from tracker.store import identity
-from tracker.store.embedded import EmbeddedPostgres
+from tracker.embedded import identity
+from tracker.embedded.embedded import EmbeddedPostgres
 
 with EmbeddedPostgres(Path(sys.argv[1]), identity=getattr(identity, sys.argv[2])()) as server:
     print(server.dsn, flush=True)
@@ -68,13 +68,6 @@ def owner(folder: Path, who: str = "ordinary") -> Iterator[tuple[subprocess.Pope
 
 def postmaster(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, who: str) -> None:
@@ -133,7 +126,7 @@ def test_the_server_ends_with_a_killed_owner_and_comes_back_with_its_data(tmp_pa
         server = postmaster(tmp_path / "pg")
         process.kill()
         process.communicate()
-    until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
     with EmbeddedPostgres(tmp_path / "pg", identity=IDENTITIES[who]()) as again:
         assert query(again.dsn, "select answer from kept") == 42
 
@@ -144,7 +137,7 @@ def test_a_killed_server_is_revived_by_its_owner(tmp_path: Path, who: str) -> No
         query(server.dsn, "create table kept as select 42 as answer")
         assert not server.revive()
         postmaster(tmp_path / "pg").kill()
-        until(server.revive)
+        wait_until(server.revive)
         assert query(server.start(), "select answer from kept") == 42
 
 
@@ -154,7 +147,7 @@ def test_whoever_has_joined_takes_over_when_the_owner_ends(tmp_path: Path) -> No
         query(dsn, "create table kept as select 42 as answer")
         assert not joined.revive()
         process.communicate("")
-        until(joined.revive)
+        wait_until(joined.revive)
         assert query(joined.start(), "select answer from kept") == 42
     assert not joined.revive()
 

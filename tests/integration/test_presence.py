@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
+from tests.waiting import until
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Done
 from tracker.domain.payloads import payload_of
@@ -42,7 +43,7 @@ from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from datetime import datetime
     from pathlib import Path
 
@@ -98,15 +99,6 @@ async def present(database: Database, name: str = "watcher", **options: Any) -> 
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-async def until(reached: Callable[[], Awaitable[bool]], what: str) -> None:
-    try:
-        async with asyncio.timeout(60):
-            while not await reached():
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        pytest.fail(f"not within a minute: {what}")
 
 
 async def rows(database: Database, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
+from tests.waiting import until
 from tracker.process.active_rules import RulesInForce
 from tracker.settings import Settings, load_settings
 from tracker.store.wakeups import RULES, Wakeups
@@ -58,9 +59,7 @@ class Following:
         self.looked.clear()
         self.file.write_text(text)
         self.wakeups.wake(RULES)
-        async with asyncio.timeout(10):
-            while not (self.rules.faults() if refused else self.looked.is_set()):
-                await asyncio.sleep(0.01)
+        await until(lambda: self.rules.faults() if refused else self.looked.is_set(), "somebody looks")
 
     async def timers(self) -> list[tuple[object, ...]]:
         return await self.corridor.rows("select rule, due_at, meaning from timers")

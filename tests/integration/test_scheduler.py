@@ -12,6 +12,7 @@ import time_machine
 from structlog.testing import capture_logs
 
 from tests.integration.told import NOON
+from tests.waiting import until
 from tracker.scheduler import Alarm, Scheduler
 from tracker.settings import Job, Settings
 from tracker.store.calls import fires
@@ -44,12 +45,6 @@ async def running(work: Awaitable[None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SOON):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 async def taken(database: Database, schedule: str) -> list[datetime]:
@@ -199,8 +194,8 @@ async def test_a_job_that_could_not_be_done_is_tried_again_before_its_next_time(
     alarm.add("prune", Job(cron="0 4 29 2 *"), ring)
     async with running(alarm.run()), asyncio.timeout(SOON):
         await failed.wait()
-        while not (bells := [bell for bell in alarm._bells.get_jobs() if bell.next_run_time > datetime.now(UTC)]):
-            await asyncio.sleep(0.01)
-        (bell,) = bells
+        (bell,) = await until(
+            lambda: [bell for bell in alarm._bells.get_jobs() if bell.next_run_time > datetime.now(UTC)]
+        )
         assert (bell.id, bell.name) == ("prune", "prune")
         assert timedelta(0) < bell.next_run_time - datetime.now(UTC) <= timedelta(seconds=30)

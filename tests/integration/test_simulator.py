@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from tests import plain_http
 from tests.integration.hostile import serving
+from tests.waiting import until
 from tracker.domain.posts.event import State
 from tracker.simulator import Faults, ManualClock, Outage, Simulator, run_simulator
 from tracker.simulator.wire import EVENTS
@@ -84,7 +86,7 @@ async def a_door(*answers: int) -> AsyncIterator[Door]:
 async def an_api(simulator: Simulator) -> AsyncIterator[httpx2.AsyncClient]:
     """A client with the key."""
     headers = {"authorization": f"Bearer {simulator.api_key}"}
-    async with httpx2.AsyncClient(base_url=simulator.url, headers=headers, trust_env=False) as api:
+    async with plain_http.client(base_url=simulator.url, headers=headers) as api:
         yield api
 
 
@@ -384,11 +386,7 @@ async def test_on_the_wall_clock_speed_squeezes_stories_and_not_times() -> None:
     async with a_door() as door, run_simulator(speed=1000) as simulator:
         simulator.register(door.url)
         simulator.start_stream(rate=50, posts=3)
-        async with asyncio.timeout(10):
-            while len(simulator.truth()) < 3 or not all(
-                truth.state in (State.PUBLISHED, State.PARTIAL, State.FAILED) for truth in simulator.truth().values()
-            ):
-                await asyncio.sleep(0.01)
-            while not all(delivery.acknowledged for delivery in simulator.deliveries):
-                await asyncio.sleep(0.01)
+        ends = (State.PUBLISHED, State.PARTIAL, State.FAILED)
+        await until(lambda: [truth.state in ends for truth in simulator.truth().values()] == [True] * 3)
+        await until(lambda: all(delivery.acknowledged for delivery in simulator.deliveries))
     assert len(door.got) == len(simulator.deliveries)

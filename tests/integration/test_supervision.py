@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import until
 from tracker.errors import Unavailable
 from tracker.runtime.supervision import Supervision
 
@@ -44,12 +45,6 @@ def broken() -> None:
 
 def away() -> None:
     raise Unavailable("nobody answers")
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not reached():
-            await asyncio.sleep(0.01)
 
 
 async def test_whoever_keeps_failing_is_known_by_name_with_its_error() -> None:

@@ -13,12 +13,13 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.waiting import until, wait_until
 from tracker.embedded.embedded import STOP, EmbeddedPostgres
 from tracker.embedded.server import kept_running
 from tracker.embedded.vigil import FEWEST_LOOKS, Answer, Vigil, knock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PATIENCE = 0.4
@@ -35,13 +36,6 @@ while True:
 """
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.001)
-
-
 def postmaster(server: EmbeddedPostgres) -> psutil.Process:
     return psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
 
@@ -50,16 +44,18 @@ def kept(server: EmbeddedPostgres) -> int:
     """What is in the table, asked until somebody answers."""
 
     async def run() -> int:
-        async with asyncio.timeout(60):
-            while True:
-                with suppress(OSError, asyncpg.PostgresError):
-                    connection = await asyncpg.connect(server.dsn)
-                    try:
-                        answer: int = await connection.fetchval("select answer from kept")
-                        return answer
-                    finally:
-                        await connection.close()
-                await asyncio.sleep(0.05)
+        async def told() -> int | None:
+            with suppress(OSError, asyncpg.PostgresError):
+                connection = await asyncpg.connect(server.dsn)
+                try:
+                    return int(await connection.fetchval("select answer from kept"))
+                finally:
+                    await connection.close()
+            return None
+
+        answer = await until(told, "the server answers")
+        assert answer
+        return answer
 
     return asyncio.run(run())
 
@@ -87,7 +83,7 @@ def hang(server: EmbeddedPostgres) -> None:
                 with suppress(psutil.Error, IndexError):
                     if "startup" in child.cmdline()[0]:
                         child.kill()
-                        until(lambda: not recovering(parent))
+                        wait_until(lambda: not recovering(parent))
                         if knock(str(server.folder)) is Answer.TURNED_AWAY:
                             return
     raise AssertionError("it recovers more quickly than it can be killed")
@@ -107,11 +103,8 @@ def test_a_server_that_waits_for_ever_is_started_anew_with_its_data(tmp_path: Pa
 
         async def watched() -> None:
             keeping = asyncio.create_task(kept_running(server, PATIENCE))
-            async with asyncio.timeout(60):
-                while hung.is_running() and hung.status() != psutil.STATUS_ZOMBIE:
-                    await asyncio.sleep(0.05)
-                while not (server.folder / "data" / "postmaster.pid").exists():
-                    await asyncio.sleep(0.05)
+            await until(lambda: not hung.is_running() or hung.status() == psutil.STATUS_ZOMBIE, "it is ended", 60)
+            await until((server.folder / "data" / "postmaster.pid").exists, "another one begins", 60)
             keeping.cancel()
 
         asyncio.run(watched())
@@ -137,7 +130,7 @@ def test_a_server_that_recovers_for_long_is_left_alone(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "pg", {"hot_standby": "off"})
     server.launch(server.clear())
     try:
-        until(lambda: knock(str(server.folder)) is Answer.TURNED_AWAY)
+        wait_until(lambda: knock(str(server.folder)) is Answer.TURNED_AWAY)
         vigil = server.vigil(0)
         assert vigil
         assert not any(vigil.hangs() for _ in range(3 * FEWEST_LOOKS))
@@ -177,6 +170,6 @@ def test_one_that_does_not_answer_hangs_only_if_it_does_nothing_either(tmp_path:
 def test_one_that_was_stopped_hangs(tmp_path: Path) -> None:
     with deaf(tmp_path, "busy") as process:
         process.suspend()
-        until(lambda: process.status() == psutil.STATUS_STOPPED)
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
         vigil = Vigil(process.pid, str(tmp_path), PATIENCE, deadline=0.1)
-        until(vigil.hangs)
+        wait_until(vigil.hangs)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
 from tests.acceptance.tcp_proxy import a_proxy
+from tests.waiting import until
 from tracker.errors import Unavailable
 from tracker.store import lifeline, session
 from tracker.store.database import Database
@@ -33,9 +35,11 @@ async def _pid(conn: Connection) -> int:
 async def _until_gone(dsn: str, pid: int) -> None:
     """Until the server has no such process."""
     watching = await asyncpg.connect(dsn)
-    async with asyncio.timeout(PATIENCE):
-        while await watching.fetch(BACKENDS, [pid]):
-            await asyncio.sleep(0.05)
+
+    async def is_gone() -> bool:
+        return not await watching.fetch(BACKENDS, [pid])
+
+    await until(is_gone, f"process {pid} is gone", PATIENCE)
     await watching.close()
 
 
@@ -132,16 +136,14 @@ async def test_a_cancelled_wait_hangs_up_and_stays_a_cancellation(database: Data
     asking = asyncio.create_task(ask())
     await began.wait()
     async with database.connection() as conn:
-        async with asyncio.timeout(PATIENCE):
-            while not await conn.fetchval("select count(*) from pg_stat_activity where query = $1", LONG):
-                await asyncio.sleep(0.01)
+        works = partial(conn.fetchval, "select count(*) from pg_stat_activity where query = $1", LONG)
+        await until(works, "the server works at it", PATIENCE)
         asking.cancel()
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(asking, return_exceptions=True)
         assert asking.cancelled()
-        async with asyncio.timeout(PATIENCE):
-            while await conn.fetchval("select count(*) from pg_stat_activity where query = $1", LONG):
-                await asyncio.sleep(0.01)
+        idle = partial(conn.fetchval, "select not exists (select from pg_stat_activity where query = $1)", LONG)
+        await until(idle, "the server has stopped", PATIENCE)
 
 
 @pytest.mark.parametrize("pool", ["asking", "working"])

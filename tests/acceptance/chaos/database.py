@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
+
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,5 +79,4 @@ async def kill_postmaster(scene: Scene, step: Step) -> AsyncIterator[None]:
     os.kill(int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
     scene.hang_up()
     yield
-    while not server.revive():  # until the end of the first process is known
-        await asyncio.sleep(0.02)
+    await until(server.revive, "the end of the first process is known")

@@ -21,6 +21,7 @@ from tests.acceptance.chaos.proxy import Proxy
 from tests.acceptance.chaos.shifted import AUTUMN, ShiftedClock
 from tests.acceptance.chaos.standby import Pair
 from tests.acceptance.sink import Sink, a_sink
+from tests.waiting import until
 from tracker.embedded.cluster import SOCKET
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.identity import ordinary
@@ -148,9 +149,11 @@ class Scene:
     async def ready(self, seconds: float = 60) -> None:
         """Until the service says so; by another clock than that of its Postgres it cannot, and is alive at least."""
         if self.kind == plan.NIGHT:
-            async with asyncio.timeout(seconds):
-                while await self.door().get("/healthz", 5) != 200:
-                    await asyncio.sleep(0.05)
+
+            async def is_alive() -> bool:
+                return await self.door().get("/healthz", 5) == 200
+
+            await until(is_alive, self.service.log_end, seconds)
         else:
             await self.service.ready(seconds)
 

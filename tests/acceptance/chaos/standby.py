@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from tests.acceptance.chaos.proxy import Proxy
+from tests.waiting import until
 from tracker.embedded.cluster import PORT, SOCKET
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.identity import ordinary
@@ -141,12 +141,9 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 async def _until(dsn: str, query: str) -> None:
-    end = time.monotonic() + SECONDS
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
-        while not await connection.fetchval(query):
-            assert time.monotonic() < end, f"in vain: {query}"
-            await asyncio.sleep(0.05)
+        await until(lambda: connection.fetchval(query), query, SECONDS)
     finally:
         with suppress(OSError):
             await connection.close()
