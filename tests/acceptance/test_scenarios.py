@@ -118,7 +118,7 @@ class Stage:
             async with self.database.connection() as conn:
                 return bool(await conn.fetchval(query, *values))
 
-        await until(is_true, lambda: f"{what}\n{self.service.log_end()}", 60)
+        await until(is_true, lambda: f"{what}\n{self.service.log_end()}", 240)
         await self.between()
 
     async def until_state(self, name: str, state: str) -> None:

@@ -162,7 +162,7 @@ async def test_what_changes_something_needs_a_key_that_may_operate(
         ("/api/v1/rules?enabled=perhaps", "enabled", "bool"),
         ("/api/v1/rules?cursor=abc", "cursor", "cursor"),
         ("/api/v1/runs?state=canceled", "state", 'did you mean "cancelled"'),
-        ("/api/v1/runs?since=yesterday", "since", "zone"),
+        ("/api/v1/runs?since=yesterdy", "since", "zone"),
         ("/api/v1/runs?post=%00", "post", "zero"),
         ("/api/v1/runs?cursor=WyItc2luY2UiLFsiMjAyNi0xMS0xMFQxMjowMDowMFoiLCIwIl1d", "cursor", "cursor"),
         ("/api/v1/silences?state=activ", "state", 'did you mean "active"'),
@@ -179,8 +179,8 @@ async def test_what_changes_something_needs_a_key_that_may_operate(
         ("/api/v1/quarantine?state=holding", "state", "known"),
         ("/api/v1/quarantine?reason=%00", "reason", "zero"),
         ("/api/v1/quarantine?cursor=WzFd", "cursor", "cursor"),
-        ("/api/v1/stats?since=yesterday", "since", "zone"),
-        ("/api/v1/posts?as_of=yesterday", "as_of", "zone"),
+        ("/api/v1/stats?since=yesterdy", "since", "zone"),
+        ("/api/v1/posts?as_of=yesterdy", "as_of", "zone"),
     ],
 )
 async def test_a_wrong_parameter_is_named(
