@@ -65,6 +65,7 @@ EVENTS = {
     "settings.left_out": "A channel or an endpoint is set up wrongly: nothing is sent there, and the rest works.",
     "stream.waiting": "The stream of events waits for the database to come back.",
     "subscription.parked": "An event that always fails was set aside, so that its bucket goes on.",
+    "wakeups.not_told": "Other processes could not be woken: they look by themselves within a poll.",
     "worker.outcome_not_recorded": "An attempt's outcome could not be written; its lease will lapse.",
     "worker.rescued": "Actions of processes that died were put back.",
 }
