@@ -5,23 +5,24 @@ replayed, moved to another process or read alone.
 
     provider ─▶ receiver ─▶ ▒event log▒ ─▶ projector ─▶ ▒posts, changes▒ ─▶ reactor ─▶ ▒runs, timers, actions▒ ─▶ worker
                     ▲                                                                                                │
-                    ├──────── operations: what we did, or people did by hand, is a fact and comes in like the rest ◀─┘
+                    ├──────── facts: what we did, or people did by hand, is a fact and comes in like the rest ◀─┘
                     └──────── reconciler: asks the provider what is true, and comes in by the same door
 
 The rooms, from the top of the house to its ground; a room knows only what is below it:
 
-    __main__, cli                         the command line
-    app                                   puts a running service together; the only one that knows everybody
-    api, dashboard, scheduler, simulator  who may look and ask; the alarm clock; a provider to practise with
-    rebuild, replay, retention            what is done with the log as a whole
-    receiver, projector, reactor, worker, reconciler   the agents
-    subscription, reaction, operations    how an agent reads on, reacts to a batch, and tells what was done
-    store, providers, actions             Postgres; who speaks to us; whom we speak to
-    rulebook                              TOML into rules
-    outbound                              the one way out of the house
-    settings, telemetry                   what we are told to do, and what we tell about it
-    domain                                facts, posts, rules, runs, actions: pure, and told the time
-    errors                                by who must act
+    __main__, cli                   the command line, one file for each noun
+    app                             puts a running service together; the only one that knows everybody
+    api, dashboard, scheduler       who may look and ask; the alarm clock
+    process, act, reconcile         the stages: fold and decide; do it outside; ask the provider what is true
+    queries, receive, facts         every question; the door; our own facts, and the commands people add them by
+    stream, providers, embedded     reading on after a checkpoint; who speaks to us; the embedded Postgres
+    store, simulator                SQL that writes; a provider to practise with
+    rulebook                        TOML into rules
+    outbound                        the one way out of the house
+    settings, parameters            what we are told to do; times and choices as people write them
+    toml, runtime                   TOML with the place of each key; the process: event loop, HTTP server, log
+    domain                          facts, posts, rules, runs, calls: pure, and told the time
+    errors                          by who must act
 
-The order is a contract in pyproject.toml, and `lint-imports` checks it.
+The order is a contract in pyproject.toml, and `./run lint` checks it.
 """

@@ -145,7 +145,7 @@ async def test_a_fault_of_our_own_is_one_of_the_files(
         raise ZeroDivisionError("of our own")
 
     process = await started(tmp_path, database, STUCK)
-    monkeypatch.setattr("tracker.process.active_rules.load_rules", fail)
+    monkeypatch.setattr("tracker.process.active_rules.read_rules", fail)
     await process.edit(STUCK + "\n")
     assert [str(fault) for fault in process.rules.faults()] == [f"{tmp_path}/rules: cannot be read: of our own"]
     assert process.titles == ["stuck"]

@@ -163,7 +163,7 @@ def _called_for(scene: Scene, rows: Sequence[Any]) -> list[str]:
 
 def _as_called_for(rule: str, posts: Iterable[str], rows: Sequence[Any]) -> list[str]:
     times = Counter(row["post"] for row in rows if row["rule"] == rule)
-    return some(f"posts about which {rule} did not act once", ((p, times[p]) for p in posts if times[p] != 1))
+    return some(f"posts about which {rule} did not act once", ((p, times[p]) for p in sorted(posts) if times[p] != 1))
 
 
 async def _rebuilt(scene: Scene) -> list[str]:
