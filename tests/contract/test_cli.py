@@ -291,7 +291,7 @@ def test_a_pooler_that_keeps_no_session_is_one_line_for_every_command(
         for words in (("serve",), ("serve", "--migrate"), ("posts", "list"), ("db", "status"), ("db", "upgrade")):
             ran = tracker(*words)
             assert (ran.code, ran.out) == (2, ""), words
-            (said,) = [line for line in ran.err.splitlines() if not line.startswith("{")]  # what serve logs of its rules
+            (said,) = [line for line in ran.err.splitlines() if not line.startswith("{")]  # what serve logs
             assert said.startswith("tracker: database.url: a pooler in transaction mode stands between: "), said
         examined = tracker("doctor", "--json")
     (told,) = [one for one in examined.json["items"] if one["check"] == "database"]
