@@ -81,6 +81,15 @@ async def test_a_firing_that_another_node_dated_a_little_ahead_counts(database: 
     assert await fail(corridor, 0, "b") == []
 
 
+async def test_a_firing_that_lies_further_ahead_than_the_cooldown_is_long_does_not(database: Database) -> None:
+    """Nor does it hide the one from which the cooldown counts."""
+    corridor = await begun(database, ONCE)
+    assert await fail(corridor, 40, "a") == ["a"]
+    assert await fail(corridor, 0, "b") == ["b"]
+    assert await fail(corridor, 2, "c") == []
+    assert await fail(corridor, 6, "d") == ["d"]
+
+
 async def test_a_budget_is_not_spent_by_what_is_still_to_come(database: Database) -> None:
     """Nor does the rule stay held, which had used it up then; and it is held anew when it uses it up now."""
     corridor = await begun(database, BUDGET)

@@ -43,8 +43,7 @@ class Admission:
             if count < rule.count.least:
                 span = format_duration(rule.count.window)
                 return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} within {span}")
-        last = self.memory.last_acted(rule.id, key) if rule.once else None
-        if rule.once and last and at < last.at + rule.once:
+        if rule.once and (last := self.memory.last_acted(rule.id, key, at, rule.once)):
             return Verdict(
                 Outcome.SUPPRESSED, f"once in {format_duration(rule.once)}, and it fired at {_shown(last.at)}"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tracker.domain.actions import ActionSpec
@@ -81,10 +81,14 @@ class Memory:
         """The active runs of a rule for a key, the oldest first."""
         return list(self.active.get((rule, key), ()))
 
-    def last_acted(self, rule: str, key: str) -> Firing | None:
-        """The rule's latest firing for the key that was more than counted or suppressed."""
-        acted = [firing for firing in self.recent.get((rule, key), ()) if firing.outcome in ACTED]
-        return max(acted, key=lambda firing: firing.at, default=None)
+    def last_acted(self, rule: str, key: str, at: datetime, within: timedelta) -> Firing | None:
+        """The rule's latest firing for the key, less than that from `at`, that was more than counted or suppressed.
+
+        One that lies further ahead was dated by a clock that was, and must hold nothing back for as long.
+        """
+        firings = self.recent.get((rule, key), ())
+        near = [firing for firing in firings if firing.outcome in ACTED and abs(at - firing.at) < within]
+        return max(near, key=lambda firing: firing.at, default=None)
 
     def tally(self, rule: str, key: str, since: datetime) -> list[datetime]:
         """When what is counted happened, as far as it was decided since that moment and the rule has not acted since.
