@@ -100,6 +100,7 @@ class HurtService(Service):
     dsn: str
     clock: ShiftedClock | None = None
     descriptors: int | None = None
+    _said_before = 0
 
     @classmethod
     def nowhere(cls, folder: Path) -> Self:
@@ -120,10 +121,18 @@ class HurtService(Service):
         command = [sys.executable, "-m", "tracker", "serve", "--config", config, "--migrate", *more]
         shifted = self.clock.environment if self.clock else {}
         with (self.folder / "serve.log").open("ab") as log:
+            self._said_before = log.seek(0, os.SEEK_END)
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | shifted)
         if self.descriptors:
             _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (self.descriptors, most))
+
+    @property
+    def serving(self) -> bool:
+        """Whether this start has come as far as to end in good order when it is told to."""
+        with (self.folder / "serve.log").open("rb") as log:
+            log.seek(self._said_before)
+            return b"service.started" in log.read()
 
     def break_rules(self) -> None:
         """Save a rule file that is no TOML."""
