@@ -36,6 +36,8 @@ ROOM = {"max_connections": "300", "fsync": "off", "full_page_writes": "off"}
 SENDERS, RATE, SIMULATED = 3, 4.0, 0.7
 DISK = 300
 LATELY = 30.0
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection says that is cut off; the last, where that comes in the midst of its setting up."""
 OWN_POSTGRES = {plan.EMBEDDED, plan.DISK}
 """Where the service starts it."""
 
@@ -102,7 +104,7 @@ class Scene:
                         self._connection = await asyncpg.connect(self.dsn, timeout=5)
                     rows: list[Any] = await self._connection.fetch(query, *values)
                     return rows
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 self.hang_up()
                 if time.monotonic() > end:
                     raise AssertionError(f"Postgres does not answer us: {error}") from error
