@@ -21,18 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-CONFIG = """
-[server]
-port = {port}
-
-[database]
-url = "{dsn}"
-
-[engine]
-lease = "{lease}"
-poll = "200ms"
-
-[providers.sosyalkopru]
+FAR_ENDS = """[providers.sosyalkopru]
 kind = "sosyalkopru"
 api_url = "{provider}"
 api_key = "sk_simulated"
@@ -52,11 +41,29 @@ timeout = "5s"
 
 [rules]
 dir = "rules"
+"""
+"""The simulated provider, who is told, and where the rules are; the last section goes on."""
 
+CONFIG = (
+    """
+[server]
+port = {port}
+
+[database]
+url = "{dsn}"
+
+[engine]
+lease = "{lease}"
+poll = "200ms"
+
+"""
+    + FAR_ENDS
+    + """
 [telemetry]
 format = "json"
 level = "warning"
 """
+)
 
 RULES = """
 [rule.tell-the-cms]

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 from tests.acceptance.chaos.loads import SECRET, WITHIN
-from tests.acceptance.service import Service, free_port
+from tests.acceptance.service import FAR_ENDS, Service, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DESCRIPTORS = 1024
 """What one process may have open, as it is on most machines."""
 
-CONFIG = """
+CONFIG = (
+    """
 [server]
 port = {port}
 
@@ -27,32 +28,15 @@ port = {port}
 url = "{dsn}"
 data_dir = "{data}"
 
-[providers.sosyalkopru]
-kind = "sosyalkopru"
-api_url = "{provider}"
-api_key = "sk_simulated"
-webhook_secrets = ["{secret}"]
-budget = "1000000 per hour"
-
-[endpoints.cms]
-url = "{sink}"
-secrets = ["whsec_c2VjcmV0IG9mIHRoZSB0ZXN0"]
-
-[channels.ops]
-kind = "log"
-
-[outbound]
-allow = ["127.0.0.1"]
-timeout = "5s"
-
-[rules]
-dir = "rules"
-budget = "1000000 per hour"
+"""
+    + FAR_ENDS
+    + """budget = "1000000 per hour"
 
 [telemetry]
 format = "json"
 level = "warning"
 {jobs}"""
+)
 QUIET = """
 [jobs.reconcile]
 every = "365d"
