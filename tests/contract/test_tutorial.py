@@ -62,7 +62,7 @@ class Walk:
         if made := re.search(r"^created (\S+) at", ran.out):
             self.post = made[1]
         if words[:2] == ["rules", "diff"]:
-            wait_until(lambda: '"rules.loaded"' in self.log("serve"), "the edited rules are in force")
+            wait_until(lambda: self.log("serve").count('"rules.loaded"') == 2, "the edited rules are in force")
 
     def _stay(self, words: list[str]) -> None:
         process = begin(self.folder, words)
