@@ -16,7 +16,7 @@ from tracker.domain.posts.event import Fact, Problem, State, TargetFact
 from tracker.rulebook import load_text
 from tracker.rulebook.junit import junit
 from tracker.rulebook.recording import Done, record_test
-from tracker.rulebook.testing import Outcome, run_tests
+from tracker.rulebook.test_runner import Outcome, run_tests
 
 NOW = EPOCH + timedelta(hours=2)
 STUCK = """

@@ -31,13 +31,13 @@ from tracker.api import (
     stream,
     why,
 )
+from tracker.api.auth import Visitor, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.description import operation_id
-from tracker.api.guards import Visitor, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
-from tracker.process.trial import Trial
+from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.quarantine_replay import Replay
@@ -143,7 +143,7 @@ def application(parts: Parts) -> Litestar:
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
-            "trial": _given(Trial(parts.database, parts.rules)),
+            "trial": _given(BacktestService(parts.database, parts.rules)),
         },
         state=State({"checks": parts.checks or KeyChecks(parts.database), "visitor": parts.visitor}),
         exception_handlers=HANDLERS,

@@ -7,13 +7,13 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from tracker.api.parameters import Clock
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter, problem
-from tracker.api.refusals import TRYING
-from tracker.api.words import Clock
+from tracker.api.responses import TRYING
 from tracker.parameters import parse_time
 from tracker.process.backtest import Span
+from tracker.process.backtest_service import BacktestService, NothingToTry, TooLong, Unreadable
 from tracker.process.backtest_views import BacktestOut, NewBacktest, backtest_out
-from tracker.process.trial import NothingToTry, TooLong, Trial, Unreadable
 from tracker.queries.rule_views import fault_out
 
 LONGEST = timedelta(days=90)
@@ -32,7 +32,7 @@ def _unreadable(request: Request[Any, Any, Any], error: Unreadable) -> Response[
     summary="Try rules on the real log",
 )
 async def backtest(
-    clock: NamedDependency[Clock], trial: NamedDependency[Trial], data: JSONBody[NewBacktest]
+    clock: NamedDependency[Clock], trial: NamedDependency[BacktestService], data: JSONBody[NewBacktest]
 ) -> BacktestOut:
     """Together with the other rules in force; nothing is done and nothing kept. One at a time."""
     span = _span(data, clock())

@@ -6,9 +6,9 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api.guards import requires
-from tracker.api.refusals import ONE, READING
-from tracker.api.words import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.auth import requires
+from tracker.api.parameters import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.responses import ONE, READING
 from tracker.queries import events as queried
 from tracker.queries.events import EventOut, EventQuery, OneEventOut
 from tracker.queries.paging import Page

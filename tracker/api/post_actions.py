@@ -8,9 +8,9 @@ from uuid import UUID
 from litestar import Request, post
 from litestar.di import NamedDependency
 
-from tracker.api.guards import caller, requires
-from tracker.api.refusals import DECIDING, ONE
-from tracker.api.words import Clock, PostId, ProviderName
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, PostId, ProviderName
+from tracker.api.responses import DECIDING, ONE
 from tracker.domain.posts.post import Post
 from tracker.facts import commands
 from tracker.queries.actions import OneActionOut, one_action

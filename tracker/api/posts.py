@@ -6,9 +6,9 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api.refusals import DECIDING, LISTING, ONE
+from tracker.api.parameters import Clock, Cursor, Limit, PostId, ProviderName
+from tracker.api.responses import DECIDING, LISTING, ONE
 from tracker.api.tagged import Tagged
-from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
 from tracker.parameters import parse_optional_time
 from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history

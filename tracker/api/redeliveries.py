@@ -9,11 +9,11 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, DryRun, Limit
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
 from tracker.api.redelivery_requests import ChosenBy, NewRedelivery
-from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
-from tracker.api.words import Clock, Cursor, DryRun, Limit
+from tracker.api.responses import DECIDING, ONE, PLANNING, READING
 from tracker.domain.calls.pacing import Pace
 from tracker.domain.rate import Rate
 from tracker.facts import commands
@@ -71,7 +71,7 @@ async def plan_redelivery(
             how = (data.idempotency == "fresh", rate, data.note)
             chosen = compiled(oldest_chosen(query))
             made = await commands.plan_redelivery(conn, chosen, _told(data.filters), how, caller(request).name, now)
-        shown = redelivery_out(await redeliveries.one(conn, made), now) if made else None
+        shown = redelivery_out(await redeliveries.get(conn, made), now) if made else None
     count = sum(share.actions for share in shares)
     planned = PlannedOut(shown, count, shares, [*sample.items])
     return Response(planned, status_code=200 if dry_run else 201)

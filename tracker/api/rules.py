@@ -7,9 +7,9 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api.guards import caller, requires
-from tracker.api.refusals import ONE, READING
-from tracker.api.words import Clock, Cursor, Limit
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit
+from tracker.api.responses import ONE, READING
 from tracker.domain.rules.rule import Rule
 from tracker.facts import commands
 from tracker.queries import rule_status

@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct, field
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit
 from tracker.api.problems import MAX_BODY, OF_BODIES
-from tracker.api.refusals import ONE, READING, SAYING
-from tracker.api.words import Clock, Cursor, Limit
+from tracker.api.responses import ONE, READING, SAYING
 from tracker.facts import commands, silencing
 from tracker.queries import silences as queried
 from tracker.queries.paging import Page

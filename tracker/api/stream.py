@@ -13,15 +13,15 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
+from tracker.api.parameters import ProviderName
 from tracker.api.problems import BadParameter
-from tracker.api.refusals import READING
-from tracker.api.words import ProviderName
+from tracker.api.responses import READING
 from tracker.domain.posts.change import Move
 from tracker.errors import Rejected
 from tracker.parameters import refuse_zero_bytes
 from tracker.queries.events import ArrivalTime, ProviderTime
 from tracker.queries.post_views import ErrorOut
-from tracker.store.checkpoints.places import Place
+from tracker.store.checkpoints.resume_tokens import ResumeToken
 from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
 
@@ -115,7 +115,7 @@ async def stream_events(
 
 
 async def _frames(
-    broadcast: Broadcast[Told], place: Place | None, wanted: tuple[str | None, str | None, str | None]
+    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: tuple[str | None, str | None, str | None]
 ) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % COME_BACK
     async for news in broadcast.listen(place):
@@ -139,7 +139,7 @@ def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) ->
     )
 
 
-def shown(change: Announced, place: Place) -> Told:
+def shown(change: Announced, place: ResumeToken) -> Told:
     """A change as it is sent, with the place behind it as its id."""
     told = StreamedOut(
         change.cause, change.event, change.source, change.provider, change.post, change.kind, change.before,
@@ -154,10 +154,10 @@ def _moved(move: Move) -> MovedOut:
     return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error)
 
 
-def _place(text: str | None) -> Place | None:
+def _place(text: str | None) -> ResumeToken | None:
     if not text:
         return None
     try:
-        return Place.parse(text)
+        return ResumeToken.parse(text)
     except Rejected as error:
         raise BadParameter("Last-Event-ID", str(error)) from error

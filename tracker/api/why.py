@@ -6,8 +6,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api.refusals import ONE
-from tracker.api.words import Clock, PostId, ProviderName
+from tracker.api.parameters import Clock, PostId, ProviderName
+from tracker.api.responses import ONE
 from tracker.errors import NotFound, did_you_mean
 from tracker.parameters import refuse_zero_bytes
 from tracker.queries.paging import Page

@@ -9,8 +9,8 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, now, open_settings
-from tracker.cli.showing import in_words, say, show_json, show_pairs
+from tracker.cli.context import Config, Json, known_words, now, open_settings
+from tracker.cli.output import in_words, say, show_json, show_pairs
 
 if TYPE_CHECKING:
     from tracker.domain.actions import Claimed, Outcome

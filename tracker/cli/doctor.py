@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.findings import Finding, Verdict, ok, problem, warning
-from tracker.cli.opening import Config, Json, open_settings, require_configured
-from tracker.cli.showing import counted, say, show_list
+from tracker.cli.context import Config, Json, open_settings, require_configured
+from tracker.cli.doctor_findings import Finding, Verdict, ok, problem, warning
+from tracker.cli.output import counted, say, show_list
 from tracker.errors import Misconfigured, TrackerError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def doctor(config: Config = None, json: Json = False) -> None:
 
 
 def _examine(config: Path | None) -> Iterator[Finding]:
-    from tracker.cli.doctor_here import examine_here  # noqa: PLC0415  (takes half a second)
+    from tracker.cli.doctor_config import examine_here  # noqa: PLC0415  (takes half a second)
 
     try:
         settings = open_settings(config, anywhere=True)
@@ -62,7 +62,7 @@ def _config(file: Path) -> Finding:
 
 def _left_out(settings: Settings) -> Iterator[Finding]:
     """Channels and endpoints that are set up wrongly."""
-    from tracker.act.performers.usable import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
 
     for faults in usable(settings).left_out.values():
         for fault in faults:

@@ -6,9 +6,9 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tracker.cli.at_provider import ask_provider
-from tracker.cli.findings import Finding, ok, problem, warning
-from tracker.cli.showing import counted
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
+from tracker.cli.output import counted
+from tracker.cli.provider_calls import ask_provider
 from tracker.cli.webhooks import of_kept_secrets
 from tracker.errors import Rejected, TrackerError
 from tracker.providers import build_providers

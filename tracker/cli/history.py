@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def told(kind: str, entry: dict[str, Any]) -> str:
+def entry_text(kind: str, entry: dict[str, Any]) -> str:
     """What an entry of that type says."""
     return _TOLD[kind](entry)
 

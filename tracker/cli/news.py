@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tracker.cli.showing import written
+from tracker.cli.output import written
 from tracker.errors import Unavailable, printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ LATE = timedelta(seconds=5)
 """How long after its own time a line may be written down and is told all the same."""
 
 
-async def tell(database: Database, begin: datetime, line: Callable[[News], None], away: Callable[[str], None]) -> None:
+async def follow_news(
+    database: Database, begin: datetime, line: Callable[[News], None], away: Callable[[str], None]
+) -> None:
     """Call `line` for all that happens after `begin`, for ever; `away` hears once when the database goes away."""
     reader, gone = _Reader(begin), False
     while True:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.history import told
-from tracker.cli.news import show_news, tell
-from tracker.cli.opening import Config, Json, as_options, now, on_database
-from tracker.cli.showing import explained, say, show_json, show_pairs, show_table
+from tracker.cli.context import Config, Json, as_options, now, on_database
+from tracker.cli.history import entry_text
+from tracker.cli.news import follow_news, show_news
+from tracker.cli.output import explained, say, show_json, show_pairs, show_table
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
@@ -148,12 +148,12 @@ def watch(
         if as_table:
             from rich.console import Console  # noqa: PLC0415  (only where it is needed)
 
-            from tracker.cli.watching import watch_posts  # noqa: PLC0415  (takes half a second)
+            from tracker.cli.posts_watch import watch_posts  # noqa: PLC0415  (takes half a second)
 
             await watch_posts(database, query, now, Console())
         begin = now()
         say("watching; Ctrl-C ends it", aside=True)
-        await tell(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
+        await follow_news(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
 
     try:
         on_database(config, work)
@@ -184,4 +184,6 @@ def _tell(post: OnePostOut, history: list[EntryOut]) -> None:
         show_table(("at", "what comes"), waits)
     if history:
         say("\nhistory")
-        show_table(("at", "what", ""), ((entry.at, entry.type, told(entry.type, entry.data)) for entry in history))
+        show_table(
+            ("at", "what", ""), ((entry.at, entry.type, entry_text(entry.type, entry.data)) for entry in history)
+        )

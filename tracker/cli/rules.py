@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, read_settings
-from tracker.cli.showing import counted, say, show_json, show_list
+from tracker.cli.context import Config, Json, known_words, read_settings
+from tracker.cli.output import counted, say, show_json, show_list
 from tracker.errors import Misconfigured
 
 if TYPE_CHECKING:
     from tracker.rulebook import Rulebook
-    from tracker.rulebook.testing import Outcome
+    from tracker.rulebook.test_runner import Outcome
 
 rules = noun("rules", "The rule files.")
 
@@ -27,7 +27,7 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
-    from tracker.act.performers.usable import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
     from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (as above)
 
@@ -59,7 +59,7 @@ def play(
     json: Json = False,
 ) -> None:
     """Play the tests that stand beside the rules; exit code 1 when one fails."""
-    from tracker.rulebook.testing import run_tests  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.test_runner import run_tests  # noqa: PLC0415  (takes half a second)
 
     book = _read(folder, config)
     for fault in book.faults:

@@ -14,10 +14,10 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.at_provider import Provider, chosen_provider
-from tracker.cli.opening import Config, Json, now, open_settings
-from tracker.cli.saying import Said, body_of
-from tracker.cli.showing import say, show_json
+from tracker.cli.context import Config, Json, now, open_settings
+from tracker.cli.output import say, show_json
+from tracker.cli.provider_calls import Provider, chosen_provider
+from tracker.cli.sample_webhook import SampleWebhook, body_of
 from tracker.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def send(
     adapter = build_providers(settings).get(name)
     if adapter is None:
         raise settings.fault(f"providers.{name}.kind", "sends no webhooks: it is asked")
-    said = Said(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
+    said = SampleWebhook(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
     if (file is None) is (event is None):
         raise typer.BadParameter("give either a file or --event", param_hint="FILE")
     if platform and adapter.words.targets.form != "list":

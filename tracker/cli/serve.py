@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.opening import Config, known_words
+from tracker.cli.context import Config, known_words
 
 
 @app.command()

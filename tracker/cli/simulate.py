@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.opening import known_words, taking_port
-from tracker.cli.showing import show_pairs
+from tracker.cli.context import known_words, taking_port
+from tracker.cli.output import show_pairs
 
 
 @app.command()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.at_provider import Provider, ask_provider, call_provider, chosen_provider
-from tracker.cli.opening import Config, Json, known_words, on_database, open_settings
-from tracker.cli.showing import say, show_json, show_list, show_pairs, show_table
+from tracker.cli.context import Config, Json, known_words, on_database, open_settings
+from tracker.cli.output import say, show_json, show_list, show_pairs, show_table
+from tracker.cli.provider_calls import Provider, ask_provider, call_provider, chosen_provider
 from tracker.errors import Misconfigured, Rejected, TrackerError
 
 if TYPE_CHECKING:

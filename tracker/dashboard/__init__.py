@@ -16,6 +16,6 @@ language      every word that we say, in each language
 assets        styles and script, as they were packed
 """
 
-from tracker.dashboard.mounting import handlers
+from tracker.dashboard.routes import handlers
 
 __all__ = ["handlers"]

@@ -20,7 +20,7 @@ CONTENT = {
 VERSIONS = {name: sha256(content).hexdigest()[:12] for name, content in CONTENT.items()}
 
 
-def address(name: str) -> str:
+def asset_address(name: str) -> str:
     """Where the file is served."""
     return f"/static/{VERSIONS[name]}/{name}"
 

@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from tracker.dashboard import timeline
-from tracker.dashboard.asked import POST_FILTERS, Asked, address, post_query
 from tracker.dashboard.naming import target_names
+from tracker.dashboard.query import POST_FILTERS, Query, address, post_query
 from tracker.dashboard.rendering import Visit, raw_path
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.domain.posts.event import State
 from tracker.errors import BadParameter, NotFound
 from tracker.queries import actions, events, history
@@ -41,7 +41,7 @@ async def show_posts(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
 ) -> Response[Any]:
     """The newest first; the filters are in the address, so that it can be kept and sent."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     query = post_query(asked, clock())
     async with database.connection() as conn:
         posts, following = await page_of_posts(conn, query, NEWEST_FIRST, asked.cursor, ON_A_PAGE)
@@ -59,7 +59,7 @@ async def show_post(
     visit: NamedDependency[Visit], database: NamedDependency[Database], rules: NamedDependency[RuleSource]
 ) -> Response[Any]:
     """What became of one post, why, and what happens next."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     post_id, provider = _post_id(visit), asked.text("provider")
     async with database.connection() as conn:
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.calls.allowance import Purpose, left
-from tracker.domain.calls.standing import CLOCK_OFF, Calling
+from tracker.domain.calls.call_budget import Purpose, left
+from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.calls.standing import Standing
+    from tracker.domain.calls.call_limits import CallLimits
     from tracker.settings import Provider
 
 STANDINGS = (*Calling, "unasked", "keyless")
@@ -52,7 +52,7 @@ class ProviderHealth:
 
 
 def provider_health(
-    name: str, settings: Provider, standing: Standing | None, *, heard_at: datetime | None, silent: bool, sends: bool
+    name: str, settings: Provider, standing: CallLimits | None, *, heard_at: datetime | None, silent: bool, sends: bool
 ) -> ProviderHealth:
     """What is known of a configured provider; `standing` is None where it was never called."""
     now = standing.at if standing else None
@@ -75,7 +75,7 @@ def provider_health(
     )
 
 
-def _standing(settings: Provider, standing: Standing | None) -> tuple[str, datetime | None]:
+def _standing(settings: Provider, standing: CallLimits | None) -> tuple[str, datetime | None]:
     if not settings.api_key.get_secret_value():
         return "keyless", None
     if standing is None or standing.at is None:

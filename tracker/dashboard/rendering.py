@@ -14,10 +14,10 @@ from litestar.response import Redirect
 from markupsafe import Markup
 
 from tracker.dashboard import assets
-from tracker.dashboard.asked import DONE, Asked, address, own, post_address, rule_address, with_done
+from tracker.dashboard.formatting import pretty, visible
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
 from tracker.dashboard.naming import platform_name, target_names
-from tracker.dashboard.raw_text import pretty, visible
+from tracker.dashboard.query import DONE, Query, address, own, post_address, rule_address, with_done
 from tracker.domain.duration import format_duration
 from tracker.errors import NotAllowed
 from tracker.store.keys import Key
@@ -78,7 +78,7 @@ class Visit:
 
     async def back(self, done: str) -> Response[Any]:
         """To the page from which the form was sent, which says what was done."""
-        form = Asked(await self.request.form())
+        form = Query(await self.request.form())
         return Redirect(with_done(own(form.text("then")), done), status_code=303)
 
     def page(self, name: str, status: int = 200, **context: object) -> Response[Any]:
@@ -150,7 +150,7 @@ PAGES.filters |= {"moment": _moment, "pretty": pretty, "platform": platform_name
 PAGES.filters |= {"kind": _kind, "duration": format_duration, "span": _span}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {
-    "asset": assets.address,
+    "asset": assets.asset_address,
     "address": address,
     "post_address": post_address,
     "rule_address": rule_address,

@@ -6,11 +6,11 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.asked import Asked, address, rule_address
+from tracker.dashboard.backtests import FIRST_SPAN, SPANS
+from tracker.dashboard.query import Query, address, rule_address
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.rule_trouble import rule_trouble
-from tracker.dashboard.trials import FIRST_SPAN, SPANS
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.domain.runs.firing import Outcome
 from tracker.facts import commands
 from tracker.queries import rule_status
@@ -35,7 +35,7 @@ async def show_rules(
     rules: NamedDependency[RuleSource],
 ) -> Response[Any]:
     """By their ids, whatever file they stand in."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     states = asked.words("state", STATES)
     enabled = "on" in states if len(set(states)) == 1 else None
     async with database.connection() as conn:
@@ -57,7 +57,7 @@ async def show_rule(
 ) -> Response[Any]:
     """What it says, how it does, and what it came to last."""
     known = rule_called(rules, rule)
-    cursor = Asked(visit.request.query_params).cursor
+    cursor = Query(visit.request.query_params).cursor
     async with database.connection() as conn:
         found = await rule_status.status_of(conn, known, rules, clock())
         firings = await latest_firings(conn, rule, cursor, FIRINGS)

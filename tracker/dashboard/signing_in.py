@@ -6,10 +6,10 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from tracker.dashboard.asked import Asked, own
 from tracker.dashboard.language import LANGUAGES
+from tracker.dashboard.query import Query, own
 from tracker.dashboard.rendering import LANGUAGE_COOKIE, Visit
-from tracker.dashboard.visitor import COOKIE, LASTING, Clock
+from tracker.dashboard.session import COOKIE, LASTING, Clock
 from tracker.queries.key_checks import KeyChecks
 from tracker.runtime.http_server import asked_from
 from tracker.store import sessions
@@ -32,13 +32,13 @@ async def sign_in(
     clock: NamedDependency[Clock],
 ) -> Response[Any]:
     """A key that is known begins a session; its token goes into a cookie that no script can read."""
-    form = Asked(await guest.request.form())
+    form = Query(await guest.request.form())
     then = own(form.text("then"))
     key = await checks.sign_in(form.text("key") or "", asked_from(guest.request.scope))
     if key is None:
         return guest.page("sign_in", 401, then=then, refused=True)
     async with database.transaction() as conn:
-        token = await sessions.begin(conn, key, clock(), LASTING)
+        token = await sessions.begin_session(conn, key, clock(), LASTING)
     response = Redirect(then, status_code=303)
     _keep(response, guest.request, COOKIE, token, int(LASTING.total_seconds()))
     return response
@@ -48,7 +48,7 @@ async def sign_in(
 async def sign_out(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
     """The session is over, here and for whoever may have its token."""
     async with database.connection() as conn:
-        await sessions.end(conn, request.cookies.get(COOKIE, ""))
+        await sessions.end_session(conn, request.cookies.get(COOKIE, ""))
     response = Redirect("/sign-in", status_code=303)
     response.delete_cookie(COOKIE)
     return response
@@ -57,7 +57,7 @@ async def sign_out(request: Request[Any, Any, Any], database: NamedDependency[Da
 @post("/language")
 async def change_language(request: Request[Any, Any, Any]) -> Response[Any]:
     """Remembered by this browser for a year."""
-    form = Asked(await request.form())
+    form = Query(await request.form())
     response = Redirect(own(form.text("then")), status_code=303)
     if (code := form.text("language")) in LANGUAGES:
         _keep(response, request, LANGUAGE_COOKIE, str(code), YEAR)

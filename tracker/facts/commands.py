@@ -13,7 +13,7 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import FALLEN_SHORT
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import CANCELLED
 from tracker.errors import NotFound, Rejected
@@ -53,13 +53,13 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
 
     `rule` is as its file says it.
     """
-    known = (await rule_switches.by_rule(conn)).get(rule.id)
+    known = (await rule_switches.switches_by_rule(conn)).get(rule.id)
     if rule_switches.is_on(rule, known) is on:
         return False
     if rule.enabled is on:
-        await rule_switches.clear(conn, rule.id)
+        await rule_switches.clear_switch(conn, rule.id)
     else:
-        await rule_switches.put(conn, Switch(rule.id, on, by, now))
+        await rule_switches.put_switch(conn, Switch(rule.id, on, by, now))
     event = "rule.enabled" if on else "rule.disabled"
     await event_log.append(conn, [_done(event, f"{rule.id}:{event}:{now.isoformat()}", by, now, rule=rule.id)])
     return True
@@ -150,7 +150,7 @@ async def end_silence(conn: Connection, silence: UUID, by: str, now: datetime) -
     """End it now, if it is not over; it is kept. Raises NotFound."""
     if await silences.end(conn, silence, now):
         await event_log.append(conn, [_done("silence.ended", f"{silence}:ended", by, now, silence=str(silence))])
-    found = await silences.one(conn, silence)
+    found = await silences.get(conn, silence)
     if found is None:
         raise NotFound(f"there is no silence {silence}")
     return found
@@ -169,7 +169,7 @@ async def _ask_provider(conn: Connection, verb: str, post: Post, payload: Payloa
     if under_way := await actions.open_of_post(conn, post.provider, post.id, verb):
         return under_way
     spec = ActionSpec(verb, post.provider, payload, f"manual:{uuid4()}", now)
-    await actions.intend(conn, [Asked(spec, "", "", None, post.provider, post.id)], now)
+    await actions.intend(conn, [ActionRequest(spec, "", "", None, post.provider, post.id)], now)
     said = {**detail(spec.id, None, None, verb, "requested", "by_hand"), "by": by}
     event = own_fact(
         "manual", f"{spec.id}:requested", "action.requested", post.provider, post.id, now, now, detail=said

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class RulesInForce:
+class ActiveRules:
     """The rules of the files; where those cannot be read, the last good ones that the database keeps, or else none."""
 
     def __init__(self, settings: Settings) -> None:
@@ -101,7 +101,7 @@ class RulesInForce:
 
     async def take_switches(self, conn: Connection) -> bool:
         """Honour what people have switched by hand; answers whether other rules are in force now."""
-        switched = {switch.rule: switch.enabled for switch in (await rule_switches.by_rule(conn)).values()}
+        switched = {switch.rule: switch.enabled for switch in (await rule_switches.switches_by_rule(conn)).values()}
         if switched == self._switched:
             return False
         before, self._switched = self._index.by_id.keys(), switched

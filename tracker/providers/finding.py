@@ -8,7 +8,7 @@ from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Self
 
-from tracker.providers.body import Fork, Path, find
+from tracker.providers.mapping.paths import Fork, Path, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

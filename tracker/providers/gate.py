@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tracker.domain.calls.standing import Heard, Permit, Refused, Wish
+    from tracker.domain.calls.call_limits import CallRequest, CallResult, Permit, Refused
 
 
-class Gate(Protocol):
+class RateLimiter(Protocol):
     """Lets calls of the configured providers through, or does not."""
 
-    async def ask(self, provider: str, wish: Wish) -> Permit | Refused:
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
         """Whether the call may be made now; one that may is counted, whether it is made or not."""
 
-    async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
         """How the call that was let through has ended; raises nothing, because the call is over."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.posts.event import Problem, State
-from tracker.providers.body import prose_of, text_of, word_of
 from tracker.providers.finding import ProblemFinder
+from tracker.providers.mapping.paths import prose_of, text_of, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
-class Meanings:
+class StatusMapping:
     """Words in upper case. Those in `silent` are known, and tell nothing of how the post stands."""
 
     statuses: Mapping[str, State]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tracker.providers.body import parse_path, put, stamp
+from tracker.providers.mapping.paths import parse_path, put, stamp
 from tracker.providers.registry import KINDS
 
 if TYPE_CHECKING:

@@ -54,7 +54,9 @@ class KeyChecks:
     async def key_of_session(self, token: str, address: str, now: datetime) -> Key | None:
         """The key that a session stands for; who was wrong too often has none, and may still sign in."""
         try:
-            return await self._look(self._sessions, token, address, lambda conn: sessions.find(conn, token, now))
+            return await self._look(
+                self._sessions, token, address, lambda conn: sessions.find_session(conn, token, now)
+            )
         except TooOften:
             return None
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.domain.rules.trigger import Expect, While
-from tracker.domain.rules.wording import either
 from tracker.queries.post_views import OnePostOut, PendingOut, one_post_out
 from tracker.store.rows import into
 

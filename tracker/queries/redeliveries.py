@@ -91,7 +91,7 @@ async def list_redeliveries(
 
 async def one_redelivery(conn: Connection, plan: UUID, now: datetime) -> OneRedeliveryOut:
     """The plan, and what it has come to; raises NotFound."""
-    fields = _fields(await redeliveries.one(conn, plan), now)
+    fields = _fields(await redeliveries.get(conn, plan), now)
     return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, plan))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.queries import rule_firings
 from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.queries.rule_firings import Tally
-from tracker.store.reactions import holds, rule_switches, timers
+from tracker.store.reactions import rule_pauses, rule_switches, timers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ async def list_rules(
 ) -> Page[RuleStatus]:
     """A page of the rules by their ids, all or those that are on (or off)."""
     last = read_cursor(cursor, BY_ID, str) if cursor else ""
-    switches = await rule_switches.by_rule(conn)
+    switches = await rule_switches.switches_by_rule(conn)
     left = [
         rule
         for rule in sorted(source.rules(), key=lambda rule: rule.id)
@@ -74,7 +74,7 @@ async def list_rules(
 
 async def status_of(conn: Connection, rule: Rule, source: RuleSource, now: datetime) -> RuleStatus:
     """How one rule does."""
-    (found,) = await _statuses(conn, [rule], source, await rule_switches.by_rule(conn), now)
+    (found,) = await _statuses(conn, [rule], source, await rule_switches.switches_by_rule(conn), now)
     return found
 
 
@@ -82,7 +82,7 @@ async def _statuses(
     conn: Connection, shown: Sequence[Rule], source: RuleSource, switches: Mapping[str, Switch], now: datetime
 ) -> list[RuleStatus]:
     armed = await timers.armed_revisions(conn)
-    pauses = (await holds.in_force(conn, now, now)).pauses
+    pauses = (await rule_pauses.in_force(conn, now, now)).pauses
     tallies = await rule_firings.tallies(conn, [rule.id for rule in shown], now - DAY)
     places, found = source.places(), []
     for rule in shown:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from tracker.domain.rules.wording import step_in_words, verb_of
+from tracker.domain.rules.descriptions import step_in_words, verb_of
 from tracker.domain.runs.run import Run
 from tracker.queries.actions import OneActionOut
 from tracker.queries.run_steps import RunStep

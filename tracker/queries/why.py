@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.post import Post, view
 from tracker.queries import why_facts
-from tracker.rulebook.answers import OFF, Explanation, moment, on_record
 from tracker.rulebook.explain import Story, explain
+from tracker.rulebook.explanations import OFF, Explanation, moment, on_record
 from tracker.store.posts import changes
 from tracker.store.reactions import rule_switches, timers
 
@@ -57,7 +57,7 @@ async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime
     taken: dict[UUID, list[ActionTaken]] = defaultdict(list)
     for action in await why_facts.actions_of(conn, runs):
         taken[action.run].append(action)
-    switches = await rule_switches.by_rule(conn)
+    switches = await rule_switches.switches_by_rule(conn)
     wanted = [rule for rule in rules if only in (None, rule.id)]
     revisions = {rule.id: rule.revision for rule in wanted}
     armed = await timers.armed_revisions(conn)

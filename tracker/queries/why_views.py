@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from tracker.queries.why import Answer, Reason
 from tracker.queries.why_facts import ActionTaken
-from tracker.rulebook.answers import Clause
+from tracker.rulebook.explanations import Clause
 
 Outcome = Annotated[
     str,

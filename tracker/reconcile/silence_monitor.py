@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from tracker.domain.calls.rhythm import LEARNT_FROM, is_silent
+from tracker.domain.calls.heartbeat import LEARNT_FROM, is_silent
 from tracker.domain.clock import TOLERANCE
 from tracker.facts.own_facts import own_fact
-from tracker.store.calls import heard
+from tracker.store.calls import provider_heartbeats
 from tracker.store.log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from tracker.store.calls.heard import Heard
+    from tracker.store.calls.provider_heartbeats import Heartbeat
     from tracker.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -24,22 +24,22 @@ log = structlog.get_logger(__name__)
 SILENT, HEARD = "provider.silent", "provider.heard"
 
 
-async def look(database: Database, patience: Mapping[str, timedelta | None], now: datetime) -> None:
+async def check_silence(database: Database, patience: Mapping[str, timedelta | None], now: datetime) -> None:
     """Say of each provider that fell silent, or is heard again; `patience` is what is set for it, None: its rhythm."""
     async with database.transaction() as conn:
-        await heard.forget(conn, now - LEARNT_FROM, now + TOLERANCE)
-        await heard.take_note(conn, now - LEARNT_FROM, now + TOLERANCE)
-        for provider, known in (await heard.by_provider(conn, now - LEARNT_FROM)).items():
+        await provider_heartbeats.forget(conn, now - LEARNT_FROM, now + TOLERANCE)
+        await provider_heartbeats.take_note(conn, now - LEARNT_FROM, now + TOLERANCE)
+        for provider, known in (await provider_heartbeats.by_provider(conn, now - LEARNT_FROM)).items():
             if provider in patience:
                 await _judge(conn, provider, known, patience[provider], now)
 
 
-async def _judge(conn: Connection, provider: str, known: Heard, fixed: timedelta | None, now: datetime) -> None:
+async def _judge(conn: Connection, provider: str, known: Heartbeat, fixed: timedelta | None, now: datetime) -> None:
     if is_silent(known.hours, known.last_at, now, fixed):
-        if await heard.becomes_silent(conn, provider, known.last_at, now):
+        if await provider_heartbeats.becomes_silent(conn, provider, known.last_at, now):
             log.warning("provider.silent", provider=provider, heard_at=known.last_at.isoformat())
             await _tell(conn, SILENT, provider, known.last_at, now)
-    elif since := await heard.heard_again(conn, provider):
+    elif since := await provider_heartbeats.heard_again(conn, provider):
         log.info("provider.heard", provider=provider, silent_since=since.isoformat())
         await _tell(conn, HEARD, provider, since, now)
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import Crossing, Entering, Named, Word, entered
+from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition, entered
+from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.rules.subject import Per
 from tracker.domain.rules.trigger import Every, Expect, On, While
+from tracker.rulebook.branch_checks import check_branches
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.paths import check_branches
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
 
-OWN = (Per.POST, Per.TARGET)
+OWN = (GroupBy.POST, GroupBy.TARGET)
 """What a rule must count as one where it acts on, or waits for, that one thing."""
 
 ABOUT_A_POST = {"retry": "a retry", "reconcile": "reconciling", "set": "a label"}
@@ -156,13 +156,13 @@ def _starting(rule: Rule) -> frozenset[State]:
     return frozenset(state for word in words for state in State if reaches(word, state))
 
 
-def reaches(word: Word, state: State) -> bool:
+def reaches(word: EventPattern, state: State) -> bool:
     """Whether a post that enters the state makes the word true."""
-    if isinstance(word, Entering):
+    if isinstance(word, StateEntered):
         return word.state is state
-    if isinstance(word, Crossing):
+    if isinstance(word, Transition):
         return word.after in (None, state)
-    return word.is_glob and Named(word.pattern).names(f"post.{state}")
+    return word.is_glob and EventName(word.pattern).names(f"post.{state}")
 
 
 def _check_oddities(rule: Rule, table: Table) -> None:
@@ -175,7 +175,7 @@ def _check_oddities(rule: Rule, table: Table) -> None:
     states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}
     starting = set(map(str, _starting(rule)))
     names_only_states = isinstance(rule.trigger, While) or (
-        isinstance(rule.trigger, On) and all(isinstance(word, Entering) for word in rule.trigger.words)
+        isinstance(rule.trigger, On) and all(isinstance(word, StateEntered) for word in rule.trigger.words)
     )
     if states and names_only_states and not states & starting:
         table.warn("match", f"never holds: the state is then {' or '.join(sorted(starting))}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tracker.domain.rate import Rate
 from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
-from tracker.rulebook.pages import Pages
+from tracker.rulebook.template_files import TemplateFiles
 from tracker.rulebook.workflows import Workflows
 
 
@@ -41,7 +41,7 @@ class Context:
     """
 
     known: Known
-    pages: Pages
+    pages: TemplateFiles
     workflows: Workflows
     rule: str = ""
     severity: str = "warning"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from tracker.errors import printable
-from tracker.rulebook.testing import Outcome
+from tracker.rulebook.test_runner import Outcome
 
 
 def junit(outcomes: Iterable[Outcome]) -> str:

@@ -13,14 +13,17 @@ from typing import get_args
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import Step
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.pages import Page
+from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 
 LOOKS = frozenset({"revision", "enabled"})
 """What a rule can change without meaning something else."""
 
-STEPS = get_args(Step)
+ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""
+
+CALLED = {"StateEntered": "Entering", "Transition": "Crossing", "EventName": "Named"}
+"""What revisions call a class that has another name by now: a new revision would arm all of a rule's timers anew."""
 
 _TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
 _LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
@@ -35,13 +38,13 @@ def revision_of(rule: Rule) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Condition):
         return _expression(value.text)
-    if isinstance(value, Template | Page):
+    if isinstance(value, Template | TemplateFile):
         return value.text
     if is_dataclass(value):
-        return {"is": type(value).__name__, **_named(value)}
+        return {"is": CALLED.get(type(value).__name__, type(value).__name__), **_named(value)}
     if isinstance(value, tuple | frozenset):
         parts = [_plain(one) for one in value]
-        return parts if any(isinstance(one, STEPS) for one in value) else sorted(parts, key=json.dumps)
+        return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, time):

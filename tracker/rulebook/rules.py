@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import Entering, Named
+from tracker.domain.rules.event_pattern import EventName, StateEntered
+from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Mode, Rule
-from tracker.domain.rules.subject import Per
 from tracker.domain.rules.trigger import Every, On, Trigger
+from tracker.rulebook.branch_checks import check_branches
 from tracker.rulebook.checks import check
 from tracker.rulebook.context import Context
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import RULE, SEVERITIES, WORKFLOW
 from tracker.rulebook.matching import read_match
-from tracker.rulebook.paths import check_branches
 from tracker.rulebook.revision import revision_of
 from tracker.rulebook.steps import read_branches, read_steps
 from tracker.rulebook.triggers import read_trigger, read_word
@@ -46,7 +46,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         branches={**context.found, **branches},
         match=read_match(table, context.known.providers),
         when=table.parsed("when", Condition),
-        per=Per(table.choice("per", tuple(Per), Per.POST)),
+        per=GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST)),
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
@@ -107,5 +107,5 @@ def _event(name: str, trigger: Trigger | None) -> str:
     if not isinstance(trigger, On):
         return f"rule.{name}"
     word = trigger.words[0]
-    plain = isinstance(word, Entering) or (isinstance(word, Named) and not word.is_glob)
+    plain = isinstance(word, StateEntered) or (isinstance(word, EventName) and not word.is_glob)
     return str(word) if plain and len(trigger.words) == 1 else "{{ event.name }}"

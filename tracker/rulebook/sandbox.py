@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tracker.rulebook.jinja_rules import FILTERS, NUMERIC
+from tracker.rulebook.template_checks import FILTERS, NUMERIC
 from tracker.rulebook.templates import shown
 
 LONGEST_PAGE, GREATEST, MOST_TURNS = 20_000, 10**18, 1000

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tracker.domain.duration import parse_duration
-from tracker.domain.rules.event_pattern import Crossing, Named, parse_word
+from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED
 from tracker.toml.positions import BadText
@@ -77,7 +77,7 @@ def _check_happening(word: str) -> None:
     if word.startswith("@"):
         if word not in COMMANDS:
             raise ValueError(f'"{word}" is none of {", ".join(COMMANDS)}{did_you_mean(word, COMMANDS)}')
-    elif isinstance(event := parse_word(word), Crossing) or (isinstance(event, Named) and event.is_glob):
+    elif isinstance(event := parse_event_pattern(word), Transition) or (isinstance(event, EventName) and event.is_glob):
         raise ValueError(f'"{word}": what happens is one event, such as "post.failed"')
 
 

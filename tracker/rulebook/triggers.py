@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_calendar
-from tracker.domain.rules.event_pattern import Crossing, Named, Word, parse_state, parse_word
+from tracker.domain.rules.event_pattern import EventName, EventPattern, Transition, parse_event_pattern, parse_state
 from tracker.domain.rules.trigger import Every, Expect, On, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, SINCE, TIMES, TRIGGERS, WATCHED
@@ -34,11 +34,11 @@ def read_trigger(table: Table) -> Trigger | None:
     return {"on": _on, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
 
 
-def read_word(text: str) -> Word:
+def read_word(text: str) -> EventPattern:
     """An event, a transition or a glob that is any rule's business. Raises ValueError."""
     if text.strip() in OURS:
         raise ValueError(f'"{text}": what rules did is no event for other rules')
-    return parse_word(text)
+    return parse_event_pattern(text)
 
 
 def _on(table: Table) -> On | None:
@@ -72,9 +72,9 @@ def _expect(table: Table) -> Expect | None:
     return Expect(words, within, of, on) if words and within and (of or on) else None
 
 
-def _expected(text: str) -> Word:
+def _expected(text: str) -> EventPattern:
     word = read_word(text)
-    if isinstance(word, Crossing) or (isinstance(word, Named) and word.is_glob):
+    if isinstance(word, Transition) or (isinstance(word, EventName) and word.is_glob):
         raise ValueError(f'"{text}": what is expected is one state or event, such as "post.publishing"')
     return word
 
@@ -88,7 +88,7 @@ def _time(text: str) -> str:
 def _every(table: Table) -> Every | None:
     calendar, over = table.parsed("every", parse_calendar), table.table("over")
     skips = table.choice("empty", EMPTY, "send") == "skip"
-    words: tuple[Word, ...] = ()
+    words: tuple[EventPattern, ...] = ()
     if over:
         over.only(GATHERED, "over")
         over.choice("since", SINCE, SINCE[0])

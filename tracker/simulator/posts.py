@@ -14,7 +14,7 @@ from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import Happened
 from tracker.simulator.faults import called
-from tracker.simulator.story import Odds, Step, Subject, Target, tell, untouched
+from tracker.simulator.story import Odds, Step, Subject, Target, plan_story, untouched
 from tracker.simulator.wire import Refusal, in_milliseconds, outcome, stamp
 from tracker.simulator.wishes import read_wishes
 
@@ -125,7 +125,7 @@ class Posts:
         self._begin(post)
 
     def _begin(self, post: Post) -> None:
-        for step in tell(self._seed, post.subject, post.attempt, self._odds):
+        for step in plan_story(self._seed, post.subject, post.attempt, self._odds):
             self._clock.at(after(self._clock, step.after), partial(self._take, post, step))
 
     async def _take(self, post: Post, step: Step) -> None:

@@ -76,7 +76,7 @@ def untouched(platforms: Sequence[str], state: State) -> tuple[Target, ...]:
     )
 
 
-def tell(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, ...]:
+def plan_story(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, ...]:
     """The steps of an attempt (from 1): it begins, platforms end one after the other, the last one closes it.
 
     A later attempt takes up only what failed before; where that could not be retried, it fails again.
@@ -84,7 +84,7 @@ def tell(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, .
     chance = Chance(seed).about(subject.post, attempt)
     before = untouched(subject.platforms, State.SCHEDULED)
     if attempt > 1:
-        before = tell(seed, subject, attempt - 1, odds)[-1].targets
+        before = plan_story(seed, subject, attempt - 1, odds)[-1].targets
     due = [target for target in before if target.state is not State.PUBLISHED]
     now = {target.key: target for target in before} | {
         target.key: replace(target, state=State.PUBLISHING, url=None, problem=None) for target in due

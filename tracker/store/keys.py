@@ -64,7 +64,7 @@ async def create(conn: Connection, name: str, scopes: Sequence[str], now: dateti
     return key, text
 
 
-async def everyone(conn: Connection) -> list[KnownKey]:
+async def list_all(conn: Connection) -> list[KnownKey]:
     """All keys, the revoked ones too, without their hashes."""
     return [into(KnownKey, row) for row in await conn.fetch(LIST)]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.act.performers.apprise import AppriseService, open_service
+from tracker.act.performers.channel_checks import fault_of_service
 from tracker.act.performers.mail import Mail
-from tracker.act.performers.notify import Alert, Journal, SignedWebhook
+from tracker.act.performers.notify import Alert, LogAlerts, SignedWebhook
 from tracker.act.performers.slack import SlackApp, SlackWebhook
-from tracker.act.performers.usable import fault_of_service
 from tracker.domain.actions import Discard, Reason
 from tracker.outbound.configured import UNCHECKED, may_send_unchecked
 from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
@@ -17,7 +17,7 @@ from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChan
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.act.performers.notify import Way
+    from tracker.act.performers.notify import AlertChannel
     from tracker.domain.actions import Claimed, Outcome
     from tracker.outbound.client import Outbound
     from tracker.settings import Channel, Settings
@@ -29,7 +29,7 @@ class Off:
 
     why: str
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Say why not."""
         return Discard(Reason.BLOCKED, self.why)
 
@@ -40,10 +40,10 @@ def build_alert(settings: Settings, outbound: Outbound) -> Alert:
     return Alert(ways, settings.left_out)
 
 
-def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> Way:
+def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> AlertChannel:
     match channel:
         case LogChannel():
-            return Journal()
+            return LogAlerts()
         case SlackChannel() if channel.token.get_secret_value():
             return SlackApp(channel, outbound)
         case SlackChannel():

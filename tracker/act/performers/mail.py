@@ -9,8 +9,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.speaking import HOPELESS
-from tracker.act.performers.wording import body_of, facts_of, follows, title_of
+from tracker.act.performers.alert_text import body_of, facts_of, follows, title_of
+from tracker.act.performers.http_delivery import HOPELESS
 from tracker.domain.actions import Discard, Done, Exchange, Reason, Retry
 from tracker.outbound.mail import MailServer
 from tracker.outbound.record import shown
@@ -36,7 +36,7 @@ class Mail:
     channel: EmailChannel
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Hand the alert in, once."""
         message = self._message(claimed)
         request: Mapping[str, object] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 import structlog
 
-from tracker.act.performers.speaking import not_configured, post_json
+from tracker.act.performers.http_delivery import not_configured, post_json
 from tracker.domain.actions import Done, Exchange
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "re
 SENT = ("title", "body", "severity", "event", "data")
 
 
-class Way(Protocol):
+class AlertChannel(Protocol):
     """How one channel tells people."""
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once."""
 
 
@@ -37,7 +37,7 @@ class Way(Protocol):
 class Alert:
     """Performs `alert` for the configured channels."""
 
-    ways: Mapping[str, Way]
+    ways: Mapping[str, AlertChannel]
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
@@ -45,14 +45,14 @@ class Alert:
         way = self.ways.get(claimed.target)
         if way is None:
             return not_configured((f"channels.{claimed.target}",), self.left_out)
-        return await way.tell(claimed, now)
+        return await way.send_alert(claimed, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class LogAlerts:
     """Our own log."""
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Write the alert as one line."""
         said = claimed.alert
         shown = {name: value for name in LOGGED if (value := getattr(said, name))}
@@ -69,7 +69,7 @@ class SignedWebhook:
     channel: WebhookChannel
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post `{"type": "alert", "timestamp", "data"}`, as `send` does; what was sent has the name of its event."""
         said = msgspec.to_builtins(claimed.alert)
         if claimed.alert.event:

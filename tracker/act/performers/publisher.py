@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tracker.domain.actions import WAITS, Discard, Reason, Retry
-from tracker.domain.calls.allowance import Purpose
-from tracker.domain.calls.breaker import FAILING
+from tracker.domain.calls.call_budget import Purpose
+from tracker.domain.calls.circuit_breaker import FAILING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.act.performers.channels import build_alert
+from tracker.act.performers.provider_actions import RetryPost
 from tracker.act.performers.reconcile import Reconcile
-from tracker.act.performers.retry import RetryPost
 from tracker.act.performers.webhook import Send
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from tracker.act.performers.speaking import not_configured, post_json
-from tracker.act.performers.wording import message_of
+from tracker.act.performers.alert_text import message_of
+from tracker.act.performers.http_delivery import not_configured, post_json
 from tracker.domain.payloads import SendPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tracker.act.performers.notify import Way
+    from tracker.act.performers.notify import AlertChannel
     from tracker.domain.actions import Claimed, Outcome
     from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
@@ -27,7 +27,7 @@ class Send:
     """Performs `send` for the configured endpoints, and for the channels that are not called as one of those."""
 
     endpoints: Mapping[str, Endpoint]
-    ways: Mapping[str, Way]
+    ways: Mapping[str, AlertChannel]
     outbound: Outbound
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
@@ -39,7 +39,7 @@ class Send:
         if endpoint := self.endpoints.get(claimed.target):
             return await self._post(endpoint, claimed, sent, now)
         if way := self.ways.get(claimed.target):
-            return await way.tell(replace(claimed, payload=message_of(claimed, sent)), now)
+            return await way.send_alert(replace(claimed, payload=message_of(claimed, sent)), now)
         return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
 
     async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:

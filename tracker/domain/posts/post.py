@@ -81,7 +81,7 @@ def evolve(post: Post, fact: Fact) -> Step:
         if known and fact.attempt is not None and known.hears_too_late(fact):
             notes.append(_note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
-        after = (known or first_heard(word, post.whole if key else None)).hear(fact, word)
+        after = (known or first_heard(word, post.whole if key else None)).apply(fact, word)
         if key:
             targets[key] = after
         else:

@@ -28,7 +28,7 @@ class Target:
         """The fact speaks of an attempt that a newer one has already replaced."""
         return fact.attempt is not None and fact.attempt < self.attempt
 
-    def hear(self, fact: Fact, word: TargetFact) -> Target:
+    def apply(self, fact: Fact, word: TargetFact) -> Target:
         """The target after `word`: what the fact says of it, by name or as part of the whole.
 
         That attempt n is going to be tried says nothing once attempt n is known to have begun.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tracker.domain.posts.event import State
+from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Fire:
     """The rule fires: a run starts, or one that is active for the same key hears of it. `context` is plain JSON."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     context: Mapping[str, object]
     occurred_at: datetime
@@ -52,7 +52,7 @@ class Declined:
     """It happened again while something was being tried, but the condition says that trying is over."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     context: Mapping[str, object]
 
@@ -62,7 +62,7 @@ class Failed:
     """The condition could not be evaluated, so the rule does not fire; `detail` says why."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     detail: str
     context: Mapping[str, object]
@@ -74,7 +74,7 @@ class Suppressed:
     """It would have fired, but for `detail`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     detail: str
     occurred_at: datetime
@@ -93,7 +93,7 @@ class Disarm:
     """Take the timer away, if there is one."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     kind: str
 
 
@@ -102,7 +102,7 @@ class Cancel:
     """One of the rule's `cancel_on` happened: an active run of this key ends."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     by: str
 
 
@@ -111,7 +111,7 @@ class Settle:
     """What was being retried reached `state`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     state: State
 
 
@@ -120,7 +120,7 @@ class Resolve:
     """What the rule's runs for this key are about is over, since `occurred_at`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     occurred_at: datetime
 
 
@@ -129,7 +129,7 @@ class Came:
     """Some of what the rule's steps wait for has happened."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     words: tuple[str, ...]
 
 

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from tracker.domain.posts.value import value
 from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Suppressed, Timer
+from tracker.domain.rules.grouping import Environment, Group
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Match, Rule
-from tracker.domain.rules.subject import Environment, Subject
 
 
 class Refusal:
@@ -51,11 +51,11 @@ class Trace(Protocol):
     def occurred(self, rule: Rule, occurrence: Occurrence, came_to: CameTo | None) -> None:
         """Something that the rule reacts to has happened; None: it is gathered for the rule's next time."""
 
-    def stands(self, rule: Rule, subject: Subject, refusal: Refusal) -> None:
+    def stands(self, rule: Rule, subject: Group, refusal: Refusal) -> None:
         """As the subject stands, the rule does not wait."""
 
     def ended(self, timer: Timer, by: Arm | Disarm) -> None:
         """The timer is taken away, or another (or the same once more) takes its place, before its time has come."""
 
-    def rang(self, rule: Rule, timer: Timer, subject: Subject, came_to: CameTo) -> None:
+    def rang(self, rule: Rule, timer: Timer, subject: Group, came_to: CameTo) -> None:
         """The timer's time has come."""

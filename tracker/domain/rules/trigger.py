@@ -10,7 +10,7 @@ from functools import cached_property
 from tracker.domain.calendar import Calendar
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import WITHDRAWN
-from tracker.domain.rules.event_pattern import Word, entered
+from tracker.domain.rules.event_pattern import EventPattern, entered
 
 _STARTED = frozenset({State.PUBLISHING, State.RETRYING, State.PARTIAL, State.FAILED, State.PUBLISHED})
 _BEYOND: Mapping[State, frozenset[State]] = {
@@ -31,7 +31,7 @@ _IMPLIED = {
 class On:
     """Something happened."""
 
-    words: tuple[Word, ...]
+    words: tuple[EventPattern, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class While:
 class Expect:
     """Something has not happened `within` a span of the post's time `of`, or else of what `on` names."""
 
-    words: tuple[Word, ...]
+    words: tuple[EventPattern, ...]
     within: timedelta
     of: str | None = None
-    on: tuple[Word, ...] = ()
+    on: tuple[EventPattern, ...] = ()
 
     @cached_property
     def met(self) -> frozenset[State]:
@@ -72,7 +72,7 @@ class Every:
     """
 
     calendar: Calendar
-    over: tuple[Word, ...] = ()
+    over: tuple[EventPattern, ...] = ()
     skip_empty: bool = False
 
 

@@ -11,8 +11,8 @@ from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import AlertStep
+from tracker.domain.runs.engine_state import EngineState
 from tracker.domain.runs.firing import Outcome
-from tracker.domain.runs.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Verdict:
 class Admission:
     """Judges firings by what is remembered."""
 
-    memory: Memory
+    memory: EngineState
 
     def of(self, fire: Fire, at: datetime) -> Verdict:
         """The first thing that stands against the firing, if anything does."""

@@ -8,15 +8,15 @@ from datetime import datetime
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import AlertPayload
+from tracker.domain.rules.grouping import Group, GroupBy, from_plain, scope_of
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.subject import Per, Subject, from_plain, scope_of
-from tracker.domain.runs.memory import Asked, Memory
+from tracker.domain.runs.engine_state import ActionRequest, EngineState
 from tracker.domain.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class RunScope(Subject):
+class RunScope(Group):
     """What a run is about, as far as it remembers, and `scope`, the name of everything under its key."""
 
     scope: str = ""
@@ -29,13 +29,15 @@ def scope_of_run(run: Run) -> RunScope:
     platforms = (platform,) if platform else tuple(map(str, _listed(known["post.platforms"])))
     return RunScope(
         run.key, run.provider, run.post, run.target, platforms, (account,) if account else (), None,
-        scope_of(Per(run.per), run.key),
+        scope_of(GroupBy(run.per), run.key),
     )  # fmt: skip
 
 
-def fate_of(rules: RuleIndex, memory: Memory, run: Run, rule: Rule, action: ActionSpec, at: datetime) -> Asked:
+def fate_of(
+    rules: RuleIndex, memory: EngineState, run: Run, rule: Rule, action: ActionSpec, at: datetime
+) -> ActionRequest:
     """The action with what becomes of it."""
-    asked = Asked(action, run.rule, run.revision, run.id, run.provider, run.post)
+    asked = ActionRequest(action, run.rule, run.revision, run.id, run.provider, run.post)
     if run.shadow:
         return replace(asked, fate="shadow", why="canary")
     said = action.payload
@@ -49,7 +51,7 @@ def fate_of(rules: RuleIndex, memory: Memory, run: Run, rule: Rule, action: Acti
     return asked if later is action else replace(asked, action=later)
 
 
-def with_fate(run: Run, asked: Asked) -> Run:
+def with_fate(run: Run, asked: ActionRequest) -> Run:
     """The run, which remembers of an alert whether anybody got it."""
     said = asked.action.payload
     raised = said.of if isinstance(said, AlertPayload) and said.of else asked.action.id
@@ -58,7 +60,7 @@ def with_fate(run: Run, asked: Asked) -> Run:
     return replace(run, notices=notices) if notices != run.notices else run
 
 
-def muting_keys(rules: RuleIndex, rule: str, subject: Subject) -> Iterator[tuple[str, str]]:
+def muting_keys(rules: RuleIndex, rule: str, subject: Group) -> Iterator[tuple[str, str]]:
     """The (rule, key) of every run that would mute an alert of the rule about the subject."""
     for muter in rules.muting.get(rule, ()):
         for scope in subject.within:
@@ -67,7 +69,7 @@ def muting_keys(rules: RuleIndex, rule: str, subject: Subject) -> Iterator[tuple
                 yield muter.id, key
 
 
-def _hidden_by(rules: RuleIndex, memory: Memory, run: Run, told: tuple[str, str], at: datetime) -> str | None:
+def _hidden_by(rules: RuleIndex, memory: EngineState, run: Run, told: tuple[str, str], at: datetime) -> str | None:
     if not memory.holds.silences and run.rule not in rules.muting:
         return None
     subject = scope_of_run(run)
@@ -78,7 +80,7 @@ def _hidden_by(rules: RuleIndex, memory: Memory, run: Run, told: tuple[str, str]
     return f"silence {silence.id}" if silence else None
 
 
-def _values(run: Run, told: tuple[str, str], subject: Subject) -> Mapping[str, tuple[str, ...]]:
+def _values(run: Run, told: tuple[str, str], subject: Group) -> Mapping[str, tuple[str, ...]]:
     channel, severity = told
     return {
         "rule": (run.rule,),

@@ -10,8 +10,8 @@ from msgspec import UNSET
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
+from tracker.domain.rules.grouping import Environment, from_plain, to_nested
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
-from tracker.domain.rules.subject import Environment, from_plain, to_nested
 from tracker.domain.runs.run import Notice, Run
 
 
@@ -26,7 +26,7 @@ def values_of(run: Run) -> Environment:
 def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
     """The action of an alert; one that is grouped waits for others."""
     body = step.body(values_of(run)) if step.body else ""
-    payload = _alert(run, title, step.severity, body=body, resolves=step.resolves)
+    payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves)
     group = f"{run.rule}/{step.channel}" if step.group else None
     due_at = now + (step.group or timedelta(0))
     return ActionSpec("alert", step.channel, payload, _key(run, "1"), due_at, group)
@@ -85,7 +85,7 @@ def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
 
 
 def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
-    payload = _alert(run, title, notice.severity, of=notice.action, **more)
+    payload = _alert_payload(run, title, notice.severity, of=notice.action, **more)
     return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
 
 
@@ -93,7 +93,7 @@ def _key(run: Run, turn: str) -> str:
     return f"{run.id}:{run.path}:{turn}"
 
 
-def _alert(run: Run, title: str, severity: str, **more: Any) -> AlertPayload:
+def _alert_payload(run: Run, title: str, severity: str, **more: Any) -> AlertPayload:
     return AlertPayload(
         title=title, severity=severity, rule=run.rule, key=f"{run.rule}/{run.key}", provider=run.provider,
         post=run.post, target=run.target, **more,

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from tracker.domain.runs.message import correct, repeat, take_back
 from tracker.domain.runs.run import Run
-from tracker.domain.runs.signal import Perform
-from tracker.domain.runs.stepping import Moved
+from tracker.domain.runs.run_signals import Perform
+from tracker.domain.runs.steps_done import Moved
 
 
 def put_right(run: Run, occurred_at: datetime, now: datetime) -> Moved:

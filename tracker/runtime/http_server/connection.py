@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 from tracker.runtime.http_server.answers import answer
 from tracker.runtime.http_server.head import MOST_BYTES, Head, Refused, check_begun, read_head
 from tracker.runtime.http_server.presence import ANSWERED_BY, BODY, CLOSING, FULL, HEAD, RELAYED, RETRY, Presence
-from tracker.runtime.http_server.usual import Relay
+from tracker.runtime.http_server.uvicorn_protocol import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.runtime.http_server.front import Direct
+    from tracker.runtime.http_server.server_state import Direct
 
 
 COUNTED = 4096

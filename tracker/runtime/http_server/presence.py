@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from uvicorn import Config
     from uvicorn.server import ServerState
 
-    from tracker.runtime.http_server.front import Front
-    from tracker.runtime.http_server.usual import Relay
+    from tracker.runtime.http_server.server_state import Front
+    from tracker.runtime.http_server.uvicorn_protocol import Relay
 
 LINGERING = 2.0
 """Seconds for which somebody who was refused may read why, and is not listened to."""

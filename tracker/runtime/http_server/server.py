@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from tracker.runtime.http_server.connection import Connection
-from tracker.runtime.http_server.usual import heard
+from tracker.runtime.http_server.uvicorn_protocol import heard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from tracker.runtime.http_server.front import Front
+    from tracker.runtime.http_server.server_state import Front
 
     Fault = Callable[[str, str], Exception]
 

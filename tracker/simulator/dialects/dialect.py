@@ -62,7 +62,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WebhookBody:
     """One webhook: the name by which it was asked for, and its raw body; without `id`, each delivery has its own."""
 
     event: str
@@ -84,7 +84,7 @@ class Dialect:
 
     name: str
     events: tuple[str, ...]
-    tell: Callable[[Happened], Sequence[Said]]
+    tell: Callable[[Happened], Sequence[WebhookBody]]
     sign: Sign
     delivery: str = ""
     ladder: tuple[timedelta, ...] = LADDER

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, platform_id
 from tracker.simulator.dialects.signing import over_time_and_body
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EVENT = "upload_completed"
 
 
-def _tell(happened: Happened) -> list[Said]:
-    return [Said(EVENT, msgspec.json.encode(_body(happened, target))) for target in happened.results]
+def _tell(happened: Happened) -> list[WebhookBody]:
+    return [WebhookBody(EVENT, msgspec.json.encode(_body(happened, target))) for target in happened.results]
 
 
 def _body(happened: Happened, target: Target) -> dict[str, object]:

@@ -153,7 +153,7 @@ async def make(conn: Connection, plan: Plan, chosen: str, values: Sequence[objec
     return total
 
 
-async def one(conn: Connection, plan: UUID) -> Redelivery:
+async def get(conn: Connection, plan: UUID) -> Redelivery:
     """The plan as it stands; raises NotFound."""
     return _found(await conn.fetchrow(ONE, plan), plan)
 

@@ -102,7 +102,7 @@ class Presence:
             while True:
                 free_since = await self._look(session, free_since)
                 if (failing := self._failing()) != told:
-                    await processes.tell(session, self.node, told := failing)
+                    await processes.report_failing(session, self.node, told := failing)
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             session.terminate()

@@ -90,7 +90,7 @@ async def show_up(conn: Connection, node: str, roles: Collection[str], failing: 
     return number
 
 
-async def tell(conn: Connection, node: str, failing: Mapping[str, Failing]) -> None:
+async def report_failing(conn: Connection, node: str, failing: Mapping[str, Failing]) -> None:
     """Say which agents of the process keep failing, and how."""
     await conn.execute(TELL, node, failing)
 

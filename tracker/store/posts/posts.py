@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredPost:
     """A post as the projection keeps it, with the log days between which its facts stand."""
 
     post: Post
@@ -90,10 +90,10 @@ async def current_projection(conn: Connection) -> int:
     return version
 
 
-async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, Kept]:
+async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, StoredPost]:
     """Those of the posts that are known."""
     rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
-    kept = [Kept(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
+    kept = [StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
     return {(k.post.provider, k.post.id): k for k in kept}
 
 
@@ -125,14 +125,14 @@ def logged(row: Row) -> LoggedEvent:
     )  # fmt: skip
 
 
-async def save(conn: Connection, projection: int, posts: Iterable[Kept]) -> None:
+async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -> None:
     """Write the posts as they are now; every column but the days follows from the fold."""
     rows = [row_of_post(projection, kept) for kept in posts]
     rows.sort(key=itemgetter(1, 2))
     await conn.execute(SAVE, rows)
 
 
-def row_of_post(projection: int, kept: Kept) -> tuple[object, ...]:
+def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     """All columns of `posts`, in their order."""
     post = kept.post
     targets = post.targets.values()

@@ -29,28 +29,28 @@ def is_on(rule: Rule, switch: Switch | None) -> bool:
     return switch.enabled if switch else rule.enabled
 
 
-ALL = "select rule, enabled, by, at from rule_switches"
+ALL_SWITCHES = "select rule, enabled, by, at from rule_switches"
 
-SET = """
+SET_SWITCH = """
 insert into rule_switches (rule, enabled, by, at) values ($1, $2, $3, $4)
     on conflict (rule) do update set enabled = excluded.enabled, by = excluded.by, at = excluded.at
 """
 
-CLEAR = "delete from rule_switches where rule = $1"
+CLEAR_SWITCH = "delete from rule_switches where rule = $1"
 
 
-async def by_rule(conn: Connection) -> dict[str, Switch]:
+async def switches_by_rule(conn: Connection) -> dict[str, Switch]:
     """Every switch, by the rule's id."""
-    return {row["rule"]: Switch(*row) for row in await conn.fetch(ALL)}
+    return {row["rule"]: Switch(*row) for row in await conn.fetch(ALL_SWITCHES)}
 
 
-async def put(conn: Connection, switch: Switch) -> None:
+async def put_switch(conn: Connection, switch: Switch) -> None:
     """From now on the rule is on or off, whatever its file says."""
-    await conn.execute(SET, switch.rule, switch.enabled, switch.by, switch.at)
+    await conn.execute(SET_SWITCH, switch.rule, switch.enabled, switch.by, switch.at)
     wake_after_commit(conn, RULES)
 
 
-async def clear(conn: Connection, rule: str) -> None:
+async def clear_switch(conn: Connection, rule: str) -> None:
     """From now on the rule is what its file says."""
-    await conn.execute(CLEAR, rule)
+    await conn.execute(CLEAR_SWITCH, rule)
     wake_after_commit(conn, RULES)

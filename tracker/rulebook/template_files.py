@@ -1,0 +1,114 @@
+"""Long texts from Jinja files under templates/: checked when a rule is loaded, and rendered without raising.
+
+What a file may say is limited when it is loaded, so that rendering has an end: loops go over what a rule knows, two
+deep at most, and nothing is called but filters that make no text longer than they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+
+from tracker.domain.rules.grouping import DEFAULTS
+from tracker.errors import Misconfigured, did_you_mean
+from tracker.rulebook.folder import TEMPLATES as FOLDER
+from tracker.rulebook.folder import Files
+from tracker.rulebook.sandbox import LONGEST_PAGE, Sandbox
+from tracker.rulebook.template_checks import NOUNS, check
+
+LONGEST_FILE = 65_536
+
+
+class TemplateFile:
+    """A compiled file. `text` is its source, by which a rule's revision knows it."""
+
+    def __init__(self, name: str, text: str, template: Template) -> None:
+        self.name, self.text, self._template = name, text, template
+
+    def __call__(self, values: Mapping[str, object]) -> str:
+        """The text with its values; from where that goes wrong on, the reason in brackets."""
+        parts: list[str] = []
+        left = LONGEST_PAGE
+        try:
+            for part in self._template.generate(_nouns(values)):
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    break
+        except Exception as error:  # a filter raises what it likes, and a message must go out
+            parts.append(f"[{self.name}: {error or type(error).__name__}]")
+        text = "".join(parts)
+        return text if len(text) <= LONGEST_PAGE else text[: LONGEST_PAGE - 1] + "…"
+
+
+class TemplateFiles:
+    """The templates beside rule files, each read once. `found` are the faults of the templates themselves."""
+
+    def __init__(self, files: Files | None = None) -> None:
+        self._files = files
+        self._sandbox = Sandbox()
+        self._read: dict[str, TemplateFile | None] = {}
+        self.texts: dict[str, str] = {}
+        self.found: list[Misconfigured] = []
+
+    @property
+    def paths(self) -> list[Path]:
+        """Those that rules use."""
+        return [Path(self._files.path(f"{FOLDER}/{name}")) for name in self._read] if self._files else []
+
+    def page(self, name: str) -> TemplateFile | None:
+        """The file of that name. Raises ValueError where there is none; a faulty one is noted, and None."""
+        if name not in self._read:
+            self._read[name] = self._load(name, self._existing(name))
+        return self._read[name]
+
+    def _load(self, name: str, files: Files) -> TemplateFile | None:
+        whole = f"{FOLDER}/{name}"
+        path = files.path(whole)
+        try:
+            text = files.text(whole)
+        except Misconfigured as error:
+            self.found.append(error)
+            return None
+        self.texts[whole] = text
+        if len(text) > LONGEST_FILE:
+            self._fault(path, None, f"is {len(text)} characters long; {LONGEST_FILE} are allowed")
+            return None
+        return self._compiled(path, name, text)
+
+    def _compiled(self, path: str, name: str, text: str) -> TemplateFile | None:
+        try:
+            wrong = list(check(self._sandbox.parse(text)))
+            for line, message in wrong:
+                self._fault(path, line, message)
+            return None if wrong else TemplateFile(name, text, self._sandbox.bounded(text))
+        except TemplateSyntaxError as error:
+            self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
+        except (RecursionError, SyntaxError, MemoryError):
+            self._fault(path, 1, "is nested too deeply: take brackets and blocks apart")
+        except (TemplateError, ValueError) as error:
+            self._fault(path, None, f"cannot be compiled: {error or type(error).__name__}")
+        return None
+
+    def _existing(self, name: str) -> Files:
+        if self._files is None:
+            raise ValueError("a template stands in a file beside the rules, and here there are no files")
+        known = [one.removeprefix(f"{FOLDER}/") for one in self._files.templates()]
+        if name not in known:
+            hint = did_you_mean(name, known) or (f" (there is {', '.join(known)})" if known else "")
+            raise ValueError(f'there is no file "{name}" under {FOLDER}/{hint}')
+        return self._files
+
+    def _fault(self, path: str, line: int | None, message: str) -> None:
+        self.found.append(Misconfigured(message, file=path, line=line))
+
+
+def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
+    nouns: dict[str, dict[str, object]] = {noun: {} for noun in NOUNS}
+    for name in DEFAULTS:
+        noun, _, field = name.partition(".")
+        nouns[noun][field] = values[name]
+    return {noun: SimpleNamespace(**fields) for noun, fields in nouns.items()}
