@@ -15,8 +15,8 @@ from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
 from tracker.providers import build_providers
 from tracker.runtime import tuning
-from tracker.runtime.gc_tuning import collected_seldom
 from tracker.runtime.telemetry import configure_logging
+from tracker.runtime.tuning import collected_seldom
 from tracker.settings import Settings
 from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning

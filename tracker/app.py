@@ -15,24 +15,22 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers.channel_checks import usable
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers, usable
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
+from tracker.api.events import shown
 from tracker.api.server_limits import front_of
-from tracker.api.stream import shown
 from tracker.dashboard import handlers
-from tracker.dashboard.health_data import Installation
+from tracker.dashboard.health import Installation
 from tracker.dashboard.session import Reception
 from tracker.domain.calls.call_budget import Purpose
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.server import kept_running, opened, postgres
 from tracker.errors import Unavailable
 from tracker.facts.codec import fact_readers
-from tracker.outbound.build import build_outbound
 from tracker.outbound.client import Outbound
-from tracker.outbound.configured import unreachable
+from tracker.outbound.configured import build_outbound, unreachable
 from tracker.process import projector, reactor
 from tracker.process.active_rules import ActiveRules
 from tracker.process.projector import Projector
@@ -43,9 +41,9 @@ from tracker.queries.key_checks import KeyChecks
 from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler
 from tracker.runtime import tuning
-from tracker.runtime.gc_tuning import collected_seldom
 from tracker.runtime.http_server import Server, claimed, configured, listening, until_over
 from tracker.runtime.supervision import Supervision
+from tracker.runtime.tuning import collected_seldom
 from tracker.scheduler import Scheduler
 from tracker.store import wakeups
 from tracker.store.checkpoints.presence import NOT_SEEN, Presence
@@ -57,7 +55,7 @@ from tracker.stream.subscription import Pace, Subscription
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
-    from tracker.api.stream import Told
+    from tracker.api.events import Told
     from tracker.settings import Settings
     from tracker.store.database import Connection
 

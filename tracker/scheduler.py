@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from tracker.domain.calls.heartbeat import LEARNT_FROM
-from tracker.domain.clock import TOLERANCE
-from tracker.domain.occasions import due
+from tracker.domain.cron import due
+from tracker.domain.duration import TOLERANCE
 from tracker.errors import Unavailable
 from tracker.process import retention
 from tracker.reconcile import silence_monitor
+from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.store.calls import reconciliations, schedule_runs
 from tracker.store.posts import overdue_posts
 

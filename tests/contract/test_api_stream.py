@@ -12,8 +12,7 @@ from tests.contract.serving import bearer, project, serving
 from tests.contract.streaming import first_id, hear, listen, record, streaming
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.store.checkpoints.resume_tokens import ResumeToken
-from tracker.store.checkpoints.snapshot import Checkpoint
+from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken
 from tracker.store.log import feed
 from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Broadcast, Limits

@@ -23,7 +23,7 @@ from tracker.cli.posts_watch import LiveTable
 from tracker.domain.posts.event import Problem, State
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import Target
-from tracker.queries.news import News
+from tracker.queries.events import News
 from tracker.queries.post_views import post_out
 
 if TYPE_CHECKING:

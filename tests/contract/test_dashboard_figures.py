@@ -12,7 +12,7 @@ from tests.contract.dashboard import NOW, dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
 from tracker.dashboard.language import TEXTS
-from tracker.dashboard.stats import HEIGHT, SLOTS, load_stats
+from tracker.dashboard.overview import HEIGHT, SLOTS, load_stats
 
 if TYPE_CHECKING:
     from tracker.store.database import Database

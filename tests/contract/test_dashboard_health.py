@@ -12,14 +12,14 @@ import pytest
 from tests.contract.dashboard import dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
-from tracker.dashboard.health_data import Installation
+from tracker.dashboard.health import Installation
 from tracker.domain.actions import Reason
 from tracker.domain.calls.call_budget import Purpose
 from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Terms
 from tracker.domain.calls.circuit_breaker import FAILURES
-from tracker.domain.failing import Failing
-from tracker.domain.occasions import latest
+from tracker.domain.cron import latest
 from tracker.errors import Misconfigured
+from tracker.runtime.supervision import Failing
 from tracker.settings import Settings
 from tracker.store.calls import call_limits, schedule_runs
 from tracker.store.checkpoints import processes

@@ -14,7 +14,7 @@ from tests.integration.blocking import until_blocked
 from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import told
-from tracker.store.reactions import rule_switches
+from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,10 +145,10 @@ async def test_a_rule_is_switched_by_who_may_operate(database: Database, rules: 
         assert "It is switched off" in (await client.get(answer.headers["Location"])).text
         assert "by hand, by test operate" in plain(await client.get("/rules/stuck"))
         async with database.connection() as conn:
-            assert not (await rule_switches.switches_by_rule(conn))["stuck"].enabled
+            assert not (await rule_book.switches_by_rule(conn))["stuck"].enabled
         await client.post("/rules/stuck/enable")
         async with database.connection() as conn:
-            assert not await rule_switches.switches_by_rule(conn)
+            assert not await rule_book.switches_by_rule(conn)
         assert (await client.post("/rules/nobody/enable")).status_code == 404
 
 

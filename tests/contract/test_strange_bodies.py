@@ -19,8 +19,8 @@ from tests.integration.told import NOON, PROVIDER
 from tests.waiting import until
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
-from tracker.dashboard.formatting import pretty, visible
 from tracker.dashboard.query import post_address
+from tracker.dashboard.rendering import pretty, visible
 from tracker.facts.codec import fact_readers
 from tracker.process import projector
 from tracker.process.projector import Projector

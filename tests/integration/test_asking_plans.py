@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import events, quarantine, redeliveries, why_facts
+from tracker.queries import events, quarantine, redeliveries, why
 from tracker.queries.events import EventQuery
 from tracker.queries.paging import Keyset, compiled, page_of
 from tracker.queries.quarantine import QuarantineQuery
@@ -21,8 +21,7 @@ from tracker.store.calls import provider_heartbeats, reconciliations
 from tracker.store.log import event_log
 from tracker.store.posts import change_history, changes, overdue_posts
 from tracker.store.tables.log import Event
-from tracker.store.tables.reconciling import Reconciliation
-from tracker.store.tables.redelivering import Redelivery
+from tracker.store.tables.operations import Reconciliation, Redelivery
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -177,8 +176,8 @@ async def test_a_backtest_of_an_hour_reads_an_hour(full: Connection) -> None:
 
 async def test_why_reads_what_is_about_the_post(full: Connection) -> None:
     asked: list[tuple[str, list[object]]] = [
-        (why_facts.FIRINGS, [PROVIDER, "p7", None, 50]),
-        (why_facts.EVENTS, [PROVIDER, "p7", 500]),
+        (why.FIRINGS, [PROVIDER, "p7", None, 50]),
+        (why.EVENTS, [PROVIDER, "p7", 500]),
     ]
     for statement, values in asked:
         read = await plan_of(full, statement, values)

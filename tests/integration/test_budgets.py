@@ -15,7 +15,7 @@ from tracker.domain.rate import Rate
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group
 from tracker.domain.runs.firing import Firing, Outcome
-from tracker.process.budgets import Budgets
+from tracker.process.batch import Budgets
 from tracker.store.reactions import firings
 
 if TYPE_CHECKING:

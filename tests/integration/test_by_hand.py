@@ -14,9 +14,8 @@ from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.actions import Backoff
 from tracker.domain.rules.event_pattern import parse_event_pattern
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule import Mode, On, Rule
 from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.rules.trigger import On
 from tracker.domain.runs.pause import Silence
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands

@@ -16,14 +16,13 @@ from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import Post, post_office
 from tests.integration.told import NOON, PROVIDER
 from tests.waiting import until
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import payload_of
 from tracker.domain.runs.engine_state import ActionRequest
-from tracker.outbound.addresses import Allowed
+from tracker.outbound.addresses import Allowed, OutboundError
 from tracker.outbound.client import Outbound
-from tracker.outbound.web_address import OutboundError
 from tracker.settings import Settings
 from tracker.store.actions import actions
 from tracker.store.wakeups import Wakeups

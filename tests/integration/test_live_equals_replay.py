@@ -17,7 +17,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.rate import Count
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.rule import FALSE, TRUE, Match, Mode, Rule
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, Mode, On, Rule, Trigger, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import (
     AlertStep,
@@ -30,7 +30,6 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.rules.trigger import Expect, On, Trigger, While
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor

@@ -13,9 +13,8 @@ from tracker.domain.actions import Backoff, Discard, Reason, Retry
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.rule import Rule, Verdict
+from tracker.domain.rules.rule import On, Rule, Verdict, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
-from tracker.domain.rules.trigger import On, While
 from tracker.rulebook import load_text
 
 if TYPE_CHECKING:

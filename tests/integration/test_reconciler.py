@@ -12,12 +12,10 @@ from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.actions import Reason
 from tracker.domain.calls.call_budget import Purpose
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Report, State
 from tracker.facts.own_facts import reconciled
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Outbound, Reply
 from tracker.providers import build_clients
 from tracker.providers.answers import Listed, Page
 from tracker.providers.rate_limiter import SharedRateLimiter

@@ -17,13 +17,12 @@ from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Reason
 from tracker.domain.payloads import RetryPayload, SendPayload, payload_of
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Report, State
 from tracker.domain.rate import Rate
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands, redelivery_plans
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Reply
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import compiled
 from tracker.queries.redeliveries import oldest_chosen
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.domain.calls.call_budget import Purpose
-    from tracker.domain.posts.report import Shown
+    from tracker.domain.posts.event import Shown
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio

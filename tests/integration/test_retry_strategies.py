@@ -16,8 +16,8 @@ from tests.integration.gates import OpenGate
 from tests.integration.little_provider import FAILED, RECREATE, little_provider
 from tests.integration.told import NOON, PROVIDER, told
 from tests.unit.reactions import RETRY, on
-from tracker.act.performers.recreate import GENERATIONS
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
+from tracker.act.performers.provider_actions import GENERATIONS
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.calls.call_limits import Permit, Refused
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tests.integration.little_provider import LittleProvider
     from tracker.act.worker import Performer
-    from tracker.providers.gate import RateLimiter
+    from tracker.providers.rate_limiter import RateLimiter
 
 pytestmark = pytest.mark.anyio
 

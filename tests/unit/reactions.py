@@ -15,10 +15,9 @@ from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.decision import Decision
 from tracker.domain.rules.event_pattern import parse_event_pattern
-from tracker.domain.rules.rule import FALSE, TRUE, Match, Rule, Verdict
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, On, Rule, Trigger, Verdict, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, RetryStep, Step
-from tracker.domain.rules.trigger import Expect, On, Trigger, While
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tracker.cli.history import _TOLD, entry_text
+from tracker.cli.posts import _TOLD, entry_text
 from tracker.queries.history import TIMELINE
 
 

@@ -12,13 +12,12 @@ from tests.unit.histories import EPOCH, deliveries, fact
 from tests.unit.reactions import ALERT, during, expect, match, on
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive, view
-from tracker.domain.rules.deadline_index import DeadlineIndex
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.rule import FALSE, TRUE, Mode, Rule
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import WaitStep
-from tracker.domain.rules.trigger import Expect
+from tracker.domain.rules.timers import DeadlineIndex
 from tracker.domain.runs.simulation import Simulation
 
 SECOND = timedelta(seconds=1)

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.store.checkpoints.resume_tokens import ResumeToken, resume_tokens
-from tracker.store.checkpoints.snapshot import Checkpoint, beginning
+from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken, beginning, resume_tokens
 from tracker.store.log.feed import NEWS, Batch
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.test_rulebook_shortcut import CONDITIONS, OPERAND, VALUES
 from tracker.domain.rules.grouping import DEFAULTS, Environment
-from tracker.rulebook.cel_conjuncts import clauses, first_unmet
+from tracker.rulebook.explanations import clauses, first_unmet
 from tracker.rulebook.expressions import Condition
 
 A, B, C, D = "error.retryable", "post.attempt < 4", 'error.code == "x"', '"y" in post.platforms'

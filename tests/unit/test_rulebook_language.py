@@ -12,7 +12,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
 from tracker.domain.rules.grouping import DEFAULTS
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule import Every, Mode, Rule
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -24,7 +24,6 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.rules.trigger import Every
 from tracker.rulebook import Known, Rulebook, load_rules, load_text
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

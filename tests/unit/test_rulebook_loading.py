@@ -11,11 +11,10 @@ from tracker.domain.actions import Backoff
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
 from tracker.domain.rules.grouping import DEFAULTS, GroupBy
-from tracker.domain.rules.rule import Match, Rule
+from tracker.domain.rules.rule import Expect, Match, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
-from tracker.domain.rules.trigger import Expect, On, While
 from tracker.rulebook import load_rules, load_text
-from tracker.rulebook.backoff import parse_backoff
+from tracker.rulebook.verbs import parse_backoff
 
 MINUTE = timedelta(minutes=1)
 RETRY = """

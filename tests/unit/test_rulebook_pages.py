@@ -13,8 +13,7 @@ from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.domain.rules.step import AlertStep, SendStep
 from tracker.rulebook import Rulebook, load_rules
 from tracker.rulebook.folder import Folder
-from tracker.rulebook.sandbox import LONGEST_PAGE
-from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.template_files import LONGEST_PAGE, TemplateFiles
 
 RULE = '[rule.a]\nevery = "1h"\nover = { events = "post.failed" }\ndo = [{ send = "team", template = "digest.md.j2" }]'
 ITEMS = [

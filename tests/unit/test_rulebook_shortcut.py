@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.rules.grouping import DEFAULTS, Environment
-from tracker.rulebook.cel_fast_path import fast_path
+from tracker.rulebook.cel_analysis import fast_path
 from tracker.rulebook.cel_syntax import parse
 from tracker.rulebook.expressions import Condition
 

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import derive
+from tracker.domain.posts.target import derive
 from tracker.errors import Rejected
 from tracker.simulator.faults import Fate, Faults, fate
-from tracker.simulator.story import Odds, Step, Subject, plan_story
-from tracker.simulator.stream import PLATFORMS
-from tracker.simulator.wishes import PROBLEMS, read_wishes
+from tracker.simulator.simulator import PLATFORMS
+from tracker.simulator.story import PROBLEMS, Odds, Step, Subject, plan_story, read_wishes
 
 SEEDS = st.text("abc0123", min_size=1, max_size=5)
 SUBJECTS = st.builds(

@@ -13,8 +13,8 @@ from tests.unit.histories import EPOCH, fact, histories, target
 from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, on, retryable
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.lifecycle import WITHDRAWN
 from tracker.domain.posts.post import view
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
 from tracker.domain.rules.grouping import GroupBy, from_plain
 from tracker.domain.rules.rule import Rule

@@ -11,8 +11,7 @@ from tracker.api.parameters import LARGEST_NUMBER, Clock, Cursor, DryRun, Limit,
 from tracker.api.responses import DECIDING, ONE, READING
 from tracker.queries import quarantine as queried
 from tracker.queries.paging import Page
-from tracker.queries.quarantine import QuarantineQuery
-from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut, VerdictOut
+from tracker.queries.quarantine import OneQuarantinedOut, QuarantinedOut, QuarantineQuery, VerdictOut
 from tracker.receive.quarantine_replay import Replay
 from tracker.store.database import Database
 from tracker.store.log import quarantine

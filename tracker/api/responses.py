@@ -1,12 +1,34 @@
-"""How the API says no, as its description tells it: one shape for every refusal."""
+"""How the API says no, as its description tells it, and that nothing has changed: one shape for each."""
 
-from typing import Annotated
+from hashlib import sha256
+from typing import Annotated, Any
 
+from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.response.base import ASGIResponse
 from msgspec import Meta, Struct
 
 from tracker.api.problems import MEDIA_TYPE
 from tracker.queries.rule_views import FaultOut
+
+
+class Tagged(Response[Any]):
+    """Carries an ETag; a client that says that it has that very answer gets a 304."""
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:
+        """The answer as it is sent."""
+        answer = super().to_asgi_response(app, request, **options)
+        tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
+        if _matches(request.headers.get("if-none-match", ""), tag):
+            return ASGIResponse(status_code=304, headers={"etag": tag})
+        answer.headers.add("etag", tag)
+        answer.headers.add("cache-control", "no-cache")
+        return answer
+
+
+def _matches(header: str, tag: str) -> bool:
+    given = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return tag in given or "*" in given
 
 
 class FaultOfParameter(Struct, frozen=True):

@@ -13,8 +13,7 @@ from tracker.api.responses import DECIDING, ONE, READING
 from tracker.facts import commands
 from tracker.queries import runs as queried
 from tracker.queries.paging import Page
-from tracker.queries.run_views import OneRunOut, RunOut
-from tracker.queries.runs import STATES, RunQuery
+from tracker.queries.runs import STATES, OneRunOut, RunOut, RunQuery
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 

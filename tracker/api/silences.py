@@ -12,7 +12,7 @@ from tracker.api.auth import caller, requires
 from tracker.api.parameters import Clock, Cursor, Limit
 from tracker.api.problems import MAX_BODY, OF_BODIES
 from tracker.api.responses import ONE, READING, SAYING
-from tracker.facts import commands, silencing
+from tracker.facts import commands
 from tracker.queries import silences as queried
 from tracker.queries.paging import Page
 from tracker.queries.silences import STATES, Matched, SilenceOut
@@ -74,7 +74,7 @@ async def create_silence(
     now = clock()
     known = {"rule": [rule.id for rule in rules.rules()], "provider": provider_names}
     ends, by = (data.until, data.for_), caller(request).name
-    silence = silencing.silence(uuid4(), data.match, ends, data.reason, by, now, known)
+    silence = commands.silence(uuid4(), data.match, ends, data.reason, by, now, known)
     async with database.transaction() as conn:
         await commands.begin_silence(conn, silence)
         return await queried.one_silence(conn, silence.id, now)

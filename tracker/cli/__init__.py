@@ -27,7 +27,7 @@ HOMES = {
     "rules": ("posts_why", "rules_backtest", "rules"),
     "send": ("send",),
     "serve": ("serve",),
-    "simulate": ("simulate",),
+    "simulate": ("serve",),
     "webhooks": ("webhook_test", "webhooks"),
 }
 """The files that have the commands behind each word: who has said one needs no others."""

@@ -43,7 +43,7 @@ def send_test(
 
 async def _tell(settings: Settings, name: str) -> Outcome:
     from tracker.act.performers.channels import build_alert  # noqa: PLC0415  (takes half a second)
-    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.configured import build_outbound  # noqa: PLC0415  (as above)
 
     async with build_outbound(settings) as outbound:
         return await build_alert(settings, outbound).perform(_alert(name), now())

@@ -8,12 +8,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.cli.context import now
-from tracker.cli.doctor_findings import Finding, ok, problem, warning
-from tracker.cli.doctor_heard import examine_heard
-from tracker.cli.doctor_providers import examine_standings
-from tracker.cli.doctor_webhooks import examine_webhooks
+from tracker.cli.doctor_providers import (
+    Finding,
+    examine_heard,
+    examine_standings,
+    examine_webhooks,
+    ok,
+    problem,
+    warning,
+)
 from tracker.cli.output import written
-from tracker.domain.clock import TOLERANCE
+from tracker.domain.duration import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
 from tracker.queries import actions, health

@@ -38,7 +38,7 @@ def why_post(
     json: Json = False,
 ) -> None:
     """What each rule did about a post, or the first clause that was false, with the values that it met."""
-    from tracker.queries.why_views import answer_out  # noqa: PLC0415  (takes a second)
+    from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
     answers = _asked(config, post, rule, provider)
     if json:
@@ -51,7 +51,7 @@ def why_post(
 @rules.command()
 def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None, json: Json = False) -> None:
     """All that one rule made of a post: why it fired, or why it did not."""
-    from tracker.queries.why_views import answer_out  # noqa: PLC0415  (takes a second)
+    from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
     (answer,) = _asked(config, post, rule, provider)
     if json:
@@ -65,7 +65,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
     """Print a [[test]] that tells what happened to a post and demands what the rule does about it."""
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
     from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
-    from tracker.queries import why_facts  # noqa: PLC0415  (as above)
+    from tracker.queries import why  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
 
     book = _book(config)
@@ -76,9 +76,9 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
         readers = fact_readers(build_providers(settings))
         async with database.connection() as conn:
             about = await _find(conn, post, provider)
-            events = await why_facts.events_about(conn, about.provider, about.id)
-            recorded = await why_facts.firings_about(conn, about.provider, about.id, rule)
-            taken = await why_facts.actions_of(conn, {one.firing.run for one in recorded if one.firing.run})
+            events = await why.events_about(conn, about.provider, about.id)
+            recorded = await why.firings_about(conn, about.provider, about.id, rule)
+            taken = await why.actions_of(conn, {one.firing.run for one in recorded if one.firing.run})
         facts = [fact for event in events if event.source in readers for fact in readers[event.source].facts(event)]
         done = [Done(one.created_at, one.verb, one.target, one.state) for one in taken if one.reason != "cancelled"]
         return record_test(found, [fact for fact in facts if fact.post == about.id], done, now())
@@ -106,7 +106,7 @@ def _asked(config: Path | None, post: str, rule: str | None, provider: str | Non
 
 def _book(config: Path | None) -> Rulebook:
     """The rules of the files; with a fault nothing can be said of them."""
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
 
     book = read_rules(read_settings(config))
     for fault in book.faults:

@@ -14,7 +14,7 @@ from tracker.errors import Rejected, Unavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.outbound.reply import Reply
+    from tracker.outbound.client import Reply
     from tracker.providers.client import ProviderClient
     from tracker.settings import Settings
     from tracker.store.database import Database
@@ -59,7 +59,7 @@ def call_provider(config: Path | None, provider: str, call: str, do: Call[Value]
 async def ask_provider(settings: Settings, database: Database, provider: str, call: str, do: Call[Value]) -> Value:
     """What the provider answers to that call; raises Misconfigured, Rejected or Unavailable, which say why not."""
     from tracker.domain.calls.call_budget import Purpose  # noqa: PLC0415  (takes a while)
-    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.configured import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients  # noqa: PLC0415  (takes half a second)
     from tracker.providers.rate_limiter import SharedRateLimiter  # noqa: PLC0415  (as above)
 

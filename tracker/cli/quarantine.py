@@ -15,7 +15,7 @@ from tracker.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
     from tracker.queries.paging import Page
-    from tracker.queries.quarantine_views import OneQuarantinedOut
+    from tracker.queries.quarantine import OneQuarantinedOut
     from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database

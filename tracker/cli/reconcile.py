@@ -64,7 +64,7 @@ async def _asked(
     from tracker.domain.calls.call_budget import Purpose  # noqa: PLC0415  (takes half a second)
     from tracker.facts import commands  # noqa: PLC0415  (as above)
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
-    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.configured import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers  # noqa: PLC0415  (as above)
     from tracker.providers.rate_limiter import SharedRateLimiter  # noqa: PLC0415  (as above)
     from tracker.queries.reconciliations import one_reconciliation  # noqa: PLC0415  (as above)

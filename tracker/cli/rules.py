@@ -27,9 +27,9 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
-    from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channels import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (as above)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (as above)
 
     settings = usable(read_settings(config))
     book = read_rules(settings, folder)
@@ -87,16 +87,16 @@ def schema() -> None:
 
 
 def _read(folder: Path | None, config: Path | None) -> Rulebook:
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(read_settings(config), folder)
 
 
 def _write(file: Path, outcomes: list[Outcome]) -> None:
-    from tracker.rulebook import junit  # noqa: PLC0415  (only where it is needed)
+    from tracker.rulebook import test_runner  # noqa: PLC0415  (only where it is needed)
 
     try:
-        file.write_text(junit.junit(outcomes), encoding="utf-8")
+        file.write_text(test_runner.junit(outcomes), encoding="utf-8")
     except OSError as error:
         raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error
 

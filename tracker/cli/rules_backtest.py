@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +13,8 @@ import typer
 from tracker.cli import FOUND_PROBLEMS
 from tracker.cli.context import Config, Json, now, on_database, open_settings
 from tracker.cli.output import progress, say, show_json, show_table, written
-from tracker.cli.rule_files import read_against
 from tracker.cli.rules import rules
-from tracker.errors import Rejected
+from tracker.errors import Misconfigured, Rejected
 from tracker.parameters import parse_time
 
 if TYPE_CHECKING:
@@ -25,6 +27,43 @@ if TYPE_CHECKING:
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+
+def read_against(settings: Settings, place: str) -> Rulebook:
+    """The rules of the folder `place`, or, if there is none, of the configured folder at the git ref `place`.
+
+    Raises Misconfigured where it is neither.
+    """
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
+
+    if Path(place).is_dir():
+        return read_rules(settings, Path(place))
+    with tempfile.TemporaryDirectory(prefix="tracker-rules-") as folder:
+        _check_out(settings.rules.dir, place, Path(folder))
+        return read_rules(settings, Path(folder))
+
+
+def _check_out(rules: Path, ref: str, folder: Path) -> None:
+    """Write what git has of the folder `rules` at `ref`."""
+    if ref.startswith("-"):
+        raise Misconfigured(f'"{ref}" is neither a folder nor a git ref', key="--against")
+    names = _git(rules, "ls-tree", "-r", "-z", "--name-only", ref, "--", ".").split(b"\0")
+    for name in filter(None, (name.decode() for name in names)):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_git(rules, "show", f"{ref}:./{name}"))
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    git = shutil.which("git")
+    if git is None:
+        raise Misconfigured("git is not installed: name a folder", key="--against")
+    ended = subprocess.run([git, "-C", str(folder), *words], capture_output=True, check=False)
+    if ended.returncode:
+        said = ended.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        raise Misconfigured(f"neither a folder nor a git ref of {folder}: {said}", key="--against")
+    return ended.stdout
+
 
 MOST_POSTS = 10
 COLUMNS = ("rule", "would fire", "did fire", "gained", "lost", "held back", "in force since")
@@ -92,7 +131,7 @@ def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -
 def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]:
     """The rules to try, and which of them to tell of (None: all)."""
     from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
-    from tracker.rulebook.configured import read_rules, read_text  # noqa: PLC0415  (as above)
+    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (as above)
 
     if place.is_dir():
         return _fit(read_rules(settings, place)).index, None
@@ -103,7 +142,7 @@ def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]
 
 
 def _files(settings: Settings) -> Rulebook:
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(settings)
 
@@ -132,7 +171,7 @@ def _span(since: str, until: str | None) -> Span:
 
 def _show(found: Found, held: Sequence[Held], json: bool) -> None:
     if json:
-        from tracker.process.backtest_views import backtest_out  # noqa: PLC0415  (it is loaded by now)
+        from tracker.process.backtest_service import backtest_out  # noqa: PLC0415  (it is loaded by now)
 
         show_json(backtest_out(found, held, None))
         return

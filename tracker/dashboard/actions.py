@@ -7,7 +7,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.overview_data import NEEDS_SOMEBODY
+from tracker.dashboard.overview import NEEDS_SOMEBODY
 from tracker.dashboard.query import Query, address
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.session import Clock

@@ -10,24 +10,22 @@ from litestar.params import PathParameter
 
 from tracker.dashboard import (
     actions,
-    assets,
-    backtests,
     health,
     overview,
-    post_actions,
     posts,
     quarantine,
     reconciliations,
+    rendering,
     rules,
     runs,
-    signing_in,
+    session,
     silences,
 )
 from tracker.dashboard.error_pages import HANDLERS
-from tracker.dashboard.health_data import HealthData, Installation
-from tracker.dashboard.overview_data import OverviewData
+from tracker.dashboard.health import HealthData, Installation
+from tracker.dashboard.overview import OverviewData
 from tracker.dashboard.rendering import Visit, raw_path, visit_of
-from tracker.dashboard.rule_trouble import RuleTrouble, rule_trouble
+from tracker.dashboard.rules import RuleTrouble, rule_trouble
 from tracker.dashboard.session import NotSignedIn, Reception, from_our_own_pages
 from tracker.errors import NotFound
 from tracker.queries.key_checks import KeyChecks
@@ -52,16 +50,16 @@ MOST_SENT = 64 * 1024
 """What a form may say, in bytes, but for the one that takes a rule's text."""
 
 PAGES = (
-    overview.show_overview, posts.show_posts, posts.show_post, post_actions.retry_post, post_actions.reconcile_post,
+    overview.show_overview, posts.show_posts, posts.show_post, posts.retry_post, posts.reconcile_post,
     actions.show_actions, actions.retry, actions.discard,
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
     health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
-    rules.show_rules, rules.show_rule, rules.enable, rules.disable, backtests.show_trial, backtests.run_trial,
+    rules.show_rules, rules.show_rule, rules.enable, rules.disable, rules.show_trial, rules.run_trial,
     runs.show_runs, runs.show_run, runs.cancel,
-    signing_in.show_sign_in, signing_in.sign_in, signing_in.sign_out, signing_in.change_language, assets.asset,
+    session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
     nothing_here,
 )  # fmt: skip
 

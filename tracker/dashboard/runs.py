@@ -11,8 +11,7 @@ from tracker.dashboard.query import Query, address
 from tracker.dashboard.rendering import Visit
 from tracker.dashboard.session import Clock
 from tracker.facts import commands
-from tracker.queries.run_steps import steps_of
-from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run
+from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run, steps_of
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 

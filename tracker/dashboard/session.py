@@ -1,4 +1,4 @@
-"""Who looks: somebody whose session a key has begun, or anybody at this machine where the configuration says so.
+"""Who looks, how one signs in and out, and in which language.
 
 Another site cannot act in a visitor's name: the cookie is not sent with its requests (SameSite), and a request that
 changes something must come, by the browser's own word, from a page of ours. Without a session, our own name must be
@@ -14,16 +14,23 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.response import Redirect
+
+from tracker.dashboard.language import LANGUAGES
+from tracker.dashboard.query import Query, own
+from tracker.dashboard.rendering import LANGUAGE_COOKIE, Visit
 from tracker.errors import NotAllowed
+from tracker.queries.key_checks import KeyChecks
 from tracker.runtime.http_server import asked_from
+from tracker.store import keys
+from tracker.store.database import Database
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
-    from litestar import Request
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
-
-    from tracker.queries.key_checks import KeyChecks
 
 Clock = Callable[[], datetime]
 
@@ -79,3 +86,57 @@ def _is_loopback(host: str | None) -> bool:
         return ip_address(host or "").is_loopback
     except ValueError:
         return False
+
+
+YEAR = 365 * 24 * 3600
+
+
+@get("/sign-in")
+async def show_sign_in(guest: NamedDependency[Visit]) -> Response[Any]:
+    """The form that asks for a key."""
+    return guest.page("sign_in", then=own(guest.request.query_params.get("then")), refused=False)
+
+
+@post("/sign-in")
+async def sign_in(
+    guest: NamedDependency[Visit],
+    database: NamedDependency[Database],
+    checks: NamedDependency[KeyChecks],
+    clock: NamedDependency[Clock],
+) -> Response[Any]:
+    """A key that is known begins a session; its token goes into a cookie that no script can read."""
+    form = Query(await guest.request.form())
+    then = own(form.text("then"))
+    key = await checks.sign_in(form.text("key") or "", asked_from(guest.request.scope))
+    if key is None:
+        return guest.page("sign_in", 401, then=then, refused=True)
+    async with database.transaction() as conn:
+        token = await keys.begin_session(conn, key, clock(), LASTING)
+    response = Redirect(then, status_code=303)
+    _keep(response, guest.request, COOKIE, token, int(LASTING.total_seconds()))
+    return response
+
+
+@post("/sign-out")
+async def sign_out(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
+    """The session is over, here and for whoever may have its token."""
+    async with database.connection() as conn:
+        await keys.end_session(conn, request.cookies.get(COOKIE, ""))
+    response = Redirect("/sign-in", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@post("/language")
+async def change_language(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Remembered by this browser for a year."""
+    form = Query(await request.form())
+    response = Redirect(own(form.text("then")), status_code=303)
+    if (code := form.text("language")) in LANGUAGES:
+        _keep(response, request, LANGUAGE_COOKIE, str(code), YEAR)
+    return response
+
+
+def _keep(response: Response[Any], request: Request[Any, Any, Any], name: str, value: str, seconds: int) -> None:
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="strict", secure=secure)

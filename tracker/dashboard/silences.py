@@ -14,7 +14,7 @@ from tracker.dashboard.session import Clock
 from tracker.domain.runs.pause import MATCHED
 from tracker.errors import BadParameter
 from tracker.facts import commands
-from tracker.facts.silencing import SEVERITIES, silence
+from tracker.facts.commands import SEVERITIES, silence
 from tracker.queries.paging import Page
 from tracker.queries.silences import MOST_COUNTED, SilenceOut, list_silences
 from tracker.rulebook.source import RuleSource

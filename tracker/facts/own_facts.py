@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.actions import Claimed
-    from tracker.domain.posts.event import Fact
-    from tracker.domain.posts.report import Report
+    from tracker.domain.posts.event import Fact, Report
     from tracker.domain.runs.run import Run
     from tracker.domain.runs.run_signals import Label
     from tracker.store.actions.actions import KnownAction

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
-from tracker.domain.rules.trigger import Every
 from tracker.domain.runs.engine_state import EngineState
 from tracker.domain.runs.firing import ACTED, Firing
 from tracker.domain.runs.simulation import Simulation
 from tracker.process import reactor
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import change_history, posts
 from tracker.store.reactions import firings, timers

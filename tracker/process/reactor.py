@@ -15,12 +15,11 @@ from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
-from tracker.domain.rules.trigger import Every
 from tracker.domain.runs.simulation import result_of
 from tracker.process import batch
-from tracker.process.batch import Occasion
-from tracker.process.budgets import Budgets
+from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import assignments, subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.posts import changes, posts

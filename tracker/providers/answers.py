@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from tracker.domain.actions import Exchange, Reason
-from tracker.domain.posts.report import Report, Shown
-from tracker.outbound.client import Answer
-from tracker.outbound.reply import Reply
+from tracker.domain.posts.event import Report, Shown
+from tracker.outbound.client import Answer, Reply
 from tracker.providers.mapping.paths import decode, find, is_id, text_at, time_at
 from tracker.providers.recreation import Recreation
 

@@ -12,15 +12,13 @@ import msgspec
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.calls.call_budget import Purpose
 from tracker.domain.calls.call_limits import USAGE, CallRequest, CallResult, Permit, Refused
-from tracker.domain.posts.report import Report, Shown
-from tracker.outbound.client import Answer
-from tracker.outbound.record import exchange
-from tracker.outbound.reply import Reply
-from tracker.outbound.web_address import OutboundError
+from tracker.domain.posts.event import Report, Shown
+from tracker.outbound.addresses import OutboundError
+from tracker.outbound.client import Answer, Reply, exchange
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
 from tracker.providers.call import COUNTED, WORKSPACE, Call
-from tracker.providers.gate import RateLimiter
 from tracker.providers.mapping.paths import stamp
+from tracker.providers.rate_limiter import RateLimiter
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Permit
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+
+class RateLimiter(Protocol):
+    """Lets calls of the configured providers through, or does not."""
+
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
+        """Whether the call may be made now; one that may is counted, whether it is made or not."""
+
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
+        """How the call that was let through has ended; raises nothing, because the call is over."""
+
 
 log = structlog.get_logger(__name__)
 

@@ -23,9 +23,8 @@ from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
-from tracker.providers.mapping.mapping import PayloadMapping
+from tracker.providers.mapping.mapping import PayloadMapping, StatusMapping
 from tracker.providers.mapping.paths import zone_of
-from tracker.providers.meanings import StatusMapping
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound.client import Outbound
-    from tracker.providers.gate import RateLimiter
     from tracker.providers.mapping.fields import FieldPath
-    from tracker.providers.mapping.targets import Form
+    from tracker.providers.mapping.mapping import Form
+    from tracker.providers.rate_limiter import RateLimiter
     from tracker.providers.signature import Scheme
     from tracker.providers.spec import ProviderSpec
     from tracker.settings import Provider as ProviderSettings

@@ -11,7 +11,7 @@ from tracker.providers.mapping.fields import NOWHERE, FieldPath, assumed
 if TYPE_CHECKING:
     from tracker.domain.posts.event import State
     from tracker.providers.call import Call
-    from tracker.providers.mapping.targets import Form
+    from tracker.providers.mapping.mapping import Form
     from tracker.providers.signature import Scheme
 
 

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from tracker.domain.posts.event import Fact, LoggedEvent
-    from tracker.domain.posts.report import Report
-    from tracker.outbound.reply import Reply
+    from tracker.domain.posts.event import Fact, LoggedEvent, Report
+    from tracker.outbound.client import Reply
     from tracker.providers.answers import Page
     from tracker.providers.base import FactReader
     from tracker.store.database import Connection, Database

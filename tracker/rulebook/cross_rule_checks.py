@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Expect, On, Rule, While
 from tracker.domain.rules.rule_index import KEYS
-from tracker.domain.rules.trigger import Expect, On, While
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.checks import reaches
 from tracker.rulebook.reading import Mention
-from tracker.rulebook.test_cases import RuleTest, unknown_rule
+from tracker.rulebook.timeline import RuleTest, unknown_rule
 
 Places = Mapping[str, tuple[str, int]]
 

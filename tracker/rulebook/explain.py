@@ -11,14 +11,12 @@ from datetime import datetime
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
-from tracker.domain.rules.decision import Arm, Disarm, Failed, Timer
+from tracker.domain.rules.decision import OVER, Arm, CameTo, ConditionFalse, Disarm, Failed, NotMatched, Refusal, Timer
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.grouping import Group, from_plain, group_of
 from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Every, Rule, While
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal
-from tracker.domain.rules.trigger import Every, While
 from tracker.domain.runs.firing import Firing, Identity
 from tracker.domain.runs.simulation import Simulation
 from tracker.rulebook import explanations

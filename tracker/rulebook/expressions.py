@@ -18,8 +18,7 @@ from cel_expr_python import cel
 from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
 from tracker.errors import did_you_mean
-from tracker.rulebook.cel_analysis import check_cost
-from tracker.rulebook.cel_fast_path import fast_path
+from tracker.rulebook.cel_analysis import check_cost, fast_path
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.toml.positions import BadText
 

@@ -7,13 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal
 
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import state_patterns
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Mode
-from tracker.rulebook.platforms import PLATFORMS
+
+PLATFORMS = (
+    "bluesky", "discord", "dribbble", "facebook", "google_business", "instagram", "kick", "linkedin", "mastodon",
+    "medium", "pinterest", "reddit", "slack", "snapchat", "substack", "telegram", "threads", "tiktok", "tumblr",
+    "twitch", "twitter", "vimeo", "vk", "whatsapp", "wordpress", "x", "youtube",
+)  # fmt: skip
+_NEARLY = 0.75
+
+
+def meant_platform(word: str) -> str | None:
+    """The platform that an unknown word nearly is."""
+    if word in PLATFORMS:
+        return None
+    if word.lower() in PLATFORMS:
+        return word.lower()
+    return next(iter(get_close_matches(word.lower(), PLATFORMS, 1, _NEARLY)), None)
+
 
 Form = Literal[
     "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",

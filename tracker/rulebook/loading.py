@@ -11,7 +11,7 @@ from typing import TypeVar
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
-from tracker.rulebook.context import Context, Known
+from tracker.rulebook.context import Context, Known, Workflows
 from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import FILE
@@ -19,8 +19,7 @@ from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.source_text import texts_of
 from tracker.rulebook.template_files import TemplateFiles
-from tracker.rulebook.test_cases import RuleTest, read_test
-from tracker.rulebook.workflows import Workflows
+from tracker.rulebook.timeline import RuleTest, read_test
 from tracker.toml import parse
 from tracker.toml.positions import Positions
 

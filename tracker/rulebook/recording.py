@@ -16,15 +16,13 @@ from itertools import groupby
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.rules.descriptions import verb_of
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.trigger import Every
 from tracker.errors import printable
 from tracker.rulebook.grammar import PERFORMED
 from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
-from tracker.rulebook.test_cases import RuleTest
 from tracker.rulebook.test_runner import BEGINNING, PROVIDER, fact_of, run_test
-from tracker.rulebook.timeline import Line, parse_timeline
+from tracker.rulebook.timeline import Line, RuleTest, parse_timeline
 from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracker.rulebook.context import Workflows
     from tracker.rulebook.reading import Table
-    from tracker.rulebook.workflows import Workflows
     from tracker.toml.positions import Path, Positions
 
 NAMED = 2

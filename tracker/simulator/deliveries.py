@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import WebhookBody
-from tracker.simulator.faults import fate
+from tracker.simulator.faults import Chance, fate
 from tracker.simulator.wire import Refusal, event_body
 
 if TYPE_CHECKING:

@@ -9,14 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import derive
-from tracker.simulator.chance import Chance
+from tracker.domain.posts.target import derive
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import Happened
-from tracker.simulator.faults import called
-from tracker.simulator.story import Odds, Step, Subject, Target, plan_story, untouched
+from tracker.simulator.faults import Chance, called
+from tracker.simulator.story import Odds, Step, Subject, Target, plan_story, read_wishes, untouched
 from tracker.simulator.wire import Refusal, in_milliseconds, outcome, stamp
-from tracker.simulator.wishes import read_wishes
 
 if TYPE_CHECKING:
     from datetime import datetime

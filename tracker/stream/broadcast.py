@@ -18,7 +18,7 @@ import structlog
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
 from tracker.runtime import metrics
-from tracker.store.checkpoints.resume_tokens import ResumeToken, resume_tokens
+from tracker.store.checkpoints.snapshot import ResumeToken, resume_tokens
 from tracker.store.log import epoch, feed
 from tracker.store.log.feed import NEWS
 from tracker.store.posts.changes import Announced, announced

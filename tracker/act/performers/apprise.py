@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.act.performers.alert_text import body_of, inert, title_of
 from tracker.domain.actions import Done, Exchange, Reason, Retry
-from tracker.outbound.record import shown
+from tracker.outbound.client import shown
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,16 +1,16 @@
-"""Posting something that may safely be said again, because its receiver knows it by its id."""
+"""Posting something that may be said again, because its receiver knows it by its id, signed where that is asked."""
 
 from __future__ import annotations
 
+import binascii
 from typing import TYPE_CHECKING
 
 import msgspec
+from standardwebhooks import Webhook
 
-from tracker.act.performers.signing import signed
 from tracker.domain.actions import Discard, Done, Reason, Retry
-from tracker.outbound.client import Answer
-from tracker.outbound.record import exchange
-from tracker.outbound.web_address import OutboundError, origin_of
+from tracker.outbound.addresses import OutboundError, origin_of
+from tracker.outbound.client import Answer, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,31 @@ if TYPE_CHECKING:
     from tracker.domain.actions import Exchange, Outcome
     from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
+
+PREFIX = "whsec_"
+
+
+def key_of(secret: str) -> bytes:
+    """The key in a secret: base64 behind `whsec_`, else the text itself. Raises ValueError."""
+    if not secret.startswith(PREFIX):
+        return secret.encode()
+    encoded = secret.removeprefix(PREFIX)
+    try:
+        key = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
+    except ValueError as error:
+        raise ValueError(f"begins with {PREFIX}, but no base64 follows") from error
+    if not key:
+        raise ValueError(f"has nothing behind {PREFIX}")
+    return key
+
+
+def signed(message: str, now: datetime, body: bytes, secrets: Sequence[SecretStr]) -> dict[str, str]:
+    """The headers for `body`; one signature for each secret, so that a receiver can rotate, and none without."""
+    headers = {"webhook-id": message, "webhook-timestamp": str(int(now.timestamp()))}
+    keys = [key_of(secret.get_secret_value()) for secret in secrets]
+    signatures = " ".join(Webhook(key).sign(message, now, body.decode()) for key in keys)
+    return headers | ({"webhook-signature": signatures} if signatures else {})
+
 
 HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
 """Nothing but a change of our configuration helps; for the rest, the other side may be put right meanwhile."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tracker.act.performers.alert_text import body_of, facts_of, follows, title_of
 from tracker.act.performers.http_delivery import HOPELESS
 from tracker.domain.actions import Discard, Done, Exchange, Reason, Retry
+from tracker.outbound.addresses import OutboundError
+from tracker.outbound.client import shown
 from tracker.outbound.mail import MailServer
-from tracker.outbound.record import shown
-from tracker.outbound.web_address import OutboundError
 from tracker.settings.values import MAIL_ADDRESS
 
 if TYPE_CHECKING:

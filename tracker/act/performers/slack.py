@@ -12,8 +12,7 @@ from tracker.act.performers.alert_text import body_of, ends, follows, title_of
 from tracker.act.performers.http_delivery import outcome_of, post, post_json
 from tracker.domain.actions import Discard, Done, Reason, Retry
 from tracker.errors import cut
-from tracker.outbound.client import Answer
-from tracker.outbound.record import shown
+from tracker.outbound.client import Answer, shown
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,27 +7,31 @@ from dataclasses import dataclass
 
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import (
+    OVER,
     Arm,
     Came,
+    CameTo,
     Cancel,
+    ConditionFalse,
     Decision,
     Declined,
     Disarm,
     Failed,
     Fire,
+    NotMatched,
+    Refusal,
     Resolve,
     Settle,
     Suppressed,
+    Trace,
 )
 from tracker.domain.rules.grouping import Group, to_plain
 from tracker.domain.rules.match_context import MatchContext, Occurrence
-from tracker.domain.rules.rule import FALSE, TRUE, Rule
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 from tracker.domain.rules.timers import kind_of, standing, wait_after
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal, Trace
-from tracker.domain.rules.trigger import Expect, On
 
 
 class _Whichever:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from tracker.domain.duration import format_duration
+from tracker.domain.rules.rule import Every, Expect, On, Trigger, While
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -17,7 +18,6 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.rules.trigger import Every, Expect, On, Trigger, While
 
 _VERBS: Mapping[type[Step], str] = {
     AlertStep: "alert",

@@ -10,8 +10,7 @@ from typing import TypeVar
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition
-from tracker.domain.rules.rule import Match, Rule
-from tracker.domain.rules.trigger import Every, Expect, While
+from tracker.domain.rules.rule import Every, Expect, Match, Rule, While
 
 Label = tuple[str, str]
 """A field of `match` and a value of it."""

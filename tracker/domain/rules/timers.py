@@ -1,20 +1,33 @@
-"""Rules about time: what a post's standing makes them wait for, and what a timer means when it is due."""
+"""Rules about time: what a post's standing makes them wait for, what a due timer means, and the next of all moments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import WITHDRAWN
-from tracker.domain.rules.decision import Arm, Decision, Disarm, Failed, Fire, Timer
+from tracker.domain.posts.target import WITHDRAWN
+from tracker.domain.rules.decision import (
+    OVER,
+    Arm,
+    CameTo,
+    ConditionFalse,
+    Decision,
+    Disarm,
+    Failed,
+    Fire,
+    NotMatched,
+    NoWait,
+    Refusal,
+    Timer,
+    Trace,
+)
+from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.grouping import Environment, Group, GroupBy, describe, from_plain, group_of, to_plain
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, NoWait, Refusal, Trace
-from tracker.domain.rules.trigger import Every, Expect, On, While
 
 MINUTE = timedelta(minutes=1)
 _KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
@@ -156,3 +169,80 @@ def _timer(rule: Rule, subject: Group, start: datetime, span: timedelta, what: s
         target=subject.target,
         data={},
     )
+
+
+KINDS = ("expect", "while")
+
+
+def follows_from_standing(rule: Rule) -> bool:
+    """Whether how a post stands tells all about the rule's waits."""
+    trigger = rule.trigger
+    if isinstance(trigger, Expect):
+        return trigger.of is not None and not any(isinstance(word, EventName) for word in trigger.words)
+    return isinstance(trigger, While)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortest:
+    """The shortest spans of some rules: after a state was entered, and after a time of the post."""
+
+    states: Mapping[State, timedelta]
+    times: Mapping[str, timedelta]
+
+    def __bool__(self) -> bool:
+        return bool(self.states or self.times)
+
+
+class DeadlineIndex:
+    """The rules whose waits follow from how a post stands."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.index = RuleIndex(rule for rule in rules if follows_from_standing(rule))
+        self._known: dict[tuple[frozenset[State], frozenset[Label]], _Shortest] = {}
+
+    def soonest(self, view: PostView) -> tuple[datetime | None, datetime | None]:
+        """For each of KINDS a moment before which no wait of that kind is over; None: there is none."""
+        shortest = self._shortest(view)
+        if not shortest:
+            return None, None
+        return min(_timed(shortest, view), default=None), min(_entered(shortest, view), default=None)
+
+    def waits(self, kind: str, view: PostView) -> list[Arm]:
+        """The waits of that kind, the first to be over first."""
+        found = [arm for arm in standing(self.index, view) if arm.timer.kind == kind]
+        return sorted(found, key=lambda arm: (arm.timer.due_at, arm.rule.id))
+
+    def _shortest(self, view: PostView) -> _Shortest:
+        states = frozenset([view.state, *[target.state for target in view.targets]])
+        marks = labels_of(view.provider, view) & self.index.marks
+        found = self._known.get((states, marks))
+        if found is None:
+            found = self._known[states, marks] = _shortest(self.index.waits_in(states, marks))
+        return found
+
+
+def _shortest(rules: Iterable[Rule]) -> _Shortest:
+    states: dict[State, timedelta] = {}
+    times: dict[str, timedelta] = {}
+    for rule in rules:
+        trigger = rule.trigger
+        if isinstance(trigger, While):
+            states |= {state: min(trigger.lasting, states.get(state, trigger.lasting)) for state in trigger.states}
+        elif isinstance(trigger, Expect) and trigger.of:
+            times[trigger.of] = min(trigger.within, times.get(trigger.of, trigger.within))
+    return _Shortest(states, times)
+
+
+def _entered(shortest: _Shortest, view: PostView) -> Iterator[datetime]:
+    stands = [(view.state, view.entered_at), *((target.state, target.entered_at) for target in view.targets)]
+    for state, entered_at in stands if shortest.states else ():
+        span = shortest.states.get(state)
+        if span is not None and entered_at:
+            yield entered_at + span
+
+
+def _timed(shortest: _Shortest, view: PostView) -> Iterator[datetime]:
+    for name, span in shortest.times.items():
+        start: datetime | None = getattr(view, name)
+        if start:
+            yield start + span

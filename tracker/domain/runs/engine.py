@@ -27,8 +27,7 @@ from tracker.domain.rules.decision import (
 )
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.admission import Admission
-from tracker.domain.runs.alerting import fate_of, scope_of_run, with_fate
+from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
 from tracker.domain.runs.firing import Firing, Identity, Outcome
 from tracker.domain.runs.pause import Pause

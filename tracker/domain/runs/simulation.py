@@ -15,20 +15,17 @@ from uuid import UUID
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
-from tracker.domain.rules.deadline_index import KINDS, DeadlineIndex
 from tracker.domain.rules.decide import decide
-from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Timer
+from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Timer, Trace
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.timers import due, standing
-from tracker.domain.rules.trace import Trace
-from tracker.domain.rules.trigger import Every
+from tracker.domain.rules.timers import KINDS, DeadlineIndex, due, standing
 from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, RuleKey, TimerKey
 from tracker.domain.runs.firing import Firing
-from tracker.domain.runs.noted import without_actions
 from tracker.domain.runs.run import Run
 from tracker.domain.runs.run_signals import ActionFinished, Cancelled, Label
-from tracker.domain.runs.simulation_state import PostKey, UnderWay
+from tracker.domain.runs.simulation_state import PostKey, UnderWay, without_actions
 
 GLANCE = ""
 """No rule has this name: such timers are for looking at a post again."""

@@ -1,14 +1,34 @@
-"""What rules have under way about each post, so that a change asks only those for which something can end."""
+"""What a simulation keeps: the rules under way about each post, and what they did without an action."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from tracker.domain.actions import ActionSpec
+from tracker.domain.duration import format_duration
+from tracker.domain.payloads import OtherPayload
 from tracker.domain.rules.decide import Busy
 from tracker.domain.rules.decision import Timer
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.runs.engine_state import OPEN
+from tracker.domain.runs.engine_state import OPEN, ActionRequest, Effects
 from tracker.domain.runs.run import Run
+
+
+def without_actions(effects: Effects, at: datetime) -> Iterator[ActionRequest]:
+    """What rules do by themselves, in the form of actions that nobody has to perform."""
+    for pause in effects.pauses:
+        said = OtherPayload({"for": format_duration(pause.until - at)})
+        yield ActionRequest(ActionSpec("pause", pause.rule, said, f"pause:{pause}", at), pause.by, "", None, "", None)
+    for rule, scope in effects.released:
+        yield ActionRequest(
+            ActionSpec("resume", rule, OtherPayload({}), f"resume:{rule}:{scope}:{at}", at), "", "", None, "", None
+        )
+    for label, run, _ in effects.labels:
+        spec = ActionSpec("set", run.post or "", OtherPayload(label.labels), label.key, at)
+        yield ActionRequest(spec, run.rule, run.revision, run.id, run.provider, run.post)
+
 
 PostKey = tuple[str, str]
 Noted = dict[str, set[object]]

@@ -14,8 +14,6 @@ from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
-from tracker.domain.runs.message import ask_retry
-from tracker.domain.runs.notices import put_right, say_again
 from tracker.domain.runs.run import Notice, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
     ActionFinished,
@@ -33,7 +31,7 @@ from tracker.domain.runs.run_signals import (
     TimerDue,
     Withdraw,
 )
-from tracker.domain.runs.steps_done import Moved, do_at_once
+from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again
 
 TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 TRIED = frozenset({"done", "unknown"})

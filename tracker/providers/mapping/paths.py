@@ -1,15 +1,20 @@
-"""Bodies of webhooks, taken apart without trust: JSON, paths into it, texts, numbers and times."""
+"""Bodies of webhooks, taken apart without trust: JSON, texts, numbers, times, and paths made ready for it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
 LONGEST_ID = 255
@@ -180,3 +185,64 @@ def stamp(moment: datetime) -> str:
 def zone_of(name: str) -> tzinfo:
     """The zone of that name, which the settings have checked."""
     return UTC if name == "UTC" else ZoneInfo(name)
+
+
+Finder = Callable[[Any], Any]
+
+
+def finder(path: Path) -> Finder:
+    """`find` for one path; it can be handed to another process."""
+    if not path:
+        return _nothing
+    if isinstance(path[0], Fork):
+        return partial(_forked, path)
+    if len(path) == 1:
+        return partial(_in_table, path[0])
+    return partial(_deep, path[:-1], path[-1])
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _forked(path: Path, value: Any) -> Any:
+    return find(value, path)
+
+
+def _in_table(name: str, value: Any) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _deep(way: Path, name: str, value: Any) -> Any:
+    for step in way:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value.get(name) if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFinder:
+    """Where code, message and retryable stand, from the table on that holds all three; mostly it is not there."""
+
+    table: Finder
+    code: Finder
+    message: Finder
+    helps: Finder
+
+    @classmethod
+    def of(cls, paths: Mapping[str, Path], name: str) -> Self:
+        """That of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
+        table = _shared([path[:-1] for path in three if path])
+        return cls(finder(table) if table else _itself, *(finder(path[len(table) :]) for path in three))
+
+
+def _shared(ways: Sequence[Path]) -> Path:
+    """The steps with which all of them begin."""
+    steps = takewhile(lambda same: len(set(same)) == 1, zip(*ways, strict=False))
+    return tuple(step for step, *_ in steps)

@@ -8,8 +8,8 @@ from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from tracker.runtime.http_server.answers import refusal
 from tracker.runtime.http_server.head import Head, Refused
+from tracker.runtime.http_server.server_state import refusal
 
 if TYPE_CHECKING:
     from uvicorn import Config

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body, platform_id
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Problem

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_body
 
 if TYPE_CHECKING:
     from tracker.simulator.story import Target

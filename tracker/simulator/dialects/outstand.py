@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_body, platform_id
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:

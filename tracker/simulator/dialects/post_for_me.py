@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, platform_id
-from tracker.simulator.dialects.signing import with_the_secret_itself
+from tracker.simulator.dialects.dialect import (
+    Dialect,
+    Happened,
+    WebhookBody,
+    account,
+    platform_id,
+    with_the_secret_itself,
+)
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:

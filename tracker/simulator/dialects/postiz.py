@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account
-from tracker.simulator.dialects.signing import not_at_all
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, not_at_all
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:

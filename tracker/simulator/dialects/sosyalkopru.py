@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body
 from tracker.simulator.wire import DELIVERY, EVENTS, SIGNATURE, event_body, outcome, stamp
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, platform_id
-from tracker.simulator.dialects.signing import over_time_and_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_time_and_body, platform_id
 
 if TYPE_CHECKING:
     from tracker.simulator.story import Target

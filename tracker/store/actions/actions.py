@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import NotFound, Rejected
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.wakeups import ACTIONS
 from tracker.store.waking import wake_after_commit
 

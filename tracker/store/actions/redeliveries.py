@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tracker.errors import NotFound
 from tracker.store.actions.actions import KnownAction
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.wakeups import ACTIONS, REDELIVERIES
 from tracker.store.waking import wake_after_commit
 

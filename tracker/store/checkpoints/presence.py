@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from tracker.domain.failing import Failing
+    from tracker.runtime.supervision import Failing
     from tracker.store.database import Database
 
 log = structlog.get_logger(__name__)

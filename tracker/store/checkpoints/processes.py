@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.failing import Failing
+from tracker.runtime.supervision import Failing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

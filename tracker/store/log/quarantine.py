@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.refused_deliveries import weight_of
 from tracker.errors import NotFound
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import msgspec
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.reconciliation import UNDER_WAY, next_question
 from tracker.store.posts.posts import logged
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.clock import TOLERANCE
+from tracker.domain.duration import TOLERANCE
 from tracker.domain.runs.pause import Holds, Pause, Silence
 
 if TYPE_CHECKING:
