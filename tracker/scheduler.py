@@ -63,7 +63,7 @@ class Scheduler:
         self._database, self._readers, self._settings, self._clock = database, readers, settings, clock
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run the jobs as they are due, until cancelled."""
         alarm = Alarm()
         jobs = self._settings.jobs
         work = {"seal": self._seal, "prune": self._prune, "deadman": self._deadman}

@@ -50,7 +50,7 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """The finding of a check that says all is well."""
     return Finding(check, Verdict.OK, found)
 
 

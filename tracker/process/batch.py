@@ -53,7 +53,7 @@ class _Counted:
 
 
 class Budgets:
-    """What one process knows about them."""
+    """What one process knows of how much of their budgets rules have spent, so that few batches must count."""
 
     def __init__(self) -> None:
         self._counted: dict[str, _Counted] = {}
@@ -155,7 +155,7 @@ async def prepare(
 
 
 async def write(conn: Connection, effects: Effects, now: datetime) -> None:
-    """Everything that the engine has come to want."""
+    """Write everything that the engine wants, and wake whoever waits for it."""
     await firings.record(conn, effects.firings)
     await runs.save(conn, effects.runs.values())
     await runs.record_moves(conn, effects.movements)
@@ -175,7 +175,7 @@ def _looks_back(occasion: Occasion) -> bool:
 
 
 async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
-    """A rule that waits for something may find that it has come already."""
+    """The occasion, in which firings know which of the words that their rules wait for had come already."""
     return Occasion(
         occasion.at, [await _with_earlier(conn, one, occasion) for one in occasion.decisions], occasion.cause
     )
@@ -201,7 +201,7 @@ def _identities(decisions: Iterable[Decision]) -> set[Identity]:
 
 
 def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datetime]:
-    """How far back the counts and cooldowns of these firings look."""
+    """How far back the counts and cooldowns of these firings look, by (rule, key)."""
     wanted: dict[RuleKey, datetime] = {}
     for fire in fires:
         rule, key = fire.rule, (fire.rule.id, fire.subject.key)
@@ -213,7 +213,7 @@ def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datet
 
 
 def _about(one: ActionRequest, unsaid: set[UUID]) -> bool:
-    """Whether it follows an alert that was taken back before anybody got it."""
+    """Whether the action is about an alert that was taken back before anybody got it."""
     said = one.action.payload
     return isinstance(said, AlertPayload) and said.of in unsaid
 

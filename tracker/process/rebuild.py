@@ -90,7 +90,7 @@ async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> A
 
 
 def workers() -> int:
-    """How many processes are worth while; one processor folds within the process that asks."""
+    """How many spans are folded at once, each by a process; a single one by the process that asks."""
     processors = os.cpu_count() or 1
     return processors + processors // 2
 
@@ -159,7 +159,7 @@ SAMPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the new version of the projection says otherwise; `sample` holds (provider, post, before, after)."""
+    """How the new version of the projection differs from the old; `sample` holds (provider, post, before, after)."""
 
     version: int
     events: int
@@ -189,7 +189,7 @@ class Rebuild:
         self._read = 0
 
     async def run(self, *, keep_old: bool = False) -> Difference:
-        """Build, compare and (unless `keep_old`) switch; raises Unavailable while another rebuild runs."""
+        """Build a version, compare it and (without `keep_old`) switch to it; raises Unavailable while another runs."""
         async with self._database.connection() as guard:
             if not await projections.take_rebuild_lock(guard):
                 raise Unavailable("another rebuild is running; wait until it ends")
@@ -212,7 +212,7 @@ class Rebuild:
             return difference
 
     async def _hindmost(self, conn: Connection) -> Checkpoint:
-        """Where the projector's hindmost bucket stands."""
+        """The checkpoint of the projector's hindmost bucket."""
         places = [share.checkpoint for share in await subscriptions.stands(conn, projector.NAME)]
         return min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
 

@@ -62,7 +62,7 @@ KINDS: Mapping[str, ProviderSpec] = {
 
 
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """Those of the configured providers that send webhooks, by name; raises Misconfigured for any."""
+    """The configured providers that send webhooks, by name; raises Misconfigured for any provider."""
     kinds = {name: _kind(settings, name) for name in settings.providers}
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 

@@ -65,12 +65,12 @@ class Keyset:
         return write_cursor(self.name, [last[column.key] for column in (self.at, *self.key)])
 
     def order(self) -> list[ColumnElement[Any]]:
-        """What to order by."""
+        """The columns of `order by`, `at` first."""
         key = [column.desc() for column in self.key] if self._key_falls else self.key
         return [self.at.desc() if self.newest_first else self.at.asc(), *key]
 
     def over(self, rows: FromClause) -> Keyset:
-        """The same order of the rows of a subquery that has these columns."""
+        """This order, for the rows of a subquery that has columns of these names."""
         columns = rows.c
         return replace(self, at=columns[self.at.key], key=tuple(columns[column.key] for column in self.key))
 

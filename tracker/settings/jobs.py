@@ -195,6 +195,6 @@ class Jobs(Section):
 
     @property
     def by_name(self) -> dict[str, Job]:
-        """All of them."""
+        """All jobs, by name."""
         ours: dict[str, Job] = {name: getattr(self, name) for name in ("seal", "prune", "deadman")}
         return {**ours, **self.reconciling}

@@ -41,7 +41,7 @@ def build_performers(
 
 
 def usable(settings: Settings) -> Settings:
-    """The same without channels and endpoints that could never tell anybody."""
+    """The settings without the channels and endpoints that could never tell anybody."""
     return settings.without(_unusable(settings))
 
 
@@ -89,7 +89,7 @@ class Off:
     why: str
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Say why not."""
+        """Send nothing; the outcome is a Discard with the reason."""
         return Discard(Reason.BLOCKED, self.why)
 
 

@@ -36,7 +36,7 @@ Heard = tuple[datetime, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An action, and when it was asked for, or (among what is noted) when it was due."""
+    """An action that was asked for, and when; in `noted`, anything that rules did, and when it was due."""
 
     at: datetime
     asked: ActionRequest
@@ -78,7 +78,7 @@ class Simulation:
             self._set(arm.timer, None)
 
     def see(self, change: Change) -> None:
-        """The change has been recorded now."""
+        """Let every rule see the change, at the time at which it was received."""
         self.now = max(self.now, change.received_at)
         key = (change.provider, change.post or "")
         if change.context:
@@ -117,13 +117,13 @@ class Simulation:
         return True
 
     def carry_out(self, decisions: Iterable[Decision], at: datetime) -> None:
-        """Decisions made elsewhere, at that time."""
+        """Carry out decisions that were made elsewhere, at that time."""
         for decision in decisions:
             self._engine.carry_out(decision, at)
         self._settle(at)
 
     def stand(self, view: PostView) -> None:
-        """The post is there already: rules begin to wait for what it calls for."""
+        """Take in a post that is there already: rules begin to wait for what its state calls for."""
         self.views[view.provider, view.id] = view
         for arm in standing(self.rules, view, trace=self.trace):
             if (arm.timer.rule, arm.timer.key, arm.timer.cause) not in self.memory.known:
@@ -142,7 +142,7 @@ class Simulation:
         self._gathered = [change for change in self._gathered if change.received_at > min(since, default=before)]
 
     def pass_time(self, moment: datetime, *, inclusive: bool = True) -> None:
-        """Every timer up to that moment comes at its time."""
+        """Let every timer up to that moment come at its time."""
         while self._queue and (self._queue[0][0] < moment or (inclusive and self._queue[0][0] == moment)):
             due_at, key = heappop(self._queue)
             found = self.timers.get(key)
@@ -153,7 +153,7 @@ class Simulation:
         self.now = max(self.now, moment)
 
     def exchange(self, rules: RuleIndex) -> None:
-        """Other rules are in force: a timer stays if its rule means the same, and is worked out anew if not."""
+        """Put other rules in force: a timer stays if its rule means what it did, and is worked out anew if not."""
         self.rules, self._waits = rules, any(rule.waits_for for rule in rules)
         self._engine = Engine(rules, self.memory)
         revisions = {rule.id: rule.revision for rule in rules}
@@ -166,7 +166,7 @@ class Simulation:
             self.stand(view)
 
     def restore_timers(self, timers: Iterable[tuple[Timer, UUID | None]]) -> None:
-        """These are all the timers that there are."""
+        """Have these timers and no others; with each, the id of its run, or None for a rule's own."""
         kept = list(timers)
         for key in list(self.timers):
             self._unset(key)
@@ -273,7 +273,7 @@ class Simulation:
 
 
 def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
-    """What the change tells a run: how an action of it ended, or that somebody has cancelled it."""
+    """The run's id, and what the change tells it: how an action of it ended, or that somebody has cancelled it."""
     said = change.detail or {}
     if change.source not in TELLING or not said.get("run"):
         return None

@@ -54,7 +54,7 @@ class Advance:
     intents: tuple[Intent, ...] = ()
 
     def after(self, *earlier: Intent) -> Advance:
-        """The same, with `earlier` intents before it."""
+        """This advance, with `earlier` intents before its own."""
         return Advance(self.run, (*earlier, *self.intents))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StatusMapping:
-    """Words in upper case. Those in `silent` are known, and tell nothing of how the post stands."""
+    """A provider's statuses (upper case) and their states; those in `silent` are known, and tell nothing."""
 
     statuses: Mapping[str, State]
     silent: frozenset[str]
@@ -41,7 +41,7 @@ class StatusMapping:
 
     @classmethod
     def build(cls, statuses: Mapping[str, State | None], retryable: Mapping[str, bool]) -> Self:
-        """A status that means None is silent."""
+        """The mapping of these statuses; one that means None is silent."""
         upper = {word.upper(): state for word, state in statuses.items()}
         return cls(
             {word: state for word, state in upper.items() if state},
@@ -62,7 +62,7 @@ class StatusMapping:
         return self.statuses.get(word), raw
 
     def problem(self, value: Any, where: ProblemFinder) -> Problem | None:
-        """What went wrong; None where neither a code nor a message stands there."""
+        """What went wrong by `value`; None where neither a code nor a message stands there."""
         table = where.table(value)
         if table is None:
             return None
@@ -114,7 +114,7 @@ class TargetMapping:
 
     @classmethod
     def build(cls, form: Form, paths: Mapping[str, Path], meanings: StatusMapping) -> Self:
-        """From the paths of all places by name."""
+        """The reader of targets for the paths of all places by name."""
         apart = tuple((paths[name], state, paths[scalar]) for name, state, scalar in APART if paths[name])
         return cls(
             form=form,
@@ -205,7 +205,7 @@ NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 @dataclass(frozen=True, slots=True)
 class PayloadMapping:
-    """Paths by the names of places, statuses in upper case, and event names in lower case."""
+    """How a provider's JSON is read: paths by names of places, statuses in upper case, event names in lower case."""
 
     paths: Mapping[str, Path]
     statuses: Mapping[str, State]
@@ -233,7 +233,7 @@ class PayloadMapping:
         zone: tzinfo,
         form: Form = "list",
     ) -> PayloadMapping:
-        """The words of a kind with an operator's changes; raises ValueError for a path that is none."""
+        """A kind's mapping with an operator's changes (`moved`); raises ValueError for a text that is no path."""
         told = {name: place.path for name, place in places.items()} | dict(moved)
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
         targets = TargetMapping.build(form, paths, meanings)

@@ -56,7 +56,7 @@ def _no_number(word: str) -> None:
 
 
 class Fork(str):
-    """A step that is several paths: the first at which something stands."""
+    """A step of a path that stands for several paths: the first at which something stands counts."""
 
     __slots__ = ("paths",)
 
@@ -90,7 +90,7 @@ def find(value: Any, path: Path) -> Any:
 
 
 def at(value: Any, path: Path) -> Any:
-    """The same, for places that may be the value itself."""
+    """What stands at `path`, where the path "." means the value itself; None: nothing."""
     return value if path == ROOT else find(value, path)
 
 
@@ -111,7 +111,7 @@ def text_at(value: Any, path: Path) -> str | None:
 
 
 def text_of(found: Any) -> str | None:
-    """The same of what was found."""
+    """A found text or whole number as text, cut short and fit to be stored; None for anything else and for ""."""
     if found is None:
         return None
     if isinstance(found, str):
@@ -120,12 +120,12 @@ def text_of(found: Any) -> str | None:
 
 
 def word_of(found: Any) -> str | None:
-    """The same, for words that may be told by true and false."""
+    """A found text, number, or truth value (as "true" or "false") as text; None for anything else."""
     return str(found).lower() if isinstance(found, bool) else text_of(found)
 
 
 def prose_of(found: Any) -> str | None:
-    """The same, for messages: also the `message` of a table, and those of a list in one."""
+    """A found message as text: a text, the `message` of a table, or those of a list joined by "; "; else None."""
     if not isinstance(found, list):
         return _message_of(found)
     return "; ".join(text for entry in found[:MOST_MESSAGES] if (text := _message_of(entry)))[:LONGEST_TEXT] or None
@@ -156,7 +156,7 @@ def time_at(value: Any, path: Path, zone: tzinfo) -> datetime | None:
 
 
 def time_of(found: Any, zone: tzinfo) -> datetime | None:
-    """The same of what was found."""
+    """A found text or number as a time in UTC, as `time_at` reads it; None for what is no time."""
     if isinstance(found, str):
         return _time_of(found.strip(), zone)
     return _unix_time(found) if type(found) in (int, float) else None
@@ -236,7 +236,7 @@ class ProblemFinder:
 
     @classmethod
     def of(cls, paths: Mapping[str, Path], name: str) -> Self:
-        """That of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
         three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
         table = _shared([path[:-1] for path in three if path])
         return cls(finder(table) if table else _itself, *(finder(path[len(table) :]) for path in three))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many actions may begin in all, and how many of each target, "verb target", less those `under_way`."""
+    """How many actions may begin: `most` in all, `of_each` target less its `under_way`, as in {"alert team": 2}."""
 
     most: int
     of_each: int
@@ -173,7 +173,7 @@ async def claim(conn: Connection, node: str, now: datetime, lease: timedelta, ro
 
 
 def claimed_from(row: Row) -> Claimed:
-    """The action of a row, which may lack `previous` and `reference`."""
+    """The action of a row of `actions`, which may lack `previous` and `reference`."""
     payload = payload_of(row["verb"], row["payload"])
     return Claimed(
         row["id"], row["verb"], row["target"], payload, row["idempotency_key"], row["attempts"], row["lease"],
@@ -183,12 +183,12 @@ def claimed_from(row: Row) -> Claimed:
 
 
 async def renew(conn: Connection, node: str, lease: timedelta, actions: Collection[UUID]) -> None:
-    """Keep the leases of what is still being attempted."""
+    """Have the leases of these actions last so much longer, where the node still has them."""
     await conn.execute(RENEW, node, lease, list(actions))
 
 
 async def rescue(conn: Connection, now: datetime) -> int:
-    """Put back what a dead process held; answers how many."""
+    """Make actions pending again whose lease has lapsed; answers how many, 500 at most."""
     status: str = await conn.execute(RESCUE, now)
     return int(status.rsplit(maxsplit=1)[-1])
 

@@ -32,7 +32,7 @@ class Unusable:
 
     @property
     def weight(self) -> int:
-        """How much it weighs beside others that are not authentic."""
+        """How much the delivery weighs beside others that are not authentic; the lightest are dropped first."""
         return weight_of(self.reason)
 
 
@@ -54,7 +54,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Of its body, in bytes."""
+        """The size of the body, in bytes."""
         return len(self.body)
 
 
@@ -102,7 +102,7 @@ SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
 
 
 async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
-    """Keep them; an authentic one that is there already is kept once."""
+    """Keep these deliveries; an authentic one that is there already is kept once."""
     columns = zip(
         *(
             (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight)
@@ -128,7 +128,7 @@ async def providers_refused(conn: Connection) -> list[str]:
 
 
 async def get(conn: Connection, item: int, *, hold: bool = False) -> Kept:
-    """One of them, on wish held for this transaction, so that it is settled once; raises NotFound."""
+    """The delivery of that id; with `hold` locked for this transaction, so that it is settled once. Raises NotFound."""
     row = await conn.fetchrow(LOCK if hold else GET, item)
     if row is None:
         raise NotFound(f"there is no item {item} in the quarantine")
@@ -136,5 +136,5 @@ async def get(conn: Connection, item: int, *, hold: bool = False) -> Kept:
 
 
 async def settle(conn: Connection, item: int, state: str, now: datetime) -> None:
-    """It was replayed or discarded."""
+    """Record that the delivery was settled: `state` is replayed or discarded."""
     await conn.execute(SETTLE, item, state, now)
