@@ -124,25 +124,33 @@ async def prepare(
 
     What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
     """
+    # What a rule waits for may have come before it fired: only the history knows.
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
     keys = {(d.rule.id, _key(d)) for d in decisions}
+    # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
+    # They are locked before anything is read about them, so that what is read holds what those nodes have written.
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
         await firings.lock_shared_keys(conn, shared)
     earliest = min((occasion.at for occasion in occasions), default=None)
     memory = EngineState(in_force_since=since)
+    # A batch that was handled before, or a fact that came late, brings firings once more that are on record.
     memory.known = await firings.known(conn, _identities(decisions))
+    # The runs that are told something come first, for their keys count too: when one ends, the next of its key begins.
     for run in await runs.load(conn, list(run_ids)):
         memory.keep_run(run)
         keys.add((run.rule, run.key))
     for run in await runs.load_open(conn, keys):
         memory.keep_run(run)
+    # Alerts of these firings, and of the runs loaded so far, may be muted by open runs of other rules.
     muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
     muted = [run for run in memory.runs.values() if run.rule in rules.muting]
     muting |= {key for run in muted for key in muting_keys(rules, run.rule, scope_of_run(run))}
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
+    # Pauses, silences, counts and budgets are asked for only where something may be held back by them; as of the
+    # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if earliest and (decisions or memory.runs):
         memory.holds = await rule_pauses.in_force(conn, earliest, now)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):

@@ -78,9 +78,12 @@ class Keyset:
         """What holds of the items behind `place`: `at` alone bounds them, so that an index by it is entered there."""
         if place is None:
             return and_(True)
+        # One comparison of rows, (at, key) < ($1, $2), needs all columns to go the same way, and mostly `at` falls and
+        # the key rises. With `at < $1 or at = $1 and key > $2` Postgres cannot tell where to enter an index. So the
+        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item.
         at, *key = place
         rest = self._behind_key(key)
-        if at is None:
+        if at is None:  # a place among items without that time: these are listed by themselves, by their keys alone
             return rest
         upto, beyond = (self.at <= at, self.at < at) if self.newest_first else (self.at >= at, self.at > at)
         return beyond if rest is None else and_(upto, or_(beyond, rest))

@@ -176,6 +176,9 @@ class Simulation:
 
     def _look_ahead(self, outlook: DeadlineIndex, view: PostView, *, moved: bool) -> None:
         """Be back when a wait may be over; a post that has not moved can begin only to be expected to."""
+        # A timer for each rule that waits would be set and taken away at every change, nearly always for nothing. So a
+        # post has one of each kind, at a moment before which none of its waits is over; `_look` finds which are then.
+        # `while` counts from a move; `expect` from a time of the post, which any fact may change.
         for kind, moment in zip(KINDS, outlook.soonest(view), strict=True):
             if moved or kind == "expect":
                 self._look_at(view.provider, view.id, kind, moment)
