@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.providers.signature import BadScheme, Scheme, Verifier, sign
+from tracker.providers.signature import BadScheme, Scheme, Verifier
+from tracker.providers.signing import sign
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BODY = b'{"event": "post.published", "text": "\xc3\xa7"}'
@@ -195,7 +196,7 @@ def test_a_verifier_does_not_show_its_secrets() -> None:
     assert "s3cret" not in repr(Verifier(PREFIXED, (SECRET,)))
 
 
-@pytest.mark.parametrize("text", ["", "{timestamp}", "{body}{id}", "{}"])
+@pytest.mark.parametrize("text", ["", "{timestamp}", "{body}{ids}", "{}"])
 def test_a_scheme_that_signs_no_body_is_refused(text: str) -> None:
     """A template must hold the body and only what is known."""
     with pytest.raises(ValueError, match="must hold"):

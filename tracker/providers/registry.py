@@ -80,7 +80,8 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
     moved = {name: path for name, path in settings.fields.items() if "." not in name}
-    kept = scheme.keepable | ({kind.delivery.path} - {""} - scheme.secret_headers)
+    told = {kind.delivery.path, kind.event_header, kind.post_header}
+    kept = scheme.keepable | (told - {""} - scheme.secret_headers)
     return Adapter(
         verifier,
         _words(kind, kind.places, moved, settings, kind.form),
@@ -90,6 +91,9 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
         unnamed=kind.unnamed,
         about_posts=kind.about_posts,
         anywhere=kind.anywhere,
+        event_header=kind.event_header,
+        post_header=kind.post_header,
+        handshake=kind.handshake,
     )
 
 
