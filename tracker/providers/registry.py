@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.errors import Misconfigured
 from tracker.providers import (
     ayrshare,
     blotato,
@@ -62,9 +63,21 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+def faults_of(settings: Settings) -> list[Misconfigured]:
+    """What is wrong with the configured providers, the first of each."""
+    return _kinds(settings)[1]
+
+
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """Those of the configured providers that send webhooks, by name; raises Misconfigured for any."""
-    kinds = {name: _kind(settings, name) for name in settings.providers}
+    """Those of the configured providers that send webhooks, by name.
+
+    Raises Misconfigured for the first that is set up wrongly, with one note for each further one.
+    """
+    kinds, faults = _kinds(settings)
+    if faults:
+        for fault in faults[1:]:
+            faults[0].add_note(str(fault))
+        raise faults[0]
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
@@ -125,6 +138,16 @@ def _words(
     """Its words, with what the operator has put right."""
     meanings = Meanings.build(kind.statuses, kind.retryable)
     return Vocabulary.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
+
+
+def _kinds(settings: Settings) -> tuple[dict[str, Kind], list[Misconfigured]]:
+    kinds, faults = {}, []
+    for name in settings.providers:
+        try:
+            kinds[name] = _kind(settings, name)
+        except Misconfigured as fault:
+            faults.append(fault)
+    return kinds, faults
 
 
 def _kind(settings: Settings, name: str) -> Kind:

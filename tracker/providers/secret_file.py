@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Any
 
-import structlog
 
 from tracker.errors import Misconfigured
 
-log = structlog.get_logger(__name__)
 
 OTHERS = 0o077
 LOOK_EVERY = timedelta(seconds=5)
@@ -52,7 +51,7 @@ class SecretFile:
         try:
             self.kept = self._read()
         except Misconfigured as error:
-            log.warning("secrets.unreadable", error=str(error))
+            _log().warning("secrets.unreadable", error=str(error))
             return False
         return True
 
@@ -108,6 +107,13 @@ class SecretFile:
             yield
         finally:
             os.close(folder)
+
+
+def _log() -> Any:
+    """Only where there is something to say: a check of the configuration needs no log."""
+    import structlog  # noqa: PLC0415  (takes a while)
+
+    return structlog.get_logger(__name__)
 
 
 def _line(path: Path, number: int, words: list[str]) -> Kept:
