@@ -7,7 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Router
+from litestar import Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -35,6 +35,7 @@ from tracker.api.description import operation_id
 from tracker.api.guards import Visitor, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
+from tracker.api.slashes import Application, whole
 from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
 from tracker.process.trial import Trial
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from litestar import Litestar
     from litestar.types import ControllerRouterHandler
 
     from tracker.errors import Misconfigured
@@ -132,8 +134,9 @@ def application(parts: Parts) -> Litestar:
         parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
         lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},
     )  # fmt: skip
-    return Litestar(
+    return Application(
         route_handlers=handlers,
+        middleware=[whole],
         dependencies={
             "database": _given(parts.database),
             "clock": _given(parts.clock),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from litestar import Response, post
@@ -38,6 +39,6 @@ async def reconcile_post(
 async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:
     by, form = visit.must_operate().name, Asked(await visit.request.form())
     async with database.transaction() as conn:
-        found = await find_post(conn, form.text("post") or "", form.text("provider"))
+        found = await find_post(conn, unquote(form.text("post") or ""), form.text("provider"))
         await ask(conn, found.post, by, clock())
     return await visit.back(done)

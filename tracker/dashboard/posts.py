@@ -1,14 +1,13 @@
 """Posts: the list with its filters, and the page of one post."""
 
 from typing import Any
-from urllib.parse import unquote
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from tracker.dashboard import timeline
-from tracker.dashboard.asked import POST_FILTERS, Asked, address, post_query
+from tracker.dashboard.asked import POST_FILTERS, Asked, address, post_asked, post_query
 from tracker.dashboard.naming import target_names
 from tracker.dashboard.rendering import Visit, raw_path
 from tracker.dashboard.visitor import Clock
@@ -70,7 +69,7 @@ async def show_post(
 
 
 def _post_id(visit: Visit) -> str:
-    post_id = unquote(raw_path(visit.request).partition("/posts/")[2])
+    post_id = post_asked(raw_path(visit.request), visit.request.query_params.get("id"))
     if "\x00" in post_id:
         raise NotFound("no id has a zero byte")
     return post_id

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
@@ -154,5 +155,6 @@ PAGES.globals |= {
     "address": address,
     "post_address": post_address,
     "rule_address": rule_address,
+    "escaped": partial(quote, safe=""),
 }
 TEMPLATES = frozenset(PAGES.list_templates())

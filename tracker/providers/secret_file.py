@@ -12,9 +12,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
-
 from tracker.errors import Misconfigured
-
 
 OTHERS = 0o077
 LOOK_EVERY = timedelta(seconds=5)
