@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.providers.adapter import Adapter
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-provider.md"
-ROW = re.compile(r'^\|.*\| `(?P<line>scheme = "(?P<word>[a-z-]+)".*?)` \|', re.MULTILINE)
+ROW = re.compile(r'^\|.*\| `(?P<line>scheme = "(?P<word>[a-z0-9-]+)".*?)` \|', re.MULTILINE)
 LINES = {row["word"]: row["line"] for row in ROW.finditer(PAGE.read_text("utf-8"))}
 AT = 1_795_176_000
 NOW = datetime.fromtimestamp(AT, UTC)
@@ -70,6 +70,14 @@ AS_DOCUMENTED: dict[str, tuple[str, dict[str, str]]] = {
     "discord": (
         ED25519_PUBLIC,
         {"x-signature-ed25519": ED25519.sign(STAMP + BODY).hex(), "x-signature-timestamp": str(AT)},
+    ),
+    "standard-webhooks-v1a": (
+        "whpk_" + b64encode(bytes.fromhex(ED25519_PUBLIC)).decode(),
+        {
+            "webhook-id": "m1",
+            "webhook-timestamp": str(AT),
+            "webhook-signature": f"v1,xx v1a,{b64encode(ED25519.sign(b'm1.' + STAMP + b'.' + BODY)).decode()}",
+        },
     ),
     "intercom": ("s3cret", {"x-hub-signature": f"sha1={hexed('sha1', BODY)}"}),
     "meta": ("s3cret", {"x-hub-signature-256": f"sha256={hexed('sha256', BODY)}"}),
@@ -127,6 +135,7 @@ def test_what_a_sender_documents_is_taken(word: str, secret: str, headers: dict[
 
 
 def test_standard_webhooks_are_rotated_by_several_signatures_and_by_several_secrets(tmp_path: Path) -> None:
+    """What is longer than anybody's list of signatures is not looked through, and an id must be there."""
     vector = PUBLISHED["standard-webhooks"]
     right, body = vector.headers["webhook-signature"], vector.body.encode()
     adapter = door(tmp_path, LINES["standard-webhooks"], "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", vector.secret)

@@ -26,20 +26,21 @@ def _in_header(name: str, **more: Any) -> Mapping[str, Any]:
     return {"headers": (name,), **more}
 
 
-def _standard(prefix: str) -> Published:
+def _standard(sender: str, **more: Any) -> Published:
     """Standard Webhooks, under the names of whoever sends them."""
     signing = _in_header(
-        f"{prefix}-signature", prefix="v1,", separator=" ", encoding="base64", signed="{id}.{timestamp}.{body}",
-        id_header=f"{prefix}-id", timestamp_header=f"{prefix}-timestamp", tolerance=FIVE_MINUTES,
+        f"{sender}-signature", prefix="v1,", separator=" ", encoding="base64", signed="{id}.{timestamp}.{body}",
+        id_header=f"{sender}-id", timestamp_header=f"{sender}-timestamp", tolerance=FIVE_MINUTES,
         key_encoding="base64", key_prefix="whsec_",
     )  # fmt: skip
-    return Published(signing, delivery=f"{prefix}-id")
+    return Published({**signing, **more}, delivery=f"{sender}-id")
 
 
 _META = {"query": "hub.challenge", "token_query": "hub.verify_token"}
 
 SCHEMES: Mapping[str, Published] = {
     "standard-webhooks": _standard("webhook"),
+    "standard-webhooks-v1a": _standard("webhook", algorithm="ed25519", prefix="v1a,", key_prefix="whpk_"),
     "svix": _standard("svix"),
     "discord": Published(
         _in_header(

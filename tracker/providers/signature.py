@@ -187,8 +187,8 @@ class Verifier:
         candidates: list[bytes] = []
         for claim in texts:
             candidates += _decoded(claim, scheme.encoding)
-        if claims and not candidates:
-            raise Rejected("signature_malformed")
+        if not candidates:
+            raise Rejected("signature_malformed" if claims else "signature_missing")
         text = body if scheme.signed == "{body}" else self._signed_text(headers, body, timestamp, target)
         if scheme.takes_keys_as_they_are:
             self._compare(candidates, [hmac.digest(key, text, scheme.algorithm) for key in self.secrets])
@@ -202,9 +202,9 @@ class Verifier:
 
     def _signed_text(self, headers: Mapping[str, str], body: bytes, timestamp: str, target: str) -> bytes:
         scheme = self.scheme
-        named = headers.get(scheme.id_header, "") if scheme.id_header else ""
-        if "\n" in named:
-            raise Rejected("signature_malformed", "the header of the id came twice, and says two things")
+        named = headers.get(scheme.id_header, "").strip() if scheme.id_header else ""
+        if "\n" in named or not (named or "{id}" not in scheme.signed):
+            raise Rejected("signature_malformed", "the header of the id is missing, or says two things")
         return signed_text(scheme, body, timestamp, named, target or headers.get(TARGET, ""))
 
     def _keys(self) -> Sequence[bytes]:
@@ -243,8 +243,6 @@ class Verifier:
         return timestamp, texts
 
     def _check(self, given: Sequence[bytes], text: bytes) -> None:
-        if not given:
-            raise Rejected("signature_missing")
         scheme = self.scheme
         for secret in self.secrets:
             try:

@@ -48,7 +48,7 @@ def _with_query(url: str, target: str) -> str:
 
 
 def sign(
-    scheme: Scheme, secrets: Sequence[bytes], body: bytes, now: datetime, named: str = "", target: str = ""
+    scheme: Scheme, secrets: Sequence[bytes], body: bytes, now: datetime, named: str = "1", target: str = ""
 ) -> dict[str, str]:
     """The headers that a sender with these secrets puts on `body`; one that can carry several signatures has them all.
 
