@@ -37,6 +37,7 @@ def doors() -> dict[str, Adapter]:
     ways: dict[str, dict[str, Any]] = {
         "slack": {"scheme": "slack"},
         "zoom": {"scheme": "zoom"},
+        "twitch": {"scheme": "twitch"},
         "meta": {"scheme": "meta", "handshake": {"token": TOKEN}},
         "untold": {"scheme": "meta"},
         "github": {"scheme": "github"},
@@ -90,6 +91,23 @@ async def test_a_challenge_in_a_delivery_is_answered(database: Database, directl
             "encryptedToken": "70c1f2e2e6ca2d39297490d1f9142c7d701415ea8e6151f6562a08fa657a40ff",
         }
         assert answer.headers["content-type"] == "application/json"
+    assert await kept(database) == []
+
+
+@pytest.mark.parametrize("directly", [True, False])
+async def test_a_challenge_can_be_answered_by_its_text_alone(database: Database, directly: bool) -> None:
+    """As Twitch wants it."""
+    subscription = {"status": "webhook_callback_verification_pending"}
+    body = json.dumps({"challenge": "pogchamp-kappa-360noscope-vohiyo", "subscription": subscription}).encode()
+    at = NOON.isoformat().replace("+00:00", "Z")
+    signature = hmac.new(SECRET.encode(), f"m1{at}".encode() + body, "sha256").hexdigest()
+    headers = {"id": "m1", "timestamp": at, "signature": f"sha256={signature}"}
+    told = {f"twitch-eventsub-message-{name}": value for name, value in headers.items()}
+    async with a_door(database, directly=directly) as client:
+        answer = await client.post("/webhooks/twitch", content=body, headers=told)
+        assert (answer.status_code, answer.text) == (200, "pogchamp-kappa-360noscope-vohiyo")
+        assert answer.headers.get_list("content-type") == ["text/plain; charset=utf-8"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
     assert await kept(database) == []
 
 

@@ -95,7 +95,7 @@ AS_DOCUMENTED: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "vercel": ("s3cret", {"x-vercel-signature": hexed("sha1", BODY)}),
-    "youtube": ("s3cret", {"x-hub-signature": f"sha1={hexed('sha1', BODY)}"}),
+    "websub": ("s3cret", {"x-hub-signature": f"sha1={hexed('sha1', BODY)}"}),
     "zendesk": (
         "s3cret",
         {

@@ -32,7 +32,7 @@ PREFIX = "/webhooks"
 KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
-ASKED_FOR_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+AS_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
 PLAIN = re.compile(rb"%b/[A-Za-z0-9._~/-]++" % PREFIX.encode())
 DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
@@ -132,7 +132,7 @@ def _greeted(receiver: Receiver, scope: Scope) -> Answered | None:
         return None
     except Exception as error:
         return answer_to(provider, error)
-    return None if said is None else (200, said.encode(), ASKED_FOR_TEXT)
+    return None if said is None else (200, said.encode(), AS_TEXT)
 
 
 async def _receive(receiver: Receiver, delivery: Delivery) -> Answered:
@@ -154,12 +154,14 @@ def answer_to(provider: str, news: Answer | Exception) -> Answered:
         case Exception():
             log.error("door.fault", provider=provider, exc_info=news)
             return 500, _error("not kept: send it again"), []
+    if isinstance(news.said, str):
+        return 200, news.said.encode(), AS_TEXT
     return 200, _rendered(news), []
 
 
 def _rendered(answer: Answer) -> bytes:
     if answer.said is not None:
-        return answer.said
+        return msgspec.json.encode(answer.said)
     if answer.quarantined:
         return msgspec.json.encode({"received": True, "quarantined": True, "reason": answer.quarantined})
     return DUPLICATE if answer.duplicate else KEPT
@@ -192,7 +194,7 @@ def _error(text: str) -> bytes:
 
 async def _answer(send: Send, status: int, body: bytes, headers: Headers | None = None) -> None:
     own = [(b"content-length", str(len(body)).encode()), *(headers or ())]
-    if headers is not ASKED_FOR_TEXT:
+    if headers is not AS_TEXT:
         own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -66,8 +66,8 @@ class Adapter:
         """The answer to a GET; None where it is not one that we answer. Raises Rejected for a wrong token."""
         return self.handshake.to_query(query) if self.handshake else None
 
-    def challenged(self, body: bytes) -> bytes | None:
-        """The answer to an authentic delivery that only asks whether we are there; None for all others."""
+    def challenged(self, body: bytes) -> str | dict[str, str] | None:
+        """The answer to an authentic delivery that only asks whether we are there, a text or a table; else None."""
         return self.handshake.to_body(body, self.verifier.signature_of) if self.handshake else None
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:

@@ -70,8 +70,8 @@ class Provider(FactReader, Protocol):
     def greeted(self, query: str) -> str | None:
         """The answer to a GET; None where it is not one that we answer. Raises Rejected for a wrong token."""
 
-    def challenged(self, body: bytes) -> bytes | None:
-        """The answer to an authentic delivery that only asks whether we are there; None for all others."""
+    def challenged(self, body: bytes) -> str | dict[str, str] | None:
+        """The answer to an authentic delivery that only asks whether we are there, a text or a table; else None."""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected.

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-import msgspec
-
 from tracker.errors import Rejected
 from tracker.providers.body import Path, decode, find
 
@@ -39,7 +37,7 @@ class Handshake:
 
     In a GET, `query` is the parameter with the challenge, and `token_query` the one that must say `token`. In a
     delivery, `event` leads to its name, which is `name`, and `challenge` to the challenge: it is answered under
-    `answer`, and what it signs under `signature`.
+    `answer`, and what it signs under `signature`; without `answer`, by its text alone.
     """
 
     query: str = ""
@@ -57,9 +55,11 @@ class Handshake:
         for setting, given in (("token_query", self.token_query), ("token", self.token)):
             if self.query and not given:
                 raise BadHandshake(setting, "is required: whoever asks by a GET has to know a token")
-        for setting, there in (("name", self.name), ("challenge", self.challenge), ("answer", self.answer)):
+        for setting, there in (("name", self.name), ("challenge", self.challenge)):
             if self.event and not there:
-                raise BadHandshake(setting, "is required: what is asked in a delivery is answered there")
+                raise BadHandshake(setting, "is required: what is asked in a delivery, and where?")
+        if self.signature and not self.answer:
+            raise BadHandshake("answer", "is required: a signature is answered beside what is signed")
 
     def to_query(self, query: str) -> str | None:
         """The answer to a GET; None where it is none of this handshake. Raises Rejected for another token."""
@@ -76,7 +76,7 @@ class Handshake:
             raise Rejected("signature_wrong", "the token is another one")
         return challenge
 
-    def to_body(self, body: bytes, signed: Callable[[bytes], str]) -> bytes | None:
+    def to_body(self, body: bytes, signed: Callable[[bytes], str]) -> str | dict[str, str] | None:
         """The answer to a delivery that is authentic; None where it asks nothing. `signed` is the signature of it."""
         if not self.event or len(body) > LARGEST:
             return None
@@ -87,8 +87,9 @@ class Handshake:
         challenge = find(value, self.challenge)
         if find(value, self.event) != self.name or not isinstance(challenge, str) or not _is_fit(challenge):
             return None
-        told = {self.answer: challenge} | ({self.signature: signed(challenge.encode())} if self.signature else {})
-        return msgspec.json.encode(told)
+        if not self.answer:
+            return challenge
+        return {self.answer: challenge} | ({self.signature: signed(challenge.encode())} if self.signature else {})
 
 
 def _is_fit(challenge: str) -> bool:

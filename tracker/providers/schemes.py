@@ -36,7 +36,7 @@ def _standard(sender: str, **more: Any) -> Published:
     return Published({**signing, **more}, delivery=f"{sender}-id")
 
 
-_META = {"query": "hub.challenge", "token_query": "hub.verify_token"}
+_HUB = {"query": "hub.challenge", "token_query": "hub.verify_token"}
 
 SCHEMES: Mapping[str, Published] = {
     "standard-webhooks": _standard("webhook"),
@@ -58,7 +58,7 @@ SCHEMES: Mapping[str, Published] = {
         )
     ),
     "intercom": Published(_in_header("x-hub-signature", prefix="sha1=", algorithm="sha1")),
-    "meta": Published(_in_header("x-hub-signature-256", prefix="sha256="), handshake=_META),
+    "meta": Published(_in_header("x-hub-signature-256", prefix="sha256="), handshake=_HUB),
     "paddle": Published(
         _in_header(
             "paddle-signature", form="fields", separator=";", timestamp_field="ts", signature_field="h1",
@@ -99,9 +99,12 @@ SCHEMES: Mapping[str, Published] = {
             tolerance=timedelta(minutes=10),
         ),
         delivery="twitch-eventsub-message-id",
+        handshake={
+            "event": "subscription.status", "name": "webhook_callback_verification_pending", "challenge": "challenge",
+        },
     ),
     "vercel": Published(_in_header("x-vercel-signature", algorithm="sha1")),
-    "youtube": Published(_in_header("x-hub-signature", prefix="sha1=", algorithm="sha1"), handshake=_META),
+    "websub": Published(_in_header("x-hub-signature", prefix="sha1=", algorithm="sha1"), handshake=_HUB),
     "zendesk": Published(
         _in_header(
             "x-zendesk-webhook-signature", encoding="base64", signed="{timestamp}{body}",

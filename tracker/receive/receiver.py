@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -24,7 +25,7 @@ from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from tracker.providers.base import Provider, Reading
@@ -50,7 +51,7 @@ class Answer:
 
     duplicate: bool = False
     quarantined: str | None = None
-    said: bytes | None = None
+    said: str | Mapping[str, str] | None = None
 
 
 counter_of = cache(metrics.deliveries.labels)

@@ -16,5 +16,5 @@ class Handshake(Section):
     event: str = Field(default="", description="In a delivery: where the name of the question stands.")
     name: str = Field(default="", description='What it is called, as in "url_verification".')
     challenge: str = Field(default="", description="Where the challenge stands in it.")
-    answer: str = Field(default="", description="Under which name it is answered.")
+    answer: str = Field(default="", description="Under which name it is answered; by its text alone, if not named.")
     signature: str = Field(default="", description="Under which name its HMAC in hex is answered too.")
