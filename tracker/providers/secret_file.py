@@ -49,7 +49,8 @@ class SecretFile:
         try:
             self.kept = self._read()
         except Misconfigured as error:
-            _log().warning("secrets.unreadable", error=str(error))
+            log = _log()
+            log.warning("secrets.unreadable", error=str(error))
             return False
         return True
 
