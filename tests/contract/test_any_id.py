@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,7 +57,7 @@ SOME = [
     "accounts/1/locations/4/localPosts/7", "a/history", "history", "a/why/", "/", "//", "a//b", "a%2Fb", "%", "%25",
     "?a=b", "#", "a b ", " ", "ü", "日本", "..", ".", "a/../b", "a\\b", "\n", "\x1b[2J", "-x", "--json", "+", "a" * 255,
 ]  # fmt: skip
-OFTEN = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+OFTEN = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def in_path(post: str) -> str:
@@ -97,7 +97,10 @@ async def reached(client: httpx2.AsyncClient, corridor: Corridor, post: str) -> 
     (event, *_) = (await client.get("/api/v1/events", params={"post": post})).json()["items"]
     assert event["post"] == post
     answer = await client.get(f"{address}/nothing")
-    assert (answer.status_code, answer.json()["type"]) == (404, "urn:tracker:problem:not-found")
+    told_of = answer.json()
+    assert (answer.status_code, told_of["type"]) == (404, "urn:tracker:problem:not-found")
+    assert unquote(told_of["instance"]) == f"/api/v1/posts/{post}/nothing"
+    assert told_of["instance"].count("/") == 5
 
 
 @pytest.mark.anyio
