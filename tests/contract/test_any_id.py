@@ -17,7 +17,7 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import PROVIDER, told
 from tracker.api import Parts, application
 from tracker.dashboard import handlers
-from tracker.dashboard.asked import post_address
+from tracker.dashboard.query import post_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

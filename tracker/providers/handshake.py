@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from tracker.errors import Rejected
-from tracker.providers.body import Path, decode, find
+from tracker.providers.mapping.paths import Path, decode, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable

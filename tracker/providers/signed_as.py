@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tracker.providers.body import parse_path
 from tracker.providers.handshake import BadHandshake, Handshake
+from tracker.providers.mapping.paths import parse_path
 from tracker.providers.schemes import NOTHING, SCHEMES, Published
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import BadScheme, Scheme
 from tracker.providers.signing_keys import WITH_PUBLIC_KEYS
 
 if TYPE_CHECKING:
-    from tracker.providers.kind import Kind
+    from tracker.providers.spec import ProviderSpec
     from tracker.settings import Provider, Settings
 
 SIGNING = (
@@ -33,7 +33,7 @@ def published_of(settings: Settings, key: str, provider: Provider) -> Published:
     return SCHEMES.get(word, UNPUBLISHED)
 
 
-def scheme_of(settings: Settings, key: str, kind: Kind, provider: Provider) -> Scheme | None:
+def scheme_of(settings: Settings, key: str, kind: ProviderSpec, provider: Provider) -> Scheme | None:
     """The way of signing; a kind without webhooks has one as soon as it is declared. Raises Misconfigured."""
     webhook, published = provider.webhook, published_of(settings, key, provider)
     given = {field: getattr(webhook, field) for field in SIGNING if field in webhook.model_fields_set}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from tracker.settings.section import Section
+from tracker.settings.values import Section
 
 
 class Handshake(Section):
