@@ -48,7 +48,8 @@ class Walk:
 
     def __str__(self) -> str:
         functions = sum(map(len, self.files.values()))
-        return f"{self.name:9} {len(self.files):3} files {functions:4} functions {self.calls:5} calls {self.changes:4} changes"
+        counted = {"files": len(self.files), "functions": functions, "calls": self.calls, "changes": self.changes}
+        return f"{self.name:9}" + "".join(f"{number:6} {what}" for what, number in counted.items())
 
 
 def whole(walks: list[Walk]) -> Walk:

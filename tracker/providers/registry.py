@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.errors import Misconfigured
 from tracker.providers import (
     ayrshare,
     blotato,
@@ -61,9 +62,21 @@ KINDS: Mapping[str, ProviderSpec] = {
 }
 
 
+def faults_of(settings: Settings) -> list[Misconfigured]:
+    """What is wrong with the configured providers, the first of each."""
+    return _kinds(settings)[1]
+
+
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """The configured providers that send webhooks, by name; raises Misconfigured for any provider."""
-    kinds = {name: _kind(settings, name) for name in settings.providers}
+    """The configured providers that send webhooks, by name.
+
+    Raises Misconfigured for the first that is set up wrongly, with one note for each further one.
+    """
+    kinds, faults = _kinds(settings)
+    if faults:
+        for fault in faults[1:]:
+            faults[0].add_note(str(fault))
+        raise faults[0]
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
@@ -79,7 +92,8 @@ def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> 
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
     moved = {name: path for name, path in settings.fields.items() if "." not in name}
-    kept = scheme.keepable | ({kind.delivery.path} - {""} - scheme.secret_headers)
+    told = {kind.delivery.path, kind.event_header, kind.post_header}
+    kept = scheme.keepable | (told - {""} - scheme.secret_headers)
     return Adapter(
         verifier,
         _words(kind, kind.places, moved, settings, kind.form),
@@ -89,6 +103,9 @@ def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> 
         unnamed=kind.unnamed,
         about_posts=kind.about_posts,
         anywhere=kind.anywhere,
+        event_header=kind.event_header,
+        post_header=kind.post_header,
+        handshake=kind.handshake,
     )
 
 
@@ -126,6 +143,16 @@ def _words(
     """Its words, with what the operator has put right."""
     meanings = StatusMapping.build(kind.statuses, kind.retryable)
     return PayloadMapping.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
+
+
+def _kinds(settings: Settings) -> tuple[dict[str, ProviderSpec], list[Misconfigured]]:
+    kinds, faults = {}, []
+    for name in settings.providers:
+        try:
+            kinds[name] = _kind(settings, name)
+        except Misconfigured as fault:
+            faults.append(fault)
+    return kinds, faults
 
 
 def _kind(settings: Settings, name: str) -> ProviderSpec:
