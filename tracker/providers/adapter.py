@@ -89,6 +89,9 @@ class Adapter:
                 problem=report.problem,
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
+                lists_whole=report.lists_whole,
+                remarks=report.remarks,
+                ends_by_name=report.ends_by_name,
             ),
         )
 
