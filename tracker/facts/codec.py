@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import EXACT, Fact, Problem, State, TargetFact, dated
 from tracker.settings import RESERVED_PROVIDERS
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import LoggedEvent
     from tracker.providers.base import FactReader
 
+
+SECOND = timedelta(seconds=1)
+"""What a provider's answer is dated by, where it tells no fractions."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -57,6 +60,7 @@ class InternalReader:
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is; raises ValueError when the body is not one of ours."""
         told = _decoder.decode(event.body)
+        occurred_at, is_dated, ahead = dated(told.at, event.received_at)
         return (
             Fact(
                 id=event.fact_id,
@@ -64,7 +68,7 @@ class InternalReader:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=told.at,
+                occurred_at=occurred_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=told.state,
@@ -78,6 +82,9 @@ class InternalReader:
                 lists_whole=told.lists_whole,
                 remarks=told.remarks,
                 ends_by_name=told.ends_by_name,
+                dated=is_dated,
+                unit=SECOND if event.source == "reconcile" and not told.at.microsecond else EXACT,
+                ahead=ahead,
             ),
         )
 

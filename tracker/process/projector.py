@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from tracker.domain.posts.arrival import arrive_together
 from tracker.domain.posts.change import Change
-from tracker.domain.posts.post import arrive
 from tracker.store.posts import posts
 from tracker.store.posts.posts import Kept
 
@@ -136,17 +136,10 @@ def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fac
 
 
 def follow(
-    post: Post | None, arrived: Sequence[Arrival], known: list[Fact], start: Post | None
+    post: Post | None, arrived: Sequence[Arrival], known: Sequence[Fact], start: Post | None
 ) -> tuple[Post, list[Change]]:
-    """A post after what has arrived, which becomes `known`; `start` stands for facts that are kept no longer."""
-    changes = []
-    for arrival in arrived:
-        post, change = arrive(post, arrival.fact, known, start)
-        known.append(arrival.fact)
-        changes.append(change)
-    if post is None:
-        raise ValueError("nothing has arrived")
-    return post, changes
+    """A post after what has arrived beside the `known`; `start` stands for facts that are kept no longer."""
+    return arrive_together(post, [arrival.fact for arrival in arrived], known, start)
 
 
 def about_no_post(fact: Fact) -> Change:

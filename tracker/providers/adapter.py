@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.posts.event import Fact
+from tracker.domain.posts.event import EXACT, Fact, dated
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
 from tracker.providers.body import LONGEST_ID, decode, is_id, text_of, time_of
+from tracker.providers.precision import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,8 @@ class Adapter:
         words = self._words(event.kind) if self.variants else self.words
         value = decode(event.body)
         report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
+        told = words.occurred_at(value)
+        occurred_at, is_dated, ahead = dated(event.occurred_at or time_of(told, words.zone), event.received_at)
         return (
             Fact(
                 id=event.fact_id,
@@ -80,7 +83,7 @@ class Adapter:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=event.occurred_at or event.received_at,
+                occurred_at=occurred_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=report.state,
@@ -92,6 +95,9 @@ class Adapter:
                 lists_whole=report.lists_whole,
                 remarks=report.remarks,
                 ends_by_name=report.ends_by_name,
+                dated=is_dated,
+                unit=unit_of(told) if is_dated else EXACT,
+                ahead=ahead,
             ),
         )
 

@@ -11,6 +11,7 @@ import msgspec
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.payloads import OtherPayload
 from tracker.domain.posts.event import Fact, Problem, TargetFact
+from tracker.domain.posts.lifecycle import ENDED
 from tracker.domain.rules.event_pattern import Entering, parse_word
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
@@ -98,6 +99,7 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
         problem=problem,
         scheduled_at=BEGINNING + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
+        ends_by_name=state in ENDED,
     )
 
 

@@ -15,6 +15,12 @@ BUCKETS = 16
 OWN_SOURCES = frozenset({"action", "manual", "rule", "signal"})
 """Facts about what we did ourselves: kept and shown, but not a sign of life from the provider."""
 
+UNKNOWN_PLATFORM = "unknown"
+"""The platform of targets of which nobody has told it."""
+
+EXACT = timedelta(0)
+MICROSECOND = timedelta(microseconds=1)
+
 
 class State(StrEnum):
     """The neutral states, in the order in which equal moments are told apart."""
@@ -48,7 +54,10 @@ class Problem:
 
 @value(frozen=True, slots=True)
 class TargetFact:
-    """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms."""
+    """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms.
+
+    `item` tells several things apart that one account posts.
+    """
 
     platform: str
     account: str | None = None
@@ -61,8 +70,10 @@ class TargetFact:
 
     @property
     def key(self) -> str:
-        """The name of the target inside its post: `platform:account`, or `platform#ordinal`."""
-        return f"{self.platform}:{self.account}" if self.account else f"{self.platform}#{self.ordinal}"
+        """What it is called here: `platform:account`, `platform:account/item`, or `platform#ordinal`."""
+        if not self.account:
+            return f"{self.platform}#{self.ordinal}"
+        return f"{self.platform}:{self.account}/{self.item}" if self.item else f"{self.platform}:{self.account}"
 
 
 @value(frozen=True, slots=True)
@@ -71,6 +82,12 @@ class Fact:
 
     `id` is made from the signed bytes, so it is the same in whatever order or under whatever delivery id
     they arrive. `position` is where the log keeps it. `attempt` is set only where the sender numbers attempts.
+
+    `lists_whole`: its targets are all that the post has. `ends_by_name`: the event's own name is an end, and speaks of
+    the whole post. `remarks` are codes and texts of what could not be read well.
+
+    `occurred_at` is the provider's time in units of `unit` if it is `dated`, and otherwise its arrival. A time `ahead`
+    of the arrival counts as the arrival.
     """
 
     id: str
@@ -93,13 +110,34 @@ class Fact:
     remarks: tuple[tuple[str, str], ...] = ()
     ends_by_name: bool = False
     dated: bool = True
-    unit: timedelta = timedelta(0)
-    ahead: timedelta = timedelta(0)
+    unit: timedelta = EXACT
+    ahead: timedelta = EXACT
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Where the fact stands in its post's history, whatever the order of arrival."""
-        return (self.occurred_at, RANK[self.state or State.UNKNOWN], self.id)
+        """Where the fact stands in its post's history, whatever the order of arrival.
+
+        That is when it can have happened, how far along its most advanced part is, and its id. A time told to the
+        second stands for the end of it, and nothing happens after it has arrived.
+        """
+        when = self.occurred_at + self.unit - MICROSECOND if self.unit else self.occurred_at
+        rank = RANK[self.state] if self.state else 0
+        for word in self.targets:
+            if word.state and RANK[word.state] > rank:
+                rank = RANK[word.state]
+        return (min(when, self.received_at), rank, self.id)
+
+    @property
+    def told_at(self) -> datetime:
+        """The time by the clock of the one who told it."""
+        return self.occurred_at + self.ahead if self.ahead else self.occurred_at
+
+
+def dated(told: datetime | None, received_at: datetime) -> tuple[datetime, bool, timedelta]:
+    """When a fact counts as having happened, whether that was told, and how far its time was ahead of its arrival."""
+    if told is None:
+        return received_at, False, EXACT
+    return (told, True, EXACT) if told <= received_at else (received_at, True, told - received_at)
 
 
 @value(frozen=True, slots=True)

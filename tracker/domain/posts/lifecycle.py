@@ -14,6 +14,9 @@ TRIED = frozenset({State.PARTIAL, State.FAILED, State.PUBLISHED})
 FALLEN_SHORT = TRIED - {State.PUBLISHED}
 WITHDRAWN = frozenset({State.CANCELLED, State.REMOVED})
 ENDED = TRIED | WITHDRAWN
+WITHOUT_PROBLEM = WITHDRAWN | {State.PUBLISHED}
+"""What came to this has no error, whatever went wrong on the way."""
+
 UNFINISHED = frozenset(State) - ENDED - {State.UNKNOWN}
 
 SURPRISING = {

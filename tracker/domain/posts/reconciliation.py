@@ -6,8 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracker.domain.posts.arrival import stands_last
 from tracker.domain.posts.event import State
-from tracker.domain.posts.post import evolve, stands_last
+from tracker.domain.posts.post import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,4 +69,5 @@ def next_question(times: int) -> timedelta:
 
 
 def _said(fact: Fact) -> object:
-    return fact.state, sorted((target.key, target.state or "") for target in fact.targets)
+    """Targets by their platforms, because not every message names their accounts."""
+    return fact.state, sorted((target.platform, target.state or "") for target in fact.targets)
