@@ -7,13 +7,16 @@ from collections import Counter
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given
 
 from tests.unit.histories import deliveries, fact, target, wild_deliveries
+from tracker.domain.posts import arrival, late_facts
+from tracker.domain.posts import post as post_module
 from tracker.domain.posts.arrival import arrive, arrive_together
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, fold
+from tracker.domain.posts.post import Post, Step, evolve, fold
 
 
 def arrive_all(arrivals: list[Fact]) -> tuple[Post | None, list[Change]]:
@@ -76,6 +79,43 @@ def test_whatever_a_provider_says_every_move_of_the_history_was_reported_and_non
         assert {one[::2] for one in final_moves(facts)} <= {one[::2] for one in reported(changes)}
         for change in changes:
             assert max(Counter(move.cause for move in change.moves).values(), default=1) == 1
+
+
+@given(wild_deliveries())
+def test_facts_of_a_batch_change_what_they_change_one_by_one(case: tuple[list[Fact], list[Fact], list[int]]) -> None:
+    arrivals = list({one.id: one for one in case[1]}.values())
+    post, changes = arrive_all(arrivals)
+    assert in_batches(arrivals, case[2]) == (post, changes)
+
+
+@given(wild_deliveries())
+def test_facts_that_change_much_are_folded_together_to_the_same_post(
+    case: tuple[list[Fact], list[Fact], list[int]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(late_facts, "ENOUGH", 0)
+        post, changes = in_batches(case[1], case[2])
+    assert post == fold("sosyalkopru", "p1", case[0]).post
+    assert {one[::2] for one in final_moves(case[0])} <= {one[::2] for one in reported(changes)}
+
+
+def test_thousands_of_late_facts_of_one_post_cost_a_few_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they change: alternating ends and attempts, the last one first."""
+    evolved = Counter[str]()
+
+    def counted(post: Post, one: Fact) -> Step:
+        evolved["times"] += 1
+        return evolve(post, one)
+
+    for module in (post_module, arrival, late_facts):
+        monkeypatch.setattr(module, "evolve", counted)
+    states = (State.SCHEDULED, State.PUBLISHING, State.FAILED, State.PUBLISHED)
+    late = [fact(n, states[n % 4], (target("x", states[n % 4], "a"),)) for n in range(2000, 0, -1)]
+    known = [fact(9000, State.PUBLISHED)]
+    post, changes = arrive_together(arrive(None, known[0])[0], late, known)
+    assert len(changes) == len(late)
+    assert evolved["times"] < 5 * len(late)
+    assert post == fold("sosyalkopru", "p1", [*late, *known]).post
 
 
 @given(wild_deliveries())

@@ -1,26 +1,16 @@
-"""Facts come in: the post with them, and the change of each, which holds only moves that were not known before.
-
-A fact that stands last is applied. From a late one on, the facts of a batch are folded again together with those
-before them, in stretches each four times as long as the one before: the change of a single late fact sees the post
-just as it stood when that fact came, and a thousand of them cost half a dozen folds.
-"""
+"""Facts come in: the post with them, and the change of each, which holds only moves that were not known before."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tracker.domain.posts.change import Change, Move, Note
-from tracker.domain.posts.event import UNKNOWN_PLATFORM, Fact
+from tracker.domain.posts.event import Fact
+from tracker.domain.posts.late_facts import History, not_known
 from tracker.domain.posts.notes import note
-from tracker.domain.posts.post import Post, Step, evolve, steps, view
-
-GROWTH = 4
-PLATFORM = re.compile("[^:#]*")
-
-Folded = Sequence[tuple[Fact, Step]]
+from tracker.domain.posts.post import Post, evolve, steps, view
 
 
 def stands_last(post: Post | None, fact: Fact) -> bool:
@@ -44,45 +34,51 @@ def arrive_together(
     `earlier` are the facts behind `post`; they are needed only when a fact does not stand last. `start` is the
     baseline of facts that are no longer kept.
     """
-    after = post or start or Post(facts[0].provider, facts[0].post or "")
-    changes: list[Change] = []
-    place, stretch = 0, 1
-    while place < len(facts):
-        fact = facts[place]
-        if stands_last(after, fact):
+    begin = start or Post(facts[0].provider, facts[0].post or "")
+    after, changes, history = post or begin, list[Change](), None
+    for place, fact in enumerate(facts):
+        if history is None and stands_last(after, fact):
             step = evolve(after, fact)
             kind = "moved" if step.moves else "noted"
             changes.append(_change(fact, kind, after, step.post, step.moves, step.notes))
-            after, place = step.post, place + 1
-        else:
-            together = facts[place : place + stretch]
-            after, revised = _revise(after, together, [*earlier, *facts[:place]], start)
-            changes += revised
-            place, stretch = place + stretch, stretch * GROWTH
-    return after, changes
+            after = step.post
+            continue
+        history = history or History(begin, [*earlier, *facts[:place]])
+        if history.is_weary:
+            after, rest = _folded_together(after, facts[place:], [*earlier, *facts[:place]], begin)
+            return after, [*changes, *rest]
+        if not history.holds(fact):
+            changes.append(_too_old(fact, after))
+            continue
+        late, moves, notes = history.put(fact)
+        kind = "revised" if late else "moved" if moves else "noted"
+        changes.append(_change(fact, kind, after, history.post, moves, notes))
+        after = history.post
+    return history.settled() if history else after, changes
 
 
-def _revise(
-    before: Post, facts: Sequence[Fact], earlier: Sequence[Fact], start: Post | None
+def _folded_together(
+    before: Post, facts: Sequence[Fact], earlier: Sequence[Fact], begin: Post
 ) -> tuple[Post, list[Change]]:
-    """Facts of which the first is late, folded with those behind the post.
+    """Facts, some of them late, that are folded at once with those behind the post.
 
-    Each change sees the post as it is after the last in order of the facts that had come by then.
+    Each change sees the post as it is after the last in order of the facts that had come by then, whatever of the
+    others belongs before that.
     """
-    begin = start or Post(before.provider, before.id)
     known, folded = steps(earlier, begin), steps([*earlier, *facts], begin)
     places = {fact.id: place for place, (fact, _) in enumerate(folded)}
     came = {fact.id: 0 for fact, _ in known}
     for number, fact in enumerate(facts, 1):
         came.setdefault(fact.id, number)
-    moves = _new_moves(known, folded, came)
+    moves = _by_arrival(
+        [move for _, step in known for move in step.moves], [move for _, step in folded for move in step.moves], came
+    )
     post, changes = before, []
     last = max((places[fact.id] for fact, _ in known), default=-1)
     for number, fact in enumerate(facts, 1):
         place = places.get(fact.id)
         if place is None:
-            told = note(fact, "before_kept_history", "older than what the log still keeps of this post")
-            changes.append(_change(fact, "revised", post, post, (), (told,)))
+            changes.append(_too_old(fact, post))
             continue
         kind = "revised" if place <= last else "moved" if moves[number] else "noted"
         last = max(last, place)
@@ -92,52 +88,27 @@ def _revise(
     return post, changes
 
 
-def _new_moves(known: Folded, folded: Folded, came: dict[str, int]) -> dict[int, list[Move]]:
-    """The moves that were not known, by the number of the fact that made or revealed them.
+def _by_arrival(before: Sequence[Move], now: Sequence[Move], came: dict[str, int]) -> dict[int, list[Move]]:
+    """The new moves by the number of the fact that made or revealed them.
 
-    Those after which the same thing had moved on by then are superseded. A move of a target that is called otherwise
-    now is not a new one.
+    Those after which the same thing had moved on when that fact came are superseded.
     """
-    before = [move for _, step in known for move in step.moves]
-    now = [move for _, step in folded for move in step.moves]
-    causes, renamed = {move.cause for move in before}, _called_otherwise(before, now)
+    new = not_known(before, now)
     found: dict[int, list[Move]] = defaultdict(list)
     moved_on: dict[str | None, int] = {}
     for move in reversed(now):
         number = came[move.by]
-        if move.cause not in causes and not _known_otherwise(move, renamed):
+        if move.cause in new:
             shown = number or 1
             late = moved_on.get(move.target, shown + 1) <= shown
-            found[shown].insert(0, replace(move, superseded=True) if late else move)
+            found[shown].append(replace(move, superseded=True) if late else move)
         moved_on[move.target] = min(number, moved_on.get(move.target, number))
-    return found
+    return defaultdict(list, {number: moves[::-1] for number, moves in found.items()})
 
 
-def _called_otherwise(before: Sequence[Move], now: Sequence[Move]) -> dict[tuple[str, str], list[str]]:
-    """The names of targets under which moves are not known any more, by the fact and the state."""
-    causes = {move.cause for move in now}
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for move in before:
-        if move.target is not None and move.cause not in causes:
-            found[move.by, move.after].append(move.target)
-    return found
-
-
-def _known_otherwise(move: Move, renamed: dict[tuple[str, str], list[str]]) -> bool:
-    names = renamed.get((move.by, move.after))
-    if not names or move.target is None:
-        return False
-    platform = _platform(move.target)
-    for name in names:
-        if platform == _platform(name) or UNKNOWN_PLATFORM in (platform, _platform(name)):
-            names.remove(name)
-            return True
-    return False
-
-
-def _platform(key: str) -> str:
-    found = PLATFORM.match(key)
-    return found[0] if found else ""
+def _too_old(fact: Fact, post: Post) -> Change:
+    told = note(fact, "before_kept_history", "older than what the log still keeps of this post")
+    return _change(fact, "revised", post, post, (), (told,))
 
 
 def _change(

@@ -120,12 +120,14 @@ class Fact:
         That is when it can have happened, how far along its most advanced part is, and its id. A time told to the
         second stands for the end of it, and nothing happens after it has arrived.
         """
-        when = self.occurred_at + self.unit - MICROSECOND if self.unit else self.occurred_at
+        when = self.occurred_at
+        if self.unit:
+            when = min(when + self.unit - MICROSECOND, max(when, self.received_at))
         rank = RANK[self.state] if self.state else 0
         for word in self.targets:
             if word.state and RANK[word.state] > rank:
                 rank = RANK[word.state]
-        return (min(when, self.received_at), rank, self.id)
+        return (when, rank, self.id)
 
     @property
     def told_at(self) -> datetime:
