@@ -37,6 +37,7 @@ from tracker.process import projector, reactor
 from tracker.process.active_rules import RulesInForce
 from tracker.process.projector import Projector
 from tracker.process.reactor import FirstReading, Reactor, armed
+from tracker.process.refolding import Refolding, rebuilt_apart
 from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import SLACK, SharedGate
 from tracker.queries.key_checks import KeyChecks
@@ -195,6 +196,8 @@ class _Service:
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
             self._subscriptions.append(subscription)
             yield name, FirstReading(database, subscription, self._rules, reacting, listening).run
+        anew = partial(rebuilt_apart, self._dsn, self._readers)
+        yield "refolding", Refolding(database, reacting.arm_anew, anew).run
         clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
         jobs = self._settings.jobs.reconciling

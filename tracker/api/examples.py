@@ -116,11 +116,11 @@ POST = {
     "targets": [
         {
             "key": "instagram:acc_7", "platform": "instagram", "account": "acc_7", "ordinal": 1, "state": "failed",
-            "attempt": 1, "entered_at": AT, "url": None, "error": ERROR,
+            "attempt": 1, "entered_at": AT, "url": None, "error": ERROR, "item": None, "times": 1,
         },
         {
             "key": "x:acc_9", "platform": "x", "account": "acc_9", "ordinal": 1, "state": "published", "attempt": 1,
-            "entered_at": AT, "url": "https://x.com/example/status/81", "error": None,
+            "entered_at": AT, "url": "https://x.com/example/status/81", "error": None, "item": None, "times": 1,
         },
     ],
     "entered_at": AT,
@@ -130,6 +130,7 @@ POST = {
     "last_event_at": AT,
     "error": ERROR,
     "urls": ["https://x.com/example/status/81"],
+    "times": 1,
 }  # fmt: skip
 
 EVENT = {

@@ -14,12 +14,14 @@ from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.opening import now
 from tracker.cli.showing import written
 from tracker.domain.clock import TOLERANCE
+from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
 from tracker.queries import actions, health
 from tracker.store import keys, migrations
 from tracker.store.checkpoints import processes
 from tracker.store.database import Database, has_room
+from tracker.store.posts import projections
 from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
+    if made := await _made_anew(conn):
+        yield made
     if refused := await _refused(conn):
         yield refused
     if risk := await health.may_lose(conn):
@@ -96,6 +100,19 @@ async def _clock(conn: Connection) -> Finding:
     if difference > health.CLOCK_FAR_OFF:
         return problem("clock", found, advice)
     return warning("clock", found, advice) if difference > health.CLOCK_OFF else ok("clock", found)
+
+
+async def _made_anew(conn: Connection) -> Finding | None:
+    """Whether the posts are what this version makes of the log."""
+    making = await projections.making(conn)
+    if making.busy and making.filled is not None:
+        return warning(
+            "posts", f"are being made anew: {making.filled:.0%} of the log is folded",
+            "nothing is to be done: those in use are served until then",
+        )  # fmt: skip
+    if making.fold < FOLD_VERSION:
+        return warning("posts", "were made by an earlier version", "`tracker serve` makes them anew as it runs")
+    return None
 
 
 async def _refused(conn: Connection) -> Finding | None:

@@ -58,9 +58,11 @@ class Filled:
     left: Sequence[int]
 
 
-async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> AsyncGenerator[Filled]:
-    """Fold the spans, each as it comes; a single one needs no process of its own."""
-    processes = min(workers(), len(spans) - 1)
+async def fill(
+    database: Database, filling: Filling, spans: Sequence[Span], at_most: int | None = None
+) -> AsyncGenerator[Filled]:
+    """Fold the spans, each as it comes, in `at_most` so many processes; a single one needs none of its own."""
+    processes = min(at_most or workers(), len(spans) - 1)
     if processes <= 1:
         with collected_seldom():
             for span in spans:
@@ -87,6 +89,11 @@ def workers() -> int:
 
 def _begin() -> None:
     """The process that asked decides when to stop; when it is gone, so are we."""
+    ends_with_parent()
+
+
+def ends_with_parent() -> None:
+    """Let this process go on until the one that began it has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 

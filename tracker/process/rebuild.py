@@ -57,7 +57,7 @@ class Difference:
 
 
 class Rebuild:
-    """One rebuild; `progress` is told (events read, events in the log)."""
+    """One rebuild, of the `version` that it has begun; `progress` is told (events read, events in the log)."""
 
     def __init__(
         self,
@@ -65,9 +65,12 @@ class Rebuild:
         readers: Mapping[str, FactReader],
         clock: Callable[[], datetime],
         progress: Callable[[int, int], None],
+        processes: int | None = None,
     ) -> None:
         self._database, self._readers, self._clock, self._progress = database, readers, clock, progress
+        self._processes = processes
         self._read = 0
+        self.version: int | None = None
 
     async def run(self, *, keep_old: bool = False) -> Difference:
         """Build, compare and (unless `keep_old`) switch; raises Unavailable while another rebuild runs."""
@@ -76,7 +79,7 @@ class Rebuild:
                 raise Unavailable("another rebuild is running; wait until it ends")
             async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
-                version = await projections.create_next(conn)
+                self.version = version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
                 filling = Filling(
                     self._readers, version, await refolded.reserve_numbers(conn), await self._hindmost(conn)
@@ -102,7 +105,7 @@ class Rebuild:
         left: list[int] = []
         async with self._database.transaction(unhurried=True) as conn:
             spans = await refolded.spans(conn, 1 + total // SPAN, total)
-        async with aclosing(fill(self._database, filling, spans)) as filled:
+        async with aclosing(fill(self._database, filling, spans, self._processes)) as filled:
             async for part in filled:
                 self._read += part.events
                 left += part.left

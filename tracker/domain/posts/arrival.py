@@ -15,7 +15,8 @@ from tracker.domain.posts.post import Post, evolve, steps, view
 
 def stands_last(post: Post | None, fact: Fact) -> bool:
     """Whether the fact can be applied without the post's earlier facts."""
-    return post is None or post.last_order is None or fact.order > post.last_order
+    last = post and post.last_order
+    return not last or fact.occurred_at > last[0] or fact.order > last
 
 
 def arrive(
@@ -34,16 +35,24 @@ def arrive_together(
     `earlier` are the facts behind `post`; they are needed only when a fact does not stand last. `start` is the
     baseline of facts that are no longer kept.
     """
-    begin = start or Post(facts[0].provider, facts[0].post or "")
-    after, changes, history = post or begin, list[Change](), None
+    after, changes = post or start or Post(facts[0].provider, facts[0].post or ""), []
     for place, fact in enumerate(facts):
-        if history is None and stands_last(after, fact):
-            step = evolve(after, fact)
-            kind = "moved" if step.moves else "noted"
-            changes.append(_change(fact, kind, after, step.post, step.moves, step.notes))
-            after = step.post
-            continue
-        history = history or History(begin, [*earlier, *facts[:place]])
+        if not stands_last(after, fact):
+            return _with_late(after, changes, facts, place, earlier, start)
+        step = evolve(after, fact)
+        kind = "moved" if step.moves else "noted"
+        changes.append(_change(fact, kind, after, step.post, step.moves, step.notes))
+        after = step.post
+    return after, changes
+
+
+def _with_late(
+    after: Post, changes: list[Change], facts: Sequence[Fact], first: int, earlier: Sequence[Fact], start: Post | None
+) -> tuple[Post, list[Change]]:
+    """The rest of the facts, from the `first` late one on."""
+    begin = start or Post(after.provider, after.id)
+    history = History(begin, [*earlier, *facts[:first]])
+    for place, fact in enumerate(facts[first:], first):
         if history.is_weary:
             after, rest = _folded_together(after, facts[place:], [*earlier, *facts[:place]], begin)
             return after, [*changes, *rest]
@@ -54,7 +63,7 @@ def arrive_together(
         kind = "revised" if late else "moved" if moves else "noted"
         changes.append(_change(fact, kind, after, history.post, moves, notes))
         after = history.post
-    return history.settled() if history else after, changes
+    return history.settled(), changes
 
 
 def _folded_together(

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from tracker.domain.posts.change import Move, Note
 from tracker.domain.posts.event import UNKNOWN_PLATFORM, Fact
-from tracker.domain.posts.post import KEPT_NOTES, Post, Step, evolve, steps
+from tracker.domain.posts.post import KEPT_NOTES, Post, evolve, steps
 
 PLATFORM = re.compile("[^:#]*")
 STANDS = attrgetter(*(one.name for one in fields(Post) if one.name not in {"version", "notes"}))

@@ -34,11 +34,6 @@ def begins_attempt(before: State, after: State) -> bool:
     return before in TRIED and after in STARTING
 
 
-def is_surprising(before: State, after: State) -> bool:
-    """Legal, because no state is absorbing, but worth a note on the history."""
-    return after in SURPRISING.get(before, ())
-
-
 def derive(states: Collection[State]) -> State:
     """What a post is, given what its targets are.
 

@@ -44,11 +44,12 @@ class Meant:
 
 def meant(known: Known, fact: Fact, words: Sequence[TargetFact]) -> Meant:
     """What the fact's words mean among the targets that are known."""
-    if len(words) == 1 and not known:
-        word = words[0]
-        return Meant([(replace(word, item=None).key if word.item else word.key, word)])
-    if len(words) == len(known):
-        plain = {word.key: word for word in words if _plainly(known.get(word.key), word)}
+    if len(words) == len(known) or not known:
+        plain = {}
+        for word in words:
+            key = word.key
+            if word.item is None if not known else _plainly(known.get(key), word):
+                plain[key] = word
         if len(plain) == len(words):
             return Meant(list(plain.items()))
     return _Reading(known, fact, words).meant()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import timedelta
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.change import Note
 from tracker.domain.posts.event import OWN_SOURCES, Fact, State, TargetFact
-from tracker.domain.posts.lifecycle import is_surprising
+from tracker.domain.posts.lifecycle import SURPRISING
 from tracker.domain.posts.target import Target
 
 STATE_EVENTS = {f"post.{state}": state for state in State}
@@ -39,18 +39,19 @@ def odd_words(fact: Fact) -> list[Note]:
     return notes
 
 
-def odd_step(fact: Fact, name: str, before: Target, after: Target, word: TargetFact) -> Iterator[Note]:
+def odd_step(fact: Fact, name: str, before: Target, after: Target, word: TargetFact) -> Sequence[Note]:
     """What is odd about how a target, or the post as a whole, came from `before` to `after`."""
     told = word.state
     if after.state is before.state:
-        if told and told is not after.state and told is not State.RETRYING:
-            how = "at no finer a time than that" if fact.dated else "without a time"
-            yield note(fact, "not_later", f"{name}: {told} was told {how}; it is {after.state} already")
-        return
-    if is_surprising(before.state, after.state) and not before.withdrawn:
-        yield note(fact, "surprising", f"{name}: {before.state} -> {after.state}")
+        if not told or told is after.state or told is State.RETRYING:
+            return ()
+        how = "at no finer a time than that" if fact.dated else "without a time"
+        return (note(fact, "not_later", f"{name}: {told} was told {how}; it is {after.state} already"),)
+    if after.state in SURPRISING.get(before.state, ()) and not before.withdrawn:
+        return (note(fact, "surprising", f"{name}: {before.state} -> {after.state}"),)
     if (
         before.state is State.FAILED and after.state is State.PUBLISHED and before.attempt == after.attempt
         and before.named and after.named and not after.item and fact.source not in OWN_SOURCES
     ):  # fmt: skip
-        yield note(fact, "overwritten", f"{name}: it had failed in the same attempt, and is published now")
+        return (note(fact, "overwritten", f"{name}: it had failed in the same attempt, and is published now"),)
+    return ()

@@ -72,10 +72,15 @@ class Post:
     @property
     def problem(self) -> Problem | None:
         """The first problem among its parts, or else what was said of the whole where that fell short."""
-        for part in self.parts:
-            if part.problem:
-                return part.problem
-        return self.whole.problem if self.whole and self.state in FALLEN_SHORT else None
+        return first_problem(self, self.parts)
+
+
+def first_problem(post: Post, parts: Iterable[Target]) -> Problem | None:
+    """What went wrong with the first of a post's parts with which anything did."""
+    for part in parts:
+        if part.problem:
+            return part.problem
+    return post.whole.problem if post.whole and post.state in FALLEN_SHORT else None
 
 
 @value(frozen=True, slots=True)
@@ -94,8 +99,9 @@ def evolve(post: Post, fact: Fact) -> Step:
     targets, whole = dict(post.targets), post.whole
     said = _said(post, fact)
     words = said.words
-    for key in said.dropped:
-        targets.pop(key, None)
+    if said.dropped:
+        for key in said.dropped:
+            targets.pop(key, None)
     for key, word in words:
         known = targets.get(key) if key else whole
         if known and fact.attempt is not None and known.hears_too_late(fact):
@@ -108,13 +114,14 @@ def evolve(post: Post, fact: Fact) -> Step:
             whole = after
         if key and (known is None or known.state is not after.state or known.attempt != after.attempt):
             moves.append(_move(key, known.state if known else None, after, fact))
-        if known and (key or not targets):
+        if known and (after.state is not known.state or word.state is not known.state) and (key or not targets):
             notes += odd_step(fact, key or "post", known, after, word)
     for key in said.withdrawn:
         known, targets[key] = targets[key], targets[key].withdraw(fact)
         moves.append(_move(key, known.state, targets[key], fact))
         notes.append(note(fact, "withdrawn", f"{key}: {known.state}, and no longer among the post's targets"))
-    notes += [note(fact, "ambiguous_target", text) for text in said.unclear]
+    for text in said.unclear:
+        notes.append(note(fact, "ambiguous_target", text))
     return _settle(post, fact, whole, targets, moves, notes, words)
 
 
@@ -155,7 +162,7 @@ def view(post: Post) -> PostView:
         published_at=post.published_at,
         failed_at=post.failed_at,
         last_event_at=post.last_event_at,
-        problem=post.problem,
+        problem=first_problem(post, parts),
         urls=tuple([part.url for part in parts if part.url]),
         targets=tuple(
             [
@@ -178,8 +185,10 @@ def _order(fact: Fact) -> tuple[datetime, int, str]:
 def _said(post: Post, fact: Fact) -> Meant:
     """What the fact says, target by target; the key '' is the whole."""
     if fact.targets:
-        completed = [word if _is_full(word, fact) else _completed(word, fact) for word in fact.targets]
-        return meant(post.targets, fact, completed)
+        if fact.problem:
+            return meant(post.targets, fact, [_completed(word, fact) for word in fact.targets])
+        words = [word if word.state else _completed(word, fact) for word in fact.targets]
+        return meant(post.targets, fact, words)
     word = TargetFact("", state=fact.state, problem=fact.problem)
     keys = spoken_for(fact, post.targets, post.attempt)
     if fact.state not in STARTING or not any(target.item for target in post.targets.values()):
@@ -188,12 +197,10 @@ def _said(post: Post, fact: Fact) -> Meant:
     return Meant([("", word), *[(key, word) for key in kept]], dropped)
 
 
-def _is_full(word: TargetFact, fact: Fact) -> bool:
-    return word.state is not None and (word.problem is not None or fact.problem is None)
-
-
 def _completed(word: TargetFact, fact: Fact) -> TargetFact:
     """What a target's entry leaves out, the fact as a whole says."""
+    if word.state and (word.problem or not fact.problem):
+        return word
     state = word.state or (None if word.raw_status else fact.state)
     problem = word.problem or (fact.problem if state is State.FAILED else None)
     return replace(word, state=state, problem=problem)
@@ -247,7 +254,8 @@ def _settle(
     )
     if entered:
         before = post.state if post.entered_at else None
-        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, after.problem, again=again))
+        problem = after.problem if first_problem(after, parts) else None
+        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem, again=again))
     return Step(after, tuple(moves), tuple(notes))
 
 

@@ -11,6 +11,7 @@ from tracker.store.tables.columns import (
     JSON,
     JSON_AS_WRITTEN,
     MOMENT,
+    REAL,
     SMALL,
     SMALLS,
     TEXT,
@@ -97,6 +98,9 @@ class Projection(SQLModel, table=True):
     version: int = primary(SMALL)
     current: bool = column(Boolean, "false")
     created_at: datetime = column(MOMENT, "now()")
+    fold_version: int = column(SMALL, "0")
+    filled: float = column(REAL, "0")
+    armed: bool = column(Boolean, "true")
 
 
 class Post(SQLModel, table=True):
