@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tracker.cli.findings import Finding, ok, problem, warning
 from tracker.cli.showing import counted, written
 from tracker.domain.calls.rhythm import LEARNT_FROM
+from tracker.domain.posts.provider_clock import TOLERATED, zone_east_by
 from tracker.providers import build_providers
+from tracker.queries import provider_clocks
 from tracker.store.calls import heard
 from tracker.store.posts import suspects
 
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from tracker.domain.posts.provider_clock import ProviderClock
     from tracker.settings import Settings
     from tracker.store.database import Connection
 
 LATELY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 
 
 async def examine_heard(conn: Connection, settings: Settings, now: datetime) -> AsyncIterator[Finding]:
@@ -33,6 +37,9 @@ async def examine_heard(conn: Connection, settings: Settings, now: datetime) -> 
         since = silent.get(name)
         told_silent = since is not None and last.get(name, since) <= since
         yield _heard(name, last.get(name), now, posts, silent=told_silent)
+    for clock in (await provider_clocks.clocks(conn, doors, now - LEARNT_FROM)).values():
+        if finding := _times(clock):
+            yield finding
 
 
 def _heard(name: str, at: datetime | None, now: datetime, missed: int, *, silent: bool) -> Finding:
@@ -48,6 +55,26 @@ def _heard(name: str, at: datetime | None, now: datetime, missed: int, *, silent
     if at is None:
         return warning("heard", found, f"if it should, `tracker webhooks test --provider {name}` tells more")
     return ok("heard", found)
+
+
+def _times(clock: ProviderClock) -> Finding | None:
+    """What there is to say about the times that its webhooks tell."""
+    name, off = clock.provider, clock.off_by
+    if off:
+        found = f"{name}: its times are {written(abs(off))} {'ahead of' if off > TOLERATED else 'behind'} their arrival"
+        zone = zone_east_by(off)
+        to = f'timezone = "{zone}"' if zone else f"timezone to one that is {written(abs(off))} away from what is set"
+        return problem("times", found, f"if they name no zone and none is set, set [providers.{name}] {to}")
+    if not clock.ahead:
+        return None
+    found = f"{name}: {clock.ahead} of the last {clock.told} are ahead of their arrival"
+    found += f", by {_short(clock.largest)} at most"
+    usual = f", usually by {_short(clock.usual)}" if clock.usual > TOLERATED else ""
+    return warning("times", found + usual, "they count as their arrival; let both clocks be kept by NTP")
+
+
+def _short(span: timedelta) -> str:
+    return written(max(span // SECOND, 1) * SECOND)
 
 
 def _last(at: datetime | None, now: datetime) -> str:

@@ -12,7 +12,7 @@ from tracker.dashboard.lookout import MOST_PARKED, waiting
 from tracker.dashboard.provider_health import ProviderHealth, provider_health
 from tracker.domain.calls.rhythm import LEARNT_FROM
 from tracker.errors import TrackerError
-from tracker.queries import health
+from tracker.queries import health, provider_clocks
 from tracker.settings import Job, Settings
 from tracker.store import migrations
 from tracker.store.calls import fires, heard, standings
@@ -152,10 +152,12 @@ class Checkup:
         known = {standing.provider: standing for standing in await standings.everyone(conn)}
         providers, silent = self._known.settings.providers, await heard.silent(conn)
         last = await heard.last_of_each(conn, providers.keys(), now - LEARNT_FROM)
+        times = await provider_clocks.clocks(conn, self._known.doors, now - LEARNT_FROM)
         return [
             provider_health(
                 name, settings, known.get(name), heard_at=last.get(name),
                 silent=name in silent and last.get(name, silent[name]) <= silent[name], sends=name in self._known.doors,
+                times=times.get(name),
             )
             for name, settings in providers.items()
         ]  # fmt: skip

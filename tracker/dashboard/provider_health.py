@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.calls.standing import Standing
+    from tracker.domain.posts.provider_clock import ProviderClock
     from tracker.settings import Provider
 
 STANDINGS = (*Calling, "unasked", "keyless")
@@ -21,7 +22,8 @@ STANDINGS = (*Calling, "unasked", "keyless")
 class ProviderHealth:
     """`standing` is one of STANDINGS, `until` when that is over; `left` are calls, `skew` is in seconds.
 
-    `heard_at` is when its last webhook came; `troubles` are words for what needs somebody.
+    `heard_at` is when its last webhook came, `times` how the times in them differ from when they came; `troubles` are
+    words for what needs somebody.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ProviderHealth:
     sends: bool
     heard_at: datetime | None
     silent: bool
+    times: ProviderClock | None = None
 
     @property
     def troubles(self) -> list[str]:
@@ -47,12 +50,14 @@ class ProviderHealth:
             "credits": self.credits is not None and 0 < self.credits_kept >= self.credits,
             "skew": self.skew is not None and abs(self.skew) > CLOCK_OFF,
             "silent": self.silent,
+            "times": self.times is not None and self.times.off_by is not None,
         }
         return [word for word, wrong in found.items() if wrong]
 
 
 def provider_health(
-    name: str, settings: Provider, standing: Standing | None, *, heard_at: datetime | None, silent: bool, sends: bool
+    name: str, settings: Provider, standing: Standing | None, *, heard_at: datetime | None, silent: bool, sends: bool,
+    times: ProviderClock | None = None,
 ) -> ProviderHealth:
     """What is known of a configured provider; `standing` is None where it was never called."""
     now = standing.at if standing else None
@@ -72,6 +77,7 @@ def provider_health(
         sends=sends,
         heard_at=heard_at,
         silent=silent,
+        times=times,
     )
 
 

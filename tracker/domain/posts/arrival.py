@@ -35,7 +35,8 @@ def arrive_together(
     `earlier` are the facts behind `post`; they are needed only when a fact does not stand last. `start` is the
     baseline of facts that are no longer kept.
     """
-    after, changes = post or start or Post(facts[0].provider, facts[0].post or ""), []
+    after = post or start or Post(facts[0].provider, facts[0].post or "")
+    changes: list[Change] = []
     for place, fact in enumerate(facts):
         if not stands_last(after, fact):
             return _with_late(after, changes, facts, place, earlier, start)
