@@ -207,7 +207,7 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
         "moves": [
             {
                 "target": "instagram:acc_7", "before": "publishing", "after": "failed", "attempt": 1,
-                "occurred_at": AT, "error": ERROR,
+                "occurred_at": AT, "error": ERROR, "again": False,
             }
         ],
     },

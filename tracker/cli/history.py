@@ -21,11 +21,17 @@ def _fact(entry: dict[str, Any]) -> str:
 
 def _change(entry: dict[str, Any]) -> str:
     moves = [
-        f"{move.get('target') or 'post'}: {move.get('before') or 'new'} → {move.get('after')}"
+        f"{move.get('target') or 'post'}: {_way(move)}"
         for move in entry["moves"]
         if not move.get("superseded")
     ]
     return "; ".join([*moves, *(note["text"] for note in entry["notes"])])
+
+
+def _way(move: dict[str, Any]) -> str:
+    if move.get("again"):
+        return f"{move.get('after')} once more"
+    return f"{move.get('before') or 'new'} → {move.get('after')}"
 
 
 def _firing(entry: dict[str, Any]) -> str:

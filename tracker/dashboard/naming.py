@@ -24,10 +24,14 @@ def platform_name(platform: str) -> str:
 
 
 def target_names(targets: Mapping[str, Target]) -> dict[str, str]:
-    """By the keys of the targets: platform and account, and a number only where several would be called the same."""
+    """By the keys of the targets: platform and account, and an item or a number only where several are called so."""
     bare = {key: _bare(target) for key, target in sorted(targets.items())}
     often = Counter(bare.values())
-    return {key: f"{name} {targets[key].ordinal}" if often[name] > 1 else name for key, name in bare.items()}
+    return {key: f"{name} {_which(targets[key])}" if often[name] > 1 else name for key, name in bare.items()}
+
+
+def _which(target: Target) -> str:
+    return _apart(target.item) if target.item else str(target.ordinal)
 
 
 def _bare(target: Target) -> str:

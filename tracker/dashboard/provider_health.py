@@ -56,7 +56,13 @@ class ProviderHealth:
 
 
 def provider_health(
-    name: str, settings: Provider, standing: Standing | None, *, heard_at: datetime | None, silent: bool, sends: bool,
+    name: str,
+    settings: Provider,
+    standing: Standing | None,
+    *,
+    heard_at: datetime | None,
+    silent: bool,
+    sends: bool,
     times: ProviderClock | None = None,
 ) -> ProviderHealth:
     """What is known of a configured provider; `standing` is None where it was never called."""
