@@ -20,11 +20,7 @@ def _fact(entry: dict[str, Any]) -> str:
 
 
 def _change(entry: dict[str, Any]) -> str:
-    moves = [
-        f"{move.get('target') or 'post'}: {_way(move)}"
-        for move in entry["moves"]
-        if not move.get("superseded")
-    ]
+    moves = [f"{move.get('target') or 'post'}: {_way(move)}" for move in entry["moves"] if not move.get("superseded")]
     return "; ".join([*moves, *(note["text"] for note in entry["notes"])])
 
 
