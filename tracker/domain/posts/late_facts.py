@@ -61,7 +61,7 @@ class History:
         order = fact.order
         place = bisect_left(self._orders, order)
         if fact.id in self._known:
-            return True, (), self._steps[place].notes
+            return True, (), self._steps[min(place, len(self._steps) - 1)].notes
         late = place < len(self._orders)
         self._known.add(fact.id)
         step = evolve(self._steps[place - 1].post if place else self._begin, fact)
