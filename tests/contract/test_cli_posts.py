@@ -28,6 +28,7 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
         said("post.publishing", "p2", 2, platforms=[{"platform": "x", "status": "PUBLISHING"}]),
         said("post.failed", "p3", 3, platforms=[{"platform": "instagram", "status": "FAILED", "error": TIMEOUT}]),
         said("post.published", "pöst\x1b[2J", 4),
+        now=NOON + timedelta(seconds=4),
     )
     return CommandLine(tmp_path).configure(database_url)
 

@@ -82,3 +82,9 @@ def test_a_target_that_is_told_alone_counts_in_a_tie() -> None:
     published = fact(0, None, (target("x", State.PUBLISHED, "a"),), id="a")
     for order in permutations([scheduled, published]):
         assert told(*order).state is State.PUBLISHED
+
+
+def test_a_time_that_was_wrong_once_holds_nothing_back() -> None:
+    wrong = heard(73 * 365 * 86_400, 5, State.FAILED)
+    for more in (heard(9, 10, State.PUBLISHING, unit=1), heard(12, 10, State.PUBLISHING)):
+        assert told(wrong, more).state is State.PUBLISHING

@@ -8,7 +8,7 @@ end it says nothing but what is further along, unless it numbers a newer attempt
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tracker.domain.posts.event import RANK, UNKNOWN_PLATFORM, Fact, Problem, State, TargetFact
 from tracker.domain.posts.lifecycle import (
@@ -21,6 +21,10 @@ from tracker.domain.posts.lifecycle import (
     begins_attempt,
 )
 from tracker.domain.posts.value import value
+
+
+ONE_CLOCK = timedelta(hours=1)
+"""A clock that was ahead by more than so much beyond this one is another, or was wrong that once."""
 
 
 @value(frozen=True, slots=True)
@@ -97,7 +101,11 @@ class Target:
         if not fact.dated:
             return self.state in ENDED or not self.undated
         entered = self.told_at or self.entered_at
-        return bool(fact.unit or fact.ahead) and not self.undated and entered is not None and fact.told_at <= entered
+        if not (fact.unit or fact.ahead) or self.undated or entered is None or self.entered_at is None:
+            return False
+        if fact.ahead:
+            return fact.told_at <= entered and entered - self.entered_at <= fact.ahead + ONE_CLOCK
+        return fact.told_at <= entered < fact.told_at + fact.unit
 
 
 NEVER_HEARD = Target()
