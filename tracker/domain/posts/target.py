@@ -22,7 +22,6 @@ from tracker.domain.posts.lifecycle import (
 )
 from tracker.domain.posts.value import value
 
-
 ONE_CLOCK = timedelta(hours=1)
 """A clock that was ahead by more than so much beyond this one is another, or was wrong that once."""
 
