@@ -9,7 +9,7 @@ from hashlib import sha256
 from hypothesis import strategies as st
 
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact, dated
-from tracker.domain.posts.lifecycle import ENDED
+from tracker.domain.posts.target import ENDED
 
 EPOCH = datetime(2026, 11, 1, 9, tzinfo=UTC)
 PLATFORMS = ("instagram", "x", "linkedin", "tiktok")

@@ -9,7 +9,7 @@ from tests.unit.test_naming import codes, followed, told
 from tracker.domain.posts.change import Move
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
 from tracker.domain.posts.post import view
-from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.event_pattern import parse_event_pattern
 
 
 def end(second: int, state: State = State.FAILED, *targets: TargetFact, **more: object) -> Fact:
@@ -80,10 +80,10 @@ def test_another_attempt_counts_as_once_more() -> None:
 def test_it_is_the_event_and_no_transition() -> None:
     _, changes = followed(end(0), end(1800))
     (move,) = changes[1].moves
-    assert parse_word("post.failed").admits(move)
-    assert parse_word("post.*").admits(move)
+    assert parse_event_pattern("post.failed").admits(move)
+    assert parse_event_pattern("post.*").admits(move)
     for transition in ("* -> failed", "failed -> failed", "publishing -> failed"):
-        assert not parse_word(transition).admits(move)
+        assert not parse_event_pattern(transition).admits(move)
 
 
 def test_what_has_ended_well_has_no_error() -> None:

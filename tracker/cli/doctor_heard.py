@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.cli.findings import Finding, ok, problem, warning
-from tracker.cli.showing import counted, written
-from tracker.domain.calls.rhythm import LEARNT_FROM
+from tracker.cli.doctor_providers import Finding, ok, problem, warning
+from tracker.cli.output import counted, written
 from tracker.domain.posts.provider_clock import TOLERATED, zone_east_by
 from tracker.providers import build_providers
 from tracker.queries import provider_clocks
-from tracker.store.calls import heard
-from tracker.store.posts import suspects
+from tracker.reconcile.silence_monitor import LEARNT_FROM
+from tracker.store.calls import provider_heartbeats
+from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,9 +29,9 @@ SECOND = timedelta(seconds=1)
 async def examine_heard(conn: Connection, settings: Settings, now: datetime) -> AsyncIterator[Finding]:
     """What there is to say about each configured provider that sends webhooks."""
     doors = sorted(build_providers(settings))
-    last = await heard.last_of_each(conn, doors, now - LEARNT_FROM)
-    silent = await heard.silent(conn)
-    missed = await suspects.missed(conn, now - LATELY, now)
+    last = await provider_heartbeats.last_of_each(conn, doors, now - LEARNT_FROM)
+    silent = await provider_heartbeats.silent(conn)
+    missed = await overdue_posts.missed(conn, now - LATELY, now)
     for name in doors:
         _, posts = missed.get(name, (0, 0))
         since = silent.get(name)

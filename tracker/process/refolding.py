@@ -19,10 +19,9 @@ import structlog
 
 from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import TrackerError, Unavailable
-from tracker.process.bulk_fold import ends_with_parent
-from tracker.process.rebuild import Rebuild
-from tracker.runtime import event_loop
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.process.rebuild import Rebuild, ends_with_parent
+from tracker.runtime import tuning
+from tracker.runtime.tuning import collected_seldom
 from tracker.store.database import AWAY, Database
 from tracker.store.posts import projections
 
@@ -109,7 +108,7 @@ def _rebuild(dsn: str, readers: Mapping[str, FactReader], pipe: Pipe) -> None:
     ends_with_parent()
     os.nice(GIVES_WAY)
     with collected_seldom():
-        pipe.send(event_loop.run(_rebuilt(dsn, readers)))
+        pipe.send(tuning.run(_rebuilt(dsn, readers)))
 
 
 async def _rebuilt(dsn: str, readers: Mapping[str, FactReader]) -> Difference | str:

@@ -21,8 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tracker.domain.posts.event import RANK, UNKNOWN_PLATFORM, Fact, State, TargetFact
-from tracker.domain.posts.lifecycle import ENDED, STARTING, TRIED
-from tracker.domain.posts.target import Target
+from tracker.domain.posts.target import ENDED, STARTING, TRIED, Target
 from tracker.domain.posts.value import value
 
 Known = dict[str, Target]

@@ -8,8 +8,7 @@ from datetime import timedelta
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.change import Note
 from tracker.domain.posts.event import OWN_SOURCES, Fact, State, TargetFact
-from tracker.domain.posts.lifecycle import SURPRISING
-from tracker.domain.posts.target import Target
+from tracker.domain.posts.target import SURPRISING, Target
 
 STATE_EVENTS = {f"post.{state}": state for state in State}
 SECOND = timedelta(seconds=1)

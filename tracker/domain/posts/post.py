@@ -22,10 +22,9 @@ from datetime import datetime
 
 from tracker.domain.posts.change import Move, Note, PostView, TargetView
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.posts.lifecycle import ENDED, FALLEN_SHORT, STARTING, derive
 from tracker.domain.posts.naming import Meant, meant, restarted
 from tracker.domain.posts.notes import note, odd_step, odd_words
-from tracker.domain.posts.target import Target, first_heard, spoken_for
+from tracker.domain.posts.target import ENDED, FALLEN_SHORT, STARTING, Target, derive, first_heard, spoken_for
 from tracker.domain.posts.value import value
 
 FOLD_VERSION = 2
@@ -107,7 +106,7 @@ def evolve(post: Post, fact: Fact) -> Step:
         if known and fact.attempt is not None and known.hears_too_late(fact):
             notes.append(note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
-        after = (known or first_heard(word, post.whole if key else None)).hear(fact, word)
+        after = (known or first_heard(word, post.whole if key else None)).apply(fact, word)
         if key:
             targets[key] = after
         else:
