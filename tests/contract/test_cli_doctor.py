@@ -77,7 +77,7 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
     verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
     assert verdicts == dict.fromkeys(
         ["config", "rules", "providers", "database", "clock", "projector", "reactor", "room", "parked", "quarantine",
-         "signatures", "actions", "keys", "heard"],
+         "signatures", "actions", "keys", "heard", "drift"],
         "ok",
     )  # fmt: skip
     people = tracker("doctor")

@@ -96,7 +96,7 @@ async def house(database: Database) -> House:
 class _Noting:
     """Leaves out what the corridor's reader does not understand."""
 
-    upstream = None
+    upstream: str | None = None
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -141,8 +141,8 @@ async def test_a_field_that_vanishes_and_one_in_its_place(house: House) -> None:
     assert len(await house.look()) == 1
     (one,) = await house.open()
     assert (one.drift, one.path, one.said["instead"], one.events) == ("vanished", "timestamp", "happenedAt", RECENT)
-    assert one.said["remedy"].splitlines()[1].startswith('occurred_at = "happenedAt"')
-    house.mapped(fields={"occurred_at": "happenedAt"})
+    assert one.said["remedy"].splitlines()[1].startswith('occurred_at = "happenedAt|timestamp"')
+    house.mapped(fields={"occurred_at": "happenedAt|timestamp"})
     assert await house.look() == []
     assert await house.open() == []
 

@@ -184,7 +184,7 @@ def test_what_is_new_beside_what_vanished_and_of_its_type_stands_in_its_place() 
     assert one == Finding(Drift.VANISHED, EVENT, "timestamp", "", "occurred_at", "string", "happenedAt")
     assert remedy("p", one, usual, WATCHED).splitlines() == [
         "[providers.p.fields]",
-        'occurred_at = "happenedAt"  # a guess: it is new beside it, and of the same type',
+        'occurred_at = "happenedAt|timestamp"  # a guess: it is new beside it, and of the same type',
     ]
 
 
@@ -193,7 +193,7 @@ def test_within_a_target_the_place_is_told_from_the_target_on() -> None:
     usual = learnt(*USUAL, *(body(nth, platforms=[target]) for nth in range(RECENT)))
     (one,) = found(usual)
     assert (one.name, one.instead) == ("target_url", "data.platforms[].url")
-    assert 'target_url = "url"' in remedy("p", one, usual, WATCHED)
+    assert 'target_url = "url|platformPostUrl"' in remedy("p", one, usual, WATCHED)
 
 
 def test_a_new_field_beside_those_that_are_read_and_only_the_table_of_a_new_one() -> None:
@@ -210,7 +210,7 @@ def test_another_type_where_something_is_read() -> None:
     usual = learnt(*USUAL, *(body(nth, status={"code": "PUBLISHED", "at": 5}) for nth in range(RECENT)))
     (one,) = found(usual)
     assert one == Finding(Drift.TYPE, EVENT, "data.status", "object", "status", "string")
-    assert 'status = "data.status.code"  # a guess' in remedy("p", one, usual, WATCHED)
+    assert 'status = "data.status.code|data.status"  # a guess' in remedy("p", one, usual, WATCHED)
 
 
 def test_a_new_event_is_told_where_the_provider_is_known_and_until_somebody_says_what_it_means() -> None:
@@ -256,7 +256,9 @@ def test_a_finding_is_over_when_it_is_mapped_or_as_it_was_and_comes_again() -> N
     usual = learnt(*USUAL, *(body(nth, platforms=None) for nth in range(RECENT)))
     (gone,) = found(usual)
     assert lasts(gone, usual, WATCHED, NOON)
-    assert not lasts(gone, usual, watched(fields={"targets": "data.channels"}), NOON)
+    assert 'targets = "new.place|data.platforms"' in remedy("p", gone, usual, WATCHED)
+    assert lasts(gone, usual, watched(fields={"targets": "data.channels|data.platforms"}), NOON)
+    assert not lasts(gone, usual, watched(fields={"targets": "event|data.platforms"}), NOON)
     assert not lasts(gone, learnt(*USUAL, usual=usual), WATCHED, NOON)
 
 
@@ -294,7 +296,7 @@ def test_which_events_are_examples() -> None:
         (Finding(Drift.VANISHED, EVENT, "data.postId"), False),
         (Finding(Drift.EVENT, EVENT), True),
     ):
-        assert shows(finding, shape) is is_one
+        assert shows(finding, shape, looking) is is_one
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tracker.api import (
     actions,
     backtests,
+    drifts,
     events,
     health,
     post_actions,
@@ -68,6 +69,7 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
+    drifts.list_drifts,
     reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip

@@ -48,6 +48,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     ("list_quarantine", "state"): ["held"],
     ("list_redeliveries", "state"): ["running"],
     ("list_reconciliations", "state"): ["done"],
+    ("list_drifts", "state"): ["open"],
     ("list_quarantine", "reason"): "not_json",
 }
 """By the name of the parameter, or by (operation, name) where that is not enough."""

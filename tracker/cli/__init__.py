@@ -22,6 +22,7 @@ HOMES = {
     "keys": ("keys",),
     "log": ("log",),
     "posts": ("asking", "posting", "posts"),
+    "providers": ("mapping_trials", "providers"),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
     "rules": ("asking", "backtesting", "rules"),

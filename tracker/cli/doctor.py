@@ -85,8 +85,8 @@ def _examine_database(settings: Settings) -> Iterator[Finding]:
 
 def _tell(finding: Finding) -> None:
     say(f"{finding.verdict:<9}{finding.check:<{WIDTH}}{finding.found}")
-    if finding.advice:
-        say(f"{'':<{9 + WIDTH}}{finding.advice}")
+    for line in finding.advice.splitlines():
+        say(f"{'':<{9 + WIDTH}}{line}")
 
 
 def _summary(findings: list[Finding]) -> str:

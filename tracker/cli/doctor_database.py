@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tracker.cli.doctor_drift import examine_drift
 from tracker.cli.doctor_heard import examine_heard
 from tracker.cli.doctor_standings import examine_standings
 from tracker.cli.doctor_webhooks import examine_webhooks
@@ -79,6 +80,8 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
     async for finding in examine_standings(conn, settings):
         yield finding
     async for finding in examine_heard(conn, settings, now()):
+        yield finding
+    async for finding in examine_drift(conn, settings):
         yield finding
 
 

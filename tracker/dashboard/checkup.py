@@ -11,8 +11,9 @@ from tracker.dashboard.glance import Glance
 from tracker.dashboard.lookout import MOST_PARKED, waiting
 from tracker.dashboard.provider_health import ProviderHealth, provider_health
 from tracker.domain.calls.rhythm import LEARNT_FROM
+from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
-from tracker.queries import health
+from tracker.queries import drifts, health
 from tracker.settings import Job, Settings
 from tracker.store import migrations
 from tracker.store.calls import fires, heard, standings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.dashboard.rule_trouble import RuleTrouble, Troubled
     from tracker.dashboard.visitor import Clock
     from tracker.domain.failing import Failing
+    from tracker.queries.drifts import DriftOut
     from tracker.queries.health import Lease, Parked, Reader, Sizes
     from tracker.store.calls.fires import Fire
     from tracker.store.database import Connection, Database
@@ -59,7 +61,7 @@ class Health:
 
     `schema` is why the database does not fit this version, `clock` how far the database's is from ours, `forged` the
     number of wrong signatures lately by provider, `waiting` how much of each kind waits for a person, `failing` the
-    agents that keep failing, each with its node and how it fails.
+    agents that keep failing, each with its node and how it fails, `drifts` what has changed in what providers send.
     """
 
     postgres: int
@@ -76,6 +78,7 @@ class Health:
     providers: list[ProviderHealth]
     jobs: list[JobHealth]
     failing: list[tuple[str, str, Failing]]
+    drifts: list[DriftOut]
 
     @property
     def clock_is_off(self) -> bool:
@@ -94,6 +97,11 @@ class Health:
         return all(job.overdue or job.last is None for job in self.jobs)
 
     @property
+    def unmapped(self) -> list[DriftOut]:
+        """What has changed in what providers send, and is read from it; a new field alone needs nobody."""
+        return [one for one in self.drifts if one.drift != Drift.FIELD]
+
+    @property
     def attention(self) -> int:
         """How many things need somebody."""
         unready = bool(self.schema) + self.clock_is_off + (not self.open_days)
@@ -101,7 +109,7 @@ class Health:
         readers = sum(bool(reader.fault) for reader in self.readers) + len(self.lagging)
         found = self.rules.number + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
         troubles = sum(len(provider.troubles) for provider in self.providers)
-        return len(self.failing) + unready + jobs + readers + found + troubles
+        return len(self.unmapped) + len(self.failing) + unready + jobs + readers + found + troubles
 
 
 class Checkup:
@@ -139,6 +147,7 @@ class Checkup:
                 for process in await processes.living(conn)
                 for agent, how in process.failing.items()
             ],
+            drifts=[one for one in await drifts.open_drifts(conn) if one.provider in self._known.settings.providers],
         )
 
     async def _schema(self) -> str:

@@ -66,7 +66,7 @@ async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> A
             for span in spans:
                 yield await _fold(database, filling, span)
         return
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), begin_apart)
     loop = asyncio.get_running_loop()
     try:
         waiting = [loop.run_in_executor(pool, _fold_apart, database.dsn, filling, span) for span in spans]
@@ -85,7 +85,7 @@ def workers() -> int:
     return processors + processors // 2
 
 
-def _begin() -> None:
+def begin_apart() -> None:
     """The process that asked decides when to stop; when it is gone, so are we."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()

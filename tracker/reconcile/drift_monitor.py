@@ -117,7 +117,7 @@ async def _learn(
         before += 1
         learnt.add(event)
         for known in about.get(event, ()):
-            if shows(known.finding, shape):
+            if shows(known.finding, shape, watching(event)):
                 examples[known.finding.identity].take(one.post, at)
         await asyncio.sleep(0)
     return learnt
@@ -149,7 +149,8 @@ async def _tell(
 ) -> None:
     examples, example = Examples(0, [], heard.usual.last_at), None
     for one, payload in payloads:
-        if shows(finding, shape_of(payload, heard.watched, about_post=one.post is not None)):
+        shape = shape_of(payload, heard.watched, about_post=one.post is not None)
+        if shows(finding, shape, heard.watched):
             examples.take(one.post, one.received_at)
             example = payload
     said: dict[str, Any] = {"remedy": remedy(heard.provider, finding, heard.usual, heard.watched)}

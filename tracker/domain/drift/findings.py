@@ -88,10 +88,11 @@ def lasts(finding: Finding, usual: Usual, watched: Watched, now: datetime) -> bo
         return False
     if finding.drift is Drift.TYPE:
         return month.share(finding.path, finding.found) < MOSTLY <= lately.share(finding.path, finding.found)
-    return lately.share(finding.path) < MOSTLY <= month.share(finding.path)
+    stands = sum(map(lately.share, watched.places[finding.name]))
+    return stands < MOSTLY <= month.share(finding.path)
 
 
-def shows(finding: Finding, shape: Shape) -> bool:
+def shows(finding: Finding, shape: Shape, watched: Watched) -> bool:
     """Whether one event is an example of it."""
     match finding.drift:
         case Drift.STATUS:
@@ -101,7 +102,7 @@ def shows(finding: Finding, shape: Shape) -> bool:
         case Drift.TYPE:
             return finding.found in shape.types.get(finding.path, ())
         case Drift.VANISHED:
-            return not shape.has(finding.path)
+            return not any(map(shape.has, watched.places.get(finding.name, (finding.path,))))
     return True
 
 
@@ -112,13 +113,14 @@ def _unknown_event(event: str, usual: Usual, watched: Watched, now: datetime) ->
 
 
 def _unknown_words(event: str, month: Tally, lately: Tally, watched: Watched) -> Iterator[Finding]:
-    both = total((month, lately), watched)
-    for name, paths in sorted(watched.places.items()):
-        for path in paths:
-            if path in watched.worded:
-                for word, times in sorted(both.words_at(path).items()):
-                    if times >= LEAST_SEEN and word.upper() not in watched.statuses:
-                        yield Finding(Drift.STATUS, event, path, word, name)
+    """A word that stands at several places is told at one of them: the post's own, where it is there."""
+    both, told = total((month, lately), watched), set()
+    for name in ("status", "target_status"):
+        for path in watched.places.get(name, ()):
+            for word, times in sorted(both.words_at(path).items()):
+                if times >= LEAST_SEEN and word.upper() not in watched.statuses and word not in told:
+                    told.add(word)
+                    yield Finding(Drift.STATUS, event, path, word, name)
 
 
 def _new_fields(event: str, month: Tally, lately: Tally, watched: Watched) -> Iterator[Finding]:

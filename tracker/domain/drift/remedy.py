@@ -18,6 +18,9 @@ NEAR, SHORTEST = 0.6, 4
 """How like a word must be; and so many letters are a word that may stand within another one."""
 
 
+NEW = "new.place"
+
+
 def remedy(provider: str, finding: Finding, usual: Usual, watched: Watched) -> str:
     """What to write into the settings of the provider; empty where there is nothing that must be mapped."""
     section = f"providers.{key(provider)}"
@@ -30,9 +33,9 @@ def remedy(provider: str, finding: Finding, usual: Usual, watched: Watched) -> s
             return f"[{section}.events]\n{key(finding.found)} = {_text(state)}  # {_doubt(state)}"
         case Drift.FIELD:
             return ""
+    place, doubt = _place(finding, usual, watched)
     table = f"[{section}.fields{'.' + key(watched.variant) if watched.variant else ''}]"
-    path, doubt = _place(finding, usual, watched)
-    return f"{table}\n{key(finding.name)} = {_text(path)}  # {doubt}"
+    return f"{table}\n{key(finding.name)} = {_text(place)}  # {doubt}" if place else ""
 
 
 def guess(finding: Finding, usual: Usual, watched: Watched) -> str:
@@ -74,16 +77,18 @@ def _doubt(state: str) -> str:
 
 
 def _place(finding: Finding, usual: Usual, watched: Watched) -> tuple[str, str]:
-    """Where the value stands now, from where such places begin, and how sure that is."""
+    """Where the value stands now, or else before, from where such places begin; and how sure that is.
+
+    The old place stays beside the new one, so that what was told before is read as it was.
+    """
     base = watched.bases.get(finding.name, "")
+    before = _within(finding.path, base)
     if finding.instead:
-        return _within(finding.instead, base), "a guess: it is new beside it, and of the same type"
+        return f"{_within(finding.instead, base)}|{before}", "a guess: it is new beside it, and of the same type"
+    if finding.drift is Drift.VANISHED:
+        return f"{NEW}|{before}", f"{NEW}: where it stands now; nothing is to be mapped where it is told no more"
     inner = _inside(finding, usual.lately(watched)) if finding.found == "object" else ""
-    if inner:
-        return _within(inner, base), "a guess: it stands in what is there now"
-    if finding.drift is Drift.TYPE:
-        return _within(finding.path, base), f"was {finding.was}: see whether it is still this"
-    return "", "where the provider tells it no more; else where it stands now"
+    return (f"{_within(inner, base)}|{before}", "a guess: it stands in what is there now") if inner else ("", "")
 
 
 def _inside(finding: Finding, lately: Tally) -> str:

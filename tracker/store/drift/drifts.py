@@ -10,9 +10,9 @@ from tracker.domain.drift.findings import Drift, Finding
 from tracker.store.rows import into
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 MOST_OPEN = 100
 """Of one provider; one that changes more is another provider by now."""
@@ -23,12 +23,6 @@ MOST_POSTS = 100
 COLUMNS = "provider, event, drift, path, found, since, ended_at, last_at, times, events, posts, said"
 
 OPEN = f"select {COLUMNS} from drifts where ended_at is null order by provider, since, event, path, found"
-
-LATEST = f"""
-select {COLUMNS} from drifts
- where ($1::text is null or provider = $1) and ($2::boolean is null or (ended_at is not null) = $2)
- order by ended_at is not null, since desc, provider, event, drift, path, found limit $3
-"""
 
 BEGIN = """
 insert into drifts (provider, event, drift, path, found, since, last_at, times, events, posts, said)
@@ -77,6 +71,11 @@ class Known:
         return Finding(Drift(self.drift), self.event, self.path, self.found, **named)
 
 
+def known(row: Row | Mapping[str, Any]) -> Known:
+    """A row of the table as a value."""
+    return into(Known, row)
+
+
 @dataclass(slots=True)
 class Examples:
     """What has shown a finding: how many events, which posts, the newest last, and when the last came."""
@@ -95,12 +94,7 @@ class Examples:
 
 async def open_drifts(conn: Connection) -> list[Known]:
     """Those that are not over."""
-    return [into(Known, row) for row in await conn.fetch(OPEN)]
-
-
-async def latest(conn: Connection, provider: str | None, ended: bool | None, limit: int) -> list[Known]:
-    """Those that are not over, and then the others, the newest first."""
-    return [into(Known, row) for row in await conn.fetch(LATEST, provider, ended, limit)]
+    return [known(row) for row in await conn.fetch(OPEN)]
 
 
 async def begin(
