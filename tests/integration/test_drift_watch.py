@@ -147,6 +147,13 @@ async def test_a_field_that_vanishes_and_one_in_its_place(house: House) -> None:
     assert await house.open() == []
 
 
+async def test_what_comes_all_at_once_is_told_though_most_of_it_counts_as_usual_by_then(house: House) -> None:
+    await house.look()
+    await house.hear(*(body(nth, platforms=None) for nth in range(100, 200)))
+    assert len(await house.look()) == 1
+    assert [(one.drift, one.path) for one in await house.open()] == [("vanished", "data.platforms")]
+
+
 async def test_it_reads_on_from_where_it_was_and_no_more_than_it_may(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

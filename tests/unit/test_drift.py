@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.drift import tally
 from tracker.domain.drift.example import example_of
-from tracker.domain.drift.findings import LEAST_KNOWN, LEAST_SEEN, Drift, Finding, compare, lasts, shows
+from tracker.domain.drift.findings import LEAST_KNOWN, LEAST_SEEN, USUAL_AFTER, Drift, Finding, compare, lasts, shows
 from tracker.domain.drift.remedy import remedy
 from tracker.domain.drift.shape import MOST_PATHS, shape_of
 from tracker.domain.drift.tally import MOST_WORDS, Tally, total
@@ -219,12 +219,12 @@ def test_a_new_event_is_told_where_the_provider_is_known_and_until_somebody_says
     (one,) = found(usual, looking, "post.shared")
     assert one == Finding(Drift.EVENT, "post.shared", found="post.shared")
     assert remedy("p", one, usual, looking).splitlines()[1].startswith('"post.shared" = ""')
-    assert lasts(one, usual, looking, NOON)
-    assert not lasts(one, usual, looking, NOON + MONTH)
+    assert lasts(one, usual, looking, NOON, NOON)
+    assert not lasts(one, usual, looking, NOON, NOON + MONTH)
     for meaning in ("published", ""):
         said = watched("post.shared", events={"post.shared": meaning})
         assert found(usual, said, "post.shared") == []
-        assert not lasts(one, usual, said, NOON)
+        assert not lasts(one, usual, said, NOON, NOON)
     new = learnt(*([body()] * LEAST_SEEN), looking=looking, usual=Usual(NOON, NOON, LEAST_KNOWN - 1))
     assert found(new, looking, "post.shared") == []
 
@@ -250,16 +250,16 @@ def test_the_state_of_a_new_word_is_guessed(event: str, word: str, line: str) ->
 def test_a_finding_is_over_when_it_is_mapped_or_as_it_was_and_comes_again() -> None:
     usual = learnt(*USUAL, *(body(nth, status="LIVE") for nth in range(RECENT)))
     (one,) = found(usual)
-    assert lasts(one, usual, WATCHED, NOON)
-    assert not lasts(one, usual, watched(statuses={"LIVE": "published"}), NOON)
-    assert not lasts(one, usual, watched(fields={"status": "data.state"}), NOON)
+    assert lasts(one, usual, WATCHED, NOON, NOON)
+    assert not lasts(one, usual, watched(statuses={"LIVE": "published"}), NOON, NOON)
+    assert not lasts(one, usual, watched(fields={"status": "data.state"}), NOON, NOON)
     usual = learnt(*USUAL, *(body(nth, platforms=None) for nth in range(RECENT)))
     (gone,) = found(usual)
-    assert lasts(gone, usual, WATCHED, NOON)
+    assert lasts(gone, usual, WATCHED, NOON, NOON)
     assert 'targets = "new.place|data.platforms"' in remedy("p", gone, usual, WATCHED)
-    assert lasts(gone, usual, watched(fields={"targets": "data.channels|data.platforms"}), NOON)
-    assert not lasts(gone, usual, watched(fields={"targets": "event|data.platforms"}), NOON)
-    assert not lasts(gone, learnt(*USUAL, usual=usual), WATCHED, NOON)
+    assert lasts(gone, usual, watched(fields={"targets": "data.channels|data.platforms"}), NOON, NOON)
+    assert not lasts(gone, usual, watched(fields={"targets": "event|data.platforms"}), NOON, NOON)
+    assert not lasts(gone, learnt(*USUAL, usual=usual), WATCHED, NOON, NOON)
 
 
 def test_what_has_been_so_for_long_is_what_is_usual() -> None:
@@ -267,6 +267,9 @@ def test_what_has_been_so_for_long_is_what_is_usual() -> None:
     for nth in range(3 * len(USUAL)):
         learnt(body(nth, platforms=None), usual=usual)
     assert found(usual) == []
+    gone = Finding(Drift.VANISHED, EVENT, "data.platforms", name="targets", was="array")
+    assert lasts(gone, usual, WATCHED, NOON, NOON + USUAL_AFTER - timedelta(seconds=1))
+    assert not lasts(gone, usual, WATCHED, NOON, NOON + USUAL_AFTER)
 
 
 def test_an_example_shows_nobodys_words_and_no_secret() -> None:

@@ -46,6 +46,7 @@ class Heard:
     watched: Watched
     usual: Usual
     known: Sequence[Known]
+    found: Mapping[Identity, Finding]
 
 
 async def look(database: Database, watchings: Mapping[str, Watching], now: datetime) -> None:
@@ -76,15 +77,15 @@ async def _look_at(
     for one in known:
         about[one.event].append(one)
     examples = {one.finding.identity: Examples(one.events, one.posts, one.last_at) for one in known}
-    learnt = await _learn(conn, usual, watching, sampled, about, examples)
+    learnt = await _learn(conn, usual, watching, sampled, about, examples, now)
     opened = len(known)
-    for event in sorted(learnt | about.keys()):
+    for event in sorted(learnt.keys() | about.keys()):
         watched = watching(event)
         if event not in usual:
             for one in about[event]:
                 await _end(conn, one, now)
             continue
-        heard = Heard(provider, event, watched, usual[event], about[event])
+        heard = Heard(provider, event, watched, usual[event], about[event], learnt.get(event, {}))
         await _go_on(conn, heard, examples, now)
         opened += await _begin(conn, heard, now, MOST_OPEN - opened)
         if event in learnt:
@@ -98,9 +99,13 @@ async def _learn(
     sampled: Sequence[Sampled],
     about: Mapping[str, Sequence[Known]],
     examples: Mapping[Identity, Examples],
-) -> set[str]:
-    """Count the sample in, and whatever of it shows what is on record; answers with the events that it had."""
-    learnt = set()
+    now: datetime,
+) -> dict[str, dict[Identity, Finding]]:
+    """Count the sample in, and whatever of it shows what is on record; answers with what was found of each event.
+
+    It is compared as it is counted: what has changed becomes usual the sooner, the more comes at once.
+    """
+    learnt: dict[str, dict[Identity, Finding]] = {}
     before = sum(one.events for one in usual.values())
     async for one, body in sampling.bodies(conn, sampled):
         try:
@@ -112,12 +117,15 @@ async def _learn(
             if len(usual) >= shapes.MOST_EVENTS:
                 continue
             usual[event] = Usual(at, at, before)
-        shape = shape_of(payload, watching(event), about_post=one.post is not None)
-        usual[event].learn(shape, one.position, at, watching(event))
+        watched = watching(event)
+        shape = shape_of(payload, watched, about_post=one.post is not None)
+        usual[event].learn(shape, one.position, at, watched)
         before += 1
-        learnt.add(event)
+        found = learnt.setdefault(event, {})
+        if usual[event].due:
+            found |= {one.identity: one for one in compare(event, usual[event], watched, now)}
         for known in about.get(event, ()):
-            if shows(known.finding, shape, watching(event)):
+            if shows(known.finding, shape, watched):
                 examples[known.finding.identity].take(one.post, at)
         await asyncio.sleep(0)
     return learnt
@@ -125,7 +133,7 @@ async def _learn(
 
 async def _go_on(conn: Connection, heard: Heard, examples: Mapping[Identity, Examples], now: datetime) -> None:
     for one in heard.known:
-        if not lasts(one.finding, heard.usual, heard.watched, now):
+        if not lasts(one.finding, heard.usual, heard.watched, one.since, now):
             await _end(conn, one, now)
         elif (seen := examples[one.finding.identity]).events > one.events:
             await drifts.go_on(conn, heard.provider, one.finding, seen)
@@ -134,8 +142,10 @@ async def _go_on(conn: Connection, heard: Heard, examples: Mapping[Identity, Exa
 async def _begin(conn: Connection, heard: Heard, now: datetime, room: int) -> int:
     """Say what is new; answers how much that is."""
     known = {one.finding.identity for one in heard.known}
-    found = compare(heard.event, heard.usual, heard.watched, now)
-    new = [one for one in found if one.identity not in known][: max(room, 0)]
+    latest = {one.identity: one for one in compare(heard.event, heard.usual, heard.watched, now)}
+    lasting = [one for one in heard.found.values() if lasts(one, heard.usual, heard.watched, now, now)]
+    found = {one.identity: one for one in lasting} | latest
+    new = [one for identity, one in found.items() if identity not in known][: max(room, 0)]
     if new:
         recent = await sampling.at(conn, heard.usual.newest, heard.usual.newest_since)
         payloads = [(one, decode(body)) async for one, body in sampling.bodies(conn, recent)]

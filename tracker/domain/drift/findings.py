@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -19,6 +19,9 @@ from tracker.domain.drift.watched import Watched, parent, ways
 
 LEAST_KNOWN, LEAST_RECENT = 30, 10
 """From fewer events of a month, or lately, nothing is said."""
+
+USUAL_AFTER = timedelta(days=14)
+"""What has been so for so long is what is usual, unless it is a word or an event that nothing maps."""
 
 LEAST_SEEN = 3
 """A new event, or a new word, has come so often."""
@@ -74,22 +77,24 @@ def compare(event: str, usual: Usual, watched: Watched, now: datetime) -> tuple[
     return tuple(found)
 
 
-def lasts(finding: Finding, usual: Usual, watched: Watched, now: datetime) -> bool:
-    """Whether it is still so."""
-    if finding.drift is Drift.EVENT:
-        return not watched.knows(finding.event) and now - usual.first_at < MONTH
-    month, lately = usual.month(watched), usual.lately(watched)
-    if finding.drift is Drift.STATUS:
-        seen = finding.found in total((month, lately), watched).words_at(finding.path)
-        return seen and finding.path in watched.worded and finding.found.upper() not in watched.statuses
-    if finding.drift is Drift.FIELD:
-        return finding.path not in watched.named and month.share(finding.path) < MOSTLY <= lately.share(finding.path)
-    if finding.path not in watched.places.get(finding.name, ()):
-        return False
-    if finding.drift is Drift.TYPE:
-        return month.share(finding.path, finding.found) < MOSTLY <= lately.share(finding.path, finding.found)
-    stands = sum(map(lately.share, watched.places[finding.name]))
-    return stands < MOSTLY <= month.share(finding.path)
+def lasts(finding: Finding, usual: Usual, watched: Watched, since: datetime, now: datetime) -> bool:
+    """Whether it is still so, and not yet for so long that it is usual."""
+    lately = usual.lately(watched)
+    match finding.drift:
+        case Drift.EVENT:
+            return not watched.knows(finding.event) and now - since < MONTH
+        case Drift.STATUS:
+            seen = finding.found in total((usual.month(watched), lately), watched).words_at(finding.path)
+            return seen and finding.path in watched.worded and finding.found.upper() not in watched.statuses
+        case Drift.FIELD:
+            still = finding.path not in watched.named and lately.share(finding.path) >= MOSTLY
+        case Drift.TYPE:
+            read = finding.path in watched.places.get(finding.name, ())
+            still = read and lately.share(finding.path, finding.found) >= MOSTLY
+        case Drift.VANISHED:
+            places = watched.places.get(finding.name, ())
+            still = finding.path in places and sum(map(lately.share, places)) < MOSTLY
+    return still and now - since < USUAL_AFTER
 
 
 def shows(finding: Finding, shape: Shape, watched: Watched) -> bool:

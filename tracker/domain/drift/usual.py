@@ -63,6 +63,11 @@ class Usual(msgspec.Struct):
         return total((block.tally for block in self.recent), watched)
 
     @property
+    def due(self) -> bool:
+        """Whether it is time to compare: before more of what has changed counts as usual."""
+        return bool(self.recent) and self.recent[-1].tally.events == BLOCK
+
+    @property
     def newest(self) -> list[int]:
         """Where the recent events stand in the log."""
         return [position for block in self.recent for position in block.positions]
