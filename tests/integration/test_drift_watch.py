@@ -192,6 +192,10 @@ async def test_an_event_of_a_new_name_and_a_provider_that_is_no_longer_watched(h
     await house.hear(*(body(nth, "post.shared") for nth in range(100, 103)))
     assert len(await house.look()) == 1
     assert [(one.drift, one.event, len(one.posts)) for one in await house.open()] == [("event", "post.shared", 3)]
+    await drift_monitor.look(house.database, {}, house.now)
+    assert await house.open() == []
+    await house.hear(body(103, "post.shared"))
+    assert len(await house.look()) == 1
     house.now += timedelta(days=31)
     await house.look()
     assert await house.open() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -285,6 +286,13 @@ def test_an_example_shows_nobodys_words_and_no_secret() -> None:
             "ok": True, "*": "text of 3",
         },
     }  # fmt: skip
+
+
+def test_of_a_large_payload_little_is_shown_and_what_is_mapped_is() -> None:
+    large = {f"{one}{other}": dict.fromkeys("abcdefghijklmnop", 1) for one in "abcdefg" for other in "abcdef"}
+    shown = example_of(body(7, **large, more=large), WATCHED)
+    assert len(json.dumps(shown)) <= 4100
+    assert shown["data"]["postId"] == "post…"
 
 
 def test_which_events_are_examples() -> None:

@@ -58,6 +58,8 @@ async def look(database: Database, watchings: Mapping[str, Watching], now: datet
         known = defaultdict(list)
         for one in await drifts.open_drifts(conn):
             known[one.provider].append(one)
+        for one in [one for provider, some in known.items() if provider not in watchings for one in some]:
+            await _end(conn, one, now)
         for provider, watching in watchings.items():
             of_it = [one for one in sampled if one.provider == provider]
             if of_it or known[provider]:
@@ -166,7 +168,7 @@ async def _tell(
     said: dict[str, Any] = {"remedy": remedy(heard.provider, finding, heard.usual, heard.watched)}
     said["example"] = example_of(example, heard.watched) if example is not None else None
     told = {name: text for name, text in asdict(finding).items() if text}
-    log.warning(DRIFTED, provider=heard.provider, of=finding.event, drift=finding.drift, path=finding.path)
+    log.warning("provider.drifted", provider=heard.provider, of=finding.event, drift=finding.drift, path=finding.path)
     delivery = "\n".join((heard.provider, DRIFTED, *map(str, finding.identity), now.isoformat()))
     await drifts.begin(conn, heard.provider, finding, now, examples, said)
     detail = {**told, **said, "events": examples.events, "posts": examples.posts}

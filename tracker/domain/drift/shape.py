@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,8 +12,8 @@ from typing import Any
 from tracker.domain.drift.watched import ANY_NAME, ELEMENT, Watched, below
 
 MOST_PATHS = 150
-MOST_NAMES, MOST_ELEMENTS, DEEPEST = 100, 20, 10
-"""Of an object, of an array, and levels: what is beyond is not looked at."""
+MOST_NAMES, MOST_ELEMENTS, DEEPEST, MOST_VALUES = 100, 20, 10, 3000
+"""Of an object, of an array, levels, and in all, from the outside in: what is beyond is not looked at."""
 
 NAME = re.compile(r"[A-Za-z_$@][A-Za-z_$@:-]*[0-9]{0,3}[A-Za-z_$@:-]*")
 WORD = re.compile(r"[A-Za-z][\w .:/+-]{0,39}|[0-9]{1,3}")
@@ -63,9 +64,11 @@ def word_of(found: Any) -> str | None:
 
 def _values(payload: Any, watched: Watched) -> Iterator[tuple[str, Any]]:
     """Every value with its path, but for the payload itself, from the outside in."""
-    waiting: list[tuple[str, Any, int]] = [("", payload, 0)]
-    while waiting:
-        path, value, depth = waiting.pop()
+    waiting: deque[tuple[str, Any, int]] = deque([("", payload, 0)])
+    for _ in range(MOST_VALUES):
+        if not waiting:
+            return
+        path, value, depth = waiting.popleft()
         if path:
             yield path, value
         if depth == DEEPEST:
