@@ -21,7 +21,7 @@ from tests.acceptance.service import Service, free_port
 from tests.waiting import until
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.simulator import Odds, Simulator, run_simulator
-from tracker.simulator.dialects import DIALECTS, Happened, Said
+from tracker.simulator.dialects import DIALECTS, Happened, WebhookBody
 from tracker.store import keys
 from tracker.store.database import Database
 
@@ -56,7 +56,7 @@ class Provider:
     def __init__(self) -> None:
         self.changed, self.timed = False, True
 
-    def tell(self, happened: Happened) -> Sequence[Said]:
+    def tell(self, happened: Happened) -> Sequence[WebhookBody]:
         return [replace(said, body=self._said(said.body)) for said in SOSYALKOPRU.tell(happened)]
 
     def _said(self, body: bytes) -> bytes:

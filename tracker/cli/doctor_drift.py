@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.cli.findings import Finding, ok, warning
-from tracker.cli.showing import counted
+from tracker.cli.doctor_providers import Finding, ok, warning
+from tracker.cli.output import counted
 from tracker.errors import cut
 from tracker.providers import build_providers
 from tracker.queries.drifts import open_drifts

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
-from tracker.cli.opening import Json, now, on_database, read_settings, require_configured
+from tracker.cli.context import Json, now, on_database, read_settings, require_configured
+from tracker.cli.output import counted, explained, progress, say, show_json, written
 from tracker.cli.providers import Name, providers
-from tracker.cli.showing import counted, explained, progress, say, show_json, written
 from tracker.errors import Misconfigured, Rejected, did_you_mean
 from tracker.parameters import parse_time
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.opening import Config, Json, known_words, on_database, open_settings
-from tracker.cli.showing import counted, say, show_list, show_table, written
+from tracker.cli.context import Config, Json, known_words, on_database, open_settings
+from tracker.cli.output import counted, say, show_list, show_table, written
 from tracker.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:

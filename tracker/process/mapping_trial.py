@@ -21,10 +21,10 @@ from tracker.domain.posts.event import Problem
 from tracker.domain.posts.post import Post, fold, view
 from tracker.errors import Unavailable
 from tracker.process import projector
-from tracker.process.bulk_fold import begin_apart, workers
 from tracker.process.projector import facts_of
-from tracker.runtime import event_loop
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.process.rebuild import begin_apart, workers
+from tracker.runtime import tuning
+from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
 from tracker.store.database import Database
 from tracker.store.posts import posts
@@ -157,7 +157,7 @@ def _apart(dsn: str, tried: Tried, first: str, end: str | None) -> Outcome:
         return outcome
 
     with collected_seldom():
-        return event_loop.run(work())
+        return tuning.run(work())
 
 
 async def _pages(conn: Connection, tried: Tried, first: str, end: str | None) -> AsyncIterator[Outcome]:

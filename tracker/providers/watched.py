@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tracker.domain.drift.watched import ANY_NAME, ELEMENT, Watched, below
-from tracker.providers.body import ROOT, Fork, Path
+from tracker.providers.mapping.paths import ROOT, Fork, Path
 from tracker.providers.registry import KINDS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.posts.event import State
     from tracker.providers.adapter import Adapter
-    from tracker.providers.vocabulary import Vocabulary
+    from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.settings import Settings
 
 Watching = Callable[[str], Watched]
@@ -57,7 +57,7 @@ def watching(settings: Settings, name: str, adapter: Adapter) -> Watching:
 
 
 def _watched(
-    words: Vocabulary, variant: str, statuses: Mapping[str, State | None], events: Mapping[str, State | None]
+    words: PayloadMapping, variant: str, statuses: Mapping[str, State | None], events: Mapping[str, State | None]
 ) -> Watched:
     paths = words.paths
     whole = _written(paths["posts"])[0] + ELEMENT if paths["posts"] else ""

@@ -18,7 +18,7 @@ from tracker.domain.drift.remedy import remedy
 from tracker.domain.drift.shape import shape_of
 from tracker.domain.drift.usual import MONTH, Usual
 from tracker.facts.own_facts import own_fact
-from tracker.providers.body import decode
+from tracker.providers.mapping.paths import decode
 from tracker.store.drift import drifts, sampling, shapes
 from tracker.store.drift.drifts import MOST_OPEN, Examples, Known
 from tracker.store.log import event_log

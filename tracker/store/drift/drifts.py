@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.drift.findings import Drift, Finding
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.posts.event import BUCKETS
 from tracker.store.checkpoints.snapshot import Checkpoint
 from tracker.store.log.feed import Feed, head, read_after
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
