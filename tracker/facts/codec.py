@@ -37,6 +37,9 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     attempt: int | None = None
     detail: Mapping[str, Any] = {}
     labels: Mapping[str, str] = {}
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
 
 
 _decoder = msgspec.json.Decoder(Told)
@@ -72,6 +75,9 @@ class InternalReader:
                 attempt=told.attempt,
                 detail=told.detail,
                 labels=told.labels,
+                lists_whole=told.lists_whole,
+                remarks=told.remarks,
+                ends_by_name=told.ends_by_name,
             ),
         )
 

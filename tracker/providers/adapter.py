@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.posts.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.body import LONGEST_ID, decode, is_id, text_of, time_of
+from tracker.providers.body import LONGEST_ID, decode, is_id, text_of
+from tracker.providers.times import EXACT, time_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
     from tracker.providers.vocabulary import Vocabulary
 
@@ -73,6 +75,9 @@ class Adapter:
         words = self._words(event.kind) if self.variants else self.words
         value = decode(event.body)
         report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
+        remarks: list[Remark] = []
+        found = words.occurred_at(value)
+        told = None if found is None else words.time("occurred_at", found, remarks)
         return (
             Fact(
                 id=event.fact_id,
@@ -80,7 +85,7 @@ class Adapter:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=event.occurred_at or event.received_at,
+                occurred_at=told or event.occurred_at or event.received_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=report.state,
@@ -89,6 +94,11 @@ class Adapter:
                 problem=report.problem,
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
+                lists_whole=report.lists_whole,
+                remarks=(*remarks, *report.remarks) if remarks else report.remarks,
+                ends_by_name=report.ends_by_name,
+                dated=bool(told or event.occurred_at),
+                unit=unit_of(found) if told else EXACT,
             ),
         )
 

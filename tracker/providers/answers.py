@@ -13,13 +13,14 @@ from tracker.domain.actions import Exchange, Reason
 from tracker.domain.posts.report import Report, Shown
 from tracker.outbound.client import Answer
 from tracker.outbound.reply import Reply
-from tracker.providers.body import decode, find, is_id, text_at, time_at
+from tracker.providers.body import decode, find, is_id, text_at
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.providers.body import Path
+    from tracker.providers.remarks import Remark
     from tracker.providers.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Usage:
     requests: int | None = None
     credits_used: int | None = None
     period_end: datetime | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,15 @@ class Answers:
         credits_left = _whole(find(value, self._path("credits")))
         if credits_left is None:
             return None
+        remarks: list[Remark] = []
+        ends = self.words.time("period_end", find(value, self._path("period_end")), remarks)
         return Usage(
             credits_left,
             text_at(value, self._path("plan")),
             _whole(find(value, self._path("requests"))),
             _whole(find(value, self._path("credits_used"))),
-            time_at(value, self._path("period_end"), self.words.zone),
+            ends,
+            tuple(remarks),
         )
 
     def _item(self, value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.place import NOWHERE, documented
 
 ANSWERS = {
     "post": documented("postSubmissionId"),
@@ -26,6 +26,8 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=documented("whole"),
+    gone=NOWHERE,
     documented_statuses={
         "in-progress": State.PUBLISHING,
         "scheduled": State.SCHEDULED,

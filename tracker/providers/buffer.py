@@ -52,6 +52,7 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=documented("whole"),
     documented_statuses={"scheduled": State.SCHEDULED, "sent": State.PUBLISHED, "error": State.FAILED},
     assumed_statuses={
         "draft": State.DRAFT,

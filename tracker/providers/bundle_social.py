@@ -10,7 +10,7 @@ from __future__ import annotations
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.place import assumed, documented
 from tracker.providers.signature import Scheme
 
 TARGETS = {
@@ -58,6 +58,8 @@ KIND = Kind(
     scheme=Scheme(headers=("x-signature",)),
     places=PLACES,
     form="map",
+    lists=assumed("whole"),
+    answer_lists=assumed("whole"),
     answers=ANSWERS,
     answer_form="map",
     documented_statuses=STATUSES,

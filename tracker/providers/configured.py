@@ -55,6 +55,12 @@ def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
         changed["form"] = provider.targets
     if provider.answer_targets:
         changed["answer_form"] = provider.answer_targets
+    if provider.lists:
+        changed["lists"] = documented(provider.lists)
+    if provider.answer_lists:
+        changed["answer_lists"] = documented(provider.answer_lists)
+    if provider.ends is not None:
+        changed["ends"] = tuple(event.lower() for event in provider.ends)
     calls = {call: Call(text, documented=True) for call, text in provider.calls.items()}
     events = {event.lower(): state for event, state in provider.events.items()}
     left = {event: state for event, state in (kind.events | events).items() if state}

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tracker.providers.place import NOWHERE, Place, assumed
+from tracker.providers.place import NOWHERE, Place, assumed, documented
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import State
     from tracker.providers.call import Call
     from tracker.providers.signature import Scheme
     from tracker.providers.targets import Form
+
+
+WHOLE, PART = "whole", "part"
+"""What a list of targets is of its post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Variant:
     events: tuple[str, ...]
     places: Mapping[str, Place]
     form: Form = "list"
+    lists: Place = field(default=documented(PART))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ class Kind:
     `about_posts` must name a post, others may only `anywhere`.
     `places` are paths into webhooks; `answers` into an answer of the API: what tells of a post stands in the post
     itself, the rest (`item`, `items`, `next`, `webhooks` and what tells of the usage) begins at the answer's root.
-    `form` is how targets are told, `answer_form` in answers. A status that means None is known and tells nothing.
+    `form` is how targets are told, `answer_form` in answers; `lists` says whether they are the whole of the post's or a
+    part, and `answer_lists` in answers. A status that means None is known and tells nothing. `ends` are events that
+    come only at an end, though their names do not say which. `gone` is what it answers about a post that is no more.
     `retryable` are words that tell whether another try can help. `auth` is the header that carries the key, and
     `headers` are others that go with every call.
     `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
@@ -50,9 +57,13 @@ class Kind:
     anywhere: bool = False
     places: Mapping[str, Place] = field(default_factory=dict)
     form: Form = "list"
+    lists: Place = field(default=assumed(PART))
+    ends: tuple[str, ...] = ()
     variants: Mapping[str, Variant] = field(default_factory=dict)
     answers: Mapping[str, Place] = field(default_factory=dict)
     answer_form: Form = "list"
+    answer_lists: Place = field(default=assumed(PART))
+    gone: Place = field(default=assumed("404"))
     documented_statuses: Mapping[str, State | None] = field(default_factory=dict)
     assumed_statuses: Mapping[str, State | None] = field(default_factory=dict)
     documented_events: Mapping[str, State] = field(default_factory=dict)

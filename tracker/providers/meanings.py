@@ -1,4 +1,4 @@
-"""What a provider's words mean: its statuses, and whether it says that another try can help."""
+"""What a provider's words mean: its statuses, and what it says of a failure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.posts.event import Problem, State
-from tracker.providers.body import prose_of, text_of, word_of
+from tracker.providers.body import code_of, prose_of, text_of, word_of
 from tracker.providers.finding import ProblemFinder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+UNSPECIFIED = "unspecified"
+REASONS = ("error", "errors", "errorMessage", "error_message", "message", "reason", "details")
+"""Where a provider may tell why something failed that has nothing to say at its own place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,29 @@ class Meanings:
         table = where.table(value)
         if table is None:
             return None
+        if not isinstance(table, dict):
+            return _plain(table)
         code, message = where.code(table), where.message(table)
         if code is None and message is None:
             return None
-        code, message = text_of(code), prose_of(message)
-        if not code and not message:
+        said = prose_of(message)
+        code = text_of(code) or code_of(message) or (code_of(table) if where.apart else None)
+        if not code and not said:
             return None
-        return Problem(code or "unspecified", message or "", self._helps(where.helps(table)))
+        return Problem(code or UNSPECIFIED, said or "", self._helps(where.helps(table)))
+
+    def reason(self, tables: Iterable[Any]) -> Problem | None:
+        """Why something failed, from wherever one of the tables says so: only what is known to have failed is asked."""
+        found = (_plain(table.get(name)) for table in tables if isinstance(table, dict) for name in REASONS)
+        return next((problem for problem in found if problem), None)
 
     def _helps(self, found: Any) -> bool | None:
         if isinstance(found, bool):
             return found
         return self.retryable.get(found.upper()) if isinstance(found, str) else None
+
+
+def _plain(found: Any) -> Problem | None:
+    """What a text, a list or a table says that stands for a reason itself."""
+    code, message = code_of(found), prose_of(found)
+    return Problem(code or UNSPECIFIED, message or "") if code or message else None

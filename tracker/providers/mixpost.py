@@ -28,6 +28,7 @@ PLACES = TARGETS | {
     "status": assumed("data.status"),
     "scheduled_at": assumed("data.scheduled_at"),
     "targets": assumed("data.accounts"),
+    "error_message": assumed("data.error"),
 }
 
 DELETED = Variant(("post.deleted",), {"posts": assumed("data.uuids"), "status": NOWHERE, "targets": NOWHERE})
@@ -44,6 +45,7 @@ ANSWERS = {
     "target_status": assumed("status"),
     "target_url": documented("external_url"),
     "target_error_message": documented("errors"),
+    "error_message": assumed("error"),
 }
 
 NUMBERS = {"0": State.DRAFT, "1": State.SCHEDULED, "2": State.PUBLISHED, "3": State.FAILED}
@@ -69,6 +71,8 @@ KIND = Kind(
     scheme=Scheme(headers=("x-signature",), optional=True),
     doubts="all of it",
     places=PLACES,
+    lists=assumed("whole"),
+    answer_lists=documented("whole"),
     variants={"deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=NUMBERS | WORDS,

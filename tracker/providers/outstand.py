@@ -22,6 +22,7 @@ PLACES = {
     "target_status": assumed("status"),
     "target_url": assumed("platformPostUrl"),
     "target_error_message": assumed("error"),
+    "error_message": assumed("data.error"),
 }
 
 ANSWERS = {
@@ -34,6 +35,7 @@ ANSWERS = {
     "target_account": documented("id"),
     "target_status": documented("status"),
     "target_error_message": documented("error"),
+    "error_message": assumed("error"),
 }
 
 KIND = Kind(
@@ -41,6 +43,8 @@ KIND = Kind(
     title="Outstand",
     scheme=Scheme(headers=("x-outstand-signature",), prefix="sha256=", optional=True),
     places=PLACES,
+    lists=assumed("whole"),
+    answer_lists=documented("whole"),
     answers=ANSWERS,
     documented_statuses={"pending": State.SCHEDULED, "published": State.PUBLISHED, "failed": State.FAILED},
     documented_events={"post.published": State.PUBLISHED, "post.error": State.FAILED},

@@ -16,6 +16,7 @@ OF_A_POST = {
     "failed": "those that were not",
     "target_platform": "a target's platform",
     "target_account": "a target's account",
+    "target_item": "what several things that one account publishes are told apart by",
     "target_status": "a target's status",
     "target_url": "where a target was published",
     "target_removed": "something that stands there only once a target has been taken down",

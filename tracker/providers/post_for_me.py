@@ -1,7 +1,8 @@
 """Post for Me: webhooks about the post, whose `processed` says nothing of success, and one result for each account.
 
 Results name the account and not its platform, so that every target stands on the platform "unknown", here and in
-answers. It signs nothing: the secret itself comes in a header. A post is asked about by its results.
+answers, which list what has been tried so far. What one account publishes in parts, as a story, has a result for each
+part. It signs nothing: the secret itself comes in a header. A post is asked about by its results.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
-from tracker.providers.place import NOWHERE, documented
+from tracker.providers.place import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 
 PLACES = {
@@ -20,10 +21,12 @@ PLACES = {
     "scheduled_at": documented("data.scheduled_at"),
     "targets": documented("data.social_accounts"),
     "target_account": documented("id"),
+    "error_message": assumed("data.error"),
 }
 
 RESULTS = {
     "target_account": documented("social_account_id"),
+    "target_item": documented("id"),
     "target_status": documented("success"),
     "target_url": documented("platform_data.url"),
     "target_error_message": documented("error"),
@@ -37,6 +40,7 @@ RESULT = Variant(
         "post": documented("data.post_id"),
         "status": NOWHERE,
         "scheduled_at": NOWHERE,
+        "error_message": NOWHERE,
         "targets": documented("data"),
     },
     form="one",
@@ -51,7 +55,7 @@ ANSWERS = RESULTS | {
     "status": documented("status"),
     "scheduled_at": documented("scheduled_at"),
     "targets": documented("data"),
-    "target_account": documented("social_account_id"),
+    "error_message": assumed("error"),
 }
 
 STATUSES = {
@@ -69,6 +73,8 @@ KIND = Kind(
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
     about_posts=("social.post.",),
     places=PLACES,
+    lists=documented("whole"),
+    gone=NOWHERE,
     variants={"result": RESULT, "deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=STATUSES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.place import NOWHERE, documented
 from tracker.providers.signature import Scheme
 
 POST = {
@@ -29,6 +29,9 @@ KIND = Kind(
     unnamed="post.published",
     places=POST | {"posts": documented("$")},
     form="one",
+    lists=documented("whole"),
+    answer_lists=documented("whole"),
+    gone=NOWHERE,
     answers=POST | {"items": documented("posts")},
     answer_form="one",
     documented_statuses={

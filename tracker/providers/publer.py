@@ -10,7 +10,7 @@ from __future__ import annotations
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.place import NOWHERE, assumed, documented
 
 ANSWERS = {
     "items": assumed("posts"),
@@ -49,6 +49,8 @@ KIND = Kind(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=assumed("whole"),
+    gone=NOWHERE,
     documented_statuses=STATUSES,
     calls={"list": Call("GET /posts?from={since}&to=2100-01-01T00:00:00Z", documented=True)},
     auth=documented("Authorization: Bearer-API {key}"),

@@ -24,6 +24,7 @@ from tracker.providers.answers import Answers
 from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
+from tracker.providers.kind import WHOLE
 from tracker.providers.meanings import Meanings
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
@@ -83,7 +84,7 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
     kept = scheme.keepable | ({kind.delivery.path} - {""} - scheme.secret_headers)
     return Adapter(
         verifier,
-        _words(kind, kind.places, moved, settings, kind.form),
+        _words(kind, kind.places, moved, settings, kind.form, kind.lists),
         tuple(_variant(kind, name, moved, settings) for name in kind.variants),
         delivery_header=kind.delivery.path,
         kept_headers=tuple(sorted(kept)),
@@ -102,11 +103,12 @@ def _variant(
     for place, path in settings.fields.items():
         whose, _, place_name = place.partition(".")
         own |= {place_name: path} if whose == name else {}
-    return variant.events, _words(kind, {**kind.places, **variant.places}, own, settings, variant.form)
+    places = {**kind.places, **variant.places}
+    return variant.events, _words(kind, places, own, settings, variant.form, variant.lists)
 
 
 def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
-    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form))
+    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form, kind.answer_lists))
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
     headers = {header: place.path for header, place in kind.headers.items()} | settings.headers
     return ProviderClient(
@@ -116,11 +118,19 @@ def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outboun
 
 
 def _words(
-    kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings, form: Form
+    kind: Kind,
+    places: Mapping[str, Place],
+    moved: Mapping[str, str],
+    settings: ProviderSettings,
+    form: Form,
+    lists: Place,
 ) -> Vocabulary:
     """Its words, with what the operator has put right."""
     meanings = Meanings.build(kind.statuses, kind.retryable)
-    return Vocabulary.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
+    return Vocabulary.build(
+        places, moved, meanings, kind.events, zone_of(settings.timezone), form, whole=lists.path == WHOLE,
+        ends=frozenset(kind.ends),
+    )  # fmt: skip
 
 
 def _kind(settings: Settings, name: str) -> Kind:

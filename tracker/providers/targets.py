@@ -1,132 +1,214 @@
-"""How a provider tells of a post's targets: as a list, as a map by platform, or one alone with each event."""
+"""How a provider tells of a post's targets: as a list, as a map by platform, or one alone with each event.
+
+What cannot be placed is not lost: an entry that names no platform, but tells how it ended, is a target on the platform
+"unknown", and where the post has failed and nothing else is listed, it is the reason why. A remark says so either way.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
-from tracker.domain.posts.event import State, TargetFact
-from tracker.providers.body import LONGEST_ID, Path, at, put, storable, text_of
-from tracker.providers.finding import Finder, ProblemFinder, finder
+from tracker.domain.posts.event import Problem, State, TargetFact
+from tracker.providers.body import Path, at, prose_of, text_of
+from tracker.providers.entries import UNNAMED, Entry, OfTargets
+from tracker.providers.finding import Finder, ProblemFinder, finder, surroundings
 from tracker.providers.meanings import Meanings
+from tracker.providers.remarks import UNKNOWN_STATUS, UNPLACED_ENTRY, cut, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from tracker.providers.remarks import Remark
 
 
 Form = Literal["list", "map", "one"]
-
-UNNAMED = "unknown"
-"""The platform of targets whose provider names none."""
 
 APART = (("succeeded", State.PUBLISHED, "target_url"), ("failed", State.FAILED, "target_error_message"))
 """Where targets stand by their outcome: the state of those that tell none, and what an entry is that is no table."""
 
 HAS_ENDED = frozenset({State.PUBLISHED, State.PARTIAL})
+TRIED = HAS_ENDED | {State.FAILED}
+SOUND = frozenset({State.PUBLISHED, State.CANCELLED, State.REMOVED})
+"""What stands so has no error, whatever an earlier attempt has left there."""
+
+ONE_END = SOUND | {State.FAILED}
+"""Ends of a post that are the ends of each of its targets."""
+
+
+class Listing(NamedTuple):
+    """What a body says of targets; `problem` is of the post as a whole, and `whole` tells whether these are all."""
+
+    targets: tuple[TargetFact, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    problem: Problem | None = None
+    whole: bool = False
+
+
+NOTHING = Listing()
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
     """Reads the targets of one form; every path is made ready when it is built, for this is done for each event.
 
-    `unnamed` is set where no platform is told, `scalar` is where the status stands, and `apart` are the places of
-    those that are told by their outcome.
+    `unnamed` is set where no platform is told, and `lists_whole` where all targets are.
     """
 
     form: Form
     place: Path
     unnamed: bool
-    scalar: Path
+    lists_whole: bool
     platform: Finder
     account: Finder
+    item: Finder
     status: Finder
     url: Finder
     removed: Finder
     problem: ProblemFinder
-    apart: tuple[tuple[Path, State, Path], ...]
+    around: tuple[Finder, ...]
+    entries: OfTargets
     meanings: Meanings
 
     @classmethod
-    def build(cls, form: Form, paths: Mapping[str, Path], meanings: Meanings) -> Self:
+    def build(cls, form: Form, paths: Mapping[str, Path], meanings: Meanings, *, whole: bool = False) -> Self:
         """From the paths of all places by name."""
-        apart = tuple((paths[name], state, paths[scalar]) for name, state, scalar in APART if paths[name])
+        apart = tuple((name, paths[name], state, paths[scalar]) for name, state, scalar in APART if paths[name])
         return cls(
             form=form,
             place=paths["targets"],
-            unnamed=not paths["target_platform"],
-            scalar=paths["target_status"],
+            unnamed=not paths["target_platform"] and form != "map",
+            lists_whole=whole,
             platform=finder(paths["target_platform"]),
             account=finder(paths["target_account"]),
+            item=finder(paths["target_item"]),
             status=finder(paths["target_status"]),
             url=finder(paths["target_url"]),
             removed=finder(paths["target_removed"]),
             problem=ProblemFinder.of(paths, "target_error"),
-            apart=apart,
+            around=surroundings([paths["target_error_message"], paths["target_status"]]),
+            entries=OfTargets(paths["targets"], paths["target_status"], apart),
             meanings=meanings,
         )
 
-    def read(self, body: Any, whole: State | None) -> tuple[TargetFact, ...]:
+    def read(self, body: Any, whole: State | None) -> Listing:
         """The targets in their order; `whole` is what the post is said to be."""
-        seen: dict[str, int] = {}
+        remarks: list[Remark] = []
         if self.form == "one":
-            alone = self._target(at(body, self.place), seen, None, whole, whole)
-            return (alone,) if alone else ()
-        if self.form == "map":
-            mapped = self._mapped(body)
-            return tuple(found for name, one, state in mapped if (found := self._target(one, seen, name, whole, state)))
-        entries = at(body, self.place)
-        if not self.apart:
-            listed = entries if isinstance(entries, list) else ()
-            return tuple([found for one in listed if (found := self._target(one, seen, None, whole, None))])
-        told = self._told_apart(body, entries)
-        return tuple(found for one, state in told if (found := self._target(one, seen, None, whole, state)))
+            alone = at(body, self.place)
+            if alone is None:
+                return NOTHING
+            found = [Entry(alone, fallback=whole)]
+        elif self.form == "map":
+            found = self.entries.mapped(body, whole, remarks)
+        else:
+            found = self.entries.listed(body, self._is_entry, remarks)
+        if not found:
+            return Listing(remarks=tuple(remarks)) if remarks else NOTHING
+        placed: list[TargetFact] = []
+        strays: list[TargetFact] = []
+        seen: dict[str, int] = {}
+        for entry in found:
+            if isinstance(entry.value, dict):
+                target = self._target(entry, whole, seen, remarks)
+                (placed if target.platform else strays).append(target)
+            elif entry.value not in (None, "", [], {}):
+                remarks.append((UNPLACED_ENTRY, f"{shown(entry.value)} is no table that could tell of a target"))
+        problem = self._place(strays, placed, whole, remarks) if strays else None
+        if self.entries.apart and whole is State.PUBLISHED:
+            placed = _without_leftovers(placed)
+        if len(placed) > 1:
+            placed = _told_apart(placed)
+        complete = self.lists_whole and not any(code == UNPLACED_ENTRY for code, _ in remarks)
+        ends = not self.entries.apart or whole in TRIED
+        return Listing(tuple(placed), tuple(remarks), problem, bool(placed) and complete and ends)
 
-    def _told_apart(self, body: Any, entries: Any) -> Iterator[tuple[Any, State | None]]:
-        for entry in entries if isinstance(entries, list) else ():
-            yield entry, None
-        for path, state, _ in self.apart:
-            entries = at(body, path)
-            for entry in entries if isinstance(entries, list) else ():
-                yield entry, state
+    def _is_entry(self, table: Any) -> bool:
+        """Whether a table that stands where a list should is one target, and not a map of them."""
+        return bool(text_of(self.platform(table)) or self.meanings.problem(table, self.problem))
 
-    def _mapped(self, body: Any) -> Iterator[tuple[str, Any, State | None]]:
-        """What several maps say of one platform is one entry; that it failed counts last."""
-        found: dict[str, tuple[dict[str, Any], State | None]] = {}
-        for path, outcome, scalar in ((self.place, None, self.scalar), *self.apart):
-            table = at(body, path)
-            for platform, entry in table.items() if isinstance(table, dict) else ():
-                if entry in (None, "", {}, []) or (outcome and not entry):
-                    continue
-                known, state = found.get(platform, ({}, None))
-                found[platform] = known | _as_table(entry, scalar), outcome or state
-        for platform, (entry, state) in found.items():
-            yield storable(platform)[:LONGEST_ID], entry, state
-
-    def _target(
-        self, entry: Any, seen: dict[str, int], platform: str | None, whole: State | None, fallback: State | None
-    ) -> TargetFact | None:
-        """One entry; without an account it is told from its like by its place among them."""
-        if platform is None:
-            platform = UNNAMED if self.unnamed else text_of(self.platform(entry))
-        if not platform or not isinstance(entry, dict):
-            return None
-        platform, account = platform.lower(), text_of(self.account(entry))
-        if not account:
-            seen[platform] = seen.get(platform, 0) + 1
-        state, raw = self.meanings.status(self.status(entry))
-        problem = self.meanings.problem(entry, self.problem)
-        if self.removed(entry):
+    def _target(self, entry: Entry, whole: State | None, seen: dict[str, int], remarks: list[Remark]) -> TargetFact:
+        """One entry; without an account it is told from its like by its place among them, and "" is no platform."""
+        value = entry.value
+        platform = entry.platform if entry.platform is not None else self._platform(value)
+        account, item = text_of(self.account(value)), text_of(self.item(value))
+        state, raw = self.meanings.status(self.status(value))
+        problem, url = self.meanings.problem(value, self.problem), text_of(self.url(value))
+        if self.removed(value):
             state = State.REMOVED
-        if problem and raw is None and fallback is None and whole in HAS_ENDED:
-            fallback = State.FAILED
-        ordinal = 1 if account else seen[platform]
-        return TargetFact(platform, account, ordinal, state or fallback, raw, text_of(self.url(entry)), problem)
+        if state is None:
+            state = _taken_for(entry.fallback, whole, raw, url, problem)
+            if raw and state:
+                remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; it counts as {state}"))
+        stands = state or (None if raw else whole)
+        if stands in SOUND:
+            problem = None
+        elif stands is State.FAILED and problem is None:
+            problem = self.meanings.reason(look(value) for look in self.around)
+        if not (account or item):
+            seen[platform] = seen.get(platform, 0) + 1
+        ordinal = 1 if account or item else seen[platform]
+        return TargetFact(platform, account, ordinal, state, raw, url, problem, item)
+
+    def _platform(self, value: Any) -> str:
+        return UNNAMED if self.unnamed else (text_of(self.platform(value)) or "").strip().lower()
+
+    def _place(
+        self, strays: list[TargetFact], placed: list[TargetFact], whole: State | None, remarks: list[Remark]
+    ) -> Problem | None:
+        """Where entries belong that name no platform; gives the reason that they are of the post's failure."""
+        number = sum(target.platform == UNNAMED and not target.account for target in placed)
+        reasons: list[Problem | None] = []
+        alone = self.form != "one" and not placed and whole is State.FAILED
+        for stray in strays:
+            said, told = cut(stray.problem.message) if stray.problem else "", stray.raw_status or stray.account
+            if alone and stray.state in (None, State.FAILED):
+                reasons.append(stray.problem)
+                remarks.append((UNPLACED_ENTRY, f"an entry names no platform, and is about the whole post: {said}"))
+            elif not (told or stray.url or stray.problem) or (whole is State.PUBLISHED and not (told or stray.url)):
+                remarks.append((UNPLACED_ENTRY, f"an entry names no platform, and is left out: {said}"))
+            else:
+                number += not (stray.account or stray.item)
+                ordinal = 1 if stray.account or stray.item else number
+                placed.append(replace(stray, platform=UNNAMED, ordinal=ordinal))
+                remarks.append((UNPLACED_ENTRY, f'an entry names no platform, and stands on "{UNNAMED}": {said}'))
+        return _together([reason for reason in reasons if reason])
 
 
-def _as_table(entry: Any, scalar: Path) -> dict[str, Any]:
-    """What stands for a target that is not told by a table: its status, its address or its error, by where it is."""
-    if isinstance(entry, dict):
-        return entry
-    table: dict[str, Any] = {}
-    put(table, scalar, entry)
-    return table
+def _together(reasons: list[Problem]) -> Problem | None:
+    first = next(iter(reasons), None)
+    return replace(first, message=prose_of([reason.message for reason in reasons]) or "") if first else None
+
+
+def _taken_for(
+    fallback: State | None, whole: State | None, raw: str | None, url: str | None, problem: Problem | None
+) -> State | None:
+    """What an entry is that has no status, or one that nobody knows: what else is said of it tells."""
+    if fallback:
+        return fallback
+    if problem and not url and whole in (TRIED if raw else HAS_ENDED):
+        return State.FAILED
+    if raw and whole in ONE_END:
+        return whole
+    return State.PUBLISHED if raw and url and whole is State.PARTIAL else None
+
+
+def _without_leftovers(placed: list[TargetFact]) -> list[TargetFact]:
+    """Of a post that is published everywhere, what failed before at a place where it is published now is old."""
+    good = {(target.platform, target.account) for target in placed if target.state is State.PUBLISHED}
+    return [t for t in placed if t.state is not State.FAILED or (t.platform, t.account) not in good]
+
+
+def _told_apart(placed: list[TargetFact]) -> list[TargetFact]:
+    """Several results of one account are several items, told apart by their place where nothing names them."""
+    names = [(target.platform, target.account, target.item) for target in placed]
+    if len(set(names)) == len(names):
+        return placed
+    times, seen = Counter(names), Counter[object]()
+    apart = []
+    for name, target in zip(names, placed, strict=True):
+        seen[name] += 1
+        double = times[name] > 1 and target.account and not target.item
+        apart.append(replace(target, item=str(seen[name])) if double else target)
+    return apart

@@ -34,6 +34,7 @@ ANSWERS = {
     "target_status": documented("status|success"),
     "target_url": assumed("post_url|url"),
     "target_error_message": assumed("error_message|error"),
+    "error_message": assumed("error_message|error"),
 }
 
 STATUSES = {
@@ -64,6 +65,7 @@ KIND = Kind(
     places=PLACES,
     form="one",
     answers=ANSWERS,
+    lists=documented("part"),
     documented_statuses=STATUSES,
     calls={
         "get": Call("GET /uploadposts/status?job_id={post}", documented=True),

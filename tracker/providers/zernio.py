@@ -1,6 +1,7 @@
 """Zernio, formerly Late: a webhook for the post, one for each platform that ends, and one for what it finds there.
 
-Its documentation shows the bodies in full. An older name of its header is taken too, and a secret is optional there.
+Its documentation shows the bodies in full. What it finds on a platform is live there, also when it hears of it first by
+an update. An older name of its header is taken too, and a secret is optional there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PLACES = TARGETS | {
     "target_error_code": assumed("errorCategory"),
     "target_error_message": documented("error"),
     "target_error_retryable": assumed("errorCategory"),
+    "error_message": assumed("post.error"),
 }
 
 ONE_PLATFORM = Variant(
@@ -57,6 +59,7 @@ FOUND_THERE = Variant(
         "target_url": documented("url"),
     },
     form="one",
+    lists=documented("whole"),
 )
 
 ANSWERS = TARGETS | {
@@ -73,6 +76,7 @@ ANSWERS = TARGETS | {
     "target_error_code": documented("errorCategory"),
     "target_error_message": documented("errorMessage"),
     "target_error_retryable": documented("errorCategory"),
+    "error_message": assumed("error"),
 }
 
 STATUSES = {
@@ -99,6 +103,7 @@ EVENTS = {
     "post.platform.failed": State.FAILED,
     "post.platform.deleted": State.REMOVED,
     "post.external.created": State.PUBLISHED,
+    "post.external.updated": State.PUBLISHED,
     "post.external.deleted": State.REMOVED,
 }
 
@@ -120,6 +125,8 @@ KIND = Kind(
     scheme=Scheme(headers=("x-zernio-signature", "x-late-signature"), optional=True),
     delivery=documented("x-zernio-event-id"),
     places=PLACES,
+    lists=documented("whole"),
+    answer_lists=documented("whole"),
     variants={"platform": ONE_PLATFORM, "external": FOUND_THERE},
     answers=ANSWERS,
     documented_statuses=STATUSES,

@@ -55,6 +55,7 @@ def _auth(text: str) -> str:
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
 Meaning = Annotated[State | None, BeforeValidator(_meaning)]
 Form = Literal["list", "map", "one"]
+Lists = Literal["whole", "part"]
 
 
 class Webhook(Section):
@@ -126,11 +127,16 @@ class Provider(Section):
         default=None, description="How a body tells of targets: a list, a map by platform, or one with each event.",
         examples=["list"],
     )  # fmt: skip
+    lists: Lists | None = Field(
+        default=None, description="Whether the targets in a body are all that the post has, or a part.",
+        examples=["whole"],
+    )  # fmt: skip
     answers: Paths = Field(
         default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
         examples=[{"items": "data.posts"}],
     )  # fmt: skip
     answer_targets: Form | None = Field(default=None, description="How an answer of its API does.", examples=["list"])
+    answer_lists: Lists | None = Field(default=None, description="Whether those in an answer are.", examples=["whole"])
     post: dict[str, str] = Field(
         default={}, description="The same for the call that creates a post: where each part of the new post stands.",
         examples=[{"scheduled_at": "scheduling.scheduledAt"}],
@@ -142,6 +148,10 @@ class Provider(Section):
     events: dict[str, Meaning] = Field(
         default={}, description="The same for names of events, which count where a status tells nothing.",
         examples=[{"post.live": "published"}],
+    )  # fmt: skip
+    ends: Words | None = Field(
+        default=None, description="Events that come only at an end of the post, though their names do not say which.",
+        examples=[["post.finished"]],
     )  # fmt: skip
     auth: Annotated[str, AfterValidator(_auth)] = Field(
         default="", description="The header that carries the key, if not as its kind says.",

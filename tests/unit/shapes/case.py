@@ -50,10 +50,12 @@ class Told:
 class Case:
     """`body` is JSON by its value, and `then` are bodies that come after it, about the same post.
 
-    `at` is when it happened, `notes` are the codes of what is odd about it.
+    `at` is when it happened, `notes` are the codes of what is odd about it, and `remarks` those of what could not be
+    read as it should be.
 
     `code` is why it is not taken; `settings` are put into the provider's section. `error` is the code and the message
     of the post's first problem, and whether another try can help. `next` is where a list goes on.
+    `items` are the names of the things that the targets are about.
     """
 
     body: Any
@@ -61,8 +63,10 @@ class Case:
     told: tuple[Told, ...] = ()
     at: datetime = ARRIVAL
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     code: str = ""
     error: tuple[str, str, bool | None] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     then: tuple[Any, ...] = ()
     next: str | None = None
+    items: tuple[str | None, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zlib import crc32
 
@@ -57,6 +57,7 @@ class TargetFact:
     raw_status: str | None = None
     url: str | None = None
     problem: Problem | None = None
+    item: str | None = None
 
     @property
     def key(self) -> str:
@@ -88,6 +89,12 @@ class Fact:
     attempt: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    dated: bool = True
+    unit: timedelta = timedelta(0)
+    ahead: timedelta = timedelta(0)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

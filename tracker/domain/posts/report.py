@@ -15,6 +15,8 @@ class Report:
     """What was said; None for what was not.
 
     `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
+    `lists_whole`: its targets are all that the post has. `remarks` are codes and texts of what could not be read well.
+    `ends_by_name`: the name of the event is an end, and speaks of the whole post.
     """
 
     state: State | None = None
@@ -24,6 +26,9 @@ class Report:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     updated_at: datetime | None = None
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
 
 
 @value(frozen=True, slots=True)
