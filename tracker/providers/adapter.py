@@ -75,9 +75,9 @@ class Adapter:
         words = self._words(event.kind) if self.variants else self.words
         value = decode(event.body)
         report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
-        remarks: list[Remark] = []
-        found = words.occurred_at(value)
-        told = None if found is None else words.time("occurred_at", found, remarks)
+        found, told, remarks = words.occurred_at(value), event.occurred_at, report.remarks
+        if told is None and found is not None:
+            told, remarks = _read_late(words, found, remarks)
         return (
             Fact(
                 id=event.fact_id,
@@ -85,7 +85,7 @@ class Adapter:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=told or event.occurred_at or event.received_at,
+                occurred_at=told or event.received_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=report.state,
@@ -95,10 +95,10 @@ class Adapter:
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
                 lists_whole=report.lists_whole,
-                remarks=(*remarks, *report.remarks) if remarks else report.remarks,
+                remarks=remarks,
                 ends_by_name=report.ends_by_name,
-                dated=bool(told or event.occurred_at),
-                unit=unit_of(found) if told else EXACT,
+                dated=told is not None,
+                unit=unit_of(found) if told and found is not None else EXACT,
             ),
         )
 
@@ -137,6 +137,14 @@ class Adapter:
             return (Item(_post(None, kind, needed=needed)),)
         found = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
         return tuple(Item(_post(one, kind, needed=True)) for one in found)
+
+
+def _read_late(
+    words: Vocabulary, found: Any, remarks: tuple[Remark, ...]
+) -> tuple[datetime | None, tuple[Remark, ...]]:
+    """The time, if the door could not read it as it does now, and the remarks with one where nobody can."""
+    more: list[Remark] = []
+    return words.time("occurred_at", found, more), (*more, *remarks)
 
 
 def _part(words: Vocabulary, value: Any, part: int) -> Any:

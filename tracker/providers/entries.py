@@ -7,7 +7,7 @@ or one text. All of it is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tracker.domain.posts.event import State
 from tracker.providers.body import LONGEST_ID, Path, at, put, storable
@@ -22,14 +22,11 @@ UNNAMED = "unknown"
 """The platform of targets whose provider names none."""
 
 EMPTY: tuple[Any, ...] = (None, "", {}, [])
+NONE: tuple[dict[str, Any], None] = ({}, None)
 
 
-class Entry(NamedTuple):
-    """What stands for a target, the platform where its place names it, and its state where it tells none."""
-
-    value: Any
-    platform: str | None = None
-    fallback: State | None = None
+Entry = tuple[Any, str | None, State | None]
+"""What stands for a target, the platform where its place names it, and its state where it tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class OfTargets:
         """Those of lists; `is_entry` tells whether a table that stands there is one of them."""
         found = at(body, self.place)
         if isinstance(found, list):
-            entries = [Entry(value) for value in found]
+            entries: list[Entry] = [(value, None, None) for value in found]
         else:
             entries = []
             if found not in EMPTY:
@@ -65,39 +62,39 @@ class OfTargets:
         if found in EMPTY:
             return []
         if isinstance(found, list):
-            return [Entry(_as_table(value, scalar), None, state) for value in found if value not in EMPTY]
+            return [(_as_table(value, scalar), None, state) for value in found if value not in EMPTY]
         if isinstance(found, dict) and not is_entry(found):
             named = ((_platform(name), value) for name, value in found.items() if value)
-            return [Entry(_as_table(value, scalar), platform, state) for platform, value in named]
+            return [(_as_table(value, scalar), platform, state) for platform, value in named]
         if isinstance(found, dict) or state is State.FAILED:
-            return [Entry(_as_table(found, scalar), None, state)]
+            return [(_as_table(found, scalar), None, state)]
         remarks.append(_odd(name, "list", found))
         return []
 
     def mapped(self, body: Any, whole: State | None, remarks: list[Remark]) -> list[Entry]:
         """Those of maps: what several say of one platform is one entry. A failure counts last, unless all is well."""
-        found: dict[str, Entry] = {}
+        found: dict[str, tuple[dict[str, Any], State | None]] = {}
         strays: list[Entry] = []
         for name, path, outcome, scalar in (("targets", self.place, None, self.scalar), *self.apart):
-            table = at(body, path)
-            if table in EMPTY:
+            told = at(body, path)
+            if told in EMPTY:
                 continue
-            if not isinstance(table, dict):
+            if not isinstance(told, dict):
                 if outcome is not State.FAILED:
-                    remarks.append(_odd(name, "table", table))
+                    remarks.append(_odd(name, "table", told))
                     continue
-                told = table if isinstance(table, list) else [table]
-                strays += [Entry(_as_table(value, scalar), None, outcome) for value in told if value not in EMPTY]
+                told = told if isinstance(told, list) else [told]
+                strays += [(_as_table(value, scalar), None, outcome) for value in told if value not in EMPTY]
                 continue
-            for platform, value in table.items():
+            for platform, value in told.items():
                 if value in EMPTY or (outcome and not value):
                     continue
-                known = found.get(platform, Entry({}))
-                state = outcome or known.fallback
-                if known.fallback is State.PUBLISHED is whole:
-                    state = known.fallback
-                found[platform] = Entry(known.value | _as_table(value, scalar), None, state)
-        return [*(entry._replace(platform=_platform(name)) for name, entry in found.items()), *strays]
+                known, state = found.get(platform, NONE)
+                if not (state is State.PUBLISHED and whole is State.PUBLISHED):
+                    state = outcome or state
+                table = _as_table(value, scalar)
+                found[platform] = (known | table if known else table), state
+        return [*((value, _platform(name), state) for name, (value, state) in found.items()), *strays]
 
 
 def _platform(name: str) -> str:

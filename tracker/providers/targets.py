@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from tracker.domain.posts.event import Problem, State, TargetFact
 from tracker.providers.body import Path, at, prose_of, text_of
-from tracker.providers.entries import UNNAMED, Entry, OfTargets
+from tracker.providers.entries import EMPTY, UNNAMED, OfTargets
 from tracker.providers.finding import Finder, ProblemFinder, finder, surroundings
 from tracker.providers.meanings import Meanings
 from tracker.providers.remarks import UNKNOWN_STATUS, UNPLACED_ENTRY, cut, shown
@@ -47,6 +47,7 @@ class Listing(NamedTuple):
 
 
 NOTHING = Listing()
+Named = tuple[str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Targets:
             alone = at(body, self.place)
             if alone is None:
                 return NOTHING
-            found = [Entry(alone, fallback=whole)]
+            found = [(alone, None, whole)]
         elif self.form == "map":
             found = self.entries.mapped(body, whole, remarks)
         else:
@@ -108,51 +109,57 @@ class Targets:
             return Listing(remarks=tuple(remarks)) if remarks else NOTHING
         placed: list[TargetFact] = []
         strays: list[TargetFact] = []
-        seen: dict[str, int] = {}
-        for entry in found:
-            if isinstance(entry.value, dict):
-                target = self._target(entry, whole, seen, remarks)
+        seen: dict[Named, int] = {}
+        for value, platform, fallback in found:
+            if isinstance(value, dict):
+                target = self._target(value, platform, fallback, whole, seen, remarks)
                 (placed if target.platform else strays).append(target)
-            elif entry.value not in (None, "", [], {}):
-                remarks.append((UNPLACED_ENTRY, f"{shown(entry.value)} is no table that could tell of a target"))
+            elif value not in EMPTY:
+                remarks.append((UNPLACED_ENTRY, f"{shown(value)} is no table that could tell of a target"))
         problem = self._place(strays, placed, whole, remarks) if strays else None
         if self.entries.apart and whole is State.PUBLISHED:
             placed = _without_leftovers(placed)
-        if len(placed) > 1:
+        if len(seen) < len(placed):
             placed = _told_apart(placed)
-        complete = self.lists_whole and not any(code == UNPLACED_ENTRY for code, _ in remarks)
-        ends = not self.entries.apart or whole in TRIED
-        return Listing(tuple(placed), tuple(remarks), problem, bool(placed) and complete and ends)
+        complete = self.lists_whole and bool(placed) and (not self.entries.apart or whole in TRIED)
+        if remarks:
+            complete = complete and all(code != UNPLACED_ENTRY for code, _ in remarks)
+        return Listing(tuple(placed), tuple(remarks), problem, complete)
 
     def _is_entry(self, table: Any) -> bool:
         """Whether a table that stands where a list should is one target, and not a map of them."""
         return bool(text_of(self.platform(table)) or self.meanings.problem(table, self.problem))
 
-    def _target(self, entry: Entry, whole: State | None, seen: dict[str, int], remarks: list[Remark]) -> TargetFact:
+    def _target(
+        self,
+        value: Any,
+        platform: str | None,
+        fallback: State | None,
+        whole: State | None,
+        seen: dict[Named, int],
+        remarks: list[Remark],
+    ) -> TargetFact:
         """One entry; without an account it is told from its like by its place among them, and "" is no platform."""
-        value = entry.value
-        platform = entry.platform if entry.platform is not None else self._platform(value)
+        if platform is None:
+            platform = UNNAMED if self.unnamed else (text_of(self.platform(value)) or "").strip().lower()
         account, item = text_of(self.account(value)), text_of(self.item(value))
         state, raw = self.meanings.status(self.status(value))
         problem, url = self.meanings.problem(value, self.problem), text_of(self.url(value))
         if self.removed(value):
             state = State.REMOVED
         if state is None:
-            state = _taken_for(entry.fallback, whole, raw, url, problem)
+            state = _taken_for(fallback, whole, raw, url, problem)
             if raw and state:
                 remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; it counts as {state}"))
         stands = state or (None if raw else whole)
-        if stands in SOUND:
-            problem = None
-        elif stands is State.FAILED and problem is None:
+        if stands is State.FAILED and problem is None:
             problem = self.meanings.reason(look(value) for look in self.around)
-        if not (account or item):
-            seen[platform] = seen.get(platform, 0) + 1
-        ordinal = 1 if account or item else seen[platform]
+        elif problem and stands in SOUND:
+            problem = None
+        name = (platform, account, item)
+        seen[name] = times = seen.get(name, 0) + 1
+        ordinal = 1 if account or item else times
         return TargetFact(platform, account, ordinal, state, raw, url, problem, item)
-
-    def _platform(self, value: Any) -> str:
-        return UNNAMED if self.unnamed else (text_of(self.platform(value)) or "").strip().lower()
 
     def _place(
         self, strays: list[TargetFact], placed: list[TargetFact], whole: State | None, remarks: list[Remark]
@@ -203,8 +210,6 @@ def _without_leftovers(placed: list[TargetFact]) -> list[TargetFact]:
 def _told_apart(placed: list[TargetFact]) -> list[TargetFact]:
     """Several results of one account are several items, told apart by their place where nothing names them."""
     names = [(target.platform, target.account, target.item) for target in placed]
-    if len(set(names)) == len(names):
-        return placed
     times, seen = Counter(names), Counter[object]()
     apart = []
     for name, target in zip(names, placed, strict=True):
