@@ -173,8 +173,8 @@ def test_no_targets_at_all_are_no_remark(way: Way, nothing: Any) -> None:
 
 @each("way", **named([way for way in TELLING if way.kind != "upload_post" or way.direction == "answers"]))
 @each("end", [State.PUBLISHED, State.FAILED])
-def test_a_status_that_nobody_knows_counts_as_the_end_that_the_rest_tells(way: Way, end: State) -> None:
-    """By the event's name, or by the post's status; without either it is no news."""
+def test_a_status_that_nobody_knows_counts_as_the_end_that_the_event_is(way: Way, end: State) -> None:
+    """Inside an event that is an end; in an answer it is no news, for who asks may want to publish it again."""
     entry = way.entry(None, "x", said="exploded")
     if way.words.targets.form == "map":
         body = way.body(end)
@@ -183,7 +183,7 @@ def test_a_status_that_nobody_knows_counts_as_the_end_that_the_rest_tells(way: W
         body = way.body(end, entry)
     report = way.report(body, end)
     (target,) = report.targets
-    ends = way.words.events.get(way.event(end)) or (way.words.status(body) and not way.alone and end)
+    ends = way.words.events.get(way.event(end))
     if way.apart and way.words.targets.form == "list":
         ends = State.FAILED
     if not ends:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from tracker.domain.posts.event import Problem, State, TargetFact
 from tracker.providers.body import Path, at, prose_of, text_of
-from tracker.providers.entries import EMPTY, UNNAMED, OfTargets
+from tracker.providers.entries import EMPTY, UNNAMED, Entry, OfTargets
 from tracker.providers.finding import Finder, ProblemFinder, finder, surroundings
 from tracker.providers.meanings import Meanings
 from tracker.providers.remarks import UNKNOWN_STATUS, UNPLACED_ENTRY, cut, shown
@@ -93,14 +93,17 @@ class Targets:
             meanings=meanings,
         )
 
-    def read(self, body: Any, whole: State | None) -> Listing:
-        """The targets in their order; `whole` is what the post is said to be."""
+    def read(self, body: Any, whole: State | None, *, ended: bool = False) -> Listing:
+        """The targets in their order; `whole` is what the post is said to be, and `ended` whether the event is an end.
+
+        Only in such an event a status that nobody knows stands for the end: an answer decides what is tried again.
+        """
         remarks: list[Remark] = []
         if self.form == "one":
             alone = at(body, self.place)
             if alone is None:
                 return NOTHING
-            found = [(alone, None, whole)]
+            found: list[Entry] = [(alone, None, whole)]
         elif self.form == "map":
             found = self.entries.mapped(body, whole, remarks)
         else:
@@ -112,7 +115,7 @@ class Targets:
         seen: dict[Named, int] = {}
         for value, platform, fallback in found:
             if isinstance(value, dict):
-                target = self._target(value, platform, fallback, whole, seen, remarks)
+                target = self._target(value, platform, fallback, whole, seen, remarks, ended)
                 (placed if target.platform else strays).append(target)
             elif value not in EMPTY:
                 remarks.append((UNPLACED_ENTRY, f"{shown(value)} is no table that could tell of a target"))
@@ -138,6 +141,7 @@ class Targets:
         whole: State | None,
         seen: dict[Named, int],
         remarks: list[Remark],
+        ended: bool,
     ) -> TargetFact:
         """One entry; without an account it is told from its like by its place among them, and "" is no platform."""
         if platform is None:
@@ -148,7 +152,7 @@ class Targets:
         if self.removed(value):
             state = State.REMOVED
         if state is None:
-            state = _taken_for(fallback, whole, raw, url, problem)
+            state = fallback or (_taken_for(whole, raw, url, problem) if ended or not raw else None)
             if raw and state:
                 remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; it counts as {state}"))
         stands = state or (None if raw else whole)
@@ -188,12 +192,8 @@ def _together(reasons: list[Problem]) -> Problem | None:
     return replace(first, message=prose_of([reason.message for reason in reasons]) or "") if first else None
 
 
-def _taken_for(
-    fallback: State | None, whole: State | None, raw: str | None, url: str | None, problem: Problem | None
-) -> State | None:
+def _taken_for(whole: State | None, raw: str | None, url: str | None, problem: Problem | None) -> State | None:
     """What an entry is that has no status, or one that nobody knows: what else is said of it tells."""
-    if fallback:
-        return fallback
     if problem and not url and whole in (TRIED if raw else HAS_ENDED):
         return State.FAILED
     if raw and whole in ONE_END:

@@ -98,7 +98,7 @@ class Vocabulary:
         state, raw = self.meanings.status(self.status(body))
         by_name = self.events.get(event)
         named = state or by_name
-        listing = self.targets.read(body, named)
+        listing = self.targets.read(body, named, ended=by_name in ENDS or event in self.ends)
         targets, remarks = listing.targets, list(listing.remarks)
         alone = bool(targets) and self.targets.form == "one"
         attempt = self.attempt(body)

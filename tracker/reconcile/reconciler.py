@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tracker.domain.actions import Reason
+from tracker.domain.actions import IS_GONE, Reason
 from tracker.domain.posts.reconciliation import Finding, compare, told_since, true_at
 from tracker.errors import NotFound
 from tracker.facts.own_facts import fact_of, not_found, reconciled
@@ -46,7 +46,6 @@ log = structlog.get_logger(__name__)
 ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.GONE, Reason.BAD_ANSWER, Reason.TOO_LARGE, Reason.HTTP_4XX})
 """Refusals that say nothing about the next question."""
 
-LOST = frozenset({Reason.NOT_FOUND, Reason.GONE})
 MOST_PAGES = 1000
 MOST_SUSPECTS = 500
 OVERLAP = timedelta(minutes=5)
@@ -208,7 +207,7 @@ class _Round:
         async with self._of.database.transaction() as conn:
             told = [Listed(post, reply.value)] if reply.value else []
             counts = await self._learn(conn, told, asked)
-            if reply.reason in LOST:
+            if reply.reason in IS_GONE:
                 await event_log.append_once(conn, not_found(self._round.provider, post, asked, self._of.clock()))
             if counts.appended:
                 await suspects.answered(conn, self._round.provider, [post])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, Self
 
-from tracker.domain.actions import WAITS, Discard, Reason, Retry
+from tracker.domain.actions import IS_GONE, WAITS, Discard, Reason, Retry
 from tracker.domain.calls.allowance import Purpose
 from tracker.domain.calls.breaker import FAILING
 
@@ -51,7 +51,7 @@ def purpose_of(claimed: Claimed) -> Purpose:
 
 
 def unanswered(reply: Reply[object]) -> Retry | Discard:
-    """What follows from a question that was not answered."""
+    """What follows from a question about a post that was not answered."""
     if reply.reason in PASSING:
         return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
-    return Discard(reply.reason, reply.detail, reply.exchange)
+    return Discard(reply.reason, reply.detail, reply.exchange, gone=reply.reason in IS_GONE)

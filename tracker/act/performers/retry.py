@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tracker.act.performers.publisher import PASSING, UNTAKEN, purpose_of, unanswered
 from tracker.act.performers.recreate import create_anew
 from tracker.act.performers.verdict import is_at_it, settled
-from tracker.domain.actions import Discard, Done, Reason, Retry, Unknown
+from tracker.domain.actions import IS_GONE, Discard, Done, Reason, Retry, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,8 @@ async def _tell(client: Publisher, post: str, key: str) -> Outcome:
     if not client.can("get"):
         return Unknown(reply.reason, reply.detail, reply.exchange)
     asked = await client.get_post(post)
+    if asked.reason in IS_GONE:
+        return unanswered(asked)
     if asked.value and is_at_it(asked.value):
         return Done("its answer was lost, but the provider is at it", exchange=reply.exchange, learned=asked.value)
     return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
