@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.providers.vocabulary import Vocabulary
 
 MOST_POSTS = 1000
+NOTHINGS = frozenset({b"", b"[]", b"{}", b"null", b"[null]", b"[{}]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Adapter:
 
     `variants` are the words of events that are built otherwise, by how their names begin. `unnamed` is the name of
     events that have none. Events that begin with one of `about_posts` must name a post; others may only `anywhere`.
+    `asks` is set where a delivery without content is a reason to ask the provider.
     """
 
     verifier: Verifier
@@ -39,6 +41,7 @@ class Adapter:
     unnamed: str
     about_posts: tuple[str, ...]
     anywhere: bool
+    asks: bool = False
 
     @property
     def secret_headers(self) -> frozenset[str]:
@@ -69,6 +72,10 @@ class Adapter:
             delivery=self._delivery(value, headers),
             headers={name: headers[name] for name in self.kept_headers if name in headers},
         )
+
+    def is_reason_to_ask(self, body: bytes) -> bool:
+        """Whether the delivery says nothing, and that is why the provider is to be asked."""
+        return self.asks and len(body) <= LONGEST_ID and body.strip() in NOTHINGS
 
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is, in neutral words."""

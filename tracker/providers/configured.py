@@ -49,6 +49,8 @@ def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
     }
     if "delivery_header" in webhook.model_fields_set:
         changed["delivery"] = documented(webhook.delivery_header)
+    if "nothing_asks" in webhook.model_fields_set:
+        changed["nothing_asks"] = webhook.nothing_asks
     if provider.auth:
         changed["auth"] = documented(provider.auth)
     if provider.targets:

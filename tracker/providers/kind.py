@@ -41,6 +41,7 @@ class Kind:
     `form` is how targets are told, `answer_form` in answers; `lists` says whether they are the whole of the post's or a
     part, and `answer_lists` in answers. A status that means None is known and tells nothing. `ends` are events that
     come only at an end, though their names do not say which. `gone` is what it answers about a post that is no more.
+    `nothing_asks`: a delivery without content, as `[]`, means that something has happened, and that it is to be asked.
     `retryable` are words that tell whether another try can help. `auth` is the header that carries the key, and
     `headers` are others that go with every call.
     `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
@@ -63,6 +64,7 @@ class Kind:
     answers: Mapping[str, Place] = field(default_factory=dict)
     answer_form: Form = "list"
     answer_lists: Place = field(default=assumed(PART))
+    nothing_asks: bool = False
     gone: Place = field(default=assumed("404"))
     documented_statuses: Mapping[str, State | None] = field(default_factory=dict)
     assumed_statuses: Mapping[str, State | None] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Postiz: an unsigned list with one post, sent only after it was published; each channel is a post of its own.
 
 The secret is the end of the address: /webhooks/<name>/<secret>. Failures are never sent, so what becomes of a post must
-be asked for, and there is no call for a single one. Why a post failed is told nowhere.
+be asked for, and there is no call for a single one. Why a post failed is told nowhere. Some versions send an empty list
+for every post: then it is asked what was published.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ KIND = Kind(
     places=POST | {"posts": documented("$")},
     form="one",
     lists=documented("whole"),
+    nothing_asks=True,
     answer_lists=documented("whole"),
     gone=NOWHERE,
     answers=POST | {"items": documented("posts")},

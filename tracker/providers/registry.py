@@ -91,6 +91,7 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
         unnamed=kind.unnamed,
         about_posts=kind.about_posts,
         anywhere=kind.anywhere,
+        asks=kind.nothing_asks and bool(settings.api_key.get_secret_value()),
     )
 
 

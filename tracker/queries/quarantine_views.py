@@ -20,6 +20,8 @@ class QuarantinedOut(Struct, frozen=True):
     state: Annotated[str, Meta(description="held, replayed or discarded.")]
     settled_at: datetime | None
     size: Annotated[int, Meta(description="Of its body, in bytes.")]
+    times: Annotated[int, Meta(description="How often it has come, in the same bytes.")]
+    last_at: Annotated[datetime, Meta(description="When it came last.")]
 
 
 class OneQuarantinedOut(QuarantinedOut, frozen=True):

@@ -18,6 +18,7 @@ from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.group_commit import GroupCommit
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
+from tracker.store.calls import reconciliations
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
@@ -133,7 +134,8 @@ class Receiver:
         try:
             event = incoming(provider, door.read(headers, body), body, now)
         except Rejected as error:
-            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), heard)
+            unusable = _unusable(delivery, door, now, error.code, authentic=True)
+            self._set_aside(unusable, heard, ask=door.is_reason_to_ask(body))
             return
 
         def told(news: Receipt | Exception) -> None:
@@ -160,19 +162,21 @@ class Receiver:
             with suppress(asyncio.CancelledError):
                 await flushing
 
-    def _set_aside(self, item: Unusable, heard: Heard) -> None:
-        """Into the quarantine, in a task of its own."""
+    def _set_aside(self, item: Unusable, heard: Heard, *, ask: bool = False) -> None:
+        """Into the quarantine, in a task of its own; on wish the provider is asked what it is about."""
         if len(self._quarantining) >= MOST_SET_ASIDE:
             heard(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
             return
-        task = asyncio.create_task(self._quarantine(item, heard), name="receiver.quarantine")
+        task = asyncio.create_task(self._quarantine(item, heard, ask=ask), name="receiver.quarantine")
         self._quarantining.add(task)
         task.add_done_callback(self._quarantining.discard)
 
-    async def _quarantine(self, item: Unusable, heard: Heard) -> None:
+    async def _quarantine(self, item: Unusable, heard: Heard, *, ask: bool) -> None:
         try:
-            async with self._database.connection() as conn:
+            async with self._database.transaction() as conn:
                 await quarantine.keep(conn, [item])
+                if ask:
+                    await reconciliations.want_soon(conn, item.provider, item.received_at)
         except Exception as error:
             heard(error)
             return

@@ -83,6 +83,9 @@ class Webhook(Section):
     about_posts: Words = Field(
         default=("post.",), description="How the names of events begin that must name a post; others name none."
     )
+    nothing_asks: bool = Field(
+        default=False, description="Whether an empty delivery, as [] or {}, has it asked soon, at most once a minute."
+    )
 
 
 class Provider(Section):
