@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.conforming import answers_of
 from tests.unit.speaking import WAYS, Way
 from tracker.domain.posts.event import State
 from tracker.domain.posts.report import Report
@@ -256,3 +257,15 @@ def test_a_time_in_another_form_is_read(way: Way, written: Any) -> None:
     report = way.report(body, State.SCHEDULED)
     assert report.scheduled_at is not None
     assert (report.scheduled_at.isoformat(), report.remarks) == ("2026-11-20T09:00:00+00:00", ())
+
+
+def test_the_end_of_a_period_that_cannot_be_read_is_a_remark_too() -> None:
+    answers = answers_of("sosyalkopru")
+    told: dict[str, Any] = {"apiKey": {"creditBalance": 7}, "currentMonth": {"periodEnd": "the end of the month"}}
+    usage = answers.usage({"data": told})
+    assert usage
+    assert (usage.credits, usage.period_end, [code for code, _ in usage.remarks]) == (7, None, ["unreadable_time"])
+    told["currentMonth"]["periodEnd"] = "Tue, 01 Dec 2026 00:00:00 GMT"
+    usage = answers.usage({"data": told})
+    assert usage
+    assert (str(usage.period_end), usage.remarks) == ("2026-12-01 00:00:00+00:00", ())

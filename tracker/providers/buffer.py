@@ -11,7 +11,7 @@ import json
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.place import NOWHERE, documented
 
 FIELDS = "id status updatedAt dueAt channelId channelService externalLink error { message }"
 
@@ -53,6 +53,7 @@ KIND = Kind(
     answers=ANSWERS,
     answer_form="one",
     answer_lists=documented("whole"),
+    gone=NOWHERE,
     documented_statuses={"scheduled": State.SCHEDULED, "sent": State.PUBLISHED, "error": State.FAILED},
     assumed_statuses={
         "draft": State.DRAFT,
