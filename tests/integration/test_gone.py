@@ -12,20 +12,18 @@ import pytest
 from tests.integration.gates import OpenGate
 from tests.integration.little_provider import RECREATE, little_provider
 from tests.integration.told import NOON, PROVIDER
-from tracker.act.performers.registry import build_performers
-from tracker.act.performers.retry import RetryPost
+from tracker.act.performers.channels import build_performers
+from tracker.act.performers.provider_actions import RetryPost
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Reason
 from tracker.domain.payloads import ReconcilePayload, RetryPayload
-from tracker.domain.posts.event import State
+from tracker.domain.posts.event import Report, State
 from tracker.domain.posts.post import Post
-from tracker.domain.posts.report import Report
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.facts.commands import reconcile_post
 from tracker.facts.own_facts import fact_of, not_found
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Outbound, Reply
 from tracker.providers import build_clients
 from tracker.settings import Settings
 from tracker.store.actions import actions
@@ -33,7 +31,7 @@ from tracker.store.actions import actions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tracker.domain.calls.allowance import Purpose
+    from tracker.domain.calls.call_budget import Purpose
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +54,7 @@ async def working(database: Database, url: str, more: dict[str, Any]) -> AsyncIt
 
 async def intend(database: Database, verb: str, post: str, rule: str = "r") -> None:
     payload = ReconcilePayload(post=post) if verb == "reconcile" else RetryPayload(post=post, attempt=1)
-    asked = Asked(ActionSpec(verb, PROVIDER, payload, str(uuid4()), NOON), rule, "1", uuid4(), PROVIDER, post)
+    asked = ActionRequest(ActionSpec(verb, PROVIDER, payload, str(uuid4()), NOON), rule, "1", uuid4(), PROVIDER, post)
     async with database.transaction() as conn:
         await actions.intend(conn, [asked], NOON)
 

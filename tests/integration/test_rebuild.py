@@ -15,10 +15,10 @@ from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import Unavailable
-from tracker.process import bulk_fold, rebuild
+from tracker.process import rebuild
 from tracker.process.rebuild import Rebuild
-from tracker.store.posts import projections, refolded
-from tracker.store.posts.refolded import Span
+from tracker.store.posts import projections, rebuild_rows
+from tracker.store.posts.rebuild_rows import Span
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -69,8 +69,8 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
     database: Database, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 10)
-    monkeypatch.setattr(refolded, "ROWS", 7)
-    monkeypatch.setattr(bulk_fold, "workers", lambda: 1)
+    monkeypatch.setattr(rebuild_rows, "ROWS", 7)
+    monkeypatch.setattr(rebuild, "workers", lambda: 1)
     corridor = await a_corridor(database, seed)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     assert (await rebuilt(database)).none
@@ -86,7 +86,7 @@ async def test_what_is_only_written_otherwise_is_no_difference(database: Databas
 
 async def test_several_processes_come_to_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
+    monkeypatch.setattr(rebuild, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     difference = await rebuilt(database)
@@ -107,7 +107,7 @@ async def test_a_process_that_is_killed_ends_the_rebuild_and_the_next_one_succee
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
+    monkeypatch.setattr(rebuild, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(POSTS)
     with pytest.raises(Unavailable, match="ended before its time"):
@@ -170,7 +170,7 @@ async def test_an_interrupted_rebuild_has_changed_nothing_and_is_begun_again(
 async def test_spans_hold_every_post_once(database: Database) -> None:
     corridor = await a_corridor(database, 5)
     async with database.transaction() as conn:
-        spans = await refolded.spans(conn, 4, 80)
+        spans = await rebuild_rows.spans(conn, 4, 80)
     posts = sorted(str(post) for (post,) in await corridor.rows("select post from posts"))
     assert spans[0] == Span(None)
     assert len(spans) == 5

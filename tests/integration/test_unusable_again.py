@@ -63,7 +63,7 @@ async def test_what_is_of_no_use_and_comes_again_is_counted(database: Database, 
     await door.knock(b"nor this")
     async with database.connection() as conn:
         page = await list_quarantine(conn, QuarantineQuery())
-        one = await quarantine.one(conn, page.items[1].id)
+        one = await quarantine.get(conn, page.items[1].id)
     told = [(item.times, item.received_at, item.last_at) for item in page.items]
     minute = timedelta(minutes=1)
     assert told == [(1, NOON + 3 * minute, NOON + 3 * minute), (3, NOON + minute, NOON + 3 * minute)]

@@ -9,16 +9,16 @@ from typing import Any
 
 from tests.unit.conforming import adapter_of, answers_of
 from tests.unit.shapes import SHAPES, Case
-from tracker.providers.kind import Kind
-from tracker.providers.place import Place
+from tracker.providers.mapping.fields import FieldPath
+from tracker.providers.mapping.mapping import PayloadMapping
+from tracker.providers.spec import ProviderSpec
 from tracker.providers.times import time_of, unit_of
-from tracker.providers.vocabulary import Vocabulary
 
 HEAD = ("kind", "told in", "lists", "account", "item", "time", "error", "gone")
 UNITS = {timedelta(0): "µs", timedelta(milliseconds=1): "ms", timedelta(seconds=1): "s"}
 
 
-def lines(kinds: Iterable[Kind]) -> Iterator[tuple[str, ...]]:
+def lines(kinds: Iterable[ProviderSpec]) -> Iterator[tuple[str, ...]]:
     """One for its webhooks and one for its answers."""
     for kind in kinds:
         if kind.scheme:
@@ -30,13 +30,15 @@ def lines(kinds: Iterable[Kind]) -> Iterator[tuple[str, ...]]:
         yield (*_line(kind, "answers", kind.answers, kind.answer_lists, _time(kind.name, "updated_at"))[:-1], gone)
 
 
-def _line(kind: Kind, where: str, places: Mapping[str, Place], lists: Place, time: str) -> tuple[str, ...]:
+def _line(
+    kind: ProviderSpec, where: str, places: Mapping[str, FieldPath], lists: FieldPath, time: str
+) -> tuple[str, ...]:
     places = {name: place for name, place in places.items() if place.path}
     account, item = (_told(places[name]) if name in places else "" for name in ("target_account", "target_item"))
     return (f"`{kind.name}`", where, _told(lists), account, item, time, _errors(places), "")
 
 
-def _errors(places: Mapping[str, Place]) -> str:
+def _errors(places: Mapping[str, FieldPath]) -> str:
     """Of the post, and of a target."""
     both = (
         [f"`{places[name].path}`" for name in (f"{whose}error_code", f"{whose}error_message") if name in places]
@@ -46,7 +48,7 @@ def _errors(places: Mapping[str, Place]) -> str:
     return "; ".join(part for part in (post, f"at a target {target}" if target else "") if part)
 
 
-def _told(place: Place) -> str:
+def _told(place: FieldPath) -> str:
     text = place.path if place.path in ("whole", "part") else f"`{place.path}`"
     return f"{text}{'' if place.documented else ' (assumed)'}" if place.path else ""
 
@@ -58,7 +60,7 @@ def _time(kind: str, name: str) -> str:
     return UNITS[Counter(units).most_common(1)[0][0]] if units else ""
 
 
-def _read(kind: str, name: str) -> Iterator[tuple[Vocabulary, Case]]:
+def _read(kind: str, name: str) -> Iterator[tuple[PayloadMapping, Case]]:
     for title, case in SHAPES[kind].items():
         if isinstance(case, Case):
             in_answers = title.startswith(("answer", "list"))
@@ -68,7 +70,7 @@ def _read(kind: str, name: str) -> Iterator[tuple[Vocabulary, Case]]:
                 yield adapter_of(kind).words, case
 
 
-def _found(words: Vocabulary, case: Case, name: str) -> Iterator[Any]:
+def _found(words: PayloadMapping, case: Case, name: str) -> Iterator[Any]:
     if name == "occurred_at":
         yield words.occurred_at(case.body)
         return

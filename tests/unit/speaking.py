@@ -7,11 +7,10 @@ from typing import Any
 
 from tests.unit.conforming import adapter_of, answers_of
 from tests.unit.shapes import SHAPES
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
-from tracker.providers.body import ROOT, Path, put
+from tracker.domain.posts.event import Report, State
+from tracker.providers.mapping.mapping import PayloadMapping
+from tracker.providers.mapping.paths import ROOT, Path, put
 from tracker.providers.registry import KINDS
-from tracker.providers.vocabulary import Vocabulary
 
 DOORS = sorted(kind for kind, shapes in SHAPES.items() if not isinstance(shapes["published"], str))
 ENDED = {
@@ -30,7 +29,7 @@ class Way:
 
     kind: str
     direction: str
-    words: Vocabulary
+    words: PayloadMapping
 
     def __str__(self) -> str:
         return f"{self.kind} {self.direction}"

@@ -12,10 +12,9 @@ import pytest
 from tests.unit.conforming import adapter_of, answers_of, logged
 from tests.unit.shapes import ARRIVAL, SHAPES, Case
 from tests.unit.speaking import DOORS
-from tracker.domain.posts.event import Fact, TargetFact
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Fact, Report, TargetFact
 from tracker.facts.own_facts import fact_of, reconciled
-from tracker.providers.body import put
+from tracker.providers.mapping.paths import put
 from tracker.providers.registry import KINDS
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.posts.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.body import LONGEST_ID, decode, is_id, text_of
+from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of
 from tracker.providers.times import EXACT, time_of, unit_of
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
-    from tracker.providers.vocabulary import Vocabulary
 
 MOST_POSTS = 1000
 NOTHINGS = frozenset({b"", b"[]", b"{}", b"null", b"[null]", b"[{}]"})
@@ -34,8 +34,8 @@ class Adapter:
     """
 
     verifier: Verifier
-    words: Vocabulary
-    variants: tuple[tuple[tuple[str, ...], Vocabulary], ...]
+    words: PayloadMapping
+    variants: tuple[tuple[tuple[str, ...], PayloadMapping], ...]
     delivery_header: str
     kept_headers: tuple[str, ...]
     unnamed: str
@@ -109,7 +109,7 @@ class Adapter:
             ),
         )
 
-    def _words(self, kind: str) -> Vocabulary:
+    def _words(self, kind: str) -> PayloadMapping:
         for prefixes, words in self.variants:
             if kind.startswith(prefixes):
                 return words
@@ -131,7 +131,7 @@ class Adapter:
         found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
-    def _items(self, value: Any, kind: str, words: Vocabulary) -> tuple[Item, ...]:
+    def _items(self, value: Any, kind: str, words: PayloadMapping) -> tuple[Item, ...]:
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
             return (Item(),)
@@ -147,14 +147,14 @@ class Adapter:
 
 
 def _read_late(
-    words: Vocabulary, found: Any, remarks: tuple[Remark, ...]
+    words: PayloadMapping, found: Any, remarks: tuple[Remark, ...]
 ) -> tuple[datetime | None, tuple[Remark, ...]]:
     """The time, if the door could not read it as it does now, and the remarks with one where nobody can."""
     more: list[Remark] = []
     return words.time("occurred_at", found, more), (*more, *remarks)
 
 
-def _part(words: Vocabulary, value: Any, part: int) -> Any:
+def _part(words: PayloadMapping, value: Any, part: int) -> Any:
     """What the body says of one of its posts; an entry that is no table is the post's id, and says nothing else."""
     entries = words.entries(value)
     return entries[part] if part < len(entries) else None

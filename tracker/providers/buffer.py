@@ -10,8 +10,8 @@ import json
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import NOWHERE, documented
+from tracker.providers.mapping.fields import NOWHERE, documented
+from tracker.providers.spec import ProviderSpec
 
 FIELDS = "id status updatedAt dueAt channelId channelService externalLink error { message }"
 
@@ -46,7 +46,7 @@ ANSWERS = {
     "target_error_message": documented("error.message"),
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="buffer",
     title="Buffer",
     scheme=None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.posts.event import State
-from tracker.providers.body import LONGEST_ID, Path, at, put, storable
+from tracker.providers.mapping.paths import LONGEST_ID, Path, at, put, storable
 from tracker.providers.remarks import UNPLACED_ENTRY, shown
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import NOWHERE, assumed, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
+from tracker.providers.spec import ProviderSpec
 
 ANSWERS = {
     "items": assumed("posts"),
@@ -43,7 +43,7 @@ STATUSES = {
     "failed": State.FAILED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="publer",
     title="Publer",
     scheme=None,

@@ -21,29 +21,29 @@ from tracker.providers import (
 )
 from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
-from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
-from tracker.providers.kind import WHOLE
-from tracker.providers.meanings import Meanings
+from tracker.providers.mapping.mapping import PayloadMapping
+from tracker.providers.mapping.paths import zone_of
+from tracker.providers.mapping.targets import StatusMapping
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
-from tracker.providers.vocabulary import Vocabulary
+from tracker.providers.spec import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound.client import Outbound
-    from tracker.providers.gate import Gate
-    from tracker.providers.kind import Kind
-    from tracker.providers.place import Place
+    from tracker.providers.mapping.fields import FieldPath
+    from tracker.providers.mapping.targets import Form
+    from tracker.providers.rate_limiter import RateLimiter
     from tracker.providers.signature import Scheme
-    from tracker.providers.targets import Form
+    from tracker.providers.spec import ProviderSpec
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, ProviderSpec] = {
     module.KIND.name: module.KIND
     for module in (
         sosyalkopru,
@@ -69,7 +69,7 @@ def build_providers(settings: Settings) -> dict[str, Adapter]:
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
-def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[str, ProviderClient]:
+def build_clients(settings: Settings, outbound: Outbound, gate: RateLimiter) -> dict[str, ProviderClient]:
     """The clients of the configured providers' APIs by name, who call for rules; raises Misconfigured."""
     return {
         name: _client(_kind(settings, name), name, provider, outbound, gate)
@@ -77,7 +77,7 @@ def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[st
     }
 
 
-def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
+def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> Adapter:
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
     moved = {name: path for name, path in settings.fields.items() if "." not in name}
@@ -96,8 +96,8 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
 
 
 def _variant(
-    kind: Kind, name: str, moved: Mapping[str, str], settings: ProviderSettings
-) -> tuple[tuple[str, ...], Vocabulary]:
+    kind: ProviderSpec, name: str, moved: Mapping[str, str], settings: ProviderSettings
+) -> tuple[tuple[str, ...], PayloadMapping]:
     """The words of events that are built otherwise: in them, what is moved for all moves only what does not differ."""
     variant = kind.variants[name]
     own = {place: path for place, path in moved.items() if place not in variant.places}
@@ -108,7 +108,9 @@ def _variant(
     return variant.events, _words(kind, places, own, settings, variant.form, variant.lists)
 
 
-def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
+def _client(
+    kind: ProviderSpec, name: str, settings: ProviderSettings, outbound: Outbound, gate: RateLimiter
+) -> ProviderClient:
     answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form, kind.answer_lists))
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
     headers = {header: place.path for header, place in kind.headers.items()} | settings.headers
@@ -119,22 +121,22 @@ def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outboun
 
 
 def _words(
-    kind: Kind,
-    places: Mapping[str, Place],
+    kind: ProviderSpec,
+    places: Mapping[str, FieldPath],
     moved: Mapping[str, str],
     settings: ProviderSettings,
     form: Form,
-    lists: Place,
-) -> Vocabulary:
+    lists: FieldPath,
+) -> PayloadMapping:
     """Its words, with what the operator has put right."""
-    meanings = Meanings.build(kind.statuses, kind.retryable)
-    return Vocabulary.build(
+    meanings = StatusMapping.build(kind.statuses, kind.retryable)
+    return PayloadMapping.build(
         places, moved, meanings, kind.events, zone_of(settings.timezone), form, whole=lists.path == WHOLE,
         ends=frozenset(kind.ends),
     )  # fmt: skip
 
 
-def _kind(settings: Settings, name: str) -> Kind:
+def _kind(settings: Settings, name: str) -> ProviderSpec:
     """The kind it names, as the operator has put it right."""
     kind = settings.providers[name].kind
     if kind not in KINDS:

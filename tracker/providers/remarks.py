@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracker.providers.body import storable
+from tracker.providers.mapping.paths import storable
 
 Remark = tuple[str, str]
 """A code and a text."""

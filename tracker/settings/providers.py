@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
-from tracker.settings.section import Section
 from tracker.settings.values import (
     CallBudgets,
     HeaderName,
@@ -18,6 +17,7 @@ from tracker.settings.values import (
     HeaderText,
     LocalPath,
     Secrets,
+    Section,
     Span,
     WebAddress,
     Words,

@@ -1,0 +1,143 @@
+"""A provider's words in neutral ones: where values stand, what each status means, and how it tells of targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.posts.event import Report, State
+from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
+from tracker.providers.mapping.paths import Finder, Path, ProblemFinder, at, finder, parse_path, surroundings, text_at
+from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, StatusMapping, TargetMapping
+from tracker.providers.remarks import UNKNOWN_STATUS, UNREADABLE_TIME, shown
+from tracker.providers.times import tells_no_time, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, tzinfo
+
+    from tracker.domain.posts.event import Problem, TargetFact
+    from tracker.providers.mapping.fields import FieldPath
+    from tracker.providers.remarks import Remark
+
+MOST_ATTEMPTS = 10_000
+ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
+ENDS = SOUND | TRIED
+NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadMapping:
+    """Paths by the names of places, statuses in upper case, and event names in lower case.
+
+    `ends` are events that come only at an end of the post, whatever they are called.
+    """
+
+    paths: Mapping[str, Path]
+    statuses: Mapping[str, State]
+    events: Mapping[str, State]
+    zone: tzinfo
+    meanings: StatusMapping
+    targets: TargetMapping
+    problem: ProblemFinder
+    around: tuple[Finder, ...]
+    ends: frozenset[str]
+    event: Finder
+    delivery: Finder
+    post: Finder
+    occurred_at: Finder
+    status: Finder
+    attempt: Finder
+    scheduled_at: Finder
+    updated_at: Finder
+
+    @classmethod
+    def build(
+        cls,
+        places: Mapping[str, FieldPath],
+        moved: Mapping[str, str],
+        meanings: StatusMapping,
+        events: Mapping[str, State],
+        zone: tzinfo,
+        form: Form = "list",
+        *,
+        whole: bool = False,
+        ends: frozenset[str] = frozenset(),
+    ) -> PayloadMapping:
+        """The words of a kind with an operator's changes; raises ValueError for a path that is none."""
+        told = {name: place.path for name, place in places.items()} | dict(moved)
+        paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
+        targets = TargetMapping.build(form, paths, meanings, whole=whole)
+        always = {name: finder(paths[name]) for name in ALWAYS}
+        problem = ProblemFinder.of(paths, "error")
+        around = surroundings([paths["error_message"], paths["status"], paths["post"]])
+        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, **always)
+
+    def text(self, body: Any, name: str) -> str | None:
+        """The text at the place called `name`."""
+        return text_at(body, self.paths[name])
+
+    @property
+    def several(self) -> bool:
+        """Whether a body is a list of posts."""
+        return bool(self.paths["posts"])
+
+    def entries(self, body: Any) -> list[Any]:
+        """What a body about several posts says of each; none where there is no list."""
+        found = at(body, self.paths["posts"])
+        return found if isinstance(found, list) else []
+
+    def report(self, body: Any, event: str = "") -> Report:
+        """How the post stands: by its status, and where that says nothing that is known, by the event's name.
+
+        Of a target that is told alone, the event's name tells nothing of the post as a whole.
+        """
+        state, raw = self.meanings.status(self.status(body))
+        by_name = self.events.get(event)
+        named = state or by_name
+        listing = self.targets.read(body, named, ended=by_name in ENDS or event in self.ends)
+        targets, remarks = listing.targets, list(listing.remarks)
+        alone = bool(targets) and self.targets.form == "one"
+        attempt = self.attempt(body)
+        if raw and state is None and by_name in ENDS and not alone:
+            remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; {event} counts as {by_name}"))
+        scheduled_at, updated_at = self.scheduled_at(body), self.updated_at(body)
+        return Report(
+            state=state if alone else named,
+            raw_status=raw,
+            targets=targets,
+            problem=None if _is_sound(named, targets) else self._problem(body, named, targets, listing.problem),
+            scheduled_at=None if scheduled_at is None else self.time("scheduled_at", scheduled_at, remarks),
+            updated_at=None if updated_at is None else self.time("updated_at", updated_at, remarks),
+            attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
+            lists_whole=listing.whole,
+            remarks=tuple(remarks),
+            ends_by_name=named in ENDS and self._ends_by_name(event, listing),
+        )
+
+    def time(self, name: str, found: Any, remarks: list[Remark]) -> datetime | None:
+        """What was found at the place called `name`, as a time; what is none, and should be, is a remark."""
+        moment = time_of(found, self.zone)
+        if moment is None and not tells_no_time(found):
+            path = ".".join(self.paths[name])
+            remarks.append((UNREADABLE_TIME, f"{name}, at {path}, is no time that can be read: {shown(found)}"))
+        return moment
+
+    def _ends_by_name(self, event: str, listing: Listing) -> bool:
+        """One platform's end is not the post's, unless the post goes to that platform alone."""
+        ends = event in self.ends or self.events.get(event) in ENDS
+        return ends and (self.targets.form != "one" or listing.whole)
+
+    def _problem(
+        self, body: Any, named: State | None, targets: tuple[TargetFact, ...], of_entries: Problem | None
+    ) -> Problem | None:
+        """What went wrong with the whole; where a failed post has no reason yet, it may stand anywhere near."""
+        problem = self.meanings.problem(body, self.problem) or of_entries
+        if problem or named is not State.FAILED or any(target.problem for target in targets):
+            return problem
+        return self.meanings.reason(look(body) for look in self.around)
+
+
+def _is_sound(named: State | None, targets: tuple[TargetFact, ...]) -> bool:
+    """Whether nothing has failed: what stands there of an error is old."""
+    return named in SOUND or (named is None and bool(targets) and all(target.state in SOUND for target in targets))
