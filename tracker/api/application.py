@@ -14,6 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tracker.api import (
+    accounts,
     actions,
     backtests,
     events,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, why.post_why,
-    post_actions.retry_post, post_actions.reconcile_post, stats.stats,
+    post_actions.retry_post, post_actions.reconcile_post, accounts.list_accounts, stats.stats,
     events.list_events, stream.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,

@@ -19,7 +19,7 @@ from tracker.cli.showing import say, show_json
 from tracker.domain.posts.event import State
 from tracker.domain.posts.lifecycle import ENDED
 from tracker.errors import TrackerError
-from tracker.parameters import parse_future_time
+from tracker.parameters import parse_attributes, parse_future_time
 
 if TYPE_CHECKING:
     from tracker.providers.new_post import NewPost
@@ -44,7 +44,12 @@ class _Ended(Exception):
 def create(
     platform: Annotated[list[str], typer.Option(help="Where to, as in instagram; repeat it.")],
     text: Annotated[str, typer.Option(help="What it says.")] = "",
-    account: Annotated[list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…, in the order of the platforms.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="What it is to be found by here, as in campaign=spring; repeat it.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="When: 2026-11-30T09:00:00Z; now, if not named.")] = None,
     key: Annotated[str | None, typer.Option(help="The idempotency key: the same again is the same post.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Tell what becomes of it.")] = True,
@@ -64,6 +69,7 @@ def create(
             text,
             tuple(account or ()),
             parse_future_time("at", at, now()) if at else None,
+            dict(parse_attributes("attribute", attribute)),
         )
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
@@ -88,7 +94,8 @@ def create(
 async def _create(settings: Settings, database: Database, provider: str, post: NewPost, key: str) -> str:
     """Create it, and note it in the log; the id of the post."""
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
-    from tracker.providers.new_post import described  # noqa: PLC0415  (as above)
+    from tracker.providers.new_post import described, paired  # noqa: PLC0415  (as above)
+    from tracker.queries import accounts  # noqa: PLC0415  (as above)
 
     body, began = described(settings, provider, post), now()
     try:
@@ -98,7 +105,10 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
         raise
     try:
         async with database.transaction() as conn:
-            await commands.note_created(conn, provider, made, post.platforms, post.at, key, began, now())
+            known = await accounts.platforms_of(conn, provider, post.accounts) if post.accounts else {}
+            targets = paired(post.platforms, post.accounts, known)
+            wished = commands.Wished(targets, post.text, post.at, post.attributes)
+            await commands.note_created(conn, provider, made, wished, key, began, now())
     except TrackerError as error:
         error.add_note(f"{made} was created at {provider}, but could not be noted in the log")
         raise

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tracker.domain.posts.target import Target
 
 PLATFORMS = {
@@ -23,16 +22,25 @@ def platform_name(platform: str) -> str:
     return PLATFORMS.get(platform, platform)
 
 
-def target_names(targets: Mapping[str, Target]) -> dict[str, str]:
-    """By the keys of the targets: platform and account, and a number only where several would be called the same."""
-    bare = {key: _bare(target) for key, target in sorted(targets.items())}
+NO_NAMES: Mapping[str, str] = {}
+
+
+def target_names(targets: Mapping[str, Target], called: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
+    """By the keys of the targets: platform and account, and a number only where several would be called the same.
+
+    `called` are the names of accounts, by their ids.
+    """
+    bare = {key: _bare(target, called) for key, target in sorted(targets.items())}
     often = Counter(bare.values())
     return {key: f"{name} {targets[key].ordinal}" if often[name] > 1 else name for key, name in bare.items()}
 
 
-def _bare(target: Target) -> str:
-    platform = platform_name(target.platform)
-    return f"{_apart(platform)} · {_apart(target.account)}" if target.account else platform
+def _bare(target: Target, called: Mapping[str, str]) -> str:
+    platform, account = platform_name(target.platform), target.account
+    if not account:
+        return platform
+    name = called.get(account)
+    return " · ".join(map(_apart, (platform, name, account) if name and name != account else (platform, account)))
 
 
 def _apart(text: str) -> str:

@@ -37,6 +37,9 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     attempt: int | None = None
     detail: Mapping[str, Any] = {}
     labels: Mapping[str, str] = {}
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(Told)
@@ -72,6 +75,9 @@ class InternalReader:
                 attempt=told.attempt,
                 detail=told.detail,
                 labels=told.labels,
+                excerpt=told.excerpt,
+                thumbnail=told.thumbnail,
+                attributes=told.attributes,
             ),
         )
 

@@ -18,8 +18,9 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from tracker.domain.accounts import gathered
 from tracker.errors import Unavailable
-from tracker.process.projector import about_no_post, arrivals_of, follow
+from tracker.process.projector import about_no_post, arrivals_of, facts_in, follow
 from tracker.runtime import event_loop
 from tracker.runtime.batching import bisect
 from tracker.runtime.gc_tuning import collected_seldom
@@ -30,10 +31,12 @@ from tracker.store.posts.posts import Kept
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from tracker.domain.accounts import Account
     from tracker.domain.posts.change import Change
     from tracker.providers.base import FactReader
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.posts.posts import Key
     from tracker.store.posts.refolded import Span
 
 SPAN = 50_000
@@ -52,10 +55,14 @@ class Filling:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """How many events were read, and where those stand that are `left` because their posts could not be written."""
+    """How many events were read, and where those stand that are `left` because their posts could not be written.
+
+    `accounts` is what they say of accounts, of which several spans may speak.
+    """
 
     events: int
     left: Sequence[int]
+    accounts: Mapping[Key, Account]
 
 
 async def fill(database: Database, filling: Filling, spans: Sequence[Span]) -> AsyncGenerator[Filled]:
@@ -109,23 +116,29 @@ def _fold_apart(dsn: str, filling: Filling, span: Span) -> Filled:
 async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
     """The log's days are in use from the first row on: none is dropped before the baselines are read."""
     events, left = 0, []
+    accounts: dict[Key, Account] = {}
     async with database.transaction(unhurried=True) as conn:
         async for page in refolded.posts_of(conn, span, filling.upto):
             events += sum(map(len, page))
-            left += await _write_or_leave(conn, filling, page)
-    return Filled(events, left)
+            left += await _write_or_leave(conn, filling, page, accounts)
+    return Filled(events, left, accounts)
 
 
-async def _write_or_leave(conn: Connection, filling: Filling, page: Sequence[Sequence[Row]]) -> list[int]:
+async def _write_or_leave(
+    conn: Connection, filling: Filling, page: Sequence[Sequence[Row]], accounts: dict[Key, Account]
+) -> list[int]:
     """All posts at once, or, when there is poison, all but those that have it; answers where their events stand.
 
     The projector meets it once more, and parks it.
     """
-    errors = await bisect(page, partial(_write, conn, filling), passing=(Unavailable, *AWAY)) if page else []
+    write = partial(_write, conn, filling, accounts)
+    errors = await bisect(page, write, passing=(Unavailable, *AWAY)) if page else []
     return [row["position"] for rows, error in zip(page, errors, strict=True) if error for row in rows]
 
 
-async def _write(conn: Connection, filling: Filling, page: Sequence[Sequence[Row]]) -> Sequence[None]:
+async def _write(
+    conn: Connection, filling: Filling, accounts: dict[Key, Account], page: Sequence[Sequence[Row]]
+) -> Sequence[None]:
     arrivals = arrivals_of(filling.readers, list(chain.from_iterable(page)))
     changes: list[Change] = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
     about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
@@ -139,4 +152,5 @@ async def _write(conn: Connection, filling: Filling, page: Sequence[Sequence[Row
             days = [*through, *(arrival.day for arrival in arrived)]
             saved.append(Kept(post, min(days), max(days)))
         await refolded.fill(conn, filling.version, filling.first, saved, changes)
+    gathered(facts_in(arrivals), accounts)
     return [None] * len(page)

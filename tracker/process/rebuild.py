@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.domain.accounts import merged
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Unavailable
 from tracker.process import projector
@@ -21,7 +22,7 @@ from tracker.process.projector import Projector
 from tracker.store.checkpoints import subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
-from tracker.store.posts import posts, projections, refolded
+from tracker.store.posts import accounts, posts, projections, refolded
 from tracker.store.posts.posts import Kept
 from tracker.stream.subscription import handle_or_park
 
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from tracker.domain.accounts import Account
     from tracker.providers.base import FactReader
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database
+    from tracker.store.posts.posts import Key
 
 NAME = "rebuild"
 PAGE = 5000
@@ -68,6 +71,7 @@ class Rebuild:
     ) -> None:
         self._database, self._readers, self._clock, self._progress = database, readers, clock, progress
         self._read = 0
+        self._accounts: dict[Key, Account] = {}
 
     async def run(self, *, keep_old: bool = False) -> Difference:
         """Build, compare and (unless `keep_old`) switch; raises Unavailable while another rebuild runs."""
@@ -76,6 +80,7 @@ class Rebuild:
                 raise Unavailable("another rebuild is running; wait until it ends")
             async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
+                await accounts.forget_left_over(conn)
                 version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
                 filling = Filling(
@@ -85,11 +90,14 @@ class Rebuild:
             handler = Projector(self._readers, version, NAME)
             async with self._database.transaction(unhurried=True) as conn:
                 await self._seed(conn, version)
+                await accounts.learn(conn, version, self._accounts)
+                await accounts.seed(conn, version)
                 await self._complete(conn, filling, left)
             seen = await self._follow(handler, filling.upto, total)
             difference = await self._finish(handler, version, seen, keep_old)
             async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
+                await accounts.forget_left_over(conn)
             return difference
 
     async def _hindmost(self, conn: Connection) -> Checkpoint:
@@ -106,6 +114,8 @@ class Rebuild:
             async for part in filled:
                 self._read += part.events
                 left += part.left
+                for key, one in part.accounts.items():
+                    self._accounts[key] = merged(self._accounts[key], one) if key in self._accounts else one
                 self._progress(self._read, max(total, self._read))
         await asyncio.gather(*(self._index(filling.version, kind) for kind in ("posts", "changes")))
         return left

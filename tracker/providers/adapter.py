@@ -89,6 +89,10 @@ class Adapter:
                 problem=report.problem,
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
+                excerpt=report.excerpt,
+                thumbnail=report.thumbnail,
+                attributes=report.attributes,
+                account=words.accounts.read(value, event.kind) if event.post is None else None,
             ),
         )
 

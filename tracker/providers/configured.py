@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.posts.description import MOST_ATTRIBUTES, NAME, NAMES
 from tracker.providers.body import parse_path
 from tracker.providers.call import HOLES, Call, check_call
 from tracker.providers.kind import Kind
@@ -31,6 +32,7 @@ def configured(settings: Settings, name: str, kind: Kind) -> Kind:
     _check_paths(settings, f"{key}.fields", provider.fields, places)
     _check_paths(settings, f"{key}.answers", provider.answers, IN_ANSWERS)
     _check_paths(settings, f"{key}.post", provider.post, IN_NEW_POSTS)
+    _check_attributes(settings, f"{key}.attributes", provider.attributes)
     _check_calls(settings, f"{key}.calls", provider.calls)
     right = _put_right(kind, provider, _scheme(settings, f"{key}.webhook", kind, provider))
     _check_terms(settings, key, provider, right)
@@ -62,6 +64,7 @@ def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
         kind,
         scheme=scheme,
         documented_statuses={**kind.documented_statuses, **provider.statuses},
+        documented_account_states={**kind.documented_account_states, **provider.account_states},
         documented_events=left,
         assumed_events={},
         calls={**kind.calls, **calls},
@@ -123,6 +126,19 @@ def _check_terms(settings: Settings, key: str, provider: Provider, kind: Kind) -
         if not provider.recreate:
             example = '{ platforms = "platforms.*.platform", content = "content" }'
             raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
+
+
+def _check_attributes(settings: Settings, key: str, attributes: Mapping[str, str]) -> None:
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise settings.fault(key, f"has {len(attributes)} attributes: a post has {MOST_ATTRIBUTES} at most")
+    for name in attributes:
+        if not NAME.fullmatch(name):
+            near = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64]
+            hint = f' (did you mean "{near}"?)' if near else ""
+            raise settings.fault(f"{key}.{name}", f'"{name}" cannot name an attribute{hint}: use {NAMES}')
+        if not attributes[name]:
+            raise settings.fault(f"{key}.{name}", 'is empty: where does it stand, as in "data.metadata.campaign"?')
+    _check_paths(settings, key, attributes, attributes)
 
 
 def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], known: Collection[str]) -> None:

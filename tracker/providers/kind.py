@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.providers.place import NOWHERE, Place, assumed
 
 if TYPE_CHECKING:
+    from tracker.domain.accounts import AccountState
     from tracker.domain.posts.event import State
     from tracker.providers.call import Call
     from tracker.providers.signature import Scheme
@@ -34,6 +35,7 @@ class Kind:
     `places` are paths into webhooks; `answers` into an answer of the API: what tells of a post stands in the post
     itself, the rest (`item`, `items`, `next`, `webhooks` and what tells of the usage) begins at the answer's root.
     `form` is how targets are told, `answer_form` in answers. A status that means None is known and tells nothing.
+    What an account's status means, or else the name of an event about it, stands in `account_states`.
     `retryable` are words that tell whether another try can help. `auth` is the header that carries the key, and
     `headers` are others that go with every call.
     `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
@@ -57,6 +59,8 @@ class Kind:
     assumed_statuses: Mapping[str, State | None] = field(default_factory=dict)
     documented_events: Mapping[str, State] = field(default_factory=dict)
     assumed_events: Mapping[str, State] = field(default_factory=dict)
+    documented_account_states: Mapping[str, AccountState | None] = field(default_factory=dict)
+    assumed_account_states: Mapping[str, AccountState | None] = field(default_factory=dict)
     retryable: Mapping[str, bool] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
     auth: Place = field(default=assumed("Authorization: Bearer {key}"))
@@ -68,6 +72,11 @@ class Kind:
     def events(self) -> dict[str, State]:
         """What its events say of a post, by their names."""
         return {**self.assumed_events, **self.documented_events}
+
+    @property
+    def account_states(self) -> dict[str, AccountState | None]:
+        """What statuses of accounts, and names of events about them, mean."""
+        return {**self.assumed_account_states, **self.documented_account_states}
 
     @property
     def statuses(self) -> dict[str, State | None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,27 @@ class NewPost:
     text: str
     accounts: tuple[str, ...] = ()
     at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def paired(
+    platforms: Sequence[str], accounts: Sequence[str], known: Mapping[str, str]
+) -> tuple[tuple[str, str | None], ...]:
+    """Each platform with each account on it, or with None where it is not known which that is.
+
+    An account is on the platform that is `known` of it; of the others, on the one platform that there is, or, where
+    there are as many platforms left as accounts, on that in its place.
+    """
+    found = [(known[account], account) for account in accounts if known.get(account) in platforms]
+    others = [account for account in accounts if known.get(account) not in platforms]
+    taken = {platform for platform, _ in found}
+    left = [platform for platform in platforms if platform not in taken]
+    if len(platforms) == 1:
+        found += [(platforms[0], account) for account in others]
+    elif len(left) == len(others):
+        found += zip(left, others, strict=True)
+    named = {platform for platform, _ in found}
+    return (*found, *((platform, None) for platform in platforms if platform not in named))
 
 
 def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any]:

@@ -6,6 +6,7 @@ answers. It signs nothing: the secret itself comes in a header. A post is asked 
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
@@ -20,6 +21,13 @@ PLACES = {
     "scheduled_at": documented("data.scheduled_at"),
     "targets": documented("data.social_accounts"),
     "target_account": documented("id"),
+    "target_account_name": documented("username"),
+    "text": documented("data.caption"),
+    "media": documented("data.media"),
+    "account": documented("data.id"),
+    "account_platform": documented("data.platform"),
+    "account_name": documented("data.username"),
+    "account_status": documented("data.status"),
 }
 
 RESULTS = {
@@ -37,6 +45,8 @@ RESULT = Variant(
         "post": documented("data.post_id"),
         "status": NOWHERE,
         "scheduled_at": NOWHERE,
+        "text": NOWHERE,
+        "media": NOWHERE,
         "targets": documented("data"),
     },
     form="one",
@@ -50,6 +60,8 @@ ANSWERS = RESULTS | {
     "updated_at": documented("updated_at"),
     "status": documented("status"),
     "scheduled_at": documented("scheduled_at"),
+    "text": documented("caption"),
+    "media": documented("media"),
     "targets": documented("data"),
     "target_account": documented("social_account_id"),
 }
@@ -67,6 +79,10 @@ KIND = Kind(
     name="post_for_me",
     title="Post for Me",
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
+    documented_account_states={
+        "connected": AccountState.CONNECTED,
+        "disconnected": AccountState.DISCONNECTED,
+    },
     about_posts=("social.post.",),
     places=PLACES,
     variants={"result": RESULT, "deleted": DELETED},

@@ -25,6 +25,7 @@ from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
 from tracker.providers.meanings import Meanings
+from tracker.providers.place import NOWHERE
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
@@ -106,7 +107,8 @@ def _variant(
 
 
 def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
-    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form))
+    there = {attribute: _in_answers(path, kind, settings) for attribute, path in settings.attributes.items()}
+    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form, there))
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
     headers = {header: place.path for header, place in kind.headers.items()} | settings.headers
     return ProviderClient(
@@ -116,11 +118,23 @@ def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outboun
 
 
 def _words(
-    kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings, form: Form
-) -> Vocabulary:
+    kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings, form: Form,
+    attributes: Mapping[str, str] | None = None,
+) -> Vocabulary:  # fmt: skip
     """Its words, with what the operator has put right."""
     meanings = Meanings.build(kind.statuses, kind.retryable)
-    return Vocabulary.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
+    attributes = settings.attributes if attributes is None else attributes
+    return Vocabulary.build(
+        places, moved, meanings, kind.events, zone_of(settings.timezone), form, attributes, kind.account_states
+    )
+
+
+def _in_answers(path: str, kind: Kind, settings: ProviderSettings) -> str:
+    """Where an attribute stands in an answer: in the post itself, without the way to it in a webhook."""
+    post = settings.fields.get("post") or kind.places.get("post", NOWHERE).path
+    way = post.partition("|")[0].rpartition(".")[0] + "."
+    inner = [one.strip().removeprefix(way) for one in path.split("|")]
+    return "|".join(dict.fromkeys([*inner, *(one.strip() for one in path.split("|"))]))
 
 
 def _kind(settings: Settings, name: str) -> Kind:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tracker.domain.posts.event import State, TargetFact
+from tracker.providers.account_words import LONGEST_NAME
 from tracker.providers.body import LONGEST_ID, Path, at, put, storable, text_of
 from tracker.providers.finding import Finder, ProblemFinder, finder
 from tracker.providers.meanings import Meanings
@@ -39,6 +40,7 @@ class Targets:
     scalar: Path
     platform: Finder
     account: Finder
+    account_name: Finder
     status: Finder
     url: Finder
     removed: Finder
@@ -57,6 +59,7 @@ class Targets:
             scalar=paths["target_status"],
             platform=finder(paths["target_platform"]),
             account=finder(paths["target_account"]),
+            account_name=finder(paths["target_account_name"]),
             status=finder(paths["target_status"]),
             url=finder(paths["target_url"]),
             removed=finder(paths["target_removed"]),
@@ -120,7 +123,11 @@ class Targets:
         if problem and raw is None and fallback is None and whole in HAS_ENDED:
             fallback = State.FAILED
         ordinal = 1 if account else seen[platform]
-        return TargetFact(platform, account, ordinal, state or fallback, raw, text_of(self.url(entry)), problem)
+        name = text_of(self.account_name(entry)) if account else None
+        return TargetFact(
+            platform, account, ordinal, state or fallback, raw, text_of(self.url(entry)), problem,
+            account_name=name and name[:LONGEST_NAME],
+        )  # fmt: skip
 
 
 def _as_table(entry: Any, scalar: Path) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.report import Report
+from tracker.providers.account_words import AccountWords
 from tracker.providers.body import Path, at, parse_path, text_at, time_of
+from tracker.providers.describing import Describing
 from tracker.providers.finding import Finder, ProblemFinder, finder
 from tracker.providers.meanings import Meanings
 from tracker.providers.place import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.targets import Form, Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
     from tracker.domain.posts.event import State
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_ATTEMPTS = 10_000
 ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
+NO_ATTRIBUTES: Mapping[str, str] = {}
+NO_STATES: Mapping[str, AccountState | None] = {}
 NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 
@@ -35,6 +40,8 @@ class Vocabulary:
     meanings: Meanings
     targets: Targets
     problem: ProblemFinder
+    describing: Describing
+    accounts: AccountWords
     event: Finder
     delivery: Finder
     post: Finder
@@ -53,6 +60,8 @@ class Vocabulary:
         events: Mapping[str, State],
         zone: tzinfo,
         form: Form = "list",
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        account_states: Mapping[str, AccountState | None] = NO_STATES,
     ) -> Vocabulary:
         """The words of a kind with an operator's changes; raises ValueError for a path that is none."""
         told = {name: place.path for name, place in places.items()} | dict(moved)
@@ -60,7 +69,10 @@ class Vocabulary:
         targets = Targets.build(form, paths, meanings)
         always = {name: finder(paths[name]) for name in ALWAYS}
         problem = ProblemFinder.of(paths, "error")
-        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, **always)
+        describing, accounts = Describing.build(paths, attributes), AccountWords.build(paths, account_states)
+        return cls(
+            paths, meanings.statuses, events, zone, meanings, targets, problem, describing, accounts, **always
+        )  # fmt: skip
 
     def text(self, body: Any, name: str) -> str | None:
         """The text at the place called `name`."""
@@ -85,6 +97,7 @@ class Vocabulary:
         named = state or self.events.get(event)
         targets = self.targets.read(body, named)
         attempt = self.attempt(body)
+        excerpt, thumbnail, attributes = self.describing.read(body)
         return Report(
             state=state if targets and self.targets.form == "one" else named,
             raw_status=raw,
@@ -93,6 +106,9 @@ class Vocabulary:
             scheduled_at=self._time(self.scheduled_at(body)),
             updated_at=self._time(self.updated_at(body)),
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
+            excerpt=excerpt,
+            thumbnail=thumbnail,
+            attributes=attributes,
         )
 
     def _time(self, found: Any) -> datetime | None:

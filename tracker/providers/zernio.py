@@ -5,6 +5,7 @@ Its documentation shows the bodies in full. An older name of its header is taken
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.kind import Kind, Variant
@@ -29,6 +30,12 @@ PLACES = TARGETS | {
     "target_error_code": assumed("errorCategory"),
     "target_error_message": documented("error"),
     "target_error_retryable": assumed("errorCategory"),
+    "text": documented("post.content"),
+    "media": assumed("post.mediaItems"),
+    "account": documented("account.accountId"),
+    "account_platform": documented("account.platform"),
+    "account_name": documented("account.username"),
+    "account_status": documented("account.disconnectionType"),
 }
 
 ONE_PLATFORM = Variant(
@@ -38,6 +45,7 @@ ONE_PLATFORM = Variant(
         "targets": documented("$"),
         "target_platform": documented("platform.name"),
         "target_account": documented("account.accountId"),
+        "target_account_name": documented("account.username"),
         "target_status": documented("platform.status"),
         "target_url": documented("platform.publishedUrl"),
         "target_error_code": assumed("platform.errorCategory"),
@@ -68,6 +76,9 @@ ANSWERS = TARGETS | {
     "scheduled_at": documented("scheduledFor"),
     "targets": documented("platforms"),
     "target_account": documented("accountId._id|accountId"),
+    "target_account_name": documented("accountId.username"),
+    "text": documented("content"),
+    "media": documented("mediaItems"),
     "target_url": documented("platformPostUrl"),
     "target_removed": documented("removedFromPlatformAt"),
     "target_error_code": documented("errorCategory"),
@@ -102,6 +113,14 @@ EVENTS = {
     "post.external.deleted": State.REMOVED,
 }
 
+ACCOUNT_STATES = {
+    "account.connected": AccountState.CONNECTED,
+    "account.disconnected": AccountState.DISCONNECTED,
+    "intentional": AccountState.DISCONNECTED,
+    "unintentional": AccountState.EXPIRED,
+}
+"""The one that was not intended is told of a token that has expired or was revoked."""
+
 RETRYABLE = {
     "platform_error": True,
     "platform_rate_limit": True,
@@ -124,6 +143,7 @@ KIND = Kind(
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
+    documented_account_states=ACCOUNT_STATES,
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
@@ -45,6 +46,16 @@ def _meaning(value: Any) -> Any:
     return State(value)
 
 
+def _account_meaning(value: Any) -> Any:
+    """A state of an account, or nothing."""
+    if value == "" or value is None:
+        return None
+    if value not in list(AccountState):
+        near = did_you_mean(str(value), list(AccountState))
+        raise ValueError(f'"{value}" is not a state of an account{near}; known: {", ".join(AccountState)}, and ""')
+    return AccountState(value)
+
+
 def _auth(text: str) -> str:
     name, colon, value = text.partition(": ")
     if text and not (name.strip() and colon and "{key}" in value):
@@ -54,6 +65,7 @@ def _auth(text: str) -> str:
 
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
 Meaning = Annotated[State | None, BeforeValidator(_meaning)]
+AccountMeaning = Annotated[AccountState | None, BeforeValidator(_account_meaning)]
 Form = Literal["list", "map", "one"]
 
 
@@ -142,6 +154,14 @@ class Provider(Section):
     events: dict[str, Meaning] = Field(
         default={}, description="The same for names of events, which count where a status tells nothing.",
         examples=[{"post.live": "published"}],
+    )  # fmt: skip
+    account_states: dict[str, AccountMeaning] = Field(
+        default={}, description="What an account's status, or else the name of an event about it, says of the account.",
+        examples=[{"account.lost": "disconnected"}],
+    )  # fmt: skip
+    attributes: dict[str, str] = Field(
+        default={}, description="What a post is to be found by: a name for each, and where its value stands.",
+        examples=[{"campaign": "data.metadata.campaign"}],
     )  # fmt: skip
     auth: Annotated[str, AfterValidator(_auth)] = Field(
         default="", description="The header that carries the key, if not as its kind says.",

@@ -47,13 +47,25 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """By what a post is recognised, what accounts are called, and id, platform, name and state of one told alone."""
+
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    account: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """`body` is JSON by its value, and `then` are bodies that come after it, about the same post.
 
     `at` is when it happened, `notes` are the codes of what is odd about it.
 
     `code` is why it is not taken; `settings` are put into the provider's section. `error` is the code and the message
-    of the post's first problem, and whether another try can help. `next` is where a list goes on.
+    of the post's first problem, and whether another try can help. `next` is where a list goes on, `seen` what is told
+    beside states.
     """
 
     body: Any
@@ -66,3 +78,4 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     then: tuple[Any, ...] = ()
     next: str | None = None
+    seen: Seen | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from zlib import crc32
 
+from tracker.domain.accounts import AccountFact
 from tracker.domain.posts.value import value
 
 BUCKETS = 16
@@ -57,6 +58,7 @@ class TargetFact:
     raw_status: str | None = None
     url: str | None = None
     problem: Problem | None = None
+    account_name: str | None = None
 
     @property
     def key(self) -> str:
@@ -88,6 +90,10 @@ class Fact:
     attempt: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    account: AccountFact | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:

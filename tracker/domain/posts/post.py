@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from tracker.domain.posts.change import Change, Move, Note, PostView, TargetView
+from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.lifecycle import ENDED, FALLEN_SHORT, derive, is_surprising
 from tracker.domain.posts.target import Target, first_heard, spoken_for
@@ -40,6 +41,9 @@ class Post:
     last_order: tuple[datetime, int, str] | None = None
     notes: tuple[Note, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Target, ...]:
@@ -171,6 +175,9 @@ def view(post: Post) -> PostView:
             ]
         ),
         labels=post.labels,
+        excerpt=post.excerpt,
+        thumbnail=post.thumbnail,
+        attributes=post.attributes,
     )
 
 
@@ -227,6 +234,9 @@ def _settle(
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
+        excerpt=fact.excerpt or post.excerpt,
+        thumbnail=fact.thumbnail or post.thumbnail,
+        attributes=with_attributes(post.attributes, fact.attributes) if fact.attributes else post.attributes,
     )
     if moved:
         before = post.state if post.entered_at else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,9 @@ class Report:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     updated_at: datetime | None = None
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)

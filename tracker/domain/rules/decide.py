@@ -24,7 +24,7 @@ from tracker.domain.rules.decision import (
 from tracker.domain.rules.match_context import Occurrence, Scene
 from tracker.domain.rules.rule import FALSE, TRUE, Rule
 from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
-from tracker.domain.rules.subject import Subject, to_plain
+from tracker.domain.rules.subject import Subject, account_told, to_plain
 from tracker.domain.rules.timers import kind_of, standing, wait_after
 from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal, Trace
 from tracker.domain.rules.trigger import Expect, On
@@ -52,13 +52,17 @@ SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | None = None) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
     scene = Scene(change)
-    marks = rules.marks if trace else marks_of(change.provider, change.context) & rules.marks
+    marks = rules.marks if trace else marks_of(change.provider, change.context, _account(change)) & rules.marks
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
         *_firings(rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
     ]
+
+
+def _account(change: Change) -> dict[str, str] | None:
+    return account_told(change) if change.post is None else None
 
 
 def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
