@@ -27,7 +27,7 @@ SCRIPT = "<script>alert(1)</script>"
 IMAGE = "https://cdn.example.com/1.jpg"
 
 
-def about(event: str, second: int, **data: object) -> bytes:
+def about(event: str, second: int, **data: Any) -> bytes:
     """An event about an account."""
     body: dict[str, Any] = json.loads(said(event, "", second, **data))
     del body["data"]["postId"]

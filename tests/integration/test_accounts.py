@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.corridor import Corridor
+from tests.integration.test_reconciler import Books, asking, page, says
 from tests.integration.told import NOON, PROVIDER
 from tests.unit.conforming import adapter_of
 from tests.unit.reactions import on
 from tracker.domain.accounts import gathered
-from tracker.domain.posts.event import LoggedEvent, bucket_of
+from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
 from tracker.domain.rules.subject import Per
 from tracker.facts import commands
 from tracker.facts.codec import fact_readers
@@ -138,6 +140,17 @@ async def test_what_we_asked_for_names_the_accounts_of_targets(database: Databas
     assert brief(await known(database)) == [("acc_1", "instagram", None, "unknown")]
     (row,) = await corridor.rows("select fold->>'excerpt', attributes from posts")
     assert tuple(row) == ("Merhaba", ["campaign:bahar"])
+
+
+async def test_an_answer_that_names_an_account_is_kept_once(database: Database) -> None:
+    """Although the post stands as it was told."""
+    corridor = await OfProvider(database).open()
+    await corridor.tell(said("post.published", 8, "p3", platforms=target("acc_2", platform="x")))
+    named = (TargetFact("x", "acc_2", state=State.PUBLISHED, account_name="Ada"),)
+    books = Books({"": page(p3=replace(says(State.PUBLISHED, 8), targets=named))})
+    corridor.at = 60
+    assert [(await asking(corridor, books)).appended for _ in range(2)] == [1, 0]
+    assert brief(await known(database)) == [("acc_2", "x", "Ada", "unknown")]
 
 
 async def test_a_rule_about_an_account_counts_each_by_itself(database: Database) -> None:

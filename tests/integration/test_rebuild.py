@@ -37,7 +37,7 @@ select provider, post, cause, event, kind, before, after, attempt, occurred_at, 
 """
 POSTS = """
 select provider, post, bucket, state, attempt, p.version, platforms, accounts, entered_at, scheduled_at, published_at,
-       failed_at, last_event_at, first_day, last_day, fold::text
+       failed_at, last_event_at, first_day, last_day, fold::text, attributes
   from posts p join projections v on v.version = p.projection and v.current
  order by provider, post
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +91,10 @@ def test_rules_see_the_account_that_an_event_is_about() -> None:
 
 
 def test_what_a_stranger_signals_as_an_account_does_no_harm() -> None:
-    for detail in ({"account": "a"}, {"account": {"id": 7}}, {"account": {"id": ""}}, {"account": []}):
+    strange: tuple[dict[str, Any], ...] = (
+        {"account": "a"}, {"account": {"id": 7}}, {"account": {"id": ""}}, {"account": []},
+    )  # fmt: skip
+    for detail in strange:
         change = about_no_post(replace(fact(1, None), post=None, detail=detail))
         subject = subject_of(Per.ACCOUNT, "sosyalkopru", None, None, None)
         assert environment(change, None, subject)["account.id"] == ""

@@ -85,7 +85,7 @@ def test_attributes_are_bounded() -> None:
     assert attributes_of([("a", " "), ("b\n", "x"), ("", "x"), ("ok", "line\nbreak")]) == {"ok": "line break"}
 
 
-TELLING = st.fixed_dictionaries(
+TELLING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "excerpt": st.sampled_from(["one", "two", None]),

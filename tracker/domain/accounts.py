@@ -126,7 +126,7 @@ def gathered(
     """All accounts of which the facts say something, put together with what is `known`, by provider and id."""
     found = {} if known is None else known
     for fact in facts:
-        if fact.account is None and not fact.targets:
+        if fact.account is None and not any(target.account for target in fact.targets):
             continue
         for account in accounts_of(fact):
             key = (account.provider, account.id)

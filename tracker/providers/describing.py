@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.posts.description import attributes_of, excerpt_of, thumbnail_of
-from tracker.providers.body import Fork, Path, at, parse_path, storable
+from tracker.providers.body import ROOT, Fork, Path, at, parse_path, storable
+from tracker.providers.finding import Finder, finder
 from tracker.providers.recreation import EACH
 
 if TYPE_CHECKING:
@@ -23,34 +25,55 @@ Description = tuple[str | None, str | None, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Describing:
-    """Reads it without trust; `attributes` are names and paths, that of the author among them."""
+    """Reads it without trust; `attributes` are names and where they stand, that of the author among them.
 
-    text: Path
-    media: Path
-    attributes: tuple[tuple[str, Path], ...]
+    Most bodies tell nothing of all this, which is found out as quickly as can be.
+    """
+
+    text: Finder
+    media: Finder
+    attributes: tuple[tuple[str, Finder], ...]
 
     @classmethod
     def build(cls, paths: Mapping[str, Path], attributes: Mapping[str, str]) -> Self:
         """From the paths of places by name, and the operator's by the names of the attributes."""
         author = {"author": paths["author"]} if paths["author"] else {}
         told = author | {name: parse_path(path) for name, path in attributes.items()}
-        return cls(paths["text"], paths["media"], tuple(told.items()))
+        found = tuple((name, _finder(path)) for name, path in told.items())
+        return cls(_finder(paths["text"]), _finder(paths["media"]), found)
 
     def read(self, body: Any) -> Description:
         """What is there of it."""
-        excerpt = thumbnail = None
-        if self.text and (said := next(_values(body, self.text), None)) and isinstance(said, str):
-            excerpt = excerpt_of(storable(said))
-        if self.media:
-            thumbnail = next((one for found in _values(body, self.media) if (one := _address_in(found))), None)
+        text, media = self.text(body), self.media(body)
+        excerpt = None if text is None else _excerpt_in(text)
+        thumbnail = None if media is None else next(filter(None, map(_address_in, _listed(media))), None)
         if not self.attributes:
             return excerpt, thumbnail, {}
-        return excerpt, thumbnail, attributes_of((name, _joined(body, path)) for name, path in self.attributes)
+        return excerpt, thumbnail, attributes_of([(name, _joined(find(body))) for name, find in self.attributes])
 
 
-def _joined(body: Any, path: Path) -> str:
-    """The scalars at a path, with commas between them; what is no scalar tells nothing."""
-    return ", ".join(text for found in islice(_values(body, path), MOST_VALUES) if (text := _word(found)))
+def _finder(path: Path) -> Finder:
+    """As `finder`; where a step is every entry of a list, it answers a list."""
+    several = EACH in path or (path and isinstance(path[0], Fork) and any(EACH in one for one in path[0].paths))
+    return partial(_each, path) if several else partial(at, path=path) if path == ROOT else finder(path)
+
+
+def _each(path: Path, body: Any) -> list[Any] | None:
+    return list(islice(_values(body, path), MOST_VALUES)) or None
+
+
+def _listed(found: Any) -> list[Any]:
+    return found[:MOST_VALUES] if isinstance(found, list) else [found]
+
+
+def _excerpt_in(found: Any) -> str | None:
+    said = next((one for one in _listed(found) if isinstance(one, str)), None)
+    return excerpt_of(storable(said)) if said else None
+
+
+def _joined(found: Any) -> str:
+    """The scalars of what was found, with commas between them; what is no scalar tells nothing."""
+    return "" if found is None else ", ".join(filter(None, map(_word, _listed(found))))
 
 
 def _word(found: Any) -> str:
