@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.stories import append_all, webhooks
 from benchmarks.tables import PLAIN_EVENTS
 from benchmarks.turns import done, go, rounds
-from tracker.runtime import event_loop
+from tracker.runtime import tuning
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
@@ -52,4 +52,4 @@ async def run(how: str, dsn: str, count: int, per_commit: int) -> None:
 
 
 if __name__ == "__main__":
-    event_loop.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    tuning.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.stories import webhooks
 from benchmarks.turns import done, go, rounds
-from tracker.runtime import event_loop
+from tracker.runtime import tuning
 from tracker.store.database import Database
 from tracker.store.log.event_log import append
 
@@ -45,4 +45,4 @@ async def _append_all(database: Database, events: Sequence[Incoming]) -> None:
 
 
 if __name__ == "__main__":
-    event_loop.run(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    tuning.run(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

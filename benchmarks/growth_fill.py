@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks import lists
 from tracker.process import projector, reactor
 from tracker.store import keys
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.database import Database
 from tracker.store.log import feed
 
@@ -50,7 +50,7 @@ async def fill(dsn: str, events: int) -> str:
         await conn.execute("vacuum analyze")
         here = await feed.head(conn)
         for name in (projector.NAME, reactor.NAME):
-            await shares.create(conn, name, here)
+            await assignments.create(conn, name, here)
         _, key = await keys.create(conn, "benchmark", ["read"], lists.NOW)
     return key
 

@@ -13,8 +13,8 @@ from benchmarks.turns import done, go, rounds
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec, Done
 from tracker.domain.payloads import SendPayload
-from tracker.domain.runs.memory import Asked
-from tracker.runtime import event_loop
+from tracker.domain.runs.engine_state import ActionRequest
+from tracker.runtime import tuning
 from tracker.runtime.telemetry import configure_logging
 from tracker.settings import Settings
 from tracker.store.actions import actions
@@ -71,9 +71,9 @@ async def _intend(database: Database, count: int, number: int) -> None:
         await conn.execute("analyze actions")
 
 
-def _asked(n: int) -> Asked:
+def _asked(n: int) -> ActionRequest:
     spec = ActionSpec("send", f"sink-{n % TARGETS}", SendPayload(event="post.published"), f"key-{n}", now())
-    return Asked(spec, "benchmark", "1", uuid4(), "sosyalkopru", f"post_{n:013d}")
+    return ActionRequest(spec, "benchmark", "1", uuid4(), "sosyalkopru", f"post_{n:013d}")
 
 
 async def _until_recorded(database: Database) -> None:
@@ -94,7 +94,7 @@ def main() -> None:
     how, dsn, *numbers = sys.argv[1:]
     count, first = map(int, (*numbers, "0")[:2])
     configure_logging("json", "error")
-    event_loop.run(run(how, dsn, count, first))
+    tuning.run(run(how, dsn, count, first))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from benchmarks.measuring import children_cpu, postgres_cpu
 from benchmarks.placing import MEASURED, on_cores
 from benchmarks.programs import per_event
 from benchmarks.tables import make_plain_events
-from tracker.embedded.postgres_binaries import binaries
+from tracker.embedded.cluster import binaries
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench

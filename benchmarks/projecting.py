@@ -14,11 +14,11 @@ from tracker.process import projector
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
 from tracker.providers import build_providers
-from tracker.runtime import event_loop
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime import tuning
 from tracker.runtime.telemetry import configure_logging
+from tracker.runtime.tuning import collected_seldom
 from tracker.settings import Settings
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
 from tracker.store.log.feed import EVENTS
@@ -43,7 +43,7 @@ async def a_projector(database: Database) -> Subscription:
     """At the beginning of the log, as `tracker serve` runs it with its default settings."""
     engine = Settings().engine
     async with database.transaction() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
     pace = Pace(engine.batch, engine.lease, engine.poll)
     node = Subscription(
         projector.NAME, EVENTS, CHANNEL, Projector(readers()), database, "benchmark", lambda: START, pace
@@ -92,7 +92,7 @@ def main() -> None:
     how, dsn, *numbers = sys.argv[1:]
     events, first = map(int, (*numbers, "0")[:2])
     with collected_seldom():
-        event_loop.run(run(how, dsn, events, first))
+        tuning.run(run(how, dsn, events, first))
 
 
 if __name__ == "__main__":

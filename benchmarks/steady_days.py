@@ -13,7 +13,7 @@ from benchmarks.projecting import a_projector, readers
 from benchmarks.stories import append_all, webhooks
 from tracker.errors import Unavailable
 from tracker.process import reactor, retention
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.database import Database
 from tracker.store.log import feed
 
@@ -41,7 +41,7 @@ async def _as_if_read(dsn: str) -> None:
         await node.drain()
         await node.leave()
         async with database.transaction() as conn:
-            await shares.create(conn, reactor.NAME, await feed.head(conn))
+            await assignments.create(conn, reactor.NAME, await feed.head(conn))
 
 
 async def drop(dsn: str, days: int, seconds: float) -> None:

@@ -24,7 +24,7 @@ import uvloop
 
 from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
 from tracker.api.application import Parts, application
-from tracker.api.stream import shown
+from tracker.api.events import shown
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import State
 from tracker.store import keys

@@ -15,37 +15,35 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers.registry import build_performers
-from tracker.act.performers.usable import usable
+from tracker.act.performers.channels import build_performers, usable
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
-from tracker.api.front import front_of
-from tracker.api.stream import shown
+from tracker.api.events import shown
+from tracker.api.server_limits import front_of
 from tracker.dashboard import handlers
-from tracker.dashboard.checkup import Installation
-from tracker.dashboard.visitor import Reception
-from tracker.domain.calls.allowance import Purpose
+from tracker.dashboard.health import Installation
+from tracker.dashboard.session import Reception
+from tracker.domain.calls.call_budget import Purpose
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.embedded.server import kept_running, opened, postgres
 from tracker.errors import Unavailable
 from tracker.facts.codec import fact_readers
-from tracker.outbound.build import build_outbound
 from tracker.outbound.client import Outbound
-from tracker.outbound.configured import unreachable
+from tracker.outbound.configured import build_outbound, unreachable
 from tracker.process import projector, reactor
-from tracker.process.active_rules import RulesInForce
+from tracker.process.active_rules import ActiveRules
 from tracker.process.projector import Projector
 from tracker.process.reactor import FirstReading, Reactor, armed
 from tracker.providers import build_clients, build_providers
-from tracker.providers.rate_limiter import SLACK, SharedGate
+from tracker.providers.rate_limiter import SLACK, SharedRateLimiter
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler
-from tracker.runtime import event_loop
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime import tuning
 from tracker.runtime.http_server import Server, claimed, configured, listening, until_over
 from tracker.runtime.supervision import Supervision
+from tracker.runtime.tuning import collected_seldom
 from tracker.scheduler import Scheduler
 from tracker.store import wakeups
 from tracker.store.checkpoints.presence import NOT_SEEN, Presence
@@ -57,7 +55,7 @@ from tracker.stream.subscription import Pace, Subscription
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
 
-    from tracker.api.stream import Told
+    from tracker.api.events import Told
     from tracker.settings import Settings
     from tracker.store.database import Connection
 
@@ -101,7 +99,7 @@ def serve(
     with door or claim() as own_door, postgres(settings) as (dsn, embedded):
         service = _Service(settings, roles, dsn, embedded, companion, own_door)
         with collected_seldom():
-            event_loop.run(service.run(migrate=migrate or embedded is not None))
+            tuning.run(service.run(migrate=migrate or embedded is not None))
 
 
 class _Service:
@@ -120,7 +118,7 @@ class _Service:
         self._settings, self._roles, self._dsn, self._embedded = settings, roles, dsn, embedded
         self._companion, self._door = companion, door
         self._node = f"{socket.gethostname()}-{uuid4().hex[:8]}"
-        self._rules = RulesInForce(settings)
+        self._rules = ActiveRules(settings)
         self._providers = build_providers(settings)
         self._readers = fact_readers(self._providers)
         self._subscriptions: list[Subscription] = []
@@ -195,7 +193,7 @@ class _Service:
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
             self._subscriptions.append(subscription)
             yield name, FirstReading(database, subscription, self._rules, reacting, listening).run
-        clients = build_clients(self._settings, outbound, SharedGate(database, self._settings))
+        clients = build_clients(self._settings, outbound, SharedRateLimiter(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
         jobs = self._settings.jobs.reconciling
         asking = Reconciler(database, asked, self._readers, jobs, clock, node=self._node)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from tracker.domain.calls.rhythm import LEARNT_FROM
-from tracker.domain.clock import TOLERANCE
-from tracker.domain.occasions import due
+from tracker.domain.cron import due
+from tracker.domain.duration import TOLERANCE
 from tracker.errors import Unavailable
 from tracker.process import retention
 from tracker.reconcile import silence_monitor
-from tracker.store.calls import fires, reconciliations
-from tracker.store.posts import suspects
+from tracker.reconcile.silence_monitor import LEARNT_FROM
+from tracker.store.calls import reconciliations, schedule_runs
+from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -81,7 +81,7 @@ class Scheduler:
         try:
             for moment in due(job.schedule, job.missed, await self._last(name, now), now):
                 async with self._database.transaction() as conn:
-                    taken = await fires.take(conn, name, moment, now)
+                    taken = await schedule_runs.take(conn, name, moment, now)
                     if taken and plan:
                         await plan(conn, now)
                 if taken and work:
@@ -100,15 +100,17 @@ class Scheduler:
             await work(now)
         except Exception:
             async with self._database.connection() as conn:
-                await fires.release(conn, name, moment)
+                await schedule_runs.release(conn, name, moment)
             raise
 
     async def _last(self, name: str, now: datetime) -> datetime | None:
         """The latest occasion that was taken; those that a clock took too early are free again, of every job."""
         async with self._database.transaction() as conn:
-            for schedule, freed in (await fires.give_back(conn, self._settings.jobs.by_name, now + TOLERANCE)).items():
+            for schedule, freed in (
+                await schedule_runs.give_back(conn, self._settings.jobs.by_name, now + TOLERANCE)
+            ).items():
                 log.warning("schedule.clock_was_ahead", schedule=schedule, given_back=freed)
-            return await fires.last(conn, name, now)
+            return await schedule_runs.last(conn, name, now)
 
     async def _reconcile(self, name: str, job: ReconcileJob, conn: Connection, now: datetime) -> None:
         for provider, settings in self._settings.providers.items():
@@ -117,7 +119,7 @@ class Scheduler:
 
     async def _deadman(self, now: datetime) -> None:
         patience = {name: provider.quiet_after or None for name, provider in self._settings.providers.items()}
-        await silence_monitor.look(self._database, patience, now)
+        await silence_monitor.check_silence(self._database, patience, now)
 
     async def _seal(self, now: datetime) -> None:
         await retention.open_days_ahead(self._database, now)
@@ -127,9 +129,11 @@ class Scheduler:
         kept = self._settings.retention
         await retention.prune(self._database, self._readers, now, kept)
         async with self._database.transaction() as conn:
-            await fires.forget(conn, now - KEPT_OCCASIONS)
+            await schedule_runs.forget(conn, now - KEPT_OCCASIONS)
             await reconciliations.forget(conn, now - kept.actions)
-            await suspects.forget(conn, questions=now - KEPT_QUESTIONS, findings=now - max(kept.events, LEARNT_FROM))
+            await overdue_posts.forget(
+                conn, questions=now - KEPT_QUESTIONS, findings=now - max(kept.events, LEARNT_FROM)
+            )
 
 
 class Alarm:

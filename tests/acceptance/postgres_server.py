@@ -12,8 +12,7 @@ import asyncpg
 
 from tests.acceptance.service import free_port
 from tests.waiting import until
-from tracker.embedded.identity import ordinary
-from tracker.embedded.postgres_binaries import binaries, plain_environment
+from tracker.embedded.cluster import binaries, ordinary, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -16,8 +16,8 @@ import pytest
 
 from tests.acceptance.postgres_server import PostgresServer, others
 from tests.contract.command_line import CommandLine, said, take
+from tracker.embedded.cluster import binaries, major_version
 from tracker.embedded.embedded import EmbeddedPostgres
-from tracker.embedded.postgres_binaries import binaries, major_version
 from tracker.store import migrations
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from tracker.reconcile.reconciler import Reconciler
 from tracker.settings import Settings
 from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator
 from tracker.store.calls import reconciliations
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.feed import EVENTS
-from tracker.store.posts import posts, suspects
+from tracker.store.posts import overdue_posts, posts
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
 from tracker.stream.subscription import Subscription
 
@@ -114,7 +114,7 @@ async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIter
         receiver = Receiver(database, doors, clock.now)
         readers = fact_readers(doors)
         async with database.connection() as conn:
-            await shares.create(conn, projector.NAME, beginning(1))
+            await assignments.create(conn, projector.NAME, beginning(1))
         projecting = Subscription(
             projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
         )
@@ -196,7 +196,7 @@ async def the_missed_are_those_that_were_dropped(house: House) -> None:
         rows = await conn.fetch(
             "select f.post, e.occurred_at from findings f join events e using (position) where told_at is null"
         )
-        figure = (await suspects.missed(conn, house.clock.now() - timedelta(days=1), house.clock.now() + HOUR))[
+        figure = (await overdue_posts.missed(conn, house.clock.now() - timedelta(days=1), house.clock.now() + HOUR))[
             PROVIDER
         ]
     stamp = {(delivery.post, said_at(delivery.body)): delivery.acknowledged for delivery in simulator.deliveries}

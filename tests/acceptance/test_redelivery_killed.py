@@ -16,7 +16,7 @@ from tests.contract.serving import bearer
 from tests.waiting import until
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import SendPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.store.actions import actions
 from tracker.store.database import Database
 
@@ -33,7 +33,7 @@ async def dead_messages(database: Database) -> set[UUID]:
     now = datetime.now(UTC)
     specs = [ActionSpec("send", "cms", SendPayload(event="e", data={}), f"run:{n}", now) for n in range(MESSAGES)]
     async with database.transaction() as conn:
-        await actions.intend(conn, [Asked(spec, "r", "1", None, "sosyalkopru", None) for spec in specs], now)
+        await actions.intend(conn, [ActionRequest(spec, "r", "1", None, "sosyalkopru", None) for spec in specs], now)
         await conn.execute("update actions set state = 'dead', reason = 'http_5xx', finished_at = $1", now)
     return {spec.id for spec in specs}
 

@@ -24,7 +24,7 @@ from tracker.process.projector import Projector
 from tracker.providers import build_providers
 from tracker.receive.receiver import incoming
 from tracker.settings import Settings
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
 from tracker.store.log import event_log
@@ -143,7 +143,7 @@ def take(url: str, *bodies: bytes, now: datetime = NOON) -> None:
     async def work() -> None:
         async with Database.open(url) as database:
             async with database.connection() as conn:
-                await shares.create(conn, projector.NAME, beginning(1))
+                await assignments.create(conn, projector.NAME, beginning(1))
                 await event_log.append(
                     conn, [incoming(PROVIDER, provider.read({}, body), body, now) for body in bodies]
                 )

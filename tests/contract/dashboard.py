@@ -13,7 +13,7 @@ from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import AlertPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.rulebook.source import NO_RULES
 from tracker.store import keys
 from tracker.store.actions import actions
@@ -58,7 +58,7 @@ async def an_action(database: Database, state: str, post: str = "p1", title: str
     """One action of the post in that state."""
     spec = ActionSpec("alert", "ops", AlertPayload(title=title), f"key-{uuid4()}", NOON)
     async with database.connection() as conn:
-        await actions.intend(conn, [Asked(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
+        await actions.intend(conn, [ActionRequest(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
         await conn.execute("update actions set state = $2 where id = $1", spec.id, state)
     return str(spec.id)
 

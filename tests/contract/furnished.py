@@ -12,7 +12,7 @@ from tracker.api.description import describe
 from tracker.api.examples import ACTION, AGAIN, PLAN
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import SendPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.store.actions import actions
 from tracker.store.database import Database
 from tracker.store.log import quarantine
@@ -31,7 +31,7 @@ async def furnish(database: Database) -> None:
     )
     specs = [ActionSpec("send", "cms", SendPayload(event="e", data={}), f"key-{n}", NOON) for n in range(2)]
     async with database.connection() as conn:
-        await actions.intend(conn, [Asked(spec, "r", "1", None, PROVIDER, "post_81") for spec in specs], NOON)
+        await actions.intend(conn, [ActionRequest(spec, "r", "1", None, PROVIDER, "post_81") for spec in specs], NOON)
         for name, spec in zip((ACTION, AGAIN), specs, strict=True):
             await conn.execute("update actions set id = $1, state = 'dead' where id = $2", name, spec.id)
         await quarantine.keep(

@@ -17,7 +17,7 @@ from tracker.process import projector
 from tracker.process.projector import Projector
 from tracker.runtime.http_server import Bounds, Front, Limits, configured
 from tracker.store import keys
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import event_log
 from tracker.store.log.feed import EVENTS
@@ -76,7 +76,7 @@ async def knocking(
 async def project(database: Database, *events: Incoming) -> None:
     """Append the events, each in a transaction of its own, and fold them into posts."""
     async with database.connection() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
         for event in events:
             await event_log.append(conn, [event])
     handler = Projector({PROVIDER: Reader()})

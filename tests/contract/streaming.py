@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.contract.serving import serving
 from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
-from tracker.api.stream import Told, shown
+from tracker.api.events import Told, shown
 from tracker.domain.posts.change import Change
 from tracker.store.posts import posts
 from tracker.store.wakeups import Wakeups

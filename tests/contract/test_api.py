@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import AlertPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.queries import events
 from tracker.store.actions import actions
 
@@ -54,7 +54,7 @@ async def an_action(database: Database, state: str, post: str = "p3") -> str:
     """One action of the post in that state."""
     spec = ActionSpec("alert", "ops", AlertPayload(title="it failed"), f"key-{uuid4()}", NOON)
     async with database.connection() as conn:
-        await actions.intend(conn, [Asked(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
+        await actions.intend(conn, [ActionRequest(spec, "on-failure", "r1", uuid4(), PROVIDER, post)], NOON)
         await conn.execute("update actions set state = $2 where id = $1", spec.id, state)
     return str(spec.id)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -46,19 +46,19 @@ do = [{ alert = "ops", title = "it failed" }]
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def client(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may read."""
     async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
         client.headers |= await bearer(database, "read")
         yield client
 
 
-async def failures(database: Database, rules: RulesInForce) -> None:
+async def failures(database: Database, rules: ActiveRules) -> None:
     """One post fails on x, another on instagram."""
     corridor = await Corridor(database, rules.index()).open()
     for second, post, platform in ((1, "p1", "x"), (3, "p2", "instagram")):
@@ -85,7 +85,7 @@ async def refused(client: httpx2.AsyncClient, status: int, **body: Any) -> dict[
 
 
 async def test_a_new_rule_says_what_it_would_have_fired_on(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await failures(database, rules)
     answer = await tried(client, NEW)
@@ -98,7 +98,7 @@ async def test_a_new_rule_says_what_it_would_have_fired_on(
 
 
 async def test_the_text_stands_in_for_the_rule_of_that_name_and_the_others_stay(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     """For any platform the rule would have been held for the second post by a rule that is in force."""
     await failures(database, rules)
@@ -115,7 +115,7 @@ async def test_the_text_stands_in_for_the_rule_of_that_name_and_the_others_stay(
 
 
 async def test_a_text_may_name_rules_that_are_in_force(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await failures(database, rules)
     pausing = NEW.replace('{ alert = "ops", title = "it failed" }', '{ pause = "on-failure", for = "1h" }')
@@ -188,8 +188,8 @@ async def test_what_takes_too_long_is_given_up(
     client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await project(database, *(told(f"p{n}", "failed", n) for n in range(200)))
-    monkeypatch.setattr("tracker.process.trial.PATIENCE", 0.01)
+    monkeypatch.setattr("tracker.process.backtest_service.PATIENCE", 0.01)
     problem = await refused(client, 400, text=NEW)
     assert (problem["parameter"], "try a shorter span" in problem["detail"]) == ("since", True)
-    monkeypatch.setattr("tracker.process.trial.PATIENCE", 60)
+    monkeypatch.setattr("tracker.process.backtest_service.PATIENCE", 60)
     assert (await tried(client, NEW))["items"][0]["would"]["count"] == 200

@@ -17,9 +17,9 @@ from tracker.api import Parts, application
 from tracker.api.description import OPEN
 from tracker.api.examples import OF_BODIES, OF_SCHEMAS
 from tracker.dashboard import handlers
-from tracker.dashboard.visitor import COOKIE, Reception
+from tracker.dashboard.session import COOKIE, Reception
 from tracker.queries.key_checks import KeyChecks
-from tracker.store import sessions
+from tracker.store import keys
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ async def test_the_description_and_its_page_need_a_key_or_a_visitor_who_has_sign
         assert (await reading.get(path, headers=await bearer(shared_database, "read"))).status_code == 200
     async with shared_database.connection() as conn:
         key = Key(await conn.fetchval("select id from api_keys limit 1"), "", ("read",))
-        token = await sessions.begin(conn, key, NOW, timedelta(days=1))
+        token = await keys.begin_session(conn, key, NOW, timedelta(days=1))
     for path in ("/schema", "/schema/openapi.json"):
         assert (await reading.get(path, headers={"Cookie": f"{COOKIE}={token}"})).status_code == 200
 

@@ -12,8 +12,7 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import Done
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Report, State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

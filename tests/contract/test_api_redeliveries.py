@@ -13,7 +13,7 @@ from tracker.act.redelivery import Redeliverer
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec, Discard, Reason
 from tracker.domain.payloads import SendPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.store.actions import actions
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def corridor(database: Database) -> Corridor:
         corridor.at = at
         spec = ActionSpec("send", target, SendPayload(event="e", data={}), f"run:{at}", corridor.now())
         async with database.connection() as conn:
-            await actions.intend(conn, [Asked(spec, "r", "1", None, PROVIDER, f"p{at}")], corridor.now())
+            await actions.intend(conn, [ActionRequest(spec, "r", "1", None, PROVIDER, f"p{at}")], corridor.now())
         await corridor.settle()
     return corridor
 

@@ -13,7 +13,7 @@ from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.runs.pause import Pause
-from tracker.store.reactions import holds
+from tracker.store.reactions import rule_pauses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -50,12 +50,12 @@ do = [{ alert = "ops", title = "never" }]
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def client(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
     async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
         client.headers |= await bearer(database, "operate")
@@ -75,7 +75,7 @@ async def switch(client: httpx2.AsyncClient, rule: str, how: str) -> Any:
 
 
 async def test_each_rule_says_what_it_reacts_to_where_it_stands_and_whether_it_is_on(
-    client: httpx2.AsyncClient, rules: RulesInForce
+    client: httpx2.AsyncClient, rules: ActiveRules
 ) -> None:
     items = (await get(client, "/rules"))["items"]
     assert [(item["id"], item["trigger"], item["enabled"], item["line"]) for item in items] == [
@@ -95,7 +95,7 @@ async def test_one_rule_tells_its_steps_in_words(client: httpx2.AsyncClient) -> 
 
 
 async def test_a_rule_counts_what_it_came_to_and_when_it_last_fired(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     """Twice now, of which once within the last day, and once held back by its cooldown."""
     corridor = await Corridor(database, rules.index()).open()
@@ -114,7 +114,7 @@ async def test_a_rule_counts_what_it_came_to_and_when_it_last_fired(
     assert rule["in_force_since"] == "2026-11-10T12:00:00Z"
 
 
-async def test_a_canary_says_until_when(client: httpx2.AsyncClient, database: Database, rules: RulesInForce) -> None:
+async def test_a_canary_says_until_when(client: httpx2.AsyncClient, database: Database, rules: ActiveRules) -> None:
     await Corridor(database, rules.index()).open()
     assert (await get(client, "/rules/stuck"))["canary_until"] == "2026-11-11T12:00:00Z"
     assert (await get(client, "/rules/on-failure"))["canary_until"] is None
@@ -123,7 +123,9 @@ async def test_a_canary_says_until_when(client: httpx2.AsyncClient, database: Da
 async def test_a_rule_names_the_pauses_that_hold_it(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.connection() as conn:
         over = Pause("stuck", "", NOW - timedelta(minutes=1), "earlier")
-        await holds.hold(conn, [Pause("stuck", "post sosyalkopru/p1", NOW + timedelta(minutes=5), "on-failure"), over])
+        await rule_pauses.hold(
+            conn, [Pause("stuck", "post sosyalkopru/p1", NOW + timedelta(minutes=5), "on-failure"), over]
+        )
     assert (await get(client, "/rules/stuck"))["pauses"] == [
         {"scope": "post sosyalkopru/p1", "until": "2026-11-10T13:05:00Z", "by": "on-failure"}
     ]
@@ -158,7 +160,7 @@ async def test_to_switch_twice_changes_nothing_more(client: httpx2.AsyncClient) 
 
 
 async def test_a_file_that_is_refused_is_told_with_its_place_and_the_nearest_right_word(
-    client: httpx2.AsyncClient, rules: RulesInForce, database: Database, tmp_path: Path
+    client: httpx2.AsyncClient, rules: ActiveRules, database: Database, tmp_path: Path
 ) -> None:
     """And the rules from before stay; it says since when."""
     await rules.settle(database)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -44,12 +44,12 @@ escalate = [{ alert = "ops", title = "the CMS never said so" }]
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def client(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
     async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
         client.headers |= await bearer(database, "operate")
@@ -57,7 +57,7 @@ async def client(database: Database, rules: RulesInForce) -> AsyncIterator[httpx
 
 
 @pytest.fixture
-async def corridor(database: Database, rules: RulesInForce) -> Corridor:
+async def corridor(database: Database, rules: ActiveRules) -> Corridor:
     return await Corridor(database, rules.index()).open()
 
 
@@ -147,7 +147,7 @@ async def test_a_run_that_went_into_a_branch_shows_both_ways(client: httpx2.Asyn
 
 
 async def test_a_run_of_a_rule_that_is_gone_still_tells_what_it_asked_for(
-    client: httpx2.AsyncClient, corridor: Corridor, rules: RulesInForce, tmp_path: Path
+    client: httpx2.AsyncClient, corridor: Corridor, rules: ActiveRules, tmp_path: Path
 ) -> None:
     await corridor.tell(told("p1", "published", 0))
     (tmp_path / "rules" / "all.toml").write_text("")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -58,12 +58,12 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def client(database: Database, rules: RulesInForce, watch: Watch) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, rules: ActiveRules, watch: Watch) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
     async with serving(application(Parts(database, watch.now, None, providers=(PROVIDER,), rules=rules))) as client:
         client.headers |= await bearer(database, "operate")
@@ -99,7 +99,7 @@ async def test_its_end_may_be_a_time(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_silence_hides_alerts_tells_which_and_the_post_tells_so_too(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     silence = await begin(client)
     corridor = await Corridor(database, rules.index()).open()
@@ -123,7 +123,7 @@ async def test_a_silence_hides_alerts_tells_which_and_the_post_tells_so_too(
 
 
 async def test_a_silence_is_ended_early_and_kept(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce, watch: Watch
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules, watch: Watch
 ) -> None:
     silence = await begin(client)
     watch.at = 10
@@ -154,7 +154,7 @@ async def test_silences_come_in_pages_by_whether_they_are_over(client: httpx2.As
 
 
 async def test_an_alert_that_is_held_by_quiet_hours_says_so(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     corridor = await Corridor(database, rules.index()).open()
     await corridor.tell(told("p1", "partial", 0))
@@ -164,7 +164,7 @@ async def test_an_alert_that_is_held_by_quiet_hours_says_so(
 
 
 async def test_what_a_canary_would_have_done_is_shown_as_shadow(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     corridor = await Corridor(database, rules.index()).open()
     await corridor.tell(told("p1", "published", 0))

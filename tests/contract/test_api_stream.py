@@ -12,8 +12,7 @@ from tests.contract.serving import bearer, project, serving
 from tests.contract.streaming import first_id, hear, listen, record, streaming
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.store.checkpoints.places import Place
-from tracker.store.checkpoints.snapshot import Checkpoint
+from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken
 from tracker.store.log import feed
 from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Broadcast, Limits
@@ -101,7 +100,7 @@ async def test_a_sign_of_life_moves_the_place_on_past_what_a_filter_left_out(
             now = await feed.head(conn)
         async for one in heard:
             assert one.data is None
-            if Place.parse(one.id).seen.xmax >= now.xmax:
+            if ResumeToken.parse(one.id).seen.xmax >= now.xmax:
                 break
     await project(database, told("p2", "scheduled", 2))
     (one,) = await hear(client, 1, one.id)
@@ -115,8 +114,8 @@ async def test_an_id_that_no_stream_gave_out_is_refused(client: httpx2.AsyncClie
     assert (answer.status_code, answer.json()["parameter"]) == (400, "Last-Event-ID")
 
 
-@pytest.mark.parametrize("ahead", [Place(Checkpoint(1, 2**40, 2**40)), Place(Checkpoint(2, 5, 5))], ids=str)
-async def test_an_id_of_another_log_is_refused(client: httpx2.AsyncClient, ahead: Place) -> None:
+@pytest.mark.parametrize("ahead", [ResumeToken(Checkpoint(1, 2**40, 2**40)), ResumeToken(Checkpoint(2, 5, 5))], ids=str)
+async def test_an_id_of_another_log_is_refused(client: httpx2.AsyncClient, ahead: ResumeToken) -> None:
     answer = await client.get("/api/v1/events/stream", headers={"Last-Event-ID": str(ahead)})
     assert (answer.status_code, answer.json()["parameter"]) == (400, "Last-Event-ID")
     assert "another" in answer.json()["detail"]

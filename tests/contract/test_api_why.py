@@ -17,7 +17,7 @@ from tracker.domain.actions import Discard, Reason
 from tracker.domain.runs.pause import Pause, Silence
 from tracker.facts import commands
 from tracker.process.rebuild import Rebuild
-from tracker.store.reactions import holds
+from tracker.store.reactions import rule_pauses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -61,12 +61,12 @@ do = [{ alert = "ops", title = "never" }]
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def client(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may read."""
     async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
         client.headers |= await bearer(database, "read")
@@ -80,7 +80,7 @@ async def why(client: httpx2.AsyncClient, post: str, **parameters: Any) -> dict[
     return {item["rule"]: item for item in response.json()["items"]}
 
 
-async def a_failure(database: Database, rules: RulesInForce) -> Corridor:
+async def a_failure(database: Database, rules: ActiveRules) -> Corridor:
     """One post that fails on x."""
     corridor = await Corridor(database, rules.index()).open()
     await corridor.tell(told("p1", "publishing", 1, targets={"x": "publishing"}))
@@ -89,7 +89,7 @@ async def a_failure(database: Database, rules: RulesInForce) -> Corridor:
 
 
 async def test_each_rule_says_what_it_did_or_which_clause_was_false(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await a_failure(database, rules)
     found = await why(client, "p1")
@@ -110,7 +110,7 @@ async def test_each_rule_says_what_it_did_or_which_clause_was_false(
     assert found["dormant"]["text"] == "the rule is switched off"
 
 
-async def test_a_wait_says_until_when(client: httpx2.AsyncClient, database: Database, rules: RulesInForce) -> None:
+async def test_a_wait_says_until_when(client: httpx2.AsyncClient, database: Database, rules: ActiveRules) -> None:
     corridor = await Corridor(database, rules.index()).open()
     await corridor.tell(told("p1", "publishing", 1))
     found = (await why(client, "p1", rule="stuck"))["stuck"]
@@ -119,10 +119,10 @@ async def test_a_wait_says_until_when(client: httpx2.AsyncClient, database: Data
 
 
 async def test_what_held_it_back_is_told_by_name(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     async with database.connection() as conn:
-        await holds.hold(conn, [Pause("on-failure", "", NOW, "account-burst")])
+        await rule_pauses.hold(conn, [Pause("on-failure", "", NOW, "account-burst")])
     await a_failure(database, rules)
     (reason,) = (await why(client, "p1", rule="on-failure"))["on-failure"]["reasons"]
     assert (reason["outcome"], reason["detail"]) == (
@@ -132,7 +132,7 @@ async def test_what_held_it_back_is_told_by_name(
 
 
 async def test_an_alert_that_was_silenced_and_an_action_that_failed_say_so(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     silence = Silence(uuid4(), {"channel": "ops"}, NOON - timedelta(hours=1), NOW, "ann", "maintenance")
     async with database.transaction() as conn:
@@ -151,7 +151,7 @@ async def test_an_alert_that_was_silenced_and_an_action_that_failed_say_so(
 
 
 async def test_a_rule_that_was_switched_by_hand_answers_as_it_is(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await a_failure(database, rules)
     by_id = {rule.id: rule for rule in rules.rules()}
@@ -164,7 +164,7 @@ async def test_a_rule_that_was_switched_by_hand_answers_as_it_is(
 
 
 async def test_a_rule_that_is_gone_still_says_what_it_did(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await a_failure(database, rules)
     async with database.connection() as conn:
@@ -175,7 +175,7 @@ async def test_a_rule_that_is_gone_still_says_what_it_did(
 
 
 async def test_a_rebuilt_history_answers_the_same(
-    client: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     corridor = await a_failure(database, rules)
     before = await why(client, "p1")

@@ -23,7 +23,7 @@ from tests.contract.command_line import CommandLine, said, take
 from tests.integration.pooler import needs_pgbouncer, pooler
 from tracker import cli
 from tracker.cli import HOMES, command_line, every_command
-from tracker.cli.opening import program
+from tracker.cli.context import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

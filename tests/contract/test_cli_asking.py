@@ -15,7 +15,7 @@ from tests.integration.told import NOON
 from tracker.process import reactor
 from tracker.process.reactor import Reactor
 from tracker.rulebook import load_rules
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
 from tracker.store.log.feed import CHANGES
@@ -48,7 +48,7 @@ def react(url: str, folder: Path, now: datetime) -> None:
             index = load_rules(folder).index
             handler = Reactor(lambda: index, lambda: now)
             async with database.transaction() as conn:
-                await shares.create(conn, reactor.NAME, beginning(1))
+                await assignments.create(conn, reactor.NAME, beginning(1))
                 await handler.arm_standing(conn)
             node = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, handler, database, "only", lambda: now)
             await node.tend()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.command_line import CommandLine
 from tests.integration.hostile import answering, serving
-from tracker.cli import doctor_webhooks
+from tracker.cli import doctor_providers
 from tracker.simulator import ManualClock, Simulator, run_simulator
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ async def test_a_provider_that_never_answers_is_not_waited_for(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever [outbound] allows for one request."""
-    monkeypatch.setattr(doctor_webhooks, "PATIENCE", 0.2)
+    monkeypatch.setattr(doctor_providers, "PATIENCE", 0.2)
     begins = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
     async with serving(answering(begins, forever=b" ", pause=0.05)) as server:
         here = Installation(tmp_path, database_url, server.url("/v1"))

@@ -19,11 +19,11 @@ from rich.console import Console
 
 from tests.contract.command_line import CommandLine, clean_environment, said, take
 from tests.integration.told import NOON
-from tracker.cli.watching import Picture
+from tracker.cli.posts_watch import LiveTable
 from tracker.domain.posts.event import Problem, State
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import Target
-from tracker.queries.news import News
+from tracker.queries.events import News
 from tracker.queries.post_views import post_out
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ ORDER = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 TAKES_THE_SCREEN, GIVES_IT_BACK = "\x1b[?1049h", "\x1b[?1049l"
 
 
-def drawn(picture: Picture, width: int = 100) -> str:
+def drawn(picture: LiveTable, width: int = 100) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(picture.drawn(NOON))
     return console.export_text()
@@ -44,7 +44,7 @@ def drawn(picture: Picture, width: int = 100) -> str:
 def test_the_table_tells_of_posts_what_happened_and_what_is_wrong() -> None:
     """And nothing that a post says reaches the terminal as more than text."""
     late = Target("x", state=State.FAILED, problem=Problem("timeout", "too slow", None))
-    picture = Picture({"failed": 2, "published": 40})
+    picture = LiveTable({"failed": 2, "published": 40})
     picture.posts = [
         post_out(post)
         for post in (

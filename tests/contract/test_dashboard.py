@@ -16,7 +16,7 @@ from tests.conftest import QUICK
 from tests.contract.dashboard import an_action, dashboard, sign_in, state_of
 from tests.contract.serving import project
 from tests.integration.told import told
-from tracker.dashboard.checkup import Installation
+from tracker.dashboard.health import Installation
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Misconfigured
 from tracker.rulebook.source import Footing

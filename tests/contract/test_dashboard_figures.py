@@ -11,8 +11,8 @@ import pytest
 from tests.contract.dashboard import NOW, dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
-from tracker.dashboard.figures import HEIGHT, SLOTS, look
 from tracker.dashboard.language import TEXTS
+from tracker.dashboard.overview import HEIGHT, SLOTS, load_stats
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -38,7 +38,7 @@ async def test_a_day_is_told_by_the_hour_in_which_posts_ended(database: Database
                 "insert into findings values ($1, $2, 'p1', $3, null, $4, null)",
                 position, provider, uuid4(), NOW - timedelta(hours=ago),
             )  # fmt: skip
-        found = await look(conn, NOW)
+        found = await load_stats(conn, NOW)
     hours = {n: slot for n, slot in enumerate(found.pace) if slot != (0, 0)}
     assert hours == {0: (1, 0), 21: (1, 1), 22: (2, 1), 23: (1, 0)}
     assert (found.published, found.failed, found.median) == (5, 2, 3)
@@ -55,7 +55,7 @@ async def test_a_day_is_told_by_the_hour_in_which_posts_ended(database: Database
 async def test_without_posts_of_that_day_it_says_so_by_zeros(database: Database) -> None:
     await project(database, told("p1", "scheduled", 1))
     async with database.connection() as conn:
-        found = await look(conn, NOW)
+        found = await load_stats(conn, NOW)
     assert (found.published, found.rate, found.median, found.missed) == (0, None, None, {})
     assert {bar.published_height for bar in found.bars} == {0}
 

@@ -12,16 +12,16 @@ import pytest
 from tests.contract.dashboard import dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
-from tracker.dashboard.checkup import Installation
+from tracker.dashboard.health import Installation
 from tracker.domain.actions import Reason
-from tracker.domain.calls.allowance import Purpose
-from tracker.domain.calls.breaker import FAILURES
-from tracker.domain.calls.standing import Heard, Standing, Terms, Wish
-from tracker.domain.failing import Failing
-from tracker.domain.occasions import latest
+from tracker.domain.calls.call_budget import Purpose
+from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Terms
+from tracker.domain.calls.circuit_breaker import FAILURES
+from tracker.domain.cron import latest
 from tracker.errors import Misconfigured
+from tracker.runtime.supervision import Failing
 from tracker.settings import Settings
-from tracker.store.calls import fires, standings
+from tracker.store.calls import call_limits, schedule_runs
 from tracker.store.checkpoints import processes
 from tracker.store.database import set_codecs
 from tracker.store.log import event_log
@@ -57,11 +57,11 @@ async def page(database: Database, **options: Any) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", answer.text.partition("<main")[2]).split())
 
 
-async def stand(database: Database, change: Callable[[Standing, datetime], Standing]) -> None:
+async def stand(database: Database, change: Callable[[CallLimits, datetime], CallLimits]) -> None:
     """How we stand with the provider, from now on."""
     async with database.transaction() as conn:
-        standing, at = await standings.hold(conn, PROVIDER)
-        await standings.save(conn, change(standing.seen(at), at))
+        standing, at = await call_limits.hold(conn, PROVIDER)
+        await call_limits.save(conn, change(standing.seen(at), at))
 
 
 def last_time(job: Job) -> datetime:
@@ -77,16 +77,16 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         await conn.execute("update places set caught_up_at = now()")
         for name, job in SETTINGS.jobs.by_name.items():
             if name != "nightly":
-                await fires.take(conn, name, last_time(job), now())
+                await schedule_runs.take(conn, name, last_time(job), now())
         await conn.execute(
             "insert into heard_hours values ($1, date_trunc('hour', $2::timestamptz), $2)", PROVIDER, now()
         )
 
-    def asked_twice(standing: Standing, at: datetime) -> Standing:
+    def asked_twice(standing: CallLimits, at: datetime) -> CallLimits:
         terms = Terms(SETTINGS.providers[PROVIDER].budget)
         for _ in range(2):
-            standing, _granted = standing.ask(terms, Wish("get", Purpose.REACTION), at)
-        return standing.hear(Heard(Reason.OK, skew=0.3, credits=4812), at)
+            standing, _granted = standing.acquire(terms, CallRequest("get", Purpose.REACTION), at)
+        return standing.record(CallResult(Reason.OK, skew=0.3, credits=4812), at)
 
     await stand(database, asked_twice)
     text = await page(database, subscriptions=["projector"])
@@ -133,7 +133,7 @@ async def test_a_webhook_is_shown_as_soon_as_it_is_in_the_log(database: Database
 async def test_whatever_is_wrong_is_named(database: Database) -> None:
     await project(database, told("poison", "failed", 1))
     async with database.connection() as conn:
-        await fires.take(conn, "deadman", now() - timedelta(hours=1), now())
+        await schedule_runs.take(conn, "deadman", now() - timedelta(hours=1), now())
         await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
         for provider, authentic, digest in ((PROVIDER, True, "a"), ("<b>forger</b>", False, "b")):
             await conn.execute(
@@ -141,9 +141,9 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
                 " values ($1, 'signature_wrong', $2, $3, 'h', $4, '{}', '')", provider, authentic, digest, now(),
             )  # fmt: skip
 
-    def failing(standing: Standing, at: datetime) -> Standing:
+    def failing(standing: CallLimits, at: datetime) -> CallLimits:
         for _ in range(FAILURES):
-            standing = standing.hear(Heard(Reason.HTTP_5XX, skew=-9.0, credits=100), at)
+            standing = standing.record(CallResult(Reason.HTTP_5XX, skew=-9.0, credits=100), at)
         return standing
 
     await stand(database, failing)

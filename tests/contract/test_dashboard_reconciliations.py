@@ -13,7 +13,7 @@ from tests.contract.dashboard import NOW, dashboard, sign_in
 from tests.integration.told import PROVIDER
 from tracker.queries.reconciliations import list_reconciliations
 from tracker.store.calls import reconciliations
-from tracker.store.posts import suspects
+from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def done(database: Database, minutes: float, *posts: str, stopped: str | N
         findings: list[tuple[int, str, datetime | None]] = [
             (int(minutes * 100) + number, post, at - MINUTE if number else None) for number, post in enumerate(posts)
         ]
-        await suspects.found(conn, PROVIDER, round_.id, at, findings)
+        await overdue_posts.found(conn, PROVIDER, round_.id, at, findings)
         await reconciliations.end(conn, round_, stopped, at)
     return round_.id
 
@@ -88,7 +88,7 @@ async def test_what_webhooks_missed_is_counted_by_provider_until_they_tell_it(
         ("partial", "3", "4"),
     ]
     async with database.transaction() as conn:
-        await suspects.told(conn, [1002], NOW)
+        await overdue_posts.mark_reported(conn, [1002], NOW)
     assert figures.findall((await visitor.get("/reconciliations")).text)[1] == ("partial", "2", "3")
     page = (await visitor.get(f"/reconciliations/{round_}")).text
     assert re.findall(r'href="/posts/([^?"]*)', page) == ["%22%3E%3Cscript%3Ealert%281%29%3C%2Fscript%3E", "p1"]

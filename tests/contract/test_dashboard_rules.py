@@ -14,14 +14,14 @@ from tests.integration.blocking import until_blocked
 from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import told
-from tracker.store.reactions import rule_switches
+from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -52,18 +52,18 @@ do = [{{ reconcile = "post" }}]
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def visitor(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def visitor(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody at this machine, who needs no key and may do everything."""
     async with dashboard(database, rules, open_here=True) as client:
         yield client
 
 
-async def a_few_firings(database: Database, rules: RulesInForce) -> None:
+async def a_few_firings(database: Database, rules: ActiveRules) -> None:
     """p1 fails twice on x, of which the second is held back; p2 fails where the rule does not look."""
     corridor = await Corridor(database, rules.index()).open()
     for second, post, state, platform in (
@@ -82,7 +82,7 @@ def plain(page: httpx2.Response) -> str:
 
 
 async def test_the_list_says_of_each_rule_how_it_does(
-    visitor: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    visitor: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     assert "never fired" in plain(await visitor.get("/rules"))
     await a_few_firings(database, rules)
@@ -102,7 +102,7 @@ async def test_the_list_says_of_each_rule_how_it_does(
 
 
 async def test_the_page_of_a_rule_tells_what_it_says_and_what_it_came_to(
-    visitor: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    visitor: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     await a_few_firings(database, rules)
     page = await visitor.get("/rules/on-failure")
@@ -122,7 +122,7 @@ async def test_the_page_of_a_rule_tells_what_it_says_and_what_it_came_to(
 
 
 async def test_a_rule_with_many_firings_shows_them_in_pages(
-    visitor: httpx2.AsyncClient, database: Database, rules: RulesInForce
+    visitor: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     corridor = await Corridor(database, rules.index()).open()
     await corridor.tell(*(told(f"p{n:02}", "failed", n, targets={"x": "failed"}) for n in range(14)))
@@ -134,7 +134,7 @@ async def test_a_rule_with_many_firings_shows_them_in_pages(
     assert (len(first), len(rest), len({*first, *rest})) == (10, 4, 14)
 
 
-async def test_a_rule_is_switched_by_who_may_operate(database: Database, rules: RulesInForce) -> None:
+async def test_a_rule_is_switched_by_who_may_operate(database: Database, rules: ActiveRules) -> None:
     async with dashboard(database, rules) as client:
         await sign_in(client, database, "read")
         assert "/rules/stuck/disable" not in (await client.get("/rules")).text
@@ -145,15 +145,15 @@ async def test_a_rule_is_switched_by_who_may_operate(database: Database, rules: 
         assert "It is switched off" in (await client.get(answer.headers["Location"])).text
         assert "by hand, by test operate" in plain(await client.get("/rules/stuck"))
         async with database.connection() as conn:
-            assert not (await rule_switches.by_rule(conn))["stuck"].enabled
+            assert not (await rule_book.switches_by_rule(conn))["stuck"].enabled
         await client.post("/rules/stuck/enable")
         async with database.connection() as conn:
-            assert not await rule_switches.by_rule(conn)
+            assert not await rule_book.switches_by_rule(conn)
         assert (await client.post("/rules/nobody/enable")).status_code == 404
 
 
 async def test_files_that_are_refused_are_named_with_their_place(
-    visitor: httpx2.AsyncClient, rules: RulesInForce, tmp_path: Path
+    visitor: httpx2.AsyncClient, rules: ActiveRules, tmp_path: Path
 ) -> None:
     (tmp_path / "rules" / "all.toml").write_text(FILE.replace("post.failed", "post.faild"))
     assert not rules.reload()
@@ -169,7 +169,7 @@ async def test_where_there_is_no_rule_it_says_how_to_begin(database: Database) -
         assert "tracker init" in plain(await client.get("/rules"))
 
 
-async def test_a_text_is_tried_on_the_log_by_whoever_may_read(database: Database, rules: RulesInForce) -> None:
+async def test_a_text_is_tried_on_the_log_by_whoever_may_read(database: Database, rules: ActiveRules) -> None:
     """As it stands it comes to what is on record; without its platforms it gains a post, and loses none."""
     await a_few_firings(database, rules)
     async with dashboard(database, rules) as client:
@@ -203,7 +203,7 @@ async def test_a_text_that_cannot_be_tried_comes_back_with_its_faults(visitor: h
 
 
 async def test_one_text_is_tried_at_a_time_and_the_other_is_kept(
-    visitor: httpx2.AsyncClient, database: Database, rules: RulesInForce, monkeypatch: pytest.MonkeyPatch
+    visitor: httpx2.AsyncClient, database: Database, rules: ActiveRules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over the API or here; and what takes too long is given up."""
     await a_few_firings(database, rules)
@@ -216,6 +216,6 @@ async def test_one_text_is_tried_at_a_time_and_the_other_is_kept(
         key = await sign_in(visitor, database, "read")
         assert key.status_code == 303
     assert "Would have fired 1" in plain(await playing)
-    monkeypatch.setattr("tracker.process.trial.PATIENCE", 0.001)
+    monkeypatch.setattr("tracker.process.backtest_service.PATIENCE", 0.001)
     long = await visitor.post("/rules/on-failure/trial", data={"text": FAILING})
     assert (long.status_code, "Try a shorter span" in long.text) == (422, True)

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> RulesInForce:
+def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
 
 
 @pytest.fixture
-async def corridor(database: Database, rules: RulesInForce) -> Corridor:
+async def corridor(database: Database, rules: ActiveRules) -> Corridor:
     return await Corridor(database, rules.index()).open()
 
 
 @pytest.fixture
-async def visitor(database: Database, rules: RulesInForce) -> AsyncIterator[httpx2.AsyncClient]:
+async def visitor(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody at this machine, who needs no key and may do everything."""
     async with dashboard(database, rules, open_here=True) as client:
         yield client
@@ -81,7 +81,7 @@ async def test_many_runs_come_in_pages(visitor: httpx2.AsyncClient, corridor: Co
 
 
 async def test_a_run_tells_its_steps_its_actions_and_what_it_waits_for(
-    visitor: httpx2.AsyncClient, corridor: Corridor, rules: RulesInForce, tmp_path: Path
+    visitor: httpx2.AsyncClient, corridor: Corridor, rules: ActiveRules, tmp_path: Path
 ) -> None:
     await corridor.tell(told("p1", "published", 0))
     path = f"/runs/{await run_of(corridor, 'p1')}"
@@ -106,7 +106,7 @@ async def test_a_run_tells_its_steps_its_actions_and_what_it_waits_for(
 
 
 async def test_a_run_is_cancelled_by_who_may_operate(
-    database: Database, corridor: Corridor, rules: RulesInForce
+    database: Database, corridor: Corridor, rules: ActiveRules
 ) -> None:
     await corridor.tell(told("p1", "failed", 0))
     path = f"/runs/{await run_of(corridor, 'p1')}"

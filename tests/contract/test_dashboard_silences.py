@@ -15,7 +15,7 @@ from tests.integration.ruled import in_force
 from tests.integration.told import PROVIDER
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import AlertPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.domain.runs.pause import Silence
 from tracker.facts import commands
 from tracker.queries.silences import SilenceOut, list_silences
@@ -111,7 +111,7 @@ async def test_those_in_force_come_first_with_what_each_hid(visitor: httpx2.Asyn
     now = await begun(database, SCRIPT, timedelta(minutes=10))
     spec = ActionSpec("alert", "ops", AlertPayload(title=SCRIPT, severity="critical"), "k1", NOW)
     async with database.connection() as conn:
-        await actions.intend(conn, [Asked(spec, "on-failure", "r1", uuid4(), PROVIDER, "p1")], NOW)
+        await actions.intend(conn, [ActionRequest(spec, "on-failure", "r1", uuid4(), PROVIDER, "p1")], NOW)
         await conn.execute("update actions set state = 'hidden', hidden_by = $1", f"silence {now.id}")
     page = (await visitor.get("/silences")).text
     assert SCRIPT not in page

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.dashboard import NOW, an_action, dashboard, sign_in, state_of
-from tracker.dashboard.visitor import LASTING
+from tracker.dashboard.session import LASTING
 from tracker.store import keys
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def test_a_key_opens_the_dashboard_until_it_is_revoked(stranger: httpx2.As
     assert (answer.status_code, answer.headers["Location"]) == (303, "/posts?state=failed")
     assert "signed in as test read" in (await stranger.get("/")).text
     async with database.connection() as conn:
-        for key in await keys.everyone(conn):
+        for key in await keys.list_all(conn):
             await keys.revoke(conn, key.id, NOW)
     assert (await stranger.get("/")).status_code == 303
 

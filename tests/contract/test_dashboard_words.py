@@ -9,8 +9,8 @@ from string import Formatter
 import pytest
 
 from tests.contract.dashboard import dashboard
+from tracker.dashboard.health import STANDINGS
 from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
-from tracker.dashboard.provider_health import STANDINGS
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.actions import Reason

@@ -20,7 +20,7 @@ from tracker.providers.registry import KINDS
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 from tracker.simulator import DIALECTS, Faults, ManualClock, Odds, run_simulator
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
@@ -66,7 +66,7 @@ class Corridor:
     async def states(self) -> dict[str, State]:
         """The posts, once everything that came has been folded."""
         async with self._database.connection() as conn:
-            await shares.create(conn, projector.NAME, beginning(1))
+            await assignments.create(conn, projector.NAME, beginning(1))
         handler = Projector(fact_readers(self._providers))
         node = Subscription(
             projector.NAME, EVENTS, EVENTS_CHANNEL, handler, self._database, "only", self._clock.now

@@ -13,7 +13,7 @@ from tests.contract.dashboard import dashboard
 from tests.contract.serving import bearer
 from tests.integration.told import PROVIDER
 from tests.unit.conforming import adapter_of
-from tracker.cli.showing import listed
+from tracker.cli.output import listed
 from tracker.store.database import Database
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tracker.facts.codec import fact_readers
 from tracker.process import projector, reactor
 from tracker.process.projector import Projector
 from tracker.process.reactor import Reactor
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
 from tracker.store.log.feed import CHANGES, EVENTS
@@ -70,7 +70,7 @@ class Corridor:
     async def open(self) -> Corridor:
         async with self.database.transaction() as conn:
             for name in (projector.NAME, reactor.NAME):
-                await shares.create(conn, name, beginning(1))
+                await assignments.create(conn, name, beginning(1))
             await self._handler.arm_standing(conn)
         await self.projector.tend()
         await self.reactor.tend()

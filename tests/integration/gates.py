@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracker.domain.calls.standing import Permit, Standing, Terms
+from tracker.domain.calls.call_limits import CallLimits, Permit, Terms
 
 if TYPE_CHECKING:
-    from tracker.domain.calls.standing import Heard, Refused, Wish
+    from tracker.domain.calls.call_limits import CallRequest, CallResult, Refused
 
 
 @dataclass
@@ -18,15 +18,15 @@ class OpenGate:
     """Lets every call through; where `answers` are given, these are its next ones."""
 
     answers: list[Permit | Refused] = field(default_factory=list)
-    asked: list[Wish] = field(default_factory=list)
-    told: list[Heard] = field(default_factory=list)
+    asked: list[CallRequest] = field(default_factory=list)
+    told: list[CallResult] = field(default_factory=list)
 
-    async def ask(self, provider: str, wish: Wish) -> Permit | Refused:
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
         self.asked.append(wish)
         return self.answers.pop(0) if self.answers else Permit()
 
-    async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
-        self.told.append(heard)
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
+        self.told.append(result)
 
 
 @dataclass
@@ -35,14 +35,14 @@ class ClockedGate:
 
     terms: Mapping[str, Terms]
     clock: Callable[[], datetime]
-    standings: dict[str, Standing] = field(default_factory=dict)
+    standings: dict[str, CallLimits] = field(default_factory=dict)
 
-    async def ask(self, provider: str, wish: Wish) -> Permit | Refused:
-        self.standings[provider], answer = self._of(provider).ask(self.terms[provider], wish, self.clock())
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
+        self.standings[provider], answer = self._of(provider).acquire(self.terms[provider], wish, self.clock())
         return answer
 
-    async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
-        self.standings[provider] = self._of(provider).hear(heard, self.clock())
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
+        self.standings[provider] = self._of(provider).record(result, self.clock())
 
-    def _of(self, provider: str) -> Standing:
-        return self.standings.get(provider, Standing(provider))
+    def _of(self, provider: str) -> CallLimits:
+        return self.standings.get(provider, CallLimits(provider))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.service import free_port
 from tests.waiting import wait_until
-from tracker.embedded.identity import ordinary
+from tracker.embedded.cluster import ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

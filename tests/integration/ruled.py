@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.process.active_rules import RulesInForce
+from tracker.process.active_rules import ActiveRules
 from tracker.settings import load_settings
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 CONFIG = "[channels.ops]\nkind = 'log'\n[rules]\ndir = 'rules'\n"
 
 
-def in_force(folder: Path, text: str) -> RulesInForce:
+def in_force(folder: Path, text: str) -> ActiveRules:
     """The rules of this text, under rules/all.toml, with a channel `ops`."""
     (folder / "rules").mkdir()
     (folder / "rules" / "all.toml").write_text(text)
     (folder / "config.toml").write_text(CONFIG)
-    return RulesInForce(load_settings(folder / "config.toml", {}))
+    return ActiveRules(load_settings(folder / "config.toml", {}))

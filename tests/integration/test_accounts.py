@@ -18,7 +18,7 @@ from tests.unit.conforming import adapter_of
 from tests.unit.reactions import on
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
-from tracker.domain.rules.subject import Per
+from tracker.domain.rules.grouping import GroupBy
 from tracker.facts import commands
 from tracker.facts.codec import fact_readers
 from tracker.facts.commands import Wished
@@ -72,7 +72,7 @@ class OfProvider(Corridor):
     """The corridor with the provider's own words."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, [on("account.disconnected", per=Per.ACCOUNT)])
+        super().__init__(database, [on("account.disconnected", per=GroupBy.ACCOUNT)])
         self.projector._handler = Projector(READERS)
 
 

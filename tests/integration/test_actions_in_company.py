@@ -14,7 +14,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import AlertPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.process.retention import prune_records
 from tracker.store.actions import action_claims, actions
 from tracker.store.wakeups import wait
@@ -59,7 +59,7 @@ def an_alert(
 
 async def intend(database: Database, *specs: ActionSpec, at: datetime = NOON) -> list[UUID]:
     async with database.transaction() as conn:
-        await actions.intend(conn, [Asked(spec, "r", "1", uuid4(), PROVIDER, "p") for spec in specs], at)
+        await actions.intend(conn, [ActionRequest(spec, "r", "1", uuid4(), PROVIDER, "p") for spec in specs], at)
     return [spec.id for spec in specs]
 
 

@@ -12,17 +12,16 @@ from sqlmodel import col
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import events, quarantine, redeliveries, why_facts
+from tracker.queries import events, quarantine, redeliveries, why
 from tracker.queries.events import EventQuery
 from tracker.queries.paging import Keyset, compiled, page_of
 from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.reconciliations import NEWEST_FIRST
-from tracker.store.calls import heard, reconciliations
+from tracker.store.calls import provider_heartbeats, reconciliations
 from tracker.store.log import event_log
-from tracker.store.posts import changes, replayed, suspects
+from tracker.store.posts import change_history, changes, overdue_posts
 from tracker.store.tables.log import Event
-from tracker.store.tables.reconciling import Reconciliation
-from tracker.store.tables.redelivering import Redelivery
+from tracker.store.tables.operations import Reconciliation, Redelivery
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -98,14 +97,14 @@ async def test_the_last_webhook_is_found_at_the_end_of_the_log(full: Connection)
         await event_log.ensure_day(full, day)
         await full.execute(MANY_EVENTS, PROVIDER, day)
     await full.execute("analyze events")
-    read = await plan_of(full, heard.NEWEST, [NOON.date() - timedelta(days=14), 500, [PROVIDER, "other"]])
+    read = await plan_of(full, provider_heartbeats.NEWEST, [NOON.date() - timedelta(days=14), 500, [PROVIDER, "other"]])
     assert 500 <= touched(read, "events") <= 510
 
 
 async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Connection) -> None:
-    overdue = await plan_of(full, suspects.OVERDUE, [PROVIDER, NOON, NOON, 500])
+    overdue = await plan_of(full, overdue_posts.OVERDUE, [PROVIDER, NOON, NOON, 500])
     assert touched(overdue, "posts") <= 110
-    still = await plan_of(full, suspects.STILL, [PROVIDER, NOON - HOUR, NOON, 500, ["publishing", "retrying"]])
+    still = await plan_of(full, overdue_posts.STILL, [PROVIDER, NOON - HOUR, NOON, 500, ["publishing", "retrying"]])
     assert touched(still, "posts") <= 110
 
 
@@ -171,14 +170,14 @@ async def test_what_happened_since_is_found_by_when_it_came(full: Connection) ->
 
 async def test_a_backtest_of_an_hour_reads_an_hour(full: Connection) -> None:
     since = NOON + timedelta(minutes=20_000)
-    read = await plan_of(full, replayed.IN_ORDER, [1, since, since + HOUR])
+    read = await plan_of(full, change_history.IN_ORDER, [1, since, since + HOUR])
     assert touched(read, "changes") <= 12_000
 
 
 async def test_why_reads_what_is_about_the_post(full: Connection) -> None:
     asked: list[tuple[str, list[object]]] = [
-        (why_facts.FIRINGS, [PROVIDER, "p7", None, 50]),
-        (why_facts.EVENTS, [PROVIDER, "p7", 500]),
+        (why.FIRINGS, [PROVIDER, "p7", None, 50]),
+        (why.EVENTS, [PROVIDER, "p7", 500]),
     ]
     for statement, values in asked:
         read = await plan_of(full, statement, values)

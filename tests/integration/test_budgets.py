@@ -13,9 +13,9 @@ from tests.integration.told import NOON
 from tests.unit.test_workflow import rule
 from tracker.domain.rate import Rate
 from tracker.domain.rules.decision import Fire
-from tracker.domain.rules.subject import Subject
+from tracker.domain.rules.grouping import Group
 from tracker.domain.runs.firing import Firing, Outcome
-from tracker.process.budgets import Budgets
+from tracker.process.batch import Budgets
 from tracker.store.reactions import firings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def firing(number: int, at: datetime, outcome: Outcome = Outcome.FIRED) -> Firin
 
 async def fire(conn: Connection, number: int, at: datetime, budgets: Budgets) -> bool:
     """Whether there was room for one more, by what was looked up; if so, it is on record."""
-    wanted = Fire(RULE, Subject("p/x", "p", "x"), f"c{number}", {}, at)
+    wanted = Fire(RULE, Group("p/x", "p", "x"), f"c{number}", {}, at)
     spent = await budgets.spent(conn, [wanted], at)
     has_room = len(spent.get(RULE.id, ())) < BUDGET.times
     await firings.record(conn, [firing(number, at, Outcome.FIRED if has_room else Outcome.SUPPRESSED)])

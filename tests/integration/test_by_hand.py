@@ -13,10 +13,9 @@ from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.actions import Backoff
-from tracker.domain.rules.event_pattern import parse_word
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.rule import Mode, On, Rule
 from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.rules.trigger import On
 from tracker.domain.runs.pause import Silence
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands
@@ -25,7 +24,7 @@ from tracker.store.wakeups import RULES, Wakeups
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -50,17 +49,17 @@ do = [{ alert = "ops", title = "never" }]
 
 
 def on(word: str, *do: object, **more: object) -> Rule:
-    values: dict[str, object] = {"id": "r", "revision": "1", "trigger": On((parse_word(word),)), "do": do}
+    values: dict[str, object] = {"id": "r", "revision": "1", "trigger": On((parse_event_pattern(word),)), "do": do}
     return Rule(**(values | more))  # type: ignore[arg-type]  # the test states only what it is about
 
 
-async def switch(database: Database, rules: RulesInForce, name: str, *, on: bool, at: float = 0) -> bool:
+async def switch(database: Database, rules: ActiveRules, name: str, *, on: bool, at: float = 0) -> bool:
     rule = next(rule for rule in rules.rules() if rule.id == name)
     async with database.transaction() as conn:
         return await commands.switch_rule(conn, rule, on=on, by="Ada", now=NOON + timedelta(seconds=at))
 
 
-async def take(database: Database, rules: RulesInForce) -> bool:
+async def take(database: Database, rules: ActiveRules) -> bool:
     async with database.transaction() as conn:
         return await rules.take_switches(conn)
 
@@ -161,7 +160,7 @@ async def test_a_run_that_is_cancelled_by_hand_does_nothing_more(database: Datab
 
 
 async def test_a_run_that_waits_its_turn_is_cancelled_and_never_begins(database: Database) -> None:
-    rule = on("post.failed", WaitStep((parse_word("cms.acked"),)), mode=Mode.QUEUED)
+    rule = on("post.failed", WaitStep((parse_event_pattern("cms.acked"),)), mode=Mode.QUEUED)
     corridor = await Corridor(database, [rule]).open()
     await corridor.tell(told("p1", "failed", 1), told("p1", "publishing", 2), told("p1", "failed", 3))
     ((queued,),) = await corridor.rows("select id from runs where state = 'queued'")
@@ -242,7 +241,7 @@ async def test_a_signal_with_the_id_of_another_is_a_repetition_whatever_it_says(
 
 
 async def test_a_signal_ends_the_wait_of_a_run(database: Database) -> None:
-    rule = on("post.published", WaitStep((parse_word("cms.acked"),)), ALERT)
+    rule = on("post.published", WaitStep((parse_event_pattern("cms.acked"),)), ALERT)
     corridor = await Corridor(database, [rule]).open()
     await corridor.tell(told("p1", "published", 1))
     assert corridor.world.verbs == {}

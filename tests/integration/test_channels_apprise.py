@@ -19,8 +19,7 @@ import pytest
 
 from tests.integration.hostile import read_request, serving
 from tests.waiting import until
-from tracker.act.performers.registry import build_performers
-from tracker.act.performers.usable import usable
+from tracker.act.performers.channels import build_performers, usable
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
 from tracker.outbound.client import Outbound

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from tests.integration.hostile import CERTIFICATE, Handler, serving
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
 from tracker.outbound.addresses import Allowed

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.hostile import read_request, serving
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
 from tracker.outbound.addresses import Allowed

@@ -16,14 +16,13 @@ from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import Post, post_office
 from tests.integration.told import NOON, PROVIDER
 from tests.waiting import until
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
 from tracker.act.worker import Capacity, Worker
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import payload_of
-from tracker.domain.runs.memory import Asked
-from tracker.outbound.addresses import Allowed
+from tracker.domain.runs.engine_state import ActionRequest
+from tracker.outbound.addresses import Allowed, OutboundError
 from tracker.outbound.client import Outbound
-from tracker.outbound.web_address import OutboundError
 from tracker.settings import Settings
 from tracker.store.actions import actions
 from tracker.store.wakeups import Wakeups
@@ -65,7 +64,7 @@ async def intend(database: Database, channel: str, count: int = 1, **said: objec
     payloads = [payload_of("alert", {"title": f"{channel} {n}", "key": f"{n}", **said}) for n in range(count)]
     specs = [ActionSpec("alert", channel, payload, str(uuid4()), NOON) for payload in payloads]
     async with database.transaction() as conn:
-        await actions.intend(conn, [Asked(spec, "r", "1", uuid4(), PROVIDER, "p") for spec in specs], NOON)
+        await actions.intend(conn, [ActionRequest(spec, "r", "1", uuid4(), PROVIDER, "p") for spec in specs], NOON)
 
 
 @asynccontextmanager

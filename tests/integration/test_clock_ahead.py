@@ -14,7 +14,7 @@ from tracker.domain.runs.pause import Pause
 from tracker.queries import health
 from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
-from tracker.store.reactions import holds
+from tracker.store.reactions import rule_pauses
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -114,9 +114,9 @@ async def test_a_pause_that_is_still_to_begin_holds_nothing(database: Database) 
 async def test_a_pause_of_an_earlier_version_holds_as_it_did(database: Database) -> None:
     """Since when it holds is not known, and a longer one is not made shorter."""
     async with database.connection() as conn:
-        await holds.hold(conn, [Pause("r", "", NOON + 20 * MINUTE, "x")])
-        await holds.hold(conn, [Pause("r", "", NOON + 10 * MINUTE, "x", NOON)])
-        (found,) = (await holds.in_force(conn, NOON, NOON)).pauses
+        await rule_pauses.hold(conn, [Pause("r", "", NOON + 20 * MINUTE, "x")])
+        await rule_pauses.hold(conn, [Pause("r", "", NOON + 10 * MINUTE, "x", NOON)])
+        (found,) = (await rule_pauses.in_force(conn, NOON, NOON)).pauses
     assert found == Pause("r", "", NOON + 20 * MINUTE, "x", NOON)
 
 
@@ -124,9 +124,9 @@ async def test_a_provider_that_was_heard_in_the_future_can_fall_silent(database:
     corridor = await begun(database, ONCE)
     for at in (DAY, 100):
         await fail(corridor, at, f"p{at}")
-        await silence_monitor.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
+        await silence_monitor.check_silence(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
     corridor.at = 2 * 3600
     with capture_logs() as lines:
-        await silence_monitor.look(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
+        await silence_monitor.check_silence(database, {PROVIDER: timedelta(hours=1)}, corridor.now())
     (said,) = [line for line in lines if line["event"] == "provider.silent"]
     assert said["heard_at"] == (NOON + timedelta(seconds=100)).isoformat()

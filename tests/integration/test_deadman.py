@@ -11,7 +11,7 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
-from tracker.store.calls import heard
+from tracker.store.calls import provider_heartbeats
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -35,7 +35,7 @@ do  = [{ alert = "ops", title = "{{ post.provider }} is back" }]
 async def looked(corridor: Corridor, hour: float, patience: timedelta | None = None) -> list[str]:
     """The titles of the alerts that went out when one looks then."""
     corridor.at, before = hour * HOUR, len(corridor.world.performed)
-    await silence_monitor.look(corridor.database, {PROVIDER: patience}, corridor.now())
+    await silence_monitor.check_silence(corridor.database, {PROVIDER: patience}, corridor.now())
     await corridor.settle()
     return [claimed.alert.title for claimed in corridor.world.performed[before:]]
 
@@ -76,12 +76,12 @@ async def test_the_last_webhook_is_known_before_anybody_has_looked_and_after_it_
 
     async def last(since: float) -> dict[str, datetime]:
         async with database.connection() as conn:
-            return await heard.last_of_each(conn, [PROVIDER, "other"], NOON + timedelta(hours=since))
+            return await provider_heartbeats.last_of_each(conn, [PROVIDER, "other"], NOON + timedelta(hours=since))
 
     assert await last(-1) == {PROVIDER: NOON + timedelta(hours=1)}
     assert await last(1.5) == {}
     await looked(corridor, 2)
-    monkeypatch.setattr(heard, "LOOKED_THROUGH", 0)
+    monkeypatch.setattr(provider_heartbeats, "LOOKED_THROUGH", 0)
     assert await last(-1) == {PROVIDER: NOON + timedelta(hours=1)}
 
 

@@ -17,15 +17,15 @@ import psutil
 import pytest
 
 from tests.waiting import wait_until
-from tracker.embedded import identity
+from tracker.embedded import cluster
+from tracker.embedded.cluster import OVERRIDE, binaries
 from tracker.embedded.embedded import EmbeddedPostgres
-from tracker.embedded.postgres_binaries import OVERRIDE, binaries
 from tracker.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IDENTITIES = {"ordinary": identity.ordinary, "nobody": identity.nobody}
+IDENTITIES = {"ordinary": cluster.ordinary, "nobody": cluster.nobody}
 OWNER = """
 import sys
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, who: str) -
 
 def test_the_same_data_serves_under_another_identity(tmp_path: Path) -> None:
     """A folder made where user namespaces work can be used where they are denied, and back again."""
-    for make in (*IDENTITIES.values(), identity.ordinary) if os.geteuid() == 0 else (identity.ordinary,):
+    for make in (*IDENTITIES.values(), cluster.ordinary) if os.geteuid() == 0 else (cluster.ordinary,):
         with EmbeddedPostgres(tmp_path / "pg", identity=make()) as server:
             assert query(server.dsn, "select 1") == 1
 

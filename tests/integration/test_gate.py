@@ -14,28 +14,28 @@ from structlog.testing import capture_logs
 
 from tests.integration.hostile import read_request, serving
 from tracker.domain.actions import Reason
-from tracker.domain.calls.allowance import RESERVED, Purpose
-from tracker.domain.calls.breaker import FAILURES, PAUSES
-from tracker.domain.calls.standing import FRESH, Heard, Permit, Refused, Wish, _moved
+from tracker.domain.calls.call_budget import RESERVED, Purpose
+from tracker.domain.calls.call_limits import FRESH, CallRequest, CallResult, Permit, Refused, _moved
+from tracker.domain.calls.circuit_breaker import FAILURES, PAUSES
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
-from tracker.providers.rate_limiter import SharedGate
+from tracker.providers.rate_limiter import SharedRateLimiter
 from tracker.settings import Settings
-from tracker.store.calls import standings
+from tracker.store.calls import call_limits
 from tracker.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.integration.hostile import Server
-    from tracker.domain.calls.standing import Standing
+    from tracker.domain.calls.call_limits import CallLimits
     from tracker.providers.client import ProviderClient
 
 pytestmark = pytest.mark.anyio
 
 NAME = "sosyalkopru"
-GET = Wish("get", Purpose.REACTION)
+GET = CallRequest("get", Purpose.REACTION)
 POST = b'{"success":true,"data":{"id":"p","status":"FAILED"}}'
 
 
@@ -52,7 +52,7 @@ async def processes(database_url: str, wanted: Settings, count: int = 2) -> Asyn
             Outbound(Allowed.parse(["127.0.0.1"]), timeout=wanted.outbound.timeout)
         )
         databases = [await stack.enter_async_context(Database.open(database_url)) for _ in range(count)]
-        yield [build_clients(wanted, outbound, SharedGate(database, wanted))[NAME] for database in databases]
+        yield [build_clients(wanted, outbound, SharedRateLimiter(database, wanted))[NAME] for database in databases]
 
 
 @asynccontextmanager
@@ -73,37 +73,37 @@ async def answers(*replies: tuple[str, bytes]) -> AsyncIterator[Server]:
         yield server
 
 
-async def standing(database: Database) -> Standing:
+async def standing(database: Database) -> CallLimits:
     async with database.connection() as conn:
-        return await standings.one(conn, NAME)
+        return await call_limits.get(conn, NAME)
 
 
 async def pass_time(database: Database, span: timedelta) -> None:
     """As if everything had happened so much earlier."""
     async with database.transaction() as conn:
-        now, _ = await standings.hold(conn, NAME)
-        await standings.save(conn, _moved(now, -span))
+        now, _ = await call_limits.hold(conn, NAME)
+        await call_limits.save(conn, _moved(now, -span))
 
 
 async def test_processes_share_one_budget(database_url: str, database: Database) -> None:
     """However many of them call at once; who comes too late is told when there is room."""
     wanted = settings(budget="10 in 1h")
     async with processes(database_url, wanted, 3) as clients:
-        asked = await asyncio.gather(*(client.gate.ask(NAME, GET) for _ in range(10) for client in clients))
+        asked = await asyncio.gather(*(client.gate.acquire(NAME, GET) for _ in range(10) for client in clients))
         assert sum(isinstance(one, Permit) for one in asked) == 10
         refused = next(one for one in asked if isinstance(one, Refused))
         assert refused.reason is Reason.BUDGET_SPENT
         assert refused.after
         assert timedelta(minutes=59) < refused.after <= timedelta(minutes=61)
         await pass_time(database, refused.after)
-        assert isinstance(await clients[0].gate.ask(NAME, GET), Permit)
+        assert isinstance(await clients[0].gate.acquire(NAME, GET), Permit)
 
 
 async def test_all_rates_of_a_budget_hold(database_url: str, database: Database) -> None:
     async with processes(database_url, settings(budget=["3 in 1m", "5 per hour"])) as clients:
         made = []
         for _ in range(3):
-            asked = [await client.gate.ask(NAME, GET) for _ in range(3) for client in clients]
+            asked = [await client.gate.acquire(NAME, GET) for _ in range(3) for client in clients]
             made.append(sum(isinstance(one, Permit) for one in asked))
             await pass_time(database, timedelta(minutes=2))
     assert made == [3, 2, 0]
@@ -192,13 +192,13 @@ async def test_a_half_open_circuit_lets_one_call_through_among_all_processes(
 ) -> None:
     async with processes(database_url, settings(), 3) as clients:
         for _ in range(FAILURES):
-            await clients[0].gate.tell(NAME, GET, Heard(Reason.TIMEOUT))
+            await clients[0].gate.report(NAME, GET, CallResult(Reason.TIMEOUT))
         await pass_time(database, PAUSES.first)
-        asked = await asyncio.gather(*(client.gate.ask(NAME, GET) for _ in range(5) for client in clients))
+        asked = await asyncio.gather(*(client.gate.acquire(NAME, GET) for _ in range(5) for client in clients))
         (permit,) = [one for one in asked if isinstance(one, Permit)]
         assert permit.trial == 1
         await pass_time(database, timedelta(seconds=7))
-        assert isinstance(await clients[1].gate.ask(NAME, GET), Permit), "its process has died"
+        assert isinstance(await clients[1].gate.acquire(NAME, GET), Permit), "its process has died"
 
 
 async def test_a_success_between_failures_keeps_the_circuit_closed(database_url: str, database: Database) -> None:
@@ -309,5 +309,5 @@ async def test_without_the_database_nothing_is_sent_and_what_was_heard_is_not_lo
             reply = await build_clients(wanted, outbound, here.gate)[NAME].get_post("p")
         assert (reply.reason, reply.sent, server.connections) == (Reason.UNAVAILABLE, False, 0)
         with capture_logs() as lines:
-            await here.gate.tell(NAME, GET, Heard(Reason.OK))
+            await here.gate.report(NAME, GET, CallResult(Reason.OK))
         assert [line["event"] for line in lines] == ["provider.not_remembered"]

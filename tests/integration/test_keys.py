@@ -28,7 +28,7 @@ async def test_nothing_in_the_database_gives_the_key_away(connection: Connection
     secret = text.split("_", 2)[2]
     rows = await connection.fetch("select k::text as everything from api_keys k")
     assert all(secret not in row["everything"] for row in rows)
-    assert not any(hasattr(key, "hash") for key in await keys.everyone(connection))
+    assert not any(hasattr(key, "hash") for key in await keys.list_all(connection))
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda text: text[:-1], lambda text: text + "x", lambda _text: ""])
@@ -42,7 +42,7 @@ async def test_a_revoked_key_opens_nothing_and_stays_in_the_list(connection: Con
     key, text = await keys.create(connection, "reporting", ["read"], NOON)
     await keys.revoke(connection, key, NOON)
     assert await keys.authenticate(connection, text) is None
-    assert [key.revoked_at for key in await keys.everyone(connection)] == [NOON]
+    assert [key.revoked_at for key in await keys.list_all(connection)] == [NOON]
 
 
 async def test_what_is_not_there_cannot_be_revoked(connection: Connection) -> None:

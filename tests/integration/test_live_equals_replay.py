@@ -15,8 +15,9 @@ from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count
-from tracker.domain.rules.event_pattern import parse_word
-from tracker.domain.rules.rule import FALSE, TRUE, Match, Mode, Rule
+from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, Mode, On, Rule, Trigger, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import (
     AlertStep,
@@ -29,9 +30,7 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.rules.subject import Per
-from tracker.domain.rules.trigger import Expect, On, Trigger, While
-from tracker.domain.runs.simulation import World
+from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor
 from tracker.store.actions import action_claims
@@ -123,9 +122,9 @@ class CrashingCorridor(Corridor):
 
 def a_rule(random: Random, name: str, others: list[str]) -> Rule:
     """Anything that a rule file may say, but for the clock; so no branch leads back to itself."""
-    per = random.choice([Per.POST, Per.POST, Per.TARGET, Per.PLATFORM])
-    own = per in (Per.POST, Per.TARGET)
-    trigger = _trigger(random) if own else On((parse_word(random.choice(WORDS)),))
+    per = random.choice([GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM])
+    own = per in (GroupBy.POST, GroupBy.TARGET)
+    trigger = _trigger(random) if own else On((parse_event_pattern(random.choice(WORDS)),))
     counted = isinstance(trigger, On) and random.random() < 0.3
     branches = {"late": tuple(_steps(random, others, own, (None,))), "exhausted": (ALERT,)}
     if random.random() < 0.3:
@@ -141,7 +140,9 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         per=per,
         count=Count(random.randint(2, 3), random.choice(SPANS)) if counted else None,
         once=random.choice([None, None, random.choice(SPANS)]),
-        cancel_on=tuple(map(parse_word, random.sample(["post.removed", "post.published"], random.randint(0, 1)))),
+        cancel_on=tuple(
+            map(parse_event_pattern, random.sample(["post.removed", "post.published"], random.randint(0, 1)))
+        ),
         mode=random.choice(list(Mode)) if own else Mode.SINGLE,
         mutes=tuple(random.sample(others, 1)) if others and random.random() < 0.2 else (),
     )
@@ -153,10 +154,12 @@ ALERT = AlertStep("ops", lambda _: "look")
 def _trigger(random: Random) -> Trigger:
     kind = random.random()
     if kind < 0.6:
-        return On(tuple(map(parse_word, random.sample(WORDS, random.randint(1, 2)))))
+        return On(tuple(map(parse_event_pattern, random.sample(WORDS, random.randint(1, 2)))))
     if kind < 0.8:
         return While(frozenset({random.choice([State.PUBLISHING, State.FAILED])}), random.choice(SPANS))
-    return Expect((parse_word("post.published"),), random.choice(SPANS), None, (parse_word("post.publishing"),))
+    return Expect(
+        (parse_event_pattern("post.published"),), random.choice(SPANS), None, (parse_event_pattern("post.publishing"),)
+    )
 
 
 def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None, ...] = (None, "late")) -> list[Step]:
@@ -165,7 +168,7 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
         ALERT,
         AlertStep("ops", lambda _: "held", resolves=own, repeat=random.choice([None, SPANS[2]]) if own else None),
         SendStep("cms", lambda _: "x"),
-        WaitStep((parse_word(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
+        WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
         PauseStep(other, random.choice(SPANS)),
         ResumeStep(other),
         SetStep({"a": lambda _: "b"}),
@@ -200,10 +203,10 @@ def a_fact(random: Random, at: float) -> Any:
     return told(post, state, second, targets={name: random.choice(STATES) for name in PLATFORMS} if named else None)
 
 
-async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> World:
+async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
     """A world in memory that has seen the same changes."""
     on_record = {row[0] for row in await corridor.rows("select id from actions")}
-    world = World(RuleIndex(rules), NOON, on_record={UUID(str(one)) for one in on_record})
+    world = Simulation(RuleIndex(rules), NOON, on_record={UUID(str(one)) for one in on_record})
     async with corridor.database.connection() as conn:
         rows = await conn.fetch("select * from changes order by id")
     for row in rows:

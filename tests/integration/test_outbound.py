@@ -13,9 +13,8 @@ import pytest
 
 from tests.integration.hostile import CERTIFICATE, Handler, answering, read_request, serving
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed
+from tracker.outbound.addresses import Allowed, OutboundError
 from tracker.outbound.client import Answer, Outbound
-from tracker.outbound.web_address import OutboundError
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,7 @@ from tests.waiting import until
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Done
 from tracker.domain.payloads import payload_of
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
 from tracker.process import projector
@@ -30,7 +30,7 @@ from tracker.process.projector import Projector
 from tracker.store.actions import action_claims, actions
 from tracker.store.actions.action_claims import Room
 from tracker.store.calls import reconciliations
-from tracker.store.checkpoints import processes, shares
+from tracker.store.checkpoints import assignments, processes
 from tracker.store.checkpoints.presence import Presence
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database, set_codecs
@@ -119,7 +119,9 @@ def reader(database: Database, name: str) -> Subscription:
 
 async def intend(database: Database, *verbs: str) -> None:
     specs = [
-        Asked(ActionSpec(verb, "t", payload_of(verb, {}), str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, verb)
+        ActionRequest(
+            ActionSpec(verb, "t", payload_of(verb, {}), str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, verb
+        )
         for verb in verbs
     ]
     async with database.transaction() as conn:
@@ -129,7 +131,7 @@ async def intend(database: Database, *verbs: str) -> None:
 async def take_everything(database: Database, name: str) -> None:
     """All buckets, one send and one retry, and a round of questions, all for ten minutes."""
     async with database.transaction() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
         await reconciliations.want(conn, "job", PROVIDER, NOON)
         assert await reconciliations.claim(conn, NOON, LONG, [PROVIDER], owner=name)
     await reader(database, name).tend()
@@ -280,7 +282,7 @@ class Far:
 async def test_who_has_lost_its_session_claims_and_reads_nothing_until_it_has_another(database: Database) -> None:
     await intend(database, "send")
     async with database.transaction() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
         await append(conn, [told("p", "publishing", 1)])
     presence, refused, far = Presence(database, "n", ["worker"], dict, CALL), [0], Far()
 

@@ -12,7 +12,7 @@ from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.process import projector
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
-from tracker.store.checkpoints import shares
+from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
 from tracker.store.log.feed import EVENTS
@@ -32,7 +32,7 @@ READERS = {PROVIDER: Reader()}
 async def a_node(database: Database, name: str, pace: Pace | None = None) -> Subscription:
     """A projector of its own name on the shared database."""
     async with database.transaction() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
     return Subscription(
         projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, name, lambda: NOON, pace or Pace()
     )

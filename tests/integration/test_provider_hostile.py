@@ -16,8 +16,7 @@ from tests.integration.gates import OpenGate
 from tests.integration.hostile import Handler, answering, read_request, serving
 from tracker.domain.actions import Reason
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Outbound, Reply
 from tracker.providers import build_clients
 from tracker.settings import Settings
 

@@ -11,11 +11,10 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tracker.domain.actions import Backoff, Discard, Reason, Retry
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import parse_word
-from tracker.domain.rules.rule import Rule, Verdict
+from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import On, Rule, Verdict, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
-from tracker.domain.rules.subject import Per
-from tracker.domain.rules.trigger import On, While
 from tracker.rulebook import load_text
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ RETRY = RetryStep("publish", 3, Backoff(timedelta(minutes=1), 2))
 
 
 def on(word: str, *do: Step, **more: object) -> Rule:
-    values: dict[str, object] = {"id": "r", "revision": "1", "trigger": On((parse_word(word),)), "do": do}
+    values: dict[str, object] = {"id": "r", "revision": "1", "trigger": On((parse_event_pattern(word),)), "do": do}
     return Rule(**(values | more))  # type: ignore[arg-type]  # the test states only what it is about
 
 
@@ -61,7 +60,7 @@ async def test_a_late_fact_that_is_already_overruled_fires_nothing_and_says_why(
 
 
 async def test_each_target_that_fails_is_its_own_key(database: Database) -> None:
-    corridor = await Corridor(database, [on("post.failed", ALERT, per=Per.TARGET)]).open()
+    corridor = await Corridor(database, [on("post.failed", ALERT, per=GroupBy.TARGET)]).open()
     await corridor.tell(told("p1", None, 1, targets={"x": "failed", "instagram": "failed", "tiktok": "published"}))
     assert corridor.world.verbs == {"alert": 2}
 
@@ -95,7 +94,7 @@ async def test_a_retry_that_the_provider_took_is_known_even_if_it_never_says_so(
 
 
 async def test_what_is_published_meanwhile_is_not_retried(database: Database) -> None:
-    rule = on("post.failed", RETRY, cancel_on=(parse_word("post.published"),))
+    rule = on("post.failed", RETRY, cancel_on=(parse_event_pattern("post.published"),))
     corridor = await Corridor(database, [rule]).open()
     await corridor.tell(told("p1", "failed", 1))
     await corridor.tell(told("p1", "published", 30))

@@ -17,8 +17,8 @@ from tracker.domain.posts.event import bucket_of
 from tracker.errors import Unavailable
 from tracker.process import bulk_fold, rebuild
 from tracker.process.rebuild import Rebuild
-from tracker.store.posts import projections, refolded
-from tracker.store.posts.refolded import Span
+from tracker.store.posts import projections, rebuild_rows
+from tracker.store.posts.rebuild_rows import Span
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -69,7 +69,7 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
     database: Database, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 10)
-    monkeypatch.setattr(refolded, "ROWS", 7)
+    monkeypatch.setattr(rebuild_rows, "ROWS", 7)
     monkeypatch.setattr(bulk_fold, "workers", lambda: 1)
     corridor = await a_corridor(database, seed)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
@@ -170,7 +170,7 @@ async def test_an_interrupted_rebuild_has_changed_nothing_and_is_begun_again(
 async def test_spans_hold_every_post_once(database: Database) -> None:
     corridor = await a_corridor(database, 5)
     async with database.transaction() as conn:
-        spans = await refolded.spans(conn, 4, 80)
+        spans = await rebuild_rows.spans(conn, 4, 80)
     posts = sorted(str(post) for (post,) in await corridor.rows("select post from posts"))
     assert spans[0] == Span(None)
     assert len(spans) == 5

@@ -16,7 +16,7 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.providers import build_providers
-from tracker.receive.group_commit import MANY
+from tracker.receive.append_batcher import MANY
 from tracker.receive.quarantine_replay import Replay, Verdict
 from tracker.receive.receiver import Answer, Delivery, Receiver
 from tracker.settings import Settings

@@ -11,22 +11,20 @@ import pytest
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.actions import Reason
-from tracker.domain.calls.allowance import Purpose
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
+from tracker.domain.calls.call_budget import Purpose
+from tracker.domain.posts.event import Report, State
 from tracker.facts.own_facts import reconciled
 from tracker.outbound.addresses import Allowed
-from tracker.outbound.client import Outbound
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Outbound, Reply
 from tracker.providers import build_clients
 from tracker.providers.answers import Listed, Page
-from tracker.providers.rate_limiter import SharedGate
+from tracker.providers.rate_limiter import SharedRateLimiter
 from tracker.queries.reconciliations import one_reconciliation
-from tracker.reconcile.reconciler import Asked, Reconciler
+from tracker.reconcile.reconciler import PostSource, Reconciler
 from tracker.settings import ReconcileJob, Settings
 from tracker.simulator import Faults, ManualClock, run_simulator
 from tracker.store.calls import reconciliations
-from tracker.store.posts import suspects
+from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:
     from tracker.queries.reconciliations import ReconciliationOut
@@ -72,7 +70,7 @@ def scheduled(post: str, at: datetime) -> Incoming:
     return reconciled(PROVIDER, post, report, NOON, NOON)
 
 
-async def asking(corridor: Corridor, books: Asked) -> ReconciliationOut:
+async def asking(corridor: Corridor, books: PostSource) -> ReconciliationOut:
     """One round, as it stands afterwards; then everything follows that follows."""
     reconciler = Reconciler(corridor.database, {PROVIDER: books}, READERS, {"reconcile": JOB}, corridor.now)
     async with corridor.database.transaction() as conn:
@@ -169,9 +167,9 @@ async def test_a_webhook_that_comes_after_all_is_no_longer_missed(database: Data
     assert await missed(corridor) == {PROVIDER: (1, 1)}
 
 
-async def missed(corridor: Corridor) -> dict[str, suspects.Missed]:
+async def missed(corridor: Corridor) -> dict[str, overdue_posts.Missed]:
     async with corridor.database.connection() as conn:
-        return await suspects.missed(conn, NOON, NOON + timedelta(days=1))
+        return await overdue_posts.missed(conn, NOON, NOON + timedelta(days=1))
 
 
 async def test_a_round_leaves_a_part_of_the_budget_to_others_and_goes_on_when_there_is_more(
@@ -188,7 +186,7 @@ async def test_a_round_leaves_a_part_of_the_budget_to_others_and_goes_on_when_th
         await clock.advance(timedelta(minutes=1))
         provider = {"kind": PROVIDER, "api_url": simulator.url, "api_key": simulator.api_key, "budget": "4 per hour"}
         settings = Settings.model_validate({"providers": {PROVIDER: provider}})
-        client = build_clients(settings, outbound, SharedGate(database, settings))[PROVIDER]
+        client = build_clients(settings, outbound, SharedRateLimiter(database, settings))[PROVIDER]
         row = await asking(corridor, client.on_behalf_of(Purpose.RECONCILIATION))
         assert (row.stopped, row.calls, row.listed, len(simulator.calls)) == ("budget_spent", 3, 300, 3)
         assert (await client.get_post(next(iter(simulator.truth())))).value, "a rule may still ask"

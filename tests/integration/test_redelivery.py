@@ -12,18 +12,17 @@ import pytest
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.act.performers.retry import RetryPost
+from tracker.act.performers.provider_actions import RetryPost
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Reason
 from tracker.domain.payloads import RetryPayload, SendPayload, payload_of
-from tracker.domain.posts.event import State
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Report, State
 from tracker.domain.rate import Rate
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands, redelivery_plans
-from tracker.outbound.reply import Reply
+from tracker.outbound.client import Reply
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import compiled
 from tracker.queries.redeliveries import oldest_chosen
@@ -33,8 +32,8 @@ from tracker.store.actions import actions, redeliveries
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.domain.calls.allowance import Purpose
-    from tracker.domain.posts.report import Shown
+    from tracker.domain.calls.call_budget import Purpose
+    from tracker.domain.posts.event import Shown
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +56,9 @@ async def asked(corridor: Corridor, *verbs: str, post: str = "p1") -> list[UUID]
         for n, verb in enumerate(verbs)
     ]
     async with corridor.database.connection() as conn:
-        await actions.intend(conn, [Asked(spec, "r", "1", None, PROVIDER, post) for spec in specs], corridor.now())
+        await actions.intend(
+            conn, [ActionRequest(spec, "r", "1", None, PROVIDER, post) for spec in specs], corridor.now()
+        )
     return [spec.id for spec in specs]
 
 
@@ -84,7 +85,7 @@ async def bring(corridor: Corridor, made: UUID, state: str) -> None:
 
 async def stands(corridor: Corridor, made: UUID) -> tuple[str, int, int, int]:
     async with corridor.database.connection() as conn:
-        row = await redeliveries.one(conn, made)
+        row = await redeliveries.get(conn, made)
     return row.state, row.total, row.sent, row.skipped
 
 

@@ -161,7 +161,7 @@ async def test_pruning_leaves_what_somebody_is_deciding_on(database: Database) -
     await refused(receiver, *(of("a", f"p{n}", TOMORROW) for n in range(3)))
     async with database.transaction() as conn:
         first = await conn.fetchval("select min(id) from quarantine")
-        await quarantine.one(conn, first, hold=True)
+        await quarantine.get(conn, first, hold=True)
         await prune_refused(database, 1)
     assert len((await kept(database))["a"]) == 2
 

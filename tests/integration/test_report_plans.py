@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import actions, history, pending, posts, rule_firings, runs, silences, stats
+from tracker.queries import actions, history, post_views, posts, rule_status, runs, silences, stats
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
 from tracker.queries.posts import PostQuery
@@ -199,22 +199,22 @@ async def test_what_a_silence_hid_is_counted_and_shown_from_an_index(busy: Conne
 
 async def test_what_rules_came_to_is_counted_from_indexes(busy: Connection) -> None:
     """In all from the counts that are kept, and lately no further than is counted."""
-    assert await rows_read(busy, "rule_counts", rule_firings.IN_ALL, [["r7", "r8"]]) == 2
+    assert await rows_read(busy, "rule_counts", rule_status.IN_ALL, [["r7", "r8"]]) == 2
     values: list[object] = [["r7"], ["fired", "suppressed"], NOON - timedelta(days=1), 20]
-    assert await rows_read(busy, "firings", rule_firings.SINCE, values) == 40
+    assert await rows_read(busy, "firings", rule_status.SINCE, values) == 40
 
 
 @pytest.mark.parametrize("deep", [False, True])
 async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connection, deep: bool) -> None:
     place = (NOON - timedelta(hours=1), 4000) if deep else None
-    each = EachOf(Firing.outcome, rule_firings.OUTCOMES)
-    statement = page_of(rule_firings.firings_of("r7"), rule_firings.NEWEST_FIRST, place, 11, each)
+    each = EachOf(Firing.outcome, rule_status.OUTCOMES)
+    statement = page_of(rule_status.firings_of("r7"), rule_status.NEWEST_FIRST, place, 11, each)
     assert await rows_read(busy, "firings", *compiled(statement)) <= 25
 
 
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
-        assert await rows_read(busy, table, pending.PENDING, [PROVIDER, "p777"]) == 1
+        assert await rows_read(busy, table, post_views.PENDING, [PROVIDER, "p777"]) == 1
 
 
 async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Connection) -> None:

@@ -16,19 +16,19 @@ from tests.integration.gates import OpenGate
 from tests.integration.little_provider import FAILED, RECREATE, little_provider
 from tests.integration.told import NOON, PROVIDER, told
 from tests.unit.reactions import RETRY, on
-from tracker.act.performers.recreate import GENERATIONS
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
+from tracker.act.performers.provider_actions import GENERATIONS
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
-from tracker.domain.calls.standing import Permit, Refused
+from tracker.domain.calls.call_limits import Permit, Refused
 from tracker.domain.payloads import RetryPayload
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.facts.commands import discard_action
 from tracker.facts.own_facts import continued
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
 from tracker.providers import build_clients
-from tracker.providers.rate_limiter import SharedGate
+from tracker.providers.rate_limiter import SharedRateLimiter
 from tracker.settings import Settings
 from tracker.store.actions import action_claims, actions
 from tracker.store.actions.action_claims import Room
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tests.integration.little_provider import LittleProvider
     from tracker.act.worker import Performer
-    from tracker.providers.gate import Gate
+    from tracker.providers.rate_limiter import RateLimiter
 
 pytestmark = pytest.mark.anyio
 
@@ -56,12 +56,14 @@ def settings(provider: LittleProvider, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def performers(wanted: Settings, gate: Gate) -> AsyncIterator[dict[str, Performer]]:
+async def performers(wanted: Settings, gate: RateLimiter) -> AsyncIterator[dict[str, Performer]]:
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound:
         yield {**build_performers(wanted, build_clients(wanted, outbound, gate), outbound)}
 
 
-async def perform(provider: LittleProvider, action: Claimed = ACTION, gate: Gate | None = None, **more: Any) -> Outcome:
+async def perform(
+    provider: LittleProvider, action: Claimed = ACTION, gate: RateLimiter | None = None, **more: Any
+) -> Outcome:
     """The outcome of one attempt."""
     async with performers(settings(provider, **more), gate or OpenGate()) as verbs:
         return await verbs["retry"].perform(action, NOON)
@@ -74,7 +76,7 @@ async def two_workers(database_url: str, wanted: Settings) -> AsyncIterator[list
         workers = []
         for name in ("one", "two"):
             database = await stack.enter_async_context(Database.open(database_url))
-            verbs = await stack.enter_async_context(performers(wanted, SharedGate(database, wanted)))
+            verbs = await stack.enter_async_context(performers(wanted, SharedRateLimiter(database, wanted)))
             workers.append(Worker(database, verbs, name, lambda: NOON))
         yield workers
 
@@ -83,7 +85,7 @@ async def intend(database: Database, *rules: str, post: str = "p1", attempt: int
     """A retry of the post for each rule; "" is a person."""
     payload = RetryPayload(post=post, attempt=attempt)
     asked = [
-        Asked(ActionSpec("retry", PROVIDER, payload, str(uuid4()), NOON), rule, "1", uuid4(), PROVIDER, post)
+        ActionRequest(ActionSpec("retry", PROVIDER, payload, str(uuid4()), NOON), rule, "1", uuid4(), PROVIDER, post)
         for rule in rules
     ]
     async with database.transaction() as conn:

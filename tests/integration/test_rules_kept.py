@@ -9,7 +9,7 @@ import pytest
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tracker.errors import Misconfigured
-from tracker.process.active_rules import RulesInForce
+from tracker.process.active_rules import ActiveRules
 from tracker.settings import load_settings
 from tracker.store.reactions import rule_book
 
@@ -42,7 +42,7 @@ class Process:
         (folder / "config.toml").write_text('[channels.ops]\nkind = "log"\n')
         self.file, self.database = folder / "rules" / "all.toml", database
         self.file.write_text(text)
-        self.rules = RulesInForce(load_settings(folder / "config.toml", {}))
+        self.rules = ActiveRules(load_settings(folder / "config.toml", {}))
 
     async def edit(self, text: str) -> bool:
         self.file.write_text(text)
@@ -171,7 +171,7 @@ async def test_a_start_on_broken_files_keeps_every_timer(tmp_path: Path, databas
 async def test_a_rule_whose_channel_is_gone_stays_in_force_with_the_others(tmp_path: Path, database: Database) -> None:
     process = await started(tmp_path, database, STUCK)
     (tmp_path / "config.toml").write_text('[channels.other]\nkind = "log"\n')
-    renamed = RulesInForce(load_settings(tmp_path / "config.toml", {}))
+    renamed = ActiveRules(load_settings(tmp_path / "config.toml", {}))
     await renamed.settle(database)
     assert 'there is no channel "ops"' in str(renamed.faults()[0])
     assert [rule.revision for rule in renamed.index()] == [rule.revision for rule in process.rules.index()]
@@ -183,7 +183,7 @@ async def test_a_channel_that_is_left_out_keeps_its_name(tmp_path: Path, databas
     (tmp_path / "config.toml").write_text('[channels.ops]\nkind = "slack"\nurl = { env = "NOT_SET" }\n')
     settings = load_settings(tmp_path / "config.toml", {})
     assert list(settings.left_out) == ["channels.ops"]
-    faulty = RulesInForce(settings)
+    faulty = ActiveRules(settings)
     assert (faulty.faults(), faulty.footing().source) == ((), "files")
     fault = Misconfigured("proves wrong later")
     assert settings.without({"endpoints.cms": fault}).names("endpoints") == {"cms"}

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.corridor import Corridor
 from tests.integration.told import told
 from tests.waiting import until
-from tracker.process.active_rules import RulesInForce
+from tracker.process.active_rules import ActiveRules
 from tracker.settings import Settings, load_settings
 from tracker.store.wakeups import RULES, Wakeups
 
@@ -36,7 +36,7 @@ class Following:
         self.file, self.database = folder / "rules" / "all.toml", database
         self.file.write_text(STUCK)
         settings: Settings = load_settings(folder / "config.toml", {})
-        self.rules = RulesInForce(settings)
+        self.rules = ActiveRules(settings)
         self.corridor = Corridor(database, [])
         self.corridor._handler._rules = self.rules.index
         self.wakeups, self.looked = Wakeups(database.dsn), asyncio.Event()

@@ -15,7 +15,7 @@ from tests.integration.told import NOON
 from tests.waiting import until
 from tracker.scheduler import Alarm, Scheduler
 from tracker.settings import Job, Settings
-from tracker.store.calls import fires
+from tracker.store.calls import schedule_runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -142,10 +142,10 @@ async def test_old_times_are_forgotten_but_for_the_latest_of_each_job(database: 
     async with database.connection() as conn:
         for place in range(3):
             for name in ("monthly", "deadman"):
-                await fires.take(conn, name, NOON - (40 - place) * DAY, NOON)
-        await fires.take(conn, "deadman", NOON, NOON)
-        await fires.forget(conn, NOON - 7 * DAY)
-        last = await fires.last_of_each(conn, ["monthly", "deadman", "never"], NOON)
+                await schedule_runs.take(conn, name, NOON - (40 - place) * DAY, NOON)
+        await schedule_runs.take(conn, "deadman", NOON, NOON)
+        await schedule_runs.forget(conn, NOON - 7 * DAY)
+        last = await schedule_runs.last_of_each(conn, ["monthly", "deadman", "never"], NOON)
     assert {name: fire.at for name, fire in last.items()} == {"monthly": NOON - 38 * DAY, "deadman": NOON}
     done: list[datetime] = []
 

@@ -18,13 +18,13 @@ from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_apprise import service
 from tests.integration.test_channels_mail import post_office
 from tests.integration.told import NOON, told
-from tracker.act.performers.registry import build_performers
+from tracker.act.performers.channels import build_performers
 from tracker.act.worker import Worker
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason
 from tracker.domain.payloads import payload_of
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
-from tracker.rulebook.configured import read_rules
+from tracker.rulebook.source import read_rules
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.errors import Unavailable
 from tracker.process import projector
 from tracker.process.projector import Projector
-from tracker.store.checkpoints import shares, subscriptions
+from tracker.store.checkpoints import assignments, subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
 from tracker.store.log.event_log import append
@@ -35,7 +35,7 @@ MOVED = "select count(*), count(distinct cause), count(distinct fact) from chang
 
 async def nodes(database: Database, *names: str, pace: Pace = USUAL) -> list[Subscription]:
     async with database.transaction() as conn:
-        await shares.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, projector.NAME, beginning(1))
     return [
         Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, name, lambda: NOON, pace)
         for name in names

@@ -14,7 +14,7 @@ import tracker
 from tests.integration.told import told
 from tracker.store.database import Database
 from tracker.store.log.event_log import append
-from tracker.store.reactions import rule_switches
+from tracker.store.reactions import rule_book
 from tracker.store.wakeups import EVENTS, RULES, Wakeups
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def test_nobody_is_woken_before_the_commit_and_this_process_at_once_with_i
     database.waker.listeners.add(heard.append)
     async with database.transaction() as conn:
         await append(conn, [told("p1", "published", 1)])
-        await rule_switches.clear(conn, "a-rule")
+        await rule_book.clear_switch(conn, "a-rule")
         assert heard == []
     assert sorted(heard) == sorted([EVENTS, RULES])
 
@@ -96,7 +96,7 @@ async def test_a_process_hears_of_its_own_commit_once(database: Database, databa
             assert woken.is_set()
             woken.clear()
             async with database.transaction() as conn:
-                await rule_switches.clear(conn, "a-rule")
+                await rule_book.clear_switch(conn, "a-rule")
             await asyncio.wait_for(last.wait(), PATIENCE)
             other = await asyncpg.connect(database_url)
             own.clear()

@@ -13,7 +13,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.act.worker import SHORTEST_PAUSE, Capacity, Performer, Worker
 from tracker.domain.actions import ActionSpec, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.payloads import payload_of
-from tracker.domain.runs.memory import Asked
+from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import Rejected
 from tracker.facts.commands import discard_action, retry_action
 from tracker.store.actions import action_claims, actions
@@ -50,7 +50,9 @@ def a_worker(database: Database, gate: Performer, name: str = "w", capacity: Cap
 
 async def intend(database: Database, count: int = 1, verb: str = "send", target: str = "cms") -> None:
     specs = [
-        Asked(ActionSpec(verb, target, payload_of(verb, {}), str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, f"p{n}")
+        ActionRequest(
+            ActionSpec(verb, target, payload_of(verb, {}), str(uuid4()), NOON), "r", "1", uuid4(), PROVIDER, f"p{n}"
+        )
         for n in range(count)
     ]
     async with database.transaction() as conn:

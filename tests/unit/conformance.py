@@ -13,9 +13,8 @@ from tests.unit.conforming import NONE, PATH, SECRETS, NotApplicable, adapter_of
 from tests.unit.conforming_signatures import rotation, signature_malformed, signature_missing, signature_wrong
 from tests.unit.shapes import ARRIVAL, CASES, SHAPES, Case, Told
 from tests.unit.shapes.case import ANSWERED, DELIVERED
-from tracker.domain.posts.event import Fact
+from tracker.domain.posts.event import Fact, Report
 from tracker.domain.posts.post import Step, fold
-from tracker.domain.posts.report import Report
 from tracker.errors import Rejected
 from tracker.providers.adapter import Adapter
 from tracker.providers.signature import sign

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from tests.unit.conformance import MEANINGS, reason
 from tests.unit.conforming import PAGE
 from tests.unit.shapes import SHAPES
-from tracker.providers.kind import Kind
-from tracker.providers.place import IN_ANSWERS, IN_WEBHOOKS, Place
+from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS, FieldPath
 from tracker.providers.registry import KINDS
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 FORMS = {"list": "a list", "map": "a map by platform", "one": "one with each event"}
 ANSWER_FORMS = FORMS | {"one": "one for each post"}
@@ -32,7 +32,7 @@ def kinds() -> str:
     return rows(head, [*(_line(kind) for kind in KINDS.values() if kind.name != "generic"), declared])
 
 
-def _line(kind: Kind) -> Iterator[str]:
+def _line(kind: ProviderSpec) -> Iterator[str]:
     yield f"`{kind.name}`"
     yield kind.title
     yield _signing(kind.scheme) if kind.scheme else "none: it is asked"
@@ -50,8 +50,8 @@ def _signing(scheme: Scheme) -> str:
     return how + (f", {' '.join(named)}" if scheme.headers else "") + within + (", optional" * scheme.optional)
 
 
-def _delivery(kind: Kind) -> str:
-    body = kind.places.get("delivery", Place())
+def _delivery(kind: ProviderSpec) -> str:
+    body = kind.places.get("delivery", FieldPath())
     found = [f"`{place.path}` in the {where}" for place, where in ((body, "body"), (kind.delivery, "headers"))
              if place.path]  # fmt: skip
     return ", else ".join(found)
@@ -62,12 +62,12 @@ def facts() -> str:
     return "\n\n".join(_facts(kind) for kind in KINDS.values() if kind.name != "generic")
 
 
-def _facts(kind: Kind) -> str:
+def _facts(kind: ProviderSpec) -> str:
     lines = [line for line in _sorted_facts(kind) if line[1] or line[2]]
     return f"### {kind.title}: `{kind.name}`\n\n" + rows(("", "documented", "assumed"), lines)
 
 
-def _sorted_facts(kind: Kind) -> Iterator[tuple[str, str, str]]:
+def _sorted_facts(kind: ProviderSpec) -> Iterator[tuple[str, str, str]]:
     if kind.scheme:
         shown = "" if kind.doubts.startswith("all of it") else _signing(kind.scheme)
         yield "signature", shown, kind.doubts if shown else f"{_signing(kind.scheme)} ({kind.doubts})"
@@ -84,13 +84,13 @@ def _sorted_facts(kind: Kind) -> Iterator[tuple[str, str, str]]:
     yield "of accounts", _words(kind.documented_account_states), _words(kind.assumed_account_states)
     yield "another try helps", "", _words({word: "yes" if helps else "no" for word, helps in kind.retryable.items()})
     yield "in answers", *_both(kind.answers)
-    calls = {name: Place(call.text, documented=call.documented) for name, call in kind.calls.items()}
+    calls = {name: FieldPath(call.text, documented=call.documented) for name, call in kind.calls.items()}
     yield "calls", *_both(calls)
     yield "the key", *_both({"": kind.auth} if kind.calls else {})
     yield "with every call", *_both({f"`{name}`": place for name, place in kind.headers.items()})
 
 
-def _both(places: Mapping[str, Place]) -> tuple[str, str]:
+def _both(places: Mapping[str, FieldPath]) -> tuple[str, str]:
     told = {name: place for name, place in places.items() if place.path}
     return tuple(
         ", ".join(f"{name} `{place.path}`".strip() for name, place in told.items() if place.documented is shown)

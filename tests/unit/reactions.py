@@ -14,11 +14,10 @@ from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.decision import Decision
-from tracker.domain.rules.event_pattern import parse_word
-from tracker.domain.rules.rule import FALSE, TRUE, Match, Rule, Verdict
+from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, On, Rule, Trigger, Verdict, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, RetryStep, Step
-from tracker.domain.rules.trigger import Expect, On, Trigger, While
 
 MINUTE = timedelta(minutes=1)
 
@@ -42,8 +41,8 @@ RETRY = RetryStep("publish", 3, Backoff(MINUTE, 2))
 
 def on(*words: str, do: Iterable[Step] = (ALERT,), cancel_on: Iterable[str] = (), **more: Any) -> Rule:
     """A rule that reacts to any of `words`."""
-    trigger = On(tuple(map(parse_word, words)))
-    return _rule(trigger, do, cancel_on=tuple(map(parse_word, cancel_on)), **more)
+    trigger = On(tuple(map(parse_event_pattern, words)))
+    return _rule(trigger, do, cancel_on=tuple(map(parse_event_pattern, cancel_on)), **more)
 
 
 def during(*states: State, lasting: timedelta = 15 * MINUTE, do: Iterable[Step] = (ALERT,), **more: Any) -> Rule:
@@ -53,7 +52,7 @@ def during(*states: State, lasting: timedelta = 15 * MINUTE, do: Iterable[Step] 
 
 def expect(word: str, of: str | None = None, after: Iterable[str] = (), **more: Any) -> Rule:
     """A rule that waits ten minutes for `word`."""
-    trigger = Expect((parse_word(word),), 10 * MINUTE, of, tuple(map(parse_word, after)))
+    trigger = Expect((parse_event_pattern(word),), 10 * MINUTE, of, tuple(map(parse_event_pattern, after)))
     return _rule(trigger, (ALERT,), **more)
 
 

@@ -12,10 +12,10 @@ from tests.unit.histories import fact, target
 from tracker.domain.accounts import Account, AccountFact, AccountState, Said, gathered, merged
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.rules.subject import Per, environment, subject_of, subjects_of
+from tracker.domain.rules.grouping import GroupBy, environment, group_of, groups_of
 from tracker.process.projector import about_no_post
 from tracker.rulebook import Known, load_text
-from tracker.rulebook.testing import run_tests
+from tracker.rulebook.test_runner import run_tests
 
 STATES = st.sampled_from([None, *AccountState])
 TOLD = st.builds(
@@ -84,7 +84,7 @@ def disconnected() -> Change:
 
 def test_rules_see_the_account_that_an_event_is_about() -> None:
     change = disconnected()
-    (subject,) = subjects_of(Per.ACCOUNT, change)
+    (subject,) = groups_of(GroupBy.ACCOUNT, change)
     values = environment(change, None, subject)
     assert subject.key == "sosyalkopru/x:a"
     assert (values["account.id"], values["account.platform"], values["account.name"]) == ("a", "x", "Ada")
@@ -96,9 +96,9 @@ def test_what_a_stranger_signals_as_an_account_does_no_harm() -> None:
     )  # fmt: skip
     for detail in strange:
         change = about_no_post(replace(fact(1, None), post=None, detail=detail))
-        subject = subject_of(Per.ACCOUNT, "sosyalkopru", None, None, None)
+        subject = group_of(GroupBy.ACCOUNT, "sosyalkopru", None, None, None)
         assert environment(change, None, subject)["account.id"] == ""
-        assert subjects_of(Per.ACCOUNT, change) == [subject]
+        assert groups_of(GroupBy.ACCOUNT, change) == [subject]
 
 
 LOST = """

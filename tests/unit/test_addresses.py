@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.errors import Misconfigured
 from tracker.outbound.addresses import Allowed, is_public
-from tracker.outbound.build import build_outbound
+from tracker.outbound.configured import build_outbound
 from tracker.settings import load_settings
 
 PRIVATE = [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH
-from tracker.domain.calls.allowance import RESERVED, SLOTS, Purpose, Window, left, moved, spend, wait
+from tracker.domain.calls.call_budget import RESERVED, SLOTS, Purpose, Window, left, moved, spend, wait
 from tracker.domain.rate import Rate
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

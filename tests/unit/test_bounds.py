@@ -10,7 +10,7 @@ from math import inf
 import pytest
 
 from tracker.runtime.http_server import Bounds, Limits, Proxies, connections_within
-from tracker.runtime.http_server.addresses import counted
+from tracker.runtime.http_server.server_state import counted
 
 
 @dataclass(eq=False)

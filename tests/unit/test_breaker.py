@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH
 from tracker.domain.actions import Reason
-from tracker.domain.calls.breaker import FAILING, FAILURES, OUR_OWN, PAUSES, Breaker, Circuit
+from tracker.domain.calls.circuit_breaker import FAILING, FAILURES, OUR_OWN, PAUSES, Breaker, Circuit
 
 SECOND = timedelta(seconds=1)
 PATIENCE = 15 * SECOND
@@ -33,7 +33,7 @@ class Callers:
         return True
 
     def end(self, reason: Reason, place: int = -1) -> None:
-        self.breaker = self.breaker.hear(reason, self.under_way.pop(place), self.now)
+        self.breaker = self.breaker.record(reason, self.under_way.pop(place), self.now)
 
     def fail(self) -> None:
         assert self.call()

@@ -17,9 +17,8 @@ import pytest
 
 from tests.unit.clock_changes import Change, changes
 from tracker.domain.calendar import Weekly, parse_calendar
-from tracker.domain.cron import Cron
-from tracker.domain.occasions import due
-from tracker.settings.cron import parse_cron
+from tracker.domain.cron import Cron, due
+from tracker.settings.jobs import parse_cron
 
 ALL = os.environ.get("TRACKER_TEST_CLOCKS") == "all"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

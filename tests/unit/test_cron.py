@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.settings.cron import LONGEST, NAMED, parse_cron
+from tracker.settings.jobs import LONGEST, NAMED, parse_cron
 
 VECTORS = tomllib.loads(Path(__file__).with_name("cron_vectors.toml").read_text(encoding="utf-8"))
 EXPECTED = [tuple(case) for cases in VECTORS["expected"].values() for case in cases]

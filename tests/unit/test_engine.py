@@ -16,23 +16,23 @@ from tracker.domain.payloads import AlertPayload
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
 from tracker.domain.runs.pause import Silence
 from tracker.domain.runs.run import RunState
-from tracker.domain.runs.simulation import World
+from tracker.domain.runs.simulation import Simulation
 
 F, P, U, G = State.FAILED, State.PUBLISHING, State.PUBLISHED, State.REMOVED
-WAIT = WaitStep((parse_word("cms.acked"),))
+WAIT = WaitStep((parse_event_pattern("cms.acked"),))
 
 
 class Stage:
     """A world to which facts are told, each at the second at which it comes in and is true."""
 
     def __init__(self, *rules: Rule) -> None:
-        self.world = World(RuleIndex(rules), EPOCH)
+        self.world = Simulation(RuleIndex(rules), EPOCH)
         self.posts: dict[str, Post] = {}
         self.facts: dict[str, list[Fact]] = {}
 
@@ -228,7 +228,7 @@ def test_an_event_dated_in_the_future_fires_once_and_breaks_no_wait() -> None:
 
 
 def test_what_is_awaited_may_have_come_before_anybody_waited() -> None:
-    stage = Stage(on("post.published", do=[WaitStep((parse_word("post.removed"),), MINUTE, "late"), ALERT]))
+    stage = Stage(on("post.published", do=[WaitStep((parse_event_pattern("post.removed"),), MINUTE, "late"), ALERT]))
     stage.tell(0, P).tell(20, G).tell(30, U, late=20)
     assert stage.outcomes == ["suppressed"]
     early = Stage(on("post.failed", do=[ALERT, WAIT, ALERT]))

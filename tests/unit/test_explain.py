@@ -12,7 +12,7 @@ from tests.unit.histories import EPOCH, fact, histories, target
 from tracker.domain.posts.event import Problem, State
 from tracker.domain.posts.post import Post, arrive, view
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.simulation import World
+from tracker.domain.runs.simulation import Simulation
 from tracker.rulebook import load_text
 from tracker.rulebook.explain import Story, explain
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.domain.posts.change import Change
     from tracker.domain.posts.event import Fact
     from tracker.domain.rules.rule import Rule
-    from tracker.rulebook.answers import Explanation
+    from tracker.rulebook.explanations import Explanation
 
 TELL = 'do = [{ alert = "ops", title = "look" }]'
 RETRY = f"""
@@ -51,7 +51,7 @@ def failed(second: int, platform: str = "instagram", *, retryable: bool = True, 
 
 def played(rule: Rule, facts: Sequence[Fact], until: float) -> Story:
     """What is on record once the rule has seen all that, and the time is `until` seconds."""
-    world, post = World(RuleIndex([rule]), EPOCH), None
+    world, post = Simulation(RuleIndex([rule]), EPOCH), None
     earlier: list[Fact] = []
     changes: list[Change] = []
     for one in facts:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.told import NOON
-from tracker.domain.failing import LONGEST_PROOF, Failing, failed
+from tracker.runtime.supervision import LONGEST_PROOF, Failing, failed
 
 SECOND = timedelta(seconds=1)
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tracker.cli.history import _TOLD, told
+from tracker.cli.posts import _TOLD, entry_text
 from tracker.queries.history import TIMELINE
 
 
@@ -25,4 +25,4 @@ def test_every_type_of_entry_has_its_words() -> None:
     ],
 )
 def test_an_entry_in_words(kind: str, entry: dict[str, object], words: str) -> None:
-    assert told(kind, entry) == words
+    assert entry_text(kind, entry) == words

@@ -13,7 +13,7 @@ import pytest
 from tracker.domain.posts.event import LoggedEvent, Problem, State, TargetFact
 from tracker.domain.runs import simulation
 from tracker.facts import own_facts
-from tracker.facts.codec import Told, encode, fact_readers
+from tracker.facts.codec import OwnFact, encode, fact_readers
 from tracker.runtime import telemetry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ def row(body: bytes, source: str = "reconcile", kind: str = "post.published") ->
 @pytest.mark.parametrize("source", ["action", "manual", "reconcile"])
 def test_each_source_of_our_own_has_a_reader(source: str) -> None:
     """The results of actions, of people's hands and of questions come back as facts of their provider's post."""
-    told = Told("action.done", THEN, "p1", detail={"action": "a", "verb": "retry"})
+    told = OwnFact("action.done", THEN, "p1", detail={"action": "a", "verb": "retry"})
     (fact,) = fact_readers({})[source].facts(row(encode(told), source, "action.done"))
     assert (fact.source, fact.provider, fact.post, fact.event) == (source, "sosyalkopru", "p1", "action.done")
     assert (fact.occurred_at, fact.state, fact.detail) == (THEN, None, {"action": "a", "verb": "retry"})
@@ -59,7 +59,7 @@ def test_everything_that_is_written_is_read_back() -> None:
     target = TargetFact(
         "x", "acc", 1, State.FAILED, "FAILED", "https://x/1", Problem("timeout", "late", retryable=True)
     )
-    told = Told("post.failed", THEN, "p1", State.FAILED, "FAILED", (target,), Problem("c"), THEN, 2)
+    told = OwnFact("post.failed", THEN, "p1", State.FAILED, "FAILED", (target,), Problem("c"), THEN, 2)
     (fact,) = fact_readers({})["reconcile"].facts(row(encode(told)))
     assert (fact.state, fact.raw_status, fact.targets, fact.problem) == (
         State.FAILED,
@@ -72,8 +72,8 @@ def test_everything_that_is_written_is_read_back() -> None:
 
 def test_the_same_content_is_the_same_bytes() -> None:
     """The log knows a repetition by its bytes, so the order in which details were put together must not show."""
-    one = Told("action.done", THEN, "p1", detail={"a": 1, "b": 2})
-    two = Told("action.done", THEN, "p1", detail={"b": 2, "a": 1})
+    one = OwnFact("action.done", THEN, "p1", detail={"a": 1, "b": 2})
+    two = OwnFact("action.done", THEN, "p1", detail={"b": 2, "a": 1})
     assert encode(one) == encode(two)
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.told import NOON
-from tracker.dashboard.checkup import OVERDUE, job_health
-from tracker.domain.occasions import due
+from tracker.dashboard.health import OVERDUE, job_health
+from tracker.domain.cron import due
 from tracker.settings import Job
-from tracker.store.calls.fires import Fire
+from tracker.store.calls.schedule_runs import ScheduleRun
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 JOBS = [
@@ -28,12 +28,12 @@ def test_a_service_that_was_begun_at_any_time_is_never_overdue(job: Job) -> None
     """The scheduler rings at the start and then at each time; looked at every few seconds, whatever the phase."""
     for phase in range(0, 3600, 127):
         begun = now = NOON + phase * SECOND
-        last: Fire | None = None
+        last: ScheduleRun | None = None
         rings = begun
         while now < begun + timedelta(hours=1, minutes=5):
             if now >= rings:
                 for moment in due(job.schedule, job.missed, last.at if last else None, now):
-                    last = Fire(moment, now)
+                    last = ScheduleRun(moment, now)
                 rings = job.schedule.after(now) or now
             found = job_health("prune", job, last, now)
             assert not found.overdue, (begun, now)
@@ -55,9 +55,9 @@ def test_a_service_that_was_begun_at_any_time_is_never_overdue(job: Job) -> None
 def test_it_is_overdue_when_its_next_time_is_over_by_more_than_two_minutes(
     job: Job, late: timedelta, overdue: bool
 ) -> None:
-    assert job_health("prune", job, Fire(NOON, NOON + SECOND), NOON + late).overdue is overdue
+    assert job_health("prune", job, ScheduleRun(NOON, NOON + SECOND), NOON + late).overdue is overdue
 
 
 def test_what_was_taken_late_was_last_done_when_it_was_taken() -> None:
-    found = job_health("seal", Job(every=timedelta(hours=1)), Fire(NOON, NOON + 47 * MINUTE), NOON + 50 * MINUTE)
+    found = job_health("seal", Job(every=timedelta(hours=1)), ScheduleRun(NOON, NOON + 47 * MINUTE), NOON + 50 * MINUTE)
     assert (found.last, found.due) == (NOON + 47 * MINUTE, NOON + timedelta(hours=1))

@@ -12,14 +12,13 @@ from tests.unit.histories import EPOCH, deliveries, fact
 from tests.unit.reactions import ALERT, during, expect, match, on
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post, arrive, view
-from tracker.domain.rules.event_pattern import parse_word
-from tracker.domain.rules.outlook import Outlook
-from tracker.domain.rules.rule import FALSE, TRUE, Mode, Rule
+from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import WaitStep
-from tracker.domain.rules.subject import Per
-from tracker.domain.rules.trigger import Expect
-from tracker.domain.runs.simulation import World
+from tracker.domain.rules.timers import DeadlineIndex
+from tracker.domain.runs.simulation import Simulation
 
 SECOND = timedelta(seconds=1)
 
@@ -30,16 +29,16 @@ def second_attempt(values: object) -> object:
 
 def lacking(word: str, seconds: int, of: str | None = None, after: tuple[str, ...] = (), **more: object) -> Rule:
     """A rule that waits so long for the word."""
-    trigger = Expect((parse_word(word),), seconds * SECOND, of, tuple(map(parse_word, after)))
+    trigger = Expect((parse_event_pattern(word),), seconds * SECOND, of, tuple(map(parse_event_pattern, after)))
     return replace(expect(word, of, after, **more), trigger=trigger)
 
 
 RULES: tuple[Rule, ...] = (
     during(State.PUBLISHING, lasting=SECOND, id="a"),
-    during(State.PUBLISHING, State.FAILED, lasting=2 * SECOND, id="b", per=Per.TARGET, match=match(platform="x")),
+    during(State.PUBLISHING, State.FAILED, lasting=2 * SECOND, id="b", per=GroupBy.TARGET, match=match(platform="x")),
     during(State.FAILED, lasting=SECOND, id="c", match=match(state="failed"), when=second_attempt),
     during(State.SCHEDULED, State.PUBLISHING, lasting=3 * SECOND, id="d", mode=Mode.QUEUED, do=(
-        WaitStep((parse_word("post.published"),), 2 * SECOND, None), ALERT)),
+        WaitStep((parse_event_pattern("post.published"),), 2 * SECOND, None), ALERT)),
     lacking("post.published", 1, "failed_at", id="e"),
     lacking("post.removed", 2, "published_at", id="f", when=second_attempt),
     lacking("post.published", 1, after=("post.publishing",), id="g"),
@@ -48,9 +47,9 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def played(rules: tuple[Rule, ...], facts: list[Fact], *, at_a_glance: bool) -> World:
+def played(rules: tuple[Rule, ...], facts: list[Fact], *, at_a_glance: bool) -> Simulation:
     """The facts told in this order, half a second apart."""
-    world = World(RuleIndex(rules), EPOCH, at_a_glance=at_a_glance)
+    world = Simulation(RuleIndex(rules), EPOCH, at_a_glance=at_a_glance)
     posts: dict[str, Post] = {}
     told: list[Fact] = []
     for place, one in enumerate(facts):
@@ -75,15 +74,15 @@ def test_both_ways_of_waiting_come_to_the_same(rules: list[Rule], told: tuple[li
 
 def test_one_moment_stands_for_many_rules() -> None:
     rules = [during(State.PUBLISHING, lasting=n * SECOND, id=f"r{n}") for n in range(5, 50)]
-    world = World(RuleIndex(rules), EPOCH, at_a_glance=True)
+    world = Simulation(RuleIndex(rules), EPOCH, at_a_glance=True)
     post, change = arrive(None, fact(0, State.PUBLISHING), ())
     world.see(change)
     assert [timer.due_at for timer, _ in world.timers.values()] == [EPOCH + 5 * SECOND]
-    assert Outlook(rules).soonest(view(post)) == (None, EPOCH + 5 * SECOND)
+    assert DeadlineIndex(rules).soonest(view(post)) == (None, EPOCH + 5 * SECOND)
     world.pass_time(EPOCH + 20 * SECOND)
     assert len(world.firings) == 16
 
 
 def test_a_rule_with_an_answer_that_is_no_state_keeps_its_timer() -> None:
     named = lacking("cms.acked", 1, "failed_at")
-    assert list(Outlook([named, *RULES]).index.by_id) == ["a", "b", "c", "d", "e", "f"]
+    assert list(DeadlineIndex([named, *RULES]).index.by_id) == ["a", "b", "c", "d", "e", "f"]

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.told import NOON
-from tracker.domain.calls.pacing import BURST, Pace
-from tracker.domain.rate import Rate
+from tracker.domain.rate import BURST, Pace, Rate
 
 SECOND = timedelta(seconds=1)
 

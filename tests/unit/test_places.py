@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.store.checkpoints.places import Place, places
-from tracker.store.checkpoints.snapshot import Checkpoint, beginning
+from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken, beginning, resume_tokens
 from tracker.store.log.feed import NEWS, Batch
 
 if TYPE_CHECKING:
@@ -25,14 +24,14 @@ def checkpoints(draw: st.DrawFn) -> Checkpoint:
 
 
 @st.composite
-def written(draw: st.DrawFn) -> Place:
+def written(draw: st.DrawFn) -> ResumeToken:
     seen = draw(checkpoints())
-    return Place(seen, draw(st.sampled_from([0, seen.xmax, *seen.running])), draw(st.integers(0, 10**9)))
+    return ResumeToken(seen, draw(st.sampled_from([0, seen.xmax, *seen.running])), draw(st.integers(0, 10**9)))
 
 
 @given(written())
-def test_what_is_written_is_read_back(place: Place) -> None:
-    again = Place.parse(str(place))
+def test_what_is_written_is_read_back(place: ResumeToken) -> None:
+    again = ResumeToken.parse(str(place))
     assert (again.seen, again.xid) == (place.seen, place.xid)
     assert again.key == (place.key if place.xid else 0)
 
@@ -40,7 +39,7 @@ def test_what_is_written_is_read_back(place: Place) -> None:
 @given(st.text(max_size=40) | st.from_regex(r"[0-9.-]{1,40}", fullmatch=True))
 def test_any_other_text_is_refused_or_is_a_place(text: str) -> None:
     try:
-        place = Place.parse(text)
+        place = ResumeToken.parse(text)
     except Rejected:
         return
     assert place.seen.running == tuple(sorted(place.seen.running))
@@ -51,7 +50,7 @@ def rows(*pairs: tuple[int, int]) -> list[Any]:
     return [{"xid": xid, "id": key} for xid, key in pairs]
 
 
-def after(found: Iterable[tuple[Any, Place]]) -> list[tuple[int, int, str]]:
+def after(found: Iterable[tuple[Any, ResumeToken]]) -> list[tuple[int, int, str]]:
     return [(row["xid"], row["id"], str(place)) for row, place in found]
 
 
@@ -59,19 +58,19 @@ def test_a_place_has_seen_all_that_came_before_its_row_and_nothing_else() -> Non
     """First what had been under way (5 and 7; 6 is still), then what is new (11 and 12; 10 is still under way)."""
     seen, reached = Checkpoint(1, 10, 5, (5, 6, 7)), Checkpoint(1, 13, 6, (6, 10))
     batch = Batch(rows((5, 1), (7, 2), (7, 3), (11, 8), (12, 9)), reached)
-    assert after(places(NEWS, seen, batch)) == [
+    assert after(resume_tokens(NEWS, seen, batch)) == [
         (5, 1, "1.10.5-4-3.5.1"), (7, 2, "1.10.4-3.7.2"), (7, 3, "1.10.4-3.7.3"), (11, 8, "1.11.5-1.11.8"),
         (12, 9, "1.12.6-2.12.9"),
     ]  # fmt: skip
 
 
 def test_the_rest_of_a_transaction_brings_a_place_beyond_it() -> None:
-    assert Place(Checkpoint(1, 10, 5, (5, 6)), 5, 3).beyond == Checkpoint(1, 10, 6, (6,))
-    assert Place(Checkpoint(1, 10, 5, (5, 6)), 10, 3).beyond == Checkpoint(1, 11, 5, (5, 6))
-    assert Place(beginning(1)).beyond == beginning(1)
+    assert ResumeToken(Checkpoint(1, 10, 5, (5, 6)), 5, 3).beyond == Checkpoint(1, 10, 6, (6,))
+    assert ResumeToken(Checkpoint(1, 10, 5, (5, 6)), 10, 3).beyond == Checkpoint(1, 11, 5, (5, 6))
+    assert ResumeToken(beginning(1)).beyond == beginning(1)
 
 
 @pytest.mark.parametrize("text", ["1.10.0", "1.10.10", "1.10.5.4.1", "1.0.", "0.1.", f"1.{2**63}.", "1.10.5-"])
 def test_a_place_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(Rejected):
-        Place.parse(text)
+        ResumeToken.parse(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.settings.postgres_address import MEANINGLESS, check_address
+from tracker.settings.values import MEANINGLESS, check_address
 
 HERE = Path(__file__)
 

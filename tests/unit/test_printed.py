@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.contract.naughty import TEXTS
-from tracker.cli.showing import say, show_json, show_pairs, show_table
+from tracker.cli.output import say, show_json, show_pairs, show_table
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

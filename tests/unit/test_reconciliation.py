@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.told import NOON
-from tracker.domain.calls.rhythm import HOUR, is_silent, patience
 from tracker.domain.posts.event import Fact, State, TargetFact
 from tracker.domain.posts.post import fold
 from tracker.domain.posts.reconciliation import Finding, compare, next_question, told_since, true_at
+from tracker.reconcile.silence_monitor import HOUR, is_silent, patience
 
 NUMBERS = count(1)
 

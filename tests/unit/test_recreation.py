@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracker.domain.posts.report import Draft
+from tracker.domain.posts.event import Draft
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured
 from tracker.providers import build_providers

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.refusals import HEAVIEST, Refusals, weight_of
+from tracker.domain.refused_deliveries import HEAVIEST, Refusals, weight_of
 
 
 def taken(refusals: Refusals[str], most: int = 100) -> dict[str, list[str]]:

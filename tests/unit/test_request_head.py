@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tracker.runtime.http_server.chunks import Chunks
 from tracker.runtime.http_server.head import MOST_BYTES, MOST_LINES, Head, Refused, check_begun, read_head
+from tracker.runtime.http_server.uvicorn_protocol import Chunks
 
 GOOD = b"POST /webhooks/x HTTP/1.1\r\nHost: tracker\r\nContent-Length: 5"
 

@@ -13,10 +13,10 @@ from tests.unit.reactions import RETRY, Story, broken, match, on, retryable
 from tracker.domain.posts.event import Fact, Problem, State
 from tracker.domain.posts.post import arrive
 from tracker.domain.rules.decision import Cancel, Declined, Failed, Fire, Resolve, Settle, Suppressed
-from tracker.domain.rules.event_pattern import Crossing, Entering, Named, parse_word
-from tracker.domain.rules.rule_index import RuleIndex, marks_of
+from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition, parse_event_pattern
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule_index import RuleIndex, labels_of
 from tracker.domain.rules.step import AlertStep
-from tracker.domain.rules.subject import Per
 
 P, F, OK = State.PUBLISHING, State.FAILED, State.PUBLISHED
 
@@ -80,26 +80,26 @@ def test_a_rule_with_several_words_fires_once_for_a_fact() -> None:
 
 
 def test_per_target_fires_for_each_target_that_moved() -> None:
-    story = Story((on("post.failed", per=Per.TARGET),))
+    story = Story((on("post.failed", per=GroupBy.TARGET),))
     both = fact(1, F, (target("instagram", F, "acc_1"), target("x", F)))
     assert fires(story.hear(both)) == ["sosyalkopru/p1/instagram:acc_1", "sosyalkopru/p1/x#1"]
 
 
 def test_a_post_without_targets_is_its_own_only_target() -> None:
-    story = Story((on("post.failed", per=Per.TARGET),))
+    story = Story((on("post.failed", per=GroupBy.TARGET),))
     assert fires(story.hear(fact(1, F))) == ["sosyalkopru/p1"]
 
 
 @pytest.mark.parametrize(
     ("per", "keys"),
     [
-        (Per.POST, ["sosyalkopru/p1"]),
-        (Per.ACCOUNT, ["sosyalkopru/instagram:acc_1", "sosyalkopru/x:?"]),
-        (Per.PLATFORM, ["sosyalkopru/instagram", "sosyalkopru/x"]),
-        (Per.PROVIDER, ["sosyalkopru", "sosyalkopru"]),
+        (GroupBy.POST, ["sosyalkopru/p1"]),
+        (GroupBy.ACCOUNT, ["sosyalkopru/instagram:acc_1", "sosyalkopru/x:?"]),
+        (GroupBy.PLATFORM, ["sosyalkopru/instagram", "sosyalkopru/x"]),
+        (GroupBy.PROVIDER, ["sosyalkopru", "sosyalkopru"]),
     ],
 )
-def test_per_decides_what_counts_as_one(per: Per, keys: list[str]) -> None:
+def test_per_decides_what_counts_as_one(per: GroupBy, keys: list[str]) -> None:
     story = Story((on("post.failed", per=per),))
     assert fires(story.hear(fact(1, F, (target("instagram", F, "acc_1"), target("x", F))))) == keys
 
@@ -110,7 +110,7 @@ def test_match_on_a_platform_holds_for_a_post_that_has_it_among_others() -> None
 
 
 def test_match_on_a_platform_holds_only_for_that_target() -> None:
-    story = Story((on("post.failed", per=Per.TARGET, match=match(platform="instagram", account="acc_*")),))
+    story = Story((on("post.failed", per=GroupBy.TARGET, match=match(platform="instagram", account="acc_*")),))
     told = (target("x", F, "acc_2"), target("instagram", F, "acc_1"), target("instagram", F, "other"))
     assert fires(story.hear(fact(1, F, told))) == ["sosyalkopru/p1/instagram:acc_1"]
 
@@ -164,7 +164,7 @@ def test_a_rule_that_retries_hears_of_a_failure_that_its_condition_declines() ->
 
 
 def test_cancel_on_names_the_run_of_that_target_only() -> None:
-    rule = on("post.failed", per=Per.TARGET, cancel_on=["post.published"])
+    rule = on("post.failed", per=GroupBy.TARGET, cancel_on=["post.published"])
     story = Story((rule,))
     story.hear(fact(1, F, (target("x", F), target("instagram", F))))
     cancels = [one for one in story.hear(fact(2, OK, (target("x", OK),))) if isinstance(one, Cancel)]
@@ -172,7 +172,7 @@ def test_cancel_on_names_the_run_of_that_target_only() -> None:
 
 
 def test_an_event_of_the_whole_post_cancels_for_every_target() -> None:
-    story = Story((on("post.failed", per=Per.TARGET, cancel_on=["post.archived"]),))
+    story = Story((on("post.failed", per=GroupBy.TARGET, cancel_on=["post.archived"]),))
     story.hear(fact(1, F, (target("x", F), target("instagram", F))))
     cancels = [one.subject.key for one in story.hear(fact(2, None, event="post.archived"))]  # type: ignore[union-attr]  # all are Cancel
     assert cancels == ["sosyalkopru/p1/instagram#1", "sosyalkopru/p1/x#1"]
@@ -195,7 +195,7 @@ def test_leaving_the_state_resolves_the_alerts_about_it() -> None:
 
 
 def test_the_context_of_a_firing_tells_of_the_target_and_its_error() -> None:
-    (decision,) = Story((on("post.failed", per=Per.TARGET),)).hear(fact(1, F, (target("instagram", F, "acc_1"),)))
+    (decision,) = Story((on("post.failed", per=GroupBy.TARGET),)).hear(fact(1, F, (target("instagram", F, "acc_1"),)))
     assert isinstance(decision, Fire)
     wanted = {"post.id": "p1", "target.account": "acc_1", "error.code": "timeout", "error.retryable": True}
     assert wanted.items() <= decision.context.items()
@@ -204,7 +204,7 @@ def test_the_context_of_a_firing_tells_of_the_target_and_its_error() -> None:
 @given(deliveries())
 def test_facts_told_again_fire_nothing_that_has_not_fired(told: tuple[list[Fact], list[Fact]]) -> None:
     _, arriving = told
-    rules = (on("post.failed", per=Per.TARGET), on("* -> published", id="s"))
+    rules = (on("post.failed", per=GroupBy.TARGET), on("* -> published", id="s"))
     once, twice = (
         {(one.rule.id, one.subject.key, one.cause) for one in Story(rules).hear_all(facts) if isinstance(one, Fire)}
         for facts in (arriving, [*arriving, *arriving])
@@ -215,7 +215,7 @@ def test_facts_told_again_fire_nothing_that_has_not_fired(told: tuple[list[Fact]
 @given(histories())
 def test_facts_that_arrive_in_their_order_are_never_suppressed(facts: list[Fact]) -> None:
     in_order = sorted(facts, key=lambda one: one.order)
-    assert not any(isinstance(one, Suppressed) for one in Story((on("post.*", per=Per.TARGET),)).hear_all(in_order))
+    assert not any(isinstance(one, Suppressed) for one in Story((on("post.*", per=GroupBy.TARGET),)).hear_all(in_order))
 
 
 def test_a_thousand_rules_about_other_things_are_not_tried() -> None:
@@ -226,7 +226,7 @@ def test_a_thousand_rules_about_other_things_are_not_tried() -> None:
     others += [on("post.removed", id=f"s{n}", when=never) for n in range(500)]
     index = RuleIndex([*others, on("post.failed")])
     _, change = arrive(None, fact(1, F))
-    assert [rule.id for rule in index.on.rules(change, marks_of(change.provider, change.context))] == ["r"]
+    assert [rule.id for rule in index.on.rules(change, labels_of(change.provider, change.context))] == ["r"]
 
 
 def test_a_disabled_rule_is_as_if_absent() -> None:
@@ -236,17 +236,17 @@ def test_a_disabled_rule_is_as_if_absent() -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("post.failed", Entering(F)),
-        ("publishing -> failed", Crossing(P, F)),
-        ("*->post.failed", Crossing(None, F)),
-        ("post.updated", Named("post.updated")),
-        ("post.deleted", Named("post.deleted")),
-        ("post.created", Named("post.created")),
-        ("account.*", Named("account.*")),
+        ("post.failed", StateEntered(F)),
+        ("publishing -> failed", Transition(P, F)),
+        ("*->post.failed", Transition(None, F)),
+        ("post.updated", EventName("post.updated")),
+        ("post.deleted", EventName("post.deleted")),
+        ("post.created", EventName("post.created")),
+        ("account.*", EventName("account.*")),
     ],
 )
 def test_a_word_is_a_state_a_transition_or_an_event(text: str, word: object) -> None:
-    assert parse_word(text) == word
+    assert parse_event_pattern(text) == word
 
 
 @pytest.mark.parametrize(
@@ -262,5 +262,5 @@ def test_a_word_is_a_state_a_transition_or_an_event(text: str, word: object) -> 
 )
 def test_a_word_that_means_nothing_is_refused_with_the_nearest_right_one(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
-        parse_word(text)
+        parse_event_pattern(text)
     assert hint in str(refused.value)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_rulebook_shortcut import CONDITIONS, OPERAND, VALUES
-from tracker.domain.rules.subject import DEFAULTS, Environment
-from tracker.rulebook.clauses import clauses, first_unmet
+from tracker.domain.rules.grouping import DEFAULTS, Environment
+from tracker.rulebook.explanations import clauses, first_unmet
 from tracker.rulebook.expressions import Condition
 
 A, B, C, D = "error.retryable", "post.attempt < 4", 'error.code == "x"', '"y" in post.platforms'

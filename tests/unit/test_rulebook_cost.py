@@ -7,12 +7,12 @@ import time
 import pytest
 
 from tests.unit.test_rulebook_expressions import values
+from tracker.domain.rules.grouping import LONGEST_MESSAGE
 from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.domain.rules.rule import FALSE
-from tracker.domain.rules.subject import LONGEST_MESSAGE
-from tracker.rulebook.cost import MOST
+from tracker.rulebook.cel_analysis import MOST
+from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, conjunction, parse
 from tracker.rulebook.expressions import Condition, Hole
-from tracker.rulebook.syntax import Call, Const, Field, Loop, Make, Name, conjunction, parse
 from tracker.toml.positions import BadText
 
 ITEM = {

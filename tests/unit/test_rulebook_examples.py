@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit import rule_examples as examples
 from tracker.rulebook import Known, Rulebook, load_text
-from tracker.rulebook.testing import run_tests
+from tracker.rulebook.test_runner import run_tests
 
 KNOWN = Known(
     channels={"ops", "oncall", "web", "team", "boss"}, endpoints={"cms"}, providers={"sosyalkopru"},

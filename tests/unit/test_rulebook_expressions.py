@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE
-from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.rulebook.expressions import Condition
 from tracker.toml.positions import BadText
 

@@ -10,8 +10,9 @@ import pytest
 from tracker.domain.calendar import EVERY_DAY, WEEKDAYS, Quiet, Weekly
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import Crossing, Entering, Named
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
+from tracker.domain.rules.grouping import DEFAULTS
+from tracker.domain.rules.rule import Every, Mode, Rule
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -23,8 +24,6 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.domain.rules.subject import DEFAULTS
-from tracker.domain.rules.trigger import Every
 from tracker.rulebook import Known, Rulebook, load_rules, load_text
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -89,7 +88,7 @@ def test_a_time_of_the_clock_is_read() -> None:
         'over = { events = ["post.published", "* -> failed", "account.*"], since = "last-run" }\n'
         'do = [{ send = "team", body = "{{ run.count }}" }]'
     )
-    words = (Entering(State.PUBLISHED), Crossing(None, State.FAILED), Named("account.*"))
+    words = (StateEntered(State.PUBLISHED), Transition(None, State.FAILED), EventName("account.*"))
     assert rule.trigger == Every(Weekly(WEEKDAYS, time(9), "Europe/Istanbul"), words, skip_empty=True)
 
 
@@ -115,7 +114,7 @@ def test_the_other_steps_are_read() -> None:
         '{ set = { stage = "late {{ post.id }}", old = "" } }',
         '[rule.a.branch]\nlate = [{ alert = "ops", title = "x" }]',
     )
-    words = (Named("cms.acked"), Crossing(State.PUBLISHING, State.FAILED))
+    words = (EventName("cms.acked"), Transition(State.PUBLISHING, State.FAILED))
     assert isinstance(found[0], RetryStep)
     assert found[1:5] == (
         ReconcileStep(), PauseStep("b", 30 * MINUTE), ResumeStep("b"), WaitStep(words, 24 * HOUR, "late"),

@@ -9,13 +9,12 @@ import pytest
 
 from tracker.domain.actions import Backoff
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import Crossing, Entering, Named
-from tracker.domain.rules.rule import Match, Rule
+from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
+from tracker.domain.rules.grouping import DEFAULTS, GroupBy
+from tracker.domain.rules.rule import Expect, Match, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
-from tracker.domain.rules.subject import DEFAULTS, Per
-from tracker.domain.rules.trigger import Expect, On, While
 from tracker.rulebook import load_rules, load_text
-from tracker.rulebook.backoff import parse_backoff
+from tracker.rulebook.verbs import parse_backoff
 
 MINUTE = timedelta(minutes=1)
 RETRY = """
@@ -41,10 +40,10 @@ def only(text: str) -> Rule:
 def test_a_rule_about_an_event_is_read_whole() -> None:
     rule = only(RETRY)
     assert rule.id == "instagram-retry"
-    assert rule.trigger == On((Entering(State.FAILED),))
+    assert rule.trigger == On((StateEntered(State.FAILED),))
     assert rule.match == (Match("platform", ("instagram",)),)
-    assert rule.per is Per.TARGET
-    assert rule.cancel_on == (Entering(State.PUBLISHED), Entering(State.REMOVED))
+    assert rule.per is GroupBy.TARGET
+    assert rule.cancel_on == (StateEntered(State.PUBLISHED), StateEntered(State.REMOVED))
     assert rule.do == (RetryStep("publish", 3, Backoff(MINUTE, 2, 30 * MINUTE, 0.2)),)
     assert rule.judge({**DEFAULTS, "error.retryable": True}).kind == "true"
     (gave_up,) = rule.branches["exhausted"]
@@ -69,9 +68,9 @@ def test_a_rule_about_an_absence_is_read() -> None:
     of = only(
         '[rule.a]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.scheduled_at"\ndo = [{ retry = "publish" }]'
     )
-    assert of.trigger == Expect((Entering(State.PUBLISHING),), 10 * MINUTE, "scheduled_at")
+    assert of.trigger == Expect((StateEntered(State.PUBLISHING),), 10 * MINUTE, "scheduled_at")
     on = only('[rule.a]\non = "post.published"\nexpect = "cms.acked"\nwithin = "1h"\ndo = [{ reconcile = "post" }]')
-    assert on.trigger == Expect((Named("cms.acked"),), 60 * MINUTE, None, (Entering(State.PUBLISHED),))
+    assert on.trigger == Expect((EventName("cms.acked"),), 60 * MINUTE, None, (StateEntered(State.PUBLISHED),))
 
 
 def test_a_rule_may_react_to_several_things() -> None:
@@ -79,7 +78,7 @@ def test_a_rule_may_react_to_several_things() -> None:
         '[rule.a]\non = ["publishing -> failed", "account.*"]\n'
         'do = [{ send = "cms", event = "e", data = { id = "{{ post.id }}" } }]'
     )
-    assert rule.trigger == On((Crossing(State.PUBLISHING, State.FAILED), Named("account.*")))
+    assert rule.trigger == On((Transition(State.PUBLISHING, State.FAILED), EventName("account.*")))
     (step,) = rule.do
     assert isinstance(step, SendStep)
     assert step.data is not None

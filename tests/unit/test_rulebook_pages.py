@@ -13,8 +13,7 @@ from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.domain.rules.step import AlertStep, SendStep
 from tracker.rulebook import Rulebook, load_rules
 from tracker.rulebook.folder import Folder
-from tracker.rulebook.pages import Pages
-from tracker.rulebook.sandbox import LONGEST_PAGE
+from tracker.rulebook.template_files import LONGEST_PAGE, TemplateFiles
 
 RULE = '[rule.a]\nevery = "1h"\nover = { events = "post.failed" }\ndo = [{ send = "team", template = "digest.md.j2" }]'
 ITEMS = [
@@ -138,7 +137,7 @@ def test_a_file_that_is_no_text_or_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a").write_bytes(b"\xff")
     (tmp_path / "templates" / "b").write_text("x" * 70_000)
-    pages = Pages(Folder(tmp_path))
+    pages = TemplateFiles(Folder(tmp_path))
     assert [pages.page(name) for name in ("a", "b")] == [None, None]
     assert [fault.message for fault in pages.found] == [
         'the byte 0xFF ("ÿ" in Windows-1254) is not UTF-8: save the file as UTF-8',

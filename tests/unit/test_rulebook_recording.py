@@ -14,9 +14,8 @@ from tests.unit.test_explain import RULES, a_rule
 from tests.unit.test_rulebook_testing import RETRY
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
 from tracker.rulebook import load_text
-from tracker.rulebook.junit import junit
 from tracker.rulebook.recording import Done, record_test
-from tracker.rulebook.testing import Outcome, run_tests
+from tracker.rulebook.test_runner import Outcome, junit, run_tests
 
 NOW = EPOCH + timedelta(hours=2)
 STUCK = """

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.rules.subject import DEFAULTS, Environment
+from tracker.domain.rules.grouping import DEFAULTS, Environment
+from tracker.rulebook.cel_analysis import fast_path
+from tracker.rulebook.cel_syntax import parse
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.shortcut import shortcut
-from tracker.rulebook.syntax import parse
 
 STRINGS = ("timeout", "TIMEOUT", "", "é", "z'", "\U0001f600", "a b")
 SIMPLE = st.one_of(
@@ -72,5 +72,5 @@ def test_a_condition_says_what_cel_says(text: str, values: dict[str, object]) ->
     ],
 )
 def test_what_is_taken_out_of_a_condition(text: str, tests: int, whole: bool) -> None:
-    found = shortcut(parse(Condition(text)._expression.serialize()))
+    found = fast_path(parse(Condition(text)._expression.serialize()))
     assert (len(found.tests), found.whole) == (tests, whole)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tracker.domain.rules.grouping import DEFAULTS
 from tracker.domain.rules.step import SendStep
-from tracker.domain.rules.subject import DEFAULTS
 from tracker.rulebook import Known, load_rules, load_text
-from tracker.rulebook.testing import Outcome, run_tests
+from tracker.rulebook.test_runner import Outcome, run_tests
 
 RULES = Path(__file__).parents[2] / "rules"
 STARTER = load_rules(RULES, Known(channels={"ops"}, endpoints={"cms"}, providers={"sosyalkopru"}))

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft4Validator
 
-from tracker.domain.rules.subject import DEFAULTS
+from tracker.domain.rules.grouping import DEFAULTS
 from tracker.rulebook import load_text
 from tracker.rulebook.expressions import LONGEST
 from tracker.rulebook.folder import Folder
 from tracker.rulebook.grammar import MATCH, RULE, STEPS
-from tracker.rulebook.pages import Pages
 from tracker.rulebook.schema import schema
-from tracker.rulebook.testing import run_tests
+from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.test_runner import run_tests
 from tracker.rulebook.verbs import BACKOFF, TRIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
@@ -35,7 +35,7 @@ def test_the_template_of_the_page_is_one(tmp_path: Path) -> None:
     (template,) = re.findall(r"```jinja\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a").write_text(template)
-    pages = Pages(Folder(tmp_path))
+    pages = TemplateFiles(Folder(tmp_path))
     page = pages.page("a")
     assert not pages.found
     assert page is not None

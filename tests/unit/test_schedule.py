@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.integration.told import NOON
-from tracker.domain.occasions import MOST, due
+from tracker.domain.cron import MOST, due
 from tracker.settings import Job
 
 MINUTE = timedelta(minutes=1)

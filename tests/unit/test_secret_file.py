@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import Misconfigured
-from tracker.providers.secret_file import Kept, SecretFile
+from tracker.providers.secret_file import SecretFile, StoredSecrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def test_what_somebody_wrote_by_hand_is_read_and_kept(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("\n  by-hand  \r\n\nşifre\twh_1\n", encoding="utf-8")
     file = SecretFile(path)
-    assert file.kept == (Kept("by-hand"), Kept("şifre", "wh_1"))
+    assert file.kept == (StoredSecrets("by-hand"), StoredSecrets("şifre", "wh_1"))
     file.add("new", "wh_2")
     assert [one.secret for one in SecretFile(path).kept] == ["new", "by-hand", "şifre"]
 

@@ -7,7 +7,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.sharing import Cut, Parted, Piece, part
+from tracker.store.checkpoints.assignments import Cut, Parted, Piece, part
 
 
 @st.composite

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import derive
+from tracker.domain.posts.target import derive
 from tracker.errors import Rejected
 from tracker.simulator.faults import Fate, Faults, fate
-from tracker.simulator.story import Odds, Step, Subject, tell
-from tracker.simulator.stream import PLATFORMS
-from tracker.simulator.wishes import PROBLEMS, read_wishes
+from tracker.simulator.simulator import PLATFORMS
+from tracker.simulator.story import PROBLEMS, Odds, Step, Subject, plan_story, read_wishes
 
 SEEDS = st.text("abc0123", min_size=1, max_size=5)
 SUBJECTS = st.builds(
@@ -30,25 +29,25 @@ def states(step: Step) -> dict[str, State]:
 
 def last(text: str, attempt: int = 1, platforms: tuple[str, ...] = ("instagram", "x")) -> Step:
     """How an attempt at a post with this text ends."""
-    return tell("0", Subject("post_1", platforms, read_wishes(text)), attempt, EVEN)[-1]
+    return plan_story("0", Subject("post_1", platforms, read_wishes(text)), attempt, EVEN)[-1]
 
 
 @given(SEEDS, SUBJECTS, st.integers(1, 4))
 def test_the_same_seed_tells_the_same_story(seed: str, subject: Subject, attempt: int) -> None:
     """A story is a function of seed, post, platforms and attempt."""
-    assert tell(seed, subject, attempt, EVEN) == tell(seed, subject, attempt, EVEN)
+    assert plan_story(seed, subject, attempt, EVEN) == plan_story(seed, subject, attempt, EVEN)
 
 
 def test_seeds_posts_and_attempts_have_stories_of_their_own() -> None:
     """Nothing that should vary is constant."""
-    told = [tell(seed, Subject(post, ("x",)), n, EVEN) for seed in "ab" for post in ("p", "q") for n in (1, 2)]
+    told = [plan_story(seed, Subject(post, ("x",)), n, EVEN) for seed in "ab" for post in ("p", "q") for n in (1, 2)]
     assert len({steps[0].after for steps in told}) == len(told)
 
 
 @given(SEEDS, SUBJECTS)
 def test_an_attempt_begins_publishing_and_each_platform_ends_once(seed: str, subject: Subject) -> None:
     """Time moves on, one target ends with each step, and the last step leaves none open."""
-    first, *rest = tell(seed, subject, 1, EVEN)
+    first, *rest = plan_story(seed, subject, 1, EVEN)
     assert (first.event, set(states(first).values())) == ("post.publishing", {State.PUBLISHING})
     assert len(rest) == len(subject.platforms)
     for before, after in zip([first, *rest], rest, strict=False):
@@ -61,7 +60,7 @@ def test_an_attempt_begins_publishing_and_each_platform_ends_once(seed: str, sub
 @given(SEEDS, SUBJECTS, st.sampled_from(["partial", "published", "failed"]))
 def test_only_the_last_step_claims_an_end(seed: str, subject: Subject, mixed: str) -> None:
     """Before it the whole is publishing; then it is what its targets are, or what the provider calls a mixture."""
-    *steps, end = tell(seed, subject, 1, Odds(fails=0.5, mixed=mixed))  # type: ignore[arg-type]  # one of the three
+    *steps, end = plan_story(seed, subject, 1, Odds(fails=0.5, mixed=mixed))  # type: ignore[arg-type]  # one of the three
     assert {(step.event, step.status) for step in steps[1:]} <= {("post.updated", State.PUBLISHING)}
     derived = derive(states(end).values())
     assert end.status == (mixed if derived is State.PARTIAL else derived)
@@ -72,7 +71,7 @@ def test_only_the_last_step_claims_an_end(seed: str, subject: Subject, mixed: st
 @given(SEEDS, SUBJECTS, st.integers(2, 4))
 def test_a_retry_takes_up_only_what_failed(seed: str, subject: Subject, attempt: int) -> None:
     """What was published stays so, with its address; what could not be retried fails for the same reason."""
-    before, steps = tell(seed, subject, attempt - 1, EVEN)[-1], tell(seed, subject, attempt, EVEN)
+    before, steps = plan_story(seed, subject, attempt - 1, EVEN)[-1], plan_story(seed, subject, attempt, EVEN)
     for old, new in zip(before.targets, steps[-1].targets, strict=True):
         if old.state is State.PUBLISHED:
             assert all(old in step.targets for step in steps)
@@ -83,7 +82,7 @@ def test_a_retry_takes_up_only_what_failed(seed: str, subject: Subject, attempt:
 @given(SEEDS, SUBJECTS)
 def test_a_target_has_an_address_or_a_problem_and_never_both(seed: str, subject: Subject) -> None:
     """Published has the one, failed has the other, publishing has neither."""
-    for step in tell(seed, subject, 1, EVEN):
+    for step in plan_story(seed, subject, 1, EVEN):
         for target in step.targets:
             assert (target.url is not None) is (target.state is State.PUBLISHED)
             assert (target.problem is not None) is (target.state is State.FAILED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.domain.calls.breaker import Circuit
+from tracker.domain.calls.circuit_breaker import Circuit
 from tracker.domain.posts.event import State
 from tracker.domain.posts.reconciliation import Finding
 from tracker.domain.runs.firing import Outcome

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tracker.domain.rate import Rate
-from tracker.domain.throttle import Throttle
+from tracker.queries.key_checks import Throttle
 
 THREE = Rate(3, timedelta(seconds=30))
 

@@ -13,13 +13,13 @@ from tests.unit.histories import EPOCH, fact, histories, target
 from tests.unit.reactions import MINUTE, Story, at, broken, during, expect, match, on, retryable
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.lifecycle import WITHDRAWN
 from tracker.domain.posts.post import view
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
+from tracker.domain.rules.grouping import GroupBy, from_plain
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep
-from tracker.domain.rules.subject import Per, from_plain
 from tracker.domain.rules.timers import due, standing, states_awaited
 
 P, F, OK, S = State.PUBLISHING, State.FAILED, State.PUBLISHED, State.SCHEDULED
@@ -75,7 +75,7 @@ def test_a_late_fact_that_puts_the_entering_earlier_moves_the_timer() -> None:
 
 
 def test_each_target_has_a_timer_of_its_own() -> None:
-    rule = during(P, per=Per.TARGET, match=match(platform="instagram"))
+    rule = during(P, per=GroupBy.TARGET, match=match(platform="instagram"))
     story = Story((rule,))
     told = fact(1, P, (target("instagram", P, "a"), target("instagram", P, "b"), target("x", P)))
     assert [timer.target for timer in timers([*story.hear(told)])] == ["instagram:a", "instagram:b"]
@@ -199,7 +199,7 @@ def test_an_expected_event_that_is_no_state_disarms_when_it_comes() -> None:
 @given(histories())
 def test_what_a_post_calls_for_as_it_stands_is_what_its_history_left_armed(facts: list[Fact]) -> None:
     """So a rule that is new to a post may be armed from the post alone."""
-    rule = during(P, F, per=Per.TARGET)
+    rule = during(P, F, per=GroupBy.TARGET)
     story = Story((rule,))
     left: dict[str, Timer] = {}
     for one in sorted(facts, key=lambda one: one.order):
@@ -216,10 +216,10 @@ def test_what_a_post_calls_for_as_it_stands_is_what_its_history_left_armed(facts
 
 RULES_THAT_WAIT = (
     during(P, F),
-    during(P, F, per=Per.TARGET),
-    during(OK, per=Per.ACCOUNT),
+    during(P, F, per=GroupBy.TARGET),
+    during(OK, per=GroupBy.ACCOUNT),
     expect("post.publishing", of="scheduled_at"),
-    expect("post.published", of="failed_at", per=Per.TARGET),
+    expect("post.published", of="failed_at", per=GroupBy.TARGET),
     expect("cms.acked", after=["post.published"]),
 )
 
@@ -237,4 +237,4 @@ def test_only_posts_in_states_that_are_awaited_make_a_rule_wait_as_they_stand(fa
 def test_a_rule_that_waits_for_nothing_that_stands_asks_for_no_posts() -> None:
     assert not states_awaited([on("post.failed"), expect("cms.acked", after=["post.published"])])
     assert states_awaited([during(P, F)]) == {P, F}
-    assert states_awaited([during(P, per=Per.TARGET)]) == frozenset(State) - WITHDRAWN
+    assert states_awaited([during(P, per=GroupBy.TARGET)]) == frozenset(State) - WITHDRAWN

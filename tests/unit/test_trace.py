@@ -18,10 +18,10 @@ from tests.unit.test_explain import LATE, STUCK, TELL, a_rule, failed, played
 from tests.unit.test_outlook import RULES
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import arrive, view
+from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep
-from tracker.domain.rules.subject import Per
-from tracker.domain.runs.simulation import World
+from tracker.domain.runs.simulation import Simulation
 from tracker.rulebook.explain import Story, explain
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ KNOWN = json.loads((Path(__file__).parent / "why_answers.json").read_text(encodi
 
 TRIED = (
     *RULES,
-    on("post.failed", id="j", per=Per.TARGET, match=match(platform="x"), when=retryable),
+    on("post.failed", id="j", per=GroupBy.TARGET, match=match(platform="x"), when=retryable),
     on("post.*", id="k", match=match(account="a*"), when=broken),
     expect("post.published", "failed_at", id="l", match=match(provider="other")),
-    during(State.FAILED, id="m", per=Per.ACCOUNT, match=match(platform="x")),
+    during(State.FAILED, id="m", per=GroupBy.ACCOUNT, match=match(platform="x")),
 )
 
 
@@ -75,9 +75,9 @@ def test_known_questions_have_the_answers_that_they_had(known: Mapping[str, Any]
     ]
 
 
-def world_of(rules: list[Rule], facts: list[Fact], trace: Nobody | None) -> World:
+def world_of(rules: list[Rule], facts: list[Fact], trace: Nobody | None) -> Simulation:
     """What came of the facts, told in this order, half a second apart."""
-    world, post = World(RuleIndex(rules), EPOCH, trace=trace), None
+    world, post = Simulation(RuleIndex(rules), EPOCH, trace=trace), None
     earlier: list[Fact] = []
     for place, one in enumerate(facts):
         arrived = replace(one, received_at=EPOCH + place * timedelta(seconds=0.5))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import Misconfigured
-from tracker.outbound.addresses import literal
+from tracker.outbound.addresses import OutboundError, literal, parse_url
 from tracker.outbound.configured import unreachable
-from tracker.outbound.web_address import OutboundError, parse_url
 from tracker.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tests.unit.reactions import ALERT, MINUTE, RETRY, Story, Text, on
 from tracker.domain.actions import ActionSpec, Backoff
 from tracker.domain.posts.event import Problem, State
 from tracker.domain.rules.decision import Fire
-from tracker.domain.rules.event_pattern import parse_word
+from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import (
     AlertStep,
@@ -33,15 +33,15 @@ from tracker.domain.rules.step import (
     WaitStep,
 )
 from tracker.domain.runs.run import Phase, Run, RunState, begin
-from tracker.domain.runs.signal import (
+from tracker.domain.runs.run_signals import (
     ActionFinished,
-    Again,
     ArmTimer,
     Cancelled,
     DisarmTimer,
-    Heard,
+    EventsArrived,
     Intent,
     Perform,
+    Repeated,
     Resolved,
     Settled,
     Signal,
@@ -108,7 +108,7 @@ def watching(tries: int = 1) -> Run:
     """A run whose try of that number has been made."""
     run = FIRST
     for _ in range(tries):
-        run = run if run.phase is Phase.BACKOFF else tell(run, TRYING, Again(True))[0]
+        run = run if run.phase is Phase.BACKOFF else tell(run, TRYING, Repeated(True))[0]
         run, _ = tell(run, TRYING, pause(run))
         run, _ = tell(run, TRYING, finished(run))
     return run
@@ -169,7 +169,7 @@ def test_after_a_try_the_run_watches_what_becomes_of_it(outcome: str) -> None:
 
 
 def test_a_try_that_failed_again_is_followed_by_a_longer_pause() -> None:
-    run, intents = tell(watching(), TRYING, Again(True))
+    run, intents = tell(watching(), TRYING, Repeated(True))
     assert intents == [ArmTimer(EPOCH + 2 * MINUTE, "0:2")]
     (action,) = actions(tell(run, TRYING, pause(run))[1])
     assert action.idempotency_key == f"{run.id}:0:2"
@@ -177,19 +177,19 @@ def test_a_try_that_failed_again_is_followed_by_a_longer_pause() -> None:
 
 def test_a_failure_that_comes_before_our_own_answer_counts_once_the_answer_is_here() -> None:
     """A fast provider's webhook overtakes the answer to the request that caused it."""
-    run, intents = tell(acting(), TRYING, Again(True))
+    run, intents = tell(acting(), TRYING, Repeated(True))
     assert (run.phase, intents) == (Phase.ACTING, [])
     run, intents = tell(run, TRYING, finished(run))
     assert intents == [ArmTimer(EPOCH + 2 * MINUTE, "0:2")]
 
 
 def test_a_failure_during_the_pause_changes_nothing_but_the_count() -> None:
-    run, intents = tell(FIRST, TRYING, Again(True))
+    run, intents = tell(FIRST, TRYING, Repeated(True))
     assert (run.phase, run.count, intents) == (Phase.BACKOFF, 2, [])
 
 
 def test_when_the_tries_are_used_up_the_exhausted_steps_follow() -> None:
-    run, intents = tell(watching(3), TRYING, Again(True))
+    run, intents = tell(watching(3), TRYING, Repeated(True))
     (action,) = actions(intents)
     assert said(action)["title"] == "gave up on p1 after 3"
     assert action.idempotency_key == f"{run.id}:exhausted.0:1"
@@ -198,16 +198,16 @@ def test_when_the_tries_are_used_up_the_exhausted_steps_follow() -> None:
 
 def test_the_last_words_tell_of_the_last_error() -> None:
     news = {"post.id": "p2", "error.message": "still"}
-    _, intents = tell(watching(3), TRYING, Again(True, news))
+    _, intents = tell(watching(3), TRYING, Repeated(True, news))
     assert said(actions(intents)[0])["title"] == "gave up on p2 after 3"
 
 
 def test_a_failure_that_the_condition_declines_ends_the_trying() -> None:
-    assert tell(watching(), TRYING, Again(False))[0].state is RunState.EXHAUSTED
+    assert tell(watching(), TRYING, Repeated(False))[0].state is RunState.EXHAUSTED
 
 
 def test_a_declined_failure_during_the_pause_takes_the_timer_away() -> None:
-    run, intents = tell(FIRST, TRYING, Again(False))
+    run, intents = tell(FIRST, TRYING, Repeated(False))
     assert isinstance(intents[0], DisarmTimer)
     assert run.state is RunState.EXHAUSTED
 
@@ -233,7 +233,7 @@ def test_a_try_that_was_not_needed_is_as_good_as_made() -> None:
 def test_the_answer_to_an_earlier_try_means_nothing_any_more() -> None:
     first = acting()
     late = finished(first, "dead")
-    run, _ = tell(tell(first, TRYING, finished(first))[0], TRYING, Again(True))
+    run, _ = tell(tell(first, TRYING, finished(first))[0], TRYING, Repeated(True))
     run, _ = tell(run, TRYING, pause(run))
     assert tell(run, TRYING, late) == (run, [])
 
@@ -297,14 +297,14 @@ def test_a_rule_edited_so_that_the_step_is_gone_ends_its_runs() -> None:
 
 def test_a_rule_edited_elsewhere_goes_on_by_its_new_text() -> None:
     hasty = rule(RetryStep("publish", 1, Backoff(MINUTE)), exhausted=[GAVE_UP])
-    assert tell(watching(), hasty, Again(True))[0].state is RunState.EXHAUSTED
+    assert tell(watching(), hasty, Repeated(True))[0].state is RunState.EXHAUSTED
 
 
 def test_the_same_firing_makes_the_same_run() -> None:
     assert told(TRYING)[0].id == told(TRYING)[0].id
 
 
-WAIT = WaitStep((parse_word("cms.acked"),), MINUTE, "escalate")
+WAIT = WaitStep((parse_event_pattern("cms.acked"),), MINUTE, "escalate")
 REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
 EVERY_STEP = [
     ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, ReconcileStep(), PauseStep("other", MINUTE),
@@ -325,11 +325,11 @@ def made(kind: str, choice: int, run: Run) -> Signal:
     outcomes = ["done", "done", "unknown", "dead", "discarded", "nonsense"]
     table: dict[str, Signal] = {
         "timer": due(run),
-        "heard": Heard(("cms.acked",)),
+        "heard": EventsArrived(("cms.acked",)),
         "stale timer": TimerDue(f"{choice}:{choice}"),
         "finished": ActionFinished(run.pending or UUID(int=choice), outcomes[choice]),
         "stale finished": ActionFinished(UUID(int=choice), outcomes[choice]),
-        "again": Again(choice > 0, {} if choice > 3 else None),
+        "again": Repeated(choice > 0, {} if choice > 3 else None),
         "settled": Settled([State.PUBLISHED, State.REMOVED, State.CANCELLED][choice % 3]),
         "resolved": Resolved(EPOCH),
         "cancelled": Cancelled("somebody"),

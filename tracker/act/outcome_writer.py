@@ -66,7 +66,7 @@ class Ended:
         return isinstance(self.outcome, Retry) and self.outcome.waits
 
 
-class Completion:
+class OutcomeWriter:
     """Records outcomes in as few commits as they allow."""
 
     def __init__(self, database: Database) -> None:

@@ -11,8 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.actions import action_id
-from tracker.domain.calls.pacing import Pace
-from tracker.domain.rate import Rate
+from tracker.domain.rate import Pace, Rate
 from tracker.facts.own_facts import redelivered
 from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import ENDED

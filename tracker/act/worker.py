@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tracker.act.outcome_writer import OUTCOMES, Completion, Ended
+from tracker.act.outcome_writer import OUTCOMES, Ended, OutcomeWriter
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
 from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
@@ -75,7 +75,7 @@ class Worker:
         require: Callable[[], None] = nobody_asks,
     ) -> None:
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
-        self._capacity, self._completion = capacity, Completion(database)
+        self._capacity, self._completion = capacity, OutcomeWriter(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[bool]] = {}
         self._targets: Counter[str] = Counter()

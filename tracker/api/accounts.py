@@ -6,8 +6,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api.refusals import READING
-from tracker.api.words import Cursor, Limit, ProviderName
+from tracker.api.parameters import Cursor, Limit, ProviderName
+from tracker.api.responses import READING
 from tracker.queries import accounts as queried
 from tracker.queries.accounts import STATES, AccountQuery, KnownAccountOut
 from tracker.queries.paging import Page

@@ -7,9 +7,9 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api.guards import requires
-from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.words import Clock, Cursor, Limit, ProviderName
+from tracker.api.auth import requires
+from tracker.api.parameters import Clock, Cursor, Limit, ProviderName
+from tracker.api.responses import DECIDING, ONE, READING
 from tracker.facts import commands
 from tracker.queries import actions as queried
 from tracker.queries.actions import STATES, ActionOut, ActionQuery, OneActionOut

@@ -16,10 +16,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tracker.api import (
     accounts,
     actions,
-    backtests,
     events,
     health,
-    post_actions,
     posts,
     quarantine,
     reconciliations,
@@ -29,16 +27,14 @@ from tracker.api import (
     signals,
     silences,
     stats,
-    stream,
-    why,
 )
+from tracker.api.auth import Visitor, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.description import operation_id
-from tracker.api.guards import Visitor, may_look_in, refuse_unknown_parameters, requires
+from tracker.api.events import Told, shown
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
-from tracker.api.stream import Told, shown
 from tracker.api.webhooks import door
-from tracker.process.trial import Trial
+from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.quarantine_replay import Replay
@@ -59,13 +55,13 @@ if TYPE_CHECKING:
     from tracker.store.database import Database
 
 REST = (
-    posts.list_posts, posts.one_post, posts.post_history, why.post_why,
-    post_actions.retry_post, post_actions.reconcile_post, accounts.list_accounts, stats.stats,
-    events.list_events, stream.stream_events, events.one_event,
+    posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
+    posts.retry_post, posts.reconcile_post, accounts.list_accounts, stats.stats,
+    events.list_events, events.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
     redeliveries.pause_redelivery, redeliveries.resume_redelivery, redeliveries.cancel_redelivery,
-    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, backtests.backtest,
+    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, rules.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
@@ -144,7 +140,7 @@ def application(parts: Parts) -> Litestar:
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
-            "trial": _given(Trial(parts.database, parts.rules)),
+            "trial": _given(BacktestService(parts.database, parts.rules)),
         },
         state=State({"checks": parts.checks or KeyChecks(parts.database), "visitor": parts.visitor}),
         exception_handlers=HANDLERS,

@@ -10,10 +10,10 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from msgspec.json import schema_components
 
+from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
-from tracker.api.guards import LONGEST, requires
 from tracker.api.problems import MEDIA_TYPE
-from tracker.api.tagged import Tagged
+from tracker.api.responses import Tagged
 from tracker.queries import accounts, actions, events, posts, reconciliations, redeliveries, runs, silences
 from tracker.store.log import quarantine
 

@@ -1,18 +1,171 @@
-"""The event log: pages of it, and one event."""
+"""The event log: pages of it, one event, and the stream of what comes in and what it changes."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.response import Stream
+from msgspec import Meta, Struct
 
-from tracker.api.guards import requires
-from tracker.api.refusals import ONE, READING
-from tracker.api.words import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.auth import requires
+from tracker.api.parameters import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.problems import BadParameter
+from tracker.api.responses import ONE, READING
+from tracker.domain.posts.change import Move
+from tracker.errors import Rejected
+from tracker.parameters import refuse_zero_bytes
 from tracker.queries import events as queried
-from tracker.queries.events import EventOut, EventQuery, OneEventOut
+from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOut, ProviderTime
 from tracker.queries.paging import Page
+from tracker.queries.post_views import ErrorOut
+from tracker.store.checkpoints.snapshot import ResumeToken
 from tracker.store.database import Database
+from tracker.store.posts.changes import Announced
+from tracker.stream.broadcast import Broadcast, News
+
+MEDIA_TYPE = "text/event-stream"
+COME_BACK = 2000
+"""After so many milliseconds a browser that was cut off comes back."""
+
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        description="The `id` of the last event that was received: the stream goes on right after it, however long ago"
+        " that was. Without it, the stream begins now.",
+    ),
+]
+
+
+class MovedOut(Struct, frozen=True):
+    """The post as a whole (`target` null) or one of its targets came into a state."""
+
+    target: str | None
+    before: str | None
+    after: str
+    attempt: int
+    occurred_at: ProviderTime
+    error: ErrorOut | None
+
+
+class StreamedOut(Struct, frozen=True):
+    """One event of the log, and what it changed."""
+
+    position: int
+    type: str
+    source: Annotated[str, Meta(description="The provider's name, or ours: action, manual, reconcile, rule, signal.")]
+    provider: str
+    post: str | None
+    kind: Annotated[
+        str,
+        Meta(description="moved, noted (nothing moved), or revised: it came late and belongs earlier in the history."),
+    ]
+    before: Annotated[str | None, Meta(description="The post's state as it was known before.")]
+    after: Annotated[str | None, Meta(description="The post's state as it is known now.")]
+    attempt: int
+    occurred_at: ProviderTime
+    received_at: ArrivalTime
+    moves: list[MovedOut]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is sent, and what filters ask about it."""
+
+    type: str
+    provider: str
+    post: str | None
+    frame: bytes
+
+
+ANSWERS = READING | {
+    200: ResponseSpec(
+        StreamedOut,
+        description="Server-sent events. Each has an `id`, and as `data` what is described here; between them come"
+        " comments, and ids without data, which move the place to go on from.",
+        media_type=MEDIA_TYPE,
+        generate_examples=False,
+    )
+}
+
+
+@get("/events/stream", responses=ANSWERS, media_type=MEDIA_TYPE, summary="The log as it happens: server-sent events")
+async def stream_events(
+    broadcast: NamedDependency[Broadcast[Told]],
+    last_event_id: LastEventId = None,
+    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
+    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    provider: ProviderName = None,
+) -> Stream:
+    """One who comes back with the last id misses nothing and gets nothing twice, whichever process it comes to.
+
+    An event is told once the post that it is about is up to date. A listener that does not keep up is cut off, and
+    goes on from its last id.
+    """
+    refuse_zero_bytes(type=type, post=post, provider=provider)
+    place = _place(last_event_id)
+    try:
+        await broadcast.admit(place)
+    except Rejected as error:
+        raise BadParameter("Last-Event-ID", str(error)) from error
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Stream(_frames(broadcast, place, (type, post, provider)), media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _frames(
+    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: tuple[str | None, str | None, str | None]
+) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % COME_BACK
+    async for news in broadcast.listen(place):
+        if not any(word is not None for word in wanted):
+            yield _all_of(news)
+        elif some := [told.frame for told in news.items if _is_wanted(told, wanted)]:
+            yield b"".join(some)
+        elif not news.items:
+            yield _all_of(news)
+
+
+@lru_cache(maxsize=64)
+def _all_of(news: News[Told]) -> bytes:
+    """Put together once for all who listen; a sign of life moves only the place."""
+    return b"".join(told.frame for told in news.items) or f": here\nid: {news.place}\n\n".encode()
+
+
+def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) -> bool:
+    return all(
+        word is None or word == has for word, has in zip(wanted, (told.type, told.post, told.provider), strict=True)
+    )
+
+
+def shown(change: Announced, place: ResumeToken) -> Told:
+    """A change as it is sent, with the place behind it as its id."""
+    told = StreamedOut(
+        change.cause, change.event, change.source, change.provider, change.post, change.kind, change.before,
+        change.after, change.attempt, change.occurred_at, change.received_at, [_moved(move) for move in change.moves],
+    )  # fmt: skip
+    frame = b"id: %s\ndata: %s\n\n" % (str(place).encode(), msgspec.json.encode(told))
+    return Told(change.event, change.provider, change.post, frame)
+
+
+def _moved(move: Move) -> MovedOut:
+    error = ErrorOut(one.code, one.message, one.retryable) if (one := move.problem) else None
+    return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error)
+
+
+def _place(text: str | None) -> ResumeToken | None:
+    if not text:
+        return None
+    try:
+        return ResumeToken.parse(text)
+    except Rejected as error:
+        raise BadParameter("Last-Event-ID", str(error)) from error
+
 
 MOST_RAW = 20
 """Bodies on one page: each may be as large as the door lets in."""

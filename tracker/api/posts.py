@@ -1,24 +1,105 @@
-"""Posts: the list, one of them, and its history."""
+"""Posts: the list, one, its history, why rules did what they did, and what a person can have done about it."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
-from litestar import get
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api.refusals import DECIDING, LISTING, ONE
-from tracker.api.tagged import Tagged
-from tracker.api.words import Clock, Cursor, Limit, PostId, ProviderName
-from tracker.parameters import parse_optional_time
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit, PostId, ProviderName
+from tracker.api.responses import DECIDING, LISTING, ONE, Tagged
+from tracker.domain.posts.post import Post
+from tracker.errors import NotFound, did_you_mean
+from tracker.facts import commands
+from tracker.parameters import parse_optional_time, refuse_zero_bytes
+from tracker.queries.actions import OneActionOut, one_action
 from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history
 from tracker.queries.paging import Page
-from tracker.queries.pending import post_with_pending
-from tracker.queries.post_views import OnePostOut, PostOut
+from tracker.queries.post_views import OnePostOut, PostOut, post_with_pending
 from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, STATES, PostQuery, find_post
 from tracker.queries.posts import list_posts as posts_now
+from tracker.queries.why import AnswerOut, answer_out, why
 from tracker.rulebook.source import RuleSource
-from tracker.store.database import Database
+from tracker.store.database import Connection, Database
+
+Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
+
+
+@post(
+    "/posts/{id:str}/retry",
+    status_code=202,
+    guards=[requires("operate")],
+    responses=DECIDING,
+    summary="Have the provider try it again",
+)
+async def retry_post(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    id: PostId,
+    provider: ProviderName = None,
+) -> OneActionOut:
+    """Only one that has failed, at least in part; otherwise 409. The provider is asked first how it stands.
+
+    Answers the action that does it: the one that is open already, where there is one.
+    """
+    return await _asked(commands.retry_post, request, database, clock, id, provider)
+
+
+@post(
+    "/posts/{id:str}/reconcile",
+    status_code=202,
+    guards=[requires("operate")],
+    responses=ONE,
+    summary="Ask the provider how it stands",
+)
+async def reconcile_post(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    id: PostId,
+    provider: ProviderName = None,
+) -> OneActionOut:
+    """What it says becomes a fact of the log. Answers the action that does it: the open one, where there is one."""
+    return await _asked(commands.reconcile_post, request, database, clock, id, provider)
+
+
+async def _asked(
+    ask: Ask, request: Request[Any, Any, Any], database: Database, clock: Clock, id: str, provider: str | None
+) -> OneActionOut:
+    async with database.transaction() as conn:
+        found = await find_post(conn, id, provider)
+        action = await ask(conn, found.post, caller(request).name, clock())
+        return await one_action(conn, action)
+
+
+OneRule = Annotated[str | None, QueryParameter(name="rule", description="Only this rule.")]
+
+
+@get("/posts/{id:str}/why", responses=ONE, summary="Why a rule fired for a post, and why another did not")
+async def post_why(
+    database: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    rules: NamedDependency[RuleSource],
+    id: PostId,
+    provider: ProviderName = None,
+    only: OneRule = None,
+) -> Page[AnswerOut]:
+    """What fired comes first, then what came closest: the first clause that was false, with the values it met."""
+    refuse_zero_bytes(rule=only)
+    async with database.connection() as conn:
+        post = (await find_post(conn, id, provider)).post
+        found = await why(conn, post, rules.rules(), clock(), only)
+    if only and not found:
+        known = [rule.id for rule in rules.rules()]
+        raise NotFound(f'there is no rule "{only}"{did_you_mean(only, known)}')
+    return Page([answer_out(answer) for answer in found], None)
+
 
 States = Annotated[
     list[str] | None,

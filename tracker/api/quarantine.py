@@ -6,13 +6,12 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api.guards import requires
-from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.words import LARGEST_NUMBER, Clock, Cursor, DryRun, Limit, ProviderName, Raw
+from tracker.api.auth import requires
+from tracker.api.parameters import LARGEST_NUMBER, Clock, Cursor, DryRun, Limit, ProviderName, Raw
+from tracker.api.responses import DECIDING, ONE, READING
 from tracker.queries import quarantine as queried
 from tracker.queries.paging import Page
-from tracker.queries.quarantine import QuarantineQuery
-from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut, VerdictOut
+from tracker.queries.quarantine import OneQuarantinedOut, QuarantinedOut, QuarantineQuery, VerdictOut
 from tracker.receive.quarantine_replay import Replay
 from tracker.store.database import Database
 from tracker.store.log import quarantine
@@ -57,7 +56,7 @@ async def one_of_quarantine(
     if raw:
         await requires("admin")(request, request.route_handler)
     async with database.connection() as conn:
-        return queried.one_quarantined_out(await quarantine.one(conn, id), raw=raw)
+        return queried.one_quarantined_out(await quarantine.get(conn, id), raw=raw)
 
 
 @post(

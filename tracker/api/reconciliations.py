@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit, ProviderName
 from tracker.api.problems import MAX_BODY, OF_BODIES
-from tracker.api.refusals import ONE, READING, SAYING
-from tracker.api.words import Clock, Cursor, Limit, ProviderName
+from tracker.api.responses import ONE, READING, SAYING
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_reconcile_since
 from tracker.queries import reconciliations as queried

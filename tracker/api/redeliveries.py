@@ -1,21 +1,20 @@
 """Redeliveries: ended actions done once more, by a plan that can be tried, watched, paused and cancelled."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import Meta, Struct, field
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, DryRun, Limit
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.redelivery_requests import ChosenBy, NewRedelivery
-from tracker.api.refusals import DECIDING, ONE, PLANNING, READING
-from tracker.api.words import Clock, Cursor, DryRun, Limit
-from tracker.domain.calls.pacing import Pace
-from tracker.domain.rate import Rate
+from tracker.api.responses import DECIDING, ONE, PLANNING, READING
+from tracker.domain.rate import Pace, Rate
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
 from tracker.queries import redeliveries as queried
@@ -33,6 +32,43 @@ from tracker.queries.redeliveries import (
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import ENDED
 from tracker.store.database import Database
+
+Word = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ChosenBy(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which actions: all of it must hold."""
+
+    states: Annotated[
+        list[str],
+        Meta(description=f"Some of {', '.join(ENDED)}.", min_length=1, max_length=len(ENDED), examples=[["dead"]]),
+    ] = field(default_factory=lambda: ["dead"])
+    verb: Annotated[Word | None, Meta(description="alert, send, retry or reconcile.")] = None
+    target: Annotated[Word | None, Meta(description="A channel, an endpoint or a provider.")] = None
+    rule: Annotated[Word | None, Meta(description="The rule that asked for it.")] = None
+    provider: Annotated[Word | None, Meta(description="The provider's name in the configuration.")] = None
+    post: Annotated[Word | None, Meta(description="The post's id.")] = None
+    reason: Annotated[Word | None, Meta(description="Why its last attempt ended as it did, as in timeout.")] = None
+    since: Annotated[str | None, Meta(description="Asked for at this time or later.")] = None
+    until: Annotated[str | None, Meta(description="Asked for before this time.")] = None
+
+
+class NewRedelivery(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to do once more, and how."""
+
+    filters: ChosenBy = field(default_factory=ChosenBy)
+    idempotency: Annotated[
+        Literal["same", "fresh"],
+        Meta(
+            description="same: the same actions, under the ids that they had, so that whoever has a message already can"
+            " tell. fresh: new actions that say the same under new ids. A retry asks the provider first in any case."
+        ),
+    ] = "same"
+    rate: Annotated[str, Meta(description="How fast, as in `10 per second` or `600 in 1h`; 100 a second at most.")] = (
+        "10 per second"
+    )
+    note: Annotated[str, Meta(description="Why, for whoever looks at it later.", max_length=500)] = ""
+
 
 SHOWN = 20
 FASTEST = 100
@@ -71,7 +107,7 @@ async def plan_redelivery(
             how = (data.idempotency == "fresh", rate, data.note)
             chosen = compiled(oldest_chosen(query))
             made = await commands.plan_redelivery(conn, chosen, _told(data.filters), how, caller(request).name, now)
-        shown = redelivery_out(await redeliveries.one(conn, made), now) if made else None
+        shown = redelivery_out(await redeliveries.get(conn, made), now) if made else None
     count = sum(share.actions for share in shares)
     planned = PlannedOut(shown, count, shares, [*sample.items])
     return Response(planned, status_code=200 if dry_run else 201)

@@ -7,14 +7,13 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from tracker.api.guards import caller, requires
-from tracker.api.refusals import DECIDING, ONE, READING
-from tracker.api.words import Clock, Cursor, Limit, ProviderName
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit, ProviderName
+from tracker.api.responses import DECIDING, ONE, READING
 from tracker.facts import commands
 from tracker.queries import runs as queried
 from tracker.queries.paging import Page
-from tracker.queries.run_views import OneRunOut, RunOut
-from tracker.queries.runs import STATES, RunQuery
+from tracker.queries.runs import STATES, OneRunOut, RunOut, RunQuery
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 

@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.refusals import TELLING
-from tracker.api.words import Clock
-from tracker.domain.rules.event_pattern import Named, parse_word
+from tracker.api.responses import TELLING
+from tracker.domain.rules.event_pattern import EventName, parse_event_pattern
 from tracker.facts import commands
 from tracker.parameters import parse_choice, refuse_zero_bytes
 from tracker.queries.posts import find_post
@@ -91,10 +91,10 @@ def _check_name(name: str) -> None:
     if noun in OURS or name in OUR_NAMES:
         raise BadParameter("name", f'"{name}" is reserved: what begins with "{noun}." only tracker itself says')
     try:
-        word = parse_word(name)
+        word = parse_event_pattern(name)
     except ValueError as error:
         raise BadParameter("name", str(error)) from error
-    if not isinstance(word, Named):
+    if not isinstance(word, EventName):
         raise BadParameter("name", f'"{name}" is reserved: how a post stands is for its provider to say')
 
 

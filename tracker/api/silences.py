@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct, field
 
-from tracker.api.guards import caller, requires
+from tracker.api.auth import caller, requires
+from tracker.api.parameters import Clock, Cursor, Limit
 from tracker.api.problems import MAX_BODY, OF_BODIES
-from tracker.api.refusals import ONE, READING, SAYING
-from tracker.api.words import Clock, Cursor, Limit
-from tracker.facts import commands, silencing
+from tracker.api.responses import ONE, READING, SAYING
+from tracker.facts import commands
 from tracker.queries import silences as queried
 from tracker.queries.paging import Page
 from tracker.queries.silences import STATES, Matched, SilenceOut
@@ -74,7 +74,7 @@ async def create_silence(
     now = clock()
     known = {"rule": [rule.id for rule in rules.rules()], "provider": provider_names}
     ends, by = (data.until, data.for_), caller(request).name
-    silence = silencing.silence(uuid4(), data.match, ends, data.reason, by, now, known)
+    silence = commands.silence(uuid4(), data.match, ends, data.reason, by, now, known)
     async with database.transaction() as conn:
         await commands.begin_silence(conn, silence)
         return await queried.one_silence(conn, silence.id, now)

@@ -8,15 +8,15 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
+from tracker.api.parameters import Clock
 from tracker.api.problems import BadParameter
-from tracker.api.refusals import READING
-from tracker.api.words import Clock
+from tracker.api.responses import READING
 from tracker.parameters import parse_optional_time
 from tracker.queries import stats as queried
 from tracker.queries.posts import count_by_state
 from tracker.queries.stats import MOST_ACCOUNTS, AccountOut, LatencyOut, PlatformOut
 from tracker.store.database import Database
-from tracker.store.posts import suspects
+from tracker.store.posts import overdue_posts
 
 LATELY = timedelta(days=30)
 
@@ -62,7 +62,7 @@ async def stats(
         accounts = await queried.accounts(conn, begin, end)
         ends = await queried.ends(conn, begin, end)
         latency = await queried.latency(conn, begin, end)
-        missed = await suspects.missed(conn, begin, end)
+        missed = await overdue_posts.missed(conn, begin, end)
     failed, published = ends.failed, ends.published
     return StatsOut(
         sum(states.values()), states, begin, end,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
     from tracker.receive.receiver import Answer, Receiver
-    from tracker.runtime.http_server.front import Answer as Told
     from tracker.runtime.http_server.head import Head
+    from tracker.runtime.http_server.server_state import Answer as Told
 
 log = structlog.get_logger(__name__)
 
@@ -92,10 +92,10 @@ class Directly:
         """Hand the delivery over; the answer may come at once, or after the commit."""
         delivery = the_delivery(head.target[len(PREFIX) :].decode("ascii"), headers_of(head.headers), body)
 
-        def heard(news: Answer | Exception) -> None:
+        def on_answer(news: Answer | Exception) -> None:
             answer(*answer_to(delivery.provider, news))
 
-        self._receiver.take(delivery, heard)
+        self._receiver.take(delivery, on_answer)
 
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -22,13 +22,13 @@ HOMES = {
     "init": ("init",),
     "keys": ("keys",),
     "log": ("log",),
-    "posts": ("asking", "posting", "posts"),
+    "posts": ("posts_why", "posts_create", "posts"),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
-    "rules": ("asking", "backtesting", "rules"),
+    "rules": ("posts_why", "rules_backtest", "rules"),
     "send": ("send",),
     "serve": ("serve",),
-    "simulate": ("simulate",),
+    "simulate": ("serve",),
     "webhooks": ("webhook_test", "webhooks"),
 }
 """The files that have the commands behind each word: who has said one needs no others."""

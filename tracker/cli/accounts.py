@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.opening import Config, Json, as_options, on_database
-from tracker.cli.showing import say, show_json, show_table
+from tracker.cli.context import Config, Json, as_options, on_database
+from tracker.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
     from tracker.queries.accounts import KnownAccountOut

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.opening import Json
-from tracker.cli.showing import say
+from tracker.cli.context import Json
+from tracker.cli.output import say
 
 CHECKOUT = Path(__file__).parents[2]
 NO_SOURCE = """the benchmark comes with the source of tracker, and is not part of an installation.

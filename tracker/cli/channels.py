@@ -9,8 +9,8 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, now, open_settings
-from tracker.cli.showing import in_words, say, show_json, show_pairs
+from tracker.cli.context import Config, Json, known_words, now, open_settings
+from tracker.cli.output import in_words, say, show_json, show_pairs
 
 if TYPE_CHECKING:
     from tracker.domain.actions import Claimed, Outcome
@@ -43,7 +43,7 @@ def send_test(
 
 async def _tell(settings: Settings, name: str) -> Outcome:
     from tracker.act.performers.channels import build_alert  # noqa: PLC0415  (takes half a second)
-    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.configured import build_outbound  # noqa: PLC0415  (as above)
 
     async with build_outbound(settings) as outbound:
         return await build_alert(settings, outbound).perform(_alert(name), now())

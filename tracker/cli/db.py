@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, open_settings
-from tracker.cli.showing import say, show_json, show_pairs
+from tracker.cli.context import Config, Json, open_settings
+from tracker.cli.output import say, show_json, show_pairs
 
 if TYPE_CHECKING:
     from tracker.store.migrations import MigrationStatus

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.news import show_news, tell
-from tracker.cli.opening import now, program, taking_port
+from tracker.cli.context import now, program, taking_port
+from tracker.cli.posts_watch import follow_news, show_news
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -119,7 +119,7 @@ def _companion(
             simulator.start_stream(rate)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds or None):
-                    await tell(database, now(), show_news, lambda _: None)
+                    await follow_news(database, now(), show_news, lambda _: None)
 
     return run
 

@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.cli.doctor_heard import examine_heard
-from tracker.cli.doctor_standings import examine_standings
-from tracker.cli.doctor_webhooks import examine_webhooks
-from tracker.cli.findings import Finding, ok, problem, warning
-from tracker.cli.opening import now
-from tracker.cli.showing import written
-from tracker.domain.clock import TOLERANCE
+from tracker.cli.context import now
+from tracker.cli.doctor_providers import (
+    Finding,
+    examine_heard,
+    examine_standings,
+    examine_webhooks,
+    ok,
+    problem,
+    warning,
+)
+from tracker.cli.output import written
+from tracker.domain.duration import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
 from tracker.queries import actions, health
@@ -161,6 +166,6 @@ async def _actions(conn: Connection) -> Finding:
 
 
 async def _keys(conn: Connection) -> Finding:
-    if any(key.revoked_at is None for key in await keys.everyone(conn)):
+    if any(key.revoked_at is None for key in await keys.list_all(conn)):
         return ok("keys", "there is one for the API and the dashboard")
     return warning("keys", "nobody can use the API or the dashboard", "`tracker keys create --name me --scope admin`")

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli import app
-from tracker.cli.opening import Json
-from tracker.cli.showing import say, show_json
+from tracker.cli.context import Json
+from tracker.cli.output import say, show_json
 from tracker.errors import Misconfigured
 
 CHANNEL = """

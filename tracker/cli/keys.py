@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.opening import Config, Json, known_words, now, on_database
-from tracker.cli.showing import say, show_json, show_list, show_table
+from tracker.cli.context import Config, Json, known_words, now, on_database
+from tracker.cli.output import say, show_json, show_list, show_table
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
@@ -50,11 +50,11 @@ def create(
 @keys.command("list")
 def show(config: Config = None, json: Json = False) -> None:
     """All keys, the revoked ones too; what opens the API is not kept and not shown."""
-    from tracker.store.keys import everyone  # noqa: PLC0415  (takes half a second)
+    from tracker.store.keys import list_all  # noqa: PLC0415  (takes half a second)
 
     async def work(_: Settings, database: Database) -> list[KnownKey]:
         async with database.connection() as conn:
-            return await everyone(conn)
+            return await list_all(conn)
 
     rows = on_database(config, work)
     if json:

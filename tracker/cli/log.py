@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, now, on_database
-from tracker.cli.showing import counted, progress, say, show_json, show_list, show_table
+from tracker.cli.context import Config, Json, now, on_database
+from tracker.cli.output import counted, progress, say, show_json, show_list, show_table
 
 if TYPE_CHECKING:
     from tracker.process.rebuild import Difference

@@ -8,20 +8,79 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.history import told
-from tracker.cli.news import show_news, tell
-from tracker.cli.opening import Config, Json, as_options, now, on_database
-from tracker.cli.showing import explained, listed, say, show_json, show_pairs, show_table
+from tracker.cli.context import Config, Json, as_options, now, on_database
+from tracker.cli.output import explained, listed, say, show_json, show_pairs, show_table
+from tracker.cli.posts_watch import follow_news, show_news
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
     from tracker.queries.as_of import Past
+    from tracker.queries.events import News
     from tracker.queries.history import EntryOut
-    from tracker.queries.news import News
     from tracker.queries.paging import Page
     from tracker.queries.post_views import OnePostOut, PostOut
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+
+def entry_text(kind: str, entry: dict[str, Any]) -> str:
+    """What an entry of that type says."""
+    return _TOLD[kind](entry)
+
+
+def _fact(entry: dict[str, Any]) -> str:
+    marks = [mark for mark in ("late", "conflict") if entry[mark]]
+    if repeats := len(entry["repeats"]):
+        marks.append(f"repeated {repeats}x")
+    if entry["parked"]:
+        marks.append(f"parked: {entry['parked']}")
+    return " ".join([f"{entry['event']} from {entry['source']}", *(f"({mark})" for mark in marks)])
+
+
+def _change(entry: dict[str, Any]) -> str:
+    moves = [
+        f"{move.get('target') or 'post'}: {move.get('before') or 'new'} → {move.get('after')}"
+        for move in entry["moves"]
+        if not move.get("superseded")
+    ]
+    return "; ".join([*moves, *(note["text"] for note in entry["notes"])])
+
+
+def _firing(entry: dict[str, Any]) -> str:
+    return f"{entry['rule']} {entry['outcome']}" + (f": {entry['detail']}" if entry["detail"] else "")
+
+
+def _run(entry: dict[str, Any]) -> str:
+    return f"{entry['rule']} is {entry['state']}"
+
+
+def _action(entry: dict[str, Any]) -> str:
+    why = f" ({entry['reason']})" if entry["reason"] else ""
+    return f"{entry['verb']} {entry['target']} is {entry['state']}{why}"
+
+
+def _attempt(entry: dict[str, Any]) -> str:
+    if not entry["outcome"]:
+        return f"{entry['verb']} {entry['target']}, attempt {entry['attempt']}, is under way"
+    took = f", {entry['latency_ms']} ms" if entry["latency_ms"] is not None else ""
+    return (
+        f"{entry['verb']} {entry['target']}, attempt {entry['attempt']}: {entry['outcome']} ({entry['reason']}{took})"
+    )
+
+
+def _move(entry: dict[str, Any]) -> str:
+    return f"{entry['rule']}: {entry['said']}" + (f" for {entry['target']}" if entry["target"] else "")
+
+
+def _silence(entry: dict[str, Any]) -> str:
+    return f"silence by {entry['by']} until {entry['until']}: {entry['reason']}"
+
+
+_TOLD = {
+    "fact": _fact, "change": _change, "firing": _firing, "run": _run, "move": _move, "action": _action,
+    "attempt": _attempt, "silence": _silence,
+}  # fmt: skip
+
 
 SHOWN = 40
 """Characters of a post's text in a list."""
@@ -92,9 +151,9 @@ def show(
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
-    from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
+    from tracker.queries.post_views import post_with_pending  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes a third of a second)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes a third of a second)
 
     async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[EntryOut]]:
         then = parse_optional_time("as_of", as_of, now())
@@ -157,12 +216,12 @@ def watch(
         if as_table:
             from rich.console import Console  # noqa: PLC0415  (only where it is needed)
 
-            from tracker.cli.watching import watch_posts  # noqa: PLC0415  (takes half a second)
+            from tracker.cli.posts_watch import watch_posts  # noqa: PLC0415  (takes half a second)
 
             await watch_posts(database, query, now, Console())
         begin = now()
         say("watching; Ctrl-C ends it", aside=True)
-        await tell(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
+        await follow_news(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
 
     try:
         on_database(config, work)
@@ -207,4 +266,6 @@ def _tell(post: OnePostOut, history: list[EntryOut]) -> None:
         show_table(("at", "what comes"), waits)
     if history:
         say("\nhistory")
-        show_table(("at", "what", ""), ((entry.at, entry.type, told(entry.type, entry.data)) for entry in history))
+        show_table(
+            ("at", "what", ""), ((entry.at, entry.type, entry_text(entry.type, entry.data)) for entry in history)
+        )

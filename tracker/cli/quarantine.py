@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, as_options, known_words, now, on_database
-from tracker.cli.showing import progress, say, show_json, show_list, show_table
+from tracker.cli.context import Config, Json, as_options, known_words, now, on_database
+from tracker.cli.output import progress, say, show_json, show_list, show_table
 from tracker.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
     from tracker.queries.paging import Page
-    from tracker.queries.quarantine_views import OneQuarantinedOut
+    from tracker.queries.quarantine import OneQuarantinedOut
     from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -118,12 +118,12 @@ def _named(items: list[int]) -> Find:
     """Those of the ids, whether there are such or not."""
 
     async def find(conn: Connection) -> list[Item]:
-        from tracker.store.log.quarantine import one  # noqa: PLC0415  (takes half a second)
+        from tracker.store.log.quarantine import get  # noqa: PLC0415  (takes half a second)
 
         found: list[Item] = []
         for item in items:
             try:
-                kept = await one(conn, item)
+                kept = await get(conn, item)
                 found.append({name: getattr(kept, name) for name in SHOWN})
             except NotFound:
                 found.append({"id": item})

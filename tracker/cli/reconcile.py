@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.opening import Config, Json, known_words, now, on_database, open_settings
-from tracker.cli.showing import progress, say, show_list, show_table
+from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
+from tracker.cli.output import progress, say, show_list, show_table
 from tracker.errors import Rejected
 from tracker.parameters import parse_reconcile_since
 
@@ -61,18 +61,18 @@ async def _asked(
     settings: Settings, database: Database, names: Sequence[str], begins: datetime | None
 ) -> list[ReconciliationOut]:
     """One round for each provider, done here unless a running service takes it first."""
-    from tracker.domain.calls.allowance import Purpose  # noqa: PLC0415  (takes half a second)
+    from tracker.domain.calls.call_budget import Purpose  # noqa: PLC0415  (takes half a second)
     from tracker.facts import commands  # noqa: PLC0415  (as above)
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (as above)
-    from tracker.outbound.build import build_outbound  # noqa: PLC0415  (as above)
+    from tracker.outbound.configured import build_outbound  # noqa: PLC0415  (as above)
     from tracker.providers import build_clients, build_providers  # noqa: PLC0415  (as above)
-    from tracker.providers.rate_limiter import SharedGate  # noqa: PLC0415  (as above)
+    from tracker.providers.rate_limiter import SharedRateLimiter  # noqa: PLC0415  (as above)
     from tracker.queries.reconciliations import one_reconciliation  # noqa: PLC0415  (as above)
     from tracker.reconcile.reconciler import Reconciler  # noqa: PLC0415  (as above)
 
     rounds: list[ReconciliationOut] = []
     async with build_outbound(settings) as outbound:
-        clients = build_clients(settings, outbound, SharedGate(database, settings))
+        clients = build_clients(settings, outbound, SharedRateLimiter(database, settings))
         asking = Reconciler(
             database,
             {name: client.on_behalf_of(Purpose.OPERATION) for name, client in clients.items()},

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.opening import Config, Json, known_words, read_settings
-from tracker.cli.showing import counted, say, show_json, show_list
+from tracker.cli.context import Config, Json, known_words, read_settings
+from tracker.cli.output import counted, say, show_json, show_list
 from tracker.errors import Misconfigured
 
 if TYPE_CHECKING:
     from tracker.rulebook import Rulebook
-    from tracker.rulebook.testing import Outcome
+    from tracker.rulebook.test_runner import Outcome
 
 rules = noun("rules", "The rule files.")
 
@@ -27,9 +27,9 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, and where they send to; exit code 1 when something is."""
-    from tracker.act.performers.usable import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channels import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (as above)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (as above)
 
     settings = usable(read_settings(config))
     book = read_rules(settings, folder)
@@ -59,7 +59,7 @@ def play(
     json: Json = False,
 ) -> None:
     """Play the tests that stand beside the rules; exit code 1 when one fails."""
-    from tracker.rulebook.testing import run_tests  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.test_runner import run_tests  # noqa: PLC0415  (takes half a second)
 
     book = _read(folder, config)
     for fault in book.faults:
@@ -87,16 +87,16 @@ def schema() -> None:
 
 
 def _read(folder: Path | None, config: Path | None) -> Rulebook:
-    from tracker.rulebook.configured import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
 
     return read_rules(read_settings(config), folder)
 
 
 def _write(file: Path, outcomes: list[Outcome]) -> None:
-    from tracker.rulebook import junit  # noqa: PLC0415  (only where it is needed)
+    from tracker.rulebook import test_runner  # noqa: PLC0415  (only where it is needed)
 
     try:
-        file.write_text(junit.junit(outcomes), encoding="utf-8")
+        file.write_text(test_runner.junit(outcomes), encoding="utf-8")
     except OSError as error:
         raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error
 

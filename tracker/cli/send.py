@@ -1,10 +1,14 @@
-"""`tracker send`: a signed webhook to one's own door, as the provider would send it."""
+"""`tracker send`: a signed webhook to one's own door, in the provider's own words."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import json as plain_json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,18 +18,76 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
-from tracker.cli.at_provider import Provider, chosen_provider
-from tracker.cli.opening import Config, Json, now, open_settings
-from tracker.cli.saying import Said, body_of
-from tracker.cli.showing import say, show_json
+from tracker.cli.context import Config, Json, now, open_settings
+from tracker.cli.output import say, show_json
+from tracker.cli.provider_calls import Provider, chosen_provider
 from tracker.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracker.domain.posts.event import State
     from tracker.outbound.client import Answer
     from tracker.providers.adapter import Adapter
+    from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class SampleWebhook:
+    """An event as people write it on the command line; `platforms` are "instagram" or "instagram:account"."""
+
+    event: str
+    post: str | None = None
+    status: str | None = None
+    platforms: Sequence[str] = ()
+    error: str | None = None
+    message: str | None = None
+    retryable: bool | None = None
+    scheduled_at: str | None = None
+    at: str | None = None
+
+
+def body_of(words: PayloadMapping, said: SampleWebhook, now: datetime) -> bytes:
+    """The body of the webhook that says it."""
+    from tracker.providers.mapping.paths import put, stamp  # noqa: PLC0415  (takes half a second)
+
+    state = words.events.get(said.event.lower())
+    status = said.status or (_status(words, state) if state else None)
+    body: dict[str, Any] = {}
+    values = {
+        "event": said.event,
+        "occurred_at": said.at or stamp(now),
+        "post": said.post,
+        "status": status,
+        "scheduled_at": said.scheduled_at,
+        "targets": [_target(words, name, status, said) for name in said.platforms] or None,
+    }
+    for name, value in (values | _error(said, "error")).items():
+        put(body, words.paths[name], value)
+    return json.dumps(body).encode()
+
+
+def _target(words: PayloadMapping, name: str, status: str | None, said: SampleWebhook) -> dict[str, Any]:
+    from tracker.providers.mapping.paths import put  # noqa: PLC0415  (as above)
+
+    platform, _, account = name.partition(":")
+    target: dict[str, Any] = {}
+    values = {"target_platform": platform, "target_account": account or None, "target_status": status}
+    for place, value in (values | _error(said, "target_error")).items():
+        put(target, words.paths[place], value)
+    return target
+
+
+def _error(said: SampleWebhook, name: str) -> dict[str, Any]:
+    return {f"{name}_code": said.error, f"{name}_message": said.message, f"{name}_retryable": said.retryable}
+
+
+def _status(words: PayloadMapping, state: State) -> str:
+    """The provider's word for a state: the state's own name, where that is one."""
+    known = [word for word, meaning in words.statuses.items() if meaning is state]
+    return state.upper() if state.upper() in known or not known else known[0]
+
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (not to listen on: to recognise)
 
@@ -56,7 +118,7 @@ def send(
     adapter = build_providers(settings).get(name)
     if adapter is None:
         raise settings.fault(f"providers.{name}.kind", "sends no webhooks: it is asked")
-    said = Said(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
+    said = SampleWebhook(event or "", post, status, platform or [], error, message, retryable, scheduled_at, at)
     if (file is None) is (event is None):
         raise typer.BadParameter("give either a file or --event", param_hint="FILE")
     if platform and adapter.words.targets.form != "list":
@@ -107,9 +169,8 @@ def _door(settings: Settings, provider: str) -> str:
 
 async def _post(url: str, end: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Send it, through the one client and to the one host: whoever runs the command has named it."""
-    from tracker.outbound.addresses import Allowed  # noqa: PLC0415  (takes a while)
+    from tracker.outbound.addresses import Allowed, OutboundError  # noqa: PLC0415  (takes a while)
     from tracker.outbound.client import Outbound  # noqa: PLC0415  (takes a while)
-    from tracker.outbound.web_address import OutboundError  # noqa: PLC0415  (takes a while)
 
     try:
         async with Outbound(Allowed.parse([urlsplit(url).hostname or ""])) as outbound:

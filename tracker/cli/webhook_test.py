@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
-from tracker.cli.at_provider import Provider, ask_provider, chosen_provider
-from tracker.cli.opening import Config, Json, duration, on_database, open_settings
-from tracker.cli.showing import show_json, show_pairs
+from tracker.cli.context import Config, Json, duration, on_database, open_settings
+from tracker.cli.output import show_json, show_pairs
+from tracker.cli.provider_calls import Provider, ask_provider, chosen_provider
 from tracker.cli.webhooks import of_kept_secrets, webhooks
 
 if TYPE_CHECKING:

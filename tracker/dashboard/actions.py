@@ -7,10 +7,10 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.asked import Asked, address
-from tracker.dashboard.lookout import NEEDS_SOMEBODY
+from tracker.dashboard.overview import NEEDS_SOMEBODY
+from tracker.dashboard.query import Query, address
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.facts import commands
 from tracker.queries.actions import STATES, ActionQuery, list_actions_with_attempts
 from tracker.store.database import Database
@@ -24,7 +24,7 @@ ActionId = Annotated[UUID, PathParameter()]
 @get("/actions")
 async def show_actions(visit: NamedDependency[Visit], database: NamedDependency[Database]) -> Response[Any]:
     """Without a filter, the dead and the doubtful stand before the others."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     states = asked.words("state", STATES)
     apart, rest_of = not states and asked.cursor is None, ActionQuery(states or OTHERS)
     async with database.connection() as conn:

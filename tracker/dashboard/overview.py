@@ -1,16 +1,271 @@
 """The overview: how the posts are, and what needs somebody."""
 
-from typing import Any
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from tracker.dashboard.lookout import LATELY_FOR, MOST_PARKED, STUCK_FOR, WENT_WRONG, Lookout
 from tracker.dashboard.rendering import Visit
+from tracker.domain.posts.event import State
+from tracker.domain.posts.post import Post
+from tracker.queries import actions, health, stats
+from tracker.queries.posts import NEWEST_FIRST, PostQuery, count_by_state, page_of_posts
+from tracker.store.posts import overdue_posts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from tracker.dashboard.rules import RuleTrouble, Troubled
+    from tracker.dashboard.session import Clock
+    from tracker.queries.actions import ActionOut
+    from tracker.queries.health import Parked
+    from tracker.store.database import Connection, Database
+
+SPAN, SLOT = timedelta(hours=24), timedelta(hours=1)
+SLOTS = SPAN // SLOT
+
+HEIGHT = 48
+"""Of the chart; the highest bar is as high as that. A bar is a tenth of its slot's width away from the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour: how much ended well and how much did not, and where its parts stand in the chart."""
+
+    begin: datetime
+    published: int
+    failed: int
+    x: float
+    published_height: float
+    failed_height: float
+
+    @property
+    def published_y(self) -> float:
+        """From above."""
+        return HEIGHT - self.published_height
+
+    @property
+    def failed_y(self) -> float:
+        """It stands on what was published."""
+        return self.published_y - self.failed_height
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`pace` is published and failed by slot, the oldest first; `median` and `slowest` are seconds.
+
+    `missed` are posts of which only asking told something, by provider.
+    """
+
+    since: datetime
+    pace: tuple[tuple[int, int], ...]
+    median: float | None
+    slowest: float | None
+    missed: Mapping[str, int]
+
+    @property
+    def published(self) -> int:
+        """In all."""
+        return sum(published for published, _ in self.pace)
+
+    @property
+    def failed(self) -> int:
+        """In all, also those of which a part was published."""
+        return sum(failed for _, failed in self.pace)
+
+    @property
+    def rate(self) -> float | None:
+        """The share that failed, in percent."""
+        return 100 * self.failed / (self.published + self.failed) if self.published + self.failed else None
+
+    @property
+    def bars(self) -> list[Bar]:
+        """What the chart is drawn from, in a box of 240 by 48."""
+        width, most = 240 / SLOTS, max((sum(slot) for slot in self.pace), default=0) or 1
+        return [
+            Bar(self.since + n * SLOT, published, failed, round(n * width, 2), *_heights(published, failed, most))
+            for n, (published, failed) in enumerate(self.pace)
+        ]
+
+
+def _heights(published: int, failed: int, most: int) -> tuple[float, float]:
+    return round(HEIGHT * published / most, 2), round(HEIGHT * failed / most, 2)
+
+
+async def load_stats(conn: Connection, now: datetime) -> Stats:
+    """The last 24 whole hours and the one that is under way."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    since, until = hour + SLOT - SPAN, hour + SLOT
+    pace = await stats.pace(conn, since, until, SLOT)
+    latency = await stats.latency(conn, since, until)
+    missed = await overdue_posts.missed(conn, since, until)
+    return Stats(
+        since,
+        tuple(pace.get(n, (0, 0)) for n in range(SLOTS)),
+        latency.p50,
+        latency.p90,
+        {provider: one.posts for provider, one in sorted(missed.items())},
+    )
+
+
+Found = TypeVar("Found")
+
+
+class Cached(Generic[Found]):
+    """Looks at most once in `pause` seconds, and rests for `rest` times as long as the look took, if that is more."""
+
+    def __init__(
+        self, database: Database, look: Callable[[Connection], Awaitable[Found]], pause: float, rest: float = 1.0
+    ) -> None:
+        self._database, self._look, self._pause, self._rest = database, look, pause, rest
+        self._looking = asyncio.Lock()
+        self._found: Found | None = None
+        self._look_again_at = 0.0
+
+    async def found(self) -> Found:
+        """What was found just now, or a moment ago."""
+        async with self._looking:
+            began = time.monotonic()
+            if self._found is None or began >= self._look_again_at:
+                async with self._database.connection() as conn:
+                    self._found = await self._look(conn)
+                took = time.monotonic() - began
+                self._look_again_at = time.monotonic() + max(self._pause, self._rest * took)
+            return self._found
+
+
+STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
+LATELY_FOR, LATELY = "24h", timedelta(hours=24)
+SILENT_AFTER = timedelta(seconds=60)
+COUNT_EVERY, REST = 10.0, 20.0
+"""Seconds; and for how many times as long as counting took it is not done again."""
+
+SHOWN = 8
+MOST_PARKED = 100
+NEEDS_SOMEBODY = ("dead", "unknown")
+WENT_WRONG = (State.FAILED, State.PARTIAL)
+
+IN_ORDER = (
+    State.PUBLISHED, State.PARTIAL, State.FAILED, State.RETRYING, State.PUBLISHING, State.SCHEDULED,
+    State.AWAITING_APPROVAL, State.DRAFT, State.CANCELLED, State.REMOVED, State.UNKNOWN,
+)  # fmt: skip
+"""From what is done over what is under way to what is out of the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look found.
+
+    `silent` are subscriptions that nobody serves, `rules` what is wrong with rule files, `parked` the errors of what
+    was set aside, `waiting` how many actions and deliveries wait for a person, by kind.
+    """
+
+    failed: list[Post]
+    stuck: list[Post]
+    posts: list[Post]
+    actions: list[ActionOut]
+    waiting: dict[str, int]
+    silent: list[str]
+    parked: list[Parked]
+    rules: RuleTrouble
+
+    @property
+    def attention(self) -> int:
+        """How many things need somebody."""
+        return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + self.rules.number
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many posts are in each state, the figures of a day, and what was seen."""
+
+    states: dict[State, int]
+    figures: Stats
+    seen: Seen
+
+    @property
+    def total(self) -> int:
+        """All posts."""
+        return sum(self.states.values())
+
+    @property
+    def bar(self) -> list[tuple[State, float, float]]:
+        """For each state where its part of a bar of length 100 begins, and how long it is."""
+        parts, begin = [], 0.0
+        for state, number in self.states.items():
+            length = 100 * number / (self.total or 1)
+            parts.append((state, round(begin, 3), round(length, 3)))
+            begin += length
+        return parts
+
+
+class OverviewData:
+    """Looks for everybody who has the overview open."""
+
+    def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled) -> None:
+        self._clock, self._subscriptions, self._troubled = clock, subscriptions, troubled
+        self._glance = Cached(database, self._look, 1.0)
+        self._counts = Cached(database, count_by_state, 1.0, REST)
+        self._figures = Cached(database, self._count, COUNT_EVERY, REST)
+
+    async def overview(self) -> Overview:
+        """What it looks like, not longer than a moment ago; what takes long to count, a while ago."""
+        counted, of_the_day = await self._counts.found(), await self._figures.found()
+        states = {state: counted[state] for state in IN_ORDER if state in counted}
+        return Overview(states, of_the_day, await self._glance.found())
+
+    async def _count(self, conn: Connection) -> Stats:
+        return await load_stats(conn, self._clock())
+
+    async def _look(self, conn: Connection) -> Seen:
+        now = self._clock()
+        readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
+        return Seen(
+            failed=await _went_wrong(conn, now - LATELY),
+            stuck=await _newest(conn, still_since=now - STUCK_AFTER),
+            posts=await _newest(conn),
+            actions=(await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items,
+            waiting=await waiting(conn),
+            silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
+            parked=await health.parked(conn, MOST_PARKED),
+            rules=self._troubled(),
+        )
+
+
+async def _newest(
+    conn: Connection,
+    states: Sequence[str] = (),
+    since: datetime | None = None,
+    still_since: datetime | None = None,
+) -> list[Post]:
+    query = PostQuery(states=states, since=since, still_since=still_since)
+    posts, _ = await page_of_posts(conn, query, NEWEST_FIRST, None, SHOWN)
+    return posts
+
+
+async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
+    """State by state, because each of them alone is read from an index in the right order."""
+    found = [post for state in WENT_WRONG for post in await _newest(conn, [state], since)]
+    return sorted(found, key=lambda post: (post.last_event_at or since, post.id), reverse=True)[:SHOWN]
+
+
+async def waiting(conn: Connection) -> dict[str, int]:
+    """How much of each kind waits for a person."""
+    waiting = await actions.count_by_state(conn, NEEDS_SOMEBODY)
+    waiting["held"] = await health.held_in_quarantine(conn)
+    return {kind: number for kind, number in waiting.items() if number}
 
 
 @get("/")
-async def show_overview(visit: NamedDependency[Visit], lookout: NamedDependency[Lookout]) -> Response[Any]:
+async def show_overview(visit: NamedDependency[Visit], lookout: NamedDependency[OverviewData]) -> Response[Any]:
     """The first page."""
     return visit.page(
         "overview", found=await lookout.overview(), stuck_for=STUCK_FOR, lately_for=LATELY_FOR, went_wrong=WENT_WRONG,

@@ -1,24 +1,146 @@
-"""Posts: the list with its filters, and the page of one post."""
+"""Posts: the list with its filters, and the page of one post with its history and what can be done by hand."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from tracker.dashboard import timeline
-from tracker.dashboard.asked import POST_FILTERS, Asked, address, post_query
-from tracker.dashboard.naming import target_names
-from tracker.dashboard.rendering import Visit, raw_path
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.query import POST_FILTERS, Query, address, post_query
+from tracker.dashboard.rendering import Visit, raw_path, target_names
+from tracker.dashboard.session import Clock
 from tracker.domain.posts.event import State
+from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
+from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
-from tracker.queries.pending import list_pending
+from tracker.queries.post_views import list_pending
 from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tracker.queries.history import EntryOut, PathStep
+
+Name = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One entry, and those that are told with it."""
+
+    at: datetime
+    type: str
+    entry: dict[str, Any]
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def more(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of that type that are told with this one."""
+        return [entry for type_, entry in self.told if type_ == kind]
+
+
+def grouped(entries: Sequence[EntryOut]) -> list[Group]:
+    """The groups in the order of their heads; attempts are left to the actions that show them."""
+    heads = _heads(entries)
+    groups: list[Group] = []
+    for entry in entries:
+        if head := heads.get(_belongs_to(entry)):
+            head.told.append((entry.type, entry.data))
+        elif entry.type != "attempt":
+            name = _name(entry)
+            groups.append(heads[name] if name else _group(entry))
+    return groups
+
+
+def actions_in(groups: Iterable[Group]) -> list[UUID]:
+    """The actions whose attempts are to be shown."""
+    return [UUID(group.entry["action"]) for group in groups if group.type == "action"]
+
+
+def facts_in(groups: Iterable[Group]) -> list[int]:
+    """The positions of the facts whose bodies may be shown."""
+    return [group.entry["position"] for group in groups if group.type == "fact"]
+
+
+def without_repeats(path: Iterable[PathStep]) -> list[PathStep]:
+    """The steps of a path without those that lead where the one before it had led: two facts may say the same."""
+    steps: list[PathStep] = []
+    for step in path:
+        if not steps or (steps[-1].state, steps[-1].attempt) != (step.state, step.attempt):
+            steps.append(step)
+    return steps
+
+
+def _heads(entries: Sequence[EntryOut]) -> dict[Name | None, Group]:
+    heads: dict[Name | None, Group] = {name: _group(entry) for entry in entries if (name := _name(entry))}
+    for entry in entries:
+        if entry.type == "fact" and (action := heads.get(_belongs_to(entry))):
+            heads[_name(entry)] = action  # what the fact changed is told with the action too
+    return heads
+
+
+def _group(entry: EntryOut) -> Group:
+    return Group(entry.at, entry.type, entry.data)
+
+
+def _name(entry: EntryOut) -> Name | None:
+    """By what other entries say that they belong to this one."""
+    match entry.type:
+        case "fact":
+            return ("fact", entry.data["position"])
+        case "firing" if entry.data["outcome"] == "fired":
+            return ("firing", entry.data["run"])
+        case "action":
+            return ("action", entry.data["action"])
+    return None
+
+
+def _belongs_to(entry: EntryOut) -> Name | None:
+    match entry.type:
+        case "change":
+            return ("fact", entry.data["position"])
+        case "run":
+            return ("firing", entry.data["run"])
+        case "fact" if entry.data["source"] == "action":
+            return ("action", entry.data["delivery"].partition(":")[0])
+    return None
+
+
+Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
+
+
+@post("/provider/retry")
+async def retry_post(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
+) -> Response[Any]:
+    """Only one that has failed, at least in part; the provider is asked first how it stands."""
+    return await _asked(commands.retry_post, "post_retried", visit, database, clock)
+
+
+@post("/provider/ask")
+async def reconcile_post(
+    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
+) -> Response[Any]:
+    """What it says becomes a fact of the log."""
+    return await _asked(commands.reconcile_post, "asked", visit, database, clock)
+
+
+async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:
+    by, form = visit.must_operate().name, Query(await visit.request.form())
+    async with database.transaction() as conn:
+        found = await find_post(conn, form.text("post") or "", form.text("provider"))
+        await ask(conn, found.post, by, clock())
+    return await visit.back(done)
+
 
 ON_A_PAGE = 50
 ENTRIES = 200
@@ -41,7 +163,7 @@ async def show_posts(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
 ) -> Response[Any]:
     """The newest first; the filters are in the address, so that it can be kept and sent."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     query = post_query(asked, clock())
     async with database.connection() as conn:
         posts, following = await page_of_posts(conn, query, NEWEST_FIRST, asked.cursor, ON_A_PAGE)
@@ -60,7 +182,7 @@ async def show_post(
     visit: NamedDependency[Visit], database: NamedDependency[Database], rules: NamedDependency[RuleSource]
 ) -> Response[Any]:
     """What became of one post, why, and what happens next."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     post_id, provider = _post_id(visit), asked.text("provider")
     async with database.connection() as conn:
         try:
@@ -83,14 +205,14 @@ async def _beside(
     """What the page says beside the post itself."""
     post, first_day = found.post, found.first_day
     entries = await history.list_history(conn, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True)
-    groups = timeline.grouped(entries.items)
-    attempts = await actions.attempts_of(conn, timeline.actions_in(groups))
+    groups = grouped(entries.items)
+    attempts = await actions.attempts_of(conn, actions_in(groups))
     called = await accounts.names_of(
         conn, {(post.provider, one.account) for one in post.targets.values() if one.account}
     )
-    positions = timeline.facts_in(groups) if visit.may_see_bodies else []
+    positions = facts_in(groups) if visit.may_see_bodies else []
     return {
-        "path": timeline.without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
+        "path": without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),
         "pending": await list_pending(conn, post.provider, post.id, rules.rules()),

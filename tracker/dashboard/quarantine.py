@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.query import Query, address, with_done
 from tracker.dashboard.rendering import Visit
 from tracker.errors import BadParameter
 from tracker.queries.quarantine import HELD, QuarantineQuery, list_quarantine, oldest_held
@@ -39,7 +39,7 @@ async def show_quarantine(
     visit: NamedDependency[Visit], database: NamedDependency[Database], provider_names: NamedDependency[tuple[str, ...]]
 ) -> Response[Any]:
     """The newest first; without a filter, what is held."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     states, signature = asked.words("state", STATES), asked.words("signature", SIGNATURES)
     given = {name: asked.text(name) or "" for name in ASKED}
     authentic = SIGNATURES[signature[0]] if len(signature) == 1 else None
@@ -61,7 +61,7 @@ async def show_held(
 ) -> Response[Any]:
     """One delivery, and what would become of it now."""
     async with database.connection() as conn:
-        kept = await quarantine.one(conn, item)
+        kept = await quarantine.get(conn, item)
     verdict = await replaying.replay(item, dry_run=True) if kept.state == HELD else None
     body = kept.body[:BODY_SHOWN] if visit.may_see_bodies else None
     return visit.page("held", item=kept, size=kept.size, body=body, verdict=verdict)
@@ -90,7 +90,7 @@ async def show_replay(
     visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
 ) -> Response[Any]:
     """What would become of all that are held and match, the oldest first."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     given = {name: asked.text(name) or "" for name in ASKED}
     verdicts, more = await _tried(database, replaying, given, LARGEST, dry_run=True)
     return visit.page(
@@ -106,7 +106,7 @@ async def replay_all(
 ) -> Response[Any]:
     """Try those that were shown before."""
     visit.must_operate()
-    form = Asked(await visit.request.form())
+    form = Query(await visit.request.form())
     given = {name: form.text(name) or "" for name in ASKED}
     await _tried(database, replaying, given, _number("through", form.text("through")), dry_run=False)
     return Redirect(with_done(address("/quarantine", **given), "replay_all"), status_code=303)

@@ -9,16 +9,16 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.query import Query, address, with_done
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.errors import BadParameter
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_reconcile_since
 from tracker.queries.reconciliations import STATES, list_reconciliations, one_reconciliation
 from tracker.store.calls.reconciliations import BY_HAND
 from tracker.store.database import Database
-from tracker.store.posts import suspects
+from tracker.store.posts import overdue_posts
 
 ON_A_PAGE = 50
 LATELY = timedelta(days=30)
@@ -43,7 +43,7 @@ async def ask_now(
     provider_names: Providers,
 ) -> Response[Any]:  # fmt: skip
     """One round for each provider, or for the one that was chosen, as soon as a worker is free."""
-    by, form, now = visit.must_operate().name, Asked(await visit.request.form()), clock()
+    by, form, now = visit.must_operate().name, Query(await visit.request.form()), clock()
     wish = {name: form.text(name) for name in ("provider", "since")}
     try:
         names = (
@@ -65,7 +65,7 @@ async def show_round(
     async with database.connection() as conn:
         asked = await one_reconciliation(conn, round_id)
         span = (asked.begun_at or clock(), asked.ended_at or clock())
-        found = await suspects.found_in(conn, asked.provider, asked.id, span, FOUND_SHOWN)
+        found = await overdue_posts.found_in(conn, asked.provider, asked.id, span, FOUND_SHOWN)
     return visit.page("round", round=asked, found=found, by_hand=BY_HAND, most=FOUND_SHOWN)
 
 
@@ -74,11 +74,11 @@ async def _page(
     fault: BadParameter | None,
 ) -> Response[Any]:  # fmt: skip
     """`wish` is what the form was filled in with, `fault` why it cannot be done."""
-    asked, now = Asked(visit.request.query_params), clock()
+    asked, now = Query(visit.request.query_params), clock()
     provider, states = asked.text("provider"), asked.words("state", STATES)
     async with database.connection() as conn:
         page = await list_reconciliations(conn, states, provider, asked.cursor, ON_A_PAGE)
-        missed = await suspects.missed(conn, now - LATELY, now)
+        missed = await overdue_posts.missed(conn, now - LATELY, now)
     given: dict[str, object] = {"provider": provider or "", "state": states}
     more = address("/reconciliations", **given, cursor=page.next) if page.next else None
     return visit.page(

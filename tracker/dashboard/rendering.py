@@ -2,25 +2,146 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Request, Response
+from litestar import Request, Response, get
+from litestar.params import PathParameter
 from litestar.response import Redirect
 from markupsafe import Markup
 
-from tracker.dashboard import assets
-from tracker.dashboard.asked import DONE, Asked, address, own, post_address, rule_address, with_done
 from tracker.dashboard.language import LANGUAGES, TEXTS, Texts, preferred
-from tracker.dashboard.naming import platform_name, target_names
-from tracker.dashboard.raw_text import pretty, visible
+from tracker.dashboard.query import DONE, Query, address, own, post_address, rule_address, with_done
 from tracker.domain.duration import format_duration
-from tracker.errors import NotAllowed
+from tracker.errors import NotAllowed, NotFound
 from tracker.store.keys import Key
+
+if TYPE_CHECKING:
+    from tracker.domain.posts.target import Target
+
+PLATFORMS = {
+    "bluesky": "Bluesky", "facebook": "Facebook", "google_business": "Google Business", "instagram": "Instagram",
+    "linkedin": "LinkedIn", "mastodon": "Mastodon", "pinterest": "Pinterest", "reddit": "Reddit",
+    "snapchat": "Snapchat", "telegram": "Telegram", "threads": "Threads", "tiktok": "TikTok", "x": "X",
+    "youtube": "YouTube",
+}  # fmt: skip
+
+
+def platform_name(platform: str) -> str:
+    """As the platform writes itself, or as the provider does where we do not know it."""
+    return PLATFORMS.get(platform, platform)
+
+
+NO_NAMES: Mapping[str, str] = {}
+
+
+def target_names(targets: Mapping[str, Target], called: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
+    """By the keys of the targets: platform and account, and a number only where several would be called the same.
+
+    `called` are the names of accounts, by their ids.
+    """
+    bare = {key: _bare(target, called) for key, target in sorted(targets.items())}
+    often = Counter(bare.values())
+    return {key: f"{name} {targets[key].ordinal}" if often[name] > 1 else name for key, name in bare.items()}
+
+
+def _bare(target: Target, called: Mapping[str, str]) -> str:
+    platform, account = platform_name(target.platform), target.account
+    if not account:
+        return platform
+    name = called.get(account)
+    return " · ".join(map(_apart, (platform, name, account) if name and name != account else (platform, account)))
+
+
+def _apart(text: str) -> str:
+    """Words of others, so that what is written from right to left in them does not turn what follows."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+
+
+DEEPEST = 40
+"""What is nested more deeply is shown as it came: nobody reads it, and its indents would be megabytes."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+_MARKS = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "\N{SYMBOL FOR DELETE}"}
+
+
+def pretty(value: object) -> str:
+    """JSON for people; text that holds JSON, as bodies do, is opened up, and what is no JSON stays as it is."""
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace")
+    if isinstance(value, bytes):
+        return _indented(value) or value.decode("utf-8", "replace")
+    return _indented(msgspec.json.encode(_opened(value))) or ""
+
+
+def visible(text: str) -> str:
+    """The text with a mark in place of whatever has no place in a page: control characters, and half a character."""
+    return _UNSEEN.sub(lambda found: _MARKS.get(found[0], "\N{REPLACEMENT CHARACTER}"), text)
+
+
+def _indented(text: bytes) -> str | None:
+    """The JSON with each value on a line of its own, its numbers and names as they were written; None: it is none."""
+    if text.lstrip()[:1] not in (b"{", b"[") or _depth(text) > DEEPEST:
+        return None
+    try:
+        return msgspec.json.format(text, indent=2).decode()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _depth(text: bytes) -> int:
+    """How deeply it is nested, as far as anybody could say of what may be no JSON."""
+    deepest = depth = 0
+    for sign in re.findall(rb"[\[\]{}]", _STRING.sub(b"", text)):
+        depth += 1 if sign in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _opened(value: object) -> object:
+    """The value, with JSON in place of the texts of it that are JSON."""
+    if isinstance(value, dict):
+        return {name: _opened(inner) for name, inner in value.items()}
+    if isinstance(value, str) and _indented(value.encode("utf-8", "replace")):
+        return msgspec.Raw(value.encode())
+    return value
+
+
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+FOR_EVER = "public, max-age=31536000, immutable"
+
+CONTENT = {
+    item.name: item.read_bytes()
+    for item in files("tracker.dashboard").joinpath("static").iterdir()
+    if item.name.rpartition(".")[2] in TYPES
+}
+VERSIONS = {name: sha256(content).hexdigest()[:12] for name, content in CONTENT.items()}
+
+
+def asset_address(name: str) -> str:
+    """Where the file is served."""
+    return f"/static/{VERSIONS[name]}/{name}"
+
+
+@get("/static/{version:str}/{name:str}")
+async def asset(version: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()]) -> Response[bytes]:
+    """One file; an old address of it is gone."""
+    if VERSIONS.get(name) != version:
+        raise NotFound(f"there is no file {name} in that version")
+    headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
+    return Response(CONTENT[name], media_type=TYPES[name.rpartition(".")[2]], headers=headers)
+
 
 LANGUAGE_COOKIE = "tracker_language"
 LIVE = "x-live"
@@ -78,7 +199,7 @@ class Visit:
 
     async def back(self, done: str) -> Response[Any]:
         """To the page from which the form was sent, which says what was done."""
-        form = Asked(await self.request.form())
+        form = Query(await self.request.form())
         return Redirect(with_done(own(form.text("then")), done), status_code=303)
 
     def page(self, name: str, status: int = 200, **context: object) -> Response[Any]:
@@ -150,7 +271,7 @@ PAGES.filters |= {"moment": _moment, "pretty": pretty, "platform": platform_name
 PAGES.filters |= {"kind": _kind, "duration": format_duration, "span": _span}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {
-    "asset": assets.address,
+    "asset": asset_address,
     "address": address,
     "post_address": post_address,
     "rule_address": rule_address,

@@ -1,23 +1,60 @@
-"""Rules: the list with what each came to, the page of one, and their switches."""
+"""Rules: the list with what each came to, the page of one, their switches, what troubles them, and trials."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.asked import Asked, address, rule_address
+from tracker.dashboard.query import Query, address, rule_address
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.rule_trouble import rule_trouble
-from tracker.dashboard.trials import FIRST_SPAN, SPANS
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
+from tracker.domain.duration import parse_duration
 from tracker.domain.runs.firing import Outcome
+from tracker.errors import Misconfigured
 from tracker.facts import commands
+from tracker.process.backtest import Found, Span
+from tracker.process.backtest_service import BacktestService, Busy, NothingToTry, TooLong, Unreadable
 from tracker.queries import rule_status
-from tracker.queries.rule_firings import MOST_COUNTED, latest_firings
+from tracker.queries.rule_status import MOST_COUNTED, latest_firings
 from tracker.queries.runs import RunQuery, list_runs
-from tracker.rulebook.source import RuleSource, rule_called
+from tracker.rulebook.source import Footing, RuleSource, rule_called
 from tracker.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrouble:
+    """Why files are refused and what is in force instead, and the faults of channels and endpoints."""
+
+    faults: Sequence[str] = ()
+    footing: Footing = field(default_factory=Footing)
+    left_out: Sequence[str] = ()
+
+    @property
+    def number(self) -> int:
+        """How many things somebody must mend."""
+        return len(self.faults) + len(self.left_out)
+
+    @property
+    def word(self) -> str:
+        """What is said of files that are refused."""
+        return "refused_none" if self.footing.source == "none" else "refused"
+
+
+Troubled = Callable[[], RuleTrouble]
+
+
+def rule_trouble(
+    faults: Sequence[object], footing: Footing, left_out: Mapping[str, Sequence[object]] | None = None
+) -> RuleTrouble:
+    """The same in words."""
+    faulty = [str(fault) for some in (left_out or {}).values() for fault in some]
+    return RuleTrouble([str(fault) for fault in faults], footing, faulty)
+
 
 STATES = ("on", "off")
 OPEN = ("active", "queued")
@@ -35,7 +72,7 @@ async def show_rules(
     rules: NamedDependency[RuleSource],
 ) -> Response[Any]:
     """By their ids, whatever file they stand in."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     states = asked.words("state", STATES)
     enabled = "on" in states if len(set(states)) == 1 else None
     async with database.connection() as conn:
@@ -57,7 +94,7 @@ async def show_rule(
 ) -> Response[Any]:
     """What it says, how it does, and what it came to last."""
     known = rule_called(rules, rule)
-    cursor = Asked(visit.request.query_params).cursor
+    cursor = Query(visit.request.query_params).cursor
     async with database.connection() as conn:
         found = await rule_status.status_of(conn, known, rules, clock())
         firings = await latest_firings(conn, rule, cursor, FIRINGS)
@@ -103,3 +140,67 @@ async def _switch(
     async with database.transaction() as conn:
         await commands.switch_rule(conn, known, on=on, by=by, now=clock())
     return await visit.back("enabled" if on else "disabled")
+
+
+SPANS = ("24h", "7d", "30d")
+FIRST_SPAN = "30d"
+SHOWN = 10
+"""Firings of each side."""
+
+MOST_SENT = 256 * 1024
+"""What the form may say, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a trial came to: what it found, or the faults of the text, or in a word why there was none."""
+
+    found: Found | None = None
+    faults: Sequence[Misconfigured] = ()
+    refused: str | None = None
+
+    @property
+    def status(self) -> int:
+        """That of the answer."""
+        return 503 if self.refused == "busy" else 200 if self.found else 422
+
+
+@get("/rules/{rule:str}/trial")
+async def show_trial(visit: NamedDependency[Visit], rules: NamedDependency[RuleSource], rule: RuleId) -> Response[Any]:
+    """The form alone."""
+    rule_called(rules, rule)
+    return _page(visit, rule, rules.texts().get(rule, ""), FIRST_SPAN, None)
+
+
+@post("/rules/{rule:str}/trial", status_code=200, request_max_body_size=MOST_SENT)
+async def run_trial(
+    visit: NamedDependency[Visit],
+    clock: NamedDependency[Clock],
+    trial: NamedDependency[BacktestService],
+    rule: RuleId,
+) -> Response[Any]:
+    """The form as it was sent, with what its text would have done."""
+    sent = await visit.request.form()
+    (since,) = Query(sent).words("since", SPANS) or (FIRST_SPAN,)
+    text, now = str(sent.get("text") or "").replace("\r\n", "\n"), clock()
+    return _page(visit, rule, text, since, await _tried(trial, text, Span(now - parse_duration(since), now)))
+
+
+async def _tried(trial: BacktestService, text: str, span: Span) -> Tried:
+    try:
+        return Tried(await trial.run(text, span))
+    except Unreadable as error:
+        return Tried(faults=error.faults)
+    except NothingToTry:
+        return Tried(refused="nothing")
+    except TooLong:
+        return Tried(refused="too_long")
+    except Busy:
+        return Tried(refused="busy")
+
+
+def _page(visit: Visit, rule: str, text: str, since: str, tried: Tried | None) -> Response[Any]:
+    return visit.page(
+        "trial", tried.status if tried else 200, rule_id=rule, source=text, lines=text.split("\n"), since=since,
+        spans=SPANS, tried=tried, shown=SHOWN,
+    )  # fmt: skip

@@ -7,12 +7,11 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.asked import Asked, address
+from tracker.dashboard.query import Query, address
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.facts import commands
-from tracker.queries.run_steps import steps_of
-from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run
+from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run, steps_of
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 
@@ -27,7 +26,7 @@ async def show_runs(
     rules: NamedDependency[RuleSource],
 ) -> Response[Any]:  # fmt: skip
     """The newest first, by state and rule."""
-    asked = Asked(visit.request.query_params)
+    asked = Query(visit.request.query_params)
     query = RunQuery.parse(clock(), state=asked.query.getall("state", []), rule=asked.text("rule"))
     async with database.connection() as conn:
         page = await list_runs(conn, query, asked.cursor, ON_A_PAGE)

@@ -8,13 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from tracker.dashboard.asked import Asked, address, with_done
+from tracker.dashboard.query import Query, address, with_done
 from tracker.dashboard.rendering import Visit
-from tracker.dashboard.visitor import Clock
+from tracker.dashboard.session import Clock
 from tracker.domain.runs.pause import MATCHED
 from tracker.errors import BadParameter
 from tracker.facts import commands
-from tracker.facts.silencing import SEVERITIES, silence
+from tracker.facts.commands import SEVERITIES, silence
 from tracker.queries.paging import Page
 from tracker.queries.silences import MOST_COUNTED, SilenceOut, list_silences
 from tracker.rulebook.source import RuleSource
@@ -45,7 +45,7 @@ async def begin_silence(
     rules: NamedDependency[RuleSource], provider_names: Providers,
 ) -> Response[Any]:  # fmt: skip
     """From now on; with a fault, the form comes back as it was filled in, and says which field it is."""
-    by, form, known = visit.must_operate().name, Asked(await visit.request.form()), _known(rules, provider_names)
+    by, form, known = visit.must_operate().name, Query(await visit.request.form()), _known(rules, provider_names)
     wish = {name: form.text(name) for name in FIELDS}
     match = {name: text for name in MATCHED if (text := wish[name])}
     try:
@@ -73,7 +73,7 @@ async def _page(
     fault: BadParameter | None,
 ) -> Response[Any]:  # fmt: skip
     """`wish` is what the form was filled in with, `fault` why it cannot be done."""
-    now, cursor = clock(), Asked(visit.request.query_params).cursor
+    now, cursor = clock(), Query(visit.request.query_params).cursor
     async with database.connection() as conn:
         active = await list_silences(conn, ["active"], now, None, MOST_IN_FORCE) if cursor is None else NONE
         ended = await list_silences(conn, ["ended"], now, cursor, ON_A_PAGE)

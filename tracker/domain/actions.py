@@ -11,7 +11,7 @@ from hashlib import sha256
 from uuid import UUID, uuid5
 
 from tracker.domain.payloads import AlertPayload, Payload
-from tracker.domain.posts.report import Report
+from tracker.domain.posts.event import Report
 
 _ACTIONS = UUID("6a3c8f0e-2b57-5d1c-9d0e-51f2c07b9a44")
 

@@ -1,4 +1,4 @@
-"""A cron line that has been read: the moments at which it comes, through every change of the clocks.
+"""A cron line that has been read, its moments through every change of the clocks, and which of them are due.
 
 A line that names its minutes and hours comes once a night where an hour repeats, at its first, and at the first moment
 there is where its time is left out. One whose minutes or hours begin with a star goes by every hour that passes: in a
@@ -8,12 +8,15 @@ repeated hour it comes twice, in one that is left out never. So does Debian's cr
 from __future__ import annotations
 
 from calendar import monthrange
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import takewhile
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tracker.domain.calendar import MINUTE, instant, readings
+from tracker.domain.calendar import MINUTE, Interval, instant, readings
 
 LAST_DAY, LAST_WORKDAY = -1, -2
 """What `days` may hold beside numbers."""
@@ -117,3 +120,38 @@ def _as_often_as_it_comes(local: datetime, zone: ZoneInfo) -> tuple[datetime, ..
 def _last_workday(year: int, month: int) -> int:
     first, length = monthrange(year, month)
     return length - max(0, (first + length - 1) % 7 - 4)
+
+
+Schedule = Interval | Cron
+Missed = Literal["coalesce", "catch_up", "skip"]
+
+MOST = 100
+"""So many occasions are caught up with, the latest ones."""
+
+LOOKED_BACK = (*(timedelta(days=days) for days in (1 / 24, 1, 7, 35)), timedelta(days=366))
+"""How far back they are looked for, further only where too few were found; what is older is let go."""
+
+LATE = timedelta(minutes=1)
+"""An occasion that is older was missed."""
+
+
+def due(schedule: Schedule, missed: Missed, last: datetime | None, now: datetime) -> list[datetime]:
+    """The occasions to take now, the earliest first; `last` is the latest that was taken."""
+    since = last or now - schedule.reach
+    if missed == "catch_up":
+        return latest(schedule, since, now, MOST)
+    found = latest(schedule, since, now, 1)
+    return [moment for moment in found if now - moment <= LATE] if missed == "skip" else found
+
+
+def latest(schedule: Schedule, since: datetime, until: datetime, most: int) -> list[datetime]:
+    """The latest occasions after `since` and not after `until`, at most so many of them."""
+    since = max(since, until - LOOKED_BACK[-1])
+    found: deque[datetime] = deque(maxlen=most)
+    for span in LOOKED_BACK:
+        begin = max(since, until - span)
+        found.clear()
+        found.extend(takewhile(lambda moment: moment <= until, schedule.occasions(begin)))
+        if len(found) == most or begin == since:
+            break
+    return list(found)

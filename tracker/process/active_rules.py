@@ -11,10 +11,9 @@ import structlog
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
 from tracker.rulebook import Known, Rulebook, load_kept
-from tracker.rulebook.configured import read_rules, read_text
 from tracker.rulebook.folder import look_of, revision_of_files
-from tracker.rulebook.source import Footing
-from tracker.store.reactions import rule_book, rule_switches
+from tracker.rulebook.source import Footing, read_rules, read_text
+from tracker.store.reactions import rule_book
 from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class RulesInForce:
+class ActiveRules:
     """The rules of the files; where those cannot be read, the last good ones that the database keeps, or else none."""
 
     def __init__(self, settings: Settings) -> None:
@@ -101,7 +100,7 @@ class RulesInForce:
 
     async def take_switches(self, conn: Connection) -> bool:
         """Honour what people have switched by hand; answers whether other rules are in force now."""
-        switched = {switch.rule: switch.enabled for switch in (await rule_switches.by_rule(conn)).values()}
+        switched = {switch.rule: switch.enabled for switch in (await rule_book.switches_by_rule(conn)).values()}
         if switched == self._switched:
             return False
         before, self._switched = self._index.by_id.keys(), switched

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
-from tracker.domain.rules.trigger import Every
+from tracker.domain.runs.engine_state import EngineState
 from tracker.domain.runs.firing import ACTED, Firing
-from tracker.domain.runs.memory import Memory
-from tracker.domain.runs.simulation import World
+from tracker.domain.runs.simulation import Simulation
 from tracker.process import reactor
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
-from tracker.store.posts import posts, replayed
+from tracker.store.posts import change_history, posts
 from tracker.store.reactions import firings, timers
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Stage:
     """Rules, the world in which they are tried, and what they came to within the span."""
 
     rules: RuleIndex
-    world: World
+    world: Simulation
     firings: list[Firing] = field(default_factory=list)
 
     def gather(self, span: Span) -> None:
@@ -137,12 +137,12 @@ class Backtest:
         armed: Mapping[str, tuple[str, datetime]],
     ) -> tuple[datetime, int, list[Stage]]:
         version = await posts.current_projection(conn)
-        first = await replayed.first_arrival(conn, version) or span.since
+        first = await change_history.first_arrival(conn, version) or span.since
         lead = max(reach(rules) for rules in rule_sets)
         began = max(span.since - lead, first)
-        known = await replayed.actions_on_record(conn, version, began)
+        known = await change_history.actions_on_record(conn, version, began)
         stages = [
-            Stage(rules, World(rules, began, known, memory=_memory(rules, armed), at_a_glance=True))
+            Stage(rules, Simulation(rules, began, known, memory=_memory(rules, armed), at_a_glance=True))
             for rules in rule_sets
         ]
         if began > first:
@@ -158,7 +158,7 @@ class Backtest:
         self, conn: Connection, version: int, stages: Sequence[Stage], whole: Span, span: Span, lead: timedelta
     ) -> int:
         seen, total = 0, round((whole.until - whole.since).total_seconds())
-        async with aclosing(replayed.in_order(conn, version, whole.since, whole.until, PAGE)) as pages:
+        async with aclosing(change_history.in_order(conn, version, whole.since, whole.until, PAGE)) as pages:
             async for rows in pages:
                 await _see(rows, stages)
                 seen += len(rows)
@@ -174,7 +174,7 @@ async def _see(rows: Sequence[Row], stages: Sequence[Stage]) -> None:
     """Let every world see the changes; others have their turn in between."""
     began = time.perf_counter()
     for row in rows:
-        change = replayed.written(row)
+        change = change_history.written(row)
         for stage in stages:
             stage.world.pass_time(change.received_at)
             stage.world.see(change)
@@ -224,15 +224,15 @@ async def _set_the_scene(conn: Connection, version: int, at: datetime, stages: S
     """Let every rule wait for what was there already."""
     states = {str(state) for stage in stages for state in stage.rules.waiting}
     if states:
-        async for view in replayed.stood(conn, version, at, states):
+        async for view in change_history.stood(conn, version, at, states):
             for stage in stages:
                 stage.world.stand(view)
 
 
-def _memory(rules: RuleIndex, armed: Mapping[str, tuple[str, datetime]]) -> Memory:
+def _memory(rules: RuleIndex, armed: Mapping[str, tuple[str, datetime]]) -> EngineState:
     """Rules that are in force are canaries for as long as they were; others are none."""
     since = {name: _in_force(name, rules, armed) for name in rules.by_id}
-    return Memory(in_force_since={name: at for name, at in since.items() if at})
+    return EngineState(in_force_since={name: at for name, at in since.items() if at})
 
 
 def _in_force(rule: str, rules: RuleIndex, armed: Mapping[str, tuple[str, datetime]]) -> datetime | None:

@@ -5,41 +5,101 @@ Reading and writing take a handful of statements, however many decisions a batch
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 
-from tracker.domain.clock import is_ahead
+from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
 from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppressed
-from tracker.domain.rules.subject import Per
-from tracker.domain.runs.alerting import muting_keys, scope_of_run
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
-from tracker.domain.runs.memory import Memory
+from tracker.domain.runs.engine_state import EngineState
 from tracker.facts.own_facts import labelled
 from tracker.store.actions import actions
 from tracker.store.log import event_log
 from tracker.store.posts import changes
-from tracker.store.reactions import firings, holds, runs, timers
-from tracker.store.reactions.timers import Kept
+from tracker.store.reactions import firings, rule_pauses, runs, timers
+from tracker.store.reactions.timers import StoredTimer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from tracker.domain.rate import Rate
     from tracker.domain.rules.decision import Decision
     from tracker.domain.rules.rule_index import RuleIndex
+    from tracker.domain.runs.engine_state import ActionRequest, Effects, RuleKey
     from tracker.domain.runs.firing import Identity
-    from tracker.domain.runs.memory import Asked, Effects, RuleKey
-    from tracker.process.budgets import Budgets
     from tracker.store.database import Connection
+
+MARGIN = timedelta(minutes=1)
+"""Batches do not begin strictly in the order of time; what was counted this much further back still counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What there was since that moment, when the rule had fired `total` times in all."""
+
+    since: datetime
+    spent: int
+    total: int
+
+
+class Budgets:
+    """What one process knows about them."""
+
+    def __init__(self) -> None:
+        self._counted: dict[str, _Counted] = {}
+
+    async def spent(
+        self, conn: Connection, fires: Sequence[Fire], earliest: datetime, now: datetime | None = None
+    ) -> dict[str, list[datetime]]:
+        """When rules fired within the span of their budgets, of those whose budget these firings could use up.
+
+        Firings that are dated later than `now` are none: a clock was ahead.
+        """
+        budgets = {fire.rule.id: fire.rule.budget for fire in fires if fire.rule.budget}
+        if not budgets:
+            return {}
+        more = Counter(fire.rule.id for fire in fires)
+        totals = await firings.totals(conn, budgets)
+        near = {
+            rule: budget
+            for rule, budget in budgets.items()
+            if self._at_most(rule, budget, totals.get(rule, 0), earliest) + more[rule] >= budget.times
+        }
+        await self._count(conn, near, totals, earliest)
+        close = {
+            rule: budget for rule, budget in near.items() if self._counted[rule].spent + more[rule] >= budget.times
+        }
+        return await firings.spent(conn, close, earliest, (now or earliest) + TOLERANCE)
+
+    def _at_most(self, rule: str, budget: Rate, total: int, earliest: datetime) -> int:
+        known = self._counted.get(rule)
+        if known is None or earliest - budget.per < known.since:
+            return budget.times
+        return known.spent + total - known.total
+
+    async def _count(
+        self, conn: Connection, budgets: dict[str, Rate], totals: dict[str, int], earliest: datetime
+    ) -> None:
+        """The totals were read before, so that what is added between the two is counted twice, and never not at all."""
+        since = {rule: earliest - budget.per - MARGIN for rule, budget in budgets.items()}
+        spent = await firings.counts(conn, since, [budget.times for budget in budgets.values()])
+        for rule in budgets:
+            self._counted[rule] = _Counted(since[rule], spent[rule], totals.get(rule, 0))
+
 
 log = structlog.get_logger(__name__)
 
-SHARED = frozenset({Per.ACCOUNT, Per.PLATFORM, Per.PROVIDER})
+SHARED = frozenset({GroupBy.ACCOUNT, GroupBy.PLATFORM, GroupBy.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +131,7 @@ async def prepare(
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
         await firings.lock_shared_keys(conn, shared)
     earliest = min((occasion.at for occasion in occasions), default=None)
-    memory = Memory(in_force_since=since)
+    memory = EngineState(in_force_since=since)
     memory.known = await firings.known(conn, _identities(decisions))
     for run in await runs.load(conn, list(run_ids)):
         memory.keep_run(run)
@@ -84,7 +144,7 @@ async def prepare(
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
     if earliest and (decisions or memory.runs):
-        memory.holds = await holds.in_force(conn, earliest, now)
+        memory.holds = await rule_pauses.in_force(conn, earliest, now)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
             if is_ahead(firing.at, now):
                 log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
@@ -100,9 +160,9 @@ async def write(conn: Connection, effects: Effects, now: datetime) -> None:
     await runs.save(conn, effects.runs.values())
     await runs.record_moves(conn, effects.movements)
     await timers.remove(conn, effects.disarmed - effects.timers.keys())
-    await timers.set_all(conn, [Kept(timer, run) for timer, run in effects.timers.values()])
-    await holds.release(conn, effects.released)
-    await holds.hold(conn, effects.pauses)
+    await timers.set_all(conn, [StoredTimer(timer, run) for timer, run in effects.timers.values()])
+    await rule_pauses.release(conn, effects.released)
+    await rule_pauses.hold(conn, effects.pauses)
     unsaid = await actions.withdraw(conn, effects.withdrawn, now)
     if asked := [one for one in effects.actions.values() if not _about(one, unsaid)]:
         await actions.intend(conn, asked, now)
@@ -152,7 +212,7 @@ def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datet
     return wanted
 
 
-def _about(one: Asked, unsaid: set[UUID]) -> bool:
+def _about(one: ActionRequest, unsaid: set[UUID]) -> bool:
     """Whether it follows an alert that was taken back before anybody got it."""
     said = one.action.payload
     return isinstance(said, AlertPayload) and said.of in unsaid

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 from tracker.domain.accounts import gathered
 from tracker.errors import Unavailable
 from tracker.process.projector import about_no_post, arrivals_of, facts_in, follow
-from tracker.runtime import event_loop
+from tracker.runtime import tuning
 from tracker.runtime.batching import bisect
-from tracker.runtime.gc_tuning import collected_seldom
+from tracker.runtime.tuning import collected_seldom
 from tracker.store.database import AWAY, Database
-from tracker.store.posts import posts, refolded
-from tracker.store.posts.posts import Kept
+from tracker.store.posts import posts, rebuild_rows
+from tracker.store.posts.posts import StoredPost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
     from tracker.store.posts.posts import Key
-    from tracker.store.posts.refolded import Span
+    from tracker.store.posts.rebuild_rows import Span
 
 SPAN = 50_000
 """About so many events are one span."""
@@ -110,7 +110,7 @@ def _fold_apart(dsn: str, filling: Filling, span: Span) -> Filled:
             return await _fold(database, filling, span)
 
     with collected_seldom():
-        return event_loop.run(fold())
+        return tuning.run(fold())
 
 
 async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
@@ -118,7 +118,7 @@ async def _fold(database: Database, filling: Filling, span: Span) -> Filled:
     events, left = 0, []
     accounts: dict[Key, Account] = {}
     async with database.transaction(unhurried=True) as conn:
-        async for page in refolded.posts_of(conn, span, filling.upto):
+        async for page in rebuild_rows.posts_of(conn, span, filling.upto):
             events += sum(map(len, page))
             left += await _write_or_leave(conn, filling, page, accounts)
     return Filled(events, left, accounts)
@@ -150,7 +150,7 @@ async def _write(
             post, made = follow(None, arrived, [], start)
             changes += made
             days = [*through, *(arrival.day for arrival in arrived)]
-            saved.append(Kept(post, min(days), max(days)))
-        await refolded.fill(conn, filling.version, filling.first, saved, changes)
+            saved.append(StoredPost(post, min(days), max(days)))
+        await rebuild_rows.fill(conn, filling.version, filling.first, saved, changes)
     gathered(facts_in(arrivals), accounts)
     return [None] * len(page)

@@ -15,7 +15,7 @@ from tracker.domain.accounts import gathered
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.post import arrive
 from tracker.store.posts import accounts, posts
-from tracker.store.posts.posts import Kept
+from tracker.store.posts.posts import StoredPost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,13 +65,13 @@ class Projector:
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
         kept = await posts.load(conn, version, about_posts)
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
-        saved: list[Kept] = []
+        saved: list[StoredPost] = []
         for key, arrived in about_posts.items():
             before = kept.get(key)
             post, made = follow(before.post if before else None, arrived, earlier.get(key, []), starts.get(key))
             changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
-            saved.append(Kept(post, min(days), max(days)))
+            saved.append(StoredPost(post, min(days), max(days)))
         await self._write(conn, version, saved, changes)
         await accounts.learn(conn, version, gathered(facts_in(arrivals)))
 
@@ -83,7 +83,7 @@ class Projector:
         self,
         conn: Connection,
         arrivals: Mapping[Key, list[Arrival]],
-        kept: Mapping[Key, Kept],
+        kept: Mapping[Key, StoredPost],
         seen: Checkpoint,
         done: Sequence[Row],
     ) -> tuple[dict[Key, list[Fact]], dict[Key, Post]]:
@@ -103,7 +103,7 @@ class Projector:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
 
-    async def _write(self, conn: Connection, version: int, saved: list[Kept], changes: list[Change]) -> None:
+    async def _write(self, conn: Connection, version: int, saved: list[StoredPost], changes: list[Change]) -> None:
         if saved:
             await posts.save(conn, version, saved)
         if changes:
@@ -111,7 +111,7 @@ class Projector:
             await posts.record_changes(conn, version, self._version is None, changes, self._first_number)
 
 
-def _has_late_fact(kept: Kept | None, arrived: Sequence[Arrival]) -> bool:
+def _has_late_fact(kept: StoredPost | None, arrived: Sequence[Arrival]) -> bool:
     last = kept.post.last_order if kept else None
     for arrival in arrived:
         if last and arrival.fact.order <= last:

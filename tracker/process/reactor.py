@@ -14,14 +14,13 @@ import structlog
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
-from tracker.domain.rules.event_pattern import Named
+from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
-from tracker.domain.rules.trigger import Every
 from tracker.domain.runs.simulation import result_of
 from tracker.process import batch
-from tracker.process.batch import Occasion
-from tracker.process.budgets import Budgets
-from tracker.store.checkpoints import shares, subscriptions
+from tracker.process.batch import Budgets, Occasion
+from tracker.store.checkpoints import assignments, subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import timers
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
     from tracker.domain.posts.change import Change, PostView
     from tracker.domain.rules.decision import Decision
     from tracker.domain.rules.rule_index import RuleIndex
-    from tracker.process.active_rules import RulesInForce
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database, Row
-    from tracker.store.reactions.timers import Kept
+    from tracker.store.reactions.timers import StoredTimer
     from tracker.store.wakeups import Wakeups
     from tracker.stream.subscription import Subscription
 
@@ -70,7 +69,7 @@ class Reactor:
         )
         for occasion, result in zip(occasions, results, strict=True):
             if result:
-                engine.hear(*result, occasion.at)
+                engine.deliver_signal(*result, occasion.at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
         await batch.write(conn, engine.drain(), self._clock())
@@ -107,18 +106,18 @@ class Reactor:
     async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
         arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
         counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
-        await timers.set_all(conn, [timers.Kept(arm.timer) for arm in arms])
+        await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
         after, states = ("", ""), states_awaited(rule for rule in rules if rule.id in new)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
             after = (found[-1].provider, found[-1].id)
             arms = [arm for post in found for arm in standing(rules, view(post)) if arm.rule.id in new]
-            await timers.set_all(conn, [timers.Kept(arm.timer) for arm in arms])
+            await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
             for arm in arms:
                 counts[arm.rule.id] = counts.get(arm.rule.id, 0) + 1
         return counts
 
-    async def _ring(self, conn: Connection, ripe: Sequence[Kept], now: datetime) -> None:
+    async def _ring(self, conn: Connection, ripe: Sequence[StoredTimer], now: datetime) -> None:
         rules = self._rules()
         version = await posts.current_projection(conn)
         known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
@@ -135,7 +134,12 @@ class Reactor:
         await batch.write(conn, engine.drain(), now)
 
     async def _meaning(
-        self, conn: Connection, rules: RuleIndex, kept: Kept, known: Mapping[posts.Key, posts.Kept], now: datetime
+        self,
+        conn: Connection,
+        rules: RuleIndex,
+        kept: StoredTimer,
+        known: Mapping[posts.Key, posts.StoredPost],
+        now: datetime,
     ) -> Sequence[Decision]:
         timer, rule = kept.timer, rules.by_id.get(kept.timer.rule)
         if kept.run or rule is None:
@@ -145,15 +149,15 @@ class Reactor:
         return [due(rule, timer, _view(known.get((timer.provider, timer.post or ""))), now)]
 
 
-async def _gathered(conn: Connection, kept: Kept, trigger: object) -> Sequence[Change]:
+async def _gathered(conn: Connection, kept: StoredTimer, trigger: object) -> Sequence[Change]:
     if not isinstance(trigger, Every) or not trigger.over:
         return []
-    named = [word for word in trigger.over if isinstance(word, Named)]
+    named = [word for word in trigger.over if isinstance(word, EventName)]
     names = None if any(word.is_glob for word in named) else [word.pattern for word in named]
     return await changes.arrived(conn, periodic.since_of(kept.timer), kept.timer.due_at, names)
 
 
-async def _certain(conn: Connection, ripe: Sequence[Kept]) -> Sequence[Kept]:
+async def _certain(conn: Connection, ripe: Sequence[StoredTimer]) -> Sequence[StoredTimer]:
     """Those whose time has come by what is known: what gathers from everywhere waits for every bucket."""
     if all(kept.timer.kind != periodic.KIND for kept in ripe):
         return ripe
@@ -161,7 +165,7 @@ async def _certain(conn: Connection, ripe: Sequence[Kept]) -> Sequence[Kept]:
     return [one for one in ripe if one.timer.kind != periodic.KIND or (everywhere and one.timer.due_at <= everywhere)]
 
 
-def _view(kept: posts.Kept | None) -> PostView | None:
+def _view(kept: posts.StoredPost | None) -> PostView | None:
     return view(kept.post) if kept else None
 
 
@@ -172,7 +176,7 @@ class FirstReading:
         self,
         database: Database,
         subscription: Subscription,
-        rules: RulesInForce,
+        rules: ActiveRules,
         reacting: Reactor,
         listening: Wakeups,
     ) -> None:
@@ -183,7 +187,7 @@ class FirstReading:
         """Until cancelled."""
         await self._rules.settle(self._database)
         async with self._database.transaction() as conn:
-            await shares.create(conn, self._subscription.name, beginning(1))
+            await assignments.create(conn, self._subscription.name, beginning(1))
             await self._rules.take_switches(conn)
             if self._rules.any_known:
                 await armed(self._reacting, conn)

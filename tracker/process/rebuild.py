@@ -22,8 +22,8 @@ from tracker.process.projector import Projector
 from tracker.store.checkpoints import subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
-from tracker.store.posts import accounts, posts, projections, refolded
-from tracker.store.posts.posts import Kept
+from tracker.store.posts import accounts, posts, projections, rebuild_rows
+from tracker.store.posts.posts import StoredPost
 from tracker.stream.subscription import handle_or_park
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Rebuild:
                 version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
                 filling = Filling(
-                    self._readers, version, await refolded.reserve_numbers(conn), await self._hindmost(conn)
+                    self._readers, version, await rebuild_rows.reserve_numbers(conn), await self._hindmost(conn)
                 )
             left = await self._fill(filling, total)
             handler = Projector(self._readers, version, NAME)
@@ -109,7 +109,7 @@ class Rebuild:
         """Fold what the projector has read, and make the indexes; answers where the events stand that are left."""
         left: list[int] = []
         async with self._database.transaction(unhurried=True) as conn:
-            spans = await refolded.spans(conn, 1 + total // SPAN, total)
+            spans = await rebuild_rows.spans(conn, 1 + total // SPAN, total)
         async with aclosing(fill(self._database, filling, spans)) as filled:
             async for part in filled:
                 self._read += part.events
@@ -122,12 +122,12 @@ class Rebuild:
 
     async def _index(self, version: int, kind: str) -> None:
         async with self._database.transaction(unhurried=True) as conn:
-            await refolded.index(conn, version, kind)
+            await rebuild_rows.index(conn, version, kind)
 
     async def _seed(self, conn: Connection, version: int) -> None:
-        page: list[Kept] = []
+        page: list[StoredPost] = []
         async for post, through in projections.baselines_alone(conn, version):
-            page.append(Kept(post, through, through))
+            page.append(StoredPost(post, through, through))
             if len(page) == PAGE:
                 await posts.save(conn, version, page)
                 page = []
@@ -137,7 +137,7 @@ class Rebuild:
     async def _complete(self, conn: Connection, filling: Filling, left: Sequence[int]) -> None:
         """What has poison in it goes the projector's own way, which parks the poison."""
         handler = Projector(self._readers, filling.version, NAME, filling.first)
-        if rows := await refolded.of_positions(conn, left):
+        if rows := await rebuild_rows.of_positions(conn, left):
             await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), self._clock())
 
     async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.accounts import AccountFact, AccountState
-from tracker.providers.body import LONGEST_ID, text_of, word_of
-from tracker.providers.finding import Finder, finder
+from tracker.providers.mapping.paths import LONGEST_ID, Finder, finder, text_of, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.providers.body import Path
+    from tracker.providers.mapping.paths import Path
 
 LONGEST_NAME = 200
 

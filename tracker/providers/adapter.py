@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.posts.event import Fact
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.body import LONGEST_ID, decode, is_id, text_of, time_of
+from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.providers.signature import Verifier
-    from tracker.providers.vocabulary import Vocabulary
 
 MOST_POSTS = 1000
 
@@ -30,8 +30,8 @@ class Adapter:
     """
 
     verifier: Verifier
-    words: Vocabulary
-    variants: tuple[tuple[tuple[str, ...], Vocabulary], ...]
+    words: PayloadMapping
+    variants: tuple[tuple[tuple[str, ...], PayloadMapping], ...]
     delivery_header: str
     kept_headers: tuple[str, ...]
     unnamed: str
@@ -96,7 +96,7 @@ class Adapter:
             ),
         )
 
-    def _words(self, kind: str) -> Vocabulary:
+    def _words(self, kind: str) -> PayloadMapping:
         for prefixes, words in self.variants:
             if kind.startswith(prefixes):
                 return words
@@ -118,7 +118,7 @@ class Adapter:
         found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
-    def _items(self, value: Any, kind: str, words: Vocabulary) -> tuple[Item, ...]:
+    def _items(self, value: Any, kind: str, words: PayloadMapping) -> tuple[Item, ...]:
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
             return (Item(),)
@@ -133,7 +133,7 @@ class Adapter:
         return tuple(Item(_post(one, kind, needed=True)) for one in found)
 
 
-def _part(words: Vocabulary, value: Any, part: int) -> Any:
+def _part(words: PayloadMapping, value: Any, part: int) -> Any:
     """What the body says of one of its posts; an entry that is no table is the post's id, and says nothing else."""
     entries = words.entries(value)
     return entries[part] if part < len(entries) else None

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from tracker.domain.actions import Exchange, Reason
-from tracker.domain.posts.report import Report, Shown
-from tracker.outbound.client import Answer
-from tracker.outbound.reply import Reply
-from tracker.providers.body import decode, find, is_id, text_at, time_at
+from tracker.domain.posts.event import Report, Shown
+from tracker.outbound.client import Answer, Reply
+from tracker.providers.mapping.paths import decode, find, is_id, text_at, time_at
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.providers.body import Path
-    from tracker.providers.vocabulary import Vocabulary
+    from tracker.providers.mapping.mapping import PayloadMapping
+    from tracker.providers.mapping.paths import Path
 
 T = TypeVar("T")
 
@@ -85,7 +84,7 @@ class Usage:
 class Answers:
     """Reads the JSON of an answer with a provider's words; each gives None for what is not in the form expected."""
 
-    words: Vocabulary
+    words: PayloadMapping
 
     def created(self, value: Any) -> str | None:
         """The id of a new post."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 RESULTS = {
     "post": documented("id"),
@@ -50,7 +50,7 @@ STATUSES = {
     "deleted": State.REMOVED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="ayrshare",
     title="Ayrshare",
     scheme=Scheme(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.mapping.fields import documented
+from tracker.providers.spec import ProviderSpec
 
 ANSWERS = {
     "post": documented("postSubmissionId"),
@@ -20,7 +20,7 @@ ANSWERS = {
     "target_error_message": documented("errorMessage"),
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="blotato",
     title="Blotato",
     scheme=None,

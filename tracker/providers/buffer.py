@@ -10,8 +10,8 @@ import json
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.mapping.fields import documented
+from tracker.providers.spec import ProviderSpec
 
 FIELDS = "id text status updatedAt dueAt channelId channelService externalLink error { message }"
 
@@ -47,7 +47,7 @@ ANSWERS = {
     "target_error_message": documented("error.message"),
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="buffer",
     title="Buffer",
     scheme=None,

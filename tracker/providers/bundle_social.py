@@ -10,9 +10,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 TARGETS = {
     "target_url": documented("permalink"),
@@ -58,7 +58,7 @@ STATUSES = {
     "DELETED": State.REMOVED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="bundle_social",
     title="bundle.social",
     scheme=Scheme(headers=("x-signature",)),

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import msgspec
 
 from tracker.domain.actions import Exchange, Reason
-from tracker.domain.calls.allowance import Purpose
-from tracker.domain.calls.standing import USAGE, Heard, Permit, Refused, Wish
-from tracker.domain.posts.report import Report, Shown
-from tracker.outbound.client import Answer
-from tracker.outbound.record import exchange
-from tracker.outbound.reply import Reply
-from tracker.outbound.web_address import OutboundError
+from tracker.domain.calls.call_budget import Purpose
+from tracker.domain.calls.call_limits import USAGE, CallRequest, CallResult, Permit, Refused
+from tracker.domain.posts.event import Report, Shown
+from tracker.outbound.addresses import OutboundError
+from tracker.outbound.client import Answer, Reply, exchange
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
-from tracker.providers.body import stamp
 from tracker.providers.call import COUNTED, WORKSPACE, Call
-from tracker.providers.gate import Gate
+from tracker.providers.mapping.paths import stamp
+from tracker.providers.rate_limiter import RateLimiter
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ class ProviderClient:
     answers: Answers
     recreation: Recreation
     outbound: Outbound = field(repr=False)
-    gate: Gate = field(repr=False)
+    gate: RateLimiter = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     workspace: str = ""
     purpose: Purpose = Purpose.REACTION
@@ -158,21 +156,21 @@ class ProviderClient:
     ) -> Reply[T]:
         if lacking := self.lacks(call):
             return Reply(None, Reason.NOT_CONFIGURED, f"providers.{self.name}.{lacking} is not set")
-        request, wish = self._request(call, body, key, holes), Wish(call, self.purpose, 1 + then)
+        request, wish = self._request(call, body, key, holes), CallRequest(call, self.purpose, 1 + then)
         permit = await self._ask(wish)
         if isinstance(permit, Refused):
             record = Exchange(request.shown, {"reason": str(permit.reason), "detail": permit.detail, "sent": False})
             return Reply(None, permit.reason, permit.detail, retry_after=permit.after, exchange=record)
         reply, skew = await self._send(call, request, read)
-        await self.gate.tell(self.name, wish, _heard(reply, permit, skew))
+        await self.gate.report(self.name, wish, _heard(reply, permit, skew))
         return reply
 
-    async def _ask(self, wish: Wish) -> Permit | Refused:
+    async def _ask(self, wish: CallRequest) -> Permit | Refused:
         """Where the balance of credits is not known, it is asked for first."""
-        answer = await self.gate.ask(self.name, wish)
+        answer = await self.gate.acquire(self.name, wish)
         if isinstance(answer, Refused) and answer.reason is Reason.CREDITS_KEPT and not answer.after:
             usage = await self.usage()
-            return await self.gate.ask(self.name, wish) if usage.value else replace(answer, after=usage.retry_after)
+            return await self.gate.acquire(self.name, wish) if usage.value else replace(answer, after=usage.retry_after)
         return answer
 
     async def _send(
@@ -221,8 +219,8 @@ def _page_at_least(page: Page, at: datetime) -> Page:
     return replace(page, posts=tuple(replace(one, report=_at_least(one.report, at)) for one in page.posts))
 
 
-def _heard(reply: Reply[Any], permit: Permit, skew: timedelta | None) -> Heard:
-    return Heard(
+def _heard(reply: Reply[Any], permit: Permit, skew: timedelta | None) -> CallResult:
+    return CallResult(
         reply.reason,
         permit.trial,
         reply.retry_after if reply.status in CLOSED else None,

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.posts.description import MOST_ATTRIBUTES, NAME, NAMES
-from tracker.providers.body import parse_path
 from tracker.providers.call import HOLES, Call, check_call
-from tracker.providers.kind import Kind
-from tracker.providers.place import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
+from tracker.providers.mapping.fields import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
+from tracker.providers.mapping.paths import parse_path
 from tracker.providers.recreation import Recreation
 from tracker.providers.signature import BadScheme, Scheme
+from tracker.providers.spec import ProviderSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ SIGNING = ("headers", "form", "prefix", "encoding", "signed", "timestamp_header"
 IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]+")
 
 
-def configured(settings: Settings, name: str, kind: Kind) -> Kind:
+def configured(settings: Settings, name: str, kind: ProviderSpec) -> ProviderSpec:
     """The kind with everything that the operator says; raises Misconfigured."""
     key, provider = f"providers.{name}", settings.providers[name]
     places = IN_WEBHOOKS.keys() | {f"{variant}.{place}" for variant in kind.variants for place in IN_WEBHOOKS}
@@ -41,7 +41,7 @@ def configured(settings: Settings, name: str, kind: Kind) -> Kind:
     return right
 
 
-def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
+def _put_right(kind: ProviderSpec, provider: Provider, scheme: Scheme | None) -> ProviderSpec:
     webhook = provider.webhook
     given = {"unnamed": webhook.event, "about_posts": webhook.about_posts}
     changed: dict[str, Any] = {
@@ -72,7 +72,7 @@ def _put_right(kind: Kind, provider: Provider, scheme: Scheme | None) -> Kind:
     )
 
 
-def _scheme(settings: Settings, key: str, kind: Kind, provider: Provider) -> Scheme | None:
+def _scheme(settings: Settings, key: str, kind: ProviderSpec, provider: Provider) -> Scheme | None:
     """The way of signing; a kind without webhooks has one as soon as it is declared."""
     given = {field: getattr(provider.webhook, field) for field in SIGNING if field in provider.webhook.model_fields_set}
     if not given:
@@ -84,7 +84,7 @@ def _scheme(settings: Settings, key: str, kind: Kind, provider: Provider) -> Sch
         raise settings.fault(f"{key}.{error.field}", str(error)) from error
 
 
-def _check_door(settings: Settings, key: str, provider: Provider, kind: Kind) -> None:
+def _check_door(settings: Settings, key: str, provider: Provider, kind: ProviderSpec) -> None:
     """What is delivered can be read, and what is a secret can stand in an address."""
     moved = {name: documented(path) for name, path in provider.fields.items()}
     told = {name for name, place in {**kind.places, **moved}.items() if place.path}
@@ -111,7 +111,7 @@ def _check_calls(settings: Settings, key: str, calls: Mapping[str, str]) -> None
             raise settings.fault(f"{key}.{call}", str(error)) from error
 
 
-def _check_terms(settings: Settings, key: str, provider: Provider, kind: Kind) -> None:
+def _check_terms(settings: Settings, key: str, provider: Provider, kind: ProviderSpec) -> None:
     """What the operator wants can be done with the calls that there are."""
     try:
         Recreation.parse(provider.recreate)

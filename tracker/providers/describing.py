@@ -8,8 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.posts.description import attributes_of, excerpt_of, thumbnail_of
-from tracker.providers.body import ROOT, Fork, Path, at, parse_path, storable
-from tracker.providers.finding import Finder, finder
+from tracker.providers.mapping.paths import ROOT, Finder, Fork, Path, at, finder, parse_path, storable
 from tracker.providers.recreation import EACH
 
 if TYPE_CHECKING:

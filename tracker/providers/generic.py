@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tracker.providers.kind import Kind
+from tracker.providers.spec import ProviderSpec
 
-KIND = Kind(name="generic", title="any other", scheme=None)
+KIND = ProviderSpec(name="generic", title="any other", scheme=None)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind, Variant
-from tracker.providers.place import NOWHERE, assumed, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec, Variant
 
 TARGETS = {
     "target_platform": assumed("provider"),
@@ -74,7 +74,7 @@ EVENTS = {
     "post.deleted": State.REMOVED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="mixpost",
     title="Mixpost",
     scheme=Scheme(headers=("x-signature",), optional=True),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 PLACES = {
     "event": documented("event"),
@@ -44,7 +44,7 @@ ANSWERS = {
     "media": assumed("containers.*.media"),
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="outstand",
     title="Outstand",
     scheme=Scheme(headers=("x-outstand-signature",), prefix="sha256=", optional=True),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind, Variant
-from tracker.providers.place import NOWHERE, documented
+from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec, Variant
 
 PLACES = {
     "event": documented("event_type"),
@@ -75,7 +75,7 @@ STATUSES = {
     "false": State.FAILED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="post_for_me",
     title="Post for Me",
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),

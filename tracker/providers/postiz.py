@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import documented
+from tracker.providers.mapping.fields import documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 POST = {
     "post": documented("id"),
@@ -24,7 +24,7 @@ POST = {
     "target_url": documented("releaseURL"),
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="postiz",
     title="Postiz",
     scheme=Scheme(headers=(), form="path"),

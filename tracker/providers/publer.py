@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
+from tracker.providers.spec import ProviderSpec
 
 ANSWERS = {
     "items": assumed("posts"),
@@ -44,7 +44,7 @@ STATUSES = {
     "failed": State.FAILED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="publer",
     title="Publer",
     scheme=None,

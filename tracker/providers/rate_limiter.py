@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from tracker.domain.actions import Reason
-from tracker.domain.calls.breaker import Circuit
-from tracker.domain.calls.standing import Refused, Terms
+from tracker.domain.calls.call_limits import Refused, Terms
+from tracker.domain.calls.circuit_breaker import Circuit
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
-from tracker.store.calls import standings
+from tracker.store.calls import call_limits
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tracker.domain.calls.standing import Heard, Permit, Standing, Wish
+    from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Permit
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+
+class RateLimiter(Protocol):
+    """Lets calls of the configured providers through, or does not."""
+
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
+        """Whether the call may be made now; one that may is counted, whether it is made or not."""
+
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
+        """How the call that was let through has ended; raises nothing, because the call is over."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -27,38 +38,38 @@ SLACK = timedelta(seconds=5)
 """What a call may take beyond its deadline before another one tells whether the provider is back."""
 
 
-class SharedGate:
+class SharedRateLimiter:
     """Each question and each answer is one short transaction, which holds the provider's row."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._terms = terms_of(settings)
 
-    async def ask(self, provider: str, wish: Wish) -> Permit | Refused:
+    async def acquire(self, provider: str, wish: CallRequest) -> Permit | Refused:
         """Whether the call may be made now; where the database is away nobody knows, so it may not."""
         try:
             async with self._database.transaction() as conn:
-                standing, now = await standings.hold(conn, provider)
-                after, answer = standing.ask(self._terms[provider], wish, now)
-                await standings.save(conn, after)
+                standing, now = await call_limits.hold(conn, provider)
+                after, answer = standing.acquire(self._terms[provider], wish, now)
+                await call_limits.save(conn, after)
         except Unavailable as error:
             answer = Refused(Reason.UNAVAILABLE, str(error))
         if isinstance(answer, Refused):
             metrics.provider_calls.labels(provider, wish.purpose, answer.reason).inc()
         return answer
 
-    async def tell(self, provider: str, wish: Wish, heard: Heard) -> None:
+    async def report(self, provider: str, wish: CallRequest, result: CallResult) -> None:
         """How the call has ended; what cannot be kept, because the database is away, is lost."""
-        metrics.provider_calls.labels(provider, wish.purpose, heard.reason).inc()
+        metrics.provider_calls.labels(provider, wish.purpose, result.reason).inc()
         try:
             async with self._database.transaction() as conn:
-                before, now = await standings.hold(conn, provider)
-                after = before.hear(heard, now)
-                await standings.save(conn, after)
+                before, now = await call_limits.hold(conn, provider)
+                after = before.record(result, now)
+                await call_limits.save(conn, after)
         except Unavailable as error:
-            log.warning("provider.not_remembered", provider=provider, reason=str(heard.reason), error=str(error))
+            log.warning("provider.not_remembered", provider=provider, reason=str(result.reason), error=str(error))
         else:
-            _log_changes(before, after, heard, now)
+            _log_changes(before, after, result, now)
 
 
 def terms_of(settings: Settings) -> dict[str, Terms]:
@@ -69,12 +80,12 @@ def terms_of(settings: Settings) -> dict[str, Terms]:
     }
 
 
-def _log_changes(before: Standing, after: Standing, heard: Heard, now: datetime) -> None:
+def _log_changes(before: CallLimits, after: CallLimits, result: CallResult, now: datetime) -> None:
     provider, until = after.provider, after.breaker.open_until
     if until and until != before.breaker.open_until:
         again = before.breaker.circuit(now) is not Circuit.CLOSED
-        log.warning("provider.circuit_opened", provider=provider, reason=heard.reason, until=until, again=again)
+        log.warning("provider.circuit_opened", provider=provider, reason=result.reason, until=until, again=again)
     if before.breaker.open_until and not until:
         log.info("provider.circuit_closed", provider=provider)
     if after.put_off_until and after.put_off_until != before.put_off_until:
-        log.warning("provider.put_off", provider=provider, reason=heard.reason, until=after.put_off_until)
+        log.warning("provider.put_off", provider=provider, reason=result.reason, until=after.put_off_until)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.posts.report import Draft
-from tracker.providers.body import Path, parse_path, put
+from tracker.domain.posts.event import Draft
+from tracker.providers.mapping.paths import Path, parse_path, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,29 +21,28 @@ from tracker.providers import (
 )
 from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
-from tracker.providers.body import zone_of
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
-from tracker.providers.meanings import Meanings
-from tracker.providers.place import NOWHERE
+from tracker.providers.mapping.fields import NOWHERE
+from tracker.providers.mapping.mapping import PayloadMapping, StatusMapping
+from tracker.providers.mapping.paths import zone_of
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
-from tracker.providers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound.client import Outbound
-    from tracker.providers.gate import Gate
-    from tracker.providers.kind import Kind
-    from tracker.providers.place import Place
+    from tracker.providers.mapping.fields import FieldPath
+    from tracker.providers.mapping.mapping import Form
+    from tracker.providers.rate_limiter import RateLimiter
     from tracker.providers.signature import Scheme
-    from tracker.providers.targets import Form
+    from tracker.providers.spec import ProviderSpec
     from tracker.settings import Provider as ProviderSettings
     from tracker.settings import Settings
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, ProviderSpec] = {
     module.KIND.name: module.KIND
     for module in (
         sosyalkopru,
@@ -69,7 +68,7 @@ def build_providers(settings: Settings) -> dict[str, Adapter]:
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
-def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[str, ProviderClient]:
+def build_clients(settings: Settings, outbound: Outbound, gate: RateLimiter) -> dict[str, ProviderClient]:
     """The clients of the configured providers' APIs by name, who call for rules; raises Misconfigured."""
     return {
         name: _client(_kind(settings, name), name, provider, outbound, gate)
@@ -77,7 +76,7 @@ def build_clients(settings: Settings, outbound: Outbound, gate: Gate) -> dict[st
     }
 
 
-def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
+def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> Adapter:
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
     moved = {name: path for name, path in settings.fields.items() if "." not in name}
@@ -95,8 +94,8 @@ def _adapter(kind: Kind, scheme: Scheme, settings: ProviderSettings) -> Adapter:
 
 
 def _variant(
-    kind: Kind, name: str, moved: Mapping[str, str], settings: ProviderSettings
-) -> tuple[tuple[str, ...], Vocabulary]:
+    kind: ProviderSpec, name: str, moved: Mapping[str, str], settings: ProviderSettings
+) -> tuple[tuple[str, ...], PayloadMapping]:
     """The words of events that are built otherwise: in them, what is moved for all moves only what does not differ."""
     variant = kind.variants[name]
     own = {place: path for place, path in moved.items() if place not in variant.places}
@@ -106,7 +105,9 @@ def _variant(
     return variant.events, _words(kind, {**kind.places, **variant.places}, own, settings, variant.form)
 
 
-def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outbound, gate: Gate) -> ProviderClient:
+def _client(
+    kind: ProviderSpec, name: str, settings: ProviderSettings, outbound: Outbound, gate: RateLimiter
+) -> ProviderClient:
     there = {attribute: _in_answers(path, kind, settings) for attribute, path in settings.attributes.items()}
     answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form, there))
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
@@ -118,18 +119,18 @@ def _client(kind: Kind, name: str, settings: ProviderSettings, outbound: Outboun
 
 
 def _words(
-    kind: Kind, places: Mapping[str, Place], moved: Mapping[str, str], settings: ProviderSettings, form: Form,
+    kind: ProviderSpec, places: Mapping[str, FieldPath], moved: Mapping[str, str], settings: ProviderSettings, form: Form,
     attributes: Mapping[str, str] | None = None,
-) -> Vocabulary:  # fmt: skip
+) -> PayloadMapping:  # fmt: skip
     """Its words, with what the operator has put right."""
-    meanings = Meanings.build(kind.statuses, kind.retryable)
+    meanings = StatusMapping.build(kind.statuses, kind.retryable)
     attributes = settings.attributes if attributes is None else attributes
-    return Vocabulary.build(
+    return PayloadMapping.build(
         places, moved, meanings, kind.events, zone_of(settings.timezone), form, attributes, kind.account_states
     )
 
 
-def _in_answers(path: str, kind: Kind, settings: ProviderSettings) -> str:
+def _in_answers(path: str, kind: ProviderSpec, settings: ProviderSettings) -> str:
     """Where an attribute stands in an answer: in the post itself, without the way to it in a webhook."""
     post = settings.fields.get("post") or kind.places.get("post", NOWHERE).path
     way = post.partition("|")[0].rpartition(".")[0] + "."
@@ -137,7 +138,7 @@ def _in_answers(path: str, kind: Kind, settings: ProviderSettings) -> str:
     return "|".join(dict.fromkeys([*inner, *(one.strip() for one in path.split("|"))]))
 
 
-def _kind(settings: Settings, name: str) -> Kind:
+def _kind(settings: Settings, name: str) -> ProviderSpec:
     """The kind it names, as the operator has put it right."""
     kind = settings.providers[name].kind
     if kind not in KINDS:

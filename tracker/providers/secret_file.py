@@ -22,7 +22,7 @@ LOOK_EVERY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSecrets:
     """A line: a secret, and after a blank the id of the webhook that it signs, "" where nobody wrote it down."""
 
     secret: str = field(repr=False)
@@ -75,7 +75,7 @@ class SecretFile:
 
     def add(self, secret: str, webhook: str) -> None:
         """Keep a new secret before all others."""
-        self._write(lambda kept: (Kept(secret, webhook), *kept))
+        self._write(lambda kept: (StoredSecrets(secret, webhook), *kept))
 
     def drop(self, webhook: str) -> bool:
         """Forget the secret of that webhook; answers whether there was one."""
@@ -83,7 +83,7 @@ class SecretFile:
         self._write(lambda kept: tuple(one for one in kept if one.webhook != webhook))
         return self.kept != before
 
-    def _read(self) -> tuple[Kept, ...]:
+    def _read(self) -> tuple[StoredSecrets, ...]:
         with _told_as_faults(self.path):
             try:
                 lines = self.path.read_text(encoding="utf-8").splitlines()
@@ -91,7 +91,7 @@ class SecretFile:
                 return ()
         return tuple(_line(self.path, number, line.split()) for number, line in enumerate(lines, 1) if line.strip())
 
-    def _write(self, change: Callable[[tuple[Kept, ...]], tuple[Kept, ...]]) -> None:
+    def _write(self, change: Callable[[tuple[StoredSecrets, ...]], tuple[StoredSecrets, ...]]) -> None:
         """Whole and at once, so that nobody reads a half, and for its owner alone."""
         with _told_as_faults(self.path), self._alone():
             self.kept = change(self._read())
@@ -110,11 +110,11 @@ class SecretFile:
             os.close(folder)
 
 
-def _line(path: Path, number: int, words: list[str]) -> Kept:
+def _line(path: Path, number: int, words: list[str]) -> StoredSecrets:
     if len(words) > 2:  # noqa: PLR2004  (a secret and an id)
         wanted = "a line is a secret, and after a blank the id of its webhook; this one has more"
         raise Misconfigured(wanted, file=str(path), line=number)
-    return Kept(*words)
+    return StoredSecrets(*words)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 SCHEME = Scheme(headers=("x-sosyalkopru-signature",), prefix="sha256=")
 
@@ -119,7 +119,7 @@ CALLS = {
 }
 """Where the guide shows no such call and the provider has none, an operator sets it to an empty text."""
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="sosyalkopru",
     title="Sosyal Köprü",
     scheme=SCHEME,

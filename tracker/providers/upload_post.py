@@ -11,9 +11,9 @@ from datetime import timedelta
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind
-from tracker.providers.place import assumed, documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec
 
 PLACES = {
     "event": documented("event"),
@@ -51,7 +51,7 @@ STATUSES = {
     "false": State.FAILED,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="upload_post",
     title="Upload-Post",
     scheme=Scheme(

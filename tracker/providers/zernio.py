@@ -8,9 +8,9 @@ from __future__ import annotations
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.kind import Kind, Variant
-from tracker.providers.place import NOWHERE, assumed, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
+from tracker.providers.spec import ProviderSpec, Variant
 
 TARGETS = {
     "target_platform": documented("platform"),
@@ -133,7 +133,7 @@ RETRYABLE = {
     "user_content": False,
 }
 
-KIND = Kind(
+KIND = ProviderSpec(
     name="zernio",
     title="Zernio (formerly Late)",
     scheme=Scheme(headers=("x-zernio-signature", "x-late-signature"), optional=True),

@@ -13,7 +13,7 @@ from sqlmodel import col
 from tracker.domain.accounts import AccountState
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.tables.posts import Account as Accounts
 from tracker.store.tables.posts import Projection
 

@@ -15,9 +15,9 @@ from sqlmodel import col
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
-from tracker.store.rows import into
+from tracker.store.session import into
+from tracker.store.tables.operations import RedeliveryItem
 from tracker.store.tables.reactions import Action, ActionAttempt
-from tracker.store.tables.redelivering import RedeliveryItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from tracker.domain.posts.post import Post
 from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.store.posts.posts import logged
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,9 +15,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tracker.domain.rate import Rate
-from tracker.domain.throttle import Throttle
 from tracker.errors import TooOften
-from tracker.store import keys, sessions
+from tracker.store import keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +26,37 @@ if TYPE_CHECKING:
     from tracker.store.keys import Key
 
     Look = Callable[[Connection], Awaitable[Key | None]]
+
+MOST_KNOWN = 10_000
+
+
+class Throttle:
+    """At most `rate.times` at once by each, and so many again in `rate.per`; time is given in seconds.
+
+    Whoever has not been wrong for long is forgotten, and so is, where there are too many, who was wrong least lately.
+    """
+
+    def __init__(self, rate: Rate, most: int = MOST_KNOWN) -> None:
+        self._size, self._each, self._most = rate.times, rate.per.total_seconds() / rate.times, most
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        """When the bucket of each will be full again."""
+
+    def wait(self, who: str, now: float) -> float:
+        """How many seconds are left until it may be wrong again; 0 where it may now."""
+        missing = (self._full_at.get(who, now) - now) / self._each
+        return max(0.0, (missing - (self._size - 1)) * self._each)
+
+    def wrong(self, who: str, now: float) -> None:
+        """It was, once more."""
+        self._full_at[who] = max(self._full_at.get(who, now), now) + self._each
+        self._full_at.move_to_end(who)
+        oldest = next(iter(self._full_at))
+        if self._full_at[oldest] <= now or len(self._full_at) > self._most:
+            del self._full_at[oldest]
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
 
 AT_ONCE = 2
 """So many of what is not known to fit are looked up at a time, which leaves the other connections to everybody else."""
@@ -54,7 +84,7 @@ class KeyChecks:
     async def key_of_session(self, token: str, address: str, now: datetime) -> Key | None:
         """The key that a session stands for; who was wrong too often has none, and may still sign in."""
         try:
-            return await self._look(self._sessions, token, address, lambda conn: sessions.find(conn, token, now))
+            return await self._look(self._sessions, token, address, lambda conn: keys.find_session(conn, token, now))
         except TooOften:
             return None
 

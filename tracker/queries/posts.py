@@ -13,8 +13,8 @@ from sqlalchemy.types import Text
 from sqlmodel import col
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import ENDED
 from tracker.domain.posts.post import Post
+from tracker.domain.posts.target import ENDED
 from tracker.errors import BadParameter, NotFound
 from tracker.parameters import (
     parse_attributes,

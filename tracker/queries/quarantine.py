@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
-from tracker.queries.events import raw_out
+from tracker.queries.events import ArrivalTime, RawOut, raw_out
 from tracker.queries.paging import AnySelect, Keyset, Page, any_of, list_page
-from tracker.queries.quarantine_views import OneQuarantinedOut, QuarantinedOut
 from tracker.store.log.quarantine import STATES
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.tables.log import Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from tracker.store.database import Connection, Row
     from tracker.store.log.quarantine import Kept
+
+
+class QuarantinedOut(Struct, frozen=True):
+    """A delivery that is not in the log, or was not when it came."""
+
+    id: int
+    provider: str
+    reason: Annotated[str, Meta(description="Why it was not taken: a word of a closed list, as in not_json.")]
+    authentic: Annotated[bool, Meta(description="Whether its signature was right when it came.")]
+    delivery: Annotated[str, Meta(description="The hash of its body, in hexadecimal.")]
+    received_at: ArrivalTime
+    state: Annotated[str, Meta(description="held, replayed or discarded.")]
+    settled_at: datetime | None
+    size: Annotated[int, Meta(description="Of its body, in bytes.")]
+
+
+class OneQuarantinedOut(QuarantinedOut, frozen=True):
+    """One delivery of the quarantine."""
+
+    raw: Annotated[RawOut | None, Meta(description="Only with `raw=true` and an admin key.")]
+
+
+class VerdictOut(Struct, frozen=True):
+    """What became of a delivery, or would."""
+
+    id: int
+    outcome: Annotated[
+        str,
+        Meta(description="kept, duplicate (it was in the log already), discarded, or held: it cannot be taken still."),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is held still: not_json, signature_wrong and the like.")]
+    position: Annotated[int | None, Meta(description="Where it stands in the log now.")]
+    dry_run: Annotated[bool, Meta(description="Nothing was done: this is what would become of it.")]
+
 
 HELD = "held"
 

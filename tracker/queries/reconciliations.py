@@ -13,8 +13,8 @@ from sqlmodel import col
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
-from tracker.store.rows import into
-from tracker.store.tables.reconciling import Reconciliation
+from tracker.store.session import into
+from tracker.store.tables.operations import Reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,16 +10,15 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from tracker.domain.calls.pacing import Pace
-from tracker.domain.rate import Rate
+from tracker.domain.rate import Pace, Rate
 from tracker.parameters import parse_choices
 from tracker.queries.actions import ActionOut, ActionQuery, chosen
 from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import MOST
-from tracker.store.rows import into
+from tracker.store.session import into
+from tracker.store.tables.operations import Redelivery
 from tracker.store.tables.reactions import Action
-from tracker.store.tables.redelivering import Redelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,7 @@ async def list_redeliveries(
 
 async def one_redelivery(conn: Connection, plan: UUID, now: datetime) -> OneRedeliveryOut:
     """The plan, and what it has come to; raises NotFound."""
-    fields = _fields(await redeliveries.one(conn, plan), now)
+    fields = _fields(await redeliveries.get(conn, plan), now)
     return OneRedeliveryOut(**fields, outcomes=await redeliveries.outcomes(conn, plan))
 
 

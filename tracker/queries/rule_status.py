@@ -1,15 +1,22 @@
-"""How each rule does: whether it is on, a canary until when, what holds it, and what it came to."""
+"""How each rule does: whether it is on, a canary until when, what holds it, and how often it came to what."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from tracker.queries import rule_firings
-from tracker.queries.paging import Page, read_cursor, write_cursor
-from tracker.queries.rule_firings import Tally
-from tracker.store.reactions import holds, rule_switches, timers
+from msgspec import Struct
+from sqlalchemy import select
+from sqlmodel import col
+
+from tracker.domain.runs.firing import Outcome
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page, read_cursor, write_cursor
+from tracker.store.reactions import rule_book, rule_pauses, timers
+from tracker.store.session import into
+from tracker.store.tables.reactions import Firing as Firings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +24,81 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.pause import Pause
     from tracker.rulebook.source import RuleSource
-    from tracker.store.database import Connection
-    from tracker.store.reactions.rule_switches import Switch
+    from tracker.store.database import Connection, Row
+    from tracker.store.reactions.rule_book import Switch
+
+OUTCOMES = tuple(str(outcome) for outcome in Outcome)
+MOST_COUNTED = 10_000
+"""Firings of one rule and outcome within a span are counted up to this many."""
+
+IN_ALL = """
+select rule, outcome, sum(firings)::bigint as firings, max(last_at) as last_at
+  from rule_counts where rule = any($1::text[])
+ group by rule, outcome
+"""
+
+SINCE = """
+select wanted.rule, o.outcome, counted.firings
+  from unnest($1::text[]) as wanted (rule)
+ cross join unnest($2::text[]) as o (outcome)
+ cross join lateral (select count(*) as firings
+                       from (select from firings
+                              where rule = wanted.rule and outcome = o.outcome and fired_at > $3 limit $4) f) counted
+ where counted.firings > 0
+"""
+
+
+NEWEST_FIRST = Keyset("-fired_at", tuple[datetime, int], col(Firings.fired_at), (col(Firings.number),), together=True)
+
+
+class ListedFiring(Struct, frozen=True):
+    """What a rule came to once."""
+
+    number: int
+    key: str
+    outcome: str
+    detail: str | None
+    provider: str
+    post: str | None
+    run: UUID | None
+    fired_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Firings of one rule by outcome, in all and since a moment; `last` is when each outcome came last."""
+
+    in_all: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, int] = field(default_factory=dict)
+    last: dict[str, datetime] = field(default_factory=dict)
+
+
+async def latest_firings(conn: Connection, rule: str, cursor: str | None = None, limit: int = 50) -> Page[ListedFiring]:
+    """A page of what the rule came to, the newest first."""
+    each = EachOf(col(Firings.outcome), OUTCOMES)
+    return await list_page(conn, firings_of(rule), NEWEST_FIRST, cursor, limit, _firing, each=each)
+
+
+def firings_of(rule: str) -> AnySelect:
+    """Everything that the rule came to."""
+    return select(*(getattr(Firings, name) for name in ListedFiring.__struct_fields__)).where(col(Firings.rule) == rule)
+
+
+async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> dict[str, Tally]:
+    """What each of the rules came to; one that never fired has an empty tally."""
+    found: dict[str, Tally] = defaultdict(Tally)
+    for row in await conn.fetch(IN_ALL, list(rules)):
+        tally = found[row["rule"]]
+        tally.in_all[row["outcome"]] = row["firings"]
+        tally.last[row["outcome"]] = row["last_at"]
+    for row in await conn.fetch(SINCE, list(rules), list(OUTCOMES), since, MOST_COUNTED):
+        found[row["rule"]].recent[row["outcome"]] = row["firings"]
+    return found
+
+
+def _firing(row: Row) -> ListedFiring:
+    return into(ListedFiring, row)
+
 
 BY_ID = "id"
 DAY = timedelta(days=1)
@@ -44,7 +124,7 @@ class RuleStatus:
     @property
     def enabled(self) -> bool:
         """Whether it is on, by hand or by its file."""
-        return rule_switches.is_on(self.rule, self.switch)
+        return rule_book.is_on(self.rule, self.switch)
 
     @property
     def state(self) -> str:
@@ -62,11 +142,11 @@ async def list_rules(
 ) -> Page[RuleStatus]:
     """A page of the rules by their ids, all or those that are on (or off)."""
     last = read_cursor(cursor, BY_ID, str) if cursor else ""
-    switches = await rule_switches.by_rule(conn)
+    switches = await rule_book.switches_by_rule(conn)
     left = [
         rule
         for rule in sorted(source.rules(), key=lambda rule: rule.id)
-        if rule.id > last and enabled in {None, rule_switches.is_on(rule, switches.get(rule.id))}
+        if rule.id > last and enabled in {None, rule_book.is_on(rule, switches.get(rule.id))}
     ]
     found = await _statuses(conn, left[:limit], source, switches, now)
     return Page(found, write_cursor(BY_ID, left[limit - 1].id) if len(left) > limit else None)
@@ -74,7 +154,7 @@ async def list_rules(
 
 async def status_of(conn: Connection, rule: Rule, source: RuleSource, now: datetime) -> RuleStatus:
     """How one rule does."""
-    (found,) = await _statuses(conn, [rule], source, await rule_switches.by_rule(conn), now)
+    (found,) = await _statuses(conn, [rule], source, await rule_book.switches_by_rule(conn), now)
     return found
 
 
@@ -82,8 +162,8 @@ async def _statuses(
     conn: Connection, shown: Sequence[Rule], source: RuleSource, switches: Mapping[str, Switch], now: datetime
 ) -> list[RuleStatus]:
     armed = await timers.armed_revisions(conn)
-    pauses = (await holds.in_force(conn, now, now)).pauses
-    tallies = await rule_firings.tallies(conn, [rule.id for rule in shown], now - DAY)
+    pauses = (await rule_pauses.in_force(conn, now, now)).pauses
+    counted = await tallies(conn, [rule.id for rule in shown], now - DAY)
     places, found = source.places(), []
     for rule in shown:
         revision, at = armed.get(rule.id, (None, None))
@@ -93,7 +173,7 @@ async def _statuses(
         found.append(
             RuleStatus(
                 rule, places.get(rule.id), switches.get(rule.id), since, canary if canary and canary > now else None,
-                tallies.get(rule.id, Tally()), held,
+                counted.get(rule.id, Tally()), held,
             )
         )  # fmt: skip
     return found

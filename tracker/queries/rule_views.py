@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from tracker.domain.rules.descriptions import step_in_words, trigger_in_words, verb_of
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.wording import step_in_words, trigger_in_words, verb_of
 from tracker.errors import Misconfigured
 from tracker.queries.paging import Next
 from tracker.queries.rule_status import RuleStatus

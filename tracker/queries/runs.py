@@ -2,32 +2,180 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
+from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from tracker.domain.runs.run import Run, RunState
+from tracker.domain.rules.descriptions import step_in_words, verb_of
+from tracker.domain.runs.run import Phase, Run, RunState
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
-from tracker.queries.actions import with_attempts
+from tracker.queries.actions import OneActionOut, with_attempts
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, list_page
-from tracker.queries.pending import Waiting
+from tracker.queries.post_views import Waiting
 from tracker.queries.posts import of_current_projection
-from tracker.queries.run_steps import WHAT_COMES, steps_of
-from tracker.queries.run_views import MoveOut, OneRunOut, RunOut, TimerOut, run_fields, run_step_out
 from tracker.store.tables.posts import Post
 from tracker.store.tables.reactions import Action, RunMove, Timer
 from tracker.store.tables.reactions import Run as Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.domain.rules.rule import Rule
+    from tracker.domain.rules.step import Step
+    from tracker.queries.actions import ActionOut
     from tracker.store.database import Connection, Row
+
+WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+"""What the timer of a run is there for, by the phase of the run."""
+
+Place = tuple[str, int]
+"""A branch, and the number of a step in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step, and the actions that it asked for; no `step`: the rule as it is now has none there.
+
+    `state` is done, current, ahead, or left when the run will not come to it.
+    """
+
+    path: str
+    step: Step | None
+    state: str
+    asked: Sequence[UUID]
+
+
+def steps_of(run: Run, rule: Rule | None, asked: Sequence[ActionOut]) -> list[RunStep]:
+    """The steps of `do` and of each branch; `asked` are the run's actions.
+
+    A branch that the run did not go into is left out. Actions of steps that the rule no longer has stand at the end.
+    """
+    ids: dict[str, list[UUID]] = defaultdict(list)
+    for action in asked:
+        ids[_path_of(action)].append(action.id)
+    known = dict(rule.steps_by_path()) if rule else {}
+    entered = {_place(path)[0] for path in ids} | {"do", run.branch}
+    furthest = _furthest([_place(path) for path in ids])
+    steps = [
+        RunStep(path, step, _state(run, path, furthest), ids.get(path, ()))
+        for path, step in known.items()
+        if _place(path)[0] in entered
+    ]
+    return steps + [RunStep(path, None, "done", ids[path]) for path in ids if path not in known]
+
+
+def _state(run: Run, path: str, furthest: Mapping[str, int]) -> str:
+    branch, number = _place(path)
+    if branch != run.branch:
+        return "done" if number <= furthest.get(branch, -1) else "left"
+    if number < run.step:
+        return "done"
+    if run.state is not RunState.ACTIVE:
+        return "ahead" if run.state is RunState.QUEUED else "left"
+    return "current" if number == run.step else "ahead"
+
+
+def _furthest(places: Sequence[Place]) -> dict[str, int]:
+    """How far each branch has come, as far as what was asked for tells."""
+    found: dict[str, int] = {}
+    for branch, number in places:
+        found[branch] = max(number, found.get(branch, -1))
+    return found
+
+
+def _path_of(action: ActionOut) -> str:
+    """The step that asked for the action: the second part of its key."""
+    return action.idempotency_key.split(":")[1]
+
+
+def _place(path: str) -> Place:
+    branch, _, number = path.rpartition(".")
+    return branch or "do", int(number) if number.isdigit() else 0
+
+
+class RunOut(Struct, frozen=True):
+    """A rule's steps under way, or at their end."""
+
+    id: UUID
+    rule: str
+    revision: Annotated[str, Meta(description="The rule's when the run began.")]
+    provider: str
+    post: str | None
+    target: str | None
+    key: Annotated[str, Meta(description="What the rule counts as one.")]
+    state: Annotated[str, Meta(description="queued, active, done, cancelled, exhausted or failed.")]
+    phase: Annotated[
+        str, Meta(description="What it waits for: new, backoff, acting, watching, waiting, holding; over: nothing.")
+    ]
+    step: Annotated[str, Meta(description="The path of the step at which it stands.")]
+    tries: Annotated[int, Meta(description="Of the present retry.")]
+    count: Annotated[int, Meta(description="How often the rule fired into it.")]
+    shadow: Annotated[bool, Meta(description="A canary's: it is only recorded what it asks for.")]
+    why: Annotated[str, Meta(description="Why it ended, or went into its branch; empty where there is nothing to say.")]
+    started_at: datetime
+    updated_at: datetime
+
+
+class RunStepOut(Struct, frozen=True):
+    """One step of the run's rule, and what the run made of it."""
+
+    path: str
+    verb: Annotated[str | None, Meta(description="null where the rule as it is now has no such step.")]
+    says: Annotated[str, Meta(description="What it does, in words.")]
+    state: Annotated[str, Meta(description="done, current, ahead, or left when the run will not come to it.")]
+    asked: Annotated[list[UUID], Meta(description="The actions that it asked for.")]
+
+
+class MoveOut(Struct, frozen=True):
+    """One move of the run."""
+
+    number: int
+    at: datetime
+    says: str
+
+
+class TimerOut(Struct, frozen=True):
+    """What the run waits for on the clock."""
+
+    due_at: datetime
+    what: Annotated[str, Meta(description="retry, wait or repeat.")]
+    says: str
+
+
+class OneRunOut(RunOut, frozen=True):
+    """A run with its steps, its moves, and what it asked for."""
+
+    rule_now: Annotated[str | None, Meta(description="The rule's revision now; null: it is not in force.")]
+    steps: list[RunStepOut]
+    moves: Annotated[list[MoveOut], Meta(description="The last 500, the first one first.")]
+    actions: Annotated[list[OneActionOut], Meta(description="The last 500 with their attempts, the first one first.")]
+    timers: list[TimerOut]
+
+
+def run_fields(run: Run) -> dict[str, Any]:
+    """The fields that a run shows in a list and by itself."""
+    plain = ("id", "rule", "revision", "provider", "post", "target", "key", "tries", "count", "shadow", "why",
+             "started_at", "updated_at")  # fmt: skip
+    return {name: getattr(run, name) for name in plain} | {
+        "state": str(run.state),
+        "phase": str(run.phase),
+        "step": run.path,
+    }
+
+
+def run_step_out(step: RunStep) -> RunStepOut:
+    """A step of a run as it is shown."""
+    known = step.step
+    says = step_in_words(known) if known else "a step that the rule no longer has"
+    return RunStepOut(step.path, verb_of(known) if known else None, says, step.state, list(step.asked))
+
 
 STATES = tuple(str(state) for state in RunState)
 MOST_SHOWN = 500

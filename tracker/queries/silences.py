@@ -14,7 +14,7 @@ from tracker.domain.runs.pause import MATCHED
 from tracker.errors import NotFound
 from tracker.parameters import parse_choices
 from tracker.queries.paging import AnySelect, Keyset, Page, fetch, list_page
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.tables.reactions import Silence
 
 if TYPE_CHECKING:

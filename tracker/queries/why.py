@@ -5,24 +5,99 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
 
 from tracker.domain.posts.post import Post, view
-from tracker.queries import why_facts
-from tracker.rulebook.answers import OFF, Explanation, moment, on_record
+from tracker.domain.runs.firing import Firing
 from tracker.rulebook.explain import Story, explain
+from tracker.rulebook.explanations import OFF, Clause, Explanation, moment, on_record
 from tracker.store.posts import changes
-from tracker.store.reactions import rule_switches, timers
+from tracker.store.posts.posts import logged
+from tracker.store.reactions import rule_book, timers
+from tracker.store.reactions.firings import firing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-    from uuid import UUID
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from tracker.domain.posts.event import LoggedEvent
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.firing import Identity
-    from tracker.queries.why_facts import ActionTaken, Recorded
     from tracker.store.database import Connection
+
+MOST_FIRINGS = 500
+MOST_ACTIONS = 500
+MOST_EVENTS = 500
+
+FIRINGS = """
+select f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.fired_at, f.occurred_at,
+       r.state as run_state, r.data->>'why' as run_why
+  from firings f left join runs r on r.id = f.run
+ where f.provider = $1 and f.post = $2 and ($3::text is null or f.rule = $3)
+ order by f.fired_at desc
+ limit $4
+"""
+
+ACTIONS = """
+select run, id, verb, target, state, reason, hidden_by, due_at, created_at, finished_at
+  from actions where run = any($1::uuid[])
+ order by created_at desc, id
+ limit $2
+"""
+
+EVENTS = """
+select * from (select position, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
+                 from events where provider = $1 and post = $2
+                order by position desc limit $3) e
+ order by position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A firing, and how its run stands; retention may have dropped the run."""
+
+    firing: Firing
+    run_state: str | None
+    run_why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTaken:
+    """An action of a run, and what it came to; `hidden_by` is what kept it from people."""
+
+    run: UUID
+    id: UUID
+    verb: str
+    target: str
+    state: str
+    reason: str | None
+    hidden_by: str | None
+    due_at: datetime
+    created_at: datetime
+    finished_at: datetime | None
+
+
+async def firings_about(conn: Connection, provider: str, post: str, rule: str | None) -> list[Recorded]:
+    """The last firings about the post, of one rule or of all, the newest first."""
+    rows = await conn.fetch(FIRINGS, provider, post, rule, MOST_FIRINGS)
+    return [Recorded(firing_of(row), row["run_state"], row["run_why"]) for row in rows]
+
+
+async def actions_of(conn: Connection, runs: Collection[UUID]) -> list[ActionTaken]:
+    """What these runs have asked for, the first one first."""
+    rows = await conn.fetch(ACTIONS, list(runs), MOST_ACTIONS) if runs else []
+    return [ActionTaken(*row) for row in reversed(rows)]
+
+
+async def events_about(conn: Connection, provider: str, post: str) -> list[LoggedEvent]:
+    """The last events about the post that the log keeps, the first one first."""
+    return [logged(row) for row in await conn.fetch(EVENTS, provider, post, MOST_EVENTS)]
+
 
 MOST_CHANGES = 200
 """How far back a post's changes are looked at; firings on record are told in any case."""
@@ -52,12 +127,12 @@ class Answer:
 
 async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime, only: str | None) -> list[Answer]:
     """What each rule (or `only` one) made of the post; what fired comes first, then what came closest."""
-    recorded = await why_facts.firings_about(conn, post.provider, post.id, only)
+    recorded = await firings_about(conn, post.provider, post.id, only)
     runs = {one.firing.run for one in recorded if one.firing.run}
     taken: dict[UUID, list[ActionTaken]] = defaultdict(list)
-    for action in await why_facts.actions_of(conn, runs):
+    for action in await actions_of(conn, runs):
         taken[action.run].append(action)
-    switches = await rule_switches.by_rule(conn)
+    switches = await rule_book.switches_by_rule(conn)
     wanted = [rule for rule in rules if only in (None, rule.id)]
     revisions = {rule.id: rule.revision for rule in wanted}
     armed = await timers.armed_revisions(conn)
@@ -112,3 +187,84 @@ def _came_to(action: ActionTaken) -> str:
             return f"{what} is under way"
     reason = f" ({action.reason})" if action.reason not in (None, "ok") else ""
     return f"{what} is {action.state}{reason}"
+
+
+Outcome = Annotated[
+    str,
+    Meta(
+        description="fired, joined, queued, counted, suppressed or error, as on record; false: a clause did not hold;"
+        " waiting: until `due_at`; unseen: every clause holds, but nobody has decided; off; clock: it goes by the clock"
+        " alone; gathered: for its next digest."
+    ),
+]
+
+
+class ClauseOut(Struct, frozen=True):
+    """The first clause of the rule that was false."""
+
+    key: Annotated[str, Meta(description="Where it stands in the rule, as in on, match.platform, when, for, expect.")]
+    wanted: Annotated[str, Meta(description="What it wants; of a condition, the part that was false.")]
+    was: Annotated[str, Meta(description="What it met.")]
+    values: Annotated[dict[str, Any], Meta(description="The variables that it reads, as they were then.")]
+
+
+class ActionTakenOut(Struct, frozen=True):
+    """What was done about it."""
+
+    id: UUID
+    verb: str
+    target: str
+    state: str
+    reason: str | None
+    hidden_by: Annotated[str | None, Meta(description="What kept it from people: a silence, or a rule that mutes.")]
+    due_at: datetime
+    finished_at: datetime | None
+
+
+class ReasonOut(Struct, frozen=True):
+    """What the rule made of one thing that happened."""
+
+    outcome: Outcome
+    text: str
+    at: datetime | None
+    event: Annotated[str, Meta(description="What happened, as in `publishing -> failed`.")]
+    key: Annotated[str, Meta(description="What the rule counts as one.")]
+    clause: ClauseOut | None
+    detail: Annotated[str | None, Meta(description="What held it back, where something did.")]
+    due_at: Annotated[datetime | None, Meta(description="When a wait is over.")]
+    run: UUID | None
+    run_state: str | None
+    actions: list[ActionTakenOut]
+
+
+class AnswerOut(Struct, frozen=True):
+    """What one rule made of the post."""
+
+    rule: str
+    revision: Annotated[str | None, Meta(description="null: no file has the rule any more.")]
+    outcome: Outcome
+    text: Annotated[str, Meta(description="The most telling of its reasons, in one sentence.")]
+    reasons: Annotated[list[ReasonOut], Meta(description="The most telling first.")]
+
+
+def answer_out(answer: Answer) -> AnswerOut:
+    """An answer as it is shown."""
+    reasons = [_reason_out(reason) for reason in answer.reasons]
+    return AnswerOut(answer.rule, answer.revision, reasons[0].outcome, reasons[0].text, reasons)
+
+
+def _reason_out(reason: Reason) -> ReasonOut:
+    one, firing = reason.explanation, reason.explanation.firing
+    return ReasonOut(
+        one.outcome, reason.text, one.at, one.event, one.subject, _clause_out(one.clause),
+        firing.detail if firing else None, one.due_at, firing.run if firing else None, reason.run_state,
+        [_action_out(action) for action in reason.actions],
+    )  # fmt: skip
+
+
+def _clause_out(clause: Clause | None) -> ClauseOut | None:
+    return ClauseOut(clause.key, clause.wanted, clause.was, dict(clause.values)) if clause else None
+
+
+def _action_out(action: ActionTaken) -> ActionTakenOut:
+    return msgspec.convert(action, ActionTakenOut, from_attributes=True)

@@ -44,7 +44,7 @@ class Replay:
         Of several dry runs, the later ones reckon with what the earlier ones would have taken.
         """
         async with self._database.transaction() as conn:
-            kept = await quarantine.one(conn, item, hold=True)
+            kept = await quarantine.get(conn, item, hold=True)
             if kept.state != "held":
                 return Verdict(item, kept.state, "it was settled before")
             try:
@@ -80,7 +80,7 @@ class Replay:
         Raises NotFound, or Rejected when it was settled before.
         """
         async with self._database.transaction() as conn:
-            kept = await quarantine.one(conn, item, hold=True)
+            kept = await quarantine.get(conn, item, hold=True)
             if kept.state != "held":
                 raise _settled_before(item, kept.state)
             if not dry_run:

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import structlog
 
 from tracker.domain.posts.event import bucket_of
-from tracker.domain.refusals import Refusals, weight_of
+from tracker.domain.refused_deliveries import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
-from tracker.receive.group_commit import GroupCommit
+from tracker.receive.append_batcher import AppendBatcher
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
 from tracker.store.log import quarantine
@@ -56,7 +56,7 @@ counter_of = cache(metrics.deliveries.labels)
 
 KEPT, DUPLICATE = Answer(), Answer(duplicate=True)
 
-Heard: TypeAlias = "Callable[[Answer | Exception], None]"
+OnAnswer: TypeAlias = "Callable[[Answer | Exception], None]"
 
 
 class Delivery(NamedTuple):
@@ -89,7 +89,7 @@ class Receiver:
         kept_unauthentic: int = 1000,
     ) -> None:
         self._database, self._doors, self._clock = database, doors, clock
-        self._commits, self._kept_unauthentic = GroupCommit(database, max_pending), kept_unauthentic
+        self._commits, self._kept_unauthentic = AppendBatcher(database, max_pending), kept_unauthentic
         self._unauthentic: Refusals[Refused] = Refusals(WAITING_UNAUTHENTIC, WAITING_BYTES)
         self._quarantining: set[asyncio.Task[None]] = set()
 
@@ -107,12 +107,12 @@ class Receiver:
         self.take(delivery, partial(settle, answer))
         return await answer
 
-    def take(self, delivery: Delivery, heard: Heard) -> None:
-        """The same for who cannot wait: `heard` is called once, now or later, with the answer or with the error."""
+    def take(self, delivery: Delivery, on_answer: OnAnswer) -> None:
+        """The same for who cannot wait: `on_answer` is called once, now or later, with the answer or with the error."""
         try:
-            self._take(delivery, self._door(delivery), heard)
+            self._take(delivery, self._door(delivery), on_answer)
         except Exception as error:
-            heard(error)
+            on_answer(error)
 
     def _door(self, delivery: Delivery) -> Provider:
         door = self._doors.get(delivery.provider)
@@ -120,7 +120,7 @@ class Receiver:
             raise NotFound(f'no provider "{delivery.provider}" that sends webhooks here is configured')
         return door
 
-    def _take(self, delivery: Delivery, door: Provider, heard: Heard) -> None:
+    def _take(self, delivery: Delivery, door: Provider, on_answer: OnAnswer) -> None:
         provider, headers, body, path = delivery
         now = self._clock()
         try:
@@ -133,22 +133,22 @@ class Receiver:
         try:
             event = incoming(provider, door.read(headers, body), body, now)
         except Rejected as error:
-            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), heard)
+            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), on_answer)
             return
 
-        def told(news: Receipt | Exception) -> None:
+        def on_receipt(news: Receipt | Exception) -> None:
             if isinstance(news, Receipt):
                 counter_of(provider, "duplicate" if news.duplicate else "kept").inc()
-                heard(DUPLICATE if news.duplicate else KEPT)
+                on_answer(DUPLICATE if news.duplicate else KEPT)
             elif isinstance(news, Unstorable):
-                self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), heard)
+                self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), on_answer)
             else:
-                heard(news)
+                on_answer(news)
 
-        self._keep(event, told)
+        self._keep(event, on_receipt)
 
-    def _keep(self, event: Incoming, told: Callable[[Receipt | Exception], None]) -> None:
-        self._commits.add(event, told)
+    def _keep(self, event: Incoming, on_receipt: Callable[[Receipt | Exception], None]) -> None:
+        self._commits.add(event, on_receipt)
 
     async def run(self) -> None:
         """Until cancelled: commit what waits, and write the unauthentic now and then."""
@@ -160,25 +160,25 @@ class Receiver:
             with suppress(asyncio.CancelledError):
                 await flushing
 
-    def _set_aside(self, item: Unusable, heard: Heard) -> None:
+    def _set_aside(self, item: Unusable, on_answer: OnAnswer) -> None:
         """Into the quarantine, in a task of its own."""
         if len(self._quarantining) >= MOST_SET_ASIDE:
-            heard(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
+            on_answer(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
             return
-        task = asyncio.create_task(self._quarantine(item, heard), name="receiver.quarantine")
+        task = asyncio.create_task(self._quarantine(item, on_answer), name="receiver.quarantine")
         self._quarantining.add(task)
         task.add_done_callback(self._quarantining.discard)
 
-    async def _quarantine(self, item: Unusable, heard: Heard) -> None:
+    async def _quarantine(self, item: Unusable, on_answer: OnAnswer) -> None:
         try:
             async with self._database.connection() as conn:
                 await quarantine.keep(conn, [item])
         except Exception as error:
-            heard(error)
+            on_answer(error)
             return
         log.warning("delivery.quarantined", provider=item.provider, reason=item.reason)
         counter_of(item.provider, "quarantined").inc()
-        heard(Answer(quarantined=item.reason))
+        on_answer(Answer(quarantined=item.reason))
 
     def _remember(self, refused: Refused) -> None:
         delivery = refused.delivery

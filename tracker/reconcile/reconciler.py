@@ -26,7 +26,7 @@ from tracker.settings import ReconcileJob
 from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
 from tracker.store.log import event_log
-from tracker.store.posts import accounts, posts, suspects
+from tracker.store.posts import accounts, overdue_posts, posts
 from tracker.store.wakeups import RECONCILIATIONS, keep_stepping
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from tracker.domain.posts.event import Fact, LoggedEvent
-    from tracker.domain.posts.report import Report
-    from tracker.outbound.reply import Reply
+    from tracker.domain.posts.event import Fact, LoggedEvent, Report
+    from tracker.outbound.client import Reply
     from tracker.providers.answers import Page
     from tracker.providers.base import FactReader
     from tracker.store.database import Connection, Database
@@ -55,7 +54,7 @@ HEARD_WITHIN = timedelta(days=4)
 """Providers send a webhook again for two days and more; what was not told by then was missed for good."""
 
 
-class Asked(Protocol):
+class PostSource(Protocol):
     """The part of a provider's client that a round needs."""
 
     def can(self, call: str) -> bool:
@@ -85,7 +84,7 @@ class Reconciler:
     """Performs rounds on one node, which nobody knows if it has no name; `jobs` are the configured ones by name."""
 
     database: Database
-    clients: Mapping[str, Asked]
+    clients: Mapping[str, PostSource]
     readers: Mapping[str, FactReader]
     jobs: Mapping[str, ReconcileJob]
     clock: Callable[[], datetime]
@@ -132,7 +131,7 @@ class Reconciler:
 class _Round:
     """One round on its way."""
 
-    def __init__(self, reconciler: Reconciler, round_: Round, client: Asked) -> None:
+    def __init__(self, reconciler: Reconciler, round_: Round, client: PostSource) -> None:
         self._of, self._round, self._client = reconciler, round_, client
         self._job = reconciler.jobs.get(round_.job) or ReconcileJob(every=timedelta(minutes=10))
         self._seen: set[str] = set()
@@ -150,12 +149,12 @@ class _Round:
         """See which findings a webhook has told after all."""
         provider, now = self._round.provider, self._of.clock()
         async with self._of.database.transaction() as conn:
-            found = await suspects.untold(conn, provider, now - HEARD_WITHIN)
+            found = await overdue_posts.unreported(conn, provider, now - HEARD_WITHIN)
             if not found:
                 return
             posts_found = {one.event.post or "" for one in found}
             told: dict[str, list[Fact]] = defaultdict(list)
-            for event in await suspects.webhooks(conn, provider, posts_found, now - 2 * HEARD_WITHIN):
+            for event in await overdue_posts.webhooks(conn, provider, posts_found, now - 2 * HEARD_WITHIN):
                 for fact in self._facts(event):
                     told[fact.post or ""].append(fact)
             late = [
@@ -163,7 +162,7 @@ class _Round:
                 for one in found
                 if told_since(self._facts(one.event)[0], one.heard_at, told[one.event.post or ""])
             ]
-            await suspects.told(conn, late, now)
+            await overdue_posts.mark_reported(conn, late, now)
 
     def _facts(self, event: LoggedEvent) -> Sequence[Fact]:
         try:
@@ -193,8 +192,8 @@ class _Round:
     async def _ask_about_suspects(self) -> Reason | None:
         provider, now, job = self._round.provider, self._of.clock(), self._job
         async with self._of.database.connection() as conn:
-            overdue = await suspects.overdue(conn, provider, now - job.grace, now, MOST_SUSPECTS)
-            still = await suspects.still(conn, provider, now - job.silence, now, MOST_SUSPECTS)
+            overdue = await overdue_posts.overdue(conn, provider, now - job.grace, now, MOST_SUSPECTS)
+            still = await overdue_posts.still(conn, provider, now - job.silence, now, MOST_SUSPECTS)
         for post in dict.fromkeys(post.id for post in (*overdue, *still)):
             if post not in self._seen and (stopped := await self._ask(post)):
                 return stopped
@@ -212,9 +211,9 @@ class _Round:
             if reply.reason in LOST:
                 await event_log.append_once(conn, not_found(self._round.provider, post, asked, self._of.clock()))
             if counts.appended:
-                await suspects.answered(conn, self._round.provider, [post])
+                await overdue_posts.answered(conn, self._round.provider, [post])
             else:
-                await suspects.asked(conn, self._round.provider, [post], self._of.clock())
+                await overdue_posts.asked(conn, self._round.provider, [post], self._of.clock())
             counts.calls, counts.asked = 1, 1
             await self._keep(conn, counts)
         return None
@@ -244,7 +243,7 @@ class _Round:
             if finding is Finding.MISSED:
                 findings.append((receipt.position, event.post or "", heard_at))
         if findings:
-            await suspects.found(conn, provider, self._round.id, now, findings)
+            await overdue_posts.found(conn, provider, self._round.id, now, findings)
         return counts
 
     async def _count(self, counts: Counts) -> None:

@@ -1,15 +1,81 @@
-"""What surrounds a rule while it is read: the names that it may use, and how its steps speak where they say nothing."""
+"""What surrounds a rule while it is read: its names, how its steps speak, and the named workflows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tracker.domain.rate import Rate
 from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
-from tracker.rulebook.pages import Pages
-from tracker.rulebook.workflows import Workflows
+from tracker.rulebook.reading import Table
+from tracker.rulebook.template_files import TemplateFiles
+
+MOST_IN_ALL = 100
+"""Steps that a workflow may come to, with those that it runs."""
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """The tables of all workflows by name."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+    def circle(self, name: str) -> tuple[str, ...]:
+        """The way from a workflow back to itself; empty where there is none."""
+        ways: list[tuple[str, ...]] = [(name, inner) for inner in self._run_by(name)]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop()
+            if way[-1] == name:
+                return way
+            if way[-1] not in seen and len(way) <= MOST_IN_ALL:
+                seen.add(way[-1])
+                ways += [(*way, inner) for inner in self._run_by(way[-1])]
+        return ()
+
+    def reached_from(self, table: Table) -> list[Table]:
+        """The workflows that a rule, or one of these themselves, runs."""
+        names = list(self._run_in(table))
+        for name in names:
+            names += [inner for inner in self._run_by(name) if inner not in names]
+        return [self.tables[name] for name in dict.fromkeys(names)]
+
+    def size(self, name: str) -> int:
+        """How many steps it comes to in all; for one that runs in a circle this says nothing."""
+        return self._size(name, {}, 0)
+
+    def _size(self, name: str, known: dict[str, int], depth: int) -> int:
+        """Where so many run one another in turn, their steps are too many too, and need not be counted."""
+        if depth > MOST_IN_ALL:
+            return 0
+        if name not in known:
+            known[name] = 0
+            own, inner = self._steps_of[name]
+            known[name] = own + sum(self._size(one, known, depth + 1) for one in inner)
+        return known[name]
+
+    @cached_property
+    def _steps_of(self) -> Mapping[str, tuple[int, list[str]]]:
+        """How many steps each has of its own, and which workflows they run."""
+        return {name: (sum(1 for _ in _steps(one)), self._run_in(one)) for name, one in self.tables.items()}
+
+    def _run_by(self, name: str) -> list[str]:
+        return self._steps_of[name][1]
+
+    def _run_in(self, table: Table) -> list[str]:
+        found = [step.get("run") for step in _steps(table)]
+        return [inner for inner in found if isinstance(inner, str) and inner in self.tables]
+
+
+def _steps(table: Table) -> Iterator[Mapping[str, object]]:
+    branches = table.values.get("branch")
+    named = branches.values() if isinstance(branches, dict) else ()
+    own = (table.values.get(key) for key in ("do", "exhausted", "resolved"))
+    for steps in (*own, *named):
+        if isinstance(steps, list):
+            yield from (step for step in steps if isinstance(step, dict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +107,7 @@ class Context:
     """
 
     known: Known
-    pages: Pages
+    pages: TemplateFiles
     workflows: Workflows
     rule: str = ""
     severity: str = "warning"

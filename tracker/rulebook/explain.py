@@ -11,18 +11,16 @@ from datetime import datetime
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
-from tracker.domain.rules.decision import Arm, Disarm, Failed, Timer
+from tracker.domain.rules.decision import OVER, Arm, CameTo, ConditionFalse, Disarm, Failed, NotMatched, Refusal, Timer
+from tracker.domain.rules.descriptions import either
+from tracker.domain.rules.grouping import Group, from_plain, group_of
 from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Every, Rule, While
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.subject import Subject, from_plain, subject_of
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal
-from tracker.domain.rules.trigger import Every, While
-from tracker.domain.rules.wording import either
 from tracker.domain.runs.firing import Firing, Identity
-from tracker.domain.runs.simulation import World
-from tracker.rulebook import answers
-from tracker.rulebook.answers import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
+from tracker.domain.runs.simulation import Simulation
+from tracker.rulebook import explanations
+from tracker.rulebook.explanations import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,13 @@ class _Account:
 
     story: Story
     _found: Mapping[str, dict[tuple[str, str, datetime | None], Explanation]]
-    _idle: dict[str, tuple[Subject, Refusal]] = field(default_factory=dict)
+    _idle: dict[str, tuple[Group, Refusal]] = field(default_factory=dict)
     """Why a rule did not wait: told of the subject that came closest."""
     _change: Change = field(init=False)
 
     def play(self, rules: RuleIndex) -> None:
         """Let the engine see all that is known; the post may have been there before the first of it."""
-        story, world = self.story, World(rules, self.story.now, trace=self)
+        story, world = self.story, Simulation(rules, self.story.now, trace=self)
         seen: PostView | None = None
         for change in story.changes:
             world.pass_time(change.received_at)
@@ -77,7 +75,7 @@ class _Account:
             world.pass_time(story.now)
         for timer, run in world.timers.values():
             if not run and timer.kind != periodic.KIND:
-                told = answers.goes_on(rules.by_id[timer.rule], timer)
+                told = explanations.goes_on(rules.by_id[timer.rule], timer)
                 self._found[timer.rule][timer.key, timer.cause, told.at] = told
 
     def of(self, rule: Rule) -> Iterator[Explanation]:
@@ -86,14 +84,14 @@ class _Account:
         yield from found.values() or [self._never(rule)]
         for (name, *cause), firing in self.story.firings.items():
             if name == rule.id and (*cause, None) not in found:
-                yield answers.on_record(firing, "")
+                yield explanations.on_record(firing, "")
 
     def occurred(self, rule: Rule, occurrence: Occurrence, came_to: CameTo | None) -> None:
         change, subject = self._change, occurrence.subject
-        event, cause = answers.event_of(change, occurrence), (subject.key, occurrence.cause)
+        event, cause = explanations.event_of(change, occurrence), (subject.key, occurrence.cause)
         self._keep(rule, subject, cause, event, change.received_at, came_to)
 
-    def stands(self, rule: Rule, subject: Subject, refusal: Refusal) -> None:
+    def stands(self, rule: Rule, subject: Group, refusal: Refusal) -> None:
         _, before = self._idle.get(rule.id, (subject, refusal))
         if isinstance(before, NotMatched) or not isinstance(refusal, NotMatched):
             self._idle[rule.id] = (subject, refusal)
@@ -102,33 +100,35 @@ class _Account:
         rule, change = by.rule, self._change
         if isinstance(by, Arm) and (by.timer.cause == timer.cause or not isinstance(rule.trigger, While)):
             return
-        subject = subject_of(rule.per, timer.provider, timer.post, change.context, timer.target)
-        told = answers.left(rule, timer, subject, change)
+        subject = group_of(rule.per, timer.provider, timer.post, change.context, timer.target)
+        told = explanations.left(rule, timer, subject, change)
         self._found[rule.id][timer.key, timer.cause, told.at] = told
 
-    def rang(self, rule: Rule, timer: Timer, subject: Subject, came_to: CameTo) -> None:
+    def rang(self, rule: Rule, timer: Timer, subject: Group, came_to: CameTo) -> None:
         self._keep(rule, subject, (timer.key, timer.cause), "its time came", timer.due_at, came_to)
 
     def _keep(
-        self, rule: Rule, subject: Subject, cause: tuple[str, str], event: str, at: datetime, came_to: CameTo | None
+        self, rule: Rule, subject: Group, cause: tuple[str, str], event: str, at: datetime, came_to: CameTo | None
     ) -> None:
         """What is on record of it, or else what the engine says now; of one moment, what it says last."""
         found, (key, _) = self._found[rule.id], cause
         if isinstance(came_to, Arm):
             return
         if firing := self.story.firings.get((rule.id, *cause)):
-            found.setdefault((*cause, None), answers.on_record(firing, event))
+            found.setdefault((*cause, None), explanations.on_record(firing, event))
             return
         if isinstance(came_to, Failed):
             came_to = ConditionFalse(from_plain(came_to.context))
         if isinstance(came_to, Refusal):
-            found[*cause, at] = answers.false(answers.refused(rule, subject, came_to), key, at, event)
+            found[*cause, at] = explanations.false(explanations.refused(rule, subject, came_to), key, at, event)
         elif came_to is None:
             text = "is one of what the rule gathers until its next time"
             found[*cause, at] = Explanation(GATHERED, text, at, event, key)
         else:
             since = self.story.since.get(rule.id)
-            late = f"the rule as it is now is in force since {answers.moment(since)}" if since and at < since else ""
+            late = (
+                f"the rule as it is now is in force since {explanations.moment(since)}" if since and at < since else ""
+            )
             text = f"every clause holds, but {late or 'nobody has decided on it yet'}"
             found[*cause, at] = Explanation(UNSEEN, text, at, event, key)
 
@@ -141,14 +141,16 @@ class _Account:
         if isinstance(trigger, Every) and not words:
             return Explanation(CLOCK, "goes by the clock, whatever happens to posts")
         at = changes[-1].received_at if changes else None
-        instead = f"what happened is {answers.happened(changes)}"
+        instead = f"what happened is {explanations.happened(changes)}"
         if words:
-            return answers.false(Clause("over" if isinstance(trigger, Every) else "on", either(words), instead), "", at)
-        subject, refusal = self._idle.get(rule.id, (subject_of(rule.per, "", None, None, None), OVER))
-        whole = subject_of(rule.per, subject.provider, subject.post, self.story.view, None)
+            return explanations.false(
+                Clause("over" if isinstance(trigger, Every) else "on", either(words), instead), "", at
+            )
+        subject, refusal = self._idle.get(rule.id, (group_of(rule.per, "", None, None, None), OVER))
+        whole = group_of(rule.per, subject.provider, subject.post, self.story.view, None)
         if not (isinstance(refusal, NotMatched) and refusal.clause.admits(whole)):
             subject = whole
-        clause = answers.refused(rule, subject, refusal)
+        clause = explanations.refused(rule, subject, refusal)
         if clause.key == "while":
             clause = replace(clause, was=instead)
-        return answers.false(clause, subject.key, at)
+        return explanations.false(clause, subject.key, at)

@@ -15,12 +15,11 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
-from tracker.domain.rules.subject import DEFAULTS, Environment
 from tracker.errors import did_you_mean
-from tracker.rulebook.cost import check_cost
-from tracker.rulebook.shortcut import shortcut
-from tracker.rulebook.syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
+from tracker.rulebook.cel_analysis import check_cost, fast_path
+from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
@@ -63,7 +62,7 @@ class Condition:
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {_article(_plain_type(kind.name()))}")
-        self._shortcut = shortcut(self._tree)
+        self._shortcut = fast_path(self._tree)
 
     @cached_property
     def reads(self) -> frozenset[str]:

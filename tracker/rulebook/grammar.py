@@ -7,13 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import state_words
+from tracker.domain.rules.event_pattern import state_patterns
+from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Mode
-from tracker.domain.rules.subject import Per
-from tracker.rulebook.platforms import PLATFORMS
+
+PLATFORMS = (
+    "bluesky", "discord", "dribbble", "facebook", "google_business", "instagram", "kick", "linkedin", "mastodon",
+    "medium", "pinterest", "reddit", "slack", "snapchat", "substack", "telegram", "threads", "tiktok", "tumblr",
+    "twitch", "twitter", "vimeo", "vk", "whatsapp", "wordpress", "x", "youtube",
+)  # fmt: skip
+_NEARLY = 0.75
+
+
+def meant_platform(word: str) -> str | None:
+    """The platform that an unknown word nearly is."""
+    if word in PLATFORMS:
+        return None
+    if word.lower() in PLATFORMS:
+        return word.lower()
+    return next(iter(get_close_matches(word.lower(), PLATFORMS, 1, _NEARLY)), None)
+
 
 Form = Literal[
     "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
@@ -42,7 +59,7 @@ TIMES = {f"post.{name}": name for name in ("scheduled_at", "published_at", "fail
 RETRIED, ASKED, SINCE, EMPTY = ("publish",), ("post",), ("last-run",), ("skip", "send")
 MOST_STEPS, MOST_TRIES = 20, 20
 
-_WORDS = tuple(state_words())
+_WORDS = tuple(state_patterns())
 _STATES = tuple(state.value for state in State)
 _WHEN = "A condition in CEL, judged when the rule would fire."
 
@@ -72,7 +89,7 @@ RULE: Mapping[str, Key] = {
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
     "when": Key(_WHEN),
-    "per": Key("What the rule counts as one.", "choice", tuple(Per)),
+    "per": Key("What the rule counts as one.", "choice", tuple(GroupBy)),
     "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),

@@ -11,16 +11,15 @@ from typing import TypeVar
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
-from tracker.rulebook.across import rivals, strays
-from tracker.rulebook.context import Context, Known
-from tracker.rulebook.examples import RuleTest, read_test
-from tracker.rulebook.excerpts import texts_of
+from tracker.rulebook.context import Context, Known, Workflows
+from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import FILE
-from tracker.rulebook.pages import Pages
 from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
-from tracker.rulebook.workflows import Workflows
+from tracker.rulebook.source_text import texts_of
+from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.timeline import RuleTest, read_test
 from tracker.toml import parse
 from tracker.toml.positions import Positions
 
@@ -140,7 +139,7 @@ def _unread(file: str, fault: Misconfigured) -> _Document:
 
 def _read(documents: Sequence[_Document], known: Known, files: Files | None, others: Collection[str] = ()) -> Rulebook:
     """First the workflows of all files, then the rules that may run them."""
-    pages = Pages(files)
+    pages = TemplateFiles(files)
     workflows: dict[str, Table] = _united("workflow", documents)
     context = Context(known, pages, Workflows(workflows))
     for name, table in workflows.items():

@@ -15,16 +15,14 @@ from itertools import groupby
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.descriptions import verb_of
+from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.trigger import Every
-from tracker.domain.rules.wording import verb_of
 from tracker.errors import printable
-from tracker.rulebook.examples import RuleTest
 from tracker.rulebook.grammar import PERFORMED
-from tracker.rulebook.rehearsal import Rehearsal, Taken, calm
-from tracker.rulebook.testing import BEGINNING, PROVIDER, fact_of, run_test
-from tracker.rulebook.timeline import Line, parse_timeline
+from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
+from tracker.rulebook.test_runner import BEGINNING, PROVIDER, fact_of, run_test
+from tracker.rulebook.timeline import Line, RuleTest, parse_timeline
 from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)
@@ -128,7 +126,7 @@ def _line(at: timedelta, word: str, fields: Mapping[str, str]) -> _Written:
 
 def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], until: timedelta) -> list[Taken]:
     """What the rule does on a test's clock."""
-    world = Rehearsal(RuleIndex([calm(rule)]), BEGINNING)
+    world = RuleSimulation(RuleIndex([calm(rule)]), BEGINNING)
     for line in _parsed([*lines, _Written(until, 1, "!  alert")]):
         world.wait_until(BEGINNING + line.at)
         if line.mark == ">":

@@ -1,30 +1,161 @@
-"""One rule from its table."""
+"""One rule from its table, with its steps and its revision: a short name for what it means."""
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass, replace
+from datetime import time, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, get_args
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import Entering, Named
-from tracker.domain.rules.rule import Mode, Rule
-from tracker.domain.rules.subject import Per
-from tracker.domain.rules.trigger import Every, On, Trigger
-from tracker.rulebook.checks import check
-from tracker.rulebook.context import Context
+from tracker.domain.rules.event_pattern import EventName, StateEntered
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
+from tracker.domain.rules.step import PauseStep, ResumeStep, Step
+from tracker.errors import did_you_mean
+from tracker.rulebook.checks import check, check_branches
+from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
-from tracker.rulebook.grammar import RULE, SEVERITIES, WORKFLOW
-from tracker.rulebook.matching import read_match
-from tracker.rulebook.paths import check_branches
-from tracker.rulebook.revision import revision_of
-from tracker.rulebook.steps import read_branches, read_steps
-from tracker.rulebook.triggers import read_trigger, read_word
+from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
+from tracker.rulebook.template_files import TemplateFile
+from tracker.rulebook.templates import Template
+from tracker.rulebook.triggers import read_match, read_trigger, read_word
+from tracker.rulebook.verbs import READERS, article
 
 if TYPE_CHECKING:
-    from tracker.domain.rules.step import Step
     from tracker.rulebook.reading import Table
+
+LOOKS = frozenset({"revision", "enabled"})
+"""What a rule can change without meaning something else."""
+
+ORDERED = get_args(Step)
+"""Only they mean something by the order in which they stand."""
+
+CALLED = {"StateEntered": "Entering", "Transition": "Crossing", "EventName": "Named"}
+"""What revisions call a class that has another name by now: a new revision would arm all of a rule's timers anew."""
+
+_TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
+_LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
+
+
+def revision_of(rule: Rule) -> str:
+    """Twelve hexadecimal digits that the rule's meaning alone decides."""
+    meaning = json.dumps(_plain(rule), sort_keys=True, ensure_ascii=True)
+    return sha256(meaning.encode()).hexdigest()[:12]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Condition):
+        return _expression(value.text)
+    if isinstance(value, Template | TemplateFile):
+        return value.text
+    if is_dataclass(value):
+        return {"is": CALLED.get(type(value).__name__, type(value).__name__), **_named(value)}
+    if isinstance(value, tuple | frozenset):
+        parts = [_plain(one) for one in value]
+        return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, time):
+        return value.isoformat()
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _named(value: object) -> dict[str, object]:
+    """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
+    said: dict[str, object] = {}
+    for one in fields(value):  # type: ignore[arg-type]  # only dataclasses come here
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        found = getattr(value, one.name)
+        if one.name not in LOOKS and found != default:
+            said[one.name] = _plain(found)
+    return said
+
+
+def _expression(text: str) -> str:
+    """The expression with its blanks outside quotes reduced to those that part words."""
+    strings: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        strings.append(match[1] or "")
+        return "\x00" if match[1] else " "
+
+    bare = _LOOSE.sub(r"\1", _TOKEN.sub(keep, text)).strip()
+    return "\x01".join([bare, *(one for one in strings if one)])
+
+
+RESERVED = ("do", "exhausted", "resolved")
+
+
+def read_steps(table: Table, key: str, context: Context) -> tuple[Step, ...]:
+    """The steps under `key`, those that are faulty left out with the reason noted."""
+    tables = table.tables(key)
+    if len(tables) > MOST_STEPS:
+        table.fault(key, f"has {len(tables)} steps; {MOST_STEPS} are allowed")
+        return ()
+    return tuple(step for one in tables for step in _read(one, context))
+
+
+def read_branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]:
+    """The steps of each branch by its name, with the prefix of the workflow that it belongs to."""
+    branches = table.table("branch")
+    if branches is None:
+        return {}
+    for name in branches.values:
+        if name in RESERVED:
+            branches.fault_at_key(name, f'is no name for a branch: "{name}" stands by itself, not under "branch"')
+    return {f"{context.prefix}{name}": read_steps(branches, name, context) for name in branches.values}
+
+
+def _read(table: Table, context: Context) -> Iterator[Step]:
+    verbs = [verb for verb in STEPS if verb in table]
+    if len(verbs) != 1:
+        _no_verb(table, verbs)
+        return
+    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step")
+    if verbs[0] == "run":
+        yield from _run(table, context)
+    elif step := READERS[verbs[0]](table, context):
+        yield step
+
+
+def _no_verb(table: Table, verbs: list[str]) -> None:
+    hints = [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
+    if verbs:
+        table.fault_at_key(verbs[1], f"a step does one thing: {' and '.join(verbs)} are steps of their own")
+    elif hints:
+        table.fault_at_key(hints[0][0], f"no verb of that name{hints[0][1]}")
+    else:
+        table.fault("", f"says nothing to do: a step has one of {', '.join(STEPS)}")
+
+
+def _run(table: Table, context: Context) -> tuple[Step, ...]:
+    """The steps of a workflow. Its own faults are noted once, where it stands, and not for each rule that runs it."""
+    workflows = context.workflows
+    name = table.parsed("run", named("workflow", workflows.tables.keys(), "in these rules"))
+    if name is None:
+        return ()
+    circle = workflows.circle(context.trail[-1] if context.trail else name)
+    if name in context.trail or name in circle:
+        if context.trail and name in circle:
+            table.fault("run", f"never comes to an end: {' -> '.join(circle)}")
+        return ()
+    if workflows.size(name) > MOST_IN_ALL:
+        table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
+        return ()
+    inner = replace(context, rule="", prefix=f"{name}.", trail=(*context.trail, name))
+    workflow = workflows.tables[name].aside()
+    branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
+    context.found.update(branches)
+    every = (*steps, *(step for branch in branches.values() for step in branch))
+    if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
+        table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
+    return steps
+
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
@@ -46,7 +177,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         branches={**context.found, **branches},
         match=read_match(table, context.known.providers),
         when=table.parsed("when", Condition),
-        per=Per(table.choice("per", tuple(Per), Per.POST)),
+        per=GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST)),
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
@@ -107,5 +238,5 @@ def _event(name: str, trigger: Trigger | None) -> str:
     if not isinstance(trigger, On):
         return f"rule.{name}"
     word = trigger.words[0]
-    plain = isinstance(word, Entering) or (isinstance(word, Named) and not word.is_glob)
+    plain = isinstance(word, StateEntered) or (isinstance(word, EventName) and not word.is_glob)
     return str(word) if plain and len(trigger.words) == 1 else "{{ event.name }}"

@@ -1,4 +1,4 @@
-"""Where the rules of an installation come from, for all who look at them or try others beside them."""
+"""Where the rules of an installation come from, as the configuration names them, or tried beside them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,31 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import NotFound, did_you_mean
-from tracker.rulebook.loading import load_text
+from tracker.rulebook.context import Known
+from tracker.rulebook.loading import Rulebook, load_rules, load_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
     from tracker.domain.rules.rule import Rule
     from tracker.errors import Misconfigured
-    from tracker.rulebook.loading import Rulebook
+    from tracker.settings import Settings
+
+
+def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
+    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
+    return load_rules(folder or settings.rules.dir, _known(settings))
+
+
+def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
+    """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
+    return load_text(text, file, _known(settings), settings.rules.dir, others)
+
+
+def _known(settings: Settings) -> Known:
+    channels, endpoints = settings.names("channels"), settings.names("endpoints")
+    return Known(channels, endpoints, settings.providers.keys(), settings.rules.budget)
 
 
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from tracker.domain.duration import format_duration
-from tracker.domain.rules.subject import EPOCH
+from tracker.domain.rules.grouping import EPOCH
 from tracker.rulebook.expressions import Hole
 from tracker.toml.positions import BadText
 

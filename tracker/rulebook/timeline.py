@@ -1,4 +1,4 @@
-"""Timelines: what happens to a post, and what a rule must and must not do about it, line by line.
+"""The `[[test]]`s beside rules, and their timelines: what happens to a post, and what a rule must do about it.
 
 0s   >  post.failed  error.code=timeout error.retryable=true      > this happens
 1m   <  retry                                                     < this must be done, at just that time
@@ -13,12 +13,16 @@ import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from tracker.domain.duration import parse_duration
-from tracker.domain.rules.event_pattern import Crossing, Named, parse_word
+from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import GIVEN, PERFORMED
+from tracker.rulebook.grammar import GIVEN, PERFORMED, TEST
 from tracker.toml.positions import BadText
+
+if TYPE_CHECKING:
+    from tracker.rulebook.reading import Table
 
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")
@@ -77,7 +81,7 @@ def _check_happening(word: str) -> None:
     if word.startswith("@"):
         if word not in COMMANDS:
             raise ValueError(f'"{word}" is none of {", ".join(COMMANDS)}{did_you_mean(word, COMMANDS)}')
-    elif isinstance(event := parse_word(word), Crossing) or (isinstance(event, Named) and event.is_glob):
+    elif isinstance(event := parse_event_pattern(word), Transition) or (isinstance(event, EventName) and event.is_glob):
         raise ValueError(f'"{word}": what happens is one event, such as "post.failed"')
 
 
@@ -102,3 +106,54 @@ def checked(name: str, value: str) -> str:
     if name in FLAGS and value not in ("true", "false"):
         raise ValueError(f'{name}="{value}" is neither true nor false')
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise.
+
+    `line` is where the test begins in its file, and `first` where its timeline does.
+    """
+
+    rule: str
+    name: str
+    given: Mapping[str, str]
+    timeline: tuple[Line, ...]
+    file: str
+    line: int
+    first: int
+
+
+def read_test(table: Table) -> RuleTest | None:
+    """The test, or None where it is faulty; the reasons are noted with the table."""
+    before = len(table.faults.found)
+    table.only(TEST, "a test")
+    for needed in ("rule", "timeline"):
+        if needed not in table:
+            table.fault("", f'a test needs a "{needed}"')
+    given = table.table("given")
+    if given:
+        given.only(GIVEN, "given")
+    told = _given(given) if given else {}
+    rule, timeline = table.text("rule"), table.parsed("timeline", parse_timeline)
+    if rule is None or timeline is None or len(table.faults.found) != before:
+        return None
+    positions = table.faults.positions
+    line, first = positions.key(table.path).line, positions.inside((*table.path, "timeline"), 0).line
+    return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, line, first)
+
+
+def _given(table: Table) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for name, value in table.values.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        try:
+            told[name] = checked(name, text)
+        except ValueError as error:
+            table.fault(name, str(error))
+    return told
+
+
+def unknown_rule(test: RuleTest, rules: Collection[str]) -> str | None:
+    """Why a test's rule cannot be tested."""
+    return None if test.rule in rules else f'there is no rule "{test.rule}"{did_you_mean(test.rule, rules)}'

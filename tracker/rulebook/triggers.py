@@ -1,17 +1,51 @@
-"""What a rule reacts to, read from its table."""
+"""What a rule reacts to, and whom it is about, read from its table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_calendar
-from tracker.domain.rules.event_pattern import Crossing, Named, Word, parse_state, parse_word
-from tracker.domain.rules.trigger import Every, Expect, On, Trigger, While
+from tracker.domain.rules.event_pattern import (
+    EventName,
+    EventPattern,
+    Transition,
+    is_glob,
+    parse_event_pattern,
+    parse_state,
+)
+from tracker.domain.rules.rule import Every, Expect, Match, On, Trigger, While
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, SINCE, TIMES, TRIGGERS, WATCHED
+from tracker.rulebook.context import named
+from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, MATCH, SINCE, TIMES, TRIGGERS, WATCHED, meant_platform
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
+
+
+def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, ...]:
+    """The `match` of a rule; `providers` are the names to check against, None where they are not known."""
+    match = table.table("match")
+    if match is None:
+        return ()
+    match.only(MATCH, "match")
+    check = named("provider", providers)
+    checks: dict[str, Callable[[str], str]] = {
+        "platform": _platform,
+        "account": str,
+        "provider": lambda text: text if is_glob(text) else check(text),
+        "state": lambda text: text if is_glob(text) else str(parse_state(text)),
+    }
+    found = [Match(key, match.several(key, checks[key])) for key in MATCH if key in match]
+    return tuple(one for one in found if one.words)
+
+
+def _platform(text: str) -> str:
+    meant = None if is_glob(text) else meant_platform(text)
+    if meant:
+        raise ValueError(f'"{text}" is no platform (did you mean "{meant}"?)')
+    return text
+
 
 OURS = frozenset({"post.labelled"})
 """Events that tell only what rules did; those of actions no word can name."""
@@ -34,11 +68,11 @@ def read_trigger(table: Table) -> Trigger | None:
     return {"on": _on, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
 
 
-def read_word(text: str) -> Word:
+def read_word(text: str) -> EventPattern:
     """An event, a transition or a glob that is any rule's business. Raises ValueError."""
     if text.strip() in OURS:
         raise ValueError(f'"{text}": what rules did is no event for other rules')
-    return parse_word(text)
+    return parse_event_pattern(text)
 
 
 def _on(table: Table) -> On | None:
@@ -72,9 +106,9 @@ def _expect(table: Table) -> Expect | None:
     return Expect(words, within, of, on) if words and within and (of or on) else None
 
 
-def _expected(text: str) -> Word:
+def _expected(text: str) -> EventPattern:
     word = read_word(text)
-    if isinstance(word, Crossing) or (isinstance(word, Named) and word.is_glob):
+    if isinstance(word, Transition) or (isinstance(word, EventName) and word.is_glob):
         raise ValueError(f'"{text}": what is expected is one state or event, such as "post.publishing"')
     return word
 
@@ -88,7 +122,7 @@ def _time(text: str) -> str:
 def _every(table: Table) -> Every | None:
     calendar, over = table.parsed("every", parse_calendar), table.table("over")
     skips = table.choice("empty", EMPTY, "send") == "skip"
-    words: tuple[Word, ...] = ()
+    words: tuple[EventPattern, ...] = ()
     if over:
         over.only(GATHERED, "over")
         over.choice("since", SINCE, SINCE[0])

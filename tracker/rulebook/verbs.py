@@ -1,4 +1,4 @@
-"""One step from its table: what each verb needs, and what it means where it says nothing."""
+"""One step from its table: what each verb needs, pauses between tries, and what it means where it says nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.actions import Backoff
+from tracker.domain.duration import parse_duration
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -19,7 +21,6 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.rulebook.backoff import parse_backoff
 from tracker.rulebook.context import Context, named
 from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES
 from tracker.rulebook.templates import Template
@@ -27,6 +28,39 @@ from tracker.rulebook.triggers import read_word
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
+
+FORMS = 'the first pause, then "x2", "max 30m" and "jitter 20%" as wanted, as in "1m x2 max 30m jitter 20%"'
+STEEPEST = 100
+
+_TEXT = re.compile(r"(\S+)(?:\s+x\s*(\d+(?:\.\d+)?))?(?:\s+max\s+(\S+))?(?:\s+jitter\s+(\d+)\s*%)?", re.ASCII)
+
+
+def parse_backoff(text: str) -> Backoff:
+    """The pauses that `text` names. Raises ValueError, whose text tells the accepted form."""
+    found = _TEXT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f'"{text}" is not a backoff: write {FORMS}')
+    first, factor, longest, jitter = found.groups()
+    backoff = Backoff(
+        first=parse_duration(first),
+        factor=float(factor or 1),
+        longest=parse_duration(longest) if longest else max(parse_duration(first), timedelta(days=1)),
+        jitter=int(jitter or 0) / 100,
+    )
+    if wrong := _wrong(backoff):
+        raise ValueError(f'"{text}": {wrong}')
+    return backoff
+
+
+def _wrong(backoff: Backoff) -> str | None:
+    if backoff.first <= timedelta(0):
+        return "the first pause must be longer than nothing"
+    if backoff.longest < backoff.first:
+        return "the longest pause is shorter than the first"
+    if not 1 <= backoff.factor <= STEEPEST:
+        return f"pauses grow by a factor from 1 to {STEEPEST}"
+    return "the jitter is at most 100%" if backoff.jitter > 1 else None
+
 
 LONGEST_TITLE, LONGEST_EVENT, LONGEST_LABEL, LONGEST_TEXT = 300, 100, 200, 10_000
 TRIES, BACKOFF = 3, "1m x2 max 30m jitter 20%"

@@ -6,8 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from tracker.settings.section import Section
-from tracker.settings.values import GivenSecret, MailAddress, MailAddresses, Secrets, SecretWebAddress, WebAddress
+from tracker.settings.values import (
+    GivenSecret,
+    MailAddress,
+    MailAddresses,
+    Secrets,
+    SecretWebAddress,
+    Section,
+    WebAddress,
+)
 
 STANDARD_PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 

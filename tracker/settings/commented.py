@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from tracker.settings.channels import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
 from tracker.settings.providers import Provider
-from tracker.settings.section import Section
 from tracker.settings.sections import Endpoint, Settings
+from tracker.settings.values import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

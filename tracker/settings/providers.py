@@ -11,7 +11,6 @@ from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
-from tracker.settings.section import Section
 from tracker.settings.values import (
     CallBudgets,
     HeaderName,
@@ -19,6 +18,7 @@ from tracker.settings.values import (
     HeaderText,
     LocalPath,
     Secrets,
+    Section,
     Span,
     WebAddress,
     Words,

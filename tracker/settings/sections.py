@@ -14,7 +14,6 @@ from tracker.errors import Misconfigured, did_you_mean
 from tracker.settings.channels import Channel
 from tracker.settings.jobs import Jobs
 from tracker.settings.providers import Provider
-from tracker.settings.section import Section
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
@@ -24,6 +23,7 @@ from tracker.settings.values import (
     PostgresUrl,
     Secrets,
     SecretWebAddress,
+    Section,
     SectionName,
     Size,
     Words,

@@ -18,9 +18,8 @@ from tracker.simulator.faults import ROUGH, Faults
 from tracker.simulator.metering import Limit
 from tracker.simulator.posts import Truth
 from tracker.simulator.server import Call, Outage
-from tracker.simulator.simulator import API_KEY, Simulator, run_simulator
+from tracker.simulator.simulator import API_KEY, PLATFORMS, Simulator, run_simulator
 from tracker.simulator.story import Odds
-from tracker.simulator.stream import PLATFORMS
 
 __all__ = [
     "API_KEY",

@@ -28,7 +28,7 @@ Handler = Callable[[Request, str], Awaitable[Answer]]
 
 
 class Content(msgspec.Struct):
-    """What is to be posted; see wishes.py for words that decide its fate."""
+    """What is to be posted; see story.py for words that decide its fate."""
 
     text: str = ""
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from tracker.simulator.chance import Chance
 from tracker.simulator.clock import after
-from tracker.simulator.dialects import Said
-from tracker.simulator.faults import fate
+from tracker.simulator.dialects import WebhookBody
+from tracker.simulator.faults import Chance, fate
 from tracker.simulator.wire import Refusal, event_body
 
 if TYPE_CHECKING:
@@ -130,14 +129,14 @@ class Deliveries:
         """Send a test now, once, and tell what came back."""
         name = "evt_" + Chance(self._seed).about("test").name(f"event {len(self.all)}")
         body = (self._dialect.test or _nothing_special)(name, self._clock.now())
-        delivery = self._record(webhook, None, Said(TEST, body))
+        delivery = self._record(webhook, None, WebhookBody(TEST, body))
         return await self._request(delivery, delivery.id)
 
     async def resend(self, delivery: Delivery, as_id: str | None = None) -> Try:
         """Send the same bytes once more, now; `as_id` puts another delivery id on them."""
         return await self._request(delivery, as_id or delivery.id)
 
-    def _dispatch(self, webhook: Webhook, post: str, said: Said) -> None:
+    def _dispatch(self, webhook: Webhook, post: str, said: WebhookBody) -> None:
         delivery = self._record(webhook, post, said)
         nth = self._counts[webhook.id, post]
         destiny = fate(self._seed, webhook.id, post, nth, self._faults)
@@ -148,7 +147,7 @@ class Deliveries:
         for pause in destiny.repeats:
             self._clock.at(after(self._clock, pause), partial(self._repeat, delivery))
 
-    def _record(self, webhook: Webhook, post: str | None, said: Said) -> Delivery:
+    def _record(self, webhook: Webhook, post: str | None, said: WebhookBody) -> Delivery:
         key = (webhook.id, post or "")
         self._counts[key] += 1
         name = said.id or "dlv_" + Chance(self._seed).about(*key).name(f"delivery {self._counts[key]}")

@@ -9,14 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import derive
-from tracker.simulator.chance import Chance
+from tracker.domain.posts.target import derive
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import Happened
-from tracker.simulator.faults import called
-from tracker.simulator.story import Odds, Step, Subject, Target, tell, untouched
+from tracker.simulator.faults import Chance, called
+from tracker.simulator.story import Odds, Step, Subject, Target, plan_story, read_wishes, untouched
 from tracker.simulator.wire import Refusal, in_milliseconds, outcome, stamp
-from tracker.simulator.wishes import read_wishes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -125,7 +123,7 @@ class Posts:
         self._begin(post)
 
     def _begin(self, post: Post) -> None:
-        for step in tell(self._seed, post.subject, post.attempt, self._odds):
+        for step in plan_story(self._seed, post.subject, post.attempt, self._odds):
             self._clock.at(after(self._clock, step.after), partial(self._take, post, step))
 
     async def _take(self, post: Post, step: Step) -> None:

@@ -1,25 +1,61 @@
-"""The simulated provider as its users hold it: switches, streams, and the truth to compare with."""
+"""The simulated provider as its users hold it: switches, streams of posts, and the truth to compare with."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.simulator.api import Api
-from tracker.simulator.clock import Clock, ManualClock, WallClock
+from tracker.simulator.clock import Clock, ManualClock, WallClock, after
 from tracker.simulator.deliveries import Deliveries, Delivery, Try, Webhook
 from tracker.simulator.dialects import DIALECTS
-from tracker.simulator.faults import Faults
+from tracker.simulator.faults import Chance, Faults
 from tracker.simulator.metering import Limit, Meter
 from tracker.simulator.posts import Posts, Truth
 from tracker.simulator.server import Call, Front, Outage, listening
 from tracker.simulator.story import Odds
-from tracker.simulator.stream import PLATFORMS, Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
+
+PLATFORMS = ("instagram", "facebook", "linkedin", "x", "tiktok", "youtube")
+SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=2)
+
+
+class Stream:
+    """Creates posts at an even pace, from `start` to `stop`."""
+
+    def __init__(self, seed: str, clock: Clock, posts: Posts) -> None:
+        self._chance, self._clock, self._posts = Chance(seed).about("stream"), clock, posts
+        self._made = 0
+        self._run = object()
+
+    def start(self, pause: timedelta, posts: int | None) -> None:
+        """A new post each `pause`, `posts` in all (None: for ever)."""
+        self._run = object()
+        self._clock.at(self._clock.now(), partial(self._flow, self._run, pause, posts))
+
+    def stop(self) -> None:
+        """No more new posts."""
+        self._run = object()
+
+    async def _flow(self, run: object, pause: timedelta, left: int | None) -> None:
+        if run is not self._run or left == 0:
+            return
+        self._made += 1
+        self._invent(self._chance.about(self._made))
+        self._clock.at(self._clock.now() + pause, partial(self._flow, run, pause, None if left is None else left - 1))
+
+    def _invent(self, chance: Chance) -> None:
+        platforms = [platform for platform in PLATFORMS if chance.happens(platform, 0.4)] or [PLATFORMS[0]]
+        if chance.happens("second account", 0.1):
+            platforms.append(platforms[0])
+        wait = chance.span("wait", SOONEST, LATEST)
+        self._posts.create(tuple(platforms), "", after(self._clock, wait) if chance.happens("scheduled", 0.6) else None)
+
 
 API_KEY = "sk_simulated"
 

@@ -1,18 +1,80 @@
-"""What happens to a post: a function from seed, post, platforms and attempt to a timed list of steps."""
+"""What happens to a post: seed, post, platforms, attempt, and the wishes in its text, made a timed list of steps."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from tracker.domain.posts.event import Problem, State
-from tracker.domain.posts.lifecycle import derive
-from tracker.simulator.chance import Chance
-from tracker.simulator.wishes import NO_WISHES, PROBLEMS, Wishes
+from tracker.domain.posts.target import derive
+from tracker.errors import Rejected, did_you_mean
+from tracker.simulator.faults import Chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+PROBLEMS = {
+    problem.code: problem
+    for problem in (
+        Problem("timeout", "The platform did not answer in time", True),
+        Problem("rate_limited", "The platform allows no more posts for now", True),
+        Problem("platform_unavailable", "The platform is down", True),
+        Problem("auth_expired", "The account must be connected again", False),
+        Problem("media_rejected", "The platform did not accept the video's aspect ratio", False),
+        Problem("duplicate_content", "The same text was posted a moment ago", False),
+    )
+}
+
+_WISH = re.compile(r"#(publish|never|slow|fail=(?P<code>\w+)(?:\*(?P<times>\d+))?(?:@(?P<platform>\w+))?)(?!\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A wish that `platform` ("": each) fails in the first `times` attempts (None: in all)."""
+
+    problem: Problem
+    times: int | None
+    platform: str
+
+    def speaks_of(self, platform: str, attempt: int) -> bool:
+        """Whether the wish decides this platform's part of this attempt."""
+        return self.platform in ("", platform) and (self.times is None or attempt <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a text asks for; `decided` is false when chance may decide what becomes of the post."""
+
+    decided: bool = False
+    slow: bool = False
+    never: bool = False
+    failing: tuple[Failing, ...] = ()
+
+    def problem(self, platform: str, attempt: int) -> Problem | None:
+        """How this platform fails in this attempt, if the text asks for that."""
+        return next((wish.problem for wish in self.failing if wish.speaks_of(platform, attempt)), None)
+
+
+NO_WISHES = Wishes()
+
+
+def read_wishes(text: str) -> Wishes:
+    """The wishes in a text; raises Rejected for a reason that does not exist."""
+    found = list(_WISH.finditer(text))
+    words = {match[1] for match in found}
+    failing = tuple(_failing(match) for match in found if match["code"])
+    decided = bool(failing) or "publish" in words
+    return Wishes(decided, "slow" in words, "never" in words, failing)
+
+
+def _failing(match: re.Match[str]) -> Failing:
+    code = match["code"]
+    if code not in PROBLEMS:
+        raise Rejected("unknown_reason", f'"{code}" is no reason to fail{did_you_mean(code, PROBLEMS)}')
+    return Failing(PROBLEMS[code], int(match["times"]) if match["times"] else None, match["platform"] or "")
+
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -76,7 +138,7 @@ def untouched(platforms: Sequence[str], state: State) -> tuple[Target, ...]:
     )
 
 
-def tell(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, ...]:
+def plan_story(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, ...]:
     """The steps of an attempt (from 1): it begins, platforms end one after the other, the last one closes it.
 
     A later attempt takes up only what failed before; where that could not be retried, it fails again.
@@ -84,7 +146,7 @@ def tell(seed: str, subject: Subject, attempt: int, odds: Odds) -> tuple[Step, .
     chance = Chance(seed).about(subject.post, attempt)
     before = untouched(subject.platforms, State.SCHEDULED)
     if attempt > 1:
-        before = tell(seed, subject, attempt - 1, odds)[-1].targets
+        before = plan_story(seed, subject, attempt - 1, odds)[-1].targets
     due = [target for target in before if target.state is not State.PUBLISHED]
     now = {target.key: target for target in before} | {
         target.key: replace(target, state=State.PUBLISHING, url=None, problem=None) for target in due

@@ -8,8 +8,9 @@ socket notices by itself that the other side is gone, where the network says not
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -19,7 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
 
+    from tracker.store.database import Row
     from tracker.store.waking import Waker
+
+Value = TypeVar("Value")
+
+
+def into(kind: type[Value], row: Row | Mapping[str, Any], **more: Any) -> Value:
+    """A struct or dataclass whose fields are columns of the row, but for those that are given as `more`."""
+    return kind(**{name: row[name] for name in names_of(kind) if name not in more}, **more)
+
+
+def names_of(kind: type[Any]) -> tuple[str, ...]:
+    """The names of its fields, in their order."""
+    names: tuple[str, ...] | None = getattr(kind, "__struct_fields__", None)
+    return names if names is not None else tuple(one.name for one in fields(kind))
+
 
 Answer = TypeVar("Answer")
 

@@ -18,7 +18,7 @@ import structlog
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
 from tracker.runtime import metrics
-from tracker.store.checkpoints.places import Place, places
+from tracker.store.checkpoints.snapshot import ResumeToken, resume_tokens
 from tracker.store.log import epoch, feed
 from tracker.store.log.feed import NEWS
 from tracker.store.posts.changes import Announced, announced
@@ -39,7 +39,7 @@ CATCHING_UP = 4
 """So many listeners at once may read what they have missed; the others wait for their turn."""
 
 Item = TypeVar("Item")
-Render = Callable[[Announced, Place], Item]
+Render = Callable[[Announced, ResumeToken], Item]
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -47,7 +47,7 @@ class News(Generic[Item]):
     """What came next, in order, and the place behind all of it; a sign of life has no items."""
 
     items: Sequence[Item]
-    place: Place
+    place: ResumeToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Broadcast(Generic[Item]):
         for listener in [*self._listeners]:
             listener.cut()
 
-    async def admit(self, place: Place | None) -> None:
+    async def admit(self, place: ResumeToken | None) -> None:
         """Raises Unavailable when nobody more may listen, and Rejected for a place that is not of this log."""
         if self._is_closed or self._present >= self._limits.listeners:
             raise Unavailable(f"{self._present} listen already, or the service is about to stop")
@@ -156,7 +156,7 @@ class Broadcast(Generic[Item]):
             if (place.seen.epoch, place.seen.xmax) > (head.epoch, head.xmax):
                 raise Rejected("place", "this place is ahead of the log: it belongs to another one")
 
-    async def listen(self, place: Place | None) -> AsyncGenerator[News[Item]]:
+    async def listen(self, place: ResumeToken | None) -> AsyncGenerator[News[Item]]:
         """What comes after that place, or from now on; ends when the listener is too slow, to be resumed."""
         with self._listening() as mine:
             reached = place
@@ -170,7 +170,7 @@ class Broadcast(Generic[Item]):
             if reached is not None:
                 async for news in self._missed(reached, at):
                     yield news
-            yield News((), Place(at))
+            yield News((), ResumeToken(at))
             while (latest := await mine.next()) is not None:
                 yield latest
 
@@ -186,7 +186,7 @@ class Broadcast(Generic[Item]):
         self._listeners.add(mine)
         return None if self._is_closed else self._at
 
-    async def _missed(self, place: Place, upto: Checkpoint | None) -> AsyncGenerator[News[Item]]:
+    async def _missed(self, place: ResumeToken, upto: Checkpoint | None) -> AsyncGenerator[News[Item]]:
         """What came between the place and `upto`, or (None) the present, page by page."""
         if place.xid:
             yield await self._rest(place)
@@ -198,13 +198,14 @@ class Broadcast(Generic[Item]):
             seen = news.place.seen
             yield news
 
-    async def _rest(self, place: Place) -> News[Item]:
+    async def _rest(self, place: ResumeToken) -> News[Item]:
         """What is left of a transaction in the middle of which somebody hung up."""
         seen, xid = place.seen, place.xid
         async with self._turns, self._database.connection() as conn:
             rows = await feed.rest_of(conn, NEWS, seen.epoch, xid, place.key, ALL)
         return News(
-            [self._render(announced(row), Place(seen, xid, row[NEWS.key])) for row in rows], Place(place.beyond)
+            [self._render(announced(row), ResumeToken(seen, xid, row[NEWS.key])) for row in rows],
+            ResumeToken(place.beyond),
         )
 
     async def _step(self) -> None:
@@ -224,7 +225,10 @@ class Broadcast(Generic[Item]):
 
     async def _read(self, conn: Connection, seen: Checkpoint, upto: Checkpoint) -> News[Item]:
         batch = await feed.read_after(conn, NEWS, seen, upto, ALL, PAGE)
-        return News([self._render(announced(row), at) for row, at in places(NEWS, seen, batch)], Place(batch.reached))
+        return News(
+            [self._render(announced(row), at) for row, at in resume_tokens(NEWS, seen, batch)],
+            ResumeToken(batch.reached),
+        )
 
     def _share(self, news: News[Item]) -> None:
         for listener in [*self._listeners]:
@@ -244,7 +248,7 @@ class Broadcast(Generic[Item]):
         while True:
             await asyncio.sleep(self._limits.beat)
             if self._at:
-                self._share(News((), Place(self._at)))
+                self._share(News((), ResumeToken(self._at)))
 
     @contextmanager
     def _listening(self) -> Iterator[_Listener[Item]]:

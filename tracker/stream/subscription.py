@@ -18,7 +18,7 @@ import structlog
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
 from tracker.runtime.batching import bisect
-from tracker.store.checkpoints import processes, shares, subscriptions
+from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.database import AWAY
 from tracker.store.log import feed
 from tracker.store.wakeups import keep_stepping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.store.checkpoints.snapshot import Checkpoint
-    from tracker.store.checkpoints.subscriptions import Held, Standing
+    from tracker.store.checkpoints.subscriptions import Held, SubscriptionState
     from tracker.store.database import Connection, Database, Row
     from tracker.store.log.feed import Feed
     from tracker.store.wakeups import Wakeups
@@ -113,12 +113,12 @@ class Subscription:
     async def tend(self) -> None:
         """Renew, share and claim buckets."""
         async with self._database.transaction() as conn:
-            await shares.tend(conn, self.name, self._node, self._pace.lease)
+            await assignments.tend(conn, self.name, self._node, self._pace.lease)
 
     async def leave(self) -> None:
         """Hand all buckets back."""
         async with self._database.transaction() as conn:
-            await shares.leave(conn, self.name, self._node)
+            await assignments.leave(conn, self.name, self._node)
 
     async def drain(self) -> None:
         """Step until nothing is left that this node may read."""
@@ -159,7 +159,7 @@ class Subscription:
         metrics.handled.labels(self.name).inc(len(batch.rows))
         return more or not caught_up or len(hindmost) < len(held.standings)
 
-    def _complete(self, shares: Sequence[Standing], now: datetime) -> Mapping[int, datetime]:
+    def _complete(self, shares: Sequence[SubscriptionState], now: datetime) -> Mapping[int, datetime]:
         """For each bucket the moment up to which nothing can come any more of what its feed is made from.
 
         The log is complete up to now: what is not committed yet has not been acknowledged.
@@ -169,7 +169,7 @@ class Subscription:
         return {bucket: min(share.complete, now) for share in shares if share.complete for bucket in share.buckets}
 
 
-def _hindmost(held: Held) -> tuple[list[Standing], Checkpoint]:
+def _hindmost(held: Held) -> tuple[list[SubscriptionState], Checkpoint]:
     """The shares that are furthest behind, and how far to read: up to the foremost, to stand together from then on.
 
     A place in the middle of a batch may have seen what the foremost has not; from there it goes on to the head.

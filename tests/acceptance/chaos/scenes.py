@@ -22,9 +22,8 @@ from tests.acceptance.chaos.shifted import AUTUMN, ShiftedClock
 from tests.acceptance.chaos.standby import Pair
 from tests.acceptance.sink import Sink, a_sink
 from tests.waiting import until
-from tracker.embedded.cluster import SOCKET
+from tracker.embedded.cluster import SOCKET, ordinary
 from tracker.embedded.embedded import EmbeddedPostgres
-from tracker.embedded.identity import ordinary
 from tracker.simulator import Odds, Simulator, run_simulator
 
 if TYPE_CHECKING:

@@ -15,10 +15,8 @@ import asyncpg
 
 from tests.acceptance.chaos.proxy import Proxy
 from tests.waiting import until
-from tracker.embedded.cluster import PORT, SOCKET
+from tracker.embedded.cluster import PORT, SOCKET, binaries, ordinary, plain_environment
 from tracker.embedded.embedded import EmbeddedPostgres
-from tracker.embedded.identity import ordinary
-from tracker.embedded.postgres_binaries import binaries, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,8 +19,7 @@ from tracker.domain.rate import Rate
 from tracker.settings import Channel, Endpoint, Provider, ReconcileJob, Settings, Webhook
 from tracker.settings.commented import HEAD
 from tracker.settings.jobs import Job
-from tracker.settings.section import Section
-from tracker.settings.values import Size, format_size
+from tracker.settings.values import Section, Size, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

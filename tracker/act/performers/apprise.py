@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracker.act.performers.wording import body_of, inert, title_of
+from tracker.act.performers.alert_text import body_of, inert, title_of
 from tracker.domain.actions import Done, Exchange, Reason, Retry
-from tracker.outbound.record import shown
+from tracker.outbound.client import shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +99,7 @@ class AppriseService:
     seconds: float
     crew: Crew = field(default_factory=Crew)
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once, within the deadline."""
         said = claimed.alert
         title, body = inert(title_of(said)), inert(body_of(said))

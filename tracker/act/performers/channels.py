@@ -1,26 +1,85 @@
-"""Which kinds of channel there are, and how each tells people."""
+"""Which verbs and which kinds of channel there are, how each tells people, and which can tell anybody at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.apprise import AppriseService, open_service
+from tracker.act.performers.apprise import AppriseService, NotInstalledError, open_service
+from tracker.act.performers.http_delivery import key_of
 from tracker.act.performers.mail import Mail
-from tracker.act.performers.notify import Alert, Journal, SignedWebhook
+from tracker.act.performers.notify import Alert, LogAlerts, Send, SignedWebhook
+from tracker.act.performers.provider_actions import Reconcile, RetryPost
 from tracker.act.performers.slack import SlackApp, SlackWebhook
-from tracker.act.performers.usable import fault_of_service
 from tracker.domain.actions import Discard, Reason
 from tracker.outbound.configured import UNCHECKED, may_send_unchecked
-from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
+from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from tracker.act.performers.notify import Way
+    from tracker.act.performers.notify import AlertChannel
+    from tracker.act.performers.provider_actions import Publisher
     from tracker.domain.actions import Claimed, Outcome
+    from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
     from tracker.settings import Channel, Settings
+
+
+def build_performers(
+    settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
+) -> dict[str, Alert | Send | RetryPost | Reconcile]:
+    """The performers by verb, for settings that are usable."""
+    alert = build_alert(settings, outbound)
+    return {
+        "alert": alert,
+        "send": Send(settings.endpoints, alert.ways, outbound, settings.left_out),
+        "retry": RetryPost(clients, settings.providers),
+        "reconcile": Reconcile(clients),
+    }
+
+
+def usable(settings: Settings) -> Settings:
+    """The same without channels and endpoints that could never tell anybody."""
+    return settings.without(_unusable(settings))
+
+
+def _unusable(settings: Settings) -> dict[str, Misconfigured]:
+    found = {
+        f"channels.{name}": fault
+        for name, channel in settings.channels.items()
+        if isinstance(channel, AppriseChannel)
+        and may_send_unchecked(settings, channel)
+        and (fault := fault_of_service(settings, name, channel))
+    }
+    signing = {
+        f"channels.{name}": channel.secrets
+        for name, channel in settings.channels.items()
+        if isinstance(channel, WebhookChannel)
+    }
+    signing |= {f"endpoints.{name}": endpoint.secrets for name, endpoint in settings.endpoints.items()}
+    for key, secrets in signing.items():
+        for place, secret in enumerate(secrets):
+            try:
+                key_of(secret.get_secret_value())
+            except ValueError as error:
+                found[key] = settings.fault(f"{key}.secrets.{place}", str(error))
+    return found
+
+
+def fault_of_service(settings: Settings, name: str, channel: AppriseChannel) -> Misconfigured | None:
+    """Why Apprise could never tell anybody by this channel; nothing where it can."""
+    try:
+        open_service(channel.url)
+    except NotInstalledError:
+        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
+        return settings.fault(f"channels.{name}.kind", needed)
+    except ValueError as error:
+        return settings.fault(f"channels.{name}.url", str(error))
+    except Exception as error:  # a plugin raises what it likes, and may quote the address
+        return settings.fault(f"channels.{name}.url", f"Apprise cannot use this address: {type(error).__name__}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +88,7 @@ class Off:
 
     why: str
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Say why not."""
         return Discard(Reason.BLOCKED, self.why)
 
@@ -40,10 +99,10 @@ def build_alert(settings: Settings, outbound: Outbound) -> Alert:
     return Alert(ways, settings.left_out)
 
 
-def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> Way:
+def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> AlertChannel:
     match channel:
         case LogChannel():
-            return Journal()
+            return LogAlerts()
         case SlackChannel() if channel.token.get_secret_value():
             return SlackApp(channel, outbound)
         case SlackChannel():

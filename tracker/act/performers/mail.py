@@ -9,12 +9,12 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.speaking import HOPELESS
-from tracker.act.performers.wording import body_of, facts_of, follows, title_of
+from tracker.act.performers.alert_text import body_of, facts_of, follows, title_of
+from tracker.act.performers.http_delivery import HOPELESS
 from tracker.domain.actions import Discard, Done, Exchange, Reason, Retry
+from tracker.outbound.addresses import OutboundError
+from tracker.outbound.client import shown
 from tracker.outbound.mail import MailServer
-from tracker.outbound.record import shown
-from tracker.outbound.web_address import OutboundError
 from tracker.settings.values import MAIL_ADDRESS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Mail:
     channel: EmailChannel
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Hand the alert in, once."""
         message = self._message(claimed)
         request: Mapping[str, object] = {

@@ -1,15 +1,18 @@
-"""`alert`: tell people, on a channel."""
+"""`alert` and `send`: tell people on a channel, or a message to an endpoint."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import structlog
+from msgspec import UNSET
 
-from tracker.act.performers.speaking import not_configured, post_json
+from tracker.act.performers.alert_text import message_of
+from tracker.act.performers.http_delivery import not_configured, post_json
 from tracker.domain.actions import Done, Exchange
+from tracker.domain.payloads import SendPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.domain.actions import Claimed, Outcome
     from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
-    from tracker.settings import WebhookChannel
+    from tracker.settings import Endpoint, WebhookChannel
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +29,10 @@ LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "re
 SENT = ("title", "body", "severity", "event", "data")
 
 
-class Way(Protocol):
+class AlertChannel(Protocol):
     """How one channel tells people."""
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once."""
 
 
@@ -37,7 +40,7 @@ class Way(Protocol):
 class Alert:
     """Performs `alert` for the configured channels."""
 
-    ways: Mapping[str, Way]
+    ways: Mapping[str, AlertChannel]
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
@@ -45,14 +48,14 @@ class Alert:
         way = self.ways.get(claimed.target)
         if way is None:
             return not_configured((f"channels.{claimed.target}",), self.left_out)
-        return await way.tell(claimed, now)
+        return await way.send_alert(claimed, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class LogAlerts:
     """Our own log."""
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Write the alert as one line."""
         said = claimed.alert
         shown = {name: value for name in LOGGED if (value := getattr(said, name))}
@@ -69,10 +72,38 @@ class SignedWebhook:
     channel: WebhookChannel
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post `{"type": "alert", "timestamp", "data"}`, as `send` does; what was sent has the name of its event."""
         said = msgspec.to_builtins(claimed.alert)
         if claimed.alert.event:
             said = {name: value for name, value in said.items() if value or name in SENT}
         content = {"type": claimed.alert.event or "alert", "timestamp": claimed.created_at, "data": said}
         return await post_json(self.outbound, self.channel.url, self.channel.secrets, str(claimed.id), content, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Performs `send` for the configured endpoints, and for the channels that are not called as one of those."""
+
+    endpoints: Mapping[str, Endpoint]
+    ways: Mapping[str, AlertChannel]
+    outbound: Outbound
+    left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
+
+    async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
+        """Say it once, in the way of whoever bears the name."""
+        sent = claimed.payload
+        if not isinstance(sent, SendPayload):
+            raise TypeError(f"this {claimed.verb} does not say what a message says")
+        if endpoint := self.endpoints.get(claimed.target):
+            return await self._post(endpoint, claimed, sent, now)
+        if way := self.ways.get(claimed.target):
+            return await way.send_alert(replace(claimed, payload=message_of(claimed, sent)), now)
+        return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
+
+    async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:
+        """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
+        text = {} if sent.text is UNSET else {"text": sent.text}
+        data = {**text, **sent.data} if isinstance(sent.data, dict) else sent.data
+        content = {"type": sent.event, "timestamp": claimed.created_at, "data": data}
+        return await post_json(self.outbound, endpoint.url, endpoint.secrets, str(claimed.id), content, now)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tracker.act.performers.speaking import outcome_of, post, post_json
-from tracker.act.performers.wording import body_of, ends, follows, title_of
+from tracker.act.performers.alert_text import body_of, ends, follows, title_of
+from tracker.act.performers.http_delivery import outcome_of, post, post_json
 from tracker.domain.actions import Discard, Done, Reason, Retry
 from tracker.errors import cut
-from tracker.outbound.client import Answer
-from tracker.outbound.record import shown
+from tracker.outbound.client import Answer, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +49,7 @@ class SlackWebhook:
     url: SecretStr
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post the alert."""
         return await post_json(self.outbound, self.url, (), str(claimed.id), {"text": text_of(claimed.alert)}, now)
 
@@ -62,7 +61,7 @@ class SlackApp:
     channel: SlackChannel
     outbound: Outbound
 
-    async def tell(self, claimed: Claimed, now: datetime) -> Outcome:
+    async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post the alert; or edit the message in which it was told, if it is over, and answer in its thread."""
         said, text = claimed.alert, text_of(claimed.alert)
         if claimed.reference is None or not follows(claimed):

@@ -1,4 +1,4 @@
-"""An immutable fact: what somebody told us about a post, in neutral words."""
+"""An immutable fact: what somebody told us about a post, in neutral words; and a post as its provider reports it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from zlib import crc32
 
 from tracker.domain.accounts import AccountFact
@@ -126,3 +127,38 @@ class LoggedEvent:
 def bucket_of(provider: str, post: str | None) -> int:
     """The shard that owns a post: stable over processes and releases."""
     return crc32(f"{provider}/{post or ''}".encode()) % BUCKETS
+
+
+@value(frozen=True, slots=True)
+class Report:
+    """What was said; None for what was not.
+
+    `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
+    """
+
+    state: State | None = None
+    raw_status: str | None = None
+    targets: tuple[TargetFact, ...] = ()
+    problem: Problem | None = None
+    scheduled_at: datetime | None = None
+    attempt: int | None = None
+    updated_at: datetime | None = None
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@value(frozen=True, slots=True)
+class Draft:
+    """A post that could be created, in its provider's words; `missing` is the place that is empty, if one is."""
+
+    body: Mapping[str, Any]
+    missing: str = ""
+
+
+@value(frozen=True, slots=True)
+class Shown:
+    """How a post stands, and what could be created in its place."""
+
+    report: Report
+    draft: Draft

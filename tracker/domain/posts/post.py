@@ -14,8 +14,7 @@ from datetime import datetime
 from tracker.domain.posts.change import Change, Move, Note, PostView, TargetView
 from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.posts.lifecycle import ENDED, FALLEN_SHORT, derive, is_surprising
-from tracker.domain.posts.target import Target, first_heard, spoken_for
+from tracker.domain.posts.target import ENDED, FALLEN_SHORT, Target, derive, first_heard, is_surprising, spoken_for
 from tracker.domain.posts.value import value
 
 KEPT_NOTES = 20
@@ -85,7 +84,7 @@ def evolve(post: Post, fact: Fact) -> Step:
         if known and fact.attempt is not None and known.hears_too_late(fact):
             notes.append(_note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
-        after = (known or first_heard(word, post.whole if key else None)).hear(fact, word)
+        after = (known or first_heard(word, post.whole if key else None)).apply(fact, word)
         if key:
             targets[key] = after
         else:

@@ -1,13 +1,64 @@
-"""A target: one platform and account that a post goes to, and how it hears what a fact says of it."""
+"""A target: one platform and account that a post goes to; and the rules of the states of posts and targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
-from tracker.domain.posts.lifecycle import ENDED, STARTING, TRIED, UNFINISHED, WITHDRAWN, begins_attempt
 from tracker.domain.posts.value import value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+STARTING = frozenset({State.SCHEDULED, State.RETRYING, State.PUBLISHING})
+TRIED = frozenset({State.PARTIAL, State.FAILED, State.PUBLISHED})
+FALLEN_SHORT = TRIED - {State.PUBLISHED}
+WITHDRAWN = frozenset({State.CANCELLED, State.REMOVED})
+ENDED = TRIED | WITHDRAWN
+UNFINISHED = frozenset(State) - ENDED - {State.UNKNOWN}
+
+SURPRISING = {
+    State.PUBLISHING: frozenset({State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED}),
+    State.RETRYING: frozenset({State.DRAFT, State.AWAITING_APPROVAL}),
+    State.FAILED: frozenset({State.DRAFT, State.AWAITING_APPROVAL}),
+    State.PUBLISHED: frozenset(State) - {State.PUBLISHED, State.REMOVED},
+    State.CANCELLED: frozenset({State.RETRYING, State.PUBLISHING, State.PARTIAL, State.FAILED, State.PUBLISHED}),
+    State.REMOVED: frozenset(State) - {State.REMOVED},
+}
+
+
+def begins_attempt(before: State, after: State) -> bool:
+    """Starting again after having been tried is a new attempt."""
+    return before in TRIED and after in STARTING
+
+
+def is_surprising(before: State, after: State) -> bool:
+    """Legal, because no state is absorbing, but worth a note on the history."""
+    return after in SURPRISING.get(before, ())
+
+
+def derive(states: Collection[State]) -> State:
+    """What a post is, given what its targets are.
+
+    Withdrawn and unknown targets count only while there is nothing else. Work that is under way outweighs what
+    has ended; published beside failed is partial.
+    """
+    known = set(states)
+    known.discard(State.UNKNOWN)
+    if len(known) == 1:
+        return known.pop()
+    live = known - WITHDRAWN
+    if not live:
+        return State.REMOVED if State.REMOVED in known else State.CANCELLED if known else State.UNKNOWN
+    if len(live) == 1:
+        return next(iter(live))
+    if live <= TRIED:
+        return State.PARTIAL
+    if State.PUBLISHING not in live and State.RETRYING in live:
+        return State.RETRYING
+    return State.PUBLISHING if live & TRIED or State.PUBLISHING in live else min(live, key=list(State).index)
 
 
 @value(frozen=True, slots=True)
@@ -28,7 +79,7 @@ class Target:
         """The fact speaks of an attempt that a newer one has already replaced."""
         return fact.attempt is not None and fact.attempt < self.attempt
 
-    def hear(self, fact: Fact, word: TargetFact) -> Target:
+    def apply(self, fact: Fact, word: TargetFact) -> Target:
         """The target after `word`: what the fact says of it, by name or as part of the whole.
 
         That attempt n is going to be tried says nothing once attempt n is known to have begun.

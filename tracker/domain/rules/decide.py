@@ -7,27 +7,31 @@ from dataclasses import dataclass
 
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import WITHDRAWN
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import (
+    OVER,
     Arm,
     Came,
+    CameTo,
     Cancel,
+    ConditionFalse,
     Decision,
     Declined,
     Disarm,
     Failed,
     Fire,
+    NotMatched,
+    Refusal,
     Resolve,
     Settle,
     Suppressed,
+    Trace,
 )
-from tracker.domain.rules.match_context import Occurrence, Scene
-from tracker.domain.rules.rule import FALSE, TRUE, Rule
-from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
-from tracker.domain.rules.subject import Subject, account_told, to_plain
+from tracker.domain.rules.grouping import Group, account_told, to_plain
+from tracker.domain.rules.match_context import MatchContext, Occurrence
+from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
+from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 from tracker.domain.rules.timers import kind_of, standing, wait_after
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, Refusal, Trace
-from tracker.domain.rules.trigger import Expect, On
 
 
 class _Whichever:
@@ -51,8 +55,8 @@ SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 
 def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | None = None) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
-    scene = Scene(change)
-    marks = rules.marks if trace else marks_of(change.provider, change.context, _account(change)) & rules.marks
+    scene = MatchContext(change)
+    marks = rules.marks if trace else labels_of(change.provider, change.context, _account(change)) & rules.marks
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
@@ -65,7 +69,7 @@ def _account(change: Change) -> dict[str, str] | None:
     return account_told(change) if change.post is None else None
 
 
-def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
+def _endings(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], busy: Busy) -> Iterator[Decision]:
     change = scene.change
     for rule in rules.met.rules(change, marks):
         if rule.id in busy.armed or rule.id in busy.running:
@@ -80,7 +84,9 @@ def _endings(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy)
     yield from _settled(rules, scene, marks, busy.running)
 
 
-def _settled(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Container[str]) -> Iterator[Decision]:
+def _settled(
+    rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], running: Container[str]
+) -> Iterator[Decision]:
     if not any(move.after in SETTLED for move in scene.change.moves):
         return
     for rule in rules.retrying.rules(marks):
@@ -89,9 +95,9 @@ def _settled(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], running: Co
                 yield Settle(rule, scene.subject(rule.per, move.target), move.after)
 
 
-def _heard(rule: Rule, scene: Scene) -> Iterator[Came]:
+def _heard(rule: Rule, scene: MatchContext) -> Iterator[Came]:
     """What one of the rule's steps may be waiting for, for each subject to which it has happened."""
-    found: dict[str, tuple[Subject, list[str]]] = {}
+    found: dict[str, tuple[Group, list[str]]] = {}
     for word in rule.waits_for:
         for one in scene.occurrences(rule, (word,)):
             found.setdefault(one.subject.key, (one.subject, []))[1].append(str(word))
@@ -101,11 +107,11 @@ def _heard(rule: Rule, scene: Scene) -> Iterator[Came]:
 
 def words_heard(rule: Rule, key: str, changes: Iterable[Change]) -> tuple[str, ...]:
     """Those of the rule's awaited words that had happened to what has that key."""
-    heard = [came for change in changes for came in _heard(rule, Scene(change)) if came.subject.key == key]
+    heard = [came for change in changes for came in _heard(rule, MatchContext(change)) if came.subject.key == key]
     return tuple(dict.fromkeys(word for came in heard for word in came.words))
 
 
-def _met(rule: Rule, scene: Scene, *, resolving: bool) -> Iterator[Decision]:
+def _met(rule: Rule, scene: MatchContext, *, resolving: bool) -> Iterator[Decision]:
     """What was expected has come, or there is nothing left to expect."""
     expected = rule.trigger
     if not isinstance(expected, Expect):
@@ -122,7 +128,7 @@ def _met(rule: Rule, scene: Scene, *, resolving: bool) -> Iterator[Decision]:
             yield Resolve(rule, subject, occurred_at)
 
 
-def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) -> Iterator[Decision]:
+def _left(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], busy: Busy) -> Iterator[Decision]:
     """A state that rules were watching has been left for one that they do not watch."""
     for rule in rules.watching({move.before for move in scene.change.moves}, marks):
         armed, running = rule.id in busy.armed, rule.id in busy.running
@@ -136,7 +142,9 @@ def _left(rules: RuleIndex, scene: Scene, marks: frozenset[Mark], busy: Busy) ->
                 yield Resolve(rule, subject, move.occurred_at)
 
 
-def _firings(rules: Iterable[Rule], scene: Scene, running: Container[str], trace: Trace | None) -> Iterator[Decision]:
+def _firings(
+    rules: Iterable[Rule], scene: MatchContext, running: Container[str], trace: Trace | None
+) -> Iterator[Decision]:
     for rule in rules:
         for one in scene.reasons_to_fire(rule):
             came_to = _judge(rule, one, scene)
@@ -148,7 +156,7 @@ def _firings(rules: Iterable[Rule], scene: Scene, running: Container[str], trace
                 yield came_to
 
 
-def _judge(rule: Rule, one: Occurrence, scene: Scene) -> CameTo | None:
+def _judge(rule: Rule, one: Occurrence, scene: MatchContext) -> CameTo | None:
     if unmatched := rule.unmatched(one.subject):
         return NotMatched(unmatched)
     if one.superseded:
@@ -166,7 +174,7 @@ def _judge(rule: Rule, one: Occurrence, scene: Scene) -> CameTo | None:
     return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
 
 
-def _arms(rules: RuleIndex, change: Change, marks: frozenset[Mark], trace: Trace | None) -> Iterator[Decision]:
+def _arms(rules: RuleIndex, change: Change, marks: frozenset[Label], trace: Trace | None) -> Iterator[Decision]:
     """What the post now calls for. A reschedule moves nothing, so expectations are worked out anew at each fact."""
     if change.context is None or not rules.waiting:
         return

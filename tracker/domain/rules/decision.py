@@ -1,14 +1,17 @@
-"""What the rules make of a change or of a due timer, as values for the reactor to carry out."""
+"""What the rules make of a change or of a due timer, as values; and why they made nothing, for whoever asks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.subject import Subject
+from tracker.domain.posts.value import value
+from tracker.domain.rules.grouping import Environment, Group
+from tracker.domain.rules.match_context import Occurrence
+from tracker.domain.rules.rule import Match, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Fire:
     """The rule fires: a run starts, or one that is active for the same key hears of it. `context` is plain JSON."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     context: Mapping[str, object]
     occurred_at: datetime
@@ -52,7 +55,7 @@ class Declined:
     """It happened again while something was being tried, but the condition says that trying is over."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     context: Mapping[str, object]
 
@@ -62,7 +65,7 @@ class Failed:
     """The condition could not be evaluated, so the rule does not fire; `detail` says why."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     detail: str
     context: Mapping[str, object]
@@ -74,7 +77,7 @@ class Suppressed:
     """It would have fired, but for `detail`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     cause: str
     detail: str
     occurred_at: datetime
@@ -93,7 +96,7 @@ class Disarm:
     """Take the timer away, if there is one."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     kind: str
 
 
@@ -102,7 +105,7 @@ class Cancel:
     """One of the rule's `cancel_on` happened: an active run of this key ends."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     by: str
 
 
@@ -111,7 +114,7 @@ class Settle:
     """What was being retried reached `state`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     state: State
 
 
@@ -120,7 +123,7 @@ class Resolve:
     """What the rule's runs for this key are about is over, since `occurred_at`."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     occurred_at: datetime
 
 
@@ -129,8 +132,55 @@ class Came:
     """Some of what the rule's steps wait for has happened."""
 
     rule: Rule
-    subject: Subject
+    subject: Group
     words: tuple[str, ...]
 
 
 Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Came
+
+
+class Refusal:
+    """Why nothing follows for a rule."""
+
+    __slots__ = ()
+
+
+@value(frozen=True, slots=True)
+class NotMatched(Refusal):
+    """The first clause of `match` that does not admit the subject."""
+
+    clause: Match
+
+
+@value(frozen=True, slots=True)
+class ConditionFalse(Refusal):
+    """`when` does not hold, with these values."""
+
+    values: Environment
+
+
+@value(frozen=True, slots=True)
+class NoWait(Refusal):
+    """The state is another one, what is expected has come, or the post lacks the time (`of`) to wait from."""
+
+    of: str | None = None
+
+
+OVER = NoWait()
+CameTo = Fire | Failed | Suppressed | Arm | Refusal
+
+
+class Trace(Protocol):
+    """Hears what rules made of all that they looked at."""
+
+    def occurred(self, rule: Rule, occurrence: Occurrence, came_to: CameTo | None) -> None:
+        """Something that the rule reacts to has happened; None: it is gathered for the rule's next time."""
+
+    def stands(self, rule: Rule, subject: Group, refusal: Refusal) -> None:
+        """As the subject stands, the rule does not wait."""
+
+    def ended(self, timer: Timer, by: Arm | Disarm) -> None:
+        """The timer is taken away, or another (or the same once more) takes its place, before its time has come."""
+
+    def rang(self, rule: Rule, timer: Timer, subject: Group, came_to: CameTo) -> None:
+        """The timer's time has come."""

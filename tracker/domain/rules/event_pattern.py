@@ -20,7 +20,7 @@ _NEARLY_A_STATE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Entering:
+class StateEntered:
     """`post.failed`: the state is entered, whatever the provider called its event."""
 
     state: State
@@ -33,7 +33,7 @@ class Entering:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class Transition:
     """`publishing -> failed`: a transition; None stands for `*`."""
 
     before: State | None
@@ -47,7 +47,7 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class EventName:
     """`account.disconnected` or a glob such as `post.*`: an event's name; a glob takes states too."""
 
     pattern: str
@@ -66,28 +66,28 @@ class Named:
         return self.pattern
 
 
-Word = Entering | Crossing | Named
+EventPattern = StateEntered | Transition | EventName
 
 
-def parse_word(text: str) -> Word:
+def parse_event_pattern(text: str) -> EventPattern:
     """What `text` reacts to. Raises ValueError naming the nearest right word."""
     text = text.strip()
     if "->" in text:
         before, _, after = text.partition("->")
-        return Crossing(_side(before), _side(after))
+        return Transition(_side(before), _side(after))
     noun, dot, name = text.partition(".")
     if not (noun and dot and name) or " " in text:
-        hint = did_you_mean(f"post.{text}", state_words())
+        hint = did_you_mean(f"post.{text}", state_patterns())
         raise ValueError(
             f'"{text}" is neither an event ("post.failed") nor a transition ("publishing -> failed"){hint}'
         )
     if noun == "action":
         raise ValueError(f'"{text}": a rule cannot react to its own actions; "exhausted" names what follows them')
     if noun == "post" and name in _STATES:
-        return Entering(_STATES[name])
+        return StateEntered(_STATES[name])
     if noun == "post" and not is_glob(name) and (near := get_close_matches(name, _STATES, 1, _NEARLY_A_STATE)):
         raise ValueError(f'"{text}" is not a state (did you mean "post.{near[0]}"?)')
-    return Named(text)
+    return EventName(text)
 
 
 def parse_state(text: str) -> State:
@@ -97,24 +97,26 @@ def parse_state(text: str) -> State:
     return _STATES[text]
 
 
-def state_words() -> list[str]:
+def state_patterns() -> list[str]:
     """Every `post.<state>`."""
     return [f"post.{state}" for state in State]
 
 
-def entered(words: Iterable[Word]) -> frozenset[State]:
+def entered(words: Iterable[EventPattern]) -> frozenset[State]:
     """The states in which a post can be after one of `words` has happened; empty where they do not say."""
-    states = {word.state if isinstance(word, Entering) else getattr(word, "after", None) for word in words}
+    states = {word.state if isinstance(word, StateEntered) else getattr(word, "after", None) for word in words}
     return frozenset(state for state in states if state is not None)
 
 
-def happened(words: Iterable[Word], change: Change, moves: Iterable[Move]) -> list[Move | None]:
+def happened(words: Iterable[EventPattern], change: Change, moves: Iterable[Move]) -> list[Move | None]:
     """The moves that one of `words` admits, or [None] where only the change as a whole is named."""
     words = tuple(words)
     admitted: list[Move | None] = [move for move in moves if any(word.admits(move) for word in words)]
     if admitted:
         return admitted
-    named = change.source not in OURS and any(isinstance(word, Named) and word.names(change.event) for word in words)
+    named = change.source not in OURS and any(
+        isinstance(word, EventName) and word.names(change.event) for word in words
+    )
     return [None] if named else []
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tracker.domain.posts.change import Change, Move
-from tracker.domain.rules.event_pattern import Word, happened
+from tracker.domain.rules.event_pattern import EventPattern, happened
+from tracker.domain.rules.grouping import Environment, Group, GroupBy, environment, group_of, groups_of, moves_for
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.subject import Environment, Per, Subject, environment, moves_for, subject_of, subjects_of
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Occurrence:
     once somebody has asked for them.
     """
 
-    subject: Subject
+    subject: Group
     move: Move | None
     cause: str
     superseded: bool
@@ -27,27 +27,27 @@ class Occurrence:
 
 
 @dataclass(slots=True)
-class Scene:
+class MatchContext:
     """A change, and what has been worked out about it so far."""
 
     change: Change
-    _moves: dict[Per, tuple[Move, ...]] = field(default_factory=dict)
-    _subjects: dict[tuple[Per, str | None], Subject] = field(default_factory=dict)
+    _moves: dict[GroupBy, tuple[Move, ...]] = field(default_factory=dict)
+    _subjects: dict[tuple[GroupBy, str | None], Group] = field(default_factory=dict)
     _found: dict[str, list[Occurrence]] = field(default_factory=dict)
 
-    def moves(self, per: Per) -> tuple[Move, ...]:
+    def moves(self, per: GroupBy) -> tuple[Move, ...]:
         """The moves that concern such subjects."""
         found = self._moves.get(per)
         if found is None:
             found = self._moves[per] = moves_for(per, self.change)
         return found
 
-    def subject(self, per: Per, target: str | None) -> Subject:
+    def subject(self, per: GroupBy, target: str | None) -> Group:
         """What such a rule is about where that target (None: the post as a whole) has moved."""
         found = self._subjects.get((per, target))
         if found is None:
             change = self.change
-            found = subject_of(per, change.provider, change.post, change.context, target)
+            found = group_of(per, change.provider, change.post, change.context, target)
             self._subjects[per, target] = found
         return found
 
@@ -58,7 +58,7 @@ class Scene:
             found = self._found[rule.reacts_to] = list(self._occurrences(rule.per, rule.starting_words))
         return found
 
-    def occurrences(self, rule: Rule, words: Iterable[Word]) -> Iterator[Occurrence]:
+    def occurrences(self, rule: Rule, words: Iterable[EventPattern]) -> Iterator[Occurrence]:
         """Each subject of the rule to which one of the words has happened."""
         return self._occurrences(rule.per, words)
 
@@ -69,11 +69,11 @@ class Scene:
             found = occurrence.values = environment(self.change, occurrence.move, occurrence.subject)
         return found
 
-    def _occurrences(self, per: Per, words: Iterable[Word]) -> Iterator[Occurrence]:
+    def _occurrences(self, per: GroupBy, words: Iterable[EventPattern]) -> Iterator[Occurrence]:
         change = self.change
         for move in happened(words, change, self.moves(per)):
             if move:
                 yield Occurrence(self.subject(per, move.target), move, move.cause, move.superseded)
                 continue
-            for subject in subjects_of(per, change):
+            for subject in groups_of(per, change):
                 yield Occurrence(subject, None, f"{change.fact}:{change.event}", superseded=False)

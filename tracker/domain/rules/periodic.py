@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from tracker.domain.posts.change import Change
-from tracker.domain.rules.decision import Arm, Fire, Suppressed, Timer
+from tracker.domain.rules.decision import Arm, ConditionFalse, Fire, NotMatched, Refusal, Suppressed, Timer, Trace
 from tracker.domain.rules.event_pattern import happened
+from tracker.domain.rules.grouping import DEFAULTS, Environment, Group, environment, group_of, moves_for, to_plain
 from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.rule import Rule
+from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.subject import DEFAULTS, Environment, Subject, environment, moves_for, subject_of, to_plain
-from tracker.domain.rules.trace import ConditionFalse, NotMatched, Refusal, Trace
-from tracker.domain.rules.trigger import Every
 
 KIND = "every"
 MOST_ITEMS = 200
@@ -46,7 +44,7 @@ def occasion(rule: Rule, timer: Timer, changes: Iterable[Change], now: datetime)
     trigger = rule.trigger
     if not isinstance(trigger, Every) or timer.meaning != rule.revision:
         return [Arm(rule, timer_after(rule, now, since=now))] if isinstance(trigger, Every) else []
-    subject = Subject(timer.key, "", None)
+    subject = Group(timer.key, "", None)
     items, found = gathered(rule, trigger, changes)
     following = Arm(rule, timer_after(rule, max(now, timer.due_at), since=timer.due_at))
     if trigger.over and trigger.skip_empty and not found:
@@ -76,7 +74,7 @@ def gathered(
 def _items(rule: Rule, trigger: Every, change: Change, trace: Trace | None) -> Iterator[dict[str, object]]:
     for move in happened(trigger.over, change, moves_for(rule.per, change)):
         target = move.target if move else None
-        subject = subject_of(rule.per, change.provider, change.post, change.context, target)
+        subject = group_of(rule.per, change.provider, change.post, change.context, target)
         values = environment(change, move, subject)
         refusal: Refusal | None = None
         if unmatched := rule.unmatched(subject):

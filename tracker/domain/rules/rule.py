@@ -1,4 +1,4 @@
-"""A rule: what it reacts to, whom it is about, under which conditions, and what it does."""
+"""A rule: its trigger, whom it is about, under which conditions, and what it does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,79 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from tracker.domain.calendar import Quiet
+from tracker.domain.calendar import Calendar, Quiet
 from tracker.domain.posts.event import State
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import Word, entered, is_glob
+from tracker.domain.rules.event_pattern import EventPattern, entered, is_glob
+from tracker.domain.rules.grouping import Group, GroupBy
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
-from tracker.domain.rules.subject import Per, Subject
-from tracker.domain.rules.trigger import Expect, On, Trigger, While
+
+_STARTED = frozenset({State.PUBLISHING, State.RETRYING, State.PARTIAL, State.FAILED, State.PUBLISHED})
+_BEYOND: Mapping[State, frozenset[State]] = {
+    State.DRAFT: frozenset({State.AWAITING_APPROVAL, State.SCHEDULED}) | _STARTED,
+    State.AWAITING_APPROVAL: frozenset({State.SCHEDULED}) | _STARTED,
+    State.SCHEDULED: _STARTED,
+    State.PUBLISHING: _STARTED,
+    State.PARTIAL: frozenset({State.PUBLISHED}),
+}
+_IMPLIED = {
+    "scheduled_at": frozenset({State.SCHEDULED}),
+    "published_at": frozenset({State.PUBLISHED}),
+    "failed_at": frozenset({State.FAILED, State.PARTIAL}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """Something happened."""
+
+    words: tuple[EventPattern, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """A state has held for `lasting`."""
+
+    states: frozenset[State]
+    lasting: timedelta
+
+
+@dataclass(frozen=True)
+class Expect:
+    """Something has not happened `within` a span of the post's time `of`, or else of what `on` names."""
+
+    words: tuple[EventPattern, ...]
+    within: timedelta
+    of: str | None = None
+    on: tuple[EventPattern, ...] = ()
+
+    @cached_property
+    def met(self) -> frozenset[State]:
+        """The states in which what is expected has happened; the state that started the wait is none of them."""
+        states = entered(self.words)
+        beyond = frozenset[State]().union(*(_BEYOND.get(state, frozenset()) for state in states))
+        return states | (beyond - (_IMPLIED[self.of] if self.of else entered(self.on)))
+
+    @cached_property
+    def over(self) -> frozenset[State]:
+        """The states in which there is nothing left to wait for."""
+        return self.met | WITHDRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A time of the clock has come. With `over`, what it names has been gathered since the last time.
+
+    `skip_empty`: nothing happens where nothing was gathered.
+    """
+
+    calendar: Calendar
+    over: tuple[EventPattern, ...] = ()
+    skip_empty: bool = False
+
+
+Trigger = On | While | Expect | Every
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +122,13 @@ class Match:
     def _known(self) -> frozenset[str]:
         return frozenset(self.words)
 
-    def admits(self, subject: Subject) -> bool:
+    def admits(self, subject: Group) -> bool:
         values = self.values(subject)
         if not self._known.isdisjoint(values):
             return True
         return not self.exact and any(fnmatchcase(value, word) for value in values for word in self.words)
 
-    def values(self, subject: Subject) -> tuple[str, ...]:
+    def values(self, subject: Group) -> tuple[str, ...]:
         """What the subject is in that field."""
         if self.field == "platform":
             return subject.platforms
@@ -85,10 +151,10 @@ class Rule:
     branches: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
     when: Predicate | None = None
-    per: Per = Per.POST
+    per: GroupBy = GroupBy.POST
     count: Count | None = None
     once: timedelta | None = None
-    cancel_on: tuple[Word, ...] = ()
+    cancel_on: tuple[EventPattern, ...] = ()
     mode: Mode = Mode.SINGLE
     quiet: Quiet | None = None
     mutes: tuple[str, ...] = ()
@@ -135,12 +201,12 @@ class Rule:
         return trigger.within if isinstance(trigger, Expect) else timedelta(0)
 
     @cached_property
-    def waits_for(self) -> tuple[Word, ...]:
+    def waits_for(self) -> tuple[EventPattern, ...]:
         """Everything that one of its steps waits for."""
         return tuple(dict.fromkeys(word for step in self._waits() for word in step.words))
 
     @cached_property
-    def starting_words(self) -> tuple[Word, ...]:
+    def starting_words(self) -> tuple[EventPattern, ...]:
         """The words that set it going: that fire it, or that begin its waiting for what is expected."""
         return getattr(self.trigger, "words" if isinstance(self.trigger, On) else "on", ())
 
@@ -156,7 +222,7 @@ class Rule:
             return self.trigger.states
         return entered(self.trigger.words) if isinstance(self.trigger, On) and self.resolves else frozenset()
 
-    def unmatched(self, subject: Subject, *, whatever_state: bool = False) -> Match | None:
+    def unmatched(self, subject: Group, *, whatever_state: bool = False) -> Match | None:
         """The first clause of `match` that does not admit the subject (whatever its state, where that is asked)."""
         for clause in self.match:
             if not clause.admits(subject) and not (whatever_state and clause.field == "state"):

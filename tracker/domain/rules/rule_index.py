@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import Crossing, Entering, Named, Word
-from tracker.domain.rules.rule import Match, Rule
-from tracker.domain.rules.trigger import Every, Expect, While
+from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition
+from tracker.domain.rules.rule import Every, Expect, Match, Rule, While
 
-Mark = tuple[str, str]
+Label = tuple[str, str]
 """A field of `match` and a value of it."""
 
 KEYS = ("account", "platform", "provider")
@@ -22,12 +21,12 @@ KEYS = ("account", "platform", "provider")
 MOST_REMEMBERED = 5000
 """Answers that an index keeps: most changes ask the same."""
 
-Asked = tuple[frozenset[State], str, frozenset[Mark]]
+Asked = tuple[frozenset[State], str, frozenset[Label]]
 Key = TypeVar("Key")
 _by_id = attrgetter("id")
 
 
-def marks_of(provider: str, view: PostView | None, account: Mapping[str, str] | None = None) -> frozenset[Mark]:
+def labels_of(provider: str, view: PostView | None, account: Mapping[str, str] | None = None) -> frozenset[Label]:
     """Everything about a post, or about an account by itself, that an exact `match` can demand."""
     marks = [("provider", provider)]
     if account:
@@ -39,11 +38,11 @@ def marks_of(provider: str, view: PostView | None, account: Mapping[str, str] | 
 
 
 @dataclass
-class Shelf:
+class Bucket:
     """Rules in the order in which they came, under what their `match` demands exactly."""
 
     _plain: list[Rule] = field(default_factory=list)
-    _marked: dict[Mark, list[Rule]] = field(default_factory=dict)
+    _marked: dict[Label, list[Rule]] = field(default_factory=dict)
 
     def add(self, rule: Rule) -> None:
         demand = _demand(rule)
@@ -53,7 +52,7 @@ class Shelf:
         for word in demand.words:
             self._marked.setdefault((demand.field, word), []).append(rule)
 
-    def rules(self, marks: Iterable[Mark]) -> Iterator[Rule]:
+    def rules(self, marks: Iterable[Label]) -> Iterator[Rule]:
         """Those that what is marked so can satisfy."""
         yield from self._plain
         if self._marked:
@@ -65,22 +64,22 @@ class Shelf:
 class WordIndex:
     """Rules by the words that concern them, so that a change tries only a few."""
 
-    _states: dict[State, Shelf] = field(default_factory=dict)
-    _names: dict[str, Shelf] = field(default_factory=dict)
-    _globs: list[tuple[Named, Rule]] = field(default_factory=list)
+    _states: dict[State, Bucket] = field(default_factory=dict)
+    _names: dict[str, Bucket] = field(default_factory=dict)
+    _globs: list[tuple[EventName, Rule]] = field(default_factory=list)
     _known: dict[Asked, tuple[Rule, ...]] = field(default_factory=dict)
 
-    def add(self, words: Iterable[Word], rule: Rule) -> None:
+    def add(self, words: Iterable[EventPattern], rule: Rule) -> None:
         for word in words:
-            if isinstance(word, Named) and word.is_glob:
+            if isinstance(word, EventName) and word.is_glob:
                 self._globs.append((word, rule))
-            elif isinstance(word, Named):
-                self._names.setdefault(word.pattern, Shelf()).add(rule)
+            elif isinstance(word, EventName):
+                self._names.setdefault(word.pattern, Bucket()).add(rule)
             else:
                 for state in _after(word):
-                    self._states.setdefault(state, Shelf()).add(rule)
+                    self._states.setdefault(state, Bucket()).add(rule)
 
-    def rules(self, change: Change, marks: frozenset[Mark]) -> Sequence[Rule]:
+    def rules(self, change: Change, marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
         if not (self._states or self._names or self._globs):
             return ()
@@ -90,7 +89,7 @@ class WordIndex:
             found = _remember(self._known, asked, self._find(change, marks))
         return found
 
-    def _find(self, change: Change, marks: frozenset[Mark]) -> Iterator[Rule]:
+    def _find(self, change: Change, marks: frozenset[Label]) -> Iterator[Rule]:
         shelves = [self._states.get(state) for state in {move.after for move in change.moves}]
         for shelf in (*shelves, self._names.get(change.event)):
             if shelf:
@@ -108,15 +107,15 @@ class RuleIndex:
         self._unwatched = unwatched
         self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
-        self.retrying = Shelf()
+        self.retrying = Bucket()
         self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]
         self.muting: dict[str, list[Rule]] = {}
         """Rules by the rule whose alerts they mute."""
-        self.holding: dict[State, Shelf] = {}
+        self.holding: dict[State, Bucket] = {}
         """Rules that watch a state."""
-        self.waiting: dict[State, Shelf] = {}
+        self.waiting: dict[State, Bucket] = {}
         """Rules that may have a timer for a post in that state."""
-        self._standing: dict[tuple[str, frozenset[State | None], frozenset[Mark]], tuple[Rule, ...]] = {}
+        self._standing: dict[tuple[str, frozenset[State | None], frozenset[Label]], tuple[Rule, ...]] = {}
         for rule in self:
             self._add(rule)
         demands = [demand for rule in self if (demand := _demand(rule))]
@@ -126,16 +125,16 @@ class RuleIndex:
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.by_id.values())
 
-    def watching(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+    def watching(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that watch one of the states, in the order of their ids."""
         return self._filed("holding", self.holding, states, marks)
 
-    def waits_in(self, states: Iterable[State | None], marks: frozenset[Mark]) -> Sequence[Rule]:
+    def waits_in(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that may have a timer for a post in one of the states, in the order of their ids."""
         return self._filed("waiting", self.waiting, states, marks)
 
     def _filed(
-        self, which: str, shelves: dict[State, Shelf], states: Iterable[State | None], marks: frozenset[Mark]
+        self, which: str, shelves: dict[State, Bucket], states: Iterable[State | None], marks: frozenset[Label]
     ) -> Sequence[Rule]:
         asked = (which, frozenset(states), marks)
         found = self._standing.get(asked)
@@ -158,7 +157,9 @@ class RuleIndex:
             _file(self.waiting, trigger.states if watched else (), rule)
         elif isinstance(trigger, Expect):
             self.on.add(trigger.on, rule)
-            self.met.add([*map(Entering, trigger.over), *(w for w in trigger.words if isinstance(w, Named))], rule)
+            self.met.add(
+                [*map(StateEntered, trigger.over), *(w for w in trigger.words if isinstance(w, EventName))], rule
+            )
             if trigger.of and watched:
                 _file(self.waiting, frozenset(State) - trigger.over, rule)
         elif not isinstance(trigger, Every):
@@ -173,9 +174,9 @@ def _remember(known: dict[Key, tuple[Rule, ...]], asked: Key, rules: Iterable[Ru
     return known[asked]
 
 
-def _file(shelves: dict[State, Shelf], states: Iterable[State], rule: Rule) -> None:
+def _file(shelves: dict[State, Bucket], states: Iterable[State], rule: Rule) -> None:
     for state in states:
-        shelves.setdefault(state, Shelf()).add(rule)
+        shelves.setdefault(state, Bucket()).add(rule)
 
 
 def _demand(rule: Rule) -> Match | None:
@@ -183,7 +184,7 @@ def _demand(rule: Rule) -> Match | None:
     return next((exact[field] for field in KEYS if field in exact), None)
 
 
-def _after(word: Entering | Crossing) -> Iterable[State]:
-    if isinstance(word, Entering):
+def _after(word: StateEntered | Transition) -> Iterable[State]:
+    if isinstance(word, StateEntered):
         return (word.state,)
     return State if word.after is None else (word.after,)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tracker.domain.actions import Backoff
-from tracker.domain.rules.event_pattern import Word
+from tracker.domain.rules.event_pattern import EventPattern
 
 Render = Callable[[Mapping[str, object]], str]
 """Values by variable name in, text out; never raises."""
@@ -58,7 +58,7 @@ class ReconcileStep:
 class WaitStep:
     """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`."""
 
-    words: tuple[Word, ...]
+    words: tuple[EventPattern, ...]
     at_most: timedelta | None = None
     otherwise: str | None = None
 

@@ -1,20 +1,33 @@
-"""Rules about time: what a post's standing makes them wait for, and what a timer means when it is due."""
+"""Rules about time: what a post's standing makes them wait for, what a due timer means, and the next of all moments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import WITHDRAWN
-from tracker.domain.rules.decision import Arm, Decision, Disarm, Failed, Fire, Timer
-from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.rule_index import Mark, RuleIndex, marks_of
-from tracker.domain.rules.subject import Environment, Per, Subject, describe, from_plain, subject_of, to_plain
-from tracker.domain.rules.trace import OVER, CameTo, ConditionFalse, NotMatched, NoWait, Refusal, Trace
-from tracker.domain.rules.trigger import Every, Expect, On, While
+from tracker.domain.posts.target import WITHDRAWN
+from tracker.domain.rules.decision import (
+    OVER,
+    Arm,
+    CameTo,
+    ConditionFalse,
+    Decision,
+    Disarm,
+    Failed,
+    Fire,
+    NotMatched,
+    NoWait,
+    Refusal,
+    Timer,
+    Trace,
+)
+from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.grouping import Environment, Group, GroupBy, describe, from_plain, group_of, to_plain
+from tracker.domain.rules.rule import Every, Expect, On, Rule, While
+from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 
 MINUTE = timedelta(minutes=1)
 _KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
@@ -26,11 +39,11 @@ def kind_of(rule: Rule) -> str:
 
 
 def standing(
-    index: RuleIndex, view: PostView, marks: frozenset[Mark] | None = None, trace: Trace | None = None
+    index: RuleIndex, view: PostView, marks: frozenset[Label] | None = None, trace: Trace | None = None
 ) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
-    marks = marks_of(view.provider, view) & index.marks if marks is None else marks
-    found: dict[Per, list[Subject]] = {}
+    marks = labels_of(view.provider, view) & index.marks if marks is None else marks
+    found: dict[GroupBy, list[Group]] = {}
     for rule in index if trace else index.waits_in([view.state, *(target.state for target in view.targets)], marks):
         if rule.per not in found:
             found[rule.per] = _subjects(rule, view)
@@ -53,16 +66,16 @@ def _awaited(rule: Rule) -> frozenset[State]:
         states = trigger.states
     elif isinstance(trigger, Expect) and trigger.of:
         states = frozenset(State) - trigger.over
-    return frozenset(State) if states and rule.per is Per.TARGET else states
+    return frozenset(State) if states and rule.per is GroupBy.TARGET else states
 
 
-def _subjects(rule: Rule, view: PostView) -> list[Subject]:
+def _subjects(rule: Rule, view: PostView) -> list[Group]:
     """The post, or each of its targets, as the rule counts."""
-    keys: list[str | None] = [target.key for target in view.targets] if rule.per is Per.TARGET else []
-    return [subject_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
+    keys: list[str | None] = [target.key for target in view.targets] if rule.per is GroupBy.TARGET else []
+    return [group_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
 
 
-def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | Refusal:
+def wait_for(rule: Rule, subject: Group, view: PostView) -> Timer | Refusal:
     """The timer that the subject calls for as it stands; its cause is the same however often it is worked out."""
     trigger = rule.trigger
     if unmatched := rule.unmatched(subject, whatever_state=True):
@@ -79,7 +92,7 @@ def wait_for(rule: Rule, subject: Subject, view: PostView) -> Timer | Refusal:
     return OVER
 
 
-def wait_after(rule: Rule, subject: Subject, start: datetime, cause: str, values: Environment) -> Timer | None:
+def wait_after(rule: Rule, subject: Group, start: datetime, cause: str, values: Environment) -> Timer | None:
     """The timer of an expectation that an event starts; it keeps what was known then for the texts."""
     trigger = rule.trigger
     if not isinstance(trigger, Expect) or subject.state in trigger.over:
@@ -94,14 +107,14 @@ def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime, trace: T
     `view` is the post as it stands now. A wait that no longer holds is disarmed; one that began anew, or that the
     rule's present text makes longer, is armed again.
     """
-    subject = subject_of(rule.per, timer.provider, timer.post, view, timer.target)
+    subject = group_of(rule.per, timer.provider, timer.post, view, timer.target)
     came_to = _at_its_time(rule, timer, subject, view, now)
     if trace:
         trace.rang(rule, timer, subject, came_to)
     return Disarm(rule, subject, timer.kind) if isinstance(came_to, Refusal) else came_to
 
 
-def _at_its_time(rule: Rule, timer: Timer, subject: Subject, view: PostView | None, now: datetime) -> CameTo:
+def _at_its_time(rule: Rule, timer: Timer, subject: Group, view: PostView | None, now: datetime) -> CameTo:
     if isinstance(rule.trigger, On | Every) or timer.kind != kind_of(rule):
         return OVER
     if isinstance(rule.trigger, Expect) and not rule.trigger.of:
@@ -114,7 +127,7 @@ def _at_its_time(rule: Rule, timer: Timer, subject: Subject, view: PostView | No
     return _judge(rule, subject, timer, view, now)
 
 
-def _judge(rule: Rule, subject: Subject, timer: Timer, view: PostView | None, now: datetime) -> CameTo:
+def _judge(rule: Rule, subject: Group, timer: Timer, view: PostView | None, now: datetime) -> CameTo:
     values = _values_when_due(rule, timer, view, now)
     verdict = rule.judge(values)
     if verdict.kind == "error":
@@ -143,7 +156,7 @@ def _held(rule: Rule, late: timedelta) -> timedelta:
     return rule.span + max(late, timedelta(0)) // grain * grain
 
 
-def _timer(rule: Rule, subject: Subject, start: datetime, span: timedelta, what: str) -> Timer:
+def _timer(rule: Rule, subject: Group, start: datetime, span: timedelta, what: str) -> Timer:
     return Timer(
         rule=rule.id,
         key=subject.key,
@@ -156,3 +169,80 @@ def _timer(rule: Rule, subject: Subject, start: datetime, span: timedelta, what:
         target=subject.target,
         data={},
     )
+
+
+KINDS = ("expect", "while")
+
+
+def follows_from_standing(rule: Rule) -> bool:
+    """Whether how a post stands tells all about the rule's waits."""
+    trigger = rule.trigger
+    if isinstance(trigger, Expect):
+        return trigger.of is not None and not any(isinstance(word, EventName) for word in trigger.words)
+    return isinstance(trigger, While)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortest:
+    """The shortest spans of some rules: after a state was entered, and after a time of the post."""
+
+    states: Mapping[State, timedelta]
+    times: Mapping[str, timedelta]
+
+    def __bool__(self) -> bool:
+        return bool(self.states or self.times)
+
+
+class DeadlineIndex:
+    """The rules whose waits follow from how a post stands."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.index = RuleIndex(rule for rule in rules if follows_from_standing(rule))
+        self._known: dict[tuple[frozenset[State], frozenset[Label]], _Shortest] = {}
+
+    def soonest(self, view: PostView) -> tuple[datetime | None, datetime | None]:
+        """For each of KINDS a moment before which no wait of that kind is over; None: there is none."""
+        shortest = self._shortest(view)
+        if not shortest:
+            return None, None
+        return min(_timed(shortest, view), default=None), min(_entered(shortest, view), default=None)
+
+    def waits(self, kind: str, view: PostView) -> list[Arm]:
+        """The waits of that kind, the first to be over first."""
+        found = [arm for arm in standing(self.index, view) if arm.timer.kind == kind]
+        return sorted(found, key=lambda arm: (arm.timer.due_at, arm.rule.id))
+
+    def _shortest(self, view: PostView) -> _Shortest:
+        states = frozenset([view.state, *[target.state for target in view.targets]])
+        marks = labels_of(view.provider, view) & self.index.marks
+        found = self._known.get((states, marks))
+        if found is None:
+            found = self._known[states, marks] = _shortest(self.index.waits_in(states, marks))
+        return found
+
+
+def _shortest(rules: Iterable[Rule]) -> _Shortest:
+    states: dict[State, timedelta] = {}
+    times: dict[str, timedelta] = {}
+    for rule in rules:
+        trigger = rule.trigger
+        if isinstance(trigger, While):
+            states |= {state: min(trigger.lasting, states.get(state, trigger.lasting)) for state in trigger.states}
+        elif isinstance(trigger, Expect) and trigger.of:
+            times[trigger.of] = min(trigger.within, times.get(trigger.of, trigger.within))
+    return _Shortest(states, times)
+
+
+def _entered(shortest: _Shortest, view: PostView) -> Iterator[datetime]:
+    stands = [(view.state, view.entered_at), *((target.state, target.entered_at) for target in view.targets)]
+    for state, entered_at in stands if shortest.states else ():
+        span = shortest.states.get(state)
+        if span is not None and entered_at:
+            yield entered_at + span
+
+
+def _timed(shortest: _Shortest, view: PostView) -> Iterator[datetime]:
+    for name, span in shortest.times.items():
+        start: datetime | None = getattr(view, name)
+        if start:
+            yield start + span

@@ -27,24 +27,23 @@ from tracker.domain.rules.decision import (
 )
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.admission import Admission
-from tracker.domain.runs.alerting import fate_of, scope_of_run, with_fate
+from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
+from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
 from tracker.domain.runs.firing import Firing, Identity, Outcome
-from tracker.domain.runs.memory import Asked, Effects, Memory, Movement
 from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
-from tracker.domain.runs.signal import (
+from tracker.domain.runs.run_signals import (
     ActionFinished,
-    Again,
     ArmTimer,
     Cancelled,
     DisarmTimer,
-    Heard,
+    EventsArrived,
     Hold,
     Intent,
     Label,
     Perform,
     Release,
+    Repeated,
     Resolved,
     Settled,
     Signal,
@@ -58,7 +57,7 @@ from tracker.domain.runs.workflow import advance
 class Engine:
     """Carries out decisions on `memory`; what is to be written gathers in `effects`."""
 
-    def __init__(self, rules: RuleIndex, memory: Memory) -> None:
+    def __init__(self, rules: RuleIndex, memory: EngineState) -> None:
         self.rules, self.memory, self.effects = rules, memory, Effects()
         self._admission = Admission(memory)
         self._later: deque[tuple[UUID, Signal]] = deque()
@@ -75,7 +74,7 @@ class Engine:
                 self._fire(decision, at)
             case Declined(rule, subject, cause, context):
                 if (rule.id, subject.key, cause) not in self.memory.known:
-                    self._tell(rule, subject.key, Again(eligible=False, context=context), at)
+                    self._tell(rule, subject.key, Repeated(eligible=False, context=context), at)
             case Failed(detail=detail):
                 self._record(decision, Outcome.ERROR, at, detail)
             case Suppressed(detail=detail):
@@ -94,9 +93,9 @@ class Engine:
         if run and pause and run.phase is Phase.BACKOFF:
             self._arm(run, ArmTimer(pause.until, meaning))
         else:
-            self.hear(run_id, TimerDue(meaning), at)
+            self.deliver_signal(run_id, TimerDue(meaning), at)
 
-    def hear(self, run_id: UUID, signal: Signal, at: datetime) -> None:
+    def deliver_signal(self, run_id: UUID, signal: Signal, at: datetime) -> None:
         """Advance a run, and whatever follows from that at once."""
         self._later.append((run_id, signal))
         while self._later:
@@ -136,13 +135,13 @@ class Engine:
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
         if active and rule.mode is Mode.SINGLE:
             self._record(fire, Outcome.JOINED, at, None, active[0])
-            self.hear(active[0], Again(eligible=True, context=fire.context), at)
+            self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context), at)
             return
         waits = rule.mode is Mode.QUEUED and bool(active)
         run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
         self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, None, run.id)
         self._keep(run, at)
-        self.hear(run.id, Started(), at)
+        self.deliver_signal(run.id, Started(), at)
 
     def _make_room(self, rule: Rule, active: list[UUID], at: datetime) -> list[UUID]:
         """Those of the active runs that go on although their rule fires once more.
@@ -152,7 +151,7 @@ class Engine:
         for run_id in active:
             run = self.memory.runs[run_id]
             if rule.mode is Mode.RESTART:
-                self.hear(run_id, Cancelled("it began anew"), at)
+                self.deliver_signal(run_id, Cancelled("it began anew"), at)
             elif rule.mode is Mode.SINGLE and rule.is_about_absence and run.phase is Phase.HOLDING:
                 self._end(run, run.ending, "it began anew", at)
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
@@ -168,12 +167,14 @@ class Engine:
         channel = self._admission.channel_of(fire.rule)
         if channel:
             action = self._admission.warning(fire, channel, until, at)
-            asked = Asked(action, fire.rule.id, fire.rule.revision, None, fire.subject.provider, fire.subject.post)
+            asked = ActionRequest(
+                action, fire.rule.id, fire.rule.revision, None, fire.subject.provider, fire.subject.post
+            )
             self.effects.actions[action.id] = asked
 
     def _tell(self, rule: Rule, key: str, signal: Signal, at: datetime) -> None:
         for run in self.memory.active_of(rule.id, key):
-            self.hear(run, signal, at)
+            self.deliver_signal(run, signal, at)
 
     def _record(
         self,
@@ -273,7 +274,7 @@ def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
         case Resolve(occurred_at=occurred_at):
             return Resolved(occurred_at)
         case Came(words=words):
-            return Heard(words)
+            return EventsArrived(words)
 
 
 def _identity(fire: Fire) -> Identity:

@@ -8,7 +8,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from uuid import UUID
 
-from tracker.domain.rules.subject import Subject
+from tracker.domain.rules.grouping import Group
 
 MATCHED = ("rule", "channel", "severity", "provider", "platform", "account", "post")
 """What a silence can demand of an alert."""
@@ -27,7 +27,7 @@ class Pause:
     by: str
     since: datetime | None = None
 
-    def covers(self, rule: str, subject: Subject, at: datetime) -> bool:
+    def covers(self, rule: str, subject: Group, at: datetime) -> bool:
         return self.rule == rule and at < self.until and (not self.scope or self.scope in subject.within)
 
 
@@ -56,7 +56,7 @@ class Holds:
     pauses: list[Pause] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
 
-    def pause_of(self, rule: str, subject: Subject, at: datetime) -> Pause | None:
+    def pause_of(self, rule: str, subject: Group, at: datetime) -> Pause | None:
         """The pause that holds the rule for the longest."""
         found = [pause for pause in self.pauses if pause.covers(rule, subject, at)]
         return max(found, key=lambda pause: pause.until, default=None)

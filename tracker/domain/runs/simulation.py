@@ -16,19 +16,16 @@ from uuid import UUID
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
-from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Timer
-from tracker.domain.rules.outlook import KINDS, Outlook
+from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Timer, Trace
+from tracker.domain.rules.rule import Every
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.rules.timers import due, standing
-from tracker.domain.rules.trace import Trace
-from tracker.domain.rules.trigger import Every
+from tracker.domain.rules.timers import KINDS, DeadlineIndex, due, standing
 from tracker.domain.runs.engine import Engine
+from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, RuleKey, TimerKey
 from tracker.domain.runs.firing import Firing
-from tracker.domain.runs.memory import Asked, Effects, Memory, RuleKey, TimerKey
-from tracker.domain.runs.noted import without_actions
 from tracker.domain.runs.run import Run
-from tracker.domain.runs.signal import ActionFinished, Cancelled, Label
-from tracker.domain.runs.under_way import PostKey, UnderWay
+from tracker.domain.runs.run_signals import ActionFinished, Cancelled, Label
+from tracker.domain.runs.simulation_state import PostKey, UnderWay, without_actions
 
 GLANCE = ""
 """No rule has this name: such timers are for looking at a post again."""
@@ -42,11 +39,11 @@ class Taken:
     """An action, and when it was asked for, or (among what is noted) when it was due."""
 
     at: datetime
-    asked: Asked
+    asked: ActionRequest
 
 
 @dataclass
-class World:
+class Simulation:
     """`firings` and `taken` gather all that has happened up to `now`.
 
     `noted` holds, beside the actions, the pauses, their ends and the labels, each as if it were an action. `labelled`
@@ -59,8 +56,8 @@ class World:
     firings: list[Firing] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     noted: list[Taken] = field(default_factory=list)
-    memory: Memory = field(default_factory=Memory)
-    after_action: Callable[[Asked], None] = lambda _: None
+    memory: EngineState = field(default_factory=EngineState)
+    after_action: Callable[[ActionRequest], None] = lambda _: None
     labelled: Callable[[Label, Run], None] = lambda _label, _run: None
     timers: dict[TimerKey, tuple[Timer, UUID | None]] = field(default_factory=dict)
     views: dict[PostKey, PostView] = field(default_factory=dict)
@@ -73,7 +70,7 @@ class World:
     _under_way: UnderWay = field(default_factory=UnderWay)
 
     def __post_init__(self) -> None:
-        self._outlook = Outlook(self.rules) if self.at_a_glance else None
+        self._outlook = DeadlineIndex(self.rules) if self.at_a_glance else None
         if self._outlook:
             self.rules = RuleIndex(self.rules, unwatched=self._outlook.index.by_id)
         self._engine, self._waits = Engine(self.rules, self.memory), any(rule.waits_for for rule in self.rules)
@@ -90,7 +87,7 @@ class World:
             self._gathered.append(change)
         result = result_of(change)
         if result:
-            self._engine.hear(*result, change.received_at)
+            self._engine.deliver_signal(*result, change.received_at)
         decisions: Iterable[Decision] = decide(self.rules, change, self._under_way.busy(key), self.trace)
         if self._waits:
             decisions = [self._looked_back(decision) for decision in decisions]
@@ -177,7 +174,7 @@ class World:
         for timer, run in kept:
             self._set(timer, run)
 
-    def _look_ahead(self, outlook: Outlook, view: PostView, *, moved: bool) -> None:
+    def _look_ahead(self, outlook: DeadlineIndex, view: PostView, *, moved: bool) -> None:
         """Be back when a wait may be over; a post that has not moved can begin only to be expected to."""
         for kind, moment in zip(KINDS, outlook.soonest(view), strict=True):
             if moved or kind == "expect":
@@ -191,7 +188,7 @@ class World:
         elif there is None or there.due_at != moment:
             self._set(Timer(*key, moment, "", "", provider, post, None, {}), None)
 
-    def _look(self, outlook: Outlook, glance: Timer) -> None:
+    def _look(self, outlook: DeadlineIndex, glance: Timer) -> None:
         """Let come what is due by now, and be back for the next."""
         view = self.views[glance.provider, glance.post or ""]
         waits = outlook.waits(glance.kind, view)
@@ -243,10 +240,10 @@ class World:
                 return
             for asked in done:
                 if asked.run:
-                    self._engine.hear(asked.run, ActionFinished(asked.action.id, "done", "ok"), at)
+                    self._engine.deliver_signal(asked.run, ActionFinished(asked.action.id, "done", "ok"), at)
                 self.after_action(asked)
 
-    def _is_taken(self, asked: Asked) -> bool:
+    def _is_taken(self, asked: ActionRequest) -> bool:
         return asked.fate == "pending" and asked.action.id not in self.on_record
 
     def _take_in(self, effects: Effects) -> None:

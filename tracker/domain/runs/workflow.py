@@ -14,18 +14,16 @@ from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
-from tracker.domain.runs.message import ask_retry
-from tracker.domain.runs.notices import put_right, say_again
 from tracker.domain.runs.run import Notice, Phase, Run, RunState
-from tracker.domain.runs.signal import (
+from tracker.domain.runs.run_signals import (
     ActionFinished,
-    Again,
     ArmTimer,
     Cancelled,
     DisarmTimer,
-    Heard,
+    EventsArrived,
     Intent,
     Perform,
+    Repeated,
     Resolved,
     Settled,
     Signal,
@@ -33,7 +31,7 @@ from tracker.domain.runs.signal import (
     TimerDue,
     Withdraw,
 )
-from tracker.domain.runs.stepping import Moved, do_at_once
+from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again
 
 TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 TRIED = frozenset({"done", "unknown"})
@@ -81,11 +79,11 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
             return _timer(run, rule, meaning, now)
         case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
             return _acted(run, rule, outcome, reason, now)
-        case Again(eligible, context):
+        case Repeated(eligible, context):
             return _again(_heard_of(run, context), rule, eligible, now)
         case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
             return _settle(run, rule, state, now)
-        case Heard(words):
+        case EventsArrived(words):
             return _heard(run, rule, words, now)
         case Resolved(occurred_at):
             return _resolve(run, rule, occurred_at, now)

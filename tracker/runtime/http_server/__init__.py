@@ -1,10 +1,9 @@
 """The HTTP server as this process runs it: what comes in is bounded and judged before anybody else reads it."""
 
-from tracker.runtime.http_server.addresses import Proxies
 from tracker.runtime.http_server.bounds import Bounds, Limits, connections_within
-from tracker.runtime.http_server.front import Front
-from tracker.runtime.http_server.server import Server, bound, claimed, configured, listening, until_over
-from tracker.runtime.http_server.usual import asked_from
+from tracker.runtime.http_server.connection import Server, bound, claimed, configured, listening, until_over
+from tracker.runtime.http_server.server_state import Front, Proxies
+from tracker.runtime.http_server.uvicorn_protocol import asked_from
 
 __all__ = [
     "Bounds",

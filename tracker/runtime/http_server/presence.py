@@ -8,15 +8,15 @@ from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
-from tracker.runtime.http_server.answers import refusal
 from tracker.runtime.http_server.head import Head, Refused
+from tracker.runtime.http_server.server_state import refusal
 
 if TYPE_CHECKING:
     from uvicorn import Config
     from uvicorn.server import ServerState
 
-    from tracker.runtime.http_server.front import Front
-    from tracker.runtime.http_server.usual import Relay
+    from tracker.runtime.http_server.server_state import Front
+    from tracker.runtime.http_server.uvicorn_protocol import Relay
 
 LINGERING = 2.0
 """Seconds for which somebody who was refused may read why, and is not listened to."""

@@ -6,7 +6,7 @@ of the simulator is Sosyal Köprü's for all of them.
 
 from tracker.simulator.dialects.ayrshare import AYRSHARE
 from tracker.simulator.dialects.bundle_social import BUNDLE_SOCIAL
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody
 from tracker.simulator.dialects.mixpost import MIXPOST
 from tracker.simulator.dialects.outstand import OUTSTAND
 from tracker.simulator.dialects.post_for_me import POST_FOR_ME
@@ -30,4 +30,4 @@ DIALECTS = {
     )
 }
 
-__all__ = ["DIALECTS", "Dialect", "Happened", "Said"]
+__all__ = ["DIALECTS", "Dialect", "Happened", "WebhookBody"]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body, platform_id
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Problem
@@ -32,7 +31,7 @@ CODES = {
 }
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     by_itself = happened.scheduled_at is None and happened.attempt == 1
     if by_itself or not happened.over or not happened.results:
         return []
@@ -48,7 +47,7 @@ def _tell(happened: Happened) -> list[Said]:
         "postIds": [_success(target) for target in happened.targets if target.state is State.PUBLISHED],
         "hookId": happened.id,
     }
-    return [Said(ACTION, msgspec.json.encode(body), happened.id)]
+    return [WebhookBody(ACTION, msgspec.json.encode(body), happened.id)]
 
 
 def _success(target: Target) -> dict[str, object]:

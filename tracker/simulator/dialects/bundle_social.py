@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body, platform_id
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Problem
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 EVENT = "post.published"
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     if not happened.over or not happened.results:
         return []
     failed = {target.platform.upper(): target.problem for target in happened.targets if target.problem}
@@ -38,7 +37,7 @@ def _tell(happened: Happened) -> list[Said]:
         },
         "retryCount": happened.attempt - 1,
     }
-    return [Said(EVENT, msgspec.json.encode({"type": EVENT, "data": data}))]
+    return [WebhookBody(EVENT, msgspec.json.encode({"type": EVENT, "data": data}))]
 
 
 def _verbose(problem: Problem) -> dict[str, object]:

@@ -1,18 +1,55 @@
-"""What one provider's webhooks are like: what it says of what happens, how it signs, and how stubborn it is."""
+"""What one provider's webhooks are like: what it says, how it signs, and how stubborn it is."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
-from tracker.domain.posts.lifecycle import derive
+from tracker.domain.posts.target import derive
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Problem
     from tracker.simulator.story import Target
+
+
+def over_body(header: str, prefix: str = "", time_header: str = "") -> Sign:
+    """HMAC-SHA256 in hex over the raw body; a time in `time_header` is told and not signed."""
+
+    def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
+        told = {time_header: str(int(at.timestamp()))} if time_header else {}
+        return {header: prefix + _digest(secret, body)} | told
+
+    return sign
+
+
+def over_time_and_body(header: str, time_header: str, prefix: str) -> Sign:
+    """HMAC-SHA256 in hex over the time in seconds, a point, and the raw body."""
+
+    def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
+        seconds = str(int(at.timestamp()))
+        return {header: prefix + _digest(secret, seconds.encode() + b"." + body), time_header: seconds}
+
+    return sign
+
+
+def with_the_secret_itself(header: str) -> Sign:
+    """No signature: who knows the secret is believed."""
+    return lambda secret, _, __: {header: secret}
+
+
+def not_at_all() -> Sign:
+    """Anybody could have sent it."""
+    return lambda _, __, ___: {}
+
+
+def _digest(secret: str, text: bytes) -> str:
+    return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+
 
 ENDED = frozenset({State.PUBLISHED, State.FAILED})
 
@@ -62,7 +99,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WebhookBody:
     """One webhook: the name by which it was asked for, and its raw body; without `id`, each delivery has its own."""
 
     event: str
@@ -84,7 +121,7 @@ class Dialect:
 
     name: str
     events: tuple[str, ...]
-    tell: Callable[[Happened], Sequence[Said]]
+    tell: Callable[[Happened], Sequence[WebhookBody]]
     sign: Sign
     delivery: str = ""
     ladder: tuple[timedelta, ...] = LADDER

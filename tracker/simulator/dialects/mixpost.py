@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_body
 
 if TYPE_CHECKING:
     from tracker.simulator.story import Target
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SCHEDULED, PUBLISHED, FAILED = "post.scheduled", "post.published", "post.publishing_failed"
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     if happened.event == SCHEDULED:
         return [_say(happened, SCHEDULED, "scheduled")]
     if not happened.over or not happened.results:
@@ -30,7 +29,7 @@ def _tell(happened: Happened) -> list[Said]:
     return [_say(happened, FAILED if named else PUBLISHED, "failed" if failed else "published")]
 
 
-def _say(happened: Happened, event: str, status: str) -> Said:
+def _say(happened: Happened, event: str, status: str) -> WebhookBody:
     data = {
         "id": crc32(happened.post.encode()),
         "uuid": happened.post,
@@ -43,7 +42,7 @@ def _say(happened: Happened, event: str, status: str) -> Said:
         "created_at": _plain(happened.created_at),
         "trashed": False,
     }
-    return Said(event, as_php({"event": event, "data": data}))
+    return WebhookBody(event, as_php({"event": event, "data": data}))
 
 
 def _account(target: Target) -> dict[str, object]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_body, platform_id
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 PUBLISHED, ERROR = "post.published", "post.error"
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     if not happened.over or not happened.results:
         return []
     event = ERROR if happened.called_failed and happened.state is not State.PARTIAL else PUBLISHED
@@ -28,7 +27,7 @@ def _tell(happened: Happened) -> list[Said]:
     if happened.state is not State.FAILED:
         data["publishedAt"] = stamp(happened.at)
     data["socialAccounts"] = [_part(target) for target in happened.targets]
-    return [Said(event, msgspec.json.encode({"event": event, "data": data}))]
+    return [WebhookBody(event, msgspec.json.encode({"event": event, "data": data}))]
 
 
 def _part(target: Target) -> dict[str, object]:

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
-from tracker.simulator.dialects.signing import with_the_secret_itself
+from tracker.simulator.dialects.dialect import (
+    Dialect,
+    Happened,
+    WebhookBody,
+    account,
+    platform_id,
+    with_the_secret_itself,
+)
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ CREATED, UPDATED, RESULT = "social.post.created", "social.post.updated", "social
 LADDER = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 36_000))
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     said = [_say(RESULT, _result(happened, target)) for target in happened.results]
     if happened.event == "post.scheduled":
         return [_say(CREATED, _post(happened, "scheduled"))]
@@ -33,8 +39,8 @@ def _tell(happened: Happened) -> list[Said]:
     return [*said, _say(UPDATED, _post(happened, "processed"))] if happened.over else said
 
 
-def _say(event: str, data: object) -> Said:
-    return Said(event, msgspec.json.encode({"event_type": event, "data": data}))
+def _say(event: str, data: object) -> WebhookBody:
+    return WebhookBody(event, msgspec.json.encode({"event_type": event, "data": data}))
 
 
 def _post(happened: Happened, status: str) -> dict[str, object]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account
-from tracker.simulator.dialects.signing import not_at_all
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, not_at_all
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ def row_id(post: str, target: Target) -> str:
     return f"{post}-{target.platform}-{target.ordinal}"
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     good = [target for target in happened.results if target.state is State.PUBLISHED]
-    return [Said(PUBLISHED, msgspec.json.encode([_row(happened, target)])) for target in good]
+    return [WebhookBody(PUBLISHED, msgspec.json.encode([_row(happened, target)])) for target in good]
 
 
 def _row(happened: Happened, target: Target) -> dict[str, object]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body
 from tracker.simulator.wire import DELIVERY, EVENTS, SIGNATURE, event_body, outcome, stamp
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     data = {"postId": happened.post} | outcome(happened.status, happened.targets, happened.problem)
     if happened.event == "post.scheduled" and happened.scheduled_at:
         data["scheduledAt"] = stamp(happened.scheduled_at)
-    return [Said(happened.event, event_body(happened.event, happened.at, data))]
+    return [WebhookBody(happened.event, event_body(happened.event, happened.at, data))]
 
 
 def _test(_: str, at: datetime) -> bytes:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
-from tracker.simulator.dialects.signing import over_time_and_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_time_and_body, platform_id
 
 if TYPE_CHECKING:
     from tracker.simulator.story import Target
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 EVENT = "upload_completed"
 
 
-def _tell(happened: Happened) -> list[Said]:
-    return [Said(EVENT, msgspec.json.encode(_body(happened, target))) for target in happened.results]
+def _tell(happened: Happened) -> list[WebhookBody]:
+    return [WebhookBody(EVENT, msgspec.json.encode(_body(happened, target))) for target in happened.results]
 
 
 def _body(happened: Happened, target: Target) -> dict[str, object]:

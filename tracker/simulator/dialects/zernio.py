@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.posts.event import State
-from tracker.simulator.dialects.dialect import Dialect, Happened, Said, account, platform_id
-from tracker.simulator.dialects.signing import over_body
+from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, account, over_body, platform_id
 from tracker.simulator.wire import stamp
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ LADDER = tuple(timedelta(seconds=seconds) for seconds in (10, 100, 1000, 10_000,
 WORDS = {State.SCHEDULED: "pending", State.PUBLISHING: "processing"}
 
 
-def _tell(happened: Happened) -> list[Said]:
+def _tell(happened: Happened) -> list[WebhookBody]:
     said = [_about_platform(happened, target) for target in happened.results]
     if happened.event == "post.scheduled":
         said.append(_say(happened, "post.scheduled", happened.id))
@@ -43,7 +42,7 @@ def _tell(happened: Happened) -> list[Said]:
     return said
 
 
-def _about_platform(happened: Happened, target: Target) -> Said:
+def _about_platform(happened: Happened, target: Target) -> WebhookBody:
     block = {"name": target.platform} | _outcome(target)
     event = f"post.platform.{target.state}"
     return _say(
@@ -52,9 +51,9 @@ def _about_platform(happened: Happened, target: Target) -> Said:
     )  # fmt: skip
 
 
-def _say(happened: Happened, event: str, name: str, **more: object) -> Said:
+def _say(happened: Happened, event: str, name: str, **more: object) -> WebhookBody:
     body = {"id": name, "event": event, "post": _post(happened)} | more | {"timestamp": stamp(happened.at)}
-    return Said(event, msgspec.json.encode(body), name)
+    return WebhookBody(event, msgspec.json.encode(body), name)
 
 
 def _post(happened: Happened) -> dict[str, object]:

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import NotFound, Rejected
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.wakeups import ACTIONS
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tracker.domain.runs.memory import Asked
+    from tracker.domain.runs.engine_state import ActionRequest
     from tracker.store.database import Connection
 
 
@@ -70,7 +70,7 @@ PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = nul
 DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
 
 
-async def intend(conn: Connection, asked: Collection[Asked], now: datetime) -> None:
+async def intend(conn: Connection, asked: Collection[ActionRequest], now: datetime) -> None:
     """Record them, each once, and wake the workers; one whose rule is "" was asked for by a person."""
     rows = [
         (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,

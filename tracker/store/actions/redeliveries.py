@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tracker.errors import NotFound
 from tracker.store.actions.actions import KnownAction
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.wakeups import ACTIONS, REDELIVERIES
 from tracker.store.waking import wake_after_commit
 
@@ -153,7 +153,7 @@ async def make(conn: Connection, plan: Plan, chosen: str, values: Sequence[objec
     return total
 
 
-async def one(conn: Connection, plan: UUID) -> Redelivery:
+async def get(conn: Connection, plan: UUID) -> Redelivery:
     """The plan as it stands; raises NotFound."""
     return _found(await conn.fetchrow(ONE, plan), plan)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from tracker.store.rows import into
+from tracker.store.session import into
 from tracker.store.wakeups import RECONCILIATIONS
 from tracker.store.waking import wake_after_commit
 

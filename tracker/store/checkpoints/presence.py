@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from tracker.domain.failing import Failing
+    from tracker.runtime.supervision import Failing
     from tracker.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class Presence:
             while True:
                 free_since = await self._look(session, free_since)
                 if (failing := self._failing()) != told:
-                    await processes.tell(session, self.node, told := failing)
+                    await processes.report_failing(session, self.node, told := failing)
                 await asyncio.sleep(LOOK_EVERY)
         finally:
             session.terminate()

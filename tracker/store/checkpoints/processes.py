@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.failing import Failing
+from tracker.runtime.supervision import Failing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -90,7 +90,7 @@ async def show_up(conn: Connection, node: str, roles: Collection[str], failing: 
     return number
 
 
-async def tell(conn: Connection, node: str, failing: Mapping[str, Failing]) -> None:
+async def report_failing(conn: Connection, node: str, failing: Mapping[str, Failing]) -> None:
     """Say which agents of the process keep failing, and how."""
     await conn.execute(TELL, node, failing)
 

@@ -1,8 +1,18 @@
-"""Snapshots of the log: which transactions a reader has seen, and how far a batch has brought it."""
+"""Snapshots of the log: what a reader has seen; and the same as a text, from which one far away goes on."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.store.database import Row
+    from tracker.store.log.feed import Batch, Feed
 
 EVERYTHING = 2**63 - 1
 
@@ -60,3 +70,65 @@ def beginning(epoch: int) -> Checkpoint:
 def whole(epoch: int) -> Checkpoint:
     """After the last transaction of an epoch that is over."""
     return Checkpoint(epoch, EVERYTHING, EVERYTHING)
+
+
+LONGEST = 8192
+"""Transactions under way are named one by one; no server runs so many that their names are longer."""
+
+_FORM = re.compile(r"(\d{1,9})\.(\d{1,19})\.((?:\d{1,19}(?:-\d{1,19})*)?)(?:\.(\d{1,19})\.(\d{1,19}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeToken:
+    """All that `seen` holds, and the rows of transaction `xid` (the next that it does not hold) up to `key`.
+
+    What is left of that transaction must be read before anything else, so that one such row is always enough.
+    """
+
+    seen: Checkpoint
+    xid: int = 0
+    key: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> ResumeToken:
+        """What `str` gives; raises Rejected."""
+        match = _FORM.fullmatch(text) if len(text) <= LONGEST else None
+        if match is None:
+            raise Rejected("place", "this is not a place that the stream has given out")
+        epoch, xmax, xid, key = (int(match[group] or 0) for group in (1, 2, 4, 5))
+        running = tuple(sorted(xmax - int(back) for back in match[3].split("-") if back))
+        if not (epoch and 0 < xmax <= EVERYTHING and xid < EVERYTHING and key <= EVERYTHING):
+            raise Rejected("place", "this is not a place that the stream has given out")
+        if (running and not 0 < running[0] <= running[-1] < xmax) or xid not in {0, xmax, *running}:
+            raise Rejected("place", "this is not a place that the stream has given out")
+        return cls(Checkpoint(epoch, xmax, min((*running, xmax)), running), xid, key)
+
+    @property
+    def beyond(self) -> Checkpoint:
+        """What was seen once all of the transaction has been read, too."""
+        running = tuple(other for other in self.seen.running if other != self.xid)
+        xmax = self.seen.xmax + (self.xid == self.seen.xmax)
+        return Checkpoint(self.seen.epoch, xmax, min((*running, xmax)), running)
+
+    def __str__(self) -> str:
+        running = "-".join(str(self.seen.xmax - xid) for xid in self.seen.running)
+        row = f".{self.xid}.{self.key}" if self.xid else ""
+        return f"{self.seen.epoch}.{self.seen.xmax}.{running}{row}"
+
+
+def resume_tokens(feed: Feed, seen: Checkpoint, batch: Batch) -> Iterator[tuple[Row, ResumeToken]]:
+    """Each row of a batch that was read after `seen`, and the place right behind it."""
+    reached = batch.reached if batch.reached.epoch == seen.epoch else whole(seen.epoch)
+    before, xid = seen, 0
+    for row in batch.rows:
+        if row["xid"] != xid:
+            before, xid = _before(row["xid"], before, reached, seen.xmax), row["xid"]
+        yield row, ResumeToken(before, xid, row[feed.key])
+
+
+def _before(xid: int, before: Checkpoint, reached: Checkpoint, fresh: int) -> Checkpoint:
+    """What a reader has seen when it comes to the first row of a transaction."""
+    if xid >= fresh:
+        return reached.cut_after(xid - 1)
+    running = tuple(other for other in before.running if other >= xid or not reached.sees(other))
+    return Checkpoint(before.epoch, before.xmax, min((*running, before.xmax)), running)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubscriptionState:
     """A share of the buckets, and where it stands after so many steps.
 
     Up to `caught_up_at` nothing was left to read, and up to `complete` what it reads is complete itself.
@@ -38,7 +38,7 @@ class Standing:
 class Held:
     """The shares that this node reads, and how far there is something to read."""
 
-    standings: Sequence[Standing]
+    standings: Sequence[SubscriptionState]
     head: Checkpoint
 
 
@@ -106,19 +106,19 @@ async def lock_held(conn: Connection, name: str, node: str, upstream: str | None
     return Held([_standing(row) for row in rows], Checkpoint.of(rows[0]["head_epoch"], rows[0]["head"]))
 
 
-async def lock_all(conn: Connection, name: str) -> list[Standing]:
+async def lock_all(conn: Connection, name: str) -> list[SubscriptionState]:
     """All shares, whoever holds them, locked for this transaction: the subscription stands still inside it."""
     await conn.execute(LOCK_ALL, name)
     return await stands(conn, name)
 
 
-async def stands(conn: Connection, name: str) -> list[Standing]:
+async def stands(conn: Connection, name: str) -> list[SubscriptionState]:
     """All shares as they stand."""
     return [_standing(row) for row in await conn.fetch(STANDS, name)]
 
 
 async def advance(
-    conn: Connection, name: str, stood: Sequence[Standing], reached: Checkpoint, caught_up_at: datetime | None
+    conn: Connection, name: str, stood: Sequence[SubscriptionState], reached: Checkpoint, caught_up_at: datetime | None
 ) -> None:
     """Move shares that stood together, which are one from now on; raises Unavailable where they stand there no more."""
     first, *others = stood
@@ -141,6 +141,8 @@ async def park(conn: Connection, name: str, item: int, bucket: int, error: str, 
     await conn.execute(PARK, name, item, bucket, error[:2000], now)
 
 
-def _standing(row: Row) -> Standing:
+def _standing(row: Row) -> SubscriptionState:
     checkpoint = Checkpoint.of(row["epoch"], row["snapshot"])
-    return Standing(row["share"], row["buckets"], row["step"], checkpoint, row["caught_up_at"], row["complete"])
+    return SubscriptionState(
+        row["share"], row["buckets"], row["step"], checkpoint, row["caught_up_at"], row["complete"]
+    )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracker.domain.refusals import weight_of
+from tracker.domain.refused_deliveries import weight_of
 from tracker.errors import NotFound
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ async def providers_refused(conn: Connection) -> list[str]:
     return [row["provider"] for row in await conn.fetch(PROVIDERS_REFUSED)]
 
 
-async def one(conn: Connection, item: int, *, hold: bool = False) -> Kept:
+async def get(conn: Connection, item: int, *, hold: bool = False) -> Kept:
     """One of them, on wish held for this transaction, so that it is settled once; raises NotFound."""
     row = await conn.fetchrow(LOCK if hold else GET, item)
     if row is None:

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.domain.posts.change import Change, Move, Note, PostView
 from tracker.domain.posts.event import State
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

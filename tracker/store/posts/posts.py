@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from dataclasses import MISSING, dataclass, fields
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tracker.domain.posts.change import PostView, TargetView
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
-from tracker.store.posts.compact import compact
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from tracker.domain.posts.change import Change
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
 
+
+def _encoded_without_defaults(view: type) -> Callable[..., msgspec.Struct]:
+    """A form with the same fields, which leaves those out that stand at their defaults."""
+    return msgspec.defstruct(view.__name__, [_field(one) for one in fields(view)], omit_defaults=True)
+
+
+def _field(one: Any) -> tuple[Any, ...]:
+    if one.default_factory is not MISSING:
+        return one.name, Any, msgspec.field(default_factory=one.default_factory)
+    return (one.name, Any) if one.default is MISSING else (one.name, Any, one.default)
+
+
+_Post, _Target = _encoded_without_defaults(PostView), _encoded_without_defaults(TargetView)
+_of_post, _of_target = (attrgetter(*(one.name for one in fields(view))) for view in (PostView, TargetView))
+_TARGETS = [one.name for one in fields(PostView)].index("targets")
+
+
+def compact(view: PostView) -> msgspec.Struct:
+    """What is read back as the same view."""
+    values = [*_of_post(view)]
+    values[_TARGETS] = tuple([_Target(*_of_target(one)) for one in view.targets])
+    return _Post(*values)
+
+
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredPost:
     """A post as the projection keeps it, with the log days between which its facts stand."""
 
     post: Post
@@ -90,10 +114,10 @@ async def current_projection(conn: Connection) -> int:
     return version
 
 
-async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, Kept]:
+async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, StoredPost]:
     """Those of the posts that are known."""
     rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
-    kept = [Kept(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
+    kept = [StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
     return {(k.post.provider, k.post.id): k for k in kept}
 
 
@@ -125,14 +149,14 @@ def logged(row: Row) -> LoggedEvent:
     )  # fmt: skip
 
 
-async def save(conn: Connection, projection: int, posts: Iterable[Kept]) -> None:
+async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -> None:
     """Write the posts as they are now; every column but the days follows from the fold."""
     rows = [row_of_post(projection, kept) for kept in posts]
     rows.sort(key=itemgetter(1, 2))
     await conn.execute(SAVE, rows)
 
 
-def row_of_post(projection: int, kept: Kept) -> tuple[object, ...]:
+def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     """All columns of `posts`, in their order."""
     post = kept.post
     targets = post.targets.values()

@@ -9,7 +9,7 @@ import msgspec
 
 from tracker.domain.posts.post import Post
 from tracker.store.database import PLANNED_FOR_ITS_VALUES
-from tracker.store.rows import into
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from uuid import UUID
 
-    from tracker.domain.runs.memory import Movement
+    from tracker.domain.runs.engine_state import Movement
     from tracker.store.database import Connection
 
 LOAD_OPEN = """

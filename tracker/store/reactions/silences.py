@@ -32,7 +32,7 @@ async def end(conn: Connection, silence: UUID, now: datetime) -> bool:
     return await conn.fetchval(END, silence, now) is not None
 
 
-async def one(conn: Connection, silence: UUID) -> Silence | None:
+async def get(conn: Connection, silence: UUID) -> Silence | None:
     """The silence, over or not."""
     row = await conn.fetchrow(ONE, silence)
     return Silence(*row) if row else None

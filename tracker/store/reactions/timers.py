@@ -19,7 +19,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredTimer:
     """A timer, and the run that it belongs to where it is a run's own."""
 
     timer: Timer
@@ -76,7 +76,7 @@ async def hold_revisions(conn: Connection) -> None:
     await conn.execute(HOLD_REVISIONS)
 
 
-async def set_all(conn: Connection, timers: Collection[Kept]) -> None:
+async def set_all(conn: Connection, timers: Collection[StoredTimer]) -> None:
     """Set them, each in place of the one that stands under its rule, key and kind."""
     rows = [
         (t.rule, t.key, t.kind, bucket_of(t.provider, t.post), t.due_at, t.meaning, t.cause, kept.run, t.provider,
@@ -94,7 +94,7 @@ async def remove(conn: Connection, keys: Collection[Key]) -> None:
         await conn.execute(REMOVE, *(list(column) for column in zip(*keys, strict=True)))
 
 
-async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[Kept]:
+async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[StoredTimer]:
     """The timers that are due in each bucket up to its moment, earliest first, held for this transaction."""
     rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
     return [_kept(row) for row in rows]
@@ -126,9 +126,9 @@ async def posts_in(conn: Connection, states: Collection[str], after: tuple[str, 
     return [row["fold"] for row in await conn.fetch(POSTS_IN, *after, limit, list(states))]
 
 
-def _kept(row: Row) -> Kept:
+def _kept(row: Row) -> StoredTimer:
     timer = Timer(
         row["rule"], row["key"], row["kind"], row["due_at"], row["meaning"], row["cause"], row["provider"], row["post"],
         row["target"], row["data"],
     )  # fmt: skip
-    return Kept(timer, row["run"])
+    return StoredTimer(timer, row["run"])

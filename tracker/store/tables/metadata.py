@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from tracker.store.tables import keeping, log, posts, reactions, reconciling, redelivering
+from tracker.store.tables import log, operations, posts, reactions
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "keeping", "log", "posts", "reactions", "reconciling", "redelivering"]
+__all__ = ["METADATA", "log", "operations", "posts", "reactions"]

@@ -1,0 +1,112 @@
+"""Posting something that may be said again, because its receiver knows it by its id, signed where that is asked."""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING
+
+import msgspec
+from standardwebhooks import Webhook
+
+from tracker.domain.actions import Discard, Done, Reason, Retry
+from tracker.outbound.addresses import OutboundError, origin_of
+from tracker.outbound.client import Answer, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from pydantic import SecretStr
+
+    from tracker.domain.actions import Exchange, Outcome
+    from tracker.errors import Misconfigured
+    from tracker.outbound.client import Outbound
+
+PREFIX = "whsec_"
+
+
+def key_of(secret: str) -> bytes:
+    """The key in a secret: base64 behind `whsec_`, else the text itself. Raises ValueError."""
+    if not secret.startswith(PREFIX):
+        return secret.encode()
+    encoded = secret.removeprefix(PREFIX)
+    try:
+        key = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
+    except ValueError as error:
+        raise ValueError(f"begins with {PREFIX}, but no base64 follows") from error
+    if not key:
+        raise ValueError(f"has nothing behind {PREFIX}")
+    return key
+
+
+def signed(message: str, now: datetime, body: bytes, secrets: Sequence[SecretStr]) -> dict[str, str]:
+    """The headers for `body`; one signature for each secret, so that a receiver can rotate, and none without."""
+    headers = {"webhook-id": message, "webhook-timestamp": str(int(now.timestamp()))}
+    keys = [key_of(secret.get_secret_value()) for secret in secrets]
+    signatures = " ".join(Webhook(key).sign(message, now, body.decode()) for key in keys)
+    return headers | ({"webhook-signature": signatures} if signatures else {})
+
+
+HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
+"""Nothing but a change of our configuration helps; for the rest, the other side may be put right meanwhile."""
+
+
+async def post_json(
+    outbound: Outbound,
+    url: SecretStr,
+    secrets: Sequence[SecretStr],
+    message: str,
+    content: Mapping[str, object],
+    now: datetime,
+) -> Outcome:
+    """Post `content` once under the id `message`; the record shows of the address only what cannot be secret."""
+    address = url.get_secret_value()
+    body = msgspec.json.encode(content)
+    headers = signed(message, now, body, secrets)
+    shown = {"method": "POST", "url": origin_of(address), "webhook-id": message, "body": content}
+    hidden = [address, *(secret.get_secret_value() for secret in secrets)]
+    return outcome_of(*await post(outbound, address, headers, body, shown, hidden))
+
+
+async def post(
+    outbound: Outbound,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    shown: Mapping[str, object],
+    hidden: Sequence[str],
+) -> tuple[Answer | OutboundError, Exchange]:
+    """Post a JSON text once; the record has `shown` for the request, and nothing `hidden` in the answer."""
+    result: Answer | OutboundError
+    try:
+        result = await outbound.request(
+            "POST", address, headers={"content-type": "application/json; charset=utf-8", **headers}, body=body
+        )
+    except OutboundError as error:
+        result = error
+    return result, exchange(shown, result, hidden)
+
+
+def not_configured(keys: Sequence[str], left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:
+    """Nobody can be told: the addressee is not in the configuration, or is left out of it for its faults.
+
+    `keys` are those under which it could stand there.
+    """
+    missing = f"neither {' nor '.join(keys)} is" if len(keys) > 1 else f"{keys[0]} is not"
+    why = "; ".join(str(fault) for key in keys for fault in left_out.get(key, ()))
+    return Discard(Reason.NOT_CONFIGURED, why or f"{missing} in the configuration")
+
+
+def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:
+    """What the answer to a message, or the lack of one, means for the action."""
+    if result.reason is Reason.OK:
+        return Done(exchange=record)
+    if isinstance(result, Answer):
+        detail, after = f"answered {result.status}", result.retry_after
+    elif result.accepted:
+        return Done(f"accepted, although the answer did not end well: {result.detail}", exchange=record)
+    else:
+        detail, after = result.detail, None
+    if result.reason in HOPELESS:
+        return Discard(result.reason, detail, record)
+    return Retry(result.reason, after, detail, record)

@@ -1,0 +1,75 @@
+"""How the API says no, as its description tells it, and that nothing has changed: one shape for each."""
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from litestar import Request, Response
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.response.base import ASGIResponse
+from msgspec import Meta, Struct
+
+from tracker.api.problems import MEDIA_TYPE
+from tracker.queries.rule_views import FaultOut
+
+
+class Tagged(Response[Any]):
+    """Carries an ETag; a client that says that it has that very answer gets a 304."""
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:
+        """The answer as it is sent."""
+        answer = super().to_asgi_response(app, request, **options)
+        tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
+        if _matches(request.headers.get("if-none-match", ""), tag):
+            return ASGIResponse(status_code=304, headers={"etag": tag})
+        answer.headers.add("etag", tag)
+        answer.headers.add("cache-control", "no-cache")
+        return answer
+
+
+def _matches(header: str, tag: str) -> bool:
+    given = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return tag in given or "*" in given
+
+
+class FaultOfParameter(Struct, frozen=True):
+    """What is wrong with one parameter, or with one key of the body."""
+
+    parameter: str
+    message: str
+
+
+class ProblemOut(Struct, frozen=True, omit_defaults=True):
+    """Why it was refused, as RFC 9457 says it."""
+
+    type: Annotated[str, Meta(description="Names the kind of error for programs, as in `urn:tracker:problem:scope`.")]
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="What is wrong, and what would be right, for people.")]
+    instance: Annotated[str, Meta(description="The address that was asked for.")]
+    parameter: Annotated[str | None, Meta(description="Which parameter, or key of the body, is wrong.")] = None
+    errors: Annotated[list[FaultOfParameter] | None, Meta(description="All of them, where several are.")] = None
+    faults: Annotated[list[FaultOut] | None, Meta(description="What is wrong with a rule text, by its place.")] = None
+
+
+def _refused(why: str) -> ResponseSpec:
+    return ResponseSpec(ProblemOut, description=why, media_type=MEDIA_TYPE, generate_examples=False)
+
+
+READING = {
+    400: _refused("A parameter cannot be used; it is named."),
+    401: _refused("No key, or one that is not known."),
+    403: _refused("The key does not reach this far."),
+    429: _refused("Too many keys that do not fit came from this address; try again after `Retry-After`."),
+    503: _refused("The database is away; try again after `Retry-After`."),
+}
+GONE = {409: _refused("The log of that time is not kept any more.")}
+LISTING = READING | GONE
+ONE = READING | {404: _refused("There is no such thing.")}
+DECIDING = ONE | {409: _refused("It is in no state for that.")}
+TRYING = READING | {413: _refused("The body is too large."), 422: _refused("The rules cannot be read: `faults`.")}
+PLANNING = LISTING | {
+    409: _refused("Nothing fits the filters, or too much."),
+    413: _refused("The body is too large."),
+}
+SAYING = READING | {413: _refused("The body is too large.")}
+TELLING = ONE | {413: _refused("The body is too large.")}

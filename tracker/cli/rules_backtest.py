@@ -1,0 +1,195 @@
+"""`tracker rules backtest` and `diff`: what rules would have done on the real log, beside what was done."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli import FOUND_PROBLEMS
+from tracker.cli.context import Config, Json, now, on_database, open_settings
+from tracker.cli.output import progress, say, show_json, show_table, written
+from tracker.cli.rules import rules
+from tracker.errors import Misconfigured, Rejected
+from tracker.parameters import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from tracker.domain.rules.rule_index import RuleIndex
+    from tracker.domain.runs.firing import Firing
+    from tracker.process.backtest import Backtest, Found, Held, Span
+    from tracker.rulebook import Rulebook
+    from tracker.settings import Settings
+    from tracker.store.database import Database
+
+
+def read_against(settings: Settings, place: str) -> Rulebook:
+    """The rules of the folder `place`, or, if there is none, of the configured folder at the git ref `place`.
+
+    Raises Misconfigured where it is neither.
+    """
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
+
+    if Path(place).is_dir():
+        return read_rules(settings, Path(place))
+    with tempfile.TemporaryDirectory(prefix="tracker-rules-") as folder:
+        _check_out(settings.rules.dir, place, Path(folder))
+        return read_rules(settings, Path(folder))
+
+
+def _check_out(rules: Path, ref: str, folder: Path) -> None:
+    """Write what git has of the folder `rules` at `ref`."""
+    if ref.startswith("-"):
+        raise Misconfigured(f'"{ref}" is neither a folder nor a git ref', key="--against")
+    names = _git(rules, "ls-tree", "-r", "-z", "--name-only", ref, "--", ".").split(b"\0")
+    for name in filter(None, (name.decode() for name in names)):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_git(rules, "show", f"{ref}:./{name}"))
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    git = shutil.which("git")
+    if git is None:
+        raise Misconfigured("git is not installed: name a folder", key="--against")
+    ended = subprocess.run([git, "-C", str(folder), *words], capture_output=True, check=False)
+    if ended.returncode:
+        said = ended.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        raise Misconfigured(f"neither a folder nor a git ref of {folder}: {said}", key="--against")
+    return ended.stdout
+
+
+MOST_POSTS = 10
+COLUMNS = ("rule", "would fire", "did fire", "gained", "lost", "held back", "in force since")
+
+Since = Annotated[str, typer.Option(help="How long ago it begins, as in 30d, or a time: 2026-11-30T09:00:00Z.")]
+Until = Annotated[str | None, typer.Option(help="A time; now if not named.")]
+
+
+@rules.command()
+def backtest(
+    since: Since = "30d",
+    until: Until = None,
+    tried: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules",
+            exists=True,
+            help="A folder in place of [rules] dir, or a file whose rules are tried beside those of that folder.",
+        ),
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Play the log to the rules: how often each would have fired, for which posts, beside what is on record."""
+    settings = open_settings(config)
+    span = _span(since, until)
+    index, only = _tried(settings, tried) if tried else (_fit(_files(settings)).index, None)
+    found = _played(config, lambda play: play.run(index, span, only))
+    _show(found, found.rules, json)
+
+
+@rules.command()
+def diff(
+    since: Since = "30d",
+    until: Until = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="A folder of rule files, or a git ref of [rules] dir; what is on record if not named."),
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """What the rule files as they are gain and lose: against what the rules in force did, or against other files."""
+    settings = open_settings(config)
+    span = _span(since, until)
+    after = _fit(_files(settings)).index
+    if against is None:
+        found = _played(config, lambda play: play.run(after, span))
+    else:
+        before = _fit(read_against(settings, against)).index
+        found = _played(config, lambda play: play.compare(before, after, span))
+    _show(found, [held for held in found.rules if held.gained or held.lost], json)
+
+
+def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -> Found:
+    from tracker.process.backtest import Backtest  # noqa: PLC0415  (takes half a second)
+
+    async def work(_: Settings, database: Database) -> Found:
+        with progress("playing the log") as tell:
+            return await play(Backtest(database, tell))
+
+    return on_database(config, work)
+
+
+def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]:
+    """The rules to try, and which of them to tell of (None: all)."""
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (as above)
+
+    if place.is_dir():
+        return _fit(read_rules(settings, place)).index, None
+    others = _fit(_files(settings))
+    own = _fit(read_text(settings, place.read_text(encoding="utf-8"), str(place), others.places.keys()))
+    rest = [rule for rule in others.rules if rule.id not in own.places]
+    return RuleIndex([*rest, *own.rules]), set(own.places)
+
+
+def _files(settings: Settings) -> Rulebook:
+    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
+
+    return read_rules(settings)
+
+
+def _fit(book: Rulebook) -> Rulebook:
+    for fault in book.faults:
+        say(str(fault), aside=True)
+    if book.faults:
+        raise typer.Exit(FOUND_PROBLEMS)
+    return book
+
+
+def _span(since: str, until: str | None) -> Span:
+    from tracker.process.backtest import Span  # noqa: PLC0415  (as above)
+
+    at = now()
+    try:
+        begin = parse_time("since", since, at)
+        ends = min(parse_time("until", until, at) if until else at, at)
+    except Rejected as error:
+        raise typer.BadParameter(str(error), param_hint=getattr(error, "parameter", "")) from error
+    if begin >= ends:
+        raise typer.BadParameter("must be before --until", param_hint="--since")
+    return Span(begin, ends)
+
+
+def _show(found: Found, held: Sequence[Held], json: bool) -> None:
+    if json:
+        from tracker.process.backtest_service import backtest_out  # noqa: PLC0415  (it is loaded by now)
+
+        show_json(backtest_out(found, held, None))
+        return
+    say(f"{written(found.span.since)} to {written(found.span.until)}: {found.changes} changes played", aside=True)
+    show_table(COLUMNS, ([*_counts(one)] for one in held))
+    for one in held:
+        for what, some in (("gained", one.gained), ("lost", one.lost)):
+            _posts(f"{one.rule} {what}", some)
+
+
+def _counts(one: Held) -> tuple[str | int | datetime | None, ...]:
+    since = one.since if one.revision else "not in these files"
+    return one.rule, len(one.would), len(one.did), len(one.gained), len(one.lost), one.held_back, since
+
+
+def _posts(what: str, some: Sequence[Firing]) -> None:
+    newest = sorted(some, key=lambda one: one.at, reverse=True)
+    for one in newest[:MOST_POSTS]:
+        say(f"{what}: {one.post or one.key} at {written(one.at)}")
+    if len(newest) > MOST_POSTS:
+        say(f"{what}: and {len(newest) - MOST_POSTS} more, which --json lists")

@@ -1,0 +1,81 @@
+"""What stands in an address: filters read into values, and values written into addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from tracker.parameters import parse_choices, refuse_zero_bytes
+from tracker.queries.posts import PostQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from litestar.datastructures import FormMultiDict, MultiDict
+
+DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query of an address; what is empty was not asked for."""
+
+    query: MultiDict[str] | FormMultiDict
+
+    def text(self, name: str) -> str | None:
+        """One text; raises BadParameter when nothing in the database can be equal to it."""
+        found = str(self.query.get(name) or "").strip()
+        refuse_zero_bytes(**{name: found})
+        return found or None
+
+    def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
+        """Words of a closed list, repeated or with commas between them."""
+        return parse_choices(name, self.query.getall(name, []), known)
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the page begins."""
+        return self.text("cursor")
+
+
+POST_FILTERS = ("platform", "q", "since", "until", "provider", "account", "stuck_for")
+
+
+def post_query(asked: Query, now: datetime) -> PostQuery:
+    """Which posts are asked for."""
+    texts = {name: asked.text(name) for name in POST_FILTERS}
+    states, attributes = asked.query.getall("state", []), [one for one in asked.query.getall("attribute", []) if one]
+    return PostQuery.parse(now, state=states, attribute=attributes, **texts)
+
+
+def address(path: str, **query: object) -> str:
+    """An address with the parts of the query that are not empty."""
+    filled = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(filled, doseq=True)}" if filled else path
+
+
+def post_address(provider: str, post: str, **query: object) -> str:
+    """The page of a post, whatever its id is made of."""
+    return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
+
+
+def rule_address(rule: str, **query: object) -> str:
+    """The page of a rule."""
+    return address(f"/rules/{quote(rule, safe='')}", **query)
+
+
+def with_done(where: str, what: str) -> str:
+    """The address of the page that says what was just done."""
+    path, _, query = where.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query) if name != DONE]
+    return f"{path}?{urlencode([*kept, (DONE, what)])}"
+
+
+def own(address: str | None) -> str:
+    """The address, if it is one of our own pages, and the overview otherwise."""
+    text = address or "/"
+    parts = urlsplit(text)
+    ours = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc and text.isprintable()
+    return quote(text, safe="/?&=%+-._~,:@") if ours else "/"

@@ -1,0 +1,81 @@
+"""Triggers and steps in a few words, for people who look at a rule, a run or what a post waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from tracker.domain.duration import format_duration
+from tracker.domain.rules.rule import Every, Expect, On, Trigger, While
+from tracker.domain.rules.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+
+_VERBS: Mapping[type[Step], str] = {
+    AlertStep: "alert",
+    SendStep: "send",
+    RetryStep: "retry",
+    ReconcileStep: "reconcile",
+    WaitStep: "wait",
+    PauseStep: "pause",
+    ResumeStep: "resume",
+    SetStep: "set",
+}
+
+
+def trigger_in_words(trigger: Trigger) -> str:
+    """What sets a rule going."""
+    match trigger:
+        case On(words):
+            return either(words)
+        case While(states, lasting):
+            return f"{either(sorted(states))} for {format_duration(lasting)}"
+        case Expect():
+            since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
+            return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
+        case Every(calendar):
+            return f"every {calendar}"
+        case _:
+            assert_never(trigger)
+
+
+def verb_of(step: Step) -> str:
+    """The word under which a rule declares the step."""
+    return _VERBS[type(step)]
+
+
+def step_in_words(step: Step) -> str:
+    """What a step does."""
+    match step:
+        case AlertStep(channel):
+            return f"alert {channel}"
+        case SendStep(endpoint):
+            return f"send to {endpoint}"
+        case RetryStep(what, tries):
+            return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
+        case ReconcileStep():
+            return "ask the provider how the post stands"
+        case WaitStep(words, at_most, otherwise):
+            limit = f", at most {format_duration(at_most)}" if at_most else ""
+            return f"wait for {either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"
+        case PauseStep(rule, lasting):
+            return f"pause {rule} for {format_duration(lasting)}"
+        case ResumeStep(rule):
+            return f"resume {rule}"
+        case SetStep(labels):
+            return f"label the post with {', '.join(sorted(labels))}"
+        case _:
+            assert_never(step)
+
+
+def either(words: Iterable[object]) -> str:
+    """The words with or between them."""
+    return " or ".join(map(str, words))

@@ -1,0 +1,143 @@
+"""What the engine knows, and what it has come to want: read before a batch, written after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tracker.domain.actions import ActionSpec
+from tracker.domain.rules.decision import Timer
+from tracker.domain.runs.firing import ACTED, Firing, Identity, Outcome
+from tracker.domain.runs.pause import Holds, Pause
+from tracker.domain.runs.run import Run, RunState
+from tracker.domain.runs.run_signals import Label
+
+RuleKey = tuple[str, str]
+TimerKey = tuple[str, str, str]
+OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """An action that was asked for. `fate` is pending, shadow (a canary's) or hidden, with the reason in `why`."""
+
+    action: ActionSpec
+    rule: str
+    revision: str
+    run: UUID | None
+    provider: str
+    post: str | None
+    fate: str = "pending"
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One move of a run, for the history."""
+
+    run: UUID
+    number: int
+    at: datetime
+    said: str
+
+
+@dataclass
+class EngineState:
+    """All that has been, or (live) what a batch may touch of it."""
+
+    known: set[Identity] = field(default_factory=set)
+    recent: dict[RuleKey, list[Firing]] = field(default_factory=dict)
+    """The firings of a rule and key as far back as its count and its cooldown look."""
+    spent: dict[str, list[datetime]] = field(default_factory=dict)
+    """When runs of a rule began, as far back as its budget looks."""
+    runs: dict[UUID, Run] = field(default_factory=dict)
+    active: dict[RuleKey, list[UUID]] = field(default_factory=dict)
+    queued: dict[RuleKey, list[UUID]] = field(default_factory=dict)
+    holds: Holds = field(default_factory=Holds)
+    in_force_since: Mapping[str, datetime] = field(default_factory=dict)
+    """When each rule's present revision was put in force."""
+
+    def keep_run(self, run: Run) -> None:
+        """The run as it is now."""
+        self.runs[run.id] = run
+        key = (run.rule, run.key)
+        for state, shelf in ((RunState.ACTIVE, self.active), (RunState.QUEUED, self.queued)):
+            ids = shelf.setdefault(key, [])
+            if run.state is state and run.id not in ids:
+                ids.append(run.id)
+            elif run.state is not state and run.id in ids:
+                ids.remove(run.id)
+
+    def keep_firing(self, firing: Firing) -> None:
+        """The firing is on record."""
+        self.known.add(firing.identity)
+        self.recent.setdefault((firing.rule, firing.key), []).append(firing)
+        if firing.outcome in (Outcome.FIRED, Outcome.QUEUED):
+            self.spent.setdefault(firing.rule, []).append(firing.at)
+
+    def active_of(self, rule: str, key: str) -> list[UUID]:
+        """The active runs of a rule for a key, the oldest first."""
+        return list(self.active.get((rule, key), ()))
+
+    def last_acted(self, rule: str, key: str, at: datetime, within: timedelta) -> Firing | None:
+        """The rule's latest firing for the key, less than that from `at`, that was more than counted or suppressed.
+
+        One that lies further ahead was dated by a clock that was, and must hold nothing back for as long.
+        """
+        firings = self.recent.get((rule, key), ())
+        near = [firing for firing in firings if firing.outcome in ACTED and abs(at - firing.at) < within]
+        return max(near, key=lambda firing: firing.at, default=None)
+
+    def tally(self, rule: str, key: str, since: datetime) -> list[datetime]:
+        """When what is counted happened, as far as it was decided since that moment and the rule has not acted since.
+
+        What is older is of no account, however much of it is remembered.
+        """
+        times: list[datetime] = []
+        for firing in reversed(self.recent.get((rule, key), ())):
+            if firing.outcome in ACTED:
+                break
+            if firing.at >= since:
+                times.append(firing.occurred_at)
+        return times
+
+    def forget(self, before: datetime) -> None:
+        """Let go of runs that have ended, and of firings that were decided before; that they were is still known."""
+        self.runs = {name: run for name, run in self.runs.items() if run.state in OPEN}
+        self.active = {key: ids for key, ids in self.active.items() if ids}
+        self.queued = {key: ids for key, ids in self.queued.items() if ids}
+        recent = {key: [one for one in firings if one.at >= before] for key, firings in self.recent.items()}
+        self.recent = {key: firings for key, firings in recent.items() if firings}
+        self.spent = {rule: [at for at in times if at >= before] for rule, times in self.spent.items()}
+
+
+@dataclass
+class Effects:
+    """All that is to be written."""
+
+    firings: list[Firing] = field(default_factory=list)
+    runs: dict[UUID, Run] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
+    timers: dict[TimerKey, tuple[Timer, UUID | None]] = field(default_factory=dict)
+    disarmed: set[TimerKey] = field(default_factory=set)
+    actions: dict[UUID, ActionRequest] = field(default_factory=dict)
+    withdrawn: list[UUID] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
+    released: list[tuple[str, str]] = field(default_factory=list)
+    labels: list[tuple[Label, Run, datetime]] = field(default_factory=list)
+
+    def arm(self, timer: Timer, run: UUID | None = None) -> None:
+        """Set the timer, in place of what stands under its key."""
+        self.timers[timer.rule, timer.key, timer.kind] = (timer, run)
+
+    def disarm(self, key: TimerKey) -> None:
+        """Take the timer away, whether it was set before or just now."""
+        self.timers.pop(key, None)
+        self.disarmed.add(key)
+
+    def withdraw(self, action: UUID) -> None:
+        """Do not do the action, if nobody has begun."""
+        if self.actions.pop(action, None) is None:
+            self.withdrawn.append(action)

@@ -1,0 +1,124 @@
+"""What a run can hear, and what it can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tracker.domain.actions import ActionSpec
+from tracker.domain.posts.event import State
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run has been stored and may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """The run's own timer came; `meaning` is what it was armed with."""
+
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    """An action of the run ended: `outcome` is done, dead, unknown or discarded, `reason` a reason code."""
+
+    action: UUID
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The rule's event came again for this key; `eligible` tells whether its condition still agrees."""
+
+    eligible: bool
+    context: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The subject reached a state that ends a retry, for better or worse."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the run is about is over, since `occurred_at`."""
+
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventsArrived:
+    """Some of what the run's steps wait for has happened."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The run shall stop; `by` names the event or the person."""
+
+    by: str
+
+
+Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Store the action; the worker does it from `action.due_at` on."""
+
+    action: ActionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTimer:
+    """Set the run's one timer; `meaning` comes back with `TimerDue`."""
+
+    due_at: datetime
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisarmTimer:
+    """Take the run's timer away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Discard those of these actions that nobody has claimed yet."""
+
+    actions: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Pause another rule, within what the run is about, until then."""
+
+    rule: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End the pauses of another rule within what the run is about."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Put labels on the run's post; `key` is the same however often it is asked for."""
+
+    labels: Mapping[str, str]
+    key: str
+
+
+Intent = Perform | ArmTimer | DisarmTimer | Withdraw | Hold | Release | Label

@@ -1,0 +1,182 @@
+"""Steps that are done in one go: what each asks for, what its action says, and the run past it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_never
+
+from msgspec import UNSET
+
+from tracker.domain.actions import ActionSpec
+from tracker.domain.duration import format_duration
+from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
+from tracker.domain.rules.grouping import Environment, from_plain, to_nested
+from tracker.domain.rules.step import (
+    AlertStep,
+    PauseStep,
+    ReconcileStep,
+    ResumeStep,
+    RetryStep,
+    SendStep,
+    SetStep,
+    Step,
+    WaitStep,
+)
+from tracker.domain.runs.run import Notice, Phase, Run
+from tracker.domain.runs.run_signals import Hold, Intent, Label, Perform, Release
+
+
+def values_of(run: Run) -> Environment:
+    """What the run's texts can read."""
+    known = from_plain(run.context)
+    known["run.rule"], known["run.tries"] = run.rule, run.tries
+    known["run.count"] = run.context.get("run.count", run.count)
+    return known
+
+
+def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
+    """The action of an alert; one that is grouped waits for others."""
+    body = step.body(values_of(run)) if step.body else ""
+    payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves)
+    group = f"{run.rule}/{step.channel}" if step.group else None
+    due_at = now + (step.group or timedelta(0))
+    return ActionSpec("alert", step.channel, payload, _key(run, "1"), due_at, group)
+
+
+def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
+    """The action of a message to another system or a channel."""
+    known = values_of(run)
+    data = {"rule": run.rule, **to_nested(known), **_gathered(run)}
+    if step.data is not None:
+        data = {name: render(known) for name, render in step.data.items()}
+    text = step.body(known) if step.body else UNSET
+    payload = SendPayload(event=step.event(known), data=data, text=text)
+    return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
+
+
+def _gathered(run: Run) -> dict[str, object]:
+    """What a rule of the clock has gathered, and since when."""
+    if "run.since" not in run.context:
+        return {}
+    since, items = run.context["run.since"], run.context.get("run.items", [])
+    return {"run": {"since": since, "count": run.context.get("run.count", 0), "items": items}}
+
+
+def ask_retry(run: Run, step: RetryStep, now: datetime) -> ActionSpec:
+    """The action of the present try."""
+    attempt = values_of(run)["post.attempt"]
+    payload = RetryPayload(
+        what=step.what, post=run.post, target=run.target, attempt=attempt if isinstance(attempt, int) else None
+    )
+    return ActionSpec("retry", run.provider, payload, _key(run, str(run.tries)), now)
+
+
+def ask_reconcile(run: Run, now: datetime) -> ActionSpec:
+    """The action that asks the provider how the post stands."""
+    return ActionSpec("reconcile", run.provider, ReconcilePayload(post=run.post), _key(run, "1"), now)
+
+
+def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
+    """The alert that an earlier one is over."""
+    return _follow(run, notice, f"Resolved: {notice.title}", "resolved", now, resolves=True, resolved=True)
+
+
+def correct(run: Run, notice: Notice, occurred_at: datetime, now: datetime) -> ActionSpec:
+    """The alert that an earlier one has proved untrue, because we learned too late what had happened."""
+    when = occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    title = f"Correction: {notice.title} (it had happened at {when}, but we were told too late)"
+    return _follow(run, notice, title, "corrected", now, correction=True, resolved=True)
+
+
+def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
+    """The alert once more, because what it is about is not over."""
+    since = format_duration((now - run.started_at) // timedelta(minutes=1) * timedelta(minutes=1))
+    title = f"Still, after {since}: {notice.title}"
+    return _follow(run, notice, title, f"again:{run.again}", now, again=run.again, resolves=notice.resolves)
+
+
+def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
+    payload = _alert_payload(run, title, notice.severity, of=notice.action, **more)
+    return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
+
+
+def _key(run: Run, turn: str) -> str:
+    return f"{run.id}:{run.path}:{turn}"
+
+
+def _alert_payload(run: Run, title: str, severity: str, **more: Any) -> AlertPayload:
+    return AlertPayload(
+        title=title, severity=severity, rule=run.rule, key=f"{run.rule}/{run.key}", provider=run.provider,
+        post=run.post, target=run.target, **more,
+    )  # fmt: skip
+
+
+def put_right(run: Run, occurred_at: datetime, now: datetime) -> Moved:
+    """What the run's alerts were about is over since `occurred_at`; before they fired means that they were wrong."""
+    return Moved(replace(run, notices=()), tuple(_debts(run, occurred_at, now)))
+
+
+def say_again(run: Run, now: datetime) -> Moved:
+    """Repeat the alerts that are to be repeated."""
+    again = tuple(Perform(repeat(run, notice, now)) for notice in run.notices if notice.repeat)
+    return Moved(run, again)
+
+
+def _debts(run: Run, occurred_at: datetime, now: datetime) -> Iterator[Perform]:
+    disproved = run.fired_at is not None and occurred_at <= run.fired_at
+    for notice in run.notices:
+        if notice.hidden:
+            continue
+        if notice.resolves:
+            yield Perform(take_back(run, notice, now))
+        elif disproved:
+            yield Perform(correct(run, notice, occurred_at, now))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A run after a step, and what the step asks for."""
+
+    run: Run
+    intents: tuple[Intent, ...] = ()
+
+
+def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
+    """Do a step that waits for nothing; only `reconcile` then stands still until its answer is there."""
+    match step:
+        case AlertStep():
+            return _alert(run, step, now)
+        case SendStep():
+            action = send_message(run, step, now)
+            return Moved(_past(replace(run, asked=(*run.asked, action.id))), (Perform(action),))
+        case ReconcileStep():
+            action = ask_reconcile(run, now)
+            acting = replace(run, phase=Phase.ACTING, pending=action.id, asked=(*run.asked, action.id))
+            return Moved(acting, (Perform(action),))
+        case PauseStep(rule, lasting):
+            return Moved(_past(run), (Hold(rule, now + lasting),))
+        case ResumeStep(rule):
+            return Moved(_past(run), (Release(rule),))
+        case SetStep(labels):
+            known = values_of(run)
+            texts = {name: render(known) for name, render in labels.items()}
+            return Moved(_past(run), (Label(texts, f"{run.id}:{run.path}"),))
+        case RetryStep() | WaitStep():
+            raise TypeError(f"{type(step).__name__} takes time")
+        case _:
+            assert_never(step)
+
+
+def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
+    """An alert is remembered as long as something may still have to be said to those who got it."""
+    title = step.title(values_of(run))
+    action = raise_alert(run, step, title, now)
+    notice = Notice(run.path, step.channel, title, step.severity, action.id, step.resolves, step.repeat)
+    run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
+    return Moved(_past(run), (Perform(action),))
+
+
+def _past(run: Run) -> Run:
+    return replace(run, step=run.step + 1)

@@ -1,0 +1,1 @@
+"""A provider's words in ours, declared: where values stand in a body, and what they mean."""

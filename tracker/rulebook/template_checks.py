@@ -1,0 +1,107 @@
+"""What a template file may say, and where it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from jinja2 import meta, nodes
+
+from tracker.domain.rules.grouping import DEFAULTS
+from tracker.errors import did_you_mean
+
+FILTERS = (
+    "abs", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items", "join",
+    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "round", "select", "selectattr",
+    "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "wordcount",
+)  # fmt: skip
+"""Those that make no text longer than they were given."""
+
+NUMERIC = (int, float, datetime, timedelta)
+NOUNS = tuple(dict.fromkeys(name.partition(".")[0] for name in DEFAULTS))
+LOCALS = frozenset({"loop"})
+DEEPEST = 2
+ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+    nodes.Slice, nodes.For, nodes.If, nodes.CondExpr, nodes.Assign, nodes.Filter, nodes.Test, nodes.Compare,
+    nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv,
+    nodes.Mod, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple, nodes.Keyword, nodes.Pair,
+)  # fmt: skip
+_WHY = {
+    nodes.Call: "nothing can be called in a template: use a filter",
+    nodes.Include: "a template stands alone: it includes no other",
+    nodes.Import: "a template stands alone: it imports no other",
+    nodes.FromImport: "a template stands alone: it imports no other",
+    nodes.Extends: "a template stands alone: it extends no other",
+    nodes.Concat: 'texts are not put together with "~": write one {{ … }} beside the other',
+}
+Wrong = tuple[int, str]
+
+
+def check(tree: nodes.Template) -> Iterator[Wrong]:
+    """Each thing that a template may not say, with its line."""
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    odd = list(_odd(tree, frozenset(NOUNS) - own, 0))
+    yield from odd or _unknown_nouns(tree)
+
+
+def _unknown_nouns(tree: nodes.Template) -> Iterator[Wrong]:
+    unknown = meta.find_undeclared_variables(tree) - set(NOUNS) - LOCALS
+    seen: set[str] = set()
+    for name in tree.find_all(nodes.Name):
+        if name.name in unknown and name.name not in seen:
+            seen.add(name.name)
+            hint = did_you_mean(name.name, NOUNS) or f" (there are {', '.join(NOUNS)})"
+            yield name.lineno, f"{name.name}: not a value that rules can read{hint}"
+
+
+def _odd(node: nodes.Node, nouns: frozenset[str], depth: int) -> Iterator[Wrong]:
+    """`nouns` are those to which the template gives no meaning of its own."""
+    depth += isinstance(node, nodes.For)
+    wrong = _unknown_field(node, nouns) if isinstance(node, nodes.Getattr) else _wrong(node, depth)
+    if wrong:
+        yield node.lineno, wrong
+        return
+    for child in node.iter_child_nodes():
+        yield from _odd(child, nouns, depth)
+
+
+def _wrong(node: nodes.Node, depth: int) -> str | None:
+    if not isinstance(node, ALLOWED):
+        return _WHY.get(type(node), f'"{type(node).__name__.lower()}" is not for templates of rules')
+    if isinstance(node, nodes.For):
+        return _wrong_loop(node, depth)
+    if isinstance(node, nodes.List | nodes.Tuple) and not _is_plain(node):
+        return "a list in a template is of plain words and numbers"
+    if isinstance(node, nodes.Assign) and not isinstance(node.target, nodes.Name):
+        return "one name is set at a time"
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        return f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)}'
+    return None
+
+
+def _wrong_loop(node: nodes.For, depth: int) -> str | None:
+    if depth > DEEPEST:
+        return f"loops stand at most {DEEPEST} deep"
+    return "a loop cannot run itself" if node.recursive else None
+
+
+def _is_plain(node: nodes.List | nodes.Tuple) -> bool:
+    """Names stand in a tuple only where a loop gives them their values."""
+    return all(isinstance(item, nodes.Const) or _is_target(item) for item in node.items)
+
+
+def _is_target(item: nodes.Node) -> bool:
+    return isinstance(item, nodes.Name) and item.ctx == "store"
+
+
+def _unknown_field(node: nodes.Getattr, nouns: frozenset[str]) -> str | None:
+    """A field that a noun does not have; what items and labels hold is not known before."""
+    if not isinstance(node.node, nodes.Name) or node.node.name not in nouns:
+        return None
+    noun = node.node.name
+    fields = [name.partition(".")[2] for name in DEFAULTS if name.startswith(f"{noun}.")]
+    if node.attr in fields:
+        return None
+    hint = did_you_mean(node.attr, fields).replace('"', f'"{noun}.', 1) or f" ({noun} has {', '.join(fields)})"
+    return f"{noun}.{node.attr}: not a value that rules can read{hint}"

@@ -1,0 +1,65 @@
+"""What is held for a while: paused rules and silenced alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.duration import TOLERANCE
+from tracker.domain.runs.pause import Holds, Pause, Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from tracker.store.database import Connection
+
+PAUSES = """
+select rule, scope, until, by, since from pauses
+ where until > $1 and (since is null or since <= $2)
+ order by rule, scope, by
+"""
+
+SILENCES = "select id, match, since, until, by, reason from silences where until > $1 order by since, id"
+
+HOLD = """
+insert into pauses (rule, scope, until, by, since)
+select distinct on (rule, scope, by) rule, scope, until, by, since
+  from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[])
+       as held (rule, scope, until, by, since)
+ order by rule, scope, by, until desc
+    on conflict (rule, scope, by) do update
+   set until = case when pauses.since > excluded.since + $6 then excluded.until
+                    else greatest(pauses.until, excluded.until) end,
+       since = excluded.since
+"""
+
+RELEASE = """
+delete from pauses p using unnest($1::text[], $2::text[]) as gone (rule, scope)
+ where p.rule = gone.rule and p.scope = gone.scope
+"""
+
+FORGET = "delete from pauses where until < $1"
+
+
+async def in_force(conn: Connection, since: datetime, now: datetime) -> Holds:
+    """All that holds something at that moment or later, but for pauses that a clock has set which was ahead."""
+    pauses = [Pause(*row) for row in await conn.fetch(PAUSES, since, now + TOLERANCE)]
+    return Holds(pauses, [Silence(*row) for row in await conn.fetch(SILENCES, since)])
+
+
+async def hold(conn: Connection, pauses: Collection[Pause]) -> None:
+    """Set the pauses; one that is there already is only made longer, unless a clock has set it that was ahead."""
+    rows = [(pause.rule, pause.scope, pause.until, pause.by, pause.since) for pause in pauses]
+    if rows:
+        await conn.execute(HOLD, *(list(column) for column in zip(*rows, strict=True)), TOLERANCE)
+
+
+async def release(conn: Connection, gone: Collection[tuple[str, str]]) -> None:
+    """End every pause of these (rule, scope)."""
+    if gone:
+        await conn.execute(RELEASE, *(list(column) for column in zip(*gone, strict=True)))
+
+
+async def forget(conn: Connection, before: datetime) -> None:
+    """Drop the pauses that ended before that moment."""
+    await conn.execute(FORGET, before)

@@ -1,0 +1,202 @@
+"""Tables of the house itself: keys, schedules, calls of providers, reconciliations and redeliveries."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Double, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlmodel import SQLModel
+
+from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, TEXT, TEXTS, column, primary
+
+
+class Redelivery(SQLModel, table=True):
+    """A plan to do ended actions once more."""
+
+    __tablename__ = "redeliveries"
+    __table_args__ = (
+        Index("redeliveries_newest", text("created_at desc"), "id"),
+        Index("redeliveries_due", "next_at", "id", postgresql_where=text("state = 'running'::text")),
+    )
+
+    id: UUID = primary(ID)
+    state: str = column(TEXT, "'running'::text")
+    filters: dict[str, Any] = column(JSON)
+    fresh: bool = column(Boolean)
+    rate: str = column(TEXT)
+    note: str = column(TEXT)
+    by: str = column(TEXT)
+    created_at: datetime = column(MOMENT)
+    changed_at: datetime = column(MOMENT)
+    next_at: datetime = column(MOMENT)
+    total: int = column(Integer)
+    sent: int = column(Integer, "0")
+    skipped: int = column(Integer, "0")
+
+
+class RedeliveryItem(SQLModel, table=True):
+    """One action of a plan; `again` is the action that does it once more, itself or a fresh one."""
+
+    __tablename__ = "redelivery_items"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["redelivery"], ["redeliveries.id"], name="redelivery_items_redelivery_fkey", ondelete="CASCADE"
+        ),
+        Index("redelivery_items_waiting", "redelivery", "number", postgresql_where=text("state = 'waiting'::text")),
+    )
+
+    redelivery: UUID = primary(ID)
+    number: int = primary(Integer)
+    action: UUID = column(ID)
+    state: str = column(TEXT, "'waiting'::text")
+    again: UUID | None = column(ID)
+
+
+class Reconciliation(SQLModel, table=True):
+    """One round of questions to one provider."""
+
+    __tablename__ = "reconciliations"
+    __table_args__ = (
+        Index("reconciliations_newest", text("wanted_at desc"), "id"),
+        Index("reconciliations_open", "provider", "job", "wanted_at", postgresql_where=text("state <> 'done'::text")),
+        Index("reconciliations_of_provider", "provider", text("wanted_at desc")),
+    )
+
+    id: UUID = primary(ID)
+    job: str = column(TEXT)
+    provider: str = column(TEXT)
+    wanted_at: datetime = column(MOMENT)
+    wanted_by: str | None = column(TEXT)
+    since: datetime = column(MOMENT)
+    cursor: str = column(TEXT, "''::text")
+    state: str = column(TEXT, "'waiting'::text")
+    stopped: str | None = column(TEXT)
+    begun_at: datetime | None = column(MOMENT)
+    ended_at: datetime | None = column(MOMENT)
+    lease: int = column(BIG, "0")
+    leased_until: datetime | None = column(MOMENT)
+    calls: int = column(Integer, "0")
+    listed: int = column(Integer, "0")
+    asked: int = column(Integer, "0")
+    missing: int = column(Integer, "0")
+    appended: int = column(Integer, "0")
+    conflicts: int = column(Integer, "0")
+    owner: str | None = column(TEXT)
+
+
+class Question(SQLModel, table=True):
+    """A post that was asked about to no effect, and when to ask again."""
+
+    __tablename__ = "questions"
+    __table_args__ = (Index("questions_old", "next_at"),)
+
+    provider: str = primary(TEXT)
+    post: str = primary(TEXT)
+    times: int = column(Integer)
+    next_at: datetime = column(MOMENT)
+
+
+class Finding(SQLModel, table=True):
+    """A fact that asking found, unless a webhook told it after all."""
+
+    __tablename__ = "findings"
+    __table_args__ = (Index("findings_missed", "provider", "found_at", postgresql_where=text("told_at is null")),)
+
+    position: int = primary(BIG)
+    provider: str = column(TEXT)
+    post: str = column(TEXT)
+    reconciliation: UUID = column(ID)
+    heard_at: datetime | None = column(MOMENT)
+    found_at: datetime = column(MOMENT)
+    told_at: datetime | None = column(MOMENT)
+
+
+class HeardHour(SQLModel, table=True):
+    """An hour in which a provider's webhooks arrived."""
+
+    __tablename__ = "heard_hours"
+
+    provider: str = primary(TEXT)
+    hour: datetime = primary(MOMENT)
+    last_at: datetime = column(MOMENT)
+
+
+class SilentProvider(SQLModel, table=True):
+    """A provider that has been silent for too long, as people were told."""
+
+    __tablename__ = "silent_providers"
+
+    provider: str = primary(TEXT)
+    heard_at: datetime = column(MOMENT)
+    told_at: datetime = column(MOMENT)
+
+
+class ApiKey(SQLModel, table=True):
+    """A key to the API, of which only the hash is known."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("hash", name="api_keys_hash_key"),)
+
+    id: str = primary(TEXT)
+    name: str = column(TEXT)
+    scopes: list[str] = column(TEXTS)
+    hash: bytes = column(BYTES)
+    created_at: datetime = column(MOMENT)
+    revoked_at: datetime | None = column(MOMENT)
+
+
+class Session(SQLModel, table=True):
+    """Somebody who signed in with a key, of whose token only the hash is known."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["key"], ["api_keys.id"], name="sessions_key_fkey"),
+        Index("sessions_expired", "expires_at"),
+    )
+
+    hash: bytes = primary(BYTES)
+    key: str = column(TEXT)
+    created_at: datetime = column(MOMENT)
+    expires_at: datetime = column(MOMENT)
+
+
+class MigrationChecksum(SQLModel, table=True):
+    """The file of a migration as it was when it ran."""
+
+    __tablename__ = "migration_checksums"
+
+    revision: str = primary(TEXT)
+    sha256: str = column(TEXT)
+    applied_at: datetime = column(MOMENT, "now()")
+
+
+class Fire(SQLModel, table=True):
+    """An occasion of a schedule that somebody has taken."""
+
+    __tablename__ = "fires"
+
+    schedule: str = primary(TEXT)
+    fire_at: datetime = primary(MOMENT)
+    taken_at: datetime = column(MOMENT)
+
+
+class ProviderStanding(SQLModel, table=True):
+    """What all processes know together about calls of a provider."""
+
+    __tablename__ = "provider_standings"
+
+    provider: str = primary(TEXT)
+    at: datetime = column(MOMENT)
+    windows: list[Any] = column(JSON)
+    put_off_until: datetime | None = column(MOMENT)
+    failures: int = column(Integer)
+    openings: int = column(Integer)
+    open_until: datetime | None = column(MOMENT)
+    trial: int = column(BIG)
+    trial_until: datetime | None = column(MOMENT)
+    credits: int | None = column(BIG)
+    credits_at: datetime | None = column(MOMENT)
+    skew: float | None = column(Double())
+    answered_at: datetime | None = column(MOMENT)
+    failed_at: datetime | None = column(MOMENT)
+    failure: str | None = column(TEXT)
