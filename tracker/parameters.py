@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.duration import FORMS, parse_duration
+from tracker.domain.rfc3339 import read_moment
 from tracker.errors import BadParameter, did_you_mean
 
 if TYPE_CHECKING:
@@ -105,10 +106,7 @@ def _moment(text: str, now: datetime) -> datetime | None:
         return days[text]
     if "T" not in text.upper():
         return _midnight(date.fromisoformat(text)) if "-" in text else None
-    at = datetime.fromisoformat(text.upper().replace(" ", "+"))
-    if at.tzinfo is None:
-        raise ValueError("no zone")
-    return at.astimezone(UTC)
+    return read_moment(text.replace(" ", "+"))
 
 
 def _midnight(day: date) -> datetime:

@@ -17,7 +17,7 @@ from tracker.domain.posts.event import Fact, Report
 from tracker.domain.posts.post import Step, fold
 from tracker.errors import Rejected
 from tracker.providers.adapter import Adapter
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.receive.receiver import incoming
 
 Check = Callable[[str], None]

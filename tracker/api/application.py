@@ -7,7 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Router
+from litestar import Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -33,6 +33,7 @@ from tracker.api.description import operation_id
 from tracker.api.events import Told, shown
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
+from tracker.api.slashes import Application, whole
 from tracker.api.webhooks import door
 from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from litestar import Litestar
     from litestar.types import ControllerRouterHandler
 
     from tracker.errors import Misconfigured
@@ -129,8 +131,9 @@ def application(parts: Parts) -> Litestar:
         parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
         lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},
     )  # fmt: skip
-    return Litestar(
+    return Application(
         route_handlers=handlers,
+        middleware=[whole],
         dependencies={
             "database": _given(parts.database),
             "clock": _given(parts.clock),

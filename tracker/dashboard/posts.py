@@ -13,7 +13,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from tracker.dashboard.query import POST_FILTERS, Query, address, post_query
+from tracker.dashboard.query import POST_FILTERS, Query, address, post_asked, post_query
 from tracker.dashboard.rendering import Visit, raw_path, target_names
 from tracker.dashboard.session import Clock
 from tracker.domain.posts.event import State
@@ -137,7 +137,7 @@ async def reconcile_post(
 async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:
     by, form = visit.must_operate().name, Query(await visit.request.form())
     async with database.transaction() as conn:
-        found = await find_post(conn, form.text("post") or "", form.text("provider"))
+        found = await find_post(conn, unquote(form.text("post") or ""), form.text("provider"))
         await ask(conn, found.post, by, clock())
     return await visit.back(done)
 
@@ -193,7 +193,7 @@ async def show_post(
 
 
 def _post_id(visit: Visit) -> str:
-    post_id = unquote(raw_path(visit.request).partition("/posts/")[2])
+    post_id = post_asked(raw_path(visit.request), visit.request.query_params.get("id"))
     if "\x00" in post_id:
         raise NotFound("no id has a zero byte")
     return post_id

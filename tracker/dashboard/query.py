@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.posts import PostQuery
@@ -57,8 +57,15 @@ def address(path: str, **query: object) -> str:
 
 
 def post_address(provider: str, post: str, **query: object) -> str:
-    """The page of a post, whatever its id is made of."""
+    """The page of a post, whatever its id is made of; a browser would take dots alone for another address."""
+    if post in (".", ".."):
+        return address("/posts/dots", id=post, provider=provider, **query)
     return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
+
+
+def post_asked(raw_path: str, named: str | None) -> str:
+    """The id of the post to whose page that address leads, where it is not `named`."""
+    return named or unquote(raw_path.partition("/posts/")[2])
 
 
 def rule_address(rule: str, **query: object) -> str:

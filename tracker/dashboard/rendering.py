@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -275,5 +276,6 @@ PAGES.globals |= {
     "address": address,
     "post_address": post_address,
     "rule_address": rule_address,
+    "escaped": partial(quote, safe=""),
 }
 TEMPLATES = frozenset(PAGES.list_templates())

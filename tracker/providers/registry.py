@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.errors import Misconfigured
 from tracker.providers import (
     ayrshare,
     blotato,
@@ -62,9 +63,21 @@ KINDS: Mapping[str, ProviderSpec] = {
 }
 
 
+def faults_of(settings: Settings) -> list[Misconfigured]:
+    """What is wrong with the configured providers, the first of each."""
+    return _kinds(settings)[1]
+
+
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """Those of the configured providers that send webhooks, by name; raises Misconfigured for any."""
-    kinds = {name: _kind(settings, name) for name in settings.providers}
+    """Those of the configured providers that send webhooks, by name.
+
+    Raises Misconfigured for the first that is set up wrongly, with one note for each further one.
+    """
+    kinds, faults = _kinds(settings)
+    if faults:
+        for fault in faults[1:]:
+            faults[0].add_note(str(fault))
+        raise faults[0]
     return {name: _adapter(kind, kind.scheme, settings.providers[name]) for name, kind in kinds.items() if kind.scheme}
 
 
@@ -80,7 +93,8 @@ def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> 
     secrets = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     verifier = Verifier(scheme, secrets, SecretFile(settings.secret_file) if settings.secret_file else None)
     moved = {name: path for name, path in settings.fields.items() if "." not in name}
-    kept = scheme.keepable | ({kind.delivery.path} - {""} - scheme.secret_headers)
+    told = {kind.delivery.path, kind.event_header, kind.post_header}
+    kept = scheme.keepable | (told - {""} - scheme.secret_headers)
     return Adapter(
         verifier,
         _words(kind, kind.places, moved, settings, kind.form),
@@ -90,6 +104,9 @@ def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> 
         unnamed=kind.unnamed,
         about_posts=kind.about_posts,
         anywhere=kind.anywhere,
+        event_header=kind.event_header,
+        post_header=kind.post_header,
+        handshake=kind.handshake,
     )
 
 
@@ -119,9 +136,13 @@ def _client(
 
 
 def _words(
-    kind: ProviderSpec, places: Mapping[str, FieldPath], moved: Mapping[str, str], settings: ProviderSettings, form: Form,
+    kind: ProviderSpec,
+    places: Mapping[str, FieldPath],
+    moved: Mapping[str, str],
+    settings: ProviderSettings,
+    form: Form,
     attributes: Mapping[str, str] | None = None,
-) -> PayloadMapping:  # fmt: skip
+) -> PayloadMapping:
     """Its words, with what the operator has put right."""
     meanings = StatusMapping.build(kind.statuses, kind.retryable)
     attributes = settings.attributes if attributes is None else attributes
@@ -136,6 +157,16 @@ def _in_answers(path: str, kind: ProviderSpec, settings: ProviderSettings) -> st
     way = post.partition("|")[0].rpartition(".")[0] + "."
     inner = [one.strip().removeprefix(way) for one in path.split("|")]
     return "|".join(dict.fromkeys([*inner, *(one.strip() for one in path.split("|"))]))
+
+
+def _kinds(settings: Settings) -> tuple[dict[str, ProviderSpec], list[Misconfigured]]:
+    kinds, faults = {}, []
+    for name in settings.providers:
+        try:
+            kinds[name] = _kind(settings, name)
+        except Misconfigured as fault:
+            faults.append(fault)
+    return kinds, faults
 
 
 def _kind(settings: Settings, name: str) -> ProviderSpec:

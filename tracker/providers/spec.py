@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracker.domain.accounts import AccountState
     from tracker.domain.posts.event import State
     from tracker.providers.call import Call
+    from tracker.providers.handshake import Handshake
     from tracker.providers.mapping.mapping import Form
     from tracker.providers.signature import Scheme
 
@@ -38,6 +39,7 @@ class ProviderSpec:
     What an account's status means, or else the name of an event about it, stands in `account_states`.
     `retryable` are words that tell whether another try can help. `auth` is the header that carries the key, and
     `headers` are others that go with every call.
+    `event_header` and `post_header` tell what the body does not; `handshake` is what is asked before anything is sent.
     `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
     stand in the call that creates it.
     """
@@ -67,6 +69,9 @@ class ProviderSpec:
     headers: Mapping[str, FieldPath] = field(default_factory=dict)
     webhook_events: tuple[str, ...] = ()
     post: Mapping[str, FieldPath] = field(default_factory=dict)
+    event_header: str = ""
+    post_header: str = ""
+    handshake: Handshake | None = None
 
     @property
     def events(self) -> dict[str, State]:

@@ -11,6 +11,7 @@ from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
+from tracker.settings.handshake import Handshake
 from tracker.settings.values import (
     CallBudgets,
     HeaderName,
@@ -56,6 +57,12 @@ def _account_meaning(value: Any) -> Any:
     return AccountState(value)
 
 
+def _web_address(text: str) -> str:
+    if text and not text.startswith(("https://", "http://")):
+        raise ValueError("must be a web address that begins with https:// or http://")
+    return text
+
+
 def _auth(text: str) -> str:
     name, colon, value = text.partition(": ")
     if text and not (name.strip() and colon and "{key}" in value):
@@ -72,6 +79,9 @@ Form = Literal["list", "map", "one"]
 class Webhook(Section):
     """[providers.<name>.webhook]: how its deliveries are signed and named, where its kind does not say, or is wrong."""
 
+    scheme: str = Field(
+        default="", description="A published way of signing, by one word; what else stands here goes over it."
+    )
     headers: HeaderNames = Field(
         default=(), description="The header of the signature; several, where it signs twice during a rotation.",
         examples=[["X-SosyalKopru-Signature"]],
@@ -82,17 +92,45 @@ class Webhook(Section):
     )
     prefix: str = Field(default="", description="What stands before the signature.", examples=["sha256="])
     encoding: Literal["hex", "base64", "either"] = Field(default="hex", description="How the signature is written.")
-    signed: str = Field(default="{body}", description='What is signed: "{body}", or "{timestamp}.{body}".')
+    signed: str = Field(
+        default="{body}",
+        description="What is signed, made of {body}, {timestamp}, {id}, {url}, {path} and {method}.",
+    )
     timestamp_header: HeaderName = Field(default="", description="The header of a time that is signed.")
+    id_header: HeaderName = Field(default="", description="The header of an id that is signed.")
+    url: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="", description="The address that is signed, as the sender has it."
+    )
+    algorithm: Literal["sha256", "sha1", "sha512", "ed25519", "ecdsa-p256"] = Field(
+        default="sha256", description="An HMAC of that hash; or a signature whose public keys are the secrets."
+    )
+    key_encoding: Literal["text", "base64", "hex"] = Field(
+        default="text", description="How the key of an HMAC is written in its secret."
+    )
+    key_prefix: str = Field(default="", description='What stands before a secret, as in "whsec_".')
+    separator: str = Field(
+        default="", description="What stands between several signatures in a header, or between its fields (a comma)."
+    )
+    timestamp_field: str = Field(default="t", description="The field of the time, for form fields.")
+    signature_field: str = Field(default="v1", description="The field of a signature, for form fields.")
     tolerance: Span = Field(
         default=timedelta(0), description="How far such a time may be from ours; 0s does not ask.", examples=["0s"]
     )
     delivery_header: HeaderName = Field(
         default="", description="The header of the delivery's id, if it has one.", examples=["X-SosyalKopru-Delivery"]
     )
+    event_header: HeaderName = Field(
+        default="", description="The header of the event's name, where the body does not tell it."
+    )
+    post_header: HeaderName = Field(
+        default="", description="The header of the post's id, where the body does not tell it."
+    )
     event: str = Field(default="", description="What an event is called that bears no name.")
     about_posts: Words = Field(
         default=("post.",), description="How the names of events begin that must name a post; others name none."
+    )
+    handshake: Handshake = Field(
+        default=Handshake(), description="What it asks before it sends anything, and how that is answered."
     )
 
 

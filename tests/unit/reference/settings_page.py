@@ -18,6 +18,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.settings import Channel, Endpoint, Provider, ReconcileJob, Settings, Webhook
 from tracker.settings.commented import HEAD
+from tracker.settings.handshake import Handshake
 from tracker.settings.jobs import Job
 from tracker.settings.values import Section, Size, format_size
 
@@ -58,6 +59,7 @@ def _sections() -> Iterator[str]:
         else:
             yield from _section(name, field.annotation)
     yield from _section("providers.<name>.webhook", Webhook)
+    yield from _section("providers.<name>.webhook.handshake", Handshake)
 
 
 def _jobs(jobs: Any) -> Iterator[str]:
