@@ -12,7 +12,7 @@ from tests.unit.conforming import PATH, SECRETS, configured
 from tests.unit.speaking import DOORS
 from tracker.errors import Rejected
 from tracker.providers import build_providers
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.queries.quarantine import QuarantineQuery, list_quarantine
 from tracker.receive.receiver import Answer, Delivery, Receiver
 from tracker.store.calls.reconciliations import SENT_NOTHING

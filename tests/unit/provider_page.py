@@ -82,6 +82,7 @@ def _sorted_facts(kind: ProviderSpec) -> Iterator[tuple[str, str, str]]:
         ("events", kind.documented_events, kind.assumed_events),
     ):
         yield name, _words(known), _words({word: state for word, state in likely.items() if word not in known})
+    yield "of accounts", _words(kind.documented_account_states), _words(kind.assumed_account_states)
     yield "another try helps", "", _words({word: "yes" if helps else "no" for word, helps in kind.retryable.items()})
     yield "in answers", *_both(kind.answers)
     calls = {name: FieldPath(call.text, documented=call.documented) for name, call in kind.calls.items()}

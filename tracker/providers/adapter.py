@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.handshake import Handshake
     from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
@@ -31,6 +32,7 @@ class Adapter:
     `variants` are the words of events that are built otherwise, by how their names begin. `unnamed` is the name of
     events that have none. Events that begin with one of `about_posts` must name a post; others may only `anywhere`.
     `asks` is set where a delivery without content is a reason to ask the provider.
+    `event_header` and `post_header` tell what the body does not.
     """
 
     verifier: Verifier
@@ -42,6 +44,9 @@ class Adapter:
     about_posts: tuple[str, ...]
     anywhere: bool
     asks: bool = False
+    event_header: str = ""
+    post_header: str = ""
+    handshake: Handshake | None = None
 
     @property
     def secret_headers(self) -> frozenset[str]:
@@ -53,9 +58,22 @@ class Adapter:
         """Whether the secret may be the end of the address."""
         return self.verifier.scheme.takes_path
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
+    @property
+    def signs_target(self) -> bool:
+        """Whether the address is part of what is signed."""
+        return self.verifier.scheme.signs_target
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected when the sender is not who it says."""
-        self.verifier.verify(headers, body, now, path)
+        self.verifier.verify(headers, body, now, path, target)
+
+    def greeted(self, query: str) -> str | None:
+        """The answer to a GET; None where it is not one that we answer. Raises Rejected for a wrong token."""
+        return self.handshake.to_query(query) if self.handshake else None
+
+    def challenged(self, body: bytes) -> str | dict[str, str] | None:
+        """The answer to an authentic delivery that only asks whether we are there, a text or a table; else None."""
+        return self.handshake.to_body(body, self.verifier.signature_of) if self.handshake else None
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected, with the code of what is missing."""
@@ -63,11 +81,11 @@ class Adapter:
             value = decode(body)
         except ValueError as error:
             raise Rejected("not_json", f"the body is not JSON: {error}") from error
-        kind = self._kind(value)
+        kind = self._kind(value, headers)
         words = self._words(kind) if self.variants else self.words
         return Reading(
             kind=kind,
-            items=self._items(value, kind, words),
+            items=self._items(value, kind, words, headers),
             occurred_at=time_of(words.occurred_at(value), words.zone),
             delivery=self._delivery(value, headers),
             headers={name: headers[name] for name in self.kept_headers if name in headers},
@@ -106,6 +124,10 @@ class Adapter:
                 ends_by_name=report.ends_by_name,
                 dated=told is not None,
                 unit=unit_of(found) if told and found is not None else EXACT,
+                excerpt=report.excerpt,
+                thumbnail=report.thumbnail,
+                attributes=report.attributes,
+                account=words.accounts.read(value, event.kind) if event.post is None else None,
             ),
         )
 
@@ -115,10 +137,10 @@ class Adapter:
                 return words
         return self.words
 
-    def _kind(self, value: Any) -> str:
+    def _kind(self, value: Any, headers: Mapping[str, str]) -> str:
         found = self.words.event(value)
         if not isinstance(found, str) or not found.strip():
-            found = self.unnamed
+            found = headers.get(self.event_header, "").partition("\n")[0] or self.unnamed
         if not found:
             raise Rejected("no_event", "the body names no event")
         kind = found.strip().lower()
@@ -131,12 +153,15 @@ class Adapter:
         found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
-    def _items(self, value: Any, kind: str, words: PayloadMapping) -> tuple[Item, ...]:
+    def _items(self, value: Any, kind: str, words: PayloadMapping, headers: Mapping[str, str]) -> tuple[Item, ...]:
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
             return (Item(),)
         if not words.several:
-            return (Item(_post(words.post(value), kind, needed=needed)),)
+            named = words.post(value)
+            if self.post_header and named in (None, ""):
+                named = headers.get(self.post_header, "").partition("\n")[0].strip()
+            return (Item(_post(named, kind, needed=needed)),)
         entries = words.entries(value)
         if len(entries) > MOST_POSTS:
             raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")

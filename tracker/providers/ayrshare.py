@@ -37,6 +37,8 @@ PLACES = RESULTS | {
 
 ANSWERS = RESULTS | {
     "items": documented("history"),
+    "text": documented("post"),
+    "media": documented("mediaUrls"),
     "scheduled_at": documented("scheduleDate.utc|scheduleDate"),
 }
 

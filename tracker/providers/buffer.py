@@ -13,7 +13,7 @@ from tracker.providers.call import Call
 from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.spec import ProviderSpec
 
-FIELDS = "id status updatedAt dueAt channelId channelService externalLink error { message }"
+FIELDS = "id text status updatedAt dueAt channelId channelService externalLink error { message }"
 
 
 def _question(text: str, **variables: object) -> str:
@@ -38,6 +38,7 @@ ANSWERS = {
     "post": documented("id"),
     "updated_at": documented("updatedAt"),
     "scheduled_at": documented("dueAt"),
+    "text": documented("text"),
     "targets": documented("$"),
     "target_platform": documented("channelService"),
     "target_account": documented("channelId"),

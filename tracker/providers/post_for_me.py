@@ -7,6 +7,7 @@ part. It signs nothing: the secret itself comes in a header. A post is asked abo
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.mapping.fields import NOWHERE, assumed, documented
@@ -22,6 +23,13 @@ PLACES = {
     "targets": documented("data.social_accounts"),
     "target_account": documented("id"),
     "error_message": assumed("data.error"),
+    "target_account_name": documented("username"),
+    "text": documented("data.caption"),
+    "media": documented("data.media"),
+    "account": documented("data.id"),
+    "account_platform": documented("data.platform"),
+    "account_name": documented("data.username"),
+    "account_status": documented("data.status"),
 }
 
 RESULTS = {
@@ -41,6 +49,8 @@ RESULT = Variant(
         "status": NOWHERE,
         "scheduled_at": NOWHERE,
         "error_message": NOWHERE,
+        "text": NOWHERE,
+        "media": NOWHERE,
         "targets": documented("data"),
     },
     form="one",
@@ -54,6 +64,8 @@ ANSWERS = RESULTS | {
     "updated_at": documented("updated_at"),
     "status": documented("status"),
     "scheduled_at": documented("scheduled_at"),
+    "text": documented("caption"),
+    "media": documented("media"),
     "targets": documented("data"),
     "error_message": assumed("error"),
 }
@@ -71,6 +83,10 @@ KIND = ProviderSpec(
     name="post_for_me",
     title="Post for Me",
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
+    documented_account_states={
+        "connected": AccountState.CONNECTED,
+        "disconnected": AccountState.DISCONNECTED,
+    },
     about_posts=("social.post.",),
     places=PLACES,
     lists=documented("whole"),

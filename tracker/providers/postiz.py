@@ -19,6 +19,8 @@ POST = {
     "targets": documented("$"),
     "target_platform": documented("integration.providerIdentifier"),
     "target_account": documented("integration.id"),
+    "target_account_name": documented("integration.name"),
+    "text": documented("content"),
     "target_status": documented("state"),
     "target_url": documented("releaseURL"),
 }

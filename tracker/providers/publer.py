@@ -16,6 +16,7 @@ ANSWERS = {
     "items": assumed("posts"),
     "post": assumed("id"),
     "scheduled_at": assumed("scheduled_at"),
+    "text": assumed("text"),
     "targets": assumed("$"),
     "target_platform": assumed("network"),
     "target_account": assumed("account_id"),

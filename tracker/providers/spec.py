@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from tracker.providers.mapping.fields import NOWHERE, FieldPath, assumed, documented
 
 if TYPE_CHECKING:
+    from tracker.domain.accounts import AccountState
     from tracker.domain.posts.event import State
     from tracker.providers.call import Call
+    from tracker.providers.handshake import Handshake
     from tracker.providers.mapping.targets import Form
     from tracker.providers.signature import Scheme
 
@@ -42,8 +44,10 @@ class ProviderSpec:
     part, and `answer_lists` in answers. A status that means None is known and tells nothing. `ends` are events that
     come only at an end, though their names do not say which. `gone` is what it answers about a post that is no more.
     `nothing_asks`: a delivery without content, as `[]`, means that something has happened, and that it is to be asked.
+    What an account's status means, or else the name of an event about it, stands in `account_states`.
     `retryable` are words that tell whether another try can help. `auth` is the header that carries the key, and
     `headers` are others that go with every call.
+    `event_header` and `post_header` tell what the body does not; `handshake` is what is asked before anything is sent.
     `webhook_events` are the names for which a webhook can be registered; `post` says where the parts of a new post
     stand in the call that creates it.
     """
@@ -70,17 +74,27 @@ class ProviderSpec:
     assumed_statuses: Mapping[str, State | None] = field(default_factory=dict)
     documented_events: Mapping[str, State] = field(default_factory=dict)
     assumed_events: Mapping[str, State] = field(default_factory=dict)
+    documented_account_states: Mapping[str, AccountState | None] = field(default_factory=dict)
+    assumed_account_states: Mapping[str, AccountState | None] = field(default_factory=dict)
     retryable: Mapping[str, bool] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
     auth: FieldPath = field(default=assumed("Authorization: Bearer {key}"))
     headers: Mapping[str, FieldPath] = field(default_factory=dict)
     webhook_events: tuple[str, ...] = ()
     post: Mapping[str, FieldPath] = field(default_factory=dict)
+    event_header: str = ""
+    post_header: str = ""
+    handshake: Handshake | None = None
 
     @property
     def events(self) -> dict[str, State]:
         """What its events say of a post, by their names."""
         return {**self.assumed_events, **self.documented_events}
+
+    @property
+    def account_states(self) -> dict[str, AccountState | None]:
+        """What statuses of accounts, and names of events about them, mean."""
+        return {**self.assumed_account_states, **self.documented_account_states}
 
     @property
     def statuses(self) -> dict[str, State | None]:

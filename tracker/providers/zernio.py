@@ -6,6 +6,7 @@ an update. An older name of its header is taken too, and a secret is optional th
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.mapping.fields import NOWHERE, assumed, documented
@@ -31,6 +32,12 @@ PLACES = TARGETS | {
     "target_error_message": documented("error"),
     "target_error_retryable": assumed("errorCategory"),
     "error_message": assumed("post.error"),
+    "text": documented("post.content"),
+    "media": assumed("post.mediaItems"),
+    "account": documented("account.accountId"),
+    "account_platform": documented("account.platform"),
+    "account_name": documented("account.username"),
+    "account_status": documented("account.disconnectionType"),
 }
 
 ONE_PLATFORM = Variant(
@@ -40,6 +47,7 @@ ONE_PLATFORM = Variant(
         "targets": documented("$"),
         "target_platform": documented("platform.name"),
         "target_account": documented("account.accountId"),
+        "target_account_name": documented("account.username"),
         "target_status": documented("platform.status"),
         "target_url": documented("platform.publishedUrl"),
         "target_error_code": assumed("platform.errorCategory"),
@@ -71,6 +79,9 @@ ANSWERS = TARGETS | {
     "scheduled_at": documented("scheduledFor"),
     "targets": documented("platforms"),
     "target_account": documented("accountId._id|accountId"),
+    "target_account_name": documented("accountId.username"),
+    "text": documented("content"),
+    "media": documented("mediaItems"),
     "target_url": documented("platformPostUrl"),
     "target_removed": documented("removedFromPlatformAt"),
     "target_error_code": documented("errorCategory"),
@@ -107,6 +118,14 @@ EVENTS = {
     "post.external.deleted": State.REMOVED,
 }
 
+ACCOUNT_STATES = {
+    "account.connected": AccountState.CONNECTED,
+    "account.disconnected": AccountState.DISCONNECTED,
+    "intentional": AccountState.DISCONNECTED,
+    "unintentional": AccountState.EXPIRED,
+}
+"""The one that was not intended is told of a token that has expired or was revoked."""
+
 RETRYABLE = {
     "platform_error": True,
     "platform_rate_limit": True,
@@ -131,6 +150,7 @@ KIND = ProviderSpec(
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
+    documented_account_states=ACCOUNT_STATES,
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),

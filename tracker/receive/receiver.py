@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,6 +16,7 @@ import structlog
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.refused_deliveries import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.providers.signature import TARGET
 from tracker.receive.append_batcher import AppendBatcher
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
@@ -24,7 +26,7 @@ from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from tracker.providers.base import Provider, Reading
@@ -46,10 +48,11 @@ UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-enc
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider is told: kept, kept before, or quarantined for a reason."""
+    """What the provider is told: kept, kept before, quarantined for a reason, or what it wanted to hear."""
 
     duplicate: bool = False
     quarantined: str | None = None
+    said: str | Mapping[str, str] | None = None
 
 
 counter_of = cache(metrics.deliveries.labels)
@@ -61,12 +64,13 @@ OnAnswer: TypeAlias = "Callable[[Answer | Exception], None]"
 
 
 class Delivery(NamedTuple):
-    """What came to a provider's door; `path` is what follows the provider's name in the address."""
+    """What came to a provider's door; `path` is what follows the provider's name in the address `target`."""
 
     provider: str
     headers: Mapping[str, str]
     body: bytes
     path: str = ""
+    target: str = ""
 
 
 class Refused(NamedTuple):
@@ -115,6 +119,20 @@ class Receiver:
         except Exception as error:
             on_answer(error)
 
+    def greet(self, provider: str, query: str) -> str | None:
+        """What a provider hears that asks by a GET before it sends anything; None where none is expected.
+
+        Raises NotFound (no such provider) and Rejected (it does not know the token).
+        """
+        try:
+            said = self._door(Delivery(provider, {}, b"")).greeted(query)
+        except Rejected:
+            counter_of(provider, "unauthentic").inc()
+            raise
+        if said is not None:
+            counter_of(provider, "greeted").inc()
+        return said
+
     def _door(self, delivery: Delivery) -> Provider:
         door = self._doors.get(delivery.provider)
         if door is None or (delivery.path and not door.takes_path):
@@ -122,15 +140,19 @@ class Receiver:
         return door
 
     def _take(self, delivery: Delivery, door: Provider, on_answer: OnAnswer) -> None:
-        provider, headers, body, path = delivery
+        provider, headers, body, path, target = delivery
         now = self._clock()
         try:
-            door.verify(headers, body, now, path)
+            door.verify(headers, body, now, path, target)
         except Rejected as error:
             if len(body) <= LARGEST_UNAUTHENTIC:
                 self._remember(Refused(delivery, error.code, now))
             counter_of(provider, "unauthentic").inc()
             raise
+        if door.handshake is not None and (said := door.challenged(body)) is not None:
+            counter_of(provider, "greeted").inc()
+            on_answer(Answer(said=said))
+            return
         try:
             event = incoming(provider, door.read(headers, body), body, now)
         except Rejected as error:
@@ -251,11 +273,13 @@ def _holds(value: str, path: str) -> bool:
 
 
 def _unusable(delivery: Delivery, door: Provider, now: datetime, code: str, *, authentic: bool) -> Unusable:
-    provider, headers, body, path = delivery
+    provider, headers, body, path, target = delivery
     digest = sha256(body).digest()
     kept = {
         name: value.replace("\x00", "")
         for name, value in _harmless(door, headers, path).items()
         if name not in UNKEPT_HEADERS
     }
+    if target and not path and door.signs_target:
+        kept[TARGET] = target
     return Unusable(provider, code, authentic, digest.hex(), digest, now, kept, body)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from tracker.domain.accounts import gathered
 from tracker.domain.actions import IS_GONE, Reason
 from tracker.domain.posts.reconciliation import Finding, compare, told_since, true_at
 from tracker.errors import NotFound
@@ -25,7 +26,7 @@ from tracker.settings import ReconcileJob
 from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
 from tracker.store.log import event_log
-from tracker.store.posts import overdue_posts, posts
+from tracker.store.posts import accounts, overdue_posts, posts
 from tracker.store.wakeups import RECONCILIATIONS, keep_stepping
 
 if TYPE_CHECKING:
@@ -226,7 +227,9 @@ class _Round:
             known = kept.get((provider, one.post))
             at = true_at(one.report.updated_at, asked)
             event = reconciled(provider, one.post, one.report, at, now)
-            if (finding := compare(known.post if known else None, fact_of(event))) is not Finding.AGREES:
+            fact = fact_of(event)
+            finding = compare(known.post if known else None, fact)
+            if finding is not Finding.AGREES or await accounts.would_be_named(conn, version, gathered([fact])):
                 new.append((event, finding, known.post.last_event_at if known else None))
         findings = []
         receipts = await event_log.append(conn, [event for event, *_ in new]) if new else []

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import Report, State
+from tracker.providers.account_words import AccountWords
+from tracker.providers.describing import Describing
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.mapping.paths import Finder, Path, ProblemFinder, at, finder, parse_path, surroundings, text_at
-from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, StatusMapping, TargetMapping
+from tracker.providers.mapping.statuses import StatusMapping
+from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, TargetMapping
 from tracker.providers.remarks import UNKNOWN_STATUS, UNREADABLE_TIME, shown
 from tracker.providers.times import tells_no_time, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
     from tracker.domain.posts.event import Problem, TargetFact
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 10_000
 ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
 ENDS = SOUND | TRIED
+NO_ATTRIBUTES: Mapping[str, str] = {}
+NO_STATES: Mapping[str, AccountState | None] = {}
 NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 
@@ -42,6 +48,8 @@ class PayloadMapping:
     problem: ProblemFinder
     around: tuple[Finder, ...]
     ends: frozenset[str]
+    describing: Describing
+    accounts: AccountWords
     event: Finder
     delivery: Finder
     post: Finder
@@ -60,6 +68,8 @@ class PayloadMapping:
         events: Mapping[str, State],
         zone: tzinfo,
         form: Form = "list",
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        account_states: Mapping[str, AccountState | None] = NO_STATES,
         *,
         whole: bool = False,
         ends: frozenset[str] = frozenset(),
@@ -71,7 +81,11 @@ class PayloadMapping:
         always = {name: finder(paths[name]) for name in ALWAYS}
         problem = ProblemFinder.of(paths, "error")
         around = surroundings([paths["error_message"], paths["status"], paths["post"]])
-        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, **always)
+        describing, accounts = Describing.build(paths, attributes), AccountWords.build(paths, account_states)
+        return cls(
+            paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, describing, accounts,
+            **always,
+        )  # fmt: skip
 
     def text(self, body: Any, name: str) -> str | None:
         """The text at the place called `name`."""
@@ -102,6 +116,7 @@ class PayloadMapping:
         if raw and state is None and by_name in ENDS and not alone:
             remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; {event} counts as {by_name}"))
         scheduled_at, updated_at = self.scheduled_at(body), self.updated_at(body)
+        excerpt, thumbnail, attributes = self.describing.read(body)
         return Report(
             state=state if alone else named,
             raw_status=raw,
@@ -113,6 +128,9 @@ class PayloadMapping:
             lists_whole=listing.whole,
             remarks=tuple(remarks),
             ends_by_name=named in ENDS and self._ends_by_name(event, listing),
+            excerpt=excerpt,
+            thumbnail=thumbnail,
+            attributes=attributes,
         )
 
     def time(self, name: str, found: Any, remarks: list[Remark]) -> datetime | None:
