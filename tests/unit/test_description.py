@@ -139,7 +139,10 @@ def test_any_path_becomes_an_attribute_in_webhooks_and_in_answers() -> None:
     assert report.attributes == SAID
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text(),
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.recursive(st.none() | st.booleans() | NUMBERS | st.text(),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
                         st.sampled_from(["data", "metadata", "tags", "media", "kind", "campaign", "content", "text"]),
                         inner, max_size=4), max_leaves=15))  # fmt: skip
