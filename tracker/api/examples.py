@@ -39,6 +39,8 @@ OF_PARAMETERS: dict[Any, Any] = {
     "authentic": True,
     "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712",
+    ("list_accounts", "state"): ["expired", "disconnected"],
+    ("list_posts", "attribute"): ["campaign:spring"],
     ("list_posts", "state"): ["failed", "partial"],
     ("list_posts", "sort"): "-last_event_at",
     ("list_events", "sort"): "-position",
@@ -131,7 +133,22 @@ POST = {
     "last_event_at": AT,
     "error": ERROR,
     "urls": ["https://x.com/example/status/81"],
+    "excerpt": "The spring collection is here.",
+    "thumbnail": "https://cdn.example.com/spring-1.jpg",
+    "attributes": {"author": "Ada", "campaign": "spring"},
+    "labels": {},
 }  # fmt: skip
+
+ACCOUNT = {
+    "provider": "sosyalkopru",
+    "account": "acc_7",
+    "platform": "instagram",
+    "name": "Ada's shop",
+    "state": "expired",
+    "since": AT,
+    "last_event": "account.token_expired",
+    "last_event_at": AT,
+}
 
 EVENT = {
     "position": 4712,
@@ -185,6 +202,8 @@ REDELIVERY = {
 }
 
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
+    "KnownAccountOut": ACCOUNT,
+    "KnownAccountPage": {"items": [ACCOUNT], "next": None},
     "PostOut": POST,
     "PostPage": {"items": [POST], "next": None},
     "OnePostOut": POST

@@ -13,6 +13,7 @@ from tracker.errors import Misconfigured, TrackerError, printable
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
 
 HOMES = {
+    "accounts": ("accounts",),
     "bench": ("bench",),
     "channels": ("channels",),
     "db": ("db",),

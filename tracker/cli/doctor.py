@@ -60,7 +60,8 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     try:
         doors = build_providers(settings)
     except Misconfigured as error:
-        yield problem("providers", str(error), "put it right: the service does not start before")
+        for fault in (error, *getattr(error, "__notes__", ())):
+            yield problem("providers", str(fault), "put it right: the service does not start before")
         return
     if not settings.providers:
         yield warning("providers", "none is configured: no webhook is taken", "write [providers.<name>] in config.toml")

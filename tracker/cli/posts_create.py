@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_p
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import ENDED
 from tracker.errors import TrackerError
-from tracker.parameters import parse_future_time
+from tracker.parameters import parse_attributes, parse_future_time
 from tracker.providers.mapping.paths import parse_path, put, stamp
 from tracker.providers.registry import KINDS
 
@@ -38,6 +39,27 @@ class NewPost:
     text: str
     accounts: tuple[str, ...] = ()
     at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def paired(
+    platforms: Sequence[str], accounts: Sequence[str], known: Mapping[str, str]
+) -> tuple[tuple[str, str | None], ...]:
+    """Each platform with each account on it, or with None where it is not known which that is.
+
+    An account is on the platform that is `known` of it; of the others, on the one platform that there is, or, where
+    there are as many platforms left as accounts, on that in its place.
+    """
+    found = [(known[account], account) for account in accounts if known.get(account) in platforms]
+    others = [account for account in accounts if known.get(account) not in platforms]
+    taken = {platform for platform, _ in found}
+    left = [platform for platform in platforms if platform not in taken]
+    if len(platforms) == 1:
+        found += [(platforms[0], account) for account in others]
+    elif len(left) == len(others):
+        found += zip(left, others, strict=True)
+    named = {platform for platform, _ in found}
+    return (*found, *((platform, None) for platform in platforms if platform not in named))
 
 
 def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any]:
@@ -75,7 +97,12 @@ class _Ended(Exception):
 def create(
     platform: Annotated[list[str], typer.Option(help="Where to, as in instagram; repeat it.")],
     text: Annotated[str, typer.Option(help="What it says.")] = "",
-    account: Annotated[list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…, in the order of the platforms.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="What it is to be found by here, as in campaign=spring; repeat it.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="When: 2026-11-30T09:00:00Z; now, if not named.")] = None,
     key: Annotated[str | None, typer.Option(help="The idempotency key: the same again is the same post.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Tell what becomes of it.")] = True,
@@ -93,6 +120,7 @@ def create(
             text,
             tuple(account or ()),
             parse_future_time("at", at, now()) if at else None,
+            dict(parse_attributes("attribute", attribute)),
         )
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
@@ -117,6 +145,7 @@ def create(
 async def _create(settings: Settings, database: Database, provider: str, post: NewPost, key: str) -> str:
     """Create it, and note it in the log; the id of the post."""
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
+    from tracker.queries import accounts  # noqa: PLC0415  (as above)
 
     body, began = described(settings, provider, post), now()
     try:
@@ -126,7 +155,10 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
         raise
     try:
         async with database.transaction() as conn:
-            await commands.note_created(conn, provider, made, post.platforms, post.at, key, began, now())
+            known = await accounts.platforms_of(conn, provider, post.accounts) if post.accounts else {}
+            targets = paired(post.platforms, post.accounts, known)
+            wished = commands.Wished(targets, post.text, post.at, post.attributes)
+            await commands.note_created(conn, provider, made, wished, key, began, now())
     except TrackerError as error:
         error.add_note(f"{made} was created at {provider}, but could not be noted in the log")
         raise

@@ -37,6 +37,12 @@ class OwnFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     attempt: int | None = None
     detail: Mapping[str, Any] = {}
     labels: Mapping[str, str] = {}
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(OwnFact)
@@ -72,6 +78,12 @@ class InternalReader:
                 attempt=told.attempt,
                 detail=told.detail,
                 labels=told.labels,
+                lists_whole=told.lists_whole,
+                remarks=told.remarks,
+                ends_by_name=told.ends_by_name,
+                excerpt=told.excerpt,
+                thumbnail=told.thumbnail,
+                attributes=told.attributes,
             ),
         )
 

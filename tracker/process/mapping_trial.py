@@ -21,8 +21,8 @@ from tracker.domain.posts.event import Problem
 from tracker.domain.posts.post import Post, fold, view
 from tracker.errors import Unavailable
 from tracker.process import projector
+from tracker.process.bulk_fold import begin_apart, workers
 from tracker.process.projector import facts_of
-from tracker.process.rebuild import begin_apart, workers
 from tracker.runtime import tuning
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions

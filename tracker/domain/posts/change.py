@@ -73,6 +73,9 @@ class PostView:
     urls: tuple[str, ...] = ()
     targets: tuple[TargetView, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
+from tracker.domain.accounts import AccountFact
 from tracker.domain.posts.value import value
 
 BUCKETS = 16
@@ -58,6 +59,8 @@ class TargetFact:
     raw_status: str | None = None
     url: str | None = None
     problem: Problem | None = None
+    item: str | None = None
+    account_name: str | None = None
 
     @property
     def key(self) -> str:
@@ -89,6 +92,16 @@ class Fact:
     attempt: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    dated: bool = True
+    unit: timedelta = timedelta(0)
+    ahead: timedelta = timedelta(0)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    account: AccountFact | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -128,6 +141,8 @@ class Report:
     """What was said; None for what was not.
 
     `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
+    `lists_whole`: its targets are all that the post has. `remarks` are codes and texts of what could not be read well.
+    `ends_by_name`: the name of the event is an end, and speaks of the whole post.
     """
 
     state: State | None = None
@@ -137,6 +152,12 @@ class Report:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     updated_at: datetime | None = None
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)

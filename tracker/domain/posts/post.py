@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from tracker.domain.posts.change import Change, Move, Note, PostView, TargetView
+from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.target import ENDED, FALLEN_SHORT, Target, derive, first_heard, is_surprising, spoken_for
 from tracker.domain.posts.value import value
@@ -39,6 +40,9 @@ class Post:
     last_order: tuple[datetime, int, str] | None = None
     notes: tuple[Note, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Target, ...]:
@@ -170,6 +174,9 @@ def view(post: Post) -> PostView:
             ]
         ),
         labels=post.labels,
+        excerpt=post.excerpt,
+        thumbnail=post.thumbnail,
+        attributes=post.attributes,
     )
 
 
@@ -226,6 +233,9 @@ def _settle(
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
+        excerpt=fact.excerpt or post.excerpt,
+        thumbnail=fact.thumbnail or post.thumbnail,
+        attributes=with_attributes(post.attributes, fact.attributes) if fact.attributes else post.attributes,
     )
     if moved:
         before = post.state if post.entered_at else None
