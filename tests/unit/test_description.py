@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tests.unit.conforming import adapter_of, answers_of, logged
 from tests.unit.histories import deliveries, fact
 from tests.unit.test_fold import arrive_all
-from tracker.cli.posts_create import paired
 from tracker.domain.posts.description import (
     LONGEST_ATTRIBUTE,
     LONGEST_EXCERPT,
@@ -29,6 +28,7 @@ from tracker.domain.posts.post import Post, fold, view
 from tracker.errors import Misconfigured
 from tracker.facts.own_facts import Wished, created, fact_of
 from tracker.providers import build_providers
+from tracker.providers.new_post import paired
 from tracker.settings import load_settings
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

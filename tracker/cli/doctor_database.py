@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 
 from tracker.cli.context import now
 from tracker.cli.doctor_drift import examine_drift
-from tracker.cli.doctor_providers import (
-    Finding,
-    examine_heard,
-    examine_standings,
-    examine_webhooks,
-    ok,
-    problem,
-    warning,
-)
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
+from tracker.cli.doctor_providers import examine_heard, examine_standings, examine_webhooks
 from tracker.cli.output import written
 from tracker.domain.duration import TOLERANCE
 from tracker.errors import Misconfigured, TrackerError

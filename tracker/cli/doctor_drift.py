@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.cli.doctor_providers import Finding, ok, warning
+from tracker.cli.doctor_findings import Finding, ok, warning
 from tracker.cli.output import counted
 from tracker.errors import cut
 from tracker.providers import build_providers

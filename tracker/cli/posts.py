@@ -9,8 +9,8 @@ import typer
 
 from tracker.cli import noun
 from tracker.cli.context import Config, Json, as_options, now, on_database
+from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import explained, listed, say, show_json, show_pairs, show_table
-from tracker.cli.posts_watch import follow_news, show_news
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:

@@ -3,81 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
 from tracker.cli.context import Config, Json, as_options, duration, now, on_database, open_settings
+from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import say, show_json
 from tracker.cli.posts import posts
-from tracker.cli.posts_watch import follow_news, show_news
 from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_provider
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import ENDED
 from tracker.errors import TrackerError
 from tracker.parameters import parse_attributes, parse_future_time
-from tracker.providers.mapping.paths import parse_path, put, stamp
-from tracker.providers.registry import KINDS
 
 if TYPE_CHECKING:
+    from tracker.providers.new_post import NewPost
     from tracker.queries.events import News
     from tracker.settings import Settings
     from tracker.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class NewPost:
-    """What is to be published, where, and when: `at` None is now."""
-
-    platforms: tuple[str, ...]
-    text: str
-    accounts: tuple[str, ...] = ()
-    at: datetime | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-def paired(
-    platforms: Sequence[str], accounts: Sequence[str], known: Mapping[str, str]
-) -> tuple[tuple[str, str | None], ...]:
-    """Each platform with each account on it, or with None where it is not known which that is.
-
-    An account is on the platform that is `known` of it; of the others, on the one platform that there is, or, where
-    there are as many platforms left as accounts, on that in its place.
-    """
-    found = [(known[account], account) for account in accounts if known.get(account) in platforms]
-    others = [account for account in accounts if known.get(account) not in platforms]
-    taken = {platform for platform, _ in found}
-    left = [platform for platform in platforms if platform not in taken]
-    if len(platforms) == 1:
-        found += [(platforms[0], account) for account in others]
-    elif len(left) == len(others):
-        found += zip(left, others, strict=True)
-    named = {platform for platform, _ in found}
-    return (*found, *((platform, None) for platform in platforms if platform not in named))
-
-
-def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any]:
-    """The body of the call that creates the post; raises Misconfigured where it is not known how that is written."""
-    section = settings.providers[provider]
-    places = KINDS[section.kind].post
-    if not places:
-        raise settings.fault(f"providers.{provider}.kind", f'it is not known how "{section.kind}" takes new posts')
-    values = {
-        "platforms": list(post.platforms),
-        "text": post.text,
-        "accounts": list(post.accounts) or None,
-        "scheduled_at": stamp(post.at) if post.at else None,
-    }
-    body: dict[str, Any] = {}
-    for name, place in places.items():
-        put(body, parse_path(section.post.get(name, place.path)), values[name])
-    return body
 
 
 DOUBT = "whether it was created is not known: look before you create it again, or repeat this call with --key {}"
@@ -115,6 +63,8 @@ def create(
     settings = open_settings(config)
     name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
     with as_options():
+        from tracker.providers.new_post import NewPost  # noqa: PLC0415  (takes half a second)
+
         post = NewPost(
             tuple(one.lower() for one in platform),
             text,
@@ -145,6 +95,7 @@ def create(
 async def _create(settings: Settings, database: Database, provider: str, post: NewPost, key: str) -> str:
     """Create it, and note it in the log; the id of the post."""
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.new_post import described, paired  # noqa: PLC0415  (as above)
     from tracker.queries import accounts  # noqa: PLC0415  (as above)
 
     body, began = described(settings, provider, post), now()
