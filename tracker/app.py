@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers.channels import build_performers, usable
+from tracker.act.performers.channel_checks import usable
+from tracker.act.performers.channels import build_performers
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application

@@ -62,7 +62,7 @@ def _config(file: Path) -> Finding:
 
 def _left_out(settings: Settings) -> Iterator[Finding]:
     """Channels and endpoints that are set up wrongly."""
-    from tracker.act.performers.channels import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
 
     for faults in usable(settings).left_out.values():
         for fault in faults:
