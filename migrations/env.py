@@ -1,6 +1,7 @@
 """Runs the migrations on the connection that `tracker.store.migrations` hands over, each in its own transaction.
 
-A new migration is a copy of the newest one under the next number: forward only, one subject, with a lock_timeout.
+A new migration has the next number as its `revision`, with which its file's name begins, and the newest one's as its
+`down_revision`: forward only, one subject, and a lock_timeout first, since what it alters is in use by then.
 `op.script` takes any number of statements; `op.execute` takes one.
 """
 

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers.channels import build_performers, usable
+from tracker.act.performers.channel_checks import usable
+from tracker.act.performers.channels import build_performers
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
@@ -38,6 +39,7 @@ from tracker.process.reactor import FirstReading, Reactor, armed
 from tracker.process.refolding import Refolding, rebuilt_apart
 from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import SLACK, SharedRateLimiter
+from tracker.providers.watched import watchings
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler
@@ -172,7 +174,8 @@ class _Service:
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Everything else that runs beside the HTTP server."""
         if Role.SCHEDULER in self._roles:
-            yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
+            watched = watchings(self._settings, self._providers)
+            yield "scheduler", Scheduler(database, self._readers, self._settings, clock, watched).run
         reacting = Reactor(self._rules.index, clock)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, listening)
         works = Role.WORKER in self._roles

@@ -7,15 +7,18 @@ BadParameter with the name under which it was given.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.duration import FORMS, parse_duration
+from tracker.domain.rfc3339 import read_moment
 from tracker.errors import BadParameter, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+ATTRIBUTE = re.compile(r"([A-Za-z0-9_-]{1,64})[:=](.*\S.*)", re.DOTALL)
 MOST_NAMED = 40
 FURTHEST_BACK = timedelta(days=365)
 
@@ -77,6 +80,18 @@ def parse_choice(name: str, text: str, known: Collection[str]) -> str:
     return text
 
 
+def parse_attributes(name: str, given: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Names and values of attributes, written campaign:spring or campaign=spring."""
+    found = []
+    for text in given or ():
+        refuse_zero_bytes(**{name: text})
+        match = ATTRIBUTE.fullmatch(text.strip())
+        if not match:
+            raise BadParameter(name, f'"{text}" is not a name and a value: write them as in campaign:spring')
+        found.append((match[1], match[2].strip()))
+    return tuple(found)
+
+
 def refuse_zero_bytes(**texts: str | None) -> None:
     """Refuse text that nothing in the database can be equal to."""
     for name, text in texts.items():
@@ -91,10 +106,7 @@ def _moment(text: str, now: datetime) -> datetime | None:
         return days[text]
     if "T" not in text.upper():
         return _midnight(date.fromisoformat(text)) if "-" in text else None
-    at = datetime.fromisoformat(text.upper().replace(" ", "+"))
-    if at.tzinfo is None:
-        raise ValueError("no zone")
-    return at.astimezone(UTC)
+    return read_moment(text.replace(" ", "+"))
 
 
 def _midnight(day: date) -> datetime:

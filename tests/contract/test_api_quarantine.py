@@ -12,7 +12,7 @@ from tests.contract.serving import bearer, serving
 from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
 from tracker.providers import build_providers
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings
 from tracker.store.log import quarantine

@@ -12,7 +12,7 @@ import pytest
 
 from tests.contract.command_line import SECRET, CommandLine, Ran
 from tests.integration.told import NOON, PROVIDER
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.providers.sosyalkopru import KIND, SCHEME
 from tracker.store.database import Database, Row
 from tracker.store.log import quarantine

@@ -175,3 +175,41 @@ def test_an_odd_file_is_told_on_one_line_without_a_control_character(tracker: Co
     assert all(line.isprintable() and line.startswith(f"{tracker.rules}/") for line in ran.lines)
     assert {line.removeprefix(f"{tracker.rules}/")[:6] for line in ran.lines} == {"a.toml", "b.toml", "c.toml"}
     assert sum("a.toml" in line for line in ran.lines) == sum("c.toml" in line for line in ran.lines) == 1
+
+
+WRONG = """
+[providers.one]
+kind            = "generic"
+api_url         = "https://x.example"
+webhook_secrets = ["whsec_!!!!"]
+fields          = { event = "type", post = "id" }
+webhook         = { scheme = "standard-webhooks" }
+
+[providers.two]
+kind    = "generic"
+api_url = "https://x.example"
+fields  = { event = "type", post = "id" }
+webhook = { scheme = "slak" }
+"""
+
+WRONG_LINES = ('webhook_secrets = ["whsec_!!!!"]', 'webhook = { scheme = "slak" }')
+
+
+@pytest.mark.parametrize("words", [("rules", "check"), ("doctor",), ("serve",)], ids=" ".join)
+def test_who_sends_to_us_in_a_way_that_cannot_be_is_told_by_each_command(
+    tracker: CommandLine, words: tuple[str, ...]
+) -> None:
+    """By file, line, key and the nearest right word, and every one of them; never by the secret."""
+    config = tracker.folder / "config.toml"
+    text = config.read_text() + WRONG
+    config.write_text(text)
+    lines = text.splitlines()
+    first, second = (lines.index(line) + 1 for line in WRONG_LINES)
+    ran = tracker(*words)
+    told = ran.out + ran.err
+    assert ran.code
+    assert f"config.toml:{first}: providers.one.webhook_secrets" in told
+    assert "is not in base64" in told
+    assert f"config.toml:{second}: providers.two.webhook.scheme:" in told
+    assert 'did you mean "slack"?' in told
+    assert "!!!!" not in told

@@ -95,3 +95,16 @@ def test_without_a_secret_nothing_can_be_signed(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace(f'["{SECRET}"]', "[]"))
     ran = tracker("send", "--event", "webhook.test")
     assert (ran.code, "providers.sosyalkopru.webhook_secrets" in ran.err) == (2, True)
+
+
+def test_what_only_its_sender_can_sign_is_not_sent(tmp_path: Path) -> None:
+    """And the message says which setting it is about."""
+    tracker = CommandLine(tmp_path)
+    (tmp_path / "config.toml").write_text(
+        '[providers.acme]\nkind = "generic"\napi_url = "https://x.example"\nwebhook_secrets = ["'
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+        '"]\nfields = { event = "type", post = "id" }\nwebhook = { scheme = "discord" }\n'
+    )
+    ran = tracker("send", "--event", "post.failed", "--post", "p1")
+    assert ran.code
+    assert "providers.acme.webhook: ed25519 signs with a key that only the sender has" in ran.err

@@ -13,7 +13,7 @@ import pytest
 from tests.contract.dashboard import dashboard, sign_in
 from tests.integration.told import NOON, PROVIDER
 from tracker.providers import build_providers
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings
 from tracker.store.log import quarantine

@@ -103,7 +103,8 @@ def test_the_index_lists_each_page_once() -> None:
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_page_is_short(page: Path) -> None:
-    assert len(page.read_text("utf-8").splitlines()) <= 65
+    lines = [line for line in page.read_text("utf-8").splitlines() if not line.startswith("|")]
+    assert len(lines) <= 75
 
 
 def test_the_reasons_of_the_quarantine_are_those_of_the_code() -> None:

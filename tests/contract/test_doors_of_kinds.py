@@ -11,7 +11,7 @@ import pytest
 from tests.contract.serving import knocking
 from tests.integration.told import NOON
 from tracker.providers import build_providers
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.receive.quarantine_replay import Replay, Verdict
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings

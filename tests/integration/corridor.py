@@ -26,9 +26,10 @@ from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
 from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tracker.domain.actions import Claimed
+    from tracker.providers.base import FactReader
     from tracker.store.database import Database
     from tracker.store.log.event_log import Incoming
 
@@ -54,11 +55,13 @@ class World:
 class Corridor:
     """`at` is the present, in seconds after noon."""
 
-    def __init__(self, database: Database, rules: Iterable[Rule], node: str = "only") -> None:
+    def __init__(
+        self, database: Database, rules: Iterable[Rule], node: str = "only", readers: Mapping[str, FactReader] = READERS
+    ) -> None:
         self.database, self.rules, self.at, self.world = database, RuleIndex(rules), 0.0, World()
         self._handler = Reactor(lambda: self.rules, self.now)
         self.projector = Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, node, self.now
+            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, node, self.now
         )
         self.reactor = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, self._handler, database, node, self.now)
         performers = dict.fromkeys(("alert", "send", "retry", "reconcile"), self.world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tracker.errors import Misconfigured, Unavailable
+from tracker.store import migrations
 from tracker.store.migrations import migrations_folder, require_current, status, upgrade
 from tracker.store.tables.metadata import METADATA
 
@@ -38,6 +40,35 @@ select relname as name, attname as column, coalesce(attnum = any(conkey), false)
   left join pg_constraint on conrelid = attrelid and contype = 'p'
  where attnum > 0 and not attisdropped
 """
+
+ADDED = """
+from alembic import op
+
+revision = "{number}"
+down_revision = "{newest}"
+
+
+def upgrade() -> None:
+    op.execute("set local lock_timeout = '1s'")
+    op.script("{statements}")
+"""
+
+
+@pytest.fixture
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the migrations, which is what is applied, and to which a test adds its own."""
+    copy = tmp_path / "migrations"
+    shutil.copytree(migrations_folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(migrations, "migrations_folder", lambda: copy)
+    return copy / "versions"
+
+
+def add(versions: Path, statements: str) -> str:
+    """Write a migration that comes after the newest, and answer its number."""
+    newest = max(file.name[:4] for file in versions.glob("[0-9]*.py"))
+    number = f"{int(newest) + 1:04}"
+    (versions / f"{number}_added.py").write_text(ADDED.format(number=number, newest=newest, statements=statements))
+    return number
 
 
 def ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -82,18 +113,30 @@ def declared_default(column: Column[Any]) -> str | None:
     return str(declared.arg) if isinstance(declared, DefaultClause) else "a" if column.identity else None
 
 
-async def test_an_empty_database_is_brought_to_the_newest_schema(empty_database_url: str) -> None:
+async def test_an_empty_database_is_brought_to_the_newest_schema(empty_database_url: str, versions: Path) -> None:
     """Each migration is applied and reported in turn, and a second upgrade has nothing to do."""
+    expected = [*REVISIONS, add(versions, "create table added ()"), add(versions, "alter table added add word text")]
     told: list[str] = []
-    assert await upgrade(empty_database_url, told.append) == REVISIONS == told
+    assert await upgrade(empty_database_url, told.append) == expected == told
     assert await upgrade(empty_database_url) == []
     await require_current(empty_database_url)
 
 
-async def test_two_upgrades_at_once_both_succeed(empty_database_url: str) -> None:
+async def test_of_more_migrations_only_those_that_are_new_are_applied(database_url: str, versions: Path) -> None:
+    """A database that was made by an older version is brought along, and what is in it stays."""
+    added = [add(versions, "create table added ()"), add(versions, "alter table added add word text")]
+    with pytest.raises(Misconfigured, match=f"at schema {REVISIONS[-1]} and this version needs {added[-1]}"):
+        await require_current(database_url)
+    assert (await status(database_url)).pending == tuple(added)
+    assert await upgrade(database_url) == added
+    await require_current(database_url)
+
+
+async def test_two_upgrades_at_once_both_succeed(empty_database_url: str, versions: Path) -> None:
     """One of them does the work, the other waits for it."""
+    expected = [*REVISIONS, add(versions, "create table added ()")]
     applied = await asyncio.gather(upgrade(empty_database_url), upgrade(empty_database_url))
-    assert sorted(applied) == [[], REVISIONS]
+    assert sorted(applied) == [[], expected]
 
 
 async def test_a_database_that_is_behind_is_refused(empty_database_url: str) -> None:
@@ -103,46 +146,83 @@ async def test_a_database_that_is_behind_is_refused(empty_database_url: str) -> 
     assert (await status(empty_database_url)).pending == tuple(REVISIONS)
 
 
-async def test_a_newer_schema_is_refused(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_newer_schema_is_refused(database_url: str, versions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old code on a newer database neither starts nor upgrades."""
-    await connection.execute("update alembic_version set version_num = '9999'")
+    newer = add(versions, "create table added ()")
+    await upgrade(database_url)
+    monkeypatch.undo()
     for refuse in (require_current, upgrade):
-        with pytest.raises(Misconfigured, match=r"9999.*newer"):
+        with pytest.raises(Misconfigured, match=rf"schema {newer}.*newer.*{REVISIONS[-1]} is the newest"):
             await refuse(database_url)
 
 
-async def test_an_altered_migration_is_refused(database_url: str, connection: asyncpg.Connection) -> None:
-    """What was applied and what the code has now must be the same file."""
-    await connection.execute("update migration_checksums set sha256 = 'x' where revision = '0002'")
+async def test_an_altered_migration_is_refused(database_url: str, versions: Path) -> None:
+    """What was applied and what the code has now must be the same file, the newest or not."""
+    altered, newest = add(versions, "create table added ()"), add(versions, "alter table added add word text")
+    assert await upgrade(database_url) == [altered, newest]
+    file = versions / f"{altered}_added.py"
+    file.write_text(file.read_text().replace("table added ()", "table added (id uuid)"))
     for refuse in (require_current, upgrade):
-        with pytest.raises(Misconfigured, match=r"migration 0002 .*must not be edited"):
+        with pytest.raises(Misconfigured, match=rf"migration {altered} .*must not be edited"):
             await refuse(database_url)
 
 
-async def test_a_migration_that_fails_leaves_those_before_it(empty_database_url: str) -> None:
+async def test_a_migration_that_fails_leaves_those_before_it(empty_database_url: str, versions: Path) -> None:
     """Each has a transaction of its own: the failed one leaves nothing, the earlier ones stay."""
+    before = [*REVISIONS, add(versions, "create table earlier ()")]
+    after = [add(versions, "create table half (); create table taken ()"), add(versions, "create table last ()")]
     connection = await asyncpg.connect(empty_database_url)
-    await connection.execute("create table nodes ()")  # the second table that migration 0002 makes
+    await connection.execute("create table taken ()")
     with pytest.raises(asyncpg.DuplicateTableError):
         await upgrade(empty_database_url)
     found = await status(empty_database_url)
-    assert (found.current, found.pending) == (REVISIONS[0], tuple(REVISIONS[1:]))
-    assert await connection.fetchval("select to_regclass('subscriptions')::text") is None
-    await connection.execute("drop table nodes")
-    assert await upgrade(empty_database_url) == REVISIONS[1:]
+    assert (found.current, found.pending, found.altered) == (before[-1], tuple(after), ())
+    assert await connection.fetchrow("select to_regclass('earlier')::text, to_regclass('half')::text") == (
+        "earlier",
+        None,
+    )
+    await connection.execute("drop table taken")
+    assert await upgrade(empty_database_url) == after
+    await require_current(empty_database_url)
     await connection.close()
 
 
-async def test_a_table_in_use_is_waited_for_only_so_long(empty_database_url: str) -> None:
-    """Whoever upgrades is told to try again, and nobody queues behind the upgrade for ever."""
+async def test_a_first_migration_that_fails_leaves_nothing(empty_database_url: str) -> None:
+    """Whatever subject it fails at, and it succeeds once that is mended."""
     connection = await asyncpg.connect(empty_database_url)
-    await upgrade(empty_database_url)
-    await connection.execute("update alembic_version set version_num = '0005'; drop table sessions, api_keys")
-    await connection.execute("delete from migration_checksums where revision > '0005'")
+    await connection.execute("create table sessions ()")
+    with pytest.raises(asyncpg.DuplicateTableError):
+        await upgrade(empty_database_url)
+    found = await status(empty_database_url)
+    assert (found.current, found.pending) == (None, tuple(REVISIONS))
+    assert await connection.fetchval("select to_regclass('events')::text") is None
+    await connection.execute("drop table sessions")
+    assert await upgrade(empty_database_url) == REVISIONS
+    await connection.close()
+
+
+async def test_a_table_in_use_is_waited_for_only_so_long(database_url: str, versions: Path) -> None:
+    """Whoever upgrades is told to try again, and nobody queues behind the upgrade for ever."""
+    added = add(versions, "alter table nodes add word text")
+    connection = await asyncpg.connect(database_url)
+    async with connection.transaction():
+        await connection.execute("lock table nodes in share mode")
+        with pytest.raises(Unavailable, match="again"):
+            await upgrade(database_url)
+    assert await upgrade(database_url) == [added]
+    await connection.close()
+
+
+async def test_a_table_of_the_migrations_themselves_in_use_is_waited_for_only_so_long(
+    database_url: str, versions: Path
+) -> None:
+    """What SQLAlchemy carries out ends as what the driver does."""
+    add(versions, "create table added ()")
+    connection = await asyncpg.connect(database_url)
     async with connection.transaction():
         await connection.execute("lock table alembic_version in share mode")
         with pytest.raises(Unavailable, match="again"):
-            await upgrade(empty_database_url)
+            await upgrade(database_url)
     await connection.close()
 
 

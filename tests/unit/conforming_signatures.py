@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.unit.conforming import SECRETS, NotApplicable, adapter_of, refused
 from tests.unit.shapes import ARRIVAL
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 
 
 def signature_missing(kind: str) -> None:

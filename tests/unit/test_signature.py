@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.providers.signature import BadScheme, Scheme, Verifier, sign
+from tracker.providers.signature import BadScheme, Scheme, Verifier
+from tracker.providers.signing import sign
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BODY = b'{"event": "post.published", "text": "\xc3\xa7"}'
@@ -27,9 +28,26 @@ STAMPED = Scheme(
 )  # fmt: skip
 FIELDS = Scheme(("x-signature",), form="fields", signed="{timestamp}.{body}", tolerance=timedelta(minutes=5))
 BASE64 = Scheme(("x-signature",), encoding="base64")
+LISTED = Scheme(
+    ("x-signature",), prefix="v1,", separator=" ", encoding="base64", signed="{id}.{timestamp}.{body}",
+    id_header="x-id", timestamp_header="x-timestamp", tolerance=timedelta(minutes=5),
+)  # fmt: skip
+NAMED = Scheme(
+    ("x-signature",), form="fields", separator=";", timestamp_field="ts", signature_field="h1",
+    signed="{timestamp}:{body}", algorithm="sha512", tolerance=timedelta(minutes=5),
+)  # fmt: skip
+ADDRESSED = Scheme(("x-signature",), signed="{method}{url}{path}{body}", url="https://x.example/y", algorithm="sha1")
 SHARED = Scheme(("x-secret",), form="shared")
-SIGNED = {"prefixed": PREFIXED, "bare": BARE, "stamped": STAMPED, "fields": FIELDS, "base64": BASE64}
+SIGNED = {
+    "prefixed": PREFIXED, "bare": BARE, "stamped": STAMPED, "fields": FIELDS, "base64": BASE64, "listed": LISTED,
+    "named": NAMED, "addressed": ADDRESSED,
+}  # fmt: skip
 ALL = SIGNED | {"shared": SHARED}
+
+PUBLIC = (
+    Scheme(("x-signature",), algorithm="ed25519", signed="{timestamp}{body}", timestamp_header="x-timestamp"),
+    Scheme(("x-signature",), algorithm="ecdsa-p256", encoding="base64"),
+)
 
 schemes = pytest.mark.parametrize("scheme", ALL.values(), ids=ALL)
 signed = pytest.mark.parametrize("scheme", SIGNED.values(), ids=SIGNED)
@@ -106,7 +124,7 @@ def test_a_malformed_signature_is_rejected(scheme: Scheme, value: str) -> None:
     assert code(scheme, {"x-signature": value, "x-timestamp": "1795176000"}).startswith("signature_")
 
 
-@pytest.mark.parametrize("scheme", [STAMPED, FIELDS])
+@pytest.mark.parametrize("scheme", [STAMPED, FIELDS, LISTED, NAMED])
 @pytest.mark.parametrize("shift", [timedelta(minutes=-6), timedelta(minutes=6)])
 def test_a_signed_time_far_from_now_is_stale(scheme: Scheme, shift: timedelta) -> None:
     """A captured delivery cannot be played again much later, nor be dated ahead."""
@@ -168,6 +186,9 @@ def test_where_signing_is_optional_the_address_may_hold_the_secret() -> None:
         (lambda: Scheme(("x",), signed="{timestamp}.{body}"), "timestamp_header"),
         (lambda: Scheme(("x",), tolerance=timedelta(minutes=5)), "tolerance"),
         (lambda: Scheme(("x",), signed="{bod}"), "signed"),
+        (lambda: Scheme(("x",), signed="{id}{body}"), "id_header"),
+        (lambda: Scheme(("x",), signed="{url}{body}"), "url"),
+        (lambda: Scheme(("x",), form="shared", algorithm="ed25519"), "algorithm"),
     ],
 )
 def test_a_way_of_signing_that_cannot_be_says_what_is_wrong(make: Callable[[], Scheme], field: str) -> None:
@@ -195,7 +216,7 @@ def test_a_verifier_does_not_show_its_secrets() -> None:
     assert "s3cret" not in repr(Verifier(PREFIXED, (SECRET,)))
 
 
-@pytest.mark.parametrize("text", ["", "{timestamp}", "{body}{id}", "{}"])
+@pytest.mark.parametrize("text", ["", "{timestamp}", "{body}{ids}", "{}"])
 def test_a_scheme_that_signs_no_body_is_refused(text: str) -> None:
     """A template must hold the body and only what is known."""
     with pytest.raises(ValueError, match="must hold"):
@@ -203,9 +224,9 @@ def test_a_scheme_that_signs_no_body_is_refused(text: str) -> None:
 
 
 @given(
-    st.sampled_from([*ALL.values(), Scheme((), form="path")]),
+    st.sampled_from([*ALL.values(), Scheme((), form="path"), *PUBLIC]),
     st.dictionaries(st.sampled_from(["x-signature", "x-signature-v2", "x-timestamp", "x-secret"]), st.text()
-        | st.from_regex(r"(t=\d{0,20},?)?(v1=|sha256=)?[0-9a-fA-F=+/,]{0,80}")),
+        | st.from_regex(r"(t=\d{0,20},?)?(v1=|sha256=|v1,|ts=1;h1=)?[0-9a-fA-F=+/, ;]{0,80}")),
     st.binary(),
     st.text(),
 )  # fmt: skip
@@ -214,7 +235,9 @@ def test_hostile_input_is_rejected_and_raises_nothing_else(
 ) -> None:
     """Whatever the headers, the body and the address hold, the answer is a rejection."""
     with pytest.raises(Rejected):
-        Verifier(scheme, (b"\x00" * 64, b"z" * 31)).verify(headers, body, NOW, path)
+        Verifier(
+            scheme, (b"\x00" * 64, b"z" * 31, b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+        ).verify(headers, body, NOW, path, path)
 
 
 @given(st.sampled_from(list(SIGNED.values())), st.binary(), st.binary(min_size=1), st.data())
@@ -222,7 +245,8 @@ def test_no_other_signature_is_accepted(scheme: Scheme, body: bytes, secret: byt
     """A right signature of which one character differs is not right."""
     headers = sign(scheme, [secret], body, NOW)
     value = headers["x-signature"]
-    start = value.index("v1=") + 3 if scheme.form == "fields" else len(scheme.prefix)
+    field = f"{scheme.signature_field}="
+    start = value.index(field) + len(field) if scheme.form == "fields" else len(scheme.prefix)
     end = len(value) - (3 if scheme.encoding == "base64" else 1)  # the last bits of base64 say nothing
     place = data.draw(st.integers(start, end))
     other = data.draw(st.sampled_from("0123456789abcdefXYZ+/=,").filter(lambda c: c.lower() != value[place].lower()))

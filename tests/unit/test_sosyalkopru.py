@@ -16,7 +16,7 @@ from tracker.domain.posts.event import Fact, LoggedEvent, Problem, State, Target
 from tracker.errors import Misconfigured, Rejected
 from tracker.providers import build_providers
 from tracker.providers.adapter import Adapter
-from tracker.providers.signature import sign
+from tracker.providers.signing import sign
 from tracker.providers.sosyalkopru import SCHEME
 from tracker.settings import Settings, load_settings
 

@@ -7,14 +7,16 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Router
+from litestar import Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tracker.api import (
+    accounts,
     actions,
+    drifts,
     events,
     health,
     posts,
@@ -32,6 +34,7 @@ from tracker.api.description import operation_id
 from tracker.api.events import Told, shown
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
+from tracker.api.slashes import Application, whole
 from tracker.api.webhooks import door
 from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from litestar import Litestar
     from litestar.types import ControllerRouterHandler
 
     from tracker.errors import Misconfigured
@@ -55,7 +59,7 @@ if TYPE_CHECKING:
 
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
-    posts.retry_post, posts.reconcile_post, stats.stats,
+    posts.retry_post, posts.reconcile_post, accounts.list_accounts, stats.stats,
     events.list_events, events.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
@@ -64,6 +68,7 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
+    drifts.list_drifts,
     reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip
@@ -128,8 +133,9 @@ def application(parts: Parts) -> Litestar:
         parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
         lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},
     )  # fmt: skip
-    return Litestar(
+    return Application(
         route_handlers=handlers,
+        middleware=[whole],
         dependencies={
             "database": _given(parts.database),
             "clock": _given(parts.clock),

@@ -17,4 +17,6 @@ Cursor = Annotated[str | None, QueryParameter(description="The `next` of the pag
 ProviderName = Annotated[str | None, QueryParameter(description="The provider's name in the configuration.")]
 DryRun = Annotated[bool, QueryParameter(description="Only say what would become of it.")]
 Raw = Annotated[bool, QueryParameter(description="With headers and body as they were signed (admin).")]
-PostId = Annotated[str, PathParameter(description="The post's id at its provider.")]
+PostId = Annotated[
+    str, PathParameter(description="The post's id at its provider, escaped: a slash in it is written %2F.")
+]

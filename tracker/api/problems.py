@@ -46,7 +46,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": request.scope["raw_path"].decode("latin-1").partition("?")[0],
         **more,
     }
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)

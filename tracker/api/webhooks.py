@@ -32,6 +32,7 @@ PREFIX = "/webhooks"
 KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
+AS_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
 PLAIN = re.compile(rb"%b/[A-Za-z0-9._~/-]++" % PREFIX.encode())
 DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
@@ -55,6 +56,9 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
     # Mounted, because the framework gives raw handlers no parameters of the path: the provider is what is left of it.
     @asgi(PREFIX, is_mount=True, copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") == "GET" and (said := _greeted(receiver, scope)):
+            await _answer(send, *said)
+            return
         if scope.get("method") != "POST":
             await _answer(send, 405, _error("send webhooks by POST"), [(b"allow", b"POST")])
             return
@@ -66,7 +70,9 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
             return
         except Gone:
             return
-        await _answer(send, *await _receive(receiver, the_delivery(scope["path"], headers, body)))
+        target = scope["raw_path"].decode("latin-1") + ("?" if scope["query_string"] else "")
+        target += scope["query_string"].decode("latin-1")
+        await _answer(send, *await _receive(receiver, the_delivery(scope["path"], headers, body, target)))
 
     return webhooks
 
@@ -90,7 +96,8 @@ class Directly:
 
     def take(self, head: Head, body: bytes, answer: Told) -> None:
         """Hand the delivery over; the answer may come at once, or after the commit."""
-        delivery = the_delivery(head.target[len(PREFIX) :].decode("ascii"), headers_of(head.headers), body)
+        target = head.target.decode("ascii")
+        delivery = the_delivery(target[len(PREFIX) :], headers_of(head.headers), body, target)
 
         def on_answer(news: Answer | Exception) -> None:
             answer(*answer_to(delivery.provider, news))
@@ -110,10 +117,22 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def the_delivery(path: str, headers: dict[str, str], body: bytes) -> Delivery:
-    """What came to `path`, which is what follows the prefix."""
+def the_delivery(path: str, headers: dict[str, str], body: bytes, target: str = "") -> Delivery:
+    """What came to `path`, which is what follows the prefix of the `target` that was asked for."""
     provider, _, rest = path.strip("/").partition("/")
-    return Delivery(provider, headers, body, rest)
+    return Delivery(provider, headers, body, rest, target)
+
+
+def _greeted(receiver: Receiver, scope: Scope) -> Answered | None:
+    """The answer to a GET that only asks whether we are there; None where none is expected."""
+    provider = scope["path"].strip("/")
+    try:
+        said = receiver.greet(provider, scope["query_string"].decode("latin-1"))
+    except NotFound:
+        return None
+    except Exception as error:
+        return answer_to(provider, error)
+    return None if said is None else (200, said.encode(), AS_TEXT)
 
 
 async def _receive(receiver: Receiver, delivery: Delivery) -> Answered:
@@ -135,10 +154,14 @@ def answer_to(provider: str, news: Answer | Exception) -> Answered:
         case Exception():
             log.error("door.fault", provider=provider, exc_info=news)
             return 500, _error("not kept: send it again"), []
+    if isinstance(news.said, str):
+        return 200, news.said.encode(), AS_TEXT
     return 200, _rendered(news), []
 
 
 def _rendered(answer: Answer) -> bytes:
+    if answer.said is not None:
+        return msgspec.json.encode(answer.said)
     if answer.quarantined:
         return msgspec.json.encode({"received": True, "quarantined": True, "reason": answer.quarantined})
     return DUPLICATE if answer.duplicate else KEPT
@@ -170,6 +193,8 @@ def _error(text: str) -> bytes:
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Headers | None = None) -> None:
-    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *(headers or ())]
+    own = [(b"content-length", str(len(body)).encode()), *(headers or ())]
+    if headers is not AS_TEXT:
+        own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.cli.context import now
+from tracker.cli.doctor_drift import examine_drift
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
 from tracker.cli.doctor_heard import examine_heard
-from tracker.cli.doctor_providers import Finding, examine_standings, examine_webhooks, ok, problem, warning
+from tracker.cli.doctor_providers import examine_standings, examine_webhooks
 from tracker.cli.output import written
 from tracker.domain.duration import TOLERANCE
 from tracker.domain.posts.post import FOLD_VERSION
@@ -70,18 +72,17 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
-    if made := await _made_anew(conn):
-        yield made
-    if refused := await _refused(conn):
-        yield refused
+    for doubt in (await _made_anew(conn), await _refused(conn)):
+        if doubt:
+            yield doubt
     if risk := await health.may_lose(conn):
         yield warning("replication", risk, NOTHING_LOST)
     for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
-    async for finding in examine_standings(conn, settings):
-        yield finding
-    async for finding in examine_heard(conn, settings, now()):
-        yield finding
+    heard = examine_heard(conn, settings, now())
+    for findings in (examine_standings(conn, settings), heard, examine_drift(conn, settings)):
+        async for finding in findings:
+            yield finding
 
 
 async def _agents(conn: Connection) -> AsyncIterator[Finding]:

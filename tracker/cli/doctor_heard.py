@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tracker.cli.doctor_providers import Finding, ok, problem, warning
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
 from tracker.cli.output import counted, written
 from tracker.domain.posts.provider_clock import TOLERATED, zone_east_by
 from tracker.providers import build_providers

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
 from tracker.cli.output import counted, written
 from tracker.cli.provider_calls import ask_provider
 from tracker.cli.webhooks import of_kept_secrets
@@ -27,39 +26,6 @@ if TYPE_CHECKING:
     from tracker.providers.answers import Webhook
     from tracker.settings import Provider, Settings
     from tracker.store.database import Connection, Database
-
-
-class Verdict(StrEnum):
-    """A problem must be mended; a warning may be as it should be."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what to do about it; `advice` is empty where all is well."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
-def ok(check: str, found: str) -> Finding:
-    """All is well."""
-    return Finding(check, Verdict.OK, found)
-
-
-def warning(check: str, found: str, advice: str) -> Finding:
-    """It may be as it should be."""
-    return Finding(check, Verdict.WARNING, found, advice)
-
-
-def problem(check: str, found: str, advice: str) -> Finding:
-    """It must be mended."""
-    return Finding(check, Verdict.PROBLEM, found, advice)
 
 
 CALL = "webhooks"

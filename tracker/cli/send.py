@@ -143,12 +143,15 @@ def _read(file: Path) -> bytes:
 
 
 def _signed(settings: Settings, name: str, adapter: Adapter, body: bytes, delivery: str) -> dict[str, str]:
-    from tracker.providers.signature import sign  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.signing import sign  # noqa: PLC0415  (takes half a second)
 
     verifier = adapter.verifier
     if not verifier.secrets:
         raise settings.fault(f"providers.{name}.webhook_secrets", "there is no secret to sign with")
-    signature = sign(verifier.scheme, verifier.secrets, body, now())
+    try:
+        signature = sign(verifier.scheme, verifier.secrets, body, now(), delivery, f"/webhooks/{name}")
+    except ValueError as error:
+        raise settings.fault(f"providers.{name}.webhook", str(error)) from error
     named = {adapter.delivery_header: delivery} if adapter.delivery_header else {}
     return {"content-type": "application/json"} | named | signature
 

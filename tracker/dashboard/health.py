@@ -14,8 +14,9 @@ from tracker.dashboard.overview import MOST_PARKED, Cached, waiting
 from tracker.dashboard.rendering import Visit
 from tracker.domain.calls.call_budget import Purpose, left
 from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
+from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
-from tracker.queries import health, provider_clocks
+from tracker.queries import drifts, health, provider_clocks
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.settings import Job, Settings
 from tracker.store import migrations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tracker.dashboard.session import Clock
     from tracker.domain.calls.call_limits import CallLimits
     from tracker.domain.posts.provider_clock import ProviderClock
+    from tracker.queries.drifts import DriftOut
     from tracker.queries.health import Lease, Parked, Reader, Sizes
     from tracker.runtime.supervision import Failing
     from tracker.settings import Provider
@@ -148,7 +150,7 @@ class Health:
 
     `schema` is why the database does not fit this version, `clock` how far the database's is from ours, `forged` the
     number of wrong signatures lately by provider, `waiting` how much of each kind waits for a person, `failing` the
-    agents that keep failing, each with its node and how it fails.
+    agents that keep failing, each with its node and how it fails, `drifts` what has changed in what providers send.
     """
 
     postgres: int
@@ -165,6 +167,7 @@ class Health:
     providers: list[ProviderHealth]
     jobs: list[JobHealth]
     failing: list[tuple[str, str, Failing]]
+    drifts: list[DriftOut]
 
     @property
     def clock_is_off(self) -> bool:
@@ -183,6 +186,11 @@ class Health:
         return all(job.overdue or job.last is None for job in self.jobs)
 
     @property
+    def unmapped(self) -> list[DriftOut]:
+        """What has changed in what providers send, and is read from it; a new field alone needs nobody."""
+        return [one for one in self.drifts if one.drift != Drift.FIELD]
+
+    @property
     def attention(self) -> int:
         """How many things need somebody."""
         unready = bool(self.schema) + self.clock_is_off + (not self.open_days)
@@ -190,7 +198,7 @@ class Health:
         readers = sum(bool(reader.fault) for reader in self.readers) + len(self.lagging)
         found = self.rules.number + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
         troubles = sum(len(provider.troubles) for provider in self.providers)
-        return len(self.failing) + unready + jobs + readers + found + troubles
+        return len(self.unmapped) + len(self.failing) + unready + jobs + readers + found + troubles
 
 
 class HealthData:
@@ -228,6 +236,7 @@ class HealthData:
                 for process in await processes.living(conn)
                 for agent, how in process.failing.items()
             ],
+            drifts=[one for one in await drifts.open_drifts(conn) if one.provider in self._known.settings.providers],
         )
 
     async def _schema(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.posts import PostQuery
@@ -46,7 +46,8 @@ POST_FILTERS = ("platform", "q", "since", "until", "provider", "account", "stuck
 def post_query(asked: Query, now: datetime) -> PostQuery:
     """Which posts are asked for."""
     texts = {name: asked.text(name) for name in POST_FILTERS}
-    return PostQuery.parse(now, state=asked.query.getall("state", []), **texts)
+    states, attributes = asked.query.getall("state", []), [one for one in asked.query.getall("attribute", []) if one]
+    return PostQuery.parse(now, state=states, attribute=attributes, **texts)
 
 
 def address(path: str, **query: object) -> str:
@@ -56,8 +57,15 @@ def address(path: str, **query: object) -> str:
 
 
 def post_address(provider: str, post: str, **query: object) -> str:
-    """The page of a post, whatever its id is made of."""
+    """The page of a post, whatever its id is made of; a browser would take dots alone for another address."""
+    if post in (".", ".."):
+        return address("/posts/dots", id=post, provider=provider, **query)
     return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
+
+
+def post_asked(raw_path: str, named: str | None) -> str:
+    """The id of the post to whose page that address leads, where it is not `named`."""
+    return named or unquote(raw_path.partition("/posts/")[2])
 
 
 def rule_address(rule: str, **query: object) -> str:

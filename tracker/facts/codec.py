@@ -43,6 +43,9 @@ class OwnFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     lists_whole: bool = False
     remarks: tuple[tuple[str, str], ...] = ()
     ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(OwnFact)
@@ -82,6 +85,9 @@ class InternalReader:
                 lists_whole=told.lists_whole,
                 remarks=told.remarks,
                 ends_by_name=told.ends_by_name,
+                excerpt=told.excerpt,
+                thumbnail=told.thumbnail,
+                attributes=told.attributes,
                 dated=is_dated,
                 unit=SECOND if event.source == "reconcile" and not told.at.microsecond else EXACT,
                 ahead=ahead,

@@ -155,10 +155,7 @@ class BacktestService:
         own = {rule.id for rule in book.rules}
         tried = RuleIndex([*(rule for rule in self._rules.index() if rule.id not in own), *book.rules])
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
+            async with asyncio.timeout(PATIENCE):
                 return await Backtest(self._database).run(tried, span, own)
-        except (TimeoutError, Unavailable) as error:
-            # A statement that is cut short may say so as if the database were away.
-            if patience.expired():
-                raise TooLong from error
-            raise
+        except TimeoutError as error:
+            raise TooLong from error

@@ -19,7 +19,8 @@ import structlog
 
 from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import TrackerError, Unavailable
-from tracker.process.rebuild import Rebuild, ends_with_parent
+from tracker.process.bulk_fold import ends_with_parent
+from tracker.process.rebuild import Rebuild
 from tracker.runtime import tuning
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.database import AWAY, Database

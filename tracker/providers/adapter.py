@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.posts.event import EXACT, Fact, dated
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of, time_of
-from tracker.providers.precision import unit_of
+from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of
+from tracker.providers.times import time_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from tracker.domain.posts.event import LoggedEvent
+    from tracker.providers.handshake import Handshake
     from tracker.providers.mapping.mapping import PayloadMapping
+    from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
 
 MOST_POSTS = 1000
+NOTHINGS = frozenset({b"", b"[]", b"{}", b"null", b"[null]", b"[{}]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Adapter:
 
     `variants` are the words of events that are built otherwise, by how their names begin. `unnamed` is the name of
     events that have none. Events that begin with one of `about_posts` must name a post; others may only `anywhere`.
+    `asks` is set where a delivery without content is a reason to ask the provider.
+    `event_header` and `post_header` tell what the body does not.
     """
 
     verifier: Verifier
@@ -38,6 +43,10 @@ class Adapter:
     unnamed: str
     about_posts: tuple[str, ...]
     anywhere: bool
+    asks: bool = False
+    event_header: str = ""
+    post_header: str = ""
+    handshake: Handshake | None = None
 
     @property
     def secret_headers(self) -> frozenset[str]:
@@ -49,9 +58,22 @@ class Adapter:
         """Whether the secret may be the end of the address."""
         return self.verifier.scheme.takes_path
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
+    @property
+    def signs_target(self) -> bool:
+        """Whether the address is part of what is signed."""
+        return self.verifier.scheme.signs_target
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected when the sender is not who it says."""
-        self.verifier.verify(headers, body, now, path)
+        self.verifier.verify(headers, body, now, path, target)
+
+    def greeted(self, query: str) -> str | None:
+        """The answer to a GET; None where it is not one that we answer. Raises Rejected for a wrong token."""
+        return self.handshake.to_query(query) if self.handshake else None
+
+    def challenged(self, body: bytes) -> str | dict[str, str] | None:
+        """The answer to an authentic delivery that only asks whether we are there, a text or a table; else None."""
+        return self.handshake.to_body(body, self.verifier.signature_of) if self.handshake else None
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected, with the code of what is missing."""
@@ -59,23 +81,29 @@ class Adapter:
             value = decode(body)
         except ValueError as error:
             raise Rejected("not_json", f"the body is not JSON: {error}") from error
-        kind = self._kind(value)
+        kind = self._kind(value, headers)
         words = self._words(kind) if self.variants else self.words
         return Reading(
             kind=kind,
-            items=self._items(value, kind, words),
+            items=self._items(value, kind, words, headers),
             occurred_at=time_of(words.occurred_at(value), words.zone),
             delivery=self._delivery(value, headers),
             headers={name: headers[name] for name in self.kept_headers if name in headers},
         )
+
+    def is_reason_to_ask(self, body: bytes) -> bool:
+        """Whether the delivery says nothing, and that is why the provider is to be asked."""
+        return self.asks and len(body) <= LONGEST_ID and body.strip() in NOTHINGS
 
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is, in neutral words."""
         words = self._words(event.kind) if self.variants else self.words
         value = decode(event.body)
         report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
-        told = words.occurred_at(value)
-        occurred_at, is_dated, ahead = dated(event.occurred_at or time_of(told, words.zone), event.received_at)
+        found, told, remarks = words.occurred_at(value), event.occurred_at, report.remarks
+        if told is None and found is not None:
+            told, remarks = _read_late(words, found, remarks)
+        occurred_at, is_dated, ahead = dated(told, event.received_at)
         return (
             Fact(
                 id=event.fact_id,
@@ -93,11 +121,15 @@ class Adapter:
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
                 lists_whole=report.lists_whole,
-                remarks=report.remarks,
+                remarks=remarks,
                 ends_by_name=report.ends_by_name,
                 dated=is_dated,
-                unit=unit_of(told) if is_dated else EXACT,
+                unit=unit_of(found) if is_dated and found is not None else EXACT,
                 ahead=ahead,
+                excerpt=report.excerpt,
+                thumbnail=report.thumbnail,
+                attributes=report.attributes,
+                account=words.accounts.read(value, event.kind) if event.post is None else None,
             ),
         )
 
@@ -107,10 +139,10 @@ class Adapter:
                 return words
         return self.words
 
-    def _kind(self, value: Any) -> str:
+    def _kind(self, value: Any, headers: Mapping[str, str]) -> str:
         found = self.words.event(value)
         if not isinstance(found, str) or not found.strip():
-            found = self.unnamed
+            found = headers.get(self.event_header, "").partition("\n")[0] or self.unnamed
         if not found:
             raise Rejected("no_event", "the body names no event")
         kind = found.strip().lower()
@@ -123,12 +155,15 @@ class Adapter:
         found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
-    def _items(self, value: Any, kind: str, words: PayloadMapping) -> tuple[Item, ...]:
+    def _items(self, value: Any, kind: str, words: PayloadMapping, headers: Mapping[str, str]) -> tuple[Item, ...]:
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
             return (Item(),)
         if not words.several:
-            return (Item(_post(words.post(value), kind, needed=needed)),)
+            named = words.post(value)
+            if self.post_header and named in (None, ""):
+                named = headers.get(self.post_header, "").partition("\n")[0].strip()
+            return (Item(_post(named, kind, needed=needed)),)
         entries = words.entries(value)
         if len(entries) > MOST_POSTS:
             raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")
@@ -136,6 +171,14 @@ class Adapter:
             return (Item(_post(None, kind, needed=needed)),)
         found = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
         return tuple(Item(_post(one, kind, needed=True)) for one in found)
+
+
+def _read_late(
+    words: PayloadMapping, found: Any, remarks: tuple[Remark, ...]
+) -> tuple[datetime | None, tuple[Remark, ...]]:
+    """The time, if the door could not read it as it does now, and the remarks with one where nobody can."""
+    more: list[Remark] = []
+    return words.time("occurred_at", found, more), (*more, *remarks)
 
 
 def _part(words: PayloadMapping, value: Any, part: int) -> Any:

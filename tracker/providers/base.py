@@ -53,14 +53,31 @@ class Provider(FactReader, Protocol):
     def takes_path(self) -> bool:
         """Whether the secret may be the end of the address."""
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "") -> None:
+    @property
+    def signs_target(self) -> bool:
+        """Whether the address is part of what is signed, and so worth keeping."""
+
+    @property
+    def handshake(self) -> object | None:
+        """What it asks before it sends anything; None where it asks nothing."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected (signature_missing, _malformed, _wrong or _stale) when the sender is not who it says.
 
-        `path` is what follows the provider's name in the address.
+        `path` is what follows the provider's name in the address, and `target` the whole of what was asked for.
         """
+
+    def greeted(self, query: str) -> str | None:
+        """The answer to a GET; None where it is not one that we answer. Raises Rejected for a wrong token."""
+
+    def challenged(self, body: bytes) -> str | dict[str, str] | None:
+        """The answer to an authentic delivery that only asks whether we are there, a text or a table; else None."""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected.
 
         Its codes are not_json, no_event, bad_event, no_post, bad_post and too_many_posts.
         """
+
+    def is_reason_to_ask(self, body: bytes) -> bool:
+        """Whether a delivery that could not be read says by itself that the provider is to be asked."""

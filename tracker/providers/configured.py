@@ -6,20 +6,19 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.posts.description import MOST_ATTRIBUTES, NAME, NAMES
 from tracker.providers.call import HOLES, Call, check_call
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
 from tracker.providers.mapping.paths import parse_path
 from tracker.providers.recreation import Recreation
-from tracker.providers.signature import BadScheme, Scheme
+from tracker.providers.signed_as import check_secrets, handshake_of, published_of, scheme_of
 from tracker.providers.spec import ProviderSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tracker.providers.signature import Scheme
     from tracker.settings import Provider, Settings
-
-SIGNING = ("headers", "form", "prefix", "encoding", "signed", "timestamp_header", "tolerance")
-"""The settings of a webhook that are parts of a scheme."""
 
 IN_AN_ADDRESS = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -31,30 +30,48 @@ def configured(settings: Settings, name: str, kind: ProviderSpec) -> ProviderSpe
     _check_paths(settings, f"{key}.fields", provider.fields, places)
     _check_paths(settings, f"{key}.answers", provider.answers, IN_ANSWERS)
     _check_paths(settings, f"{key}.post", provider.post, IN_NEW_POSTS)
+    _check_attributes(settings, f"{key}.attributes", provider.attributes)
     _check_calls(settings, f"{key}.calls", provider.calls)
-    right = _put_right(kind, provider, _scheme(settings, f"{key}.webhook", kind, provider))
+    right = _put_right(settings, name, kind, scheme_of(settings, f"{key}.webhook", kind, provider))
     _check_terms(settings, key, provider, right)
     if right.scheme:
         _check_door(settings, key, provider, right)
+        check_secrets(settings, key, provider, right.scheme)
     return right
 
 
-def _put_right(kind: ProviderSpec, provider: Provider, scheme: Scheme | None) -> ProviderSpec:
-    webhook = provider.webhook
+def _put_right(settings: Settings, name: str, kind: ProviderSpec, scheme: Scheme | None) -> ProviderSpec:
+    provider = settings.providers[name]
+    webhook, published = provider.webhook, published_of(settings, f"providers.{name}.webhook", provider)
     given = {"unnamed": webhook.event, "about_posts": webhook.about_posts}
     changed: dict[str, Any] = {
+        "event_header": webhook.event_header or published.event,
+        "post_header": webhook.post_header,
+        "handshake": handshake_of(settings, f"providers.{name}.webhook.handshake", provider, scheme),
+    }
+    changed |= {
         field: value
         for (field, value), setting in zip(given.items(), ("event", "about_posts"), strict=True)
         if setting in webhook.model_fields_set
     }
+    if published.delivery:
+        changed["delivery"] = documented(published.delivery)
     if "delivery_header" in webhook.model_fields_set:
         changed["delivery"] = documented(webhook.delivery_header)
+    if "nothing_asks" in webhook.model_fields_set:
+        changed["nothing_asks"] = webhook.nothing_asks
     if provider.auth:
         changed["auth"] = documented(provider.auth)
     if provider.targets:
         changed["form"] = provider.targets
     if provider.answer_targets:
         changed["answer_form"] = provider.answer_targets
+    if provider.lists:
+        changed["lists"] = documented(provider.lists)
+    if provider.answer_lists:
+        changed["answer_lists"] = documented(provider.answer_lists)
+    if provider.ends is not None:
+        changed["ends"] = tuple(event.lower() for event in provider.ends)
     calls = {call: Call(text, documented=True) for call, text in provider.calls.items()}
     events = {event.lower(): state for event, state in provider.events.items()}
     left = {event: state for event, state in (kind.events | events).items() if state}
@@ -62,6 +79,7 @@ def _put_right(kind: ProviderSpec, provider: Provider, scheme: Scheme | None) ->
         kind,
         scheme=scheme,
         documented_statuses={**kind.documented_statuses, **provider.statuses},
+        documented_account_states={**kind.documented_account_states, **provider.account_states},
         documented_events=left,
         assumed_events={},
         calls={**kind.calls, **calls},
@@ -69,25 +87,13 @@ def _put_right(kind: ProviderSpec, provider: Provider, scheme: Scheme | None) ->
     )
 
 
-def _scheme(settings: Settings, key: str, kind: ProviderSpec, provider: Provider) -> Scheme | None:
-    """The way of signing; a kind without webhooks has one as soon as it is declared."""
-    given = {field: getattr(provider.webhook, field) for field in SIGNING if field in provider.webhook.model_fields_set}
-    if not given:
-        return kind.scheme
-    given |= {"tolerance": provider.webhook.tolerance or None} if "tolerance" in given else {}
-    try:
-        return replace(kind.scheme, **given) if kind.scheme else Scheme(**({"headers": ()} | given))
-    except BadScheme as error:
-        raise settings.fault(f"{key}.{error.field}", str(error)) from error
-
-
 def _check_door(settings: Settings, key: str, provider: Provider, kind: ProviderSpec) -> None:
     """What is delivered can be read, and what is a secret can stand in an address."""
     moved = {name: documented(path) for name, path in provider.fields.items()}
     told = {name for name, place in {**kind.places, **moved}.items() if place.path}
-    if not told & {"post", "posts"}:
+    if not told & {"post", "posts"} and not kind.post_header:
         raise settings.fault(f"{key}.fields.post", "is required: where does the post's id stand in a webhook?")
-    if "event" not in told and not kind.unnamed:
+    if "event" not in told and not kind.unnamed and not kind.event_header:
         wanted = f"is required: where does the event's name stand? Where it has none, {key}.webhook.event gives it one"
         raise settings.fault(f"{key}.fields.event", wanted)
     if kind.scheme and kind.scheme.form == "path":
@@ -123,6 +129,19 @@ def _check_terms(settings: Settings, key: str, provider: Provider, kind: Provide
         if not provider.recreate:
             example = '{ platforms = "platforms.*.platform", content = "content" }'
             raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
+
+
+def _check_attributes(settings: Settings, key: str, attributes: Mapping[str, str]) -> None:
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise settings.fault(key, f"has {len(attributes)} attributes: a post has {MOST_ATTRIBUTES} at most")
+    for name in attributes:
+        if not NAME.fullmatch(name):
+            near = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64]
+            hint = f' (did you mean "{near}"?)' if near else ""
+            raise settings.fault(f"{key}.{name}", f'"{name}" cannot name an attribute{hint}: use {NAMES}')
+        if not attributes[name]:
+            raise settings.fault(f"{key}.{name}", 'is empty: where does it stand, as in "data.metadata.campaign"?')
+    _check_paths(settings, key, attributes, attributes)
 
 
 def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], known: Collection[str]) -> None:

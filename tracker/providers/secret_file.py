@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import mkstemp
-
-import structlog
+from typing import Any
 
 from tracker.errors import Misconfigured
-
-log = structlog.get_logger(__name__)
 
 OTHERS = 0o077
 LOOK_EVERY = timedelta(seconds=5)
@@ -52,6 +49,7 @@ class SecretFile:
         try:
             self.kept = self._read()
         except Misconfigured as error:
+            log = _log()
             log.warning("secrets.unreadable", error=str(error))
             return False
         return True
@@ -108,6 +106,13 @@ class SecretFile:
             yield
         finally:
             os.close(folder)
+
+
+def _log() -> Any:
+    """Only where there is something to say: a check of the configuration needs no log."""
+    import structlog  # noqa: PLC0415  (takes a while)
+
+    return structlog.get_logger(__name__)
 
 
 def _line(path: Path, number: int, words: list[str]) -> StoredSecrets:

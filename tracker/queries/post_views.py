@@ -164,6 +164,10 @@ class PostOut(Struct, frozen=True):
     last_event_at: Annotated[datetime | None, Meta(description="The provider's last sign of life about it.")]
     error: ErrorOut | None
     urls: list[str]
+    excerpt: Annotated[str | None, Meta(description="The beginning of its text, where somebody told it.")]
+    thumbnail: Annotated[str | None, Meta(description="The address of an image, as it was told: nobody looked.")]
+    attributes: Annotated[dict[str, str], Meta(description="What it is to be found by, as in its campaign.")]
+    labels: Annotated[dict[str, str], Meta(description="What rules have put on it.")]
     times: Annotated[int, Meta(description="How often in a row it has ended as it did last: published 3 times.")]
 
 
@@ -212,7 +216,7 @@ def target_out(key: str, target: Target) -> TargetOut:
 
 def _fields(post: Post) -> dict[str, Any]:
     names = ("id", "provider", "state", "attempt", "version", "entered_at", "scheduled_at", "published_at", "failed_at",
-             "last_event_at", "times")  # fmt: skip
+             "last_event_at", "times", "excerpt", "thumbnail", "attributes", "labels")  # fmt: skip
     return {name: getattr(post, name) for name in names} | {
         "targets": [target_out(key, target) for key, target in sorted(post.targets.items())],
         "error": error_out(post.problem),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,15 +16,17 @@ import structlog
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.refused_deliveries import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
+from tracker.providers.signature import TARGET
 from tracker.receive.append_batcher import AppendBatcher
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
+from tracker.store.calls import reconciliations
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from tracker.providers.base import Provider, Reading
@@ -45,10 +48,11 @@ UNKEPT_HEADERS = frozenset({"authorization", "cookie", "connection", "accept-enc
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider is told: kept, kept before, or quarantined for a reason."""
+    """What the provider is told: kept, kept before, quarantined for a reason, or what it wanted to hear."""
 
     duplicate: bool = False
     quarantined: str | None = None
+    said: str | Mapping[str, str] | None = None
 
 
 counter_of = cache(metrics.deliveries.labels)
@@ -60,12 +64,13 @@ OnAnswer: TypeAlias = "Callable[[Answer | Exception], None]"
 
 
 class Delivery(NamedTuple):
-    """What came to a provider's door; `path` is what follows the provider's name in the address."""
+    """What came to a provider's door; `path` is what follows the provider's name in the address `target`."""
 
     provider: str
     headers: Mapping[str, str]
     body: bytes
     path: str = ""
+    target: str = ""
 
 
 class Refused(NamedTuple):
@@ -114,6 +119,20 @@ class Receiver:
         except Exception as error:
             on_answer(error)
 
+    def greet(self, provider: str, query: str) -> str | None:
+        """What a provider hears that asks by a GET before it sends anything; None where none is expected.
+
+        Raises NotFound (no such provider) and Rejected (it does not know the token).
+        """
+        try:
+            said = self._door(Delivery(provider, {}, b"")).greeted(query)
+        except Rejected:
+            counter_of(provider, "unauthentic").inc()
+            raise
+        if said is not None:
+            counter_of(provider, "greeted").inc()
+        return said
+
     def _door(self, delivery: Delivery) -> Provider:
         door = self._doors.get(delivery.provider)
         if door is None or (delivery.path and not door.takes_path):
@@ -121,19 +140,24 @@ class Receiver:
         return door
 
     def _take(self, delivery: Delivery, door: Provider, on_answer: OnAnswer) -> None:
-        provider, headers, body, path = delivery
+        provider, headers, body, path, target = delivery
         now = self._clock()
         try:
-            door.verify(headers, body, now, path)
+            door.verify(headers, body, now, path, target)
         except Rejected as error:
             if len(body) <= LARGEST_UNAUTHENTIC:
                 self._remember(Refused(delivery, error.code, now))
             counter_of(provider, "unauthentic").inc()
             raise
+        if door.handshake is not None and (said := door.challenged(body)) is not None:
+            counter_of(provider, "greeted").inc()
+            on_answer(Answer(said=said))
+            return
         try:
             event = incoming(provider, door.read(headers, body), body, now)
         except Rejected as error:
-            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), on_answer)
+            unusable = _unusable(delivery, door, now, error.code, authentic=True)
+            self._set_aside(unusable, on_answer, ask=door.is_reason_to_ask(body))
             return
 
         def on_receipt(news: Receipt | Exception) -> None:
@@ -160,19 +184,21 @@ class Receiver:
             with suppress(asyncio.CancelledError):
                 await flushing
 
-    def _set_aside(self, item: Unusable, on_answer: OnAnswer) -> None:
-        """Into the quarantine, in a task of its own."""
+    def _set_aside(self, item: Unusable, on_answer: OnAnswer, *, ask: bool = False) -> None:
+        """Into the quarantine, in a task of its own; on wish the provider is asked what it is about."""
         if len(self._quarantining) >= MOST_SET_ASIDE:
             on_answer(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
             return
-        task = asyncio.create_task(self._quarantine(item, on_answer), name="receiver.quarantine")
+        task = asyncio.create_task(self._quarantine(item, on_answer, ask=ask), name="receiver.quarantine")
         self._quarantining.add(task)
         task.add_done_callback(self._quarantining.discard)
 
-    async def _quarantine(self, item: Unusable, on_answer: OnAnswer) -> None:
+    async def _quarantine(self, item: Unusable, on_answer: OnAnswer, *, ask: bool) -> None:
         try:
-            async with self._database.connection() as conn:
+            async with self._database.transaction() as conn:
                 await quarantine.keep(conn, [item])
+                if ask:
+                    await reconciliations.want_soon(conn, item.provider, item.received_at)
         except Exception as error:
             on_answer(error)
             return
@@ -247,11 +273,13 @@ def _holds(value: str, path: str) -> bool:
 
 
 def _unusable(delivery: Delivery, door: Provider, now: datetime, code: str, *, authentic: bool) -> Unusable:
-    provider, headers, body, path = delivery
+    provider, headers, body, path, target = delivery
     digest = sha256(body).digest()
     kept = {
         name: value.replace("\x00", "")
         for name, value in _harmless(door, headers, path).items()
         if name not in UNKEPT_HEADERS
     }
+    if target and not path and door.signs_target:
+        kept[TARGET] = target
     return Unusable(provider, code, authentic, digest.hex(), digest, now, kept, body)

@@ -35,9 +35,6 @@ LOOKS = frozenset({"revision", "enabled"})
 ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""
 
-CALLED = {"StateEntered": "Entering", "Transition": "Crossing", "EventName": "Named"}
-"""What revisions call a class that has another name by now: a new revision would arm all of a rule's timers anew."""
-
 _TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
 _LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
 
@@ -54,7 +51,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Template | TemplateFile):
         return value.text
     if is_dataclass(value):
-        return {"is": CALLED.get(type(value).__name__, type(value).__name__), **_named(value)}
+        return {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
         parts = [_plain(one) for one in value]
         return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)

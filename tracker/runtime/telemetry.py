@@ -42,6 +42,8 @@ EVENTS = {
     "process.died": "Another process has died: what it held is taken over.",
     "provider.circuit_closed": "A provider has answered again: it is called as before.",
     "provider.circuit_opened": "Calls of a provider failed in a row: nobody calls it until then.",
+    "provider.drift_over": "What had changed in a provider's payloads is mapped, as it was, or usual by now.",
+    "provider.drifted": "Payloads of a provider have changed where it matters to what is read from them.",
     "provider.heard": "A provider that had been silent is heard again.",
     "provider.not_remembered": "What a call of a provider has shown could not be written down; the call itself counts.",
     "provider.put_off": "A provider wants to be left alone: nobody calls it until then.",

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
+from tracker.settings.handshake import Handshake
 from tracker.settings.values import (
     CallBudgets,
     HeaderName,
@@ -45,6 +47,22 @@ def _meaning(value: Any) -> Any:
     return State(value)
 
 
+def _account_meaning(value: Any) -> Any:
+    """A state of an account, or nothing."""
+    if value == "" or value is None:
+        return None
+    if value not in list(AccountState):
+        near = did_you_mean(str(value), list(AccountState))
+        raise ValueError(f'"{value}" is not a state of an account{near}; known: {", ".join(AccountState)}, and ""')
+    return AccountState(value)
+
+
+def _web_address(text: str) -> str:
+    if text and not text.startswith(("https://", "http://")):
+        raise ValueError("must be a web address that begins with https:// or http://")
+    return text
+
+
 def _auth(text: str) -> str:
     name, colon, value = text.partition(": ")
     if text and not (name.strip() and colon and "{key}" in value):
@@ -54,12 +72,17 @@ def _auth(text: str) -> str:
 
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
 Meaning = Annotated[State | None, BeforeValidator(_meaning)]
+AccountMeaning = Annotated[AccountState | None, BeforeValidator(_account_meaning)]
 Form = Literal["list", "map", "one"]
+Lists = Literal["whole", "part"]
 
 
 class Webhook(Section):
     """[providers.<name>.webhook]: how its deliveries are signed and named, where its kind does not say, or is wrong."""
 
+    scheme: str = Field(
+        default="", description="A published way of signing, by one word; what else stands here goes over it."
+    )
     headers: HeaderNames = Field(
         default=(), description="The header of the signature; several, where it signs twice during a rotation.",
         examples=[["X-SosyalKopru-Signature"]],
@@ -70,17 +93,48 @@ class Webhook(Section):
     )
     prefix: str = Field(default="", description="What stands before the signature.", examples=["sha256="])
     encoding: Literal["hex", "base64", "either"] = Field(default="hex", description="How the signature is written.")
-    signed: str = Field(default="{body}", description='What is signed: "{body}", or "{timestamp}.{body}".')
+    signed: str = Field(
+        default="{body}",
+        description="What is signed, made of {body}, {timestamp}, {id}, {url}, {path} and {method}.",
+    )
     timestamp_header: HeaderName = Field(default="", description="The header of a time that is signed.")
+    id_header: HeaderName = Field(default="", description="The header of an id that is signed.")
+    url: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="", description="The address that is signed, as the sender has it."
+    )
+    algorithm: Literal["sha256", "sha1", "sha512", "ed25519", "ecdsa-p256"] = Field(
+        default="sha256", description="An HMAC of that hash; or a signature whose public keys are the secrets."
+    )
+    key_encoding: Literal["text", "base64", "hex"] = Field(
+        default="text", description="How the key of an HMAC is written in its secret."
+    )
+    key_prefix: str = Field(default="", description='What stands before a secret, as in "whsec_".')
+    separator: str = Field(
+        default="", description="What stands between several signatures in a header, or between its fields (a comma)."
+    )
+    timestamp_field: str = Field(default="t", description="The field of the time, for form fields.")
+    signature_field: str = Field(default="v1", description="The field of a signature, for form fields.")
     tolerance: Span = Field(
         default=timedelta(0), description="How far such a time may be from ours; 0s does not ask.", examples=["0s"]
     )
     delivery_header: HeaderName = Field(
         default="", description="The header of the delivery's id, if it has one.", examples=["X-SosyalKopru-Delivery"]
     )
+    event_header: HeaderName = Field(
+        default="", description="The header of the event's name, where the body does not tell it."
+    )
+    post_header: HeaderName = Field(
+        default="", description="The header of the post's id, where the body does not tell it."
+    )
     event: str = Field(default="", description="What an event is called that bears no name.")
     about_posts: Words = Field(
         default=("post.",), description="How the names of events begin that must name a post; others name none."
+    )
+    nothing_asks: bool = Field(
+        default=False, description="Whether an empty delivery, as [] or {}, has it asked soon, at most once a minute."
+    )
+    handshake: Handshake = Field(
+        default=Handshake(), description="What it asks before it sends anything, and how that is answered."
     )
 
 
@@ -126,11 +180,16 @@ class Provider(Section):
         default=None, description="How a body tells of targets: a list, a map by platform, or one with each event.",
         examples=["list"],
     )  # fmt: skip
+    lists: Lists | None = Field(
+        default=None, description="Whether the targets in a body are all that the post has, or a part.",
+        examples=["whole"],
+    )  # fmt: skip
     answers: Paths = Field(
         default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
         examples=[{"items": "data.posts"}],
     )  # fmt: skip
     answer_targets: Form | None = Field(default=None, description="How an answer of its API does.", examples=["list"])
+    answer_lists: Lists | None = Field(default=None, description="Whether those in an answer are.", examples=["whole"])
     post: dict[str, str] = Field(
         default={}, description="The same for the call that creates a post: where each part of the new post stands.",
         examples=[{"scheduled_at": "scheduling.scheduledAt"}],
@@ -142,6 +201,18 @@ class Provider(Section):
     events: dict[str, Meaning] = Field(
         default={}, description="The same for names of events, which count where a status tells nothing.",
         examples=[{"post.live": "published"}],
+    )  # fmt: skip
+    ends: Words | None = Field(
+        default=None, description="Events that come only at an end of the post, though their names do not say which.",
+        examples=[["post.finished"]],
+    )  # fmt: skip
+    account_states: dict[str, AccountMeaning] = Field(
+        default={}, description="What an account's status, or else the name of an event about it, says of the account.",
+        examples=[{"account.lost": "disconnected"}],
+    )  # fmt: skip
+    attributes: dict[str, str] = Field(
+        default={}, description="What a post is to be found by: a name for each, and where its value stands.",
+        examples=[{"campaign": "data.metadata.campaign"}],
     )  # fmt: skip
     auth: Annotated[str, AfterValidator(_auth)] = Field(
         default="", description="The header that carries the key, if not as its kind says.",

@@ -218,6 +218,9 @@ class away_is_unavailable:  # noqa: N801  (reads as a sentence where it is used)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, AWAY) and (task := asyncio.current_task()) and task.cancelling():
+            # A statement that is cut short with its task may say so as if the database were away.
+            raise asyncio.CancelledError from error
         if isinstance(error, asyncpg.DiskFullError):
             raise Unavailable("the disk of the database is full: make room there") from error
         if isinstance(error, AWAY) and not isinstance(error, Unavailable):

@@ -12,11 +12,13 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from tests.unit.provider_page import rows
+from tracker.domain.accounts import AccountState
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.settings import Channel, Endpoint, Provider, ReconcileJob, Settings, Webhook
 from tracker.settings.commented import HEAD
+from tracker.settings.handshake import Handshake
 from tracker.settings.jobs import Job
 from tracker.settings.values import Section, Size, format_size
 
@@ -29,7 +31,7 @@ TITLE = "Settings"
 NAMED: dict[str, type[Section]] = {"providers": Provider, "endpoints": Endpoint}
 WORDS: dict[Any, str] = {
     int: "whole number", str: "text", bool: "true or false", SecretStr: "secret", Path: "path", timedelta: "duration",
-    State: "state", Rate: "rate",
+    State: "state", AccountState: "state of an account", Rate: "rate",
 }  # fmt: skip
 
 
@@ -57,6 +59,7 @@ def _sections() -> Iterator[str]:
         else:
             yield from _section(name, field.annotation)
     yield from _section("providers.<name>.webhook", Webhook)
+    yield from _section("providers.<name>.webhook.handshake", Handshake)
 
 
 def _jobs(jobs: Any) -> Iterator[str]:

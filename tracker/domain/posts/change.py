@@ -77,6 +77,9 @@ class PostView:
     urls: tuple[str, ...] = ()
     targets: tuple[TargetView, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
     times: int = 0
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
+from tracker.domain.accounts import AccountFact
 from tracker.domain.posts.value import value
 
 BUCKETS = 16
@@ -68,6 +69,7 @@ class TargetFact:
     url: str | None = None
     problem: Problem | None = None
     item: str | None = None
+    account_name: str | None = None
 
     @property
     def key(self) -> str:
@@ -113,6 +115,10 @@ class Fact:
     dated: bool = True
     unit: timedelta = EXACT
     ahead: timedelta = EXACT
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    account: AccountFact | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -189,6 +195,9 @@ class Report:
     lists_whole: bool = False
     remarks: tuple[tuple[str, str], ...] = ()
     ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from tracker.domain.posts.change import Move, Note, PostView, TargetView
+from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.naming import Meant, meant, restarted
 from tracker.domain.posts.notes import note, odd_step, odd_words
@@ -57,6 +58,9 @@ class Post:
     last_order: tuple[datetime, int, str] | None = None
     notes: tuple[Note, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
     times: int = 0
     ended_as: State | None = None
     end_told_by: str | None = None
@@ -174,6 +178,9 @@ def view(post: Post) -> PostView:
         ),
         labels=post.labels,
         times=post.times,
+        excerpt=post.excerpt,
+        thumbnail=post.thumbnail,
+        attributes=post.attributes,
     )  # fmt: skip
 
 
@@ -247,6 +254,9 @@ def _settle(
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
+        excerpt=fact.excerpt or post.excerpt,
+        thumbnail=fact.thumbnail or post.thumbnail,
+        attributes=with_attributes(post.attributes, fact.attributes) if fact.attributes else post.attributes,
         times=(post.times + 1 if state is post.ended_as else 1) if ends and entered else post.times,
         ended_as=state if ends else post.ended_as,
         end_told_by=fact.event if told else None if moved else post.end_told_by,

@@ -46,12 +46,13 @@ class Stamp:
 
 
 def answer(stamp: bytes, status: int, body: bytes, more: Headers, is_kept: bool) -> bytes:
-    """A JSON answer."""
+    """A JSON answer, unless `more` says what else it is."""
     if not more and is_kept and len(body) <= USUAL_BODY:
         line, rest = _usual(status, body)
         return line + stamp + rest
-    lines = [_status_line(status), stamp, _content(b"application/json", body)]
-    lines += [b"%b: %b\r\n" % header for header in more]
+    kind = dict(more).get(b"content-type", b"application/json")
+    lines = [_status_line(status), stamp, _content(kind, body)]
+    lines += [b"%b: %b\r\n" % header for header in more if header[0] != b"content-type"]
     return b"".join([*lines, b"\r\n" if is_kept else b"connection: close\r\n\r\n", body])
 
 

@@ -51,6 +51,8 @@ class Kept:
     body: bytes
     state: str
     settled_at: datetime | None
+    times: int = 1
+    last_at: datetime | None = None
 
     @property
     def size(self) -> int:
@@ -65,10 +67,12 @@ STATES = ("held", "replayed", "discarded")
 
 
 KEEP = """
-insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight)
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight,
+                        times, last_at)
 select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
-                     $8::bytea[], $9::smallint[])
-on conflict (provider, delivery, body_hash) where authentic do nothing
+                     $8::bytea[], $9::smallint[], $10::integer[], $11::timestamptz[])
+on conflict (provider, delivery, body_hash) where authentic
+   do update set times = quarantine.times + excluded.times, last_at = greatest(quarantine.last_at, excluded.last_at)
 """
 
 PRUNE_UNAUTHENTIC = """
@@ -102,14 +106,20 @@ SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
 
 
 async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
-    """Keep them; an authentic one that is there already is kept once."""
+    """Keep them; an authentic one that is there already is kept once, and counted."""
+    last: dict[object, tuple[Unusable, Unusable, int]] = {}
+    for place, item in enumerate(items):
+        same = (item.provider, item.delivery, item.body_hash) if item.authentic else place
+        first, _, times = last.get(same, (item, item, 0))
+        last[same] = first, item, times + 1
     columns = zip(
         *(
-            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight)
-            for i in items
+            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight,
+             times, newest.received_at)
+            for i, newest, times in last.values()
         ),
         strict=True,
-    )
+    )  # fmt: skip
     await conn.execute(KEEP, *(list(column) for column in columns))
 
 
