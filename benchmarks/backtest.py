@@ -11,8 +11,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import a_database, a_postgres, machine, spending
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
-from tracker.domain.posts.post import Post, arrive
+from tracker.domain.posts.post import Post
 from tracker.process.backtest import Backtest, Span
 from tracker.rulebook import load_text
 from tracker.store.posts import posts

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from benchmarks.measuring import machine
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
-from tracker.domain.posts.post import arrive
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.rulebook import Rulebook, load_text

@@ -33,7 +33,7 @@ def webhooks(events: int, number: int = 0) -> Iterator[Incoming]:
         body = json.dumps({"event": f"post.{status.lower()}", "timestamp": stamp, "data": data}).encode()
         yield Incoming(
             "sosyalkopru", "sosyalkopru", f"d{number}-{n}", sha256(body).digest(), f"post.{status.lower()}", post,
-            bucket_of("sosyalkopru", post), START, body, {"x-sosyalkopru-delivery": f"d{number}-{n}"}, moment,
+            bucket_of("sosyalkopru", post), moment, body, {"x-sosyalkopru-delivery": f"d{number}-{n}"}, moment,
         )  # fmt: skip
 
 

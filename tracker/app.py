@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import structlog
 
-from tracker.act.performers.channels import build_performers, usable
+from tracker.act.performers.channel_checks import usable
+from tracker.act.performers.channels import build_performers
 from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
@@ -35,8 +36,10 @@ from tracker.process import projector, reactor
 from tracker.process.active_rules import ActiveRules
 from tracker.process.projector import Projector
 from tracker.process.reactor import FirstReading, Reactor, armed
+from tracker.process.refolding import Refolding, rebuilt_apart
 from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import SLACK, SharedRateLimiter
+from tracker.providers.watched import watchings
 from tracker.queries.key_checks import KeyChecks
 from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler
@@ -171,7 +174,8 @@ class _Service:
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Everything else that runs beside the HTTP server."""
         if Role.SCHEDULER in self._roles:
-            yield "scheduler", Scheduler(database, self._readers, self._settings, clock).run
+            watched = watchings(self._settings, self._providers)
+            yield "scheduler", Scheduler(database, self._readers, self._settings, clock, watched).run
         reacting = Reactor(self._rules.index, clock)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, listening)
         works = Role.WORKER in self._roles
@@ -193,6 +197,8 @@ class _Service:
             subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
             self._subscriptions.append(subscription)
             yield name, FirstReading(database, subscription, self._rules, reacting, listening).run
+        anew = partial(rebuilt_apart, self._dsn, self._readers)
+        yield "refolding", Refolding(database, reacting.arm_anew, anew).run
         clients = build_clients(self._settings, outbound, SharedRateLimiter(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
         jobs = self._settings.jobs.reconciling

@@ -7,6 +7,7 @@ BadParameter with the name under which it was given.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tracker.errors import BadParameter, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+ATTRIBUTE = re.compile(r"([A-Za-z0-9_-]{1,64})[:=](.*\S.*)", re.DOTALL)
 MOST_NAMED = 40
 FURTHEST_BACK = timedelta(days=365)
 
@@ -76,6 +78,18 @@ def parse_choice(name: str, text: str, known: Collection[str]) -> str:
     if text not in known:
         raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {_some(known)}')
     return text
+
+
+def parse_attributes(name: str, given: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Names and values of attributes, written campaign:spring or campaign=spring."""
+    found = []
+    for text in given or ():
+        refuse_zero_bytes(**{name: text})
+        match = ATTRIBUTE.fullmatch(text.strip())
+        if not match:
+            raise BadParameter(name, f'"{text}" is not a name and a value: write them as in campaign:spring')
+        found.append((match[1], match[2].strip()))
+    return tuple(found)
 
 
 def refuse_zero_bytes(**texts: str | None) -> None:

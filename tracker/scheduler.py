@@ -19,7 +19,7 @@ from tracker.domain.cron import due
 from tracker.domain.duration import TOLERANCE
 from tracker.errors import Unavailable
 from tracker.process import retention
-from tracker.reconcile import silence_monitor
+from tracker.reconcile import drift_monitor, silence_monitor
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.store.calls import reconciliations, schedule_runs
 from tracker.store.posts import overdue_posts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from tracker.providers.base import FactReader
+    from tracker.providers.watched import Watching
     from tracker.settings import Job, ReconcileJob, Settings
     from tracker.store.database import Connection, Database
 
@@ -51,7 +52,7 @@ MOVED = timedelta(seconds=2)
 
 
 class Scheduler:
-    """The jobs of one installation: seal and prune, the deadman, and the questions to providers."""
+    """The jobs of one installation: seal and prune, the deadman and the drift watch, and the questions to providers."""
 
     def __init__(
         self,
@@ -59,14 +60,16 @@ class Scheduler:
         readers: Mapping[str, FactReader],
         settings: Settings,
         clock: Callable[[], datetime],
+        watchings: Mapping[str, Watching] | None = None,
     ) -> None:
         self._database, self._readers, self._settings, self._clock = database, readers, settings, clock
+        self._watchings = watchings or {}
 
     async def run(self) -> None:
         """Run the jobs as they are due, until cancelled."""
         alarm = Alarm()
         jobs = self._settings.jobs
-        work = {"seal": self._seal, "prune": self._prune, "deadman": self._deadman}
+        work = {"seal": self._seal, "prune": self._prune, "deadman": self._deadman, "drift": self._drift}
         plans = {name: partial(self._reconcile, name, job) for name, job in jobs.reconciling.items()}
         for name, job in jobs.by_name.items():
             alarm.add(name, job, partial(self.occasions, name, job, plans.get(name), work.get(name)))
@@ -120,6 +123,9 @@ class Scheduler:
     async def _deadman(self, now: datetime) -> None:
         patience = {name: provider.quiet_after or None for name, provider in self._settings.providers.items()}
         await silence_monitor.check_silence(self._database, patience, now)
+
+    async def _drift(self, now: datetime) -> None:
+        await drift_monitor.look(self._database, self._watchings, now)
 
     async def _seal(self, now: datetime) -> None:
         await retention.open_days_ahead(self._database, now)

@@ -144,7 +144,10 @@ create table quarantine (
   body        bytea not null,
   state       text not null default 'held' check (state in ('held', 'replayed', 'discarded')),
   settled_at  timestamptz,
-  weight      smallint not null default 2
+  weight      smallint not null default 2,
+  -- Those that come again are counted; null is the first time.
+  times       integer not null default 1,
+  last_at     timestamptz
 );
 create unique index quarantine_once on quarantine (provider, delivery, body_hash) where authentic;
 create index quarantine_newest on quarantine (authentic, id desc);
@@ -215,9 +218,13 @@ create table parked (
 POSTS = """
 -- A rebuild fills the next version beside the current one.
 create table projections (
-  version    smallint primary key,
-  current    boolean not null default false,
-  created_at timestamptz not null default now()
+  version      smallint primary key,
+  current      boolean not null default false,
+  created_at   timestamptz not null default now(),
+  -- Which fold has made it: what an older one has made is made anew. How far it is filled, and whether timers follow.
+  fold_version smallint not null default 0,
+  filled       real not null default 0,
+  armed        boolean not null default true
 );
 create unique index projections_current on projections (current) where current;
 
@@ -244,12 +251,15 @@ create table posts (
   first_day     date not null,
   last_day      date not null,
   fold          json not null,
+  attributes    text[] not null default '{}',
   primary key (provider, post, projection)
 ) partition by list (projection);
 create index posts_newest on posts (last_event_at desc, provider, post);
 create index posts_by_state on posts (state, last_event_at desc, provider, post);
 create index posts_by_id on posts (post);
 create index posts_by_target on posts using gin (platforms, accounts);
+-- Only the posts that have an attribute: the others cost nothing.
+create index posts_by_attribute on posts using gin (attributes) where attributes <> '{}';
 -- One for each time by which a list can be sorted; it holds the posts that lack the time, too.
 create index posts_by_entered_at on posts (entered_at desc, provider, post);
 create index posts_by_scheduled_at on posts (scheduled_at desc, provider, post);
@@ -258,6 +268,21 @@ create index posts_by_failed_at on posts (failed_at desc, provider, post);
 create index posts_overdue on posts (provider, scheduled_at)
  where state in ('unknown', 'draft', 'awaiting_approval', 'scheduled', 'retrying', 'publishing')
    and scheduled_at is not null;
+
+-- Projected from the log like posts; those of projection 0 stand for what the log no longer keeps.
+create table accounts (
+  projection    smallint not null,
+  provider      text not null,
+  account       text not null,
+  platform      text,
+  name          text,
+  state         text not null,
+  since         timestamptz,
+  last_event    text,
+  last_event_at timestamptz,
+  fold          json not null,
+  primary key (projection, provider, account)
+);
 
 create sequence changes_id_seq;
 
@@ -656,6 +681,38 @@ create table silent_providers (
   provider text primary key,
   heard_at timestamptz not null,
   told_at  timestamptz not null
+);
+
+-- What the payloads of each event usually look like, how far the log was read for that, and what has drifted.
+create table shapes (
+  provider text        not null,
+  event    text        not null,
+  usual    bytea       not null,
+  last_at  timestamptz not null,
+  primary key (provider, event)
+);
+
+create table shapes_read (
+  name    text        primary key,
+  epoch   integer     not null,
+  seen    pg_snapshot not null,
+  read_at timestamptz not null
+);
+
+create table drifts (
+  provider text        not null,
+  event    text        not null,
+  drift    text        not null,
+  path     text        not null,
+  found    text        not null,
+  since    timestamptz not null,
+  ended_at timestamptz,
+  last_at  timestamptz not null,
+  times    integer     not null,
+  events   bigint      not null,
+  posts    text[]      not null,
+  said     jsonb       not null,
+  primary key (provider, event, drift, path, found)
 );
 """
 

@@ -214,6 +214,7 @@ NEEDED = {
     "webhooks register": ("https://example.com/webhooks/sosyalkopru",), "webhooks delete": ("wh_1",),
     "webhooks test": ("wh_1",), "send": ("--event", "post.failed", "--post", "p1"), "quarantine replay": ("1",),
     "quarantine discard": ("1",), "keys create": ("--name", "me"), "keys revoke": ("k",), "log prune": ("--yes",),
+    "providers shapes": ("sosyalkopru",), "providers trial": ("sosyalkopru",),
 }  # fmt: skip
 ANYWHERE = CONFIGLESS | {"serve", "db upgrade", "db status"}
 
@@ -231,7 +232,7 @@ def test_where_nothing_is_configured_nothing_is_answered_and_nothing_made(tracke
 
 READING = ["posts list", "posts show", "posts watch", "posts why", "rules backtest", "rules diff", "rules record",
            "rules explain", "keys list", "keys revoke", "quarantine list", "quarantine replay", "quarantine discard",
-           "log rebuild", "log prune", "webhooks list", "db status"]  # fmt: skip
+           "log rebuild", "log prune", "webhooks list", "db status", "providers shapes", "providers trial"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", READING)

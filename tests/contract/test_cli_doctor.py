@@ -77,7 +77,7 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
     verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
     assert verdicts == dict.fromkeys(
         ["config", "rules", "providers", "database", "clock", "projector", "reactor", "room", "parked", "quarantine",
-         "signatures", "actions", "keys", "heard"],
+         "signatures", "actions", "keys", "heard", "drift"],
         "ok",
     )  # fmt: skip
     people = tracker("doctor")
@@ -187,6 +187,36 @@ def test_a_provider_that_is_silent_is_found(
         execute(database_url, statement)
     told = found(tracker, code=1 if verdict == "problem" else None)["heard"]
     assert (told[0], says in told[1]) == (verdict, True), told
+
+
+DRIFT = """
+insert into drifts (provider, event, drift, path, found, since, last_at, times, events, posts, said)
+values ('{provider}', 'post.published', '{drift}', 'data.status', 'LIVE', now(), now(), 1, 5, '{{p1,p2,p3,p4}}',
+        '{{"name": "status", "remedy": "{remedy}", "example": {{"data": {{"status": "LIVE"}}}}}}')
+"""
+
+
+@pytest.mark.parametrize(
+    ("drift", "remedy", "says", "advice"),
+    [
+        ("status", "[providers.p.statuses]", 'a new status "LIVE" at data.status', "\n[providers.p.statuses]"),
+        ("type", "", "data.status of post.published (status) is now LIVE", "see whether it is read as it should be"),
+        ("field", "", "a new field data.status (LIVE)", "nothing has to be mapped"),
+    ],
+)
+def test_what_a_provider_sends_otherwise_is_told_with_its_posts_and_the_lines_that_map_it(
+    tracker: CommandLine, database_url: str, drift: str, remedy: str, says: str, advice: str
+) -> None:
+    """Of those that are configured."""
+    execute(database_url, DRIFT.format(provider="gone", drift=drift, remedy=remedy))
+    assert found(tracker, code=0)["drift"] == ("ok", "what providers send looks as it usually does")
+    execute(database_url, DRIFT.format(provider="sosyalkopru", drift=drift, remedy=remedy))
+    (told,) = [one for one in tracker("doctor", "--json").json["items"] if one["check"] == "drift"]
+    assert told["verdict"] == "warning"
+    assert told["found"].startswith(f"sosyalkopru: {says}")
+    assert '; 5 events known to show it, of p4, p3, p2 and 1 more; as in {"data":{"status":"LIVE"}}' in told["found"]
+    assert advice in told["advice"]
+    assert all(line.startswith(("ok ", "warning ", " ")) for line in tracker("doctor").lines[:-1])
 
 
 STANDING = """

@@ -28,6 +28,7 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
         said("post.publishing", "p2", 2, platforms=[{"platform": "x", "status": "PUBLISHING"}]),
         said("post.failed", "p3", 3, platforms=[{"platform": "instagram", "status": "FAILED", "error": TIMEOUT}]),
         said("post.published", "pöst\x1b[2J", 4),
+        now=NOON + timedelta(seconds=4),
     )
     return CommandLine(tmp_path).configure(database_url)
 
@@ -88,7 +89,7 @@ def test_one_post_is_told_with_its_history(tracker: CommandLine) -> None:
     assert (shown["id"], shown["state"], shown["error"]["code"], shown["pending"]) == ("p3", "failed", "timeout", [])
     assert [target["key"] for target in shown["targets"]] == ["instagram#1"]
     assert [entry["type"] for entry in shown["history"]] == ["fact", "change"]
-    assert shown["history"][0]["at"] == "2026-11-10T12:00:00Z"
+    assert shown["history"][0]["at"] == "2026-11-10T12:00:04Z"
     people = tracker("posts", "show", "p3")
     assert people.code == 0
     for words in ("instagram#1", "timeout: took too long", "post.failed from sosyalkopru", "post: new → failed"):
@@ -103,7 +104,7 @@ def test_a_post_is_told_as_it_was_known_at_an_earlier_moment(tracker: CommandLin
     take(database_url, said("post.published", "p3", 20), now=NOON + timedelta(hours=2))
     states = {
         at: tracker("posts", "show", "p3", "--as-of", at, "--json").json
-        for at in ("2026-11-10T12:00:00Z", "2026-11-10T16:30:00+03:00", "2026-11-10T14:00:00Z")
+        for at in ("2026-11-10T12:00:04Z", "2026-11-10T16:30:00+03:00", "2026-11-10T14:00:00Z")
     }
     assert [post["state"] for post in states.values()] == ["failed", "publishing", "published"]
     assert [len(post["history"]) for post in states.values()] == [2, 4, 6]

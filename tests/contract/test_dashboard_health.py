@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.dashboard import dashboard
 from tests.contract.serving import project
+from tests.contract.test_api_drifts import FINDINGS
 from tests.integration.told import PROVIDER, told
 from tracker.dashboard.health import Installation
 from tracker.domain.actions import Reason
@@ -18,12 +19,15 @@ from tracker.domain.calls.call_budget import Purpose
 from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Terms
 from tracker.domain.calls.circuit_breaker import FAILURES
 from tracker.domain.cron import latest
+from tracker.domain.drift.findings import Drift, Finding
 from tracker.errors import Misconfigured
 from tracker.runtime.supervision import Failing
 from tracker.settings import Settings
 from tracker.store.calls import call_limits, schedule_runs
 from tracker.store.checkpoints import processes
 from tracker.store.database import set_codecs
+from tracker.store.drift import drifts
+from tracker.store.drift.drifts import Examples
 from tracker.store.log import event_log
 
 if TYPE_CHECKING:
@@ -170,3 +174,30 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
         "a file was refused",
     ):
         assert said in text, said
+
+
+async def test_what_providers_send_otherwise_is_told_with_posts_and_the_lines_that_map_it(database: Database) -> None:
+    """A new field alone needs nobody; nobody's text is markup; and a provider that is gone is nobody's business."""
+    findings = [*FINDINGS[:-1], Finding(Drift.STATUS, "post.published", "data.<b>", "<i>", "status")]
+    async with database.transaction() as conn:
+        for finding in findings:
+            examples = Examples(3, [f"p{n}" for n in range(8)], now())
+            said = {"remedy": "[x]", "example": 1}
+            await drifts.begin(conn, PROVIDER, finding, now(), examples, said)
+        await drifts.begin(conn, "gone", FINDINGS[0], now(), examples, said)
+    before = await page(database)
+    for sentence in (
+        "What providers send has changed",
+        "sosyalkopru says LIVE at data.status of post.published : a new status that nothing maps.",
+        "sosyalkopru sends timestamp with post.published no more: that is where occurred_at was read.",
+        "New beside it, and of the same type: at",
+        "sosyalkopru sends data.postId of post.failed as number , and sent string before.",
+        "sosyalkopru sends a new field data.extra ( object ) with post.failed .",
+        "says &lt;i&gt; at data.&lt;b&gt;",
+        "Seen in events: 3; posts: p7 , p6 , p5 , p4 , p3 and 3 more",
+        "tracker providers trial sosyalkopru says first which posts would stand otherwise",
+    ):
+        assert sentence in before, sentence
+    assert "gone says" not in before
+    needs = before.partition("Providers")[0]
+    assert needs.count("sosyalkopru s") == len(findings) - 1

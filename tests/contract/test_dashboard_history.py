@@ -79,6 +79,10 @@ def test_a_path_shows_each_step_once() -> None:
         ({"x#1": Target("x"), "x#2": Target("x", ordinal=2)}, {"x#1": "X 1", "x#2": "X 2"}),
         ({"new#1": Target("new")}, {"new#1": "new"}),
         (
+            {"x:a": Target("x", "a", item="1"), "x:a/2": Target("x", "a", item="2")},
+            {key: f"\u2068X\u2069 · \u2068a\u2069 \u2068{item}\u2069" for key, item in (("x:a", 1), ("x:a/2", 2))},
+        ),
+        (
             {"x:acme": Target("x", "acme")},
             {"x:acme": "\N{FIRST STRONG ISOLATE}X\N{POP DIRECTIONAL ISOLATE} · \N{FIRST STRONG ISOLATE}acme"
                        "\N{POP DIRECTIONAL ISOLATE}"},

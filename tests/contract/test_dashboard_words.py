@@ -14,6 +14,7 @@ from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.actions import Reason
+from tracker.domain.drift.findings import Drift
 from tracker.domain.posts.event import State
 from tracker.domain.runs.firing import Outcome
 from tracker.domain.runs.run import Phase, RunState
@@ -57,6 +58,7 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("step_state", ("done", "current", "ahead", "left")),
         ("pending", ("while", "expect", "run", "retry", "wait", "repeat")),
         ("event", OWN_EVENTS),
+        ("drift", Drift),
         ("held_state", quarantine.STATES),
         ("held_reason", REASONS),
         ("round_state", reconciliations.STATES),

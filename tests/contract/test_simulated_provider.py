@@ -49,9 +49,8 @@ def facts(simulator: Simulator, adapter: Adapter) -> dict[str, list[Fact]]:
         reading = adapter.read(headers, delivery.body)
         (item,) = reading.items
         digest = sha256(delivery.body).digest()
-        event = LoggedEvent(
-            position, 0, NAME, NAME, reading.kind, item.post, 0, reading.occurred_at, NOW, digest, delivery.body
-        )
+        at = reading.occurred_at or NOW
+        event = LoggedEvent(position, 0, NAME, NAME, reading.kind, item.post, 0, at, at, digest, delivery.body)
         found.setdefault(str(item.post), []).extend(adapter.facts(event))
     return found
 

@@ -15,7 +15,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.integration.gates import OpenGate
 from tests.integration.hostile import answering, read_request, serving
-from tracker.act.performers.channels import build_performers, usable
+from tracker.act.performers.channel_checks import usable
+from tracker.act.performers.channels import build_performers
 from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason, Retry, Unknown
 from tracker.domain.payloads import payload_of
 from tracker.domain.posts.event import State

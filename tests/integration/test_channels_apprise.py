@@ -19,7 +19,8 @@ import pytest
 
 from tests.integration.hostile import read_request, serving
 from tests.waiting import until
-from tracker.act.performers.channels import build_performers, usable
+from tracker.act.performers.channel_checks import usable
+from tracker.act.performers.channels import build_performers
 from tracker.domain.actions import Claimed, Done, Outcome, Reason, Retry
 from tracker.domain.payloads import payload_of
 from tracker.outbound.client import Outbound

@@ -15,7 +15,7 @@ from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, PROVIDER, Reader, told
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import Unavailable
-from tracker.process import rebuild
+from tracker.process import bulk_fold, rebuild
 from tracker.process.rebuild import Rebuild
 from tracker.store.posts import projections, rebuild_rows
 from tracker.store.posts.rebuild_rows import Span
@@ -37,7 +37,7 @@ select provider, post, cause, event, kind, before, after, attempt, occurred_at, 
 """
 POSTS = """
 select provider, post, bucket, state, attempt, p.version, platforms, accounts, entered_at, scheduled_at, published_at,
-       failed_at, last_event_at, first_day, last_day, fold::text
+       failed_at, last_event_at, first_day, last_day, fold::text, attributes
   from posts p join projections v on v.version = p.projection and v.current
  order by provider, post
 """
@@ -70,7 +70,7 @@ async def test_posts_and_changes_are_those_of_who_followed_the_log(
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 10)
     monkeypatch.setattr(rebuild_rows, "ROWS", 7)
-    monkeypatch.setattr(rebuild, "workers", lambda: 1)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 1)
     corridor = await a_corridor(database, seed)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     assert (await rebuilt(database)).none
@@ -86,7 +86,7 @@ async def test_what_is_only_written_otherwise_is_no_difference(database: Databas
 
 async def test_several_processes_come_to_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(rebuild, "workers", lambda: 2)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(CHANGES), await corridor.rows(POSTS)
     difference = await rebuilt(database)
@@ -107,7 +107,7 @@ async def test_a_process_that_is_killed_ends_the_rebuild_and_the_next_one_succee
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SPAN", 20)
-    monkeypatch.setattr(rebuild, "workers", lambda: 2)
+    monkeypatch.setattr(bulk_fold, "workers", lambda: 2)
     corridor = await a_corridor(database, 1)
     followed = await corridor.rows(POSTS)
     with pytest.raises(Unavailable, match="ended before its time"):

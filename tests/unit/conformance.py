@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -37,7 +38,25 @@ def expect_problem(case: Case, steps: list[Step]) -> None:
     if case.error:
         assert problem, "no error was read"
         assert (problem.code, problem.message, problem.retryable) == case.error
-    assert tuple(note.code for step in steps for note in step.notes) == case.notes
+    notes = tuple(note.code for step in steps for note in step.notes if note.code not in case.remarks)
+    assert notes == case.notes
+
+
+def expect_remarks(case: Case, said: Sequence[Fact | Report]) -> None:
+    assert tuple(code for one in said for code, _ in one.remarks) == case.remarks
+    if case.items is not None:
+        assert tuple(target.item for one in said for target in one.targets) == case.items
+
+
+def expect_seen(case: Case, told: Sequence[Fact | Report]) -> None:
+    """What is told beside states is what the case says."""
+    if case.seen is None:
+        return
+    (one,), seen = told, case.seen
+    assert (one.excerpt, one.thumbnail, one.attributes) == (seen.excerpt, seen.thumbnail, seen.attributes)
+    assert {target.account: target.account_name for target in one.targets if target.account_name} == seen.names
+    account = one.account if isinstance(one, Fact) else None
+    assert (astuple(account) if account else ()) == seen.account
 
 
 def check_delivery(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
@@ -54,6 +73,8 @@ def check_delivery(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> Non
     assert {(fact.event, fact.occurred_at) for fact in facts} == {(case.event, case.at)}
     later = [fact for more in case.then for row in logged(adapter, kind, json.dumps(more).encode())
              for fact in adapter.facts(row)]  # fmt: skip
+    expect_remarks(case, facts)
+    expect_seen(case, facts)
     steps = [fold(kind, fact.post, [fact, *later]) for fact in facts if fact.post]
     for told, step in zip(case.told, steps, strict=True):
         expect(told, step)
@@ -66,7 +87,9 @@ def check_answer(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     assert bool(report) is bool(case.told), "it was not read as it should be"
     if not report:
         return
+    expect_remarks(case, [report])
     assert case.at in (ARRIVAL, report.updated_at)
+    expect_seen(case, [report])
     step = reported(kind, case.told[0].post, report)
     expect(case.told[0], step)
     expect_problem(case, [step])
@@ -76,6 +99,8 @@ def check_list(kind: str, case: Case, more: Mapping[str, Any] = NONE) -> None:
     """The list tells of each post as the case says."""
     page = answers_of(kind, more).page(case.body)
     assert page, "nothing was read"
+    expect_remarks(case, [listed.report for listed in page.posts])
+    expect_seen(case, [listed.report for listed in page.posts])
     steps = [reported(kind, listed.post, listed.report) for listed in page.posts]
     assert {listed.report.updated_at for listed in page.posts} == {case.at} or case.at == ARRIVAL
     assert page.next == case.next
@@ -91,6 +116,7 @@ def reported(kind: str, post: str, report: Report) -> Step:
         id="1", provider=kind, post=post, event="reconciled", source="reconcile", occurred_at=ARRIVAL,
         received_at=ARRIVAL, position=1, state=report.state, raw_status=report.raw_status, targets=report.targets,
         problem=report.problem, scheduled_at=report.scheduled_at, attempt=report.attempt,
+        lists_whole=report.lists_whole, remarks=report.remarks,
     )  # fmt: skip
     return fold(kind, post, [fact])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from hypothesis import strategies as st
 
-from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import Fact, Problem, State, TargetFact, dated
+from tracker.domain.posts.target import ENDED
 
 EPOCH = datetime(2026, 11, 1, 9, tzinfo=UTC)
 PLATFORMS = ("instagram", "x", "linkedin", "tiktok")
@@ -70,3 +72,72 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
     facts = draw(histories())
     again = draw(st.lists(st.sampled_from(facts), max_size=6)) if facts else []
     return facts, draw(st.permutations([*facts, *again]))
+
+
+@st.composite
+def wild_histories(draw: st.DrawFn) -> list[Fact]:
+    """The same as providers really tell them.
+
+    Accounts, platforms and items are named in some messages and not in others; listings leave targets out or take up
+    new ones; clocks are ahead, tell whole seconds or minutes, or no time; ends are said again, and words are unknown.
+    """
+    accounts = [None, "a", "b"]
+    there = draw(st.lists(st.tuples(st.sampled_from(PLATFORMS[:2]), st.sampled_from(accounts)), max_size=4))
+    unit, ahead = draw(st.sampled_from([0, 0, 1, 60])), draw(st.sampled_from([0, 0, 2, 10_800]))
+    told: list[Fact] = []
+    clock = 0
+    for _ in range(draw(st.integers(1, 9))):
+        clock += draw(st.integers(0, 4))
+        if there and draw(st.integers(0, 5)) == 0:
+            there = there[1:]
+        if draw(st.integers(0, 5)) == 0:
+            there = [*there, (draw(st.sampled_from(PLATFORMS[:2])), draw(st.sampled_from(accounts)))]
+        state = draw(st.sampled_from([None, *State]))
+        words = [draw(wild_words(platform, account, state)) for platform, account in there if draw(st.integers(0, 3))]
+        listed = [replace(word, ordinal=_place(words, n)) for n, word in enumerate(words)]
+        happened = EPOCH + timedelta(seconds=clock)
+        arrived = happened + timedelta(seconds=draw(st.sampled_from([0, 0, 0.3, 2, 90])))
+        moment = None if draw(st.integers(0, 3)) == 0 else _in_units(happened, unit) + timedelta(seconds=ahead)
+        occurred_at, is_dated, far = dated(moment, arrived)
+        more = {"attempt": draw(st.integers(1, 3))} if draw(st.integers(0, 5)) == 0 else {}
+        told.append(
+            fact(
+                clock, state, tuple(listed) if draw(st.integers(0, 2)) else (), received_at=arrived,
+                occurred_at=occurred_at, dated=is_dated, ahead=far, unit=timedelta(seconds=unit if is_dated else 0),
+                event=draw(st.sampled_from([f"post.{state or 'updated'}", "post.changed"])),
+                source=draw(st.sampled_from(["sosyalkopru"] * 4 + ["reconcile", "action"])),
+                ends_by_name=state in ENDED, lists_whole=len(listed) == len(there) and draw(st.booleans()),
+                raw_status="ARCHIVED" if state is None and draw(st.booleans()) else None, **more,
+            )
+        )  # fmt: skip
+    return told
+
+
+@st.composite
+def wild_words(draw: st.DrawFn, platform: str, account: str | None, whole: State | None) -> TargetFact:
+    """One target's part, named more or less fully."""
+    state = draw(st.sampled_from([whole, whole, None, State.PUBLISHED, State.FAILED, State.PUBLISHING]))
+    named = draw(st.booleans())
+    item = draw(st.sampled_from([None, None, "1", "2"])) if named and account else None
+    shown = "unknown" if named and account and draw(st.integers(0, 3)) == 0 else platform
+    raw = "ODD" if state is None and draw(st.booleans()) else None
+    return replace(target(shown, state, account if named else None), item=item, raw_status=raw)
+
+
+@st.composite
+def wild_deliveries(draw: st.DrawFn) -> tuple[list[Fact], list[Fact], list[int]]:
+    """A wild history, one way in which it may be read, and where the batches are cut in which it is."""
+    facts = draw(wild_histories())
+    again = draw(st.lists(st.sampled_from(facts), max_size=5))
+    order = draw(st.permutations([*facts, *again]))
+    return facts, order, draw(st.lists(st.integers(0, len(order)), max_size=4))
+
+
+def _place(words: list[TargetFact], number: int) -> int:
+    """Which of the words of its platform that name no account it is."""
+    word = words[number]
+    return 1 if word.account else sum(1 for w in words[: number + 1] if w.platform == word.platform and not w.account)
+
+
+def _in_units(moment: datetime, unit: int) -> datetime:
+    return moment.replace(second=0) if unit == 60 else moment

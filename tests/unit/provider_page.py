@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tests.unit.conformance import MEANINGS, reason
 from tests.unit.conforming import PAGE
+from tests.unit.provider_truth import HEAD, lines
 from tests.unit.shapes import SHAPES
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS, FieldPath
 from tracker.providers.registry import KINDS
@@ -75,12 +76,13 @@ def _sorted_facts(kind: ProviderSpec) -> Iterator[tuple[str, str, str]]:
     yield "in webhooks", *_both(kind.places)
     for name, variant in kind.variants.items():
         events = ", ".join(f"`{prefix}…`" for prefix in variant.events)
-        yield f"{name}: in {events}", *_both(variant.places)
+        yield f"{name}: in {events}", *_both({**variant.places, "lists": variant.lists})
     for name, known, likely in (
         ("statuses", kind.documented_statuses, kind.assumed_statuses),
         ("events", kind.documented_events, kind.assumed_events),
     ):
         yield name, _words(known), _words({word: state for word, state in likely.items() if word not in known})
+    yield "of accounts", _words(kind.documented_account_states), _words(kind.assumed_account_states)
     yield "another try helps", "", _words({word: "yes" if helps else "no" for word, helps in kind.retryable.items()})
     yield "in answers", *_both(kind.answers)
     calls = {name: FieldPath(call.text, documented=call.documented) for name, call in kind.calls.items()}
@@ -128,7 +130,12 @@ def conformance() -> str:
     return rows(["", *(f"`{kind}`" for kind in SHAPES)], lines) + "\n\nNot applicable, because\n\n" + numbered
 
 
-MADE = {"kinds": kinds, "facts": facts, "places": places, "conformance": conformance}
+def truth() -> str:
+    """For each kind, what its targets, times and errors are known by."""
+    return rows(HEAD, lines(kind for kind in KINDS.values() if kind.name != "generic"))
+
+
+MADE = {"kinds": kinds, "truth": truth, "facts": facts, "places": places, "conformance": conformance}
 
 
 def made(page: str) -> str:

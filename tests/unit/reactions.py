@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.unit.histories import EPOCH
 from tracker.domain.actions import Backoff
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, arrive
+from tracker.domain.posts.post import Post
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.decision import Decision
 from tracker.domain.rules.event_pattern import parse_event_pattern

@@ -13,8 +13,9 @@ from tests.unit.histories import EPOCH, fact
 from tests.unit.reactions import ALERT, MINUTE, Text, during, expect, on
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.payloads import AlertPayload
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, arrive
+from tracker.domain.posts.post import Post
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.rule import Mode, Rule

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, fact, histories, target
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Problem, State
-from tracker.domain.posts.post import Post, arrive, view
+from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.simulation import Simulation
 from tracker.rulebook import load_text

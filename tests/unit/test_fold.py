@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from itertools import pairwise
+
+import msgspec
+import pytest
 from hypothesis import given
 
-from tests.unit.histories import deliveries, fact, target
-from tracker.domain.posts.change import Change
+from tests.unit.histories import deliveries, fact, target, wild_deliveries
+from tracker.domain.posts import arrival, late_facts
+from tracker.domain.posts import post as post_module
+from tracker.domain.posts.arrival import arrive, arrive_together
+from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, arrive, fold
+from tracker.domain.posts.post import Post, Step, evolve, fold
 
 
 def arrive_all(arrivals: list[Fact]) -> tuple[Post | None, list[Change]]:
@@ -23,6 +32,104 @@ def arrive_all(arrivals: list[Fact]) -> tuple[Post | None, list[Change]]:
     return post, changes
 
 
+def reported(changes: list[Change]) -> set[tuple[str, str, str]]:
+    """The moves that changes tell, by the fact, what moved, and where to; an account may have been named later."""
+    return {_bare(move) for change in changes for move in change.moves}
+
+
+def final_moves(facts: list[Fact]) -> set[tuple[str, str, str]]:
+    return {_bare(move) for move in fold("sosyalkopru", "p1", facts).moves}
+
+
+def _bare(move: Move) -> tuple[str, str, str]:
+    platform = re.split("[:#]", move.target)[0] if move.target else ""
+    return move.by, "" if platform == "unknown" else platform, move.after
+
+
+def in_batches(arrivals: list[Fact], cuts: list[int]) -> tuple[Post | None, list[Change]]:
+    """Feed facts batch by batch; `cuts` is where they end."""
+    post: Post | None = None
+    seen: list[Fact] = []
+    changes: list[Change] = []
+    for begin, end in pairwise(sorted({0, len(arrivals), *cuts})):
+        batch = list({one.id: one for one in arrivals[begin:end] if one not in seen}.values())
+        if batch:
+            post, made = arrive_together(post, batch, seen)
+            seen += batch
+            changes += made
+    return post, changes
+
+
+@given(wild_deliveries())
+def test_whatever_a_provider_says_any_order_and_repetition_give_the_same_post(
+    case: tuple[list[Fact], list[Fact], list[int]],
+) -> None:
+    facts, arrivals, cuts = case
+    whole = fold("sosyalkopru", "p1", facts).post
+    assert arrive_all(arrivals)[0] == in_batches(arrivals, cuts)[0] == whole
+    assert fold("sosyalkopru", "p1", [*arrivals, *facts]).post == whole
+
+
+@given(wild_deliveries())
+def test_whatever_a_provider_says_every_move_of_the_history_was_reported_and_none_twice_by_a_change(
+    case: tuple[list[Fact], list[Fact], list[int]],
+) -> None:
+    facts, arrivals, cuts = case
+    for changes in (arrive_all(arrivals)[1], in_batches(arrivals, cuts)[1]):
+        assert {one[::2] for one in final_moves(facts)} <= {one[::2] for one in reported(changes)}
+        for change in changes:
+            assert max(Counter(move.cause for move in change.moves).values(), default=1) == 1
+
+
+@given(wild_deliveries())
+def test_facts_of_a_batch_change_what_they_change_one_by_one(case: tuple[list[Fact], list[Fact], list[int]]) -> None:
+    arrivals = list({one.id: one for one in case[1]}.values())
+    post, changes = arrive_all(arrivals)
+    assert in_batches(arrivals, case[2]) == (post, changes)
+
+
+@given(wild_deliveries())
+def test_facts_that_change_much_are_folded_together_to_the_same_post(
+    case: tuple[list[Fact], list[Fact], list[int]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(late_facts, "ENOUGH", 0)
+        post, changes = in_batches(case[1], case[2])
+    assert post == fold("sosyalkopru", "p1", case[0]).post
+    assert {one[::2] for one in final_moves(case[0])} <= {one[::2] for one in reported(changes)}
+
+
+def test_thousands_of_late_facts_of_one_post_cost_a_few_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they change: alternating ends and attempts, the last one first."""
+    evolved = Counter[str]()
+
+    def counted(post: Post, one: Fact) -> Step:
+        evolved["times"] += 1
+        return evolve(post, one)
+
+    for module in (post_module, arrival, late_facts):
+        monkeypatch.setattr(module, "evolve", counted)
+    states = (State.SCHEDULED, State.PUBLISHING, State.FAILED, State.PUBLISHED)
+    late = [fact(n, states[n % 4], (target("x", states[n % 4], "a"),)) for n in range(2000, 0, -1)]
+    known = [fact(9000, State.PUBLISHED)]
+    post, changes = arrive_together(arrive(None, known[0])[0], late, known)
+    assert len(changes) == len(late)
+    assert evolved["times"] < 5 * len(late)
+    assert post == fold("sosyalkopru", "p1", [*late, *known]).post
+
+
+@given(wild_deliveries())
+def test_whatever_a_provider_says_a_fold_may_start_from_what_came_before(
+    case: tuple[list[Fact], list[Fact], list[int]],
+) -> None:
+    facts = sorted({f.id: f for f in case[0]}.values(), key=lambda f: f.order)
+    whole = fold("sosyalkopru", "p1", facts).post
+    for cut in range(len(facts) + 1):
+        start = fold("sosyalkopru", "p1", facts[:cut]).post
+        kept = msgspec.json.decode(msgspec.json.encode(start), type=Post)
+        assert fold("sosyalkopru", "p1", facts[cut:], kept).post == whole
+
+
 @given(deliveries())
 def test_any_order_and_any_repetition_give_the_same_post(case: tuple[list[Fact], list[Fact]]) -> None:
     facts, arrivals = case
@@ -34,8 +141,7 @@ def test_any_order_and_any_repetition_give_the_same_post(case: tuple[list[Fact],
 def test_every_move_of_the_final_history_was_reported(case: tuple[list[Fact], list[Fact]]) -> None:
     facts, arrivals = case
     _, changes = arrive_all(arrivals)
-    reported = {move.cause for change in changes for move in change.moves}
-    assert {move.cause for move in fold("sosyalkopru", "p1", facts).moves} <= reported
+    assert final_moves(facts) <= reported(changes)
 
 
 @given(deliveries())

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH, deliveries, fact
 from tests.unit.reactions import ALERT, during, expect, match, on
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, arrive, view
+from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, Mode, Rule

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,6 +42,24 @@ def test_a_post_that_nobody_told_of_was_missed() -> None:
 def test_an_answer_is_measured_by_what_is_known(told: State | None, at: float, finding: Finding) -> None:
     post = fold("sk", "p", [fact(State.SCHEDULED, 0), fact(State.PUBLISHING, 3)]).post
     assert compare(post, fact(told, at)) is finding
+
+
+@pytest.mark.parametrize(
+    ("at", "more", "finding"),
+    [
+        (5, {"excerpt": "hello"}, Finding.TELLS_MORE),
+        (1, {"thumbnail": "https://a.example"}, Finding.TELLS_MORE),
+        (5, {"excerpt": "known"}, Finding.AGREES),
+        (1, {"excerpt": "older"}, Finding.AGREES),
+        (5, {"attributes": {"a": "2"}}, Finding.TELLS_MORE),
+        (1, {"attributes": {"a": "2"}}, Finding.AGREES),
+        (1, {"attributes": {"b": "1"}}, Finding.TELLS_MORE),
+    ],
+)
+def test_an_answer_that_moves_nothing_may_tell_more(at: float, more: dict[str, Any], finding: Finding) -> None:
+    """What is older than what is known adds only what was not known at all."""
+    first = replace(fact(State.PUBLISHING, 3), excerpt="known", attributes={"a": "1"})
+    assert compare(fold("sk", "p", [first]).post, replace(fact(None, at), **more)) is finding
 
 
 def test_a_target_that_moved_on_was_missed_although_the_whole_did_not() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 
 from tests.unit.histories import deliveries, fact, histories, target
 from tests.unit.reactions import RETRY, Story, broken, match, on, retryable
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Fact, Problem, State
-from tracker.domain.posts.post import arrive
 from tracker.domain.rules.decision import Cancel, Declined, Failed, Fire, Resolve, Settle, Suppressed
 from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition, parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy

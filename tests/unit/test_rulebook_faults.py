@@ -203,7 +203,7 @@ CONDITIONS = {
     ),
     "a value of nothing known": (
         "when = 'true && account.size > 3'",
-        ["r.toml:4:17: rule.a.when: account.size: not a value that rules can read (account has id, platform)"],
+        ["r.toml:4:17: rule.a.when: account.size: not a value that rules can read (account has id, platform, name)"],
     ),
     "a value only texts know": (
         "when = 'run.tries < 3'",

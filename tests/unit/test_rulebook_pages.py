@@ -89,7 +89,7 @@ WRONG = {
     "a field far from any": (
         "{{ account.size }}",
         1,
-        "account.size: not a value that rules can read (account has id, platform)",
+        "account.size: not a value that rules can read (account has id, platform, name)",
     ),
     "a filter": ("{{ post.id | uper }}", 1, 'there is no filter "uper" (did you mean "upper"?)'),
     "a test": ("{{ post.id is stringy }}", 1, "No test named 'stringy'"),

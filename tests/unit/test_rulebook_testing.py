@@ -265,3 +265,35 @@ do = [{ send = "ops", body = "{{ post.id }} is out, see {{ target.url }}" }]
 def test_what_a_send_says_to_people_can_be_demanded(body: str, passes: bool) -> None:
     outcome = played(SENDING, f"\n0s > post.published\n0s < send ops body='{body}'\n")
     assert outcome.passed is passes
+
+
+AGAIN = """
+[rule.again]
+on = "post.failed"
+do = [{ alert = "ops", title = "{{ post.id }} failed" }]
+"""
+THREE = """
+[rule.three]
+on    = "post.failed"
+per   = "account"
+count = "> 2 in 10m"
+do    = [{ alert = "ops", title = "often" }]
+"""
+CROSSED = """
+[rule.crossed]
+on = "* -> failed"
+do = [{ alert = "ops", title = "{{ post.id }} failed" }]
+"""
+
+
+@pytest.mark.parametrize("given", ['post = "p1"', 'platform = "instagram", account = "a"'])
+def test_an_event_that_says_an_end_again_fires_again_and_counts(given: str) -> None:
+    twice = "\n0s  >  post.failed\n0s  <  alert ops\n30m >  post.failed\n30m <  alert ops"
+    assert played(AGAIN, twice, given).wrong == ""
+    often = "\n0s  >  post.failed\n1m  >  post.failed\n1m  !  alert ops\n2m  >  post.failed\n2m  <  alert ops"
+    assert played(THREE, often, given).wrong == ""
+
+
+def test_a_transition_is_a_change_and_happens_once() -> None:
+    once = "\n0s  >  post.failed\n0s  <  alert ops\n30m >  post.failed\n40m !  alert ops"
+    assert played(CROSSED, once).wrong == ""

@@ -16,8 +16,9 @@ from tests.unit.histories import EPOCH, deliveries, fact, target
 from tests.unit.reactions import broken, during, expect, match, on, retryable
 from tests.unit.test_explain import LATE, STUCK, TELL, a_rule, failed, played
 from tests.unit.test_outlook import RULES
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import State
-from tracker.domain.posts.post import arrive, view
+from tracker.domain.posts.post import view
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep

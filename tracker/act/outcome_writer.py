@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
 from tracker.domain.payloads import AlertPayload, Companion
 from tracker.errors import Unavailable
-from tracker.facts.own_facts import answered, continued, finished
+from tracker.facts.own_facts import answered, continued, finished, not_found
 from tracker.runtime.batching import Batcher, settle
 from tracker.store.actions import action_outcomes, alerts
 from tracker.store.actions.action_outcomes import Attempted
@@ -112,6 +112,8 @@ async def _record(conn: Connection, batch: Sequence[Ended]) -> set[Lease]:
     await alerts.remember(conn, references, max(ended.at for ended in batch))
     if facts := [fact for ended in rest for fact in _facts(ended, ended.lease in held)]:
         await event_log.append(conn, facts)
+    for fact in sorted((fact for ended in rest for fact in _gone(ended)), key=lambda fact: fact.delivery):
+        await event_log.append_once(conn, fact)
     return held
 
 
@@ -139,6 +141,13 @@ def _references(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, ob
     for one in told:
         if isinstance(one.key, str) and one.key:
             yield (ended.claimed.target, one.key), outcome.reference
+
+
+def _gone(ended: Ended) -> Iterator[Incoming]:
+    """That the provider knows no such post is a fact, whoever asked about it."""
+    claimed, outcome = ended.claimed, ended.outcome
+    if isinstance(outcome, Discard) and outcome.gone and claimed.post is not None:
+        yield not_found(claimed.provider, claimed.post, ended.began, ended.at)
 
 
 def _facts(ended: Ended, held: bool) -> Iterator[Incoming]:

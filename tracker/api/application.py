@@ -14,7 +14,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tracker.api import (
+    accounts,
     actions,
+    drifts,
     events,
     health,
     posts,
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
-    posts.retry_post, posts.reconcile_post, stats.stats,
+    posts.retry_post, posts.reconcile_post, accounts.list_accounts, stats.stats,
     events.list_events, events.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
@@ -66,6 +68,7 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
+    drifts.list_drifts,
     reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
 from tracker.api.problems import MEDIA_TYPE
 from tracker.api.responses import Tagged
-from tracker.queries import actions, events, posts, reconciliations, redeliveries, runs, silences
+from tracker.queries import accounts, actions, events, posts, reconciliations, redeliveries, runs, silences
 from tracker.store.log import quarantine
 
 Document = dict[str, Any]
@@ -25,6 +25,7 @@ OPEN = ("/healthz", "/readyz", "/metrics")
 TIMES = {"since", "until", "as_of"}
 
 KNOWN = {
+    ("list_accounts", "state"): accounts.STATES,
     ("list_posts", "state"): posts.STATES,
     ("list_posts", "sort"): posts.SORTS,
     ("list_events", "sort"): events.SORTS,

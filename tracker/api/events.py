@@ -52,6 +52,7 @@ class MovedOut(Struct, frozen=True):
     attempt: int
     occurred_at: ProviderTime
     error: ErrorOut | None
+    again: Annotated[bool, Meta(description="Nothing changed, but the event that told the end has come once more.")]
 
 
 class StreamedOut(Struct, frozen=True):
@@ -155,7 +156,7 @@ def shown(change: Announced, place: ResumeToken) -> Told:
 
 def _moved(move: Move) -> MovedOut:
     error = ErrorOut(one.code, one.message, one.retryable) if (one := move.problem) else None
-    return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error)
+    return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error, move.again)
 
 
 def _place(text: str | None) -> ResumeToken | None:

@@ -39,6 +39,8 @@ OF_PARAMETERS: dict[Any, Any] = {
     "authentic": True,
     "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712",
+    ("list_accounts", "state"): ["expired", "disconnected"],
+    ("list_posts", "attribute"): ["campaign:spring"],
     ("list_posts", "state"): ["failed", "partial"],
     ("list_posts", "sort"): "-last_event_at",
     ("list_events", "sort"): "-position",
@@ -48,6 +50,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     ("list_quarantine", "state"): ["held"],
     ("list_redeliveries", "state"): ["running"],
     ("list_reconciliations", "state"): ["done"],
+    ("list_drifts", "state"): ["open"],
     ("list_quarantine", "reason"): "not_json",
 }
 """By the name of the parameter, or by (operation, name) where that is not enough."""
@@ -116,11 +119,11 @@ POST = {
     "targets": [
         {
             "key": "instagram:acc_7", "platform": "instagram", "account": "acc_7", "ordinal": 1, "state": "failed",
-            "attempt": 1, "entered_at": AT, "url": None, "error": ERROR,
+            "attempt": 1, "entered_at": AT, "url": None, "error": ERROR, "item": None, "times": 1,
         },
         {
             "key": "x:acc_9", "platform": "x", "account": "acc_9", "ordinal": 1, "state": "published", "attempt": 1,
-            "entered_at": AT, "url": "https://x.com/example/status/81", "error": None,
+            "entered_at": AT, "url": "https://x.com/example/status/81", "error": None, "item": None, "times": 1,
         },
     ],
     "entered_at": AT,
@@ -130,7 +133,23 @@ POST = {
     "last_event_at": AT,
     "error": ERROR,
     "urls": ["https://x.com/example/status/81"],
+    "excerpt": "The spring collection is here.",
+    "thumbnail": "https://cdn.example.com/spring-1.jpg",
+    "attributes": {"author": "Ada", "campaign": "spring"},
+    "labels": {},
+    "times": 1,
 }  # fmt: skip
+
+ACCOUNT = {
+    "provider": "sosyalkopru",
+    "account": "acc_7",
+    "platform": "instagram",
+    "name": "Ada's shop",
+    "state": "expired",
+    "since": AT,
+    "last_event": "account.token_expired",
+    "last_event_at": AT,
+}
 
 EVENT = {
     "position": 4712,
@@ -184,6 +203,8 @@ REDELIVERY = {
 }
 
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
+    "KnownAccountOut": ACCOUNT,
+    "KnownAccountPage": {"items": [ACCOUNT], "next": None},
     "PostOut": POST,
     "PostPage": {"items": [POST], "next": None},
     "OnePostOut": POST
@@ -206,7 +227,7 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
         "moves": [
             {
                 "target": "instagram:acc_7", "before": "publishing", "after": "failed", "attempt": 1,
-                "occurred_at": AT, "error": ERROR,
+                "occurred_at": AT, "error": ERROR, "again": False,
             }
         ],
     },

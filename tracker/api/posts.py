@@ -131,7 +131,14 @@ StuckFor = Annotated[
 ]
 
 
-SOUGHT = f"The id, or a part of it, of an error or of an address; one page looks through {LOOK} posts."
+SOUGHT = (
+    "The id, or a part of it, of an error, an address, the beginning of the text, an account, an attribute or a label;"
+    f" one page looks through {LOOK} posts."
+)
+Attributes = Annotated[
+    list[str] | None,
+    QueryParameter(name="attribute", description="Name and value, as in campaign:spring; of several, all must hold."),
+]
 
 
 def text(description: str) -> Any:
@@ -154,6 +161,7 @@ async def list_posts(
     until: Annotated[str | None, text("Last event before this time.")] = None,
     stuck_for: StuckFor = None,
     q: Annotated[str | None, text(SOUGHT)] = None,
+    attributes: Attributes = None,
     sort: Sort = None,
     as_of: AllAsOf = None,
 ) -> Page[PostOut]:
@@ -161,7 +169,7 @@ async def list_posts(
     then = parse_optional_time("as_of", as_of, clock())
     query = PostQuery.parse(
         then or clock(), state=states, platform=platform, account=account, provider=provider, since=since, until=until,
-        stuck_for=stuck_for, q=q,
+        stuck_for=stuck_for, q=q, attribute=attributes,
     )  # fmt: skip
     async with database.connection() as conn:
         if then:

@@ -16,7 +16,7 @@ from tracker.api.description import Document, describe
 
 TAGS = (
     "posts", "events", "stats", "rules", "runs", "actions", "redeliveries", "silences", "signals", "quarantine",
-    "reconciliations", "health",
+    "reconciliations", "drifts", "health",
 )  # fmt: skip
 """In which order the page tells them; what is not named comes last."""
 

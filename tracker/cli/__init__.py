@@ -13,6 +13,7 @@ from tracker.errors import Misconfigured, TrackerError, printable
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
 
 HOMES = {
+    "accounts": ("accounts",),
     "bench": ("bench",),
     "channels": ("channels",),
     "db": ("db",),
@@ -22,6 +23,7 @@ HOMES = {
     "keys": ("keys",),
     "log": ("log",),
     "posts": ("posts_why", "posts_create", "posts"),
+    "providers": ("mapping_trials", "providers"),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
     "rules": ("posts_why", "rules_backtest", "rules"),

@@ -14,7 +14,7 @@ import typer
 
 from tracker.cli import app
 from tracker.cli.context import now, program, taking_port
-from tracker.cli.posts_watch import follow_news, show_news
+from tracker.cli.news import follow_news, show_news
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

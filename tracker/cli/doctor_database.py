@@ -8,23 +8,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.cli.context import now
-from tracker.cli.doctor_providers import (
-    Finding,
-    examine_heard,
-    examine_standings,
-    examine_webhooks,
-    ok,
-    problem,
-    warning,
-)
+from tracker.cli.doctor_drift import examine_drift
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
+from tracker.cli.doctor_heard import examine_heard
+from tracker.cli.doctor_providers import examine_standings, examine_webhooks
 from tracker.cli.output import written
 from tracker.domain.duration import TOLERANCE
+from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import Misconfigured, TrackerError
 from tracker.process import projector, reactor
 from tracker.queries import actions, health
 from tracker.store import keys, migrations
 from tracker.store.checkpoints import processes
 from tracker.store.database import Database, has_room
+from tracker.store.posts import projections
 from tracker.store.reactions import rule_book
 
 if TYPE_CHECKING:
@@ -75,16 +72,17 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health.open_days(conn, now()):
         yield warning("log", "no day is ready for the next events", "let a process run with the role scheduler")
-    if refused := await _refused(conn):
-        yield refused
+    for doubt in (await _made_anew(conn), await _refused(conn)):
+        if doubt:
+            yield doubt
     if risk := await health.may_lose(conn):
         yield warning("replication", risk, NOTHING_LOST)
     for look in (_room, _parked, _held, _forged, _actions, _keys):
         yield await look(conn)
-    async for finding in examine_standings(conn, settings):
-        yield finding
-    async for finding in examine_heard(conn, settings, now()):
-        yield finding
+    heard = examine_heard(conn, settings, now())
+    for findings in (examine_standings(conn, settings), heard, examine_drift(conn, settings)):
+        async for finding in findings:
+            yield finding
 
 
 async def _agents(conn: Connection) -> AsyncIterator[Finding]:
@@ -101,6 +99,19 @@ async def _clock(conn: Connection) -> Finding:
     if difference > health.CLOCK_FAR_OFF:
         return problem("clock", found, advice)
     return warning("clock", found, advice) if difference > health.CLOCK_OFF else ok("clock", found)
+
+
+async def _made_anew(conn: Connection) -> Finding | None:
+    """Whether the posts are what this version makes of the log."""
+    making = await projections.making(conn)
+    if making.busy and making.filled is not None:
+        return warning(
+            "posts", f"are being made anew: {making.filled:.0%} of the log is folded",
+            "nothing is to be done: those in use are served until then",
+        )  # fmt: skip
+    if making.fold < FOLD_VERSION:
+        return warning("posts", "were made by an earlier version", "`tracker serve` makes them anew as it runs")
+    return None
 
 
 async def _refused(conn: Connection) -> Finding | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracker.cli.doctor_findings import Finding, ok, problem, warning
 from tracker.cli.output import counted, written
 from tracker.cli.provider_calls import ask_provider
 from tracker.cli.webhooks import of_kept_secrets
@@ -17,9 +16,7 @@ from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
 from tracker.errors import Rejected, TrackerError
 from tracker.providers import build_providers
 from tracker.providers.registry import KINDS
-from tracker.reconcile.silence_monitor import LEARNT_FROM
-from tracker.store.calls import call_limits, provider_heartbeats
-from tracker.store.posts import overdue_posts
+from tracker.store.calls import call_limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,39 +26,6 @@ if TYPE_CHECKING:
     from tracker.providers.answers import Webhook
     from tracker.settings import Provider, Settings
     from tracker.store.database import Connection, Database
-
-
-class Verdict(StrEnum):
-    """A problem must be mended; a warning may be as it should be."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what to do about it; `advice` is empty where all is well."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
-def ok(check: str, found: str) -> Finding:
-    """The finding of a check that says all is well."""
-    return Finding(check, Verdict.OK, found)
-
-
-def warning(check: str, found: str, advice: str) -> Finding:
-    """It may be as it should be."""
-    return Finding(check, Verdict.WARNING, found, advice)
-
-
-def problem(check: str, found: str, advice: str) -> Finding:
-    """It must be mended."""
-    return Finding(check, Verdict.PROBLEM, found, advice)
 
 
 CALL = "webhooks"
@@ -124,45 +88,6 @@ def _twice(name: str, found: Sequence[Webhook]) -> Iterator[Finding]:
 
 def _address(webhook: Webhook) -> str:
     return webhook.url.rstrip("/")
-
-
-LATELY = timedelta(days=1)
-
-
-async def examine_heard(conn: Connection, settings: Settings, now: datetime) -> AsyncIterator[Finding]:
-    """What there is to say about each configured provider that sends webhooks."""
-    doors = sorted(build_providers(settings))
-    last = await provider_heartbeats.last_of_each(conn, doors, now - LEARNT_FROM)
-    silent = await provider_heartbeats.silent(conn)
-    missed = await overdue_posts.missed(conn, now - LATELY, now)
-    for name in doors:
-        _, posts = missed.get(name, (0, 0))
-        since = silent.get(name)
-        told_silent = since is not None and last.get(name, since) <= since
-        yield _heard(name, last.get(name), now, posts, silent=told_silent)
-
-
-def _heard(name: str, at: datetime | None, now: datetime, missed: int, *, silent: bool) -> Finding:
-    found = f"{name}: {_last(at, now)}"
-    if silent:
-        found += ", which is longer than it is ever silent"
-    if missed:
-        found += f"; of {counted(missed, 'post')} only asking told something in the last day"
-    if silent or (missed and (at is None or at < now - LATELY)):
-        return problem("heard", found, f"`tracker webhooks test --provider {name}` tells whether its webhooks arrive")
-    if missed:
-        return warning("heard", found, "webhooks were lost on their way: see what stands between the provider and here")
-    if at is None:
-        return warning("heard", found, f"if it should, `tracker webhooks test --provider {name}` tells more")
-    return ok("heard", found)
-
-
-def _last(at: datetime | None, now: datetime) -> str:
-    if at is None:
-        return f"no webhook in the last {LEARNT_FROM.days} days"
-    span = now - at
-    unit = timedelta(minutes=1) if span >= timedelta(hours=1) else timedelta(seconds=1)
-    return f"the last webhook came {written(span // unit * unit)} ago" if span >= unit else "a webhook came just now"
 
 
 async def examine_standings(conn: Connection, settings: Settings) -> AsyncIterator[Finding]:

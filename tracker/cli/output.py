@@ -115,6 +115,11 @@ def explained(error: Explained | None) -> str | None:
     return f"{error.code}: {error.message}".removesuffix(": ") if error else None
 
 
+def listed(named: Mapping[str, str]) -> list[str]:
+    """Names with their values, as they are written on the command line."""
+    return [f"{name}={text}" for name, text in sorted(named.items())]
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Something to tell (done, all of it); it draws a bar on a terminal, and nothing elsewhere."""

@@ -9,8 +9,8 @@ import typer
 
 from tracker.cli import noun
 from tracker.cli.context import Config, Json, as_options, now, on_database
-from tracker.cli.output import explained, say, show_json, show_pairs, show_table
-from tracker.cli.posts_watch import follow_news, show_news
+from tracker.cli.news import follow_news, show_news
+from tracker.cli.output import explained, listed, say, show_json, show_pairs, show_table
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
@@ -38,12 +38,14 @@ def _fact(entry: dict[str, Any]) -> str:
 
 
 def _change(entry: dict[str, Any]) -> str:
-    moves = [
-        f"{move.get('target') or 'post'}: {move.get('before') or 'new'} → {move.get('after')}"
-        for move in entry["moves"]
-        if not move.get("superseded")
-    ]
+    moves = [f"{move.get('target') or 'post'}: {_way(move)}" for move in entry["moves"] if not move.get("superseded")]
     return "; ".join([*moves, *(note["text"] for note in entry["notes"])])
+
+
+def _way(move: dict[str, Any]) -> str:
+    if move.get("again"):
+        return f"{move.get('after')} once more"
+    return f"{move.get('before') or 'new'} → {move.get('after')}"
 
 
 def _firing(entry: dict[str, Any]) -> str:
@@ -82,6 +84,9 @@ _TOLD = {
 }  # fmt: skip
 
 
+SHOWN = 40
+"""Characters of a post's text in a list."""
+
 posts = noun("posts", "The posts.")
 
 Provider = Annotated[str | None, typer.Option(help="The provider's name in the configuration.")]
@@ -96,7 +101,12 @@ def show_list(
     since: Annotated[str | None, typer.Option(help="Last event not before this time: 2026-11-30T09:00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Last event before this time.")] = None,
     stuck_for: Annotated[str | None, typer.Option(help="As in 15m: has not moved for so long.")] = None,
-    q: Annotated[str | None, typer.Option("--q", "-q", help="A part of the id, of an error or of an address.")] = None,
+    q: Annotated[
+        str | None, typer.Option("--q", "-q", help="A part of the id, an error, an address, the text, an attribute …")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Name and value, as in campaign=spring; of several, all must hold.")
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(help="A time, as in published_at, with - for the newest first.", show_default="-last_event_at"),
@@ -114,7 +124,7 @@ def show_list(
         then = parse_optional_time("as_of", as_of, now())
         query = PostQuery.parse(
             then or now(), state=state, platform=platform, account=account, provider=provider, since=since, until=until,
-            stuck_for=stuck_for, q=q,
+            stuck_for=stuck_for, q=q, attribute=attribute,
         )  # fmt: skip
         async with database.connection() as conn:
             if then:
@@ -126,7 +136,8 @@ def show_list(
     if json:
         show_json(page)
         return
-    show_table(("id", "provider", "state", "attempt", "platforms", "last event", "error"), map(_row, page.items))
+    headings = ("id", "provider", "state", "attempt", "platforms", "last event", "error", "text", "attributes")
+    show_table(headings, map(_row, page.items))
     if page.next:
         say(f"there is more: --cursor {page.next}", aside=True)
 
@@ -222,7 +233,14 @@ def watch(
 
 def _row(post: PostOut) -> tuple[object, ...]:
     platforms = sorted({target.platform for target in post.targets})
-    return (post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error))
+    return (
+        post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error),
+        _shortened(post.excerpt), listed(post.attributes),
+    )  # fmt: skip
+
+
+def _shortened(excerpt: str | None) -> str | None:
+    return excerpt if excerpt is None or len(excerpt) <= SHOWN else f"{excerpt[: SHOWN - 1].rstrip()}…"
 
 
 def _fields(answer: OnePostOut) -> dict[str, Any]:
@@ -232,7 +250,14 @@ def _fields(answer: OnePostOut) -> dict[str, Any]:
 def _tell(post: OnePostOut, history: list[EntryOut]) -> None:
     names = ("id", "provider", "state", "attempt", "scheduled_at", "published_at", "failed_at", "last_event_at", "urls")
     show_pairs([(name.replace("_", " "), getattr(post, name)) for name in names])
-    show_pairs([("error", explained(post.error)), *(("note", note.text) for note in post.notes)])
+    show_pairs([("text", post.excerpt), ("image", post.thumbnail), ("attributes", listed(post.attributes))])
+    show_pairs(
+        [
+            ("labels", listed(post.labels)),
+            ("error", explained(post.error)),
+            *(("note", note.text) for note in post.notes),
+        ]
+    )
     if post.targets:
         say("\ntargets")
         rows = ((t.key, t.state, t.attempt, t.entered_at, t.url, explained(t.error)) for t in post.targets)

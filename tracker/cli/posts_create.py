@@ -4,58 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
 from tracker.cli.context import Config, Json, as_options, duration, now, on_database, open_settings
+from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import say, show_json
 from tracker.cli.posts import posts
-from tracker.cli.posts_watch import follow_news, show_news
 from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_provider
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import ENDED
 from tracker.errors import TrackerError
-from tracker.parameters import parse_future_time
-from tracker.providers.mapping.paths import parse_path, put, stamp
-from tracker.providers.registry import KINDS
+from tracker.parameters import parse_attributes, parse_future_time
 
 if TYPE_CHECKING:
+    from tracker.providers.new_post import NewPost
     from tracker.queries.events import News
     from tracker.settings import Settings
     from tracker.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class NewPost:
-    """What is to be published, where, and when: `at` None is now."""
-
-    platforms: tuple[str, ...]
-    text: str
-    accounts: tuple[str, ...] = ()
-    at: datetime | None = None
-
-
-def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any]:
-    """The body of the call that creates the post; raises Misconfigured where it is not known how that is written."""
-    section = settings.providers[provider]
-    places = KINDS[section.kind].post
-    if not places:
-        raise settings.fault(f"providers.{provider}.kind", f'it is not known how "{section.kind}" takes new posts')
-    values = {
-        "platforms": list(post.platforms),
-        "text": post.text,
-        "accounts": list(post.accounts) or None,
-        "scheduled_at": stamp(post.at) if post.at else None,
-    }
-    body: dict[str, Any] = {}
-    for name, place in places.items():
-        put(body, parse_path(section.post.get(name, place.path)), values[name])
-    return body
 
 
 DOUBT = "whether it was created is not known: look before you create it again, or repeat this call with --key {}"
@@ -75,7 +45,12 @@ class _Ended(Exception):
 def create(
     platform: Annotated[list[str], typer.Option(help="Where to, as in instagram; repeat it.")],
     text: Annotated[str, typer.Option(help="What it says.")] = "",
-    account: Annotated[list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="The accounts that publish it, as in acc_…, in the order of the platforms.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="What it is to be found by here, as in campaign=spring; repeat it.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="When: 2026-11-30T09:00:00Z; now, if not named.")] = None,
     key: Annotated[str | None, typer.Option(help="The idempotency key: the same again is the same post.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Tell what becomes of it.")] = True,
@@ -88,11 +63,14 @@ def create(
     settings = open_settings(config)
     name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
     with as_options():
+        from tracker.providers.new_post import NewPost  # noqa: PLC0415  (takes half a second)
+
         post = NewPost(
             tuple(one.lower() for one in platform),
             text,
             tuple(account or ()),
             parse_future_time("at", at, now()) if at else None,
+            dict(parse_attributes("attribute", attribute)),
         )
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
@@ -117,6 +95,8 @@ def create(
 async def _create(settings: Settings, database: Database, provider: str, post: NewPost, key: str) -> str:
     """Create it, and note it in the log; the id of the post."""
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.new_post import described, paired  # noqa: PLC0415  (as above)
+    from tracker.queries import accounts  # noqa: PLC0415  (as above)
 
     body, began = described(settings, provider, post), now()
     try:
@@ -126,7 +106,10 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
         raise
     try:
         async with database.transaction() as conn:
-            await commands.note_created(conn, provider, made, post.platforms, post.at, key, began, now())
+            known = await accounts.platforms_of(conn, provider, post.accounts) if post.accounts else {}
+            targets = paired(post.platforms, post.accounts, known)
+            wished = commands.Wished(targets, post.text, post.at, post.attributes)
+            await commands.note_created(conn, provider, made, wished, key, began, now())
     except TrackerError as error:
         error.add_note(f"{made} was created at {provider}, but could not be noted in the log")
         raise

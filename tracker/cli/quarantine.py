@@ -24,7 +24,7 @@ quarantine = noun("quarantine", "Deliveries that could not be taken into the log
 
 ANY = "any"
 STATES = ("held", "replayed", "discarded", ANY)
-COLUMNS = ("id", "provider", "reason", "authentic", "received_at", "state", "delivery")
+COLUMNS = ("id", "provider", "reason", "authentic", "received_at", "times", "last_at", "state", "delivery")
 SHOWN = ("id", "provider", "reason", "received_at")
 PAGE = 500
 

@@ -27,7 +27,7 @@ Folder = Annotated[
 @rules.command()
 def check(folder: Folder = None, config: Config = None, json: Json = False) -> None:
     """Find what is wrong with the rule files, where they send to and who sends to us; exit code 1 when something is."""
-    from tracker.act.performers.channels import usable  # noqa: PLC0415  (takes half a second)
+    from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
     from tracker.providers.registry import faults_of  # noqa: PLC0415  (as above)
     from tracker.rulebook.source import read_rules  # noqa: PLC0415  (as above)

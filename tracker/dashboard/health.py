@@ -14,8 +14,9 @@ from tracker.dashboard.overview import MOST_PARKED, Cached, waiting
 from tracker.dashboard.rendering import Visit
 from tracker.domain.calls.call_budget import Purpose, left
 from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
+from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
-from tracker.queries import health
+from tracker.queries import drifts, health, provider_clocks
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.settings import Job, Settings
 from tracker.store import migrations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tracker.dashboard.rules import RuleTrouble, Troubled
     from tracker.dashboard.session import Clock
     from tracker.domain.calls.call_limits import CallLimits
+    from tracker.domain.posts.provider_clock import ProviderClock
+    from tracker.queries.drifts import DriftOut
     from tracker.queries.health import Lease, Parked, Reader, Sizes
     from tracker.runtime.supervision import Failing
     from tracker.settings import Provider
@@ -39,7 +42,8 @@ STANDINGS = (*Calling, "unasked", "keyless")
 class ProviderHealth:
     """`standing` is one of STANDINGS, `until` when that is over; `left` are calls, `skew` is in seconds.
 
-    `heard_at` is when its last webhook came; `troubles` are words for what needs somebody.
+    `heard_at` is when its last webhook came, `times` how the times in them differ from when they came; `troubles` are
+    words for what needs somebody.
     """
 
     name: str
@@ -56,6 +60,7 @@ class ProviderHealth:
     sends: bool
     heard_at: datetime | None
     silent: bool
+    times: ProviderClock | None = None
 
     @property
     def troubles(self) -> list[str]:
@@ -65,12 +70,20 @@ class ProviderHealth:
             "credits": self.credits is not None and 0 < self.credits_kept >= self.credits,
             "skew": self.skew is not None and abs(self.skew) > CLOCK_OFF,
             "silent": self.silent,
+            "times": self.times is not None and self.times.off_by is not None,
         }
         return [word for word, wrong in found.items() if wrong]
 
 
 def provider_health(
-    name: str, settings: Provider, standing: CallLimits | None, *, heard_at: datetime | None, silent: bool, sends: bool
+    name: str,
+    settings: Provider,
+    standing: CallLimits | None,
+    *,
+    heard_at: datetime | None,
+    silent: bool,
+    sends: bool,
+    times: ProviderClock | None = None,
 ) -> ProviderHealth:
     """What is known of a configured provider; `standing` is None where it was never called."""
     now = standing.at if standing else None
@@ -90,6 +103,7 @@ def provider_health(
         sends=sends,
         heard_at=heard_at,
         silent=silent,
+        times=times,
     )
 
 
@@ -136,7 +150,7 @@ class Health:
 
     `schema` is why the database does not fit this version, `clock` how far the database's is from ours, `forged` the
     number of wrong signatures lately by provider, `waiting` how much of each kind waits for a person, `failing` the
-    agents that keep failing, each with its node and how it fails.
+    agents that keep failing, each with its node and how it fails, `drifts` what has changed in what providers send.
     """
 
     postgres: int
@@ -153,6 +167,7 @@ class Health:
     providers: list[ProviderHealth]
     jobs: list[JobHealth]
     failing: list[tuple[str, str, Failing]]
+    drifts: list[DriftOut]
 
     @property
     def clock_is_off(self) -> bool:
@@ -171,6 +186,11 @@ class Health:
         return all(job.overdue or job.last is None for job in self.jobs)
 
     @property
+    def unmapped(self) -> list[DriftOut]:
+        """What has changed in what providers send, and is read from it; a new field alone needs nobody."""
+        return [one for one in self.drifts if one.drift != Drift.FIELD]
+
+    @property
     def attention(self) -> int:
         """How many things need somebody."""
         unready = bool(self.schema) + self.clock_is_off + (not self.open_days)
@@ -178,7 +198,7 @@ class Health:
         readers = sum(bool(reader.fault) for reader in self.readers) + len(self.lagging)
         found = self.rules.number + bool(self.parked) + bool(self.forged) + sum(map(bool, self.waiting.values()))
         troubles = sum(len(provider.troubles) for provider in self.providers)
-        return len(self.failing) + unready + jobs + readers + found + troubles
+        return len(self.unmapped) + len(self.failing) + unready + jobs + readers + found + troubles
 
 
 class HealthData:
@@ -216,6 +236,7 @@ class HealthData:
                 for process in await processes.living(conn)
                 for agent, how in process.failing.items()
             ],
+            drifts=[one for one in await drifts.open_drifts(conn) if one.provider in self._known.settings.providers],
         )
 
     async def _schema(self) -> str:
@@ -229,10 +250,12 @@ class HealthData:
         known = {standing.provider: standing for standing in await call_limits.list_all(conn)}
         providers, silent = self._known.settings.providers, await provider_heartbeats.silent(conn)
         last = await provider_heartbeats.last_of_each(conn, providers.keys(), now - LEARNT_FROM)
+        times = await provider_clocks.clocks(conn, self._known.doors, now - LEARNT_FROM)
         return [
             provider_health(
                 name, settings, known.get(name), heard_at=last.get(name),
                 silent=name in silent and last.get(name, silent[name]) <= silent[name], sends=name in self._known.doors,
+                times=times.get(name),
             )
             for name, settings in providers.items()
         ]  # fmt: skip

@@ -20,7 +20,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
 from tracker.facts import commands
-from tracker.queries import actions, events, history
+from tracker.queries import accounts, actions, events, history
 from tracker.queries.post_views import list_pending
 from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
@@ -170,6 +170,7 @@ async def show_posts(
     given = {
         "state": query.states,
         **{name: asked.text(name) or "" for name in POST_FILTERS},
+        "attribute": [f"{name}:{text}" for name, text in query.attributes],
     }
     more = address("/posts", **given, cursor=following) if following else None
     first = asked.cursor is None
@@ -206,6 +207,9 @@ async def _beside(
     entries = await history.list_history(conn, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True)
     groups = grouped(entries.items)
     attempts = await actions.attempts_of(conn, actions_in(groups))
+    called = await accounts.names_of(
+        conn, {(post.provider, one.account) for one in post.targets.values() if one.account}
+    )
     positions = facts_in(groups) if visit.may_see_bodies else []
     return {
         "path": without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
@@ -213,7 +217,7 @@ async def _beside(
         "ahead": AHEAD.get(post.state, ()),
         "pending": await list_pending(conn, post.provider, post.id, rules.rules()),
         "groups": groups,
-        "names": target_names(post.targets),
+        "names": target_names(post.targets, {account: name for (_, account), name in called.items()}),
         "attempts": {str(action): made for action, made in attempts.items()},
         "bodies": await events.beginnings_of_bodies(conn, positions, first_day, BODY_SHOWN),
         "cursor": entries.next,

@@ -46,7 +46,8 @@ POST_FILTERS = ("platform", "q", "since", "until", "provider", "account", "stuck
 def post_query(asked: Query, now: datetime) -> PostQuery:
     """Which posts are asked for."""
     texts = {name: asked.text(name) for name in POST_FILTERS}
-    return PostQuery.parse(now, state=asked.query.getall("state", []), **texts)
+    states, attributes = asked.query.getall("state", []), [one for one in asked.query.getall("attribute", []) if one]
+    return PostQuery.parse(now, state=states, attribute=attributes, **texts)
 
 
 def address(path: str, **query: object) -> str:

@@ -16,7 +16,7 @@ from tracker.errors import BadParameter
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_reconcile_since
 from tracker.queries.reconciliations import STATES, list_reconciliations, one_reconciliation
-from tracker.store.calls.reconciliations import BY_HAND
+from tracker.store.calls.reconciliations import BY_HAND, SENT_NOTHING
 from tracker.store.database import Database
 from tracker.store.posts import overdue_posts
 
@@ -66,7 +66,7 @@ async def show_round(
         asked = await one_reconciliation(conn, round_id)
         span = (asked.begun_at or clock(), asked.ended_at or clock())
         found = await overdue_posts.found_in(conn, asked.provider, asked.id, span, FOUND_SHOWN)
-    return visit.page("round", round=asked, found=found, by_hand=BY_HAND, most=FOUND_SHOWN)
+    return visit.page("round", round=asked, found=found, by_hand=BY_HAND, sent_nothing=SENT_NOTHING, most=FOUND_SHOWN)
 
 
 async def _page(
@@ -84,5 +84,6 @@ async def _page(
     return visit.page(
         "reconciliations", 400 if fault else 200, rounds=page.items, given=given, states=STATES, providers=providers,
         missed={name: missed.get(name, (0, 0)) for name in sorted({*providers, *missed})}, by_hand=BY_HAND, more=more,
+        sent_nothing=SENT_NOTHING,
         first=asked.cursor is None, wish=wish, fault=fault, days=LATELY.days,
     )  # fmt: skip

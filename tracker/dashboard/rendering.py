@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,8 +27,6 @@ from tracker.errors import NotAllowed, NotFound
 from tracker.store.keys import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tracker.domain.posts.target import Target
 
 PLATFORMS = {
@@ -43,16 +42,29 @@ def platform_name(platform: str) -> str:
     return PLATFORMS.get(platform, platform)
 
 
-def target_names(targets: Mapping[str, Target]) -> dict[str, str]:
-    """By the keys of the targets: platform and account, and a number only where several would be called the same."""
-    bare = {key: _bare(target) for key, target in sorted(targets.items())}
+NO_NAMES: Mapping[str, str] = {}
+
+
+def target_names(targets: Mapping[str, Target], called: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
+    """By the keys of the targets: platform and account, and an item or a number only where several are called so.
+
+    `called` are the names of accounts, by their ids.
+    """
+    bare = {key: _bare(target, called) for key, target in sorted(targets.items())}
     often = Counter(bare.values())
-    return {key: f"{name} {targets[key].ordinal}" if often[name] > 1 else name for key, name in bare.items()}
+    return {key: f"{name} {_which(targets[key])}" if often[name] > 1 else name for key, name in bare.items()}
 
 
-def _bare(target: Target) -> str:
-    platform = platform_name(target.platform)
-    return f"{_apart(platform)} · {_apart(target.account)}" if target.account else platform
+def _which(target: Target) -> str:
+    return _apart(target.item) if target.item else str(target.ordinal)
+
+
+def _bare(target: Target, called: Mapping[str, str]) -> str:
+    platform, account = platform_name(target.platform), target.account
+    if not account:
+        return platform
+    name = called.get(account)
+    return " · ".join(map(_apart, (platform, name, account) if name and name != account else (platform, account)))
 
 
 def _apart(text: str) -> str:

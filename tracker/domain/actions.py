@@ -58,6 +58,9 @@ WAITS = frozenset(
 )
 """Reasons why we did not even call: whoever waits for them has made no attempt."""
 
+IS_GONE = frozenset({Reason.NOT_FOUND, Reason.GONE})
+"""What the answer to a question about a post means where the provider knows no such post."""
+
 
 def action_id(idempotency_key: str) -> UUID:
     """The action's id follows from its key, so whoever asks for it knows the id before anything is stored."""
@@ -124,12 +127,16 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """It did not happen and never will: repeating it would change nothing. `learned` as for Done."""
+    """It did not happen and never will: repeating it would change nothing. `learned` as for Done.
+
+    `gone`: when it was asked about the post, the provider knew no such post.
+    """
 
     reason: Reason
     detail: str = ""
     exchange: Exchange = field(default_factory=Exchange)
     learned: Report | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import EXACT, Fact, Problem, State, TargetFact, dated
 from tracker.settings import RESERVED_PROVIDERS
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import LoggedEvent
     from tracker.providers.base import FactReader
 
+
+SECOND = timedelta(seconds=1)
+"""What a provider's answer is dated by, where it tells no fractions."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -37,6 +40,12 @@ class OwnFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     attempt: int | None = None
     detail: Mapping[str, Any] = {}
     labels: Mapping[str, str] = {}
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(OwnFact)
@@ -54,6 +63,7 @@ class InternalReader:
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is; raises ValueError when the body is not one of ours."""
         told = _decoder.decode(event.body)
+        occurred_at, is_dated, ahead = dated(told.at, event.received_at)
         return (
             Fact(
                 id=event.fact_id,
@@ -61,7 +71,7 @@ class InternalReader:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=told.at,
+                occurred_at=occurred_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=told.state,
@@ -72,6 +82,15 @@ class InternalReader:
                 attempt=told.attempt,
                 detail=told.detail,
                 labels=told.labels,
+                lists_whole=told.lists_whole,
+                remarks=told.remarks,
+                ends_by_name=told.ends_by_name,
+                excerpt=told.excerpt,
+                thumbnail=told.thumbnail,
+                attributes=told.attributes,
+                dated=is_dated,
+                unit=SECOND if event.source == "reconcile" and not told.at.microsecond else EXACT,
+                ahead=ahead,
             ),
         )
 

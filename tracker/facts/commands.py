@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
-from tracker.domain.posts.event import State
 from tracker.domain.posts.target import FALLEN_SHORT
 from tracker.domain.rules.event_pattern import is_glob
 from tracker.domain.runs.engine_state import ActionRequest
@@ -20,7 +19,7 @@ from tracker.domain.runs.pause import MATCHED, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import CANCELLED
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
-from tracker.facts.own_facts import by_hand, detail, own_fact, signalled
+from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
 from tracker.facts.redelivery_plans import bring_redelivery, plan_redelivery
 from tracker.parameters import parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 from tracker.store import keys
@@ -90,9 +89,9 @@ def _end(until: str | None, for_: str | None, now: datetime) -> datetime:
 
 
 __all__ = [
-    "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key", "discard_action", "end_silence",
-    "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post", "revoke_key", "signal",
-    "switch_rule",
+    "Wished", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key", "discard_action",
+    "end_silence", "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post", "revoke_key",
+    "signal", "switch_rule",
 ]  # fmt: skip
 
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
@@ -116,16 +115,10 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
 
 
 async def note_created(
-    conn: Connection, provider: str, post: str, platforms: Sequence[str], scheduled_at: datetime | None, key: str,
-    began: datetime, now: datetime,
-) -> None:  # fmt: skip
+    conn: Connection, provider: str, post: str, wished: Wished, key: str, began: datetime, now: datetime
+) -> None:
     """A post was created at its provider under that idempotency key; until the provider speaks, a schedule is known."""
-    told: dict[str, Any] = {"detail": {"idempotency_key": key, "platforms": list(platforms)}}
-    if scheduled_at:
-        told |= {"state": State.SCHEDULED, "scheduled_at": scheduled_at}
-    await event_log.append_once(
-        conn, own_fact("manual", f"{key}:created", "post.created", provider, post, began, now, **told)
-    )
+    await event_log.append_once(conn, created(provider, post, wished, key, began, now))
 
 
 async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:

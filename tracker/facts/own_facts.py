@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tracker.domain.payloads import RetryPayload
-from tracker.domain.posts.event import LoggedEvent, State, bucket_of
+from tracker.domain.posts.description import attributes_of, excerpt_of
+from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
 from tracker.domain.posts.reconciliation import true_at
 from tracker.facts.codec import InternalReader, OwnFact, encode
 from tracker.store.log.event_log import Incoming
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -25,13 +26,24 @@ if TYPE_CHECKING:
     from tracker.domain.runs.run_signals import Label
     from tracker.store.actions.actions import KnownAction
 
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What we asked for in a new post: `targets` are platforms, each with its account where that is known."""
+
+    targets: Sequence[tuple[str, str | None]]
+    text: str = ""
+    scheduled_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
 RECONCILED = "post.reconciled"
 
 OWN_EVENTS = frozenset({
     "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
-    "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.heard",
-    "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned", "redelivery.resumed",
-    "rule.disabled", "rule.enabled", "run.cancelled", "silence.begun", "silence.ended",
+    "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.drifted",
+    "provider.heard", "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned",
+    "redelivery.resumed", "rule.disabled", "rule.enabled", "run.cancelled", "silence.begun", "silence.ended",
 })  # fmt: skip
 """What we call the facts that we write ourselves, but for signals, whose names others choose."""
 
@@ -113,6 +125,21 @@ def reconciled(provider: str, post: str, report: Report, at: datetime, now: date
     """What a provider said about a post when it was asked; the same answer is the same fact, however often it comes."""
     delivery = sha256(msgspec.json.encode((provider, post, report, at))).hexdigest()
     return own_fact("reconcile", delivery, RECONCILED, provider, post, at, now, **_told(report))
+
+
+def created(provider: str, post: str, wished: Wished, key: str, at: datetime, now: datetime) -> Incoming:
+    """We have had a post created under that idempotency key: what we asked for completes what the provider tells."""
+    seen: dict[str, int] = {}
+    targets = []
+    for platform, account in wished.targets:
+        seen[platform] = seen.get(platform, 0) + (account is None)
+        targets.append(TargetFact(platform, account, 1 if account else seen[platform]))
+    platforms = list(dict.fromkeys(platform for platform, _ in wished.targets))
+    told: dict[str, Any] = {"detail": {"idempotency_key": key, "platforms": platforms}, "targets": tuple(targets)}
+    told |= {"excerpt": excerpt_of(wished.text), "attributes": attributes_of(wished.attributes.items())}
+    if wished.scheduled_at:
+        told |= {"state": State.SCHEDULED, "scheduled_at": wished.scheduled_at}
+    return own_fact("manual", f"{key}:created", "post.created", provider, post, at, now, **told)
 
 
 def not_found(provider: str, post: str, at: datetime, now: datetime) -> Incoming:

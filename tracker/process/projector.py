@@ -7,17 +7,18 @@ many events it holds.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from tracker.domain.accounts import gathered
+from tracker.domain.posts.arrival import arrive_together
 from tracker.domain.posts.change import Change
-from tracker.domain.posts.post import arrive
-from tracker.store.posts import posts
+from tracker.store.posts import accounts, posts
 from tracker.store.posts.posts import StoredPost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -72,6 +73,7 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         await self._write(conn, version, saved, changes)
+        await accounts.learn(conn, version, gathered(facts_in(arrivals)))
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Do nothing; answers that there is no more to do, for no fact depends on the time."""
@@ -127,6 +129,11 @@ def arrivals_of(readers: Mapping[str, FactReader], rows: Iterable[Row]) -> dict[
     return arrivals
 
 
+def facts_in(arrivals: Mapping[Key, list[Arrival]]) -> Iterator[Fact]:
+    """The facts of all of them."""
+    return (arrival.fact for arrived in arrivals.values() for arrival in arrived)
+
+
 def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fact, ...]:
     """What the event says; raises LookupError when nobody reads events of its source."""
     reader = readers.get(event.source)
@@ -136,21 +143,15 @@ def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fac
 
 
 def follow(
-    post: Post | None, arrived: Sequence[Arrival], known: list[Fact], start: Post | None
+    post: Post | None, arrived: Sequence[Arrival], known: Sequence[Fact], start: Post | None
 ) -> tuple[Post, list[Change]]:
-    """A post after what has arrived, which becomes `known`; `start` stands for facts that are kept no longer."""
-    changes = []
-    for arrival in arrived:
-        post, change = arrive(post, arrival.fact, known, start)
-        known.append(arrival.fact)
-        changes.append(change)
-    if post is None:
-        raise ValueError("nothing has arrived")
-    return post, changes
+    """A post after what has arrived beside the `known`; `start` stands for facts that are kept no longer."""
+    return arrive_together(post, [arrival.fact for arrival in arrived], known, start)
 
 
 def about_no_post(fact: Fact) -> Change:
-    """A change that changes no post."""
+    """A change that changes no post; the account that it is about, if any, stands in its detail."""
+    account = {"account": asdict(fact.account)} if fact.account else {}
     return Change(
         provider=fact.provider,
         post=None,
@@ -164,5 +165,5 @@ def about_no_post(fact: Fact) -> Change:
         received_at=fact.received_at,
         cause=fact.position,
         fact=fact.id,
-        detail=dict(fact.detail) or None,
+        detail=dict(fact.detail) | account or None,
     )

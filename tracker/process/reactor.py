@@ -117,6 +117,18 @@ class Reactor:
                 counts[arm.rule.id] = counts.get(arm.rule.id, 0) + 1
         return counts
 
+    async def arm_anew(self, conn: Connection) -> int:
+        """Let every rule wait for the posts as they stand now that they were made anew; what is past stays past."""
+        rules, now, count, after = self._rules(), self._clock(), 0, ("", "")
+        states = states_awaited(rules)
+        while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
+            found = [msgspec.json.decode(text, type=Post) for text in page]
+            after = (found[-1].provider, found[-1].id)
+            arms = [arm for post in found for arm in standing(rules, view(post)) if arm.timer.due_at > now]
+            await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
+            count += len(arms)
+        return count
+
     async def _ring(self, conn: Connection, ripe: Sequence[StoredTimer], now: datetime) -> None:
         rules = self._rules()
         version = await posts.current_projection(conn)

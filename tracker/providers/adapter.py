@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.posts.event import Fact
+from tracker.domain.posts.event import EXACT, Fact, dated
 from tracker.errors import Rejected
 from tracker.providers.base import Item, Reading
-from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of, time_of
+from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of
+from tracker.providers.times import time_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from tracker.domain.posts.event import LoggedEvent
     from tracker.providers.handshake import Handshake
     from tracker.providers.mapping.mapping import PayloadMapping
+    from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
 
 MOST_POSTS = 1000
+NOTHINGS = frozenset({b"", b"[]", b"{}", b"null", b"[null]", b"[{}]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Adapter:
 
     `variants` are the words of events that are built otherwise, by how their names begin. `unnamed` is the name of
     events that have none. Events that begin with one of `about_posts` must name a post; others may only `anywhere`.
+    `asks` is set where a delivery without content is a reason to ask the provider.
     `event_header` and `post_header` tell what the body does not.
     """
 
@@ -39,6 +43,7 @@ class Adapter:
     unnamed: str
     about_posts: tuple[str, ...]
     anywhere: bool
+    asks: bool = False
     event_header: str = ""
     post_header: str = ""
     handshake: Handshake | None = None
@@ -86,11 +91,19 @@ class Adapter:
             headers={name: headers[name] for name in self.kept_headers if name in headers},
         )
 
+    def is_reason_to_ask(self, body: bytes) -> bool:
+        """Whether the delivery says nothing, and that is why the provider is to be asked."""
+        return self.asks and len(body) <= LONGEST_ID and body.strip() in NOTHINGS
+
     def facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
         """The one fact that the event is, in neutral words."""
         words = self._words(event.kind) if self.variants else self.words
         value = decode(event.body)
         report = words.report(_part(words, value, event.part) if words.several else value, event.kind)
+        found, told, remarks = words.occurred_at(value), event.occurred_at, report.remarks
+        if told is None and found is not None:
+            told, remarks = _read_late(words, found, remarks)
+        occurred_at, is_dated, ahead = dated(told, event.received_at)
         return (
             Fact(
                 id=event.fact_id,
@@ -98,7 +111,7 @@ class Adapter:
                 post=event.post,
                 event=event.kind,
                 source=event.source,
-                occurred_at=event.occurred_at or event.received_at,
+                occurred_at=occurred_at,
                 received_at=event.received_at,
                 position=event.position,
                 state=report.state,
@@ -107,6 +120,16 @@ class Adapter:
                 problem=report.problem,
                 scheduled_at=report.scheduled_at,
                 attempt=report.attempt,
+                lists_whole=report.lists_whole,
+                remarks=remarks,
+                ends_by_name=report.ends_by_name,
+                dated=is_dated,
+                unit=unit_of(found) if is_dated and found is not None else EXACT,
+                ahead=ahead,
+                excerpt=report.excerpt,
+                thumbnail=report.thumbnail,
+                attributes=report.attributes,
+                account=words.accounts.read(value, event.kind) if event.post is None else None,
             ),
         )
 
@@ -148,6 +171,14 @@ class Adapter:
             return (Item(_post(None, kind, needed=needed)),)
         found = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
         return tuple(Item(_post(one, kind, needed=True)) for one in found)
+
+
+def _read_late(
+    words: PayloadMapping, found: Any, remarks: tuple[Remark, ...]
+) -> tuple[datetime | None, tuple[Remark, ...]]:
+    """The time, if the door could not read it as it does now, and the remarks with one where nobody can."""
+    more: list[Remark] = []
+    return words.time("occurred_at", found, more), (*more, *remarks)
 
 
 def _part(words: PayloadMapping, value: Any, part: int) -> Any:

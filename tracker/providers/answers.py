@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.posts.event import Report, Shown
 from tracker.outbound.client import Answer, Reply
-from tracker.providers.mapping.paths import decode, find, is_id, text_at, time_at
+from tracker.providers.mapping.paths import decode, find, is_id, text_at
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.providers.mapping.paths import Path
+    from tracker.providers.remarks import Remark
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ class Usage:
     requests: int | None = None
     credits_used: int | None = None
     period_end: datetime | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,15 @@ class Answers:
         credits_left = _whole(find(value, self._path("credits")))
         if credits_left is None:
             return None
+        remarks: list[Remark] = []
+        ends = self.words.time("period_end", find(value, self._path("period_end")), remarks)
         return Usage(
             credits_left,
             text_at(value, self._path("plan")),
             _whole(find(value, self._path("requests"))),
             _whole(find(value, self._path("credits_used"))),
-            time_at(value, self._path("period_end"), self.words.zone),
+            ends,
+            tuple(remarks),
         )
 
     def _item(self, value: Any) -> Any:

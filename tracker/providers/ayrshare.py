@@ -1,8 +1,9 @@
 """Ayrshare: one webhook for what became of a scheduled post, with a list of successes and a list of errors.
 
-It sends nothing about posts that were published at once. Whether its signature is written in hex or in base64 is not
-said: both are taken, and so is the second header under which it signs with the old secret during a rotation. It
-retries a post once. In its history the time of a post is a table, and is to become a text.
+Its errors may name no network, and are then the post's. It sends nothing about posts that were published at once.
+Whether its signature is written in hex or in base64 is not said: both are taken, and so is the second header under
+which it signs with the old secret during a rotation. It retries a post once. In its history the time of a post is a
+table, and is to become a text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ RESULTS = {
     "target_error_code": documented("code"),
     "target_error_message": documented("message"),
     "target_error_retryable": assumed("retryAvailable"),
+    "error_message": assumed("message"),
 }
 
 PLACES = RESULTS | {
@@ -35,6 +37,8 @@ PLACES = RESULTS | {
 
 ANSWERS = RESULTS | {
     "items": documented("history"),
+    "text": documented("post"),
+    "media": documented("mediaUrls"),
     "scheduled_at": documented("scheduleDate.utc|scheduleDate"),
 }
 
@@ -60,6 +64,9 @@ KIND = ProviderSpec(
     delivery=assumed("x-ayrshare-delivery-id"),
     about_posts=("scheduled",),
     places=PLACES,
+    lists=assumed("whole"),
+    answer_lists=assumed("whole"),
+    ends=("scheduled",),
     answers=ANSWERS,
     documented_statuses=STATUSES,
     calls={

@@ -78,3 +78,6 @@ class Provider(FactReader, Protocol):
 
         Its codes are not_json, no_event, bad_event, no_post, bad_post and too_many_posts.
         """
+
+    def is_reason_to_ask(self, body: bytes) -> bool:
+        """Whether a delivery that could not be read says by itself that the provider is to be asked."""

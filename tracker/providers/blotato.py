@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import documented
+from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.spec import ProviderSpec
 
 ANSWERS = {
@@ -26,6 +26,8 @@ KIND = ProviderSpec(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=documented("whole"),
+    gone=NOWHERE,
     documented_statuses={
         "in-progress": State.PUBLISHING,
         "scheduled": State.SCHEDULED,

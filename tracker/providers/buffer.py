@@ -10,10 +10,10 @@ import json
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import documented
+from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.spec import ProviderSpec
 
-FIELDS = "id status updatedAt dueAt channelId channelService externalLink error { message }"
+FIELDS = "id text status updatedAt dueAt channelId channelService externalLink error { message }"
 
 
 def _question(text: str, **variables: object) -> str:
@@ -38,6 +38,7 @@ ANSWERS = {
     "post": documented("id"),
     "updated_at": documented("updatedAt"),
     "scheduled_at": documented("dueAt"),
+    "text": documented("text"),
     "targets": documented("$"),
     "target_platform": documented("channelService"),
     "target_account": documented("channelId"),
@@ -52,6 +53,8 @@ KIND = ProviderSpec(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=documented("whole"),
+    gone=NOWHERE,
     documented_statuses={"scheduled": State.SCHEDULED, "sent": State.PUBLISHED, "error": State.FAILED},
     assumed_statuses={
         "draft": State.DRAFT,

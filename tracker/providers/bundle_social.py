@@ -7,9 +7,10 @@ time of the delivery, so that a failure told twice in the same bytes counts once
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import documented
+from tracker.providers.mapping.fields import assumed, documented
 from tracker.providers.signature import Scheme
 from tracker.providers.spec import ProviderSpec
 
@@ -29,6 +30,10 @@ PLACES = TARGETS | {
     "failed": documented("data.errorsVerbose|data.errors"),
     "error_message": documented("data.error"),
     "scheduled_at": documented("data.postDate|data.scheduledDate"),
+    "text": assumed("data.title"),
+    "account": assumed("data.id"),
+    "account_platform": assumed("data.type"),
+    "account_name": assumed("data.username"),
 }
 
 ANSWERS = TARGETS | {
@@ -40,6 +45,7 @@ ANSWERS = TARGETS | {
     "failed": documented("errorsVerbose|errors"),
     "error_message": documented("error"),
     "scheduled_at": documented("postDate"),
+    "text": assumed("title"),
 }
 
 STATUSES = {
@@ -58,11 +64,17 @@ KIND = ProviderSpec(
     scheme=Scheme(headers=("x-signature",)),
     places=PLACES,
     form="map",
+    lists=assumed("whole"),
+    answer_lists=assumed("whole"),
     answers=ANSWERS,
     answer_form="map",
     documented_statuses=STATUSES,
     assumed_statuses={"REVIEW": State.AWAITING_APPROVAL},
     documented_events={"post.published": State.PUBLISHED, "post.failed": State.FAILED},
+    assumed_account_states={
+        "social-account.created": AccountState.CONNECTED,
+        "social-account.deleted": AccountState.DISCONNECTED,
+    },
     retryable={"retryable": True, "non_retryable": False},
     calls={
         "get": Call("GET /api/v1/post/{post}", documented=True),

@@ -18,13 +18,13 @@ from tracker.outbound.client import Answer, Reply, exchange
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
 from tracker.providers.call import COUNTED, WORKSPACE, Call
 from tracker.providers.mapping.paths import stamp
-from tracker.providers.rate_limiter import RateLimiter
 from tracker.providers.recreation import Recreation
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from tracker.outbound.client import Outbound
+    from tracker.providers.rate_limiter import RateLimiter
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.posts.description import MOST_ATTRIBUTES, NAME, NAMES
 from tracker.providers.call import HOLES, Call, check_call
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_NEW_POSTS, IN_WEBHOOKS, documented
 from tracker.providers.mapping.paths import parse_path
@@ -29,6 +30,7 @@ def configured(settings: Settings, name: str, kind: ProviderSpec) -> ProviderSpe
     _check_paths(settings, f"{key}.fields", provider.fields, places)
     _check_paths(settings, f"{key}.answers", provider.answers, IN_ANSWERS)
     _check_paths(settings, f"{key}.post", provider.post, IN_NEW_POSTS)
+    _check_attributes(settings, f"{key}.attributes", provider.attributes)
     _check_calls(settings, f"{key}.calls", provider.calls)
     right = _put_right(settings, name, kind, scheme_of(settings, f"{key}.webhook", kind, provider))
     _check_terms(settings, key, provider, right)
@@ -56,12 +58,20 @@ def _put_right(settings: Settings, name: str, kind: ProviderSpec, scheme: Scheme
         changed["delivery"] = documented(published.delivery)
     if "delivery_header" in webhook.model_fields_set:
         changed["delivery"] = documented(webhook.delivery_header)
+    if "nothing_asks" in webhook.model_fields_set:
+        changed["nothing_asks"] = webhook.nothing_asks
     if provider.auth:
         changed["auth"] = documented(provider.auth)
     if provider.targets:
         changed["form"] = provider.targets
     if provider.answer_targets:
         changed["answer_form"] = provider.answer_targets
+    if provider.lists:
+        changed["lists"] = documented(provider.lists)
+    if provider.answer_lists:
+        changed["answer_lists"] = documented(provider.answer_lists)
+    if provider.ends is not None:
+        changed["ends"] = tuple(event.lower() for event in provider.ends)
     calls = {call: Call(text, documented=True) for call, text in provider.calls.items()}
     events = {event.lower(): state for event, state in provider.events.items()}
     left = {event: state for event, state in (kind.events | events).items() if state}
@@ -69,6 +79,7 @@ def _put_right(settings: Settings, name: str, kind: ProviderSpec, scheme: Scheme
         kind,
         scheme=scheme,
         documented_statuses={**kind.documented_statuses, **provider.statuses},
+        documented_account_states={**kind.documented_account_states, **provider.account_states},
         documented_events=left,
         assumed_events={},
         calls={**kind.calls, **calls},
@@ -118,6 +129,19 @@ def _check_terms(settings: Settings, key: str, provider: Provider, kind: Provide
         if not provider.recreate:
             example = '{ platforms = "platforms.*.platform", content = "content" }'
             raise settings.fault(f"{key}.retry", f'"create" needs the fields of a new post: {key}.recreate = {example}')
+
+
+def _check_attributes(settings: Settings, key: str, attributes: Mapping[str, str]) -> None:
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise settings.fault(key, f"has {len(attributes)} attributes: a post has {MOST_ATTRIBUTES} at most")
+    for name in attributes:
+        if not NAME.fullmatch(name):
+            near = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64]
+            hint = f' (did you mean "{near}"?)' if near else ""
+            raise settings.fault(f"{key}.{name}", f'"{name}" cannot name an attribute{hint}: use {NAMES}')
+        if not attributes[name]:
+            raise settings.fault(f"{key}.{name}", 'is empty: where does it stand, as in "data.metadata.campaign"?')
+    _check_paths(settings, key, attributes, attributes)
 
 
 def _check_paths(settings: Settings, key: str, moved: Mapping[str, str], known: Collection[str]) -> None:

@@ -1,14 +1,16 @@
 """Post for Me: webhooks about the post, whose `processed` says nothing of success, and one result for each account.
 
 Results name the account and not its platform, so that every target stands on the platform "unknown", here and in
-answers. It signs nothing: the secret itself comes in a header. A post is asked about by its results.
+answers, which list what has been tried so far. What one account publishes in parts, as a story, has a result for each
+part. It signs nothing: the secret itself comes in a header. A post is asked about by its results.
 """
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import NOWHERE, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 from tracker.providers.spec import ProviderSpec, Variant
 
@@ -20,10 +22,19 @@ PLACES = {
     "scheduled_at": documented("data.scheduled_at"),
     "targets": documented("data.social_accounts"),
     "target_account": documented("id"),
+    "error_message": assumed("data.error"),
+    "target_account_name": documented("username"),
+    "text": documented("data.caption"),
+    "media": documented("data.media"),
+    "account": documented("data.id"),
+    "account_platform": documented("data.platform"),
+    "account_name": documented("data.username"),
+    "account_status": documented("data.status"),
 }
 
 RESULTS = {
     "target_account": documented("social_account_id"),
+    "target_item": documented("id"),
     "target_status": documented("success"),
     "target_url": documented("platform_data.url"),
     "target_error_message": documented("error"),
@@ -37,6 +48,9 @@ RESULT = Variant(
         "post": documented("data.post_id"),
         "status": NOWHERE,
         "scheduled_at": NOWHERE,
+        "error_message": NOWHERE,
+        "text": NOWHERE,
+        "media": NOWHERE,
         "targets": documented("data"),
     },
     form="one",
@@ -50,8 +64,10 @@ ANSWERS = RESULTS | {
     "updated_at": documented("updated_at"),
     "status": documented("status"),
     "scheduled_at": documented("scheduled_at"),
+    "text": documented("caption"),
+    "media": documented("media"),
     "targets": documented("data"),
-    "target_account": documented("social_account_id"),
+    "error_message": assumed("error"),
 }
 
 STATUSES = {
@@ -67,8 +83,14 @@ KIND = ProviderSpec(
     name="post_for_me",
     title="Post for Me",
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
+    documented_account_states={
+        "connected": AccountState.CONNECTED,
+        "disconnected": AccountState.DISCONNECTED,
+    },
     about_posts=("social.post.",),
     places=PLACES,
+    lists=documented("whole"),
+    gone=NOWHERE,
     variants={"result": RESULT, "deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=STATUSES,

@@ -1,14 +1,15 @@
 """Postiz: an unsigned list with one post, sent only after it was published; each channel is a post of its own.
 
 The secret is the end of the address: /webhooks/<name>/<secret>. Failures are never sent, so what becomes of a post must
-be asked for, and there is no call for a single one. Why a post failed is told nowhere.
+be asked for, and there is no call for a single one. Why a post failed is told nowhere. Some versions send an empty list
+for every post: then it is asked what was published.
 """
 
 from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import documented
+from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.signature import Scheme
 from tracker.providers.spec import ProviderSpec
 
@@ -18,6 +19,8 @@ POST = {
     "targets": documented("$"),
     "target_platform": documented("integration.providerIdentifier"),
     "target_account": documented("integration.id"),
+    "target_account_name": documented("integration.name"),
+    "text": documented("content"),
     "target_status": documented("state"),
     "target_url": documented("releaseURL"),
 }
@@ -29,6 +32,10 @@ KIND = ProviderSpec(
     unnamed="post.published",
     places=POST | {"posts": documented("$")},
     form="one",
+    lists=documented("whole"),
+    nothing_asks=True,
+    answer_lists=documented("whole"),
+    gone=NOWHERE,
     answers=POST | {"items": documented("posts")},
     answer_form="one",
     documented_statuses={

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import assumed, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
 from tracker.providers.spec import ProviderSpec
 
 ANSWERS = {
     "items": assumed("posts"),
     "post": assumed("id"),
     "scheduled_at": assumed("scheduled_at"),
+    "text": assumed("text"),
     "targets": assumed("$"),
     "target_platform": assumed("network"),
     "target_account": assumed("account_id"),
@@ -49,6 +50,8 @@ KIND = ProviderSpec(
     scheme=None,
     answers=ANSWERS,
     answer_form="one",
+    answer_lists=assumed("whole"),
+    gone=NOWHERE,
     documented_statuses=STATUSES,
     calls={"list": Call("GET /posts?from={since}&to=2100-01-01T00:00:00Z", documented=True)},
     auth=documented("Authorization: Bearer-API {key}"),

@@ -24,18 +24,21 @@ from tracker.providers.adapter import Adapter
 from tracker.providers.answers import Answers
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
-from tracker.providers.mapping.mapping import PayloadMapping, StatusMapping
+from tracker.providers.mapping.fields import NOWHERE
+from tracker.providers.mapping.mapping import PayloadMapping
 from tracker.providers.mapping.paths import zone_of
+from tracker.providers.mapping.statuses import StatusMapping
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
+from tracker.providers.spec import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.outbound.client import Outbound
     from tracker.providers.mapping.fields import FieldPath
-    from tracker.providers.mapping.mapping import Form
+    from tracker.providers.mapping.targets import Form
     from tracker.providers.rate_limiter import RateLimiter
     from tracker.providers.signature import Scheme
     from tracker.providers.spec import ProviderSpec
@@ -96,13 +99,14 @@ def _adapter(kind: ProviderSpec, scheme: Scheme, settings: ProviderSettings) -> 
     kept = scheme.keepable | (told - {""} - scheme.secret_headers)
     return Adapter(
         verifier,
-        _words(kind, kind.places, moved, settings, kind.form),
+        _words(kind, kind.places, moved, settings, kind.form, kind.lists),
         tuple(_variant(kind, name, moved, settings) for name in kind.variants),
         delivery_header=kind.delivery.path,
         kept_headers=tuple(sorted(kept)),
         unnamed=kind.unnamed,
         about_posts=kind.about_posts,
         anywhere=kind.anywhere,
+        asks=kind.nothing_asks and bool(settings.api_key.get_secret_value()),
         event_header=kind.event_header,
         post_header=kind.post_header,
         handshake=kind.handshake,
@@ -118,13 +122,16 @@ def _variant(
     for place, path in settings.fields.items():
         whose, _, place_name = place.partition(".")
         own |= {place_name: path} if whose == name else {}
-    return variant.events, _words(kind, {**kind.places, **variant.places}, own, settings, variant.form)
+    places = {**kind.places, **variant.places}
+    return variant.events, _words(kind, places, own, settings, variant.form, variant.lists)
 
 
 def _client(
     kind: ProviderSpec, name: str, settings: ProviderSettings, outbound: Outbound, gate: RateLimiter
 ) -> ProviderClient:
-    answers = Answers(_words(kind, kind.answers, settings.answers, settings, kind.answer_form))
+    there = {attribute: _in_answers(path, kind, settings) for attribute, path in settings.attributes.items()}
+    words = _words(kind, kind.answers, settings.answers, settings, kind.answer_form, kind.answer_lists, there)
+    answers = Answers(words)
     recreation, auth = Recreation.parse(settings.recreate), kind.auth.path
     headers = {header: place.path for header, place in kind.headers.items()} | settings.headers
     return ProviderClient(
@@ -139,10 +146,24 @@ def _words(
     moved: Mapping[str, str],
     settings: ProviderSettings,
     form: Form,
+    lists: FieldPath,
+    attributes: Mapping[str, str] | None = None,
 ) -> PayloadMapping:
     """Its words, with what the operator has put right."""
     meanings = StatusMapping.build(kind.statuses, kind.retryable)
-    return PayloadMapping.build(places, moved, meanings, kind.events, zone_of(settings.timezone), form)
+    attributes = settings.attributes if attributes is None else attributes
+    return PayloadMapping.build(
+        places, moved, meanings, kind.events, zone_of(settings.timezone), form, attributes, kind.account_states,
+        whole=lists.path == WHOLE, ends=frozenset(kind.ends),
+    )  # fmt: skip
+
+
+def _in_answers(path: str, kind: ProviderSpec, settings: ProviderSettings) -> str:
+    """Where an attribute stands in an answer: in the post itself, without the way to it in a webhook."""
+    post = settings.fields.get("post") or kind.places.get("post", NOWHERE).path
+    way = post.partition("|")[0].rpartition(".")[0] + "."
+    inner = [one.strip().removeprefix(way) for one in path.split("|")]
+    return "|".join(dict.fromkeys([*inner, *(one.strip() for one in path.split("|"))]))
 
 
 def _kinds(settings: Settings) -> tuple[dict[str, ProviderSpec], list[Misconfigured]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.mapping.fields import assumed, documented
@@ -28,6 +29,12 @@ PLACES = {
     "error_retryable": assumed("data.error.retryable"),
     "scheduled_at": assumed("data.scheduledAt"),
     "attempt": assumed("data.attempt"),
+    "text": assumed("data.content.text"),
+    "media": assumed("data.content.media"),
+    "target_account_name": assumed("accountName"),
+    "account": assumed("data.accountId"),
+    "account_platform": assumed("data.platform"),
+    "account_name": assumed("data.accountName"),
 }
 
 DOCUMENTED_STATUSES = {"PUBLISHED": State.PUBLISHED}
@@ -58,6 +65,15 @@ ASSUMED_EVENTS = {f"post.{state}": state for state in State if state is not Stat
     "post.deleted": State.REMOVED,
 }
 
+ACCOUNT_STATES = {
+    "account.connected": AccountState.CONNECTED,
+    "account.reconnected": AccountState.CONNECTED,
+    "account.expired": AccountState.EXPIRED,
+    "account.token_expired": AccountState.EXPIRED,
+    "account.refresh_failed": AccountState.EXPIRED,
+    "account.disconnected": AccountState.DISCONNECTED,
+}
+
 ANSWERS = {
     "item": documented("data"),
     "items": assumed("data.posts"),
@@ -71,6 +87,8 @@ ANSWERS = {
     "error_retryable": assumed("error.retryable"),
     "scheduled_at": assumed("scheduledAt"),
     "attempt": assumed("attempt"),
+    "text": assumed("content.text"),
+    "media": assumed("content.media"),
     "webhooks": assumed("data"),
     "credits": documented("data.apiKey.creditBalance"),
     "plan": documented("data.apiKey.planTier"),
@@ -108,11 +126,14 @@ KIND = ProviderSpec(
     delivery=documented("x-sosyalkopru-delivery"),
     anywhere=True,
     places=PLACES,
+    lists=assumed("whole"),
+    answer_lists=assumed("whole"),
     answers=ANSWERS,
     documented_statuses=DOCUMENTED_STATUSES,
     assumed_statuses=ASSUMED_STATUSES,
     documented_events=DOCUMENTED_EVENTS,
     assumed_events=ASSUMED_EVENTS,
+    assumed_account_states=ACCOUNT_STATES,
     calls=CALLS,
     auth=documented("Authorization: Bearer {key}"),
     webhook_events=WEBHOOK_EVENTS,

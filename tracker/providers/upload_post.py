@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.mapping.fields import assumed, documented
@@ -23,6 +24,9 @@ PLACES = {
     "target_status": documented("result.success"),
     "target_url": documented("result.url"),
     "target_error_message": documented("result.error"),
+    "account": assumed("account_id|account_name"),
+    "account_platform": assumed("platform"),
+    "account_name": assumed("account_name"),
 }
 
 ANSWERS = {
@@ -34,6 +38,7 @@ ANSWERS = {
     "target_status": documented("status|success"),
     "target_url": assumed("post_url|url"),
     "target_error_message": assumed("error_message|error"),
+    "error_message": assumed("error_message|error"),
 }
 
 STATUSES = {
@@ -64,7 +69,13 @@ KIND = ProviderSpec(
     places=PLACES,
     form="one",
     answers=ANSWERS,
+    lists=documented("part"),
     documented_statuses=STATUSES,
+    documented_account_states={
+        "social_account_connected": AccountState.CONNECTED,
+        "social_account_reauth_required": AccountState.EXPIRED,
+        "social_account_disconnected": AccountState.DISCONNECTED,
+    },
     calls={
         "get": Call("GET /uploadposts/status?job_id={post}", documented=True),
         "retry": Call('POST /uploadposts/posts/retry {"job_id": "{post}"}', documented=True),

@@ -1,10 +1,12 @@
 """Zernio, formerly Late: a webhook for the post, one for each platform that ends, and one for what it finds there.
 
-Its documentation shows the bodies in full. An older name of its header is taken too, and a secret is optional there.
+Its documentation shows the bodies in full. What it finds on a platform is live there, also when it hears of it first by
+an update. An older name of its header is taken too, and a secret is optional there.
 """
 
 from __future__ import annotations
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
 from tracker.providers.mapping.fields import NOWHERE, assumed, documented
@@ -29,6 +31,13 @@ PLACES = TARGETS | {
     "target_error_code": assumed("errorCategory"),
     "target_error_message": documented("error"),
     "target_error_retryable": assumed("errorCategory"),
+    "error_message": assumed("post.error"),
+    "text": documented("post.content"),
+    "media": assumed("post.mediaItems"),
+    "account": documented("account.accountId"),
+    "account_platform": documented("account.platform"),
+    "account_name": documented("account.username"),
+    "account_status": documented("account.disconnectionType"),
 }
 
 ONE_PLATFORM = Variant(
@@ -38,6 +47,7 @@ ONE_PLATFORM = Variant(
         "targets": documented("$"),
         "target_platform": documented("platform.name"),
         "target_account": documented("account.accountId"),
+        "target_account_name": documented("account.username"),
         "target_status": documented("platform.status"),
         "target_url": documented("platform.publishedUrl"),
         "target_error_code": assumed("platform.errorCategory"),
@@ -57,6 +67,7 @@ FOUND_THERE = Variant(
         "target_url": documented("url"),
     },
     form="one",
+    lists=documented("whole"),
 )
 
 ANSWERS = TARGETS | {
@@ -68,11 +79,15 @@ ANSWERS = TARGETS | {
     "scheduled_at": documented("scheduledFor"),
     "targets": documented("platforms"),
     "target_account": documented("accountId._id|accountId"),
+    "target_account_name": documented("accountId.username"),
+    "text": documented("content"),
+    "media": documented("mediaItems"),
     "target_url": documented("platformPostUrl"),
     "target_removed": documented("removedFromPlatformAt"),
     "target_error_code": documented("errorCategory"),
     "target_error_message": documented("errorMessage"),
     "target_error_retryable": documented("errorCategory"),
+    "error_message": assumed("error"),
 }
 
 STATUSES = {
@@ -99,8 +114,17 @@ EVENTS = {
     "post.platform.failed": State.FAILED,
     "post.platform.deleted": State.REMOVED,
     "post.external.created": State.PUBLISHED,
+    "post.external.updated": State.PUBLISHED,
     "post.external.deleted": State.REMOVED,
 }
+
+ACCOUNT_STATES = {
+    "account.connected": AccountState.CONNECTED,
+    "account.disconnected": AccountState.DISCONNECTED,
+    "intentional": AccountState.DISCONNECTED,
+    "unintentional": AccountState.EXPIRED,
+}
+"""The one that was not intended is told of a token that has expired or was revoked."""
 
 RETRYABLE = {
     "platform_error": True,
@@ -120,10 +144,13 @@ KIND = ProviderSpec(
     scheme=Scheme(headers=("x-zernio-signature", "x-late-signature"), optional=True),
     delivery=documented("x-zernio-event-id"),
     places=PLACES,
+    lists=documented("whole"),
+    answer_lists=documented("whole"),
     variants={"platform": ONE_PLATFORM, "external": FOUND_THERE},
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
+    documented_account_states=ACCOUNT_STATES,
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),

@@ -115,12 +115,15 @@ def fits(post: Post, query: PostQuery) -> bool:
         and (query.since is None or (at is not None and at >= query.since))
         and (query.until is None or (at is not None and at < query.until))
         and (still is None or (moved is not None and moved <= still))
+        and all(post.attributes.get(name) == text for name, text in query.attributes)
         and (not query.q or _says(post, query.q.lower()))
     )
 
 
 def _says(post: Post, text: str) -> bool:
     said = [post.id, *(part.url for part in post.parts if part.url)]
+    said += [post.excerpt or "", *post.attributes.values(), *post.labels.values()]
+    said += [target.account for target in post.targets.values() if target.account]
     said += [word for part in post.parts if part.problem for word in (part.problem.code, part.problem.message)]
     return any(text in word.lower() for word in said)
 

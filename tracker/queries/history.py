@@ -132,6 +132,7 @@ select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>
   from changes c cross join lateral json_array_elements(c.moves) move
  where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
    and move->>'target' is null and not coalesce((move->>'superseded')::boolean, false)
+   and not coalesce((move->>'again')::boolean, false)
  order by 3 desc, c.id desc
  limit $3
 """

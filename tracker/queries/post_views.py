@@ -122,7 +122,13 @@ class ErrorOut(Struct, frozen=True):
 class TargetOut(Struct, frozen=True):
     """One platform and account that a post goes to."""
 
-    key: Annotated[str, Meta(description="`platform:account`, or `platform#ordinal` where no account is named.")]
+    key: Annotated[
+        str,
+        Meta(
+            description="`platform:account`, or `platform#ordinal` where no account was named at first, and with "
+            "`/item` for a further item of an account. It stays when the account becomes known."
+        ),
+    ]
     platform: str
     account: str | None
     ordinal: int
@@ -131,6 +137,8 @@ class TargetOut(Struct, frozen=True):
     entered_at: datetime | None
     url: str | None
     error: ErrorOut | None
+    item: Annotated[str | None, Meta(description="What tells several things of one account apart.")]
+    times: Annotated[int, Meta(description="How often in a row it has ended as it did last.")]
 
 
 class NoteOut(Struct, frozen=True):
@@ -156,6 +164,11 @@ class PostOut(Struct, frozen=True):
     last_event_at: Annotated[datetime | None, Meta(description="The provider's last sign of life about it.")]
     error: ErrorOut | None
     urls: list[str]
+    excerpt: Annotated[str | None, Meta(description="The beginning of its text, where somebody told it.")]
+    thumbnail: Annotated[str | None, Meta(description="The address of an image, as it was told: nobody looked.")]
+    attributes: Annotated[dict[str, str], Meta(description="What it is to be found by, as in its campaign.")]
+    labels: Annotated[dict[str, str], Meta(description="What rules have put on it.")]
+    times: Annotated[int, Meta(description="How often in a row it has ended as it did last: published 3 times.")]
 
 
 class PendingOut(Struct, frozen=True):
@@ -197,13 +210,13 @@ def target_out(key: str, target: Target) -> TargetOut:
     """A target as it is shown."""
     return TargetOut(
         key, target.platform, target.account, target.ordinal, target.state, target.attempt, target.entered_at,
-        target.url, error_out(target.problem),
+        target.url, error_out(target.problem), target.item, target.times,
     )  # fmt: skip
 
 
 def _fields(post: Post) -> dict[str, Any]:
     names = ("id", "provider", "state", "attempt", "version", "entered_at", "scheduled_at", "published_at", "failed_at",
-             "last_event_at")  # fmt: skip
+             "last_event_at", "times", "excerpt", "thumbnail", "attributes", "labels")  # fmt: skip
     return {name: getattr(post, name) for name in names} | {
         "targets": [target_out(key, target) for key, target in sorted(post.targets.items())],
         "error": error_out(post.problem),

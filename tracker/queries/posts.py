@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, case, cast, exists, func, literal, literal_column, or_, select, union_all
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.types import Text
 from sqlmodel import col
@@ -17,6 +17,7 @@ from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import ENDED
 from tracker.errors import BadParameter, NotFound
 from tracker.parameters import (
+    parse_attributes,
     parse_choice,
     parse_choices,
     parse_optional_time,
@@ -47,6 +48,7 @@ STILL_OPEN = tuple(sorted(set(State) - ENDED))
 FOLD = cast(col(Posts.fold), Text).label("fold")
 LOOK = 20_000
 """No index leads to a word: one page of a search looks no further than this many posts."""
+SOUGHT = ("$.**.problem.*", "$.**.url", "$.excerpt", "$.targets.*.account", "$.attributes.*", "$.labels.*")
 MOST_OF_AN_ID = 20
 """Providers that have a post of the same id."""
 
@@ -56,7 +58,8 @@ class PostQuery:
     """Which posts: all must hold.
 
     `since` and `until` bound the last event, `still_since` is the moment since which nothing moved: without `states`
-    it means posts that have not ended. `q` is sought in ids, errors and addresses.
+    it means posts that have not ended. `q` is sought in ids, errors, addresses, the beginnings of texts, accounts,
+    attributes and labels.
     """
 
     states: Sequence[str] = ()
@@ -67,6 +70,7 @@ class PostQuery:
     until: datetime | None = None
     still_since: datetime | None = None
     q: str | None = None
+    attributes: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def parse(
@@ -81,6 +85,7 @@ class PostQuery:
         until: str | None = None,
         stuck_for: str | None = None,
         q: str | None = None,
+        attribute: Sequence[str] | None = None,
     ) -> PostQuery:
         """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
         refuse_zero_bytes(platform=platform, account=account, provider=provider, q=q)
@@ -93,6 +98,7 @@ class PostQuery:
             until=parse_optional_time("until", until, now),
             still_since=now - parse_span("stuck_for", stuck_for, now) if stuck_for else None,
             q=q or None,
+            attributes=parse_attributes("attribute", attribute),
         )
 
     @property
@@ -220,6 +226,9 @@ def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
         where.append(col(Posts.accounts).op("@>")(cast([query.account], ARRAY(Text))))
     if query.provider is not None:
         where.append(col(Posts.provider) == query.provider)
+    if query.attributes:  # only posts that have any are in their index
+        wanted = cast([f"{name}:{text}" for name, text in query.attributes], ARRAY(Text))
+        where += [col(Posts.attributes).op("@>")(wanted), col(Posts.attributes) != literal_column("'{}'::text[]")]
     if query.since is not None:
         where.append(at >= query.since)
     if query.until is not None:
@@ -231,14 +240,14 @@ def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
 
 
 def _says(post: ColumnElement[Any], fold: ColumnElement[Any], q: str) -> ColumnElement[bool]:
-    """The id, a problem or an address holds the text. The JSON as text is asked first: it is quick, and holds more."""
+    """The id or one of SOUGHT holds the text. The JSON as text is asked first: it is quick, and holds more."""
     text, as_json = (f"%{_literally(word)}%" for word in (q, msgspec.json.encode(q).decode()[1:-1]))
 
     def among(path: str) -> Select[int]:
         word = func.jsonb_path_query(cast(fold, JSONB), cast(path, JSONPATH)).column_valued("word")
         return select(literal(1)).where(word.op("#>>")(cast([], ARRAY(Text))).ilike(text))
 
-    seen = exists(union_all(among("$.**.problem.*"), among("$.**.url")))
+    seen = exists(union_all(*map(among, SOUGHT)))
     return or_(post.ilike(text), and_(fold.ilike(as_json), seen))
 
 

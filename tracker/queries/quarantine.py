@@ -37,6 +37,8 @@ class QuarantinedOut(Struct, frozen=True):
     state: Annotated[str, Meta(description="held, replayed or discarded.")]
     settled_at: datetime | None
     size: Annotated[int, Meta(description="Of its body, in bytes.")]
+    times: Annotated[int, Meta(description="How often it has come, in the same bytes.")]
+    last_at: Annotated[datetime, Meta(description="When it came last.")]
 
 
 class OneQuarantinedOut(QuarantinedOut, frozen=True):
@@ -112,7 +114,8 @@ def one_quarantined_out(kept: Kept, *, raw: bool) -> OneQuarantinedOut:
     """One delivery as it is shown by itself; `raw`: as it came."""
     names = QuarantinedOut.__struct_fields__
     as_it_came = raw_out(kept.headers, kept.body, kept.body_hash) if raw else None
-    return OneQuarantinedOut(**{name: getattr(kept, name) for name in names}, raw=as_it_came)
+    shown = {name: getattr(kept, name) for name in names} | {"last_at": kept.last_at or kept.received_at}
+    return OneQuarantinedOut(**shown, raw=as_it_came)
 
 
 def _out_with_raw(row: Row) -> OneQuarantinedOut:
@@ -121,11 +124,12 @@ def _out_with_raw(row: Row) -> OneQuarantinedOut:
 
 def chosen(query: QuarantineQuery, *more: Any) -> AnySelect:
     """The deliveries that the query is about, with what is shown of them, and more columns."""
-    names = ("id", "provider", "reason", "authentic", "delivery", "received_at", "state", "settled_at")
+    names = ("id", "provider", "reason", "authentic", "delivery", "received_at", "state", "settled_at", "times")
     size = func.length(col(Quarantined.body)).label("size")
     where = [any_of(col(Quarantined.state), query.states)] if query.states else []
     wanted = ((name, getattr(query, name)) for name in ("provider", "reason", "authentic"))
     where += [getattr(Quarantined, name) == value for name, value in wanted if value is not None]
     if query.since is not None:
         where.append(col(Quarantined.received_at) >= query.since)
-    return select(*(getattr(Quarantined, name) for name in names), size, *more).where(*where)
+    last = func.coalesce(col(Quarantined.last_at), col(Quarantined.received_at)).label("last_at")
+    return select(*(getattr(Quarantined, name) for name in names), size, last, *more).where(*where)

@@ -30,7 +30,9 @@ class ReconciliationOut(Struct, frozen=True):
     """One round of questions to one provider."""
 
     id: UUID
-    job: Annotated[str, Meta(description="The job of the configuration that wanted it, or `by hand`.")]
+    job: Annotated[
+        str, Meta(description="The job of the configuration that wanted it, or `by hand`, or `sent nothing`.")
+    ]
     provider: str
     state: Annotated[str, Meta(description="waiting, running or done.")]
     stopped: Annotated[

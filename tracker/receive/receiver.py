@@ -20,6 +20,7 @@ from tracker.providers.signature import TARGET
 from tracker.receive.append_batcher import AppendBatcher
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
+from tracker.store.calls import reconciliations
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 from tracker.store.log.quarantine import Unusable
@@ -155,7 +156,8 @@ class Receiver:
         try:
             event = incoming(provider, door.read(headers, body), body, now)
         except Rejected as error:
-            self._set_aside(_unusable(delivery, door, now, error.code, authentic=True), on_answer)
+            unusable = _unusable(delivery, door, now, error.code, authentic=True)
+            self._set_aside(unusable, on_answer, ask=door.is_reason_to_ask(body))
             return
 
         def on_receipt(news: Receipt | Exception) -> None:
@@ -182,19 +184,21 @@ class Receiver:
             with suppress(asyncio.CancelledError):
                 await flushing
 
-    def _set_aside(self, item: Unusable, on_answer: OnAnswer) -> None:
-        """Into the quarantine, in a task of its own."""
+    def _set_aside(self, item: Unusable, on_answer: OnAnswer, *, ask: bool = False) -> None:
+        """Into the quarantine, in a task of its own; on wish the provider is asked what it is about."""
         if len(self._quarantining) >= MOST_SET_ASIDE:
             on_answer(Unavailable(f"{MOST_SET_ASIDE} deliveries are on their way into the quarantine", retry_after=2))
             return
-        task = asyncio.create_task(self._quarantine(item, on_answer), name="receiver.quarantine")
+        task = asyncio.create_task(self._quarantine(item, on_answer, ask=ask), name="receiver.quarantine")
         self._quarantining.add(task)
         task.add_done_callback(self._quarantining.discard)
 
-    async def _quarantine(self, item: Unusable, on_answer: OnAnswer) -> None:
+    async def _quarantine(self, item: Unusable, on_answer: OnAnswer, *, ask: bool) -> None:
         try:
-            async with self._database.connection() as conn:
+            async with self._database.transaction() as conn:
                 await quarantine.keep(conn, [item])
+                if ask:
+                    await reconciliations.want_soon(conn, item.provider, item.received_at)
         except Exception as error:
             on_answer(error)
             return

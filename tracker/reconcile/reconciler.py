@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tracker.domain.actions import Reason
+from tracker.domain.accounts import gathered
+from tracker.domain.actions import IS_GONE, Reason
 from tracker.domain.posts.reconciliation import Finding, compare, told_since, true_at
 from tracker.errors import NotFound
 from tracker.facts.own_facts import fact_of, not_found, reconciled
@@ -25,7 +26,7 @@ from tracker.settings import ReconcileJob
 from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
 from tracker.store.log import event_log
-from tracker.store.posts import overdue_posts, posts
+from tracker.store.posts import accounts, overdue_posts, posts
 from tracker.store.wakeups import RECONCILIATIONS, keep_stepping
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ log = structlog.get_logger(__name__)
 ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.GONE, Reason.BAD_ANSWER, Reason.TOO_LARGE, Reason.HTTP_4XX})
 """Refusals that say nothing about the next question."""
 
-LOST = frozenset({Reason.NOT_FOUND, Reason.GONE})
 MOST_PAGES = 1000
 MOST_SUSPECTS = 500
 OVERLAP = timedelta(minutes=5)
@@ -207,7 +207,7 @@ class _Round:
         async with self._of.database.transaction() as conn:
             told = [Listed(post, reply.value)] if reply.value else []
             counts = await self._learn(conn, told, asked)
-            if reply.reason in LOST:
+            if reply.reason in IS_GONE:
                 await event_log.append_once(conn, not_found(self._round.provider, post, asked, self._of.clock()))
             if counts.appended:
                 await overdue_posts.answered(conn, self._round.provider, [post])
@@ -227,7 +227,9 @@ class _Round:
             known = kept.get((provider, one.post))
             at = true_at(one.report.updated_at, asked)
             event = reconciled(provider, one.post, one.report, at, now)
-            if (finding := compare(known.post if known else None, fact_of(event))) is not Finding.AGREES:
+            fact = fact_of(event)
+            finding = compare(known.post if known else None, fact)
+            if finding is not Finding.AGREES or await accounts.would_be_named(conn, version, gathered([fact])):
                 new.append((event, finding, known.post.last_event_at if known else None))
         findings = []
         receipts = await event_log.append(conn, [event for event, *_ in new]) if new else []

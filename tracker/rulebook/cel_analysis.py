@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tracker.domain.posts.description import MOST_ATTRIBUTES
 from tracker.domain.rules.grouping import DEFAULTS, LONGEST_MESSAGE
 from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, conjunction
@@ -106,6 +107,7 @@ _ITEM = Bulk(2 * LONGEST_MESSAGE, 10, Bulk(LONGEST_MESSAGE))
 VARIABLES: Mapping[str, Bulk] = {name: _bulk_of(name, value) for name, value in DEFAULTS.items()} | {
     "post.platforms": _many(MOST_PLATFORMS, Bulk(NAME)),
     "post.labels": _many(MOST_LABELS, Bulk(TEXT)),
+    "post.attributes": _many(MOST_ATTRIBUTES, Bulk(TEXT)),
     "run.items": _many(MOST_ITEMS, _ITEM),
 }
 

@@ -165,8 +165,8 @@ WORKFLOW: Mapping[str, Key] = {
 GIVEN: Mapping[str, Key] = {
     name: Key("A value that each fact has unless its line says otherwise.")
     for name in (
-        "provider", "post", "platform", "account", "attempt", "url", "scheduled_at", "error.code", "error.message",
-        "error.retryable",
+        "provider", "post", "platform", "account", "account.name", "attempt", "url", "scheduled_at", "error.code",
+        "error.message", "error.retryable",
     )
 }  # fmt: skip
 TEST: Mapping[str, Key] = {

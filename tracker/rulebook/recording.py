@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from tracker.domain.duration import format_duration
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
+from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.descriptions import verb_of
 from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
@@ -55,7 +57,7 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
     told = [fact for fact in facts if fact.source == "signal" or fact.source not in OWN_SOURCES]
     if not told:
         raise ValueError("nothing is on record that a test could tell")
-    told.sort(key=lambda fact: (fact.received_at, fact.position))
+    told = list(_telling(sorted(told, key=lambda fact: (fact.received_at, fact.position))))
     origin = _origin(rule, told)
     given = {"provider": told[0].provider} if told[0].provider != PROVIDER else {}
     given["post"] = told[0].post or ""
@@ -65,6 +67,19 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
     remarks = _remarks(done, taken, origin)
     demands = [*_demands(taken), *_must_not(rule, taken, until)]
     return _proved(rule, given, [*happened, *demands, *remarks])
+
+
+def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
+    """The facts without those that only confirm an end under another name, which a timeline would say again."""
+    post, earlier, told_by = None, list[Fact](), ""
+    for fact in facts:
+        post, change = arrive(post, fact, earlier)
+        earlier.append(fact)
+        confirms = not change.moves and fact.event != told_by
+        if confirms and any(state in ENDED for state in (fact.state, *(target.state for target in fact.targets))):
+            continue
+        told_by = fact.event if change.moves else told_by
+        yield fact
 
 
 def _origin(rule: Rule, facts: Iterable[Fact]) -> datetime:

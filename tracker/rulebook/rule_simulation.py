@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from tracker.domain.payloads import RetryPayload
+from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import Fact, State
-from tracker.domain.posts.post import Post, arrive
+from tracker.domain.posts.post import Post
 from tracker.domain.rules.decision import Timer
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex

@@ -13,6 +13,7 @@ import msgspec
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.payloads import OtherPayload
 from tracker.domain.posts.event import Fact, Problem, TargetFact
+from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.event_pattern import StateEntered, parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
@@ -60,6 +61,8 @@ def _clean(text: str) -> str:
 
 BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 CONTAINING = frozenset({"title", "body"})
+ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
+"""By which fields an event about an account, and no post, tells of it."""
 POST, PROVIDER = "p1", "sosyalkopru"
 
 
@@ -124,10 +127,12 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
         TargetFact(name, told.get("account"), platforms[: place + 1].count(name), state, None, told.get("url"), problem)
         for place, name in enumerate(platforms)
     )
+    about_account = line.word.startswith("account.") and "post" not in told
+    account = {name: told[key] for name, key in ACCOUNT.items() if told.get(key)}
     return Fact(
         id=f"{line.number:04}",
         provider=told.get("provider", PROVIDER),
-        post=told.get("post", POST),
+        post=None if about_account and "account" in told else told.get("post", POST),
         event=line.word,
         source=told.get("provider", PROVIDER),
         occurred_at=occurred_at,
@@ -138,6 +143,8 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
         problem=problem,
         scheduled_at=BEGINNING + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
+        ends_by_name=state in ENDED,
+        detail={"account": account} if about_account and "account" in told else {},
     )
 
 

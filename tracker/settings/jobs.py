@@ -185,6 +185,9 @@ class Jobs(Section):
     deadman: Job = Field(
         default=Job(every=timedelta(minutes=5)), description="Notice a provider whose webhooks have stopped."
     )
+    drift: Job = Field(
+        default=Job(every=timedelta(minutes=15)), description="Notice a provider whose payloads have changed."
+    )
     seal: Job = Field(default=Job(every=timedelta(hours=1)), description="Close the log's past days to new rows.")
     prune: Job = Field(default=Job(cron="0 4 * * *"), description="Drop what retention no longer keeps.")
 
@@ -195,6 +198,6 @@ class Jobs(Section):
 
     @property
     def by_name(self) -> dict[str, Job]:
-        """All jobs, by name."""
-        ours: dict[str, Job] = {name: getattr(self, name) for name in ("seal", "prune", "deadman")}
+        """All of them."""
+        ours: dict[str, Job] = {name: getattr(self, name) for name in ("seal", "prune", "deadman", "drift")}
         return {**ours, **self.reconciling}

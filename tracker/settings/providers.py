@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
@@ -46,6 +47,16 @@ def _meaning(value: Any) -> Any:
     return State(value)
 
 
+def _account_meaning(value: Any) -> Any:
+    """A state of an account, or nothing."""
+    if value == "" or value is None:
+        return None
+    if value not in list(AccountState):
+        near = did_you_mean(str(value), list(AccountState))
+        raise ValueError(f'"{value}" is not a state of an account{near}; known: {", ".join(AccountState)}, and ""')
+    return AccountState(value)
+
+
 def _web_address(text: str) -> str:
     if text and not text.startswith(("https://", "http://")):
         raise ValueError("must be a web address that begins with https:// or http://")
@@ -61,7 +72,9 @@ def _auth(text: str) -> str:
 
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
 Meaning = Annotated[State | None, BeforeValidator(_meaning)]
+AccountMeaning = Annotated[AccountState | None, BeforeValidator(_account_meaning)]
 Form = Literal["list", "map", "one"]
+Lists = Literal["whole", "part"]
 
 
 class Webhook(Section):
@@ -117,6 +130,9 @@ class Webhook(Section):
     about_posts: Words = Field(
         default=("post.",), description="How the names of events begin that must name a post; others name none."
     )
+    nothing_asks: bool = Field(
+        default=False, description="Whether an empty delivery, as [] or {}, has it asked soon, at most once a minute."
+    )
     handshake: Handshake = Field(
         default=Handshake(), description="What it asks before it sends anything, and how that is answered."
     )
@@ -164,11 +180,16 @@ class Provider(Section):
         default=None, description="How a body tells of targets: a list, a map by platform, or one with each event.",
         examples=["list"],
     )  # fmt: skip
+    lists: Lists | None = Field(
+        default=None, description="Whether the targets in a body are all that the post has, or a part.",
+        examples=["whole"],
+    )  # fmt: skip
     answers: Paths = Field(
         default={}, description="The same for answers of its API: where the post stands, and what stands in it.",
         examples=[{"items": "data.posts"}],
     )  # fmt: skip
     answer_targets: Form | None = Field(default=None, description="How an answer of its API does.", examples=["list"])
+    answer_lists: Lists | None = Field(default=None, description="Whether those in an answer are.", examples=["whole"])
     post: dict[str, str] = Field(
         default={}, description="The same for the call that creates a post: where each part of the new post stands.",
         examples=[{"scheduled_at": "scheduling.scheduledAt"}],
@@ -180,6 +201,18 @@ class Provider(Section):
     events: dict[str, Meaning] = Field(
         default={}, description="The same for names of events, which count where a status tells nothing.",
         examples=[{"post.live": "published"}],
+    )  # fmt: skip
+    ends: Words | None = Field(
+        default=None, description="Events that come only at an end of the post, though their names do not say which.",
+        examples=[["post.finished"]],
+    )  # fmt: skip
+    account_states: dict[str, AccountMeaning] = Field(
+        default={}, description="What an account's status, or else the name of an event about it, says of the account.",
+        examples=[{"account.lost": "disconnected"}],
+    )  # fmt: skip
+    attributes: dict[str, str] = Field(
+        default={}, description="What a post is to be found by: a name for each, and where its value stands.",
+        examples=[{"campaign": "data.metadata.campaign"}],
     )  # fmt: skip
     auth: Annotated[str, AfterValidator(_auth)] = Field(
         default="", description="The header that carries the key, if not as its kind says.",

@@ -40,6 +40,7 @@ MEANINGS = {
     ("manual", "silence.ended"): "Somebody ended a silence before its time.",
     ("reconcile", "post.reconciled"): "What a provider said of a post when it was asked, where that was news.",
     ("reconcile", "post.not_found"): "The provider says that it knows no such post; once for each post.",
+    ("reconcile", "provider.drifted"): "What a provider sends has changed where it matters; once, until it is over.",
     ("reconcile", "provider.silent"): "No webhook has come from a provider for longer than its rhythm.",
     ("reconcile", "provider.heard"): "Webhooks come from it again.",
     ("rule", "post.labelled"): "A rule has put labels on its post, or taken some away.",

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from tests.unit.provider_page import rows
+from tracker.domain.accounts import AccountState
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
@@ -30,7 +31,7 @@ TITLE = "Settings"
 NAMED: dict[str, type[Section]] = {"providers": Provider, "endpoints": Endpoint}
 WORDS: dict[Any, str] = {
     int: "whole number", str: "text", bool: "true or false", SecretStr: "secret", Path: "path", timedelta: "duration",
-    State: "state", Rate: "rate",
+    State: "state", AccountState: "state of an account", Rate: "rate",
 }  # fmt: skip
 
 

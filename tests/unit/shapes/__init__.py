@@ -16,6 +16,7 @@ from tests.unit.shapes import (
     zernio,
 )
 from tests.unit.shapes.case import ARRIVAL, CASES, Case, Told
+from tests.unit.shapes.described import DESCRIBED
 from tests.unit.shapes.polled import POLLED
 
 SHAPES: dict[str, dict[str, Case | str]] = {
@@ -31,5 +32,6 @@ SHAPES: dict[str, dict[str, Case | str]] = {
     "generic": generic.CASES,
     **POLLED,
 }
+SHAPES = {kind: cases | DESCRIBED.get(kind, {}) for kind, cases in SHAPES.items()}
 
 __all__ = ["ARRIVAL", "CASES", "SHAPES", "Case", "Told"]

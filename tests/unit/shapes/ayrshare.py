@@ -49,6 +49,22 @@ CASES: dict[str, Case | str] = {
          "details": {"status": "error", "code": 349, "message": "Account locked"}, "hookId": "h2"},
         "social", at=AT,
     ),
+    "failed, for a reason that names no network": Case(
+        said("error", [], [{"action": "post", "status": "error", "code": 137, "message": "Duplicate or similar."}]),
+        "scheduled", (Told("p1", "failed"),), AT, error=("137", "Duplicate or similar.", None),
+        remarks=("unplaced_entry",),
+    ),
+    "failed at two networks, one without a reason of its own": Case(
+        said("error", [], [{"platform": "bluesky", "status": "error"}, BAD], message="no media"), "scheduled",
+        (Told("p1", "failed", {"bluesky#1": "failed", "twitter#1": "failed"}),), AT,
+        error=("unspecified", "no media", None),
+    ),
+    "answer, failed at two networks, one without a reason of its own": Case(
+        {"id": "p1", "status": "error", "errors": [{"platform": "bluesky", "status": "error"}, BAD],
+         "message": "no media"},
+        told=(Told("p1", "failed", {"bluesky#1": "failed", "twitter#1": "failed"}),),
+        error=("unspecified", "no media", None),
+    ),
     "answer": Case(
         {"id": "p1", "status": "error", "postIds": [GOOD], "errors": [BAD | {"retryAvailable": True}],
          "scheduleDate": "2026-11-20T08:59:00Z"},

@@ -47,13 +47,26 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """By what a post is recognised, what accounts are called, and id, platform, name and state of one told alone."""
+
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    account: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """`body` is JSON by its value, and `then` are bodies that come after it, about the same post.
 
-    `at` is when it happened, `notes` are the codes of what is odd about it.
+    `at` is when it happened, `notes` are the codes of what is odd about it, and `remarks` those of what could not be
+    read as it should be.
 
     `code` is why it is not taken; `settings` are put into the provider's section. `error` is the code and the message
-    of the post's first problem, and whether another try can help. `next` is where a list goes on.
+    of the post's first problem, and whether another try can help. `next` is where a list goes on, `seen` what is told
+    beside states, `items` the names of the things that the targets are about.
     """
 
     body: Any
@@ -61,8 +74,11 @@ class Case:
     told: tuple[Told, ...] = ()
     at: datetime = ARRIVAL
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     code: str = ""
     error: tuple[str, str, bool | None] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     then: tuple[Any, ...] = ()
     next: str | None = None
+    items: tuple[str | None, ...] | None = None
+    seen: Seen | None = None

@@ -71,6 +71,20 @@ CASES: dict[str, Case | str] = {
         told=(Told("u1", "partial", {"x:a-x": "published", "tiktok:a-tiktok": "failed"}, URLS, AT),),
         error=("unspecified", "no", None), notes=("disagrees",),
     ),
+    "failed at two accounts, one without a reason of its own": Case(
+        said("post.publishing_failed", "failed", [account("a"), account("x", ["no"])], error="no media"),
+        "post.publishing_failed", (Told("u1", "failed", {"a:a-a": "failed", "x:a-x": "failed"}),), AT,
+        error=("unspecified", "no media", None),
+    ),
+    "answer, failed at two accounts, one without a reason of its own": Case(
+        {"data": {"uuid": "u1", "status": "failed", "accounts": [account("a"), account("x", ["no"])],
+                  "error": "no media"}},
+        told=(Told("u1", "failed", {"a:a-a": "failed", "x:a-x": "failed"}),), error=("unspecified", "no media", None),
+    ),
+    "an old error of an account that has published": Case(
+        said("post.published", "published", [account("x", ["expired"], "https://x.example/1")]), "post.published",
+        (Told("u1", "published", {"x:a-x": "published"}, URLS),), AT,
+    ),
     "list": Case({"data": [{"uuid": "u1", "status": "scheduled"}]}, told=(Told("u1", "scheduled"),)),
     "an account that tells its own status": Case(
         said("post.published", "published", [account("x") | {"status": "failed"}]), "post.published",

@@ -60,10 +60,18 @@ CASES: dict[str, Case | str] = {
     "unknown event": Case(said("post.pinned"), "post.pinned", (Told("p1", "unknown"),), AT),
     "unknown status": Case(
         said("post.published", [account("x", "exploded")]), "post.published",
-        (Told("p1", "unknown", {"x:a-x": "unknown"}),), AT, ("unknown_status", "disagrees"),
+        (Told("p1", "published", {"x:a-x": "published"}),), AT, remarks=("unknown_status",),
     ),
     "test": "what a test of a webhook sends is not documented",
     "no post": Case({"event": "account.token_expired", "data": {"accountId": "a"}}, "account.token_expired"),
+    "failed at two accounts, one without a reason of its own": Case(
+        said("post.error", [account("a", None), account("x", None, error="expired")], error="no media"), "post.error",
+        (Told("p1", "failed", {"a:a-a": "failed", "x:a-x": "failed"}),), AT, error=("unspecified", "no media", None),
+    ),
+    "answer, failed at an account without a reason of its own": Case(
+        {"post": told("p1", [account("x", "failed")]) | {"error": "no media"}},
+        told=(Told("p1", "failed", {"x:a-x": "failed"}),), error=("unspecified", "no media", None),
+    ),
     "answer": Case(
         {"success": True,
          "post": told("p1", [account("x", "published"), account("tiktok", "failed", error="expired")])},

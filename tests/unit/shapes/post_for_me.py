@@ -17,10 +17,10 @@ def post(event: str, status: str, accounts: Any = (), **more: Any) -> dict[str, 
     return {"event_type": event, "data": data | {"updated_at": "2026-11-20T09:00:00Z"} | more}
 
 
-def result(success: Any, error: Any = None, account: str = "spc_1") -> dict[str, Any]:
+def result(success: Any, error: Any = None, account: str = "spc_1", name: str = "spr_1") -> dict[str, Any]:
     url = {"id": "1", "url": "https://i.example/1"} if success is True else {}
     return {
-        "id": "spr_1", "post_id": "p1", "social_account_id": account, "success": success, "error": error,
+        "id": name, "post_id": "p1", "social_account_id": account, "success": success, "error": error,
         "details": {}, "platform_data": url,
     }  # fmt: skip
 
@@ -68,10 +68,24 @@ CASES: dict[str, Case | str] = {
     ),
     "test": "no test of a webhook is documented",
     "no post": Case({"event_type": "social.account.updated", "data": {"id": "spc_1"}}, "social.account.updated"),
+    "a part of a story that failed, and one that did not": Case(
+        ended(success=False, error="Unsupported media"), RESULT,
+        (Told("p1", "failed", {"unknown:spc_1": "failed"}),), error=("unspecified", "Unsupported media", None),
+        items=("spr_1",),
+    ),
+    "under way, with a reason of the whole": Case(
+        post("social.post.updated", "processing", error={"message": "again"}), "social.post.updated",
+        (Told("p1", "publishing"),), AT, error=("unspecified", "again", None),
+    ),
+    "answer, without results, with a reason of the whole": Case(
+        {"data": [], "error": {"message": "again"}}, told=(Told("p1", "unknown"),),
+        error=("unspecified", "again", None),
+    ),
     "answer": Case(
-        {"data": [result(success=True), result(success=False, error="expired", account="spc_2")], "meta": {"total": 2}},
+        {"data": [result(success=True), result(success=False, error="expired", account="spc_2", name="spr_2")],
+         "meta": {"total": 2}},
         told=(Told("p1", "partial", {"unknown:spc_1": "published", "unknown:spc_2": "failed"}, URLS),),
-        error=("unspecified", "expired", None),
+        error=("unspecified", "expired", None), items=("spr_1", "spr_2"),
     ),
     "list": Case(
         {"data": [{"id": "p1", "status": "processing"} | TIMES, {"id": "p2", "status": "processed"} | TIMES],

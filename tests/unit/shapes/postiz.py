@@ -36,6 +36,7 @@ CASES: dict[str, Case | str] = {
     "unknown event": "its events bear no name",
     "unknown status": Case(
         [post("EXPLODED")], PUBLISHED, (Told("p1", "published", {"x:ch1": "published"}),),
+        remarks=("unknown_status",),
     ),
     "test": "a test sends what people have written for it",
     "no post": "it tells of nothing but posts",

@@ -56,6 +56,17 @@ CASES: dict[str, Case | str] = {
         told=(Told("job1", "publishing", {"x#1": "scheduled", "tiktok#1": "failed"}),),
         error=("unspecified", "no", None),
     ),
+    "answer, failed at two platforms, one without a reason of its own": Case(
+        {"job_id": "job1", "status": "failed", "error_message": "no media", "results": [
+            {"platform": "a", "success": False}, {"platform": "x", "success": False, "error_message": "no"}]},
+        told=(Told("job1", "failed", {"a#1": "failed", "x#1": "failed"}),), error=("unspecified", "no media", None),
+    ),
+    "answer, two results of one platform": Case(
+        {"job_id": "job1", "status": "completed", "results": [
+            {"platform": "x", "success": False, "error_message": "no"}, {"platform": "x", "success": True}]},
+        told=(Told("job1", "partial", {"x#1": "failed", "x#2": "published"}),), error=("unspecified", "no", None),
+        notes=("disagrees",),
+    ),
     "list": "its history tells of uploads by other ids",
     "answer, before there are results": Case(
         {"job_id": "job1", "status": "pending", "last_update": "2026-11-20T09:00:00"},

@@ -91,6 +91,26 @@ CASES: dict[str, Case | str] = {
         told=(Told("p1", "failed", {"x:a-x": "removed", "tiktok:a-tiktok": "failed"}),),
         error=("platform_rate_limit", "slow down", True), notes=("disagrees",),
     ),
+    "first heard of by an update": Case(
+        {"id": "evt_1", "event": "post.external.updated", "post": EXTERNAL, "timestamp": "2026-11-20T09:00:00Z"},
+        "post.external.updated", (Told("native_1", "published", {"googlebusiness:a-google": "published"}, GOOGLE),), AT,
+    ),
+    "an old error of what is published": Case(
+        said("post.published", "published", [target("x", "published", error="Publishing failed")]), "post.published",
+        (Told("p1", "published", {"x:a-x": "published"}),), AT,
+    ),
+    "failed at two platforms, one without a reason of its own": Case(
+        said("post.failed", "failed", [target("a", "failed"), target("x", "failed", error="no")])
+        | {"post": {"id": "p1", "status": "failed", "error": "no media",
+                    "platforms": [target("a", "failed"), target("x", "failed", error="no")]}},
+        "post.failed", (Told("p1", "failed", {"a:a-a": "failed", "x:a-x": "failed"}),), AT,
+        error=("unspecified", "no media", None),
+    ),
+    "answer, failed at two platforms, one without a reason of its own": Case(
+        {"post": {"_id": "p1", "status": "failed", "error": "no media", "platforms": [
+            target("a", "failed"), target("x", "failed", errorMessage="no")]}},
+        told=(Told("p1", "failed", {"a:a-a": "failed", "x:a-x": "failed"}),), error=("unspecified", "no media", None),
+    ),
     "list": Case(
         {"posts": [{"_id": "p1", "status": "partial", "scheduledFor": "2026-11-20T09:00:00Z",
                     "updatedAt": "2026-11-20T09:00:00Z"}], "pagination": {"page": 1}},

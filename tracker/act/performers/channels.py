@@ -1,19 +1,19 @@
-"""Which verbs and which kinds of channel there are, how each tells people, and which can tell anybody at all."""
+"""Which verbs and which kinds of channel there are, and who performs each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.apprise import AppriseService, NotInstalledError, open_service
-from tracker.act.performers.http_delivery import key_of
+from tracker.act.performers.apprise import AppriseService, open_service
+from tracker.act.performers.channel_checks import fault_of_service
 from tracker.act.performers.mail import Mail
 from tracker.act.performers.notify import Alert, LogAlerts, Send, SignedWebhook
 from tracker.act.performers.provider_actions import Reconcile, RetryPost
 from tracker.act.performers.slack import SlackApp, SlackWebhook
 from tracker.domain.actions import Discard, Reason
 from tracker.outbound.configured import UNCHECKED, may_send_unchecked
-from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
+from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tracker.act.performers.notify import AlertChannel
     from tracker.act.performers.provider_actions import Publisher
     from tracker.domain.actions import Claimed, Outcome
-    from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
     from tracker.settings import Channel, Settings
 
@@ -40,48 +39,6 @@ def build_performers(
     }
 
 
-def usable(settings: Settings) -> Settings:
-    """The settings without the channels and endpoints that could never tell anybody."""
-    return settings.without(_unusable(settings))
-
-
-def _unusable(settings: Settings) -> dict[str, Misconfigured]:
-    found = {
-        f"channels.{name}": fault
-        for name, channel in settings.channels.items()
-        if isinstance(channel, AppriseChannel)
-        and may_send_unchecked(settings, channel)
-        and (fault := fault_of_service(settings, name, channel))
-    }
-    signing = {
-        f"channels.{name}": channel.secrets
-        for name, channel in settings.channels.items()
-        if isinstance(channel, WebhookChannel)
-    }
-    signing |= {f"endpoints.{name}": endpoint.secrets for name, endpoint in settings.endpoints.items()}
-    for key, secrets in signing.items():
-        for place, secret in enumerate(secrets):
-            try:
-                key_of(secret.get_secret_value())
-            except ValueError as error:
-                found[key] = settings.fault(f"{key}.secrets.{place}", str(error))
-    return found
-
-
-def fault_of_service(settings: Settings, name: str, channel: AppriseChannel) -> Misconfigured | None:
-    """Why Apprise could never tell anybody by this channel; nothing where it can."""
-    try:
-        open_service(channel.url)
-    except NotInstalledError:
-        needed = 'needs Apprise, which is not installed here: pip install "tracker[apprise]"'
-        return settings.fault(f"channels.{name}.kind", needed)
-    except ValueError as error:
-        return settings.fault(f"channels.{name}.url", str(error))
-    except Exception as error:  # a plugin raises what it likes, and may quote the address
-        return settings.fault(f"channels.{name}.url", f"Apprise cannot use this address: {type(error).__name__}")
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Off:
     """A channel by which nothing may be sent; each of its alerts ends with the reason."""
@@ -89,7 +46,7 @@ class Off:
     why: str
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Send nothing; the outcome is a Discard with the reason."""
+        """Say why not."""
         return Discard(Reason.BLOCKED, self.why)
 
 

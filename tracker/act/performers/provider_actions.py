@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-from tracker.domain.actions import WAITS, Discard, Done, Reason, Retry, Unknown
+from tracker.domain.actions import IS_GONE, WAITS, Discard, Done, Reason, Retry, Unknown
 from tracker.domain.calls.call_budget import Purpose
 from tracker.domain.calls.circuit_breaker import FAILING
 from tracker.domain.posts.event import State
@@ -63,10 +63,10 @@ def purpose_of(claimed: Claimed) -> Purpose:
 
 
 def unanswered(reply: Reply[object]) -> Retry | Discard:
-    """What follows from a question that was not answered."""
+    """What follows from a question about a post that was not answered."""
     if reply.reason in PASSING:
         return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)
-    return Discard(reply.reason, reply.detail, reply.exchange)
+    return Discard(reply.reason, reply.detail, reply.exchange, gone=reply.reason in IS_GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,8 @@ async def _tell(client: Publisher, post: str, key: str) -> Outcome:
     if not client.can("get"):
         return Unknown(reply.reason, reply.detail, reply.exchange)
     asked = await client.get_post(post)
+    if asked.reason in IS_GONE:
+        return unanswered(asked)
     if asked.value and is_at_it(asked.value):
         return Done("its answer was lost, but the provider is at it", exchange=reply.exchange, learned=asked.value)
     return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)

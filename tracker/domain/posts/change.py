@@ -13,7 +13,8 @@ from tracker.domain.posts.value import value
 class Move:
     """The whole post (`target` None) or one target entered a state because of the fact `by`.
 
-    A move is `superseded` when it came to light after a later fact had already moved the same thing on.
+    A move is `superseded` when it came to light after a later fact had already moved the same thing on. It is said
+    `again` when nothing changed, but the event that told the end has come once more.
     """
 
     target: str | None
@@ -24,6 +25,7 @@ class Move:
     occurred_at: datetime
     problem: Problem | None = None
     superseded: bool = False
+    again: bool = False
 
     @property
     def cause(self) -> str:
@@ -42,7 +44,7 @@ class Note:
 
 @value(frozen=True, slots=True)
 class TargetView:
-    """A target as rules see it."""
+    """A target as rules see it; `times` counts how often in a row it ended as it did last."""
 
     key: str
     platform: str
@@ -53,11 +55,13 @@ class TargetView:
     entered_at: datetime | None = None
     url: str | None = None
     problem: Problem | None = None
+    item: str | None = None
+    times: int = 0
 
 
 @value(frozen=True, slots=True)
 class PostView:
-    """A post as rules see it, right after a change."""
+    """A post as rules see it, right after a change; `times` counts how often in a row it ended as it did last."""
 
     id: str
     provider: str
@@ -73,6 +77,10 @@ class PostView:
     urls: tuple[str, ...] = ()
     targets: tuple[TargetView, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    times: int = 0
 
 
 @value(frozen=True, slots=True)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
+from tracker.domain.accounts import AccountFact
 from tracker.domain.posts.value import value
 
 BUCKETS = 16
 
 OWN_SOURCES = frozenset({"action", "manual", "rule", "signal"})
 """Facts about what we did ourselves: kept and shown, but not a sign of life from the provider."""
+
+UNKNOWN_PLATFORM = "unknown"
+"""The platform of targets of which nobody has told it."""
+
+EXACT = timedelta(0)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class State(StrEnum):
@@ -49,7 +56,10 @@ class Problem:
 
 @value(frozen=True, slots=True)
 class TargetFact:
-    """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms."""
+    """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms.
+
+    `item` tells several things apart that one account posts.
+    """
 
     platform: str
     account: str | None = None
@@ -58,11 +68,15 @@ class TargetFact:
     raw_status: str | None = None
     url: str | None = None
     problem: Problem | None = None
+    item: str | None = None
+    account_name: str | None = None
 
     @property
     def key(self) -> str:
-        """The name of the target inside its post: `platform:account`, or `platform#ordinal`."""
-        return f"{self.platform}:{self.account}" if self.account else f"{self.platform}#{self.ordinal}"
+        """What it is called here: `platform:account`, `platform:account/item`, or `platform#ordinal`."""
+        if not self.account:
+            return f"{self.platform}#{self.ordinal}"
+        return f"{self.platform}:{self.account}/{self.item}" if self.item else f"{self.platform}:{self.account}"
 
 
 @value(frozen=True, slots=True)
@@ -71,6 +85,12 @@ class Fact:
 
     `id` is made from the signed bytes, so it is the same in whatever order or under whatever delivery id
     they arrive. `position` is where the log keeps it. `attempt` is set only where the sender numbers attempts.
+
+    `lists_whole`: its targets are all that the post has. `ends_by_name`: the event's own name is an end, and speaks of
+    the whole post. `remarks` are codes and texts of what could not be read well.
+
+    `occurred_at` is the provider's time in units of `unit` if it is `dated`, and otherwise its arrival. A time `ahead`
+    of the arrival counts as the arrival.
     """
 
     id: str
@@ -89,11 +109,44 @@ class Fact:
     attempt: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    dated: bool = True
+    unit: timedelta = EXACT
+    ahead: timedelta = EXACT
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    account: AccountFact | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Where the fact stands in its post's history, whatever the order of arrival."""
-        return (self.occurred_at, RANK[self.state or State.UNKNOWN], self.id)
+        """Where the fact stands in its post's history, whatever the order of arrival.
+
+        That is when it can have happened, how far along its most advanced part is, and its id. A time told to the
+        second stands for the end of it, and nothing happens after it has arrived.
+        """
+        when = self.occurred_at
+        if self.unit:
+            when = min(when + self.unit - MICROSECOND, max(when, self.received_at))
+        rank = RANK[self.state] if self.state else 0
+        for word in self.targets:
+            if word.state and RANK[word.state] > rank:
+                rank = RANK[word.state]
+        return (when, rank, self.id)
+
+    @property
+    def told_at(self) -> datetime:
+        """The time by the clock of the one who told it."""
+        return self.occurred_at + self.ahead if self.ahead else self.occurred_at
+
+
+def dated(told: datetime | None, received_at: datetime) -> tuple[datetime, bool, timedelta]:
+    """When a fact counts as having happened, whether that was told, and how far its time was ahead of its arrival."""
+    if told is None:
+        return received_at, False, EXACT
+    return (told, True, EXACT) if told <= received_at else (received_at, True, told - received_at)
 
 
 @value(frozen=True, slots=True)
@@ -128,6 +181,8 @@ class Report:
     """What was said; None for what was not.
 
     `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
+    `lists_whole`: its targets are all that the post has. `remarks` are codes and texts of what could not be read well.
+    `ends_by_name`: the name of the event is an end, and speaks of the whole post.
     """
 
     state: State | None = None
@@ -137,6 +192,12 @@ class Report:
     scheduled_at: datetime | None = None
     attempt: int | None = None
     updated_at: datetime | None = None
+    lists_whole: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    ends_by_name: bool = False
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @value(frozen=True, slots=True)

@@ -1,28 +1,47 @@
 """A post, folded from its facts in the order in which they happened.
 
-The state of a post is `fold(facts)`: the distinct facts, sorted by (occurred_at, status rank, id), each applied
-by `evolve`. Sorting makes the order of arrival irrelevant and the id makes repetition harmless; that is the whole
-argument for correctness. `arrive` only spares the sorting when the new fact stands last anyway.
+The state of a post is `fold(facts)`: the distinct facts, sorted by when each can have happened, how far along it is,
+and its id, each applied by `evolve`. Sorting makes the order of arrival irrelevant and the id makes repetition
+harmless; that is the whole argument for correctness. `arrive` (arrival.py) only spares the sorting when the new fact
+stands last anyway.
+
+Several clocks are one order: a fact cannot have happened after it arrived, a time told to the second stands for the
+end of that second, and a fact that tells no time stands at its arrival, which is behind all that arrived before it.
+That it must not overtake what is further along cannot be had by a place in the order, which would depend on other
+facts; so it is had when it is applied: such a fact takes no target back behind its end, nor behind what was told with
+a time (`Target.hear`). Among facts that tell no time the arrival decides, but for ends.
+
+What a message means by the targets that it names more or less fully is told in naming.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
-from tracker.domain.posts.change import Change, Move, Note, PostView, TargetView
+from tracker.domain.posts.change import Move, Note, PostView, TargetView
+from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
-from tracker.domain.posts.target import ENDED, FALLEN_SHORT, Target, derive, first_heard, is_surprising, spoken_for
+from tracker.domain.posts.naming import Meant, meant, restarted
+from tracker.domain.posts.notes import note, odd_step, odd_words
+from tracker.domain.posts.target import ENDED, FALLEN_SHORT, STARTING, Target, derive, first_heard, spoken_for
 from tracker.domain.posts.value import value
 
+FOLD_VERSION = 2
+"""Counted up whenever the same facts come to another post: posts that an older fold has made are then made anew."""
+
 KEPT_NOTES = 20
-STATE_EVENTS = {f"post.{state}": state for state in State}
+NO_NEWS = OWN_SOURCES | {"reconcile"}
+"""What we say or ask ourselves never says an end again."""
 
 
 @value(frozen=True, slots=True)
 class Post:
-    """What became of one post: `targets` by key, and `whole`, which is what was said of no target in particular."""
+    """What became of one post: `targets` by key, and `whole`, which is what was said of no target in particular.
+
+    `times` counts how often in a row it `ended_as` it did, and `end_told_by` is the event whose name told the end.
+    """
 
     provider: str
     id: str
@@ -39,6 +58,12 @@ class Post:
     last_order: tuple[datetime, int, str] | None = None
     notes: tuple[Note, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    excerpt: str | None = None
+    thumbnail: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    times: int = 0
+    ended_as: State | None = None
+    end_told_by: str | None = None
 
     @property
     def parts(self) -> tuple[Target, ...]:
@@ -49,16 +74,16 @@ class Post:
 
     @property
     def problem(self) -> Problem | None:
-        """The first problem among its parts."""
-        return first_problem(self.parts)
+        """The first problem among its parts, or else what was said of the whole where that fell short."""
+        return first_problem(self, self.parts)
 
 
-def first_problem(parts: Iterable[Target]) -> Problem | None:
-    """What went wrong with the first of them with which anything did."""
+def first_problem(post: Post, parts: Iterable[Target]) -> Problem | None:
+    """What went wrong with the first of a post's parts with which anything did."""
     for part in parts:
         if part.problem:
             return part.problem
-    return None
+    return post.whole.problem if post.whole and post.state in FALLEN_SHORT else None
 
 
 @value(frozen=True, slots=True)
@@ -73,12 +98,17 @@ class Step:
 def evolve(post: Post, fact: Fact) -> Step:
     """Apply a fact that stands after everything the post has seen."""
     moves: list[Move] = []
-    notes = _odd_words(fact)
+    notes = odd_words(fact)
     targets, whole = dict(post.targets), post.whole
-    for key, word in _words(post, fact):
+    said = _said(post, fact)
+    words = said.words
+    if said.dropped:
+        for key in said.dropped:
+            targets.pop(key, None)
+    for key, word in words:
         known = targets.get(key) if key else whole
         if known and fact.attempt is not None and known.hears_too_late(fact):
-            notes.append(_note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
+            notes.append(note(fact, "older_attempt", f"{key or 'post'} is at attempt {known.attempt} already"))
             continue
         after = (known or first_heard(word, post.whole if key else None)).apply(fact, word)
         if key:
@@ -87,64 +117,38 @@ def evolve(post: Post, fact: Fact) -> Step:
             whole = after
         if key and (known is None or known.state is not after.state or known.attempt != after.attempt):
             moves.append(_move(key, known.state if known else None, after, fact))
-            if known:
-                notes += _surprise(fact, key, known, after)
-    return _settle(post, fact, whole, targets, moves, notes)
+        if known and (after.state is not known.state or word.state is not known.state) and (key or not targets):
+            notes += odd_step(fact, key or "post", known, after, word)
+    for key in said.withdrawn:
+        known, targets[key] = targets[key], targets[key].withdraw(fact)
+        moves.append(_move(key, known.state, targets[key], fact))
+        notes.append(note(fact, "withdrawn", f"{key}: {known.state}, and no longer among the post's targets"))
+    for text in said.unclear:
+        notes.append(note(fact, "ambiguous_target", text))
+    return _settle(post, fact, whole, targets, moves, notes, words)
+
+
+def steps(facts: Iterable[Fact], start: Post) -> list[tuple[Fact, Step]]:
+    """Each fact with what it came to, once and in their order; `start` stands for facts that end before these."""
+    post, taken = start, []
+    for fact in sorted({fact.id: fact for fact in facts}.values(), key=_order):
+        if start.last_order and fact.order <= start.last_order:
+            continue
+        step = evolve(post, fact)
+        post = step.post
+        taken.append((fact, step))
+    return taken
 
 
 def fold(provider: str, post_id: str, facts: Iterable[Fact], start: Post | None = None) -> Step:
     """All facts applied in their order, each once; `start` stands for facts no longer kept, which end before these."""
-    post = start or Post(provider, post_id)
-    moves: list[Move] = []
-    notes: list[Note] = []
-    for fact in sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: fact.order):
-        if start and start.last_order and fact.order <= start.last_order:
-            continue
-        step = evolve(post, fact)
-        post = step.post
-        moves += step.moves
-        notes += step.notes
-    return Step(post, tuple(moves), tuple(notes))
-
-
-def stands_last(post: Post | None, fact: Fact) -> bool:
-    """Whether `arrive` can do without the post's earlier facts."""
-    return post is None or post.last_order is None or fact.order > post.last_order
-
-
-def arrive(
-    post: Post | None, fact: Fact, earlier: Sequence[Fact] = (), start: Post | None = None
-) -> tuple[Post, Change]:
-    """A fact has come in: the post with it, and the change, which holds only moves that were not known before.
-
-    `earlier` are the facts behind `post`; they are needed only when the fact does not stand last. `start` is the
-    baseline of facts that are no longer kept.
-    """
-    before = post or start or Post(fact.provider, fact.post or "")
-    if stands_last(before, fact):
-        step, kind = evolve(before, fact), "moved"
-    else:
-        step, kind = _revise(before, fact, earlier, start), "revised"
-    after, moves = step.post, step.moves
-    if kind == "revised":
-        known = {move.cause for move in fold(fact.provider, before.id, earlier, start).moves}
-        moves = tuple(move for move in _marked(moves) if move.cause not in known)
-    elif not moves:
-        kind = "noted"
-    return after, Change(
-        fact.provider, fact.post, fact.event, fact.source, kind, before.state if before.version else None, after.state,
-        after.attempt, fact.occurred_at, fact.received_at, fact.position, fact.id, moves,
-        notes=tuple([note for note in step.notes if note.by == fact.id]) if step.notes else (),
-        context=view(after),
-        detail=dict(fact.detail) if fact.detail else None,
-    )  # fmt: skip
-
-
-def _marked(moves: tuple[Move, ...]) -> Iterable[Move]:
-    """Those after which the same thing moved on are superseded."""
-    for place, move in enumerate(moves):
-        moved_on = any(later.target == move.target for later in moves[place + 1 :])
-        yield replace(move, superseded=True) if moved_on else move
+    begin = start or Post(provider, post_id)
+    taken = [step for _, step in steps(facts, begin)]
+    return Step(
+        taken[-1].post if taken else begin,
+        tuple(move for step in taken for move in step.moves),
+        tuple(one for step in taken for one in step.notes),
+    )
 
 
 def view(post: Post) -> PostView:
@@ -161,30 +165,42 @@ def view(post: Post) -> PostView:
         published_at=post.published_at,
         failed_at=post.failed_at,
         last_event_at=post.last_event_at,
-        problem=first_problem(parts),
+        problem=first_problem(post, parts),
         urls=tuple([part.url for part in parts if part.url]),
         targets=tuple(
             [
-                TargetView(key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem)
+                TargetView(
+                    key, t.platform, t.account, t.ordinal, t.state, t.attempt, t.entered_at, t.url, t.problem,
+                    t.item, t.times,
+                )
                 for key, t in zip(named, parts, strict=False)
             ]
         ),
         labels=post.labels,
-    )
+        times=post.times,
+        excerpt=post.excerpt,
+        thumbnail=post.thumbnail,
+        attributes=post.attributes,
+    )  # fmt: skip
 
 
-def _revise(post: Post, fact: Fact, earlier: Sequence[Fact], start: Post | None) -> Step:
-    if start and start.last_order and fact.order <= start.last_order:
-        return Step(post, (), (_note(fact, "before_kept_history", "older than what the log still keeps of this post"),))
-    return fold(fact.provider, post.id, [*earlier, fact], start)
+def _order(fact: Fact) -> tuple[datetime, int, str]:
+    return fact.order
 
 
-def _words(post: Post, fact: Fact) -> list[tuple[str, TargetFact]]:
+def _said(post: Post, fact: Fact) -> Meant:
     """What the fact says, target by target; the key '' is the whole."""
     if fact.targets:
-        return [(word.key, _completed(word, fact)) for word in fact.targets]
+        if fact.problem:
+            return meant(post.targets, fact, [_completed(word, fact) for word in fact.targets])
+        words = [word if word.state else _completed(word, fact) for word in fact.targets]
+        return meant(post.targets, fact, words)
     word = TargetFact("", state=fact.state, problem=fact.problem)
-    return [("", word), *((key, word) for key in spoken_for(fact, post.targets, post.attempt))]
+    keys = spoken_for(fact, post.targets, post.attempt)
+    if fact.state not in STARTING or not any(target.item for target in post.targets.values()):
+        return Meant([("", word), *[(key, word) for key in keys]])
+    kept, dropped = restarted(post.targets, fact, keys)
+    return Meant([("", word), *[(key, word) for key in kept]], dropped)
 
 
 def _completed(word: TargetFact, fact: Fact) -> TargetFact:
@@ -197,7 +213,13 @@ def _completed(word: TargetFact, fact: Fact) -> TargetFact:
 
 
 def _settle(
-    post: Post, fact: Fact, whole: Target | None, targets: dict[str, Target], moves: list[Move], notes: list[Note]
+    post: Post,
+    fact: Fact,
+    whole: Target | None,
+    targets: dict[str, Target],
+    moves: list[Move],
+    notes: list[Note],
+    words: Iterable[tuple[str, TargetFact]],
 ) -> Step:
     """The post as its parts now make it, with its own move after those of its targets."""
     parts = targets.values() if targets else [whole] if whole else []
@@ -206,10 +228,16 @@ def _settle(
     moved = (
         state is not post.state or attempt != post.attempt or (post.entered_at is None and state is not State.UNKNOWN)
     )
-    if moved and whole and post.whole and not targets:
-        notes += _surprise(fact, "post", post.whole, whole)
+    ends = state in ENDED
+    told = ends and fact.ends_by_name and fact.state is state
+    again = told and not moved and fact.event == post.end_told_by and fact.source not in NO_NEWS
+    if again:
+        repeated = _repeated(post, fact, targets, words)
+        targets |= repeated
+        moves += [_move(key, after.state, after, fact, again=True) for key, after in repeated.items()]
     if targets and fact.state in ENDED and fact.state is not state:
-        notes.append(_note(fact, "disagrees", f"the provider says {fact.state}, its targets say {state}"))
+        notes.append(note(fact, "disagrees", f"the provider says {fact.state}, its targets say {state}"))
+    entered = moved or again
     after = Post(
         provider=post.provider,
         id=post.id,
@@ -220,18 +248,37 @@ def _settle(
         targets=targets,
         entered_at=fact.occurred_at if moved else post.entered_at,
         scheduled_at=fact.scheduled_at or post.scheduled_at,
-        published_at=fact.occurred_at if moved and state is State.PUBLISHED else post.published_at,
-        failed_at=fact.occurred_at if moved and state in FALLEN_SHORT else post.failed_at,
+        published_at=fact.occurred_at if entered and state is State.PUBLISHED else post.published_at,
+        failed_at=fact.occurred_at if entered and state in FALLEN_SHORT else post.failed_at,
         last_event_at=post.last_event_at if fact.source in OWN_SOURCES else fact.occurred_at,
         last_order=fact.order,
         notes=(*post.notes, *notes)[-KEPT_NOTES:] if notes else post.notes,
         labels=_labelled(post.labels, fact.labels) if fact.labels else post.labels,
+        excerpt=fact.excerpt or post.excerpt,
+        thumbnail=fact.thumbnail or post.thumbnail,
+        attributes=with_attributes(post.attributes, fact.attributes) if fact.attributes else post.attributes,
+        times=(post.times + 1 if state is post.ended_as else 1) if ends and entered else post.times,
+        ended_as=state if ends else post.ended_as,
+        end_told_by=fact.event if told else None if moved else post.end_told_by,
     )
-    if moved:
+    if entered:
         before = post.state if post.entered_at else None
-        problem = after.problem if first_problem(parts) else None
-        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem))
+        problem = after.problem if first_problem(after, parts) else None
+        moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem, again=again))
     return Step(after, tuple(moves), tuple(notes))
+
+
+def _repeated(
+    post: Post, fact: Fact, targets: dict[str, Target], words: Iterable[tuple[str, TargetFact]]
+) -> dict[str, Target]:
+    """The targets whose end is said again with that of the post: by name, or all of them where none is named."""
+    keys = [key for key, word in words if word.state is fact.state] if fact.targets else targets
+    found = {}
+    for key in keys:
+        before, after = post.targets.get(key), targets.get(key)
+        if before and after and before.state is after.state is fact.state and before.attempt == after.attempt:
+            found[key] = replace(after, times=after.times + 1)
+    return found
 
 
 def _labelled(labels: dict[str, str], told: Mapping[str, str]) -> dict[str, str]:
@@ -239,30 +286,5 @@ def _labelled(labels: dict[str, str], told: Mapping[str, str]) -> dict[str, str]
     return {name: text for name, text in {**labels, **told}.items() if text}
 
 
-def _move(key: str, before: State | None, after: Target, fact: Fact) -> Move:
-    return Move(key, before, after.state, fact.id, after.attempt, fact.occurred_at, after.problem)
-
-
-def _surprise(fact: Fact, name: str, before: Target, after: Target) -> list[Note]:
-    if is_surprising(before.state, after.state):
-        return [_note(fact, "surprising", f"{name}: {before.state} -> {after.state}")]
-    return []
-
-
-def _odd_words(fact: Fact) -> list[Note]:
-    """What the fact says in words that we do not know, or that contradict one another."""
-    named = STATE_EVENTS.get(fact.event)
-    notes = []
-    if named and fact.state and named is not fact.state:
-        notes.append(_note(fact, "event_disagrees", f"the event is called {fact.event}, its status says {fact.state}"))
-    said: tuple[Fact | TargetFact, ...] = (fact, *fact.targets)
-    notes += [
-        _note(fact, "unknown_status", f'"{word.raw_status}" is not in the provider\'s map of statuses')
-        for word in said
-        if word.state is None and word.raw_status
-    ]
-    return notes
-
-
-def _note(fact: Fact, code: str, text: str) -> Note:
-    return Note(fact.id, code, text)
+def _move(key: str, before: State | None, after: Target, fact: Fact, *, again: bool = False) -> Move:
+    return Move(key, before, after.state, fact.id, after.attempt, fact.occurred_at, after.problem, again=again)

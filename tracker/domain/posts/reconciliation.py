@@ -6,8 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracker.domain.posts.arrival import stands_last
 from tracker.domain.posts.event import State
-from tracker.domain.posts.post import evolve, stands_last
+from tracker.domain.posts.post import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,7 @@ class Finding(StrEnum):
     """What an answer comes to."""
 
     AGREES = "agrees"
+    TELLS_MORE = "tells_more"
     MISSED = "missed"
     CONFLICT = "conflict"
 
@@ -35,13 +37,25 @@ def compare(post: Post | None, fact: Fact) -> Finding:
     """The fact, which the provider told when it was asked, beside the post as we know it.
 
     One that stands after everything we know and moves the post was missed. One that stands before something newer,
-    and says otherwise, contradicts it: it is kept, and the newer word counts.
+    and says otherwise, contradicts it: it is kept, and the newer word counts. One that moves nothing may still tell
+    more of what the post is recognised by.
     """
     if post is None:
         return Finding.MISSED
-    if not evolve(post, fact).moves:
-        return Finding.AGREES
-    return Finding.MISSED if stands_last(post, fact) else Finding.CONFLICT
+    step, last = evolve(post, fact), stands_last(post, fact)
+    if not step.moves:
+        return Finding.TELLS_MORE if _tells_more(post, step.post, last=last) else Finding.AGREES
+    return Finding.MISSED if last else Finding.CONFLICT
+
+
+def _tells_more(before: Post, after: Post, *, last: bool) -> bool:
+    """Whether it adds something, or, standing last, replaces something."""
+    new = before.attributes != after.attributes
+    if new and not last:
+        new = len(before.attributes) < len(after.attributes)
+    for known, told in ((before.excerpt, after.excerpt), (before.thumbnail, after.thumbnail)):
+        new = new or (known != told and (last or known is None))
+    return new
 
 
 def true_at(updated: datetime | None, asked: datetime) -> datetime:
@@ -68,4 +82,5 @@ def next_question(times: int) -> timedelta:
 
 
 def _said(fact: Fact) -> object:
-    return fact.state, sorted((target.key, target.state or "") for target in fact.targets)
+    """Targets by their platforms, because not every message names their accounts."""
+    return fact.state, sorted((target.platform, target.state or "") for target in fact.targets)

@@ -1,12 +1,17 @@
-"""A target: one platform and account that a post goes to; and the rules of the states of posts and targets."""
+"""A target: one platform and account that a post goes to; and the rules of the states of posts and targets.
+
+What is said late is not always placed late: a fact without a time of its own stands at its arrival, and times told to
+the second, or by a clock that is ahead, are no finer than that. So such a fact never takes a target back: behind an
+end it says nothing but what is further along, unless it numbers a newer attempt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.posts.event import RANK, UNKNOWN_PLATFORM, Fact, Problem, State, TargetFact
 from tracker.domain.posts.value import value
 
 if TYPE_CHECKING:
@@ -17,6 +22,9 @@ TRIED = frozenset({State.PARTIAL, State.FAILED, State.PUBLISHED})
 FALLEN_SHORT = TRIED - {State.PUBLISHED}
 WITHDRAWN = frozenset({State.CANCELLED, State.REMOVED})
 ENDED = TRIED | WITHDRAWN
+WITHOUT_PROBLEM = WITHDRAWN | {State.PUBLISHED}
+"""What came to this has no error, whatever went wrong on the way."""
+
 UNFINISHED = frozenset(State) - ENDED - {State.UNKNOWN}
 
 SURPRISING = {
@@ -32,11 +40,6 @@ SURPRISING = {
 def begins_attempt(before: State, after: State) -> bool:
     """Starting again after having been tried is a new attempt."""
     return before in TRIED and after in STARTING
-
-
-def is_surprising(before: State, after: State) -> bool:
-    """Legal, because no state is absorbing, but worth a note on the history."""
-    return after in SURPRISING.get(before, ())
 
 
 def derive(states: Collection[State]) -> State:
@@ -61,9 +64,17 @@ def derive(states: Collection[State]) -> State:
     return State.PUBLISHING if live & TRIED or State.PUBLISHING in live else min(live, key=list(State).index)
 
 
+ONE_CLOCK = timedelta(hours=1)
+"""A clock that was ahead by more than so much beyond this one is another, or was wrong that once."""
+
+
 @value(frozen=True, slots=True)
 class Target:
-    """`named` tells whether its state was said of it by name, or only of the post as a whole."""
+    """`named` tells whether its state was said of it by name, or only of the post as a whole.
+
+    `times` counts how often in a row it `ended_as` it did. `told_at` is when its state was told by a clock that was
+    ahead of ours; `undated`: it was told without a time. `withdrawn`: the post's list of targets no longer has it.
+    """
 
     platform: str = ""
     account: str | None = None
@@ -74,6 +85,12 @@ class Target:
     named: bool = False
     url: str | None = None
     problem: Problem | None = None
+    item: str | None = None
+    times: int = 0
+    ended_as: State | None = None
+    told_at: datetime | None = None
+    undated: bool = False
+    withdrawn: bool = False
 
     def hears_too_late(self, fact: Fact) -> bool:
         """The fact speaks of an attempt that a newer one has already replaced."""
@@ -84,23 +101,52 @@ class Target:
 
         That attempt n is going to be tried says nothing once attempt n is known to have begun.
         """
-        state = word.state or self.state
-        if state is State.RETRYING and fact.attempt is not None and fact.attempt <= self.attempt:
-            state = self.state
-        begins = state is not self.state and begins_attempt(self.state, state)
+        before = self.state
+        state = word.state or (State.UNKNOWN if self.withdrawn else before)
+        if state is not before and not self.withdrawn and self._stays(fact, state):
+            state = before
+        begins = state is not before and begins_attempt(before, state)
         attempt = fact.attempt or self.attempt + begins
-        same = state is self.state and attempt == self.attempt
+        same = state is before and attempt == self.attempt
+        ends = not same and state in ENDED
         return Target(
-            self.platform,
-            self.account,
+            word.platform if self.platform == UNKNOWN_PLATFORM and word.platform else self.platform,
+            self.account or word.account,
             self.ordinal,
             state,
             attempt,
             entered_at=self.entered_at if same and self.entered_at else fact.occurred_at,
             named=bool(fact.targets) if word.state else self.named,
             url=word.url or self.url,
-            problem=word.problem or (self.problem if same else None),
+            problem=None if state in WITHOUT_PROBLEM else word.problem or (self.problem if same else None),
+            item=word.item or (self.item if attempt == self.attempt else None),
+            times=(self.times + 1 if state is self.ended_as else 1) if ends else self.times,
+            ended_as=state if ends else self.ended_as,
+            told_at=self.told_at if same else fact.told_at if fact.ahead else None,
+            undated=self.undated if same else not fact.dated,
         )
+
+    def withdraw(self, fact: Fact) -> Target:
+        """The target once a listing of the whole post has left it out."""
+        return Target(
+            self.platform, self.account, self.ordinal, State.CANCELLED, self.attempt, fact.occurred_at, True, self.url,
+            item=self.item, times=self.times, ended_as=self.ended_as, withdrawn=True,
+        )  # fmt: skip
+
+    def _stays(self, fact: Fact, state: State) -> bool:
+        """Whether the fact is placed too roughly to take the target from where it is to an earlier `state`."""
+        if state is State.RETRYING and fact.attempt is not None:
+            return fact.attempt <= self.attempt
+        if RANK[state] > RANK[self.state] or (fact.attempt is not None and fact.attempt > self.attempt):
+            return False
+        if not fact.dated:
+            return self.state in ENDED or not self.undated
+        entered = self.told_at or self.entered_at
+        if not (fact.unit or fact.ahead) or self.undated or entered is None or self.entered_at is None:
+            return False
+        if fact.ahead:
+            return fact.told_at <= entered and entered - self.entered_at <= fact.ahead + ONE_CLOCK
+        return fact.told_at <= entered < fact.told_at + fact.unit
 
 
 NEVER_HEARD = Target()
@@ -111,7 +157,7 @@ def first_heard(word: TargetFact, whole: Target | None) -> Target:
     start = whole or NEVER_HEARD
     return Target(
         word.platform, word.account, word.ordinal, start.state, start.attempt, start.entered_at, start.named,
-        start.url, start.problem,
+        start.url, start.problem, word.item, start.times, start.ended_as, start.told_at, start.undated,
     )  # fmt: skip
 
 
@@ -119,18 +165,19 @@ def spoken_for(fact: Fact, targets: dict[str, Target], attempt: int) -> Iterable
     """The keys of the targets for which a fact speaks that names none: those of its attempt.
 
     What was said of a target by name in the same attempt stands against what is said of all; work that starts
-    again starts for those that failed, and for all of them only where none did.
+    again starts for those that failed, and for all of them only where none did. Nothing is said of what was withdrawn.
     """
-    if fact.state in WITHDRAWN:
-        return list(targets)
     if fact.state is State.PARTIAL or fact.state is None:
         return ()
+    there = {key: target for key, target in targets.items() if not target.withdrawn}
+    if fact.state in WITHDRAWN:
+        return list(there)
     if fact.state in STARTING and fact.attempt is not None and fact.attempt > attempt:
-        return [key for key, target in targets.items() if target.state is not State.PUBLISHED]
-    current = [key for key, target in targets.items() if target.attempt == (fact.attempt or attempt)]
+        return [key for key, target in there.items() if target.state is not State.PUBLISHED]
+    current = [key for key, target in there.items() if target.attempt == (fact.attempt or attempt)]
     if fact.state in TRIED:
         return [key for key in current if targets[key].state not in ENDED or not targets[key].named]
     unfinished = [key for key in current if targets[key].state in UNFINISHED or targets[key].state is State.UNKNOWN]
     if unfinished or fact.state not in STARTING:
         return unfinished
-    return [key for key, target in targets.items() if target.state is State.FAILED] or current
+    return [key for key, target in there.items() if target.state is State.FAILED] or current

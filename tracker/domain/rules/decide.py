@@ -27,7 +27,7 @@ from tracker.domain.rules.decision import (
     Suppressed,
     Trace,
 )
-from tracker.domain.rules.grouping import Group, to_plain
+from tracker.domain.rules.grouping import Group, account_told, to_plain
 from tracker.domain.rules.match_context import MatchContext, Occurrence
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
@@ -56,13 +56,17 @@ SETTLED = frozenset({State.PUBLISHED}) | WITHDRAWN
 def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | None = None) -> list[Decision]:
     """Everything that follows from the change: first what ends, then what begins."""
     scene = MatchContext(change)
-    marks = rules.marks if trace else labels_of(change.provider, change.context) & rules.marks
+    marks = rules.marks if trace else labels_of(change.provider, change.context, _account(change)) & rules.marks
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
         *_firings(rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
     ]
+
+
+def _account(change: Change) -> dict[str, str] | None:
+    return account_told(change) if change.post is None else None
 
 
 def _endings(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], busy: Busy) -> Iterator[Decision]:

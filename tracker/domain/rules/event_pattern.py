@@ -21,7 +21,7 @@ _NEARLY_A_STATE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class StateEntered:
-    """`post.failed`: the state is entered, whatever the provider called its event."""
+    """`post.failed`: the state is entered, whatever the provider called its event, or said again by its event."""
 
     state: State
 
@@ -34,12 +34,14 @@ class StateEntered:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """`publishing -> failed`: a transition; None stands for `*`."""
+    """`publishing -> failed`: a transition, which is a change; None stands for `*`."""
 
     before: State | None
     after: State | None
 
     def admits(self, move: Move) -> bool:
+        if move.again:
+            return False
         return (self.before is None or move.before is self.before) and (self.after is None or move.after is self.after)
 
     def __str__(self) -> str:

@@ -48,6 +48,8 @@ DEFAULTS: Mapping[str, object] = {
     "post.published_at": EPOCH,
     "post.failed_at": EPOCH,
     "post.labels": {},
+    "post.excerpt": "",
+    "post.attributes": {},
     "target.key": "",
     "target.platform": "",
     "target.account": "",
@@ -59,6 +61,7 @@ DEFAULTS: Mapping[str, object] = {
     "error.retryable": False,
     "account.id": "",
     "account.platform": "",
+    "account.name": "",
     "run.tries": 0,
     "run.count": 0,
     "run.held": timedelta(0),
@@ -132,6 +135,8 @@ def moves_for(per: GroupBy, change: Change) -> tuple[Move, ...]:
 def groups_of(per: GroupBy, change: Change) -> list[Group]:
     """Every group of that kind in the post that changed, each once."""
     view = change.context
+    if change.post is None and (account := account_told(change)):
+        return [_of_account(per, change.provider, account)]
     keys: list[str | None] = [target.key for target in view.targets] if view and per is not GroupBy.POST else []
     found = [group_of(per, change.provider, change.post, view, key) for key in keys or [None]]
     return list({subject.key: subject for subject in found}.values())
@@ -143,7 +148,28 @@ def environment(change: Change, move: Move | None, subject: Group) -> Environmen
     values["event.name"] = change.event
     values["event.source"] = change.source
     values["event.occurred_at"] = change.occurred_at
+    if change.post is None:
+        values.update({f"account.{name}": text for name, text in account_told(change).items()})
     return values
+
+
+def account_told(change: Change) -> dict[str, str]:
+    """Id, platform and name of the account that an event about no post is about; empty where it is about none."""
+    account = change.detail.get("account") if change.detail else None
+    if not isinstance(account, dict) or not isinstance(account.get("id"), str) or not account["id"]:
+        return {}
+    return {name: text for name in ("id", "platform", "name") if isinstance(text := account.get(name), str) and text}
+
+
+def _of_account(per: GroupBy, provider: str, account: Mapping[str, str]) -> Group:
+    platform, id_ = account.get("platform", "?"), account["id"]
+    keys = {
+        GroupBy.ACCOUNT: f"{provider}/{platform}:{id_}",
+        GroupBy.PLATFORM: f"{provider}/{platform}",
+        GroupBy.PROVIDER: provider,
+    }
+    platforms = (platform,) if "platform" in account else ()
+    return Group(keys.get(per, f"{provider}/"), provider, None, None, platforms, (id_,))
 
 
 def describe(
@@ -158,6 +184,8 @@ def describe(
         values["post.attempt"] = view.attempt
         values["post.platforms"] = list(view.platforms)
         values["post.labels"] = dict(view.labels)
+        values["post.excerpt"] = view.excerpt or ""
+        values["post.attributes"] = dict(view.attributes)
         for name in ("scheduled_at", "published_at", "failed_at"):
             values[f"post.{name}"] = getattr(view, name) or EPOCH
     if one:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeVar
@@ -26,9 +26,11 @@ Key = TypeVar("Key")
 _by_id = attrgetter("id")
 
 
-def labels_of(provider: str, view: PostView | None) -> frozenset[Label]:
-    """Everything about a post that an exact `match` can demand."""
+def labels_of(provider: str, view: PostView | None, account: Mapping[str, str] | None = None) -> frozenset[Label]:
+    """Everything about a post, or about an account by itself, that an exact `match` can demand."""
     marks = [("provider", provider)]
+    if account:
+        marks += [("account", account["id"]), ("platform", account.get("platform", ""))]
     if view:
         marks += [("account", target.account) for target in view.targets if target.account]
         marks += [("platform", name) for name in view.platforms]

@@ -11,11 +11,16 @@ OF_A_POST = {
     "error_retryable": "whether another try can help",
     "scheduled_at": "when the post is to be published",
     "attempt": "the number of the attempt, from 1",
+    "text": "what it says, of which the beginning is kept",
+    "media": "its images, of which the first one's address is kept",
+    "author": "who wrote it: the attribute `author`",
     "targets": "its targets",
     "succeeded": "those of its targets that were published, where they are told apart",
     "failed": "those that were not",
     "target_platform": "a target's platform",
     "target_account": "a target's account",
+    "target_item": "what several things that one account publishes are told apart by",
+    "target_account_name": "what that account is called",
     "target_status": "a target's status",
     "target_url": "where a target was published",
     "target_removed": "something that stands there only once a target has been taken down",
@@ -31,6 +36,10 @@ IN_WEBHOOKS = {
     "occurred_at": "when it happened",
     "posts": 'the list of posts, of a delivery about several; "$" is the body itself',
     "post": "the post's id",
+    "account": "the account that an event about no post is about",
+    "account_platform": "its platform",
+    "account_name": "what it is called",
+    "account_status": "its status",
 } | OF_A_POST
 
 IN_ANSWERS = {

@@ -2,210 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
-from tracker.domain.posts.event import Problem, Report, State, TargetFact
+from tracker.domain.accounts import AccountState
+from tracker.domain.posts.event import Report, State
+from tracker.providers.account_words import AccountWords
+from tracker.providers.describing import Describing
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
-from tracker.providers.mapping.paths import (
-    LONGEST_ID,
-    Finder,
-    Path,
-    ProblemFinder,
-    at,
-    finder,
-    parse_path,
-    prose_of,
-    put,
-    storable,
-    text_at,
-    text_of,
-    time_of,
-    word_of,
-)
+from tracker.providers.mapping.paths import Finder, Path, ProblemFinder, at, finder, parse_path, surroundings, text_at
+from tracker.providers.mapping.statuses import StatusMapping
+from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, TargetMapping
+from tracker.providers.remarks import UNKNOWN_STATUS, UNREADABLE_TIME, shown
+from tracker.providers.times import tells_no_time, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from datetime import datetime, tzinfo
 
+    from tracker.domain.posts.event import Problem, TargetFact
     from tracker.providers.mapping.fields import FieldPath
-
-
-@dataclass(frozen=True, slots=True)
-class StatusMapping:
-    """A provider's statuses (upper case) and their states; those in `silent` are known, and tell nothing."""
-
-    statuses: Mapping[str, State]
-    silent: frozenset[str]
-    retryable: Mapping[str, bool]
-
-    @classmethod
-    def build(cls, statuses: Mapping[str, State | None], retryable: Mapping[str, bool]) -> Self:
-        """The mapping of these statuses; one that means None is silent."""
-        upper = {word.upper(): state for word, state in statuses.items()}
-        return cls(
-            {word: state for word, state in upper.items() if state},
-            frozenset(word for word, state in upper.items() if state is None),
-            {word.upper(): helps for word, helps in retryable.items()},
-        )
-
-    def status(self, found: Any) -> tuple[State | None, str | None]:
-        """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
-        if found.__class__ is str and found in self.statuses:
-            return self.statuses[found], found
-        raw = None if found is None else word_of(found)
-        if not raw:
-            return None, None
-        word = raw.upper()
-        if word in self.silent:
-            return None, None
-        return self.statuses.get(word), raw
-
-    def problem(self, value: Any, where: ProblemFinder) -> Problem | None:
-        """What went wrong by `value`; None where neither a code nor a message stands there."""
-        table = where.table(value)
-        if table is None:
-            return None
-        code, message = where.code(table), where.message(table)
-        if code is None and message is None:
-            return None
-        code, message = text_of(code), prose_of(message)
-        if not code and not message:
-            return None
-        return Problem(code or "unspecified", message or "", self._helps(where.helps(table)))
-
-    def _helps(self, found: Any) -> bool | None:
-        if isinstance(found, bool):
-            return found
-        return self.retryable.get(found.upper()) if isinstance(found, str) else None
-
-
-Form = Literal["list", "map", "one"]
-
-UNNAMED = "unknown"
-"""The platform of targets whose provider names none."""
-
-APART = (("succeeded", State.PUBLISHED, "target_url"), ("failed", State.FAILED, "target_error_message"))
-"""Where targets stand by their outcome: the state of those that tell none, and what an entry is that is no table."""
-
-HAS_ENDED = frozenset({State.PUBLISHED, State.PARTIAL})
-
-
-@dataclass(frozen=True, slots=True)
-class TargetMapping:
-    """Reads the targets of one form; every path is made ready when it is built, for this is done for each event.
-
-    `unnamed` is set where no platform is told, `scalar` is where the status stands, and `apart` are the places of
-    those that are told by their outcome.
-    """
-
-    form: Form
-    place: Path
-    unnamed: bool
-    scalar: Path
-    platform: Finder
-    account: Finder
-    status: Finder
-    url: Finder
-    removed: Finder
-    problem: ProblemFinder
-    apart: tuple[tuple[Path, State, Path], ...]
-    meanings: StatusMapping
-
-    @classmethod
-    def build(cls, form: Form, paths: Mapping[str, Path], meanings: StatusMapping) -> Self:
-        """The reader of targets for the paths of all places by name."""
-        apart = tuple((paths[name], state, paths[scalar]) for name, state, scalar in APART if paths[name])
-        return cls(
-            form=form,
-            place=paths["targets"],
-            unnamed=not paths["target_platform"],
-            scalar=paths["target_status"],
-            platform=finder(paths["target_platform"]),
-            account=finder(paths["target_account"]),
-            status=finder(paths["target_status"]),
-            url=finder(paths["target_url"]),
-            removed=finder(paths["target_removed"]),
-            problem=ProblemFinder.of(paths, "target_error"),
-            apart=apart,
-            meanings=meanings,
-        )
-
-    def read(self, body: Any, whole: State | None) -> tuple[TargetFact, ...]:
-        """The targets in their order; `whole` is what the post is said to be."""
-        seen: dict[str, int] = {}
-        if self.form == "one":
-            alone = self._target(at(body, self.place), seen, None, whole, whole)
-            return (alone,) if alone else ()
-        if self.form == "map":
-            mapped = self._mapped(body)
-            return tuple(found for name, one, state in mapped if (found := self._target(one, seen, name, whole, state)))
-        entries = at(body, self.place)
-        if not self.apart:
-            listed = entries if isinstance(entries, list) else ()
-            return tuple([found for one in listed if (found := self._target(one, seen, None, whole, None))])
-        told = self._told_apart(body, entries)
-        return tuple(found for one, state in told if (found := self._target(one, seen, None, whole, state)))
-
-    def _told_apart(self, body: Any, entries: Any) -> Iterator[tuple[Any, State | None]]:
-        for entry in entries if isinstance(entries, list) else ():
-            yield entry, None
-        for path, state, _ in self.apart:
-            entries = at(body, path)
-            for entry in entries if isinstance(entries, list) else ():
-                yield entry, state
-
-    def _mapped(self, body: Any) -> Iterator[tuple[str, Any, State | None]]:
-        """What several maps say of one platform is one entry; that it failed counts last."""
-        found: dict[str, tuple[dict[str, Any], State | None]] = {}
-        for path, outcome, scalar in ((self.place, None, self.scalar), *self.apart):
-            table = at(body, path)
-            for platform, entry in table.items() if isinstance(table, dict) else ():
-                if entry in (None, "", {}, []) or (outcome and not entry):
-                    continue
-                known, state = found.get(platform, ({}, None))
-                found[platform] = known | _as_table(entry, scalar), outcome or state
-        for platform, (entry, state) in found.items():
-            yield storable(platform)[:LONGEST_ID], entry, state
-
-    def _target(
-        self, entry: Any, seen: dict[str, int], platform: str | None, whole: State | None, fallback: State | None
-    ) -> TargetFact | None:
-        """One entry; without an account it is told from its like by its place among them."""
-        if platform is None:
-            platform = UNNAMED if self.unnamed else text_of(self.platform(entry))
-        if not platform or not isinstance(entry, dict):
-            return None
-        platform, account = platform.lower(), text_of(self.account(entry))
-        if not account:
-            seen[platform] = seen.get(platform, 0) + 1
-        state, raw = self.meanings.status(self.status(entry))
-        problem = self.meanings.problem(entry, self.problem)
-        if self.removed(entry):
-            state = State.REMOVED
-        if problem and raw is None and fallback is None and whole in HAS_ENDED:
-            fallback = State.FAILED
-        ordinal = 1 if account else seen[platform]
-        return TargetFact(platform, account, ordinal, state or fallback, raw, text_of(self.url(entry)), problem)
-
-
-def _as_table(entry: Any, scalar: Path) -> dict[str, Any]:
-    """What stands for a target that is not told by a table: its status, its address or its error, by where it is."""
-    if isinstance(entry, dict):
-        return entry
-    table: dict[str, Any] = {}
-    put(table, scalar, entry)
-    return table
-
+    from tracker.providers.remarks import Remark
 
 MOST_ATTEMPTS = 10_000
 ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
+ENDS = SOUND | TRIED
+NO_ATTRIBUTES: Mapping[str, str] = {}
+NO_STATES: Mapping[str, AccountState | None] = {}
 NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadMapping:
-    """How a provider's JSON is read: paths by names of places, statuses in upper case, event names in lower case."""
+    """Paths by the names of places, statuses in upper case, and event names in lower case.
+
+    `ends` are events that come only at an end of the post, whatever they are called.
+    """
 
     paths: Mapping[str, Path]
     statuses: Mapping[str, State]
@@ -214,6 +46,10 @@ class PayloadMapping:
     meanings: StatusMapping
     targets: TargetMapping
     problem: ProblemFinder
+    around: tuple[Finder, ...]
+    ends: frozenset[str]
+    describing: Describing
+    accounts: AccountWords
     event: Finder
     delivery: Finder
     post: Finder
@@ -232,14 +68,24 @@ class PayloadMapping:
         events: Mapping[str, State],
         zone: tzinfo,
         form: Form = "list",
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        account_states: Mapping[str, AccountState | None] = NO_STATES,
+        *,
+        whole: bool = False,
+        ends: frozenset[str] = frozenset(),
     ) -> PayloadMapping:
-        """A kind's mapping with an operator's changes (`moved`); raises ValueError for a text that is no path."""
+        """The words of a kind with an operator's changes; raises ValueError for a path that is none."""
         told = {name: place.path for name, place in places.items()} | dict(moved)
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
-        targets = TargetMapping.build(form, paths, meanings)
+        targets = TargetMapping.build(form, paths, meanings, whole=whole)
         always = {name: finder(paths[name]) for name in ALWAYS}
         problem = ProblemFinder.of(paths, "error")
-        return cls(paths, meanings.statuses, events, zone, meanings, targets, problem, **always)
+        around = surroundings([paths["error_message"], paths["status"], paths["post"]])
+        describing, accounts = Describing.build(paths, attributes), AccountWords.build(paths, account_states)
+        return cls(
+            paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, describing, accounts,
+            **always,
+        )  # fmt: skip
 
     def text(self, body: Any, name: str) -> str | None:
         """The text at the place called `name`."""
@@ -261,18 +107,55 @@ class PayloadMapping:
         Of a target that is told alone, the event's name tells nothing of the post as a whole.
         """
         state, raw = self.meanings.status(self.status(body))
-        named = state or self.events.get(event)
-        targets = self.targets.read(body, named)
+        by_name = self.events.get(event)
+        named = state or by_name
+        listing = self.targets.read(body, named, ended=by_name in ENDS or event in self.ends)
+        targets, remarks = listing.targets, list(listing.remarks)
+        alone = bool(targets) and self.targets.form == "one"
         attempt = self.attempt(body)
+        if raw and state is None and by_name in ENDS and not alone:
+            remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; {event} counts as {by_name}"))
+        scheduled_at, updated_at = self.scheduled_at(body), self.updated_at(body)
+        excerpt, thumbnail, attributes = self.describing.read(body)
         return Report(
-            state=state if targets and self.targets.form == "one" else named,
+            state=state if alone else named,
             raw_status=raw,
             targets=targets,
-            problem=self.meanings.problem(body, self.problem),
-            scheduled_at=self._time(self.scheduled_at(body)),
-            updated_at=self._time(self.updated_at(body)),
+            problem=None if _is_sound(named, targets) else self._problem(body, named, targets, listing.problem),
+            scheduled_at=None if scheduled_at is None else self.time("scheduled_at", scheduled_at, remarks),
+            updated_at=None if updated_at is None else self.time("updated_at", updated_at, remarks),
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
+            lists_whole=listing.whole,
+            remarks=tuple(remarks),
+            ends_by_name=named in ENDS and self._ends_by_name(event, listing),
+            excerpt=excerpt,
+            thumbnail=thumbnail,
+            attributes=attributes,
         )
 
-    def _time(self, found: Any) -> datetime | None:
-        return None if found is None else time_of(found, self.zone)
+    def time(self, name: str, found: Any, remarks: list[Remark]) -> datetime | None:
+        """What was found at the place called `name`, as a time; what is none, and should be, is a remark."""
+        moment = time_of(found, self.zone)
+        if moment is None and not tells_no_time(found):
+            path = ".".join(self.paths[name])
+            remarks.append((UNREADABLE_TIME, f"{name}, at {path}, is no time that can be read: {shown(found)}"))
+        return moment
+
+    def _ends_by_name(self, event: str, listing: Listing) -> bool:
+        """One platform's end is not the post's, unless the post goes to that platform alone."""
+        ends = event in self.ends or self.events.get(event) in ENDS
+        return ends and (self.targets.form != "one" or listing.whole)
+
+    def _problem(
+        self, body: Any, named: State | None, targets: tuple[TargetFact, ...], of_entries: Problem | None
+    ) -> Problem | None:
+        """What went wrong with the whole; where a failed post has no reason yet, it may stand anywhere near."""
+        problem = self.meanings.problem(body, self.problem) or of_entries
+        if problem or named is not State.FAILED or any(target.problem for target in targets):
+            return problem
+        return self.meanings.reason(look(body) for look in self.around)
+
+
+def _is_sound(named: State | None, targets: tuple[TargetFact, ...]) -> bool:
+    """Whether nothing has failed: what stands there of an error is old."""
+    return named in SOUND or (named is None and bool(targets) and all(target.state in SOUND for target in targets))

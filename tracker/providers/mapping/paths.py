@@ -14,21 +14,24 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import tzinfo
 
 LONGEST_ID = 255
 LONGEST_TEXT = 2000
 MOST_MESSAGES = 20
+DEEPEST = 4
+
+MESSAGES = ("message", "errorMessage", "error_message", "error", "errors", "detail", "details", "reason", "description")
+"""Where a table has its message, in the order in which it is looked for."""
+
+SPEAKING = (str, list, dict)
+CODES = ("code", "errorCode", "error_code")
 
 Path = tuple[str, ...]
 
 ROOT: Path = ("$",)
 """The path "$": the value itself."""
-
-FIRST_SECOND, LAST_SECOND = 946_684_800, 4_102_444_800
-"""Numbers are times from the year 2000 to 2100, in seconds or in milliseconds."""
-MILLISECONDS = 10**11
 
 
 def decode(body: bytes) -> Any:
@@ -56,7 +59,7 @@ def _no_number(word: str) -> None:
 
 
 class Fork(str):
-    """A step of a path that stands for several paths: the first at which something stands counts."""
+    """A step that is several paths: the first at which something stands."""
 
     __slots__ = ("paths",)
 
@@ -90,7 +93,7 @@ def find(value: Any, path: Path) -> Any:
 
 
 def at(value: Any, path: Path) -> Any:
-    """What stands at `path`, where the path "." means the value itself; None: nothing."""
+    """What stands at the path, as `find` has it; at the path `$` the value itself."""
     return value if path == ROOT else find(value, path)
 
 
@@ -111,7 +114,7 @@ def text_at(value: Any, path: Path) -> str | None:
 
 
 def text_of(found: Any) -> str | None:
-    """A found text or whole number as text, cut short and fit to be stored; None for anything else and for ""."""
+    """The same of what was found."""
     if found is None:
         return None
     if isinstance(found, str):
@@ -120,19 +123,37 @@ def text_of(found: Any) -> str | None:
 
 
 def word_of(found: Any) -> str | None:
-    """A found text, number, or truth value (as "true" or "false") as text; None for anything else."""
+    """The same, for words that may be told by true and false."""
     return str(found).lower() if isinstance(found, bool) else text_of(found)
 
 
 def prose_of(found: Any) -> str | None:
-    """A found message as text: a text, the `message` of a table, or those of a list joined by "; "; else None."""
-    if not isinstance(found, list):
-        return _message_of(found)
-    return "; ".join(text for entry in found[:MOST_MESSAGES] if (text := _message_of(entry)))[:LONGEST_TEXT] or None
+    """The same, for messages: also what a table says, or the tables and texts of a list, or of a table by name."""
+    return _prose(found, DEEPEST)
 
 
-def _message_of(found: Any) -> str | None:
-    return text_of(found.get("message") if isinstance(found, dict) else found)
+def _prose(found: Any, depth: int) -> str | None:
+    if found.__class__ is str or not isinstance(found, list | dict):
+        return text_of(found)
+    if not depth:
+        return None
+    if isinstance(found, dict):
+        for name in MESSAGES:
+            if text := _prose(found.get(name), depth - 1):
+                return text
+        named = [(name, entry) for name, entry in found.items() if name not in CODES and isinstance(entry, SPEAKING)]
+        found = [f"{name}: {text}" for name, one in named[:MOST_MESSAGES] if (text := _prose(one, depth - 1))]
+    said = [text for entry in found[:MOST_MESSAGES] if (text := _prose(entry, depth - 1))]
+    return storable("; ".join(said))[:LONGEST_TEXT] or None
+
+
+def code_of(found: Any) -> str | None:
+    """The code in a table, or in the first of a list of them, that tells what went wrong."""
+    if isinstance(found, list):
+        return code_of(found[0]) if found and isinstance(found[0], dict) else None
+    if not isinstance(found, dict):
+        return None
+    return next((text for name in CODES if (text := text_of(found.get(name)))), None)
 
 
 def storable(text: str) -> str:
@@ -145,36 +166,6 @@ def storable(text: str) -> str:
 def is_id(text: str) -> bool:
     """Whether `text` can name something for good: not empty, not too long, and storable as it is."""
     return 0 < len(text) <= LONGEST_ID and storable(text) == text
-
-
-def time_at(value: Any, path: Path, zone: tzinfo) -> datetime | None:
-    """The time at `path` in UTC, from a text or a number of seconds or milliseconds; None for what is no time.
-
-    One that names no zone is taken to be in `zone`.
-    """
-    return time_of(find(value, path), zone)
-
-
-def time_of(found: Any, zone: tzinfo) -> datetime | None:
-    """A found text or number as a time in UTC, as `time_at` reads it; None for what is no time."""
-    if isinstance(found, str):
-        return _time_of(found.strip(), zone)
-    return _unix_time(found) if type(found) in (int, float) else None
-
-
-def _time_of(text: str, zone: tzinfo) -> datetime | None:
-    if text[4:5] != "-" and text.isascii() and text.isdecimal() and len(text) in (10, 13):
-        return _unix_time(int(text))
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _unix_time(number: float) -> datetime | None:
-    seconds = number / 1000 if MILLISECONDS <= number < MILLISECONDS * 1000 else number
-    return datetime.fromtimestamp(seconds, UTC) if FIRST_SECOND <= seconds < LAST_SECOND else None
 
 
 def stamp(moment: datetime) -> str:
@@ -199,6 +190,13 @@ def finder(path: Path) -> Finder:
     if len(path) == 1:
         return partial(_in_table, path[0])
     return partial(_deep, path[:-1], path[-1])
+
+
+def surroundings(paths: Iterable[Path]) -> tuple[Finder, ...]:
+    """Where to look around what stands at the paths: the tables that hold it, the innermost first, and the value."""
+    firsts = [path[0].paths[0] if path and isinstance(path[0], Fork) else path for path in paths]
+    ways = dict.fromkeys(path[:end] for path in firsts for end in range(len(path) - 1, 0, -1))
+    return (*(finder(way) for way in ways), _itself)
 
 
 def _nothing(_: Any) -> None:
@@ -227,19 +225,24 @@ def _deep(way: Path, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ProblemFinder:
-    """Where code, message and retryable stand, from the table on that holds all three; mostly it is not there."""
+    """Where code, message and retryable stand, from the table on that holds all three; mostly it is not there.
+
+    `apart` tells whether that table holds nothing else.
+    """
 
     table: Finder
     code: Finder
     message: Finder
     helps: Finder
+    apart: bool = False
 
     @classmethod
     def of(cls, paths: Mapping[str, Path], name: str) -> Self:
-        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        """That of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
         three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
         table = _shared([path[:-1] for path in three if path])
-        return cls(finder(table) if table else _itself, *(finder(path[len(table) :]) for path in three))
+        code, message, helps = (finder(path[len(table) :]) for path in three)
+        return cls(finder(table) if table else _itself, code, message, helps, bool(table))
 
 
 def _shared(ways: Sequence[Path]) -> Path:

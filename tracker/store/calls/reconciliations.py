@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection
 
 BY_HAND = "by hand"
+SENT_NOTHING = "sent nothing"
+"""The name of the rounds that a delivery without content asks for."""
+
+AT_MOST_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,20 @@ select $1, $2, $3, $4::timestamptz, $5, coalesce($6::timestamptz, goes_on.since,
         order by wanted_at desc limit 1) goes_on on true
  where not exists (select from reconciliations
                     where provider = $3 and job = $2 and state <> 'done' and job <> 'by hand')
+returning id
+"""
+
+WANT_SOON = """
+insert into reconciliations (id, job, provider, wanted_at, since, cursor)
+select $1, $2, $3, $4::timestamptz, coalesce(goes_on.since, $4::timestamptz - $6::interval),
+       coalesce(goes_on.cursor, '')
+  from (select 1) one left join lateral (
+       select since, cursor from reconciliations
+        where provider = $3 and state = 'done'
+        order by wanted_at desc limit 1) goes_on on true
+ where not exists (select from reconciliations
+                    where provider = $3 and (job = $2 and wanted_at > $4::timestamptz - $5::interval
+                                             or state = 'waiting' and job <> 'by hand'))
 returning id
 """
 
@@ -104,6 +122,15 @@ async def want(
     wanted: UUID | None = await conn.fetchval(WANT, uuid4(), job, provider, now, by, since, window)
     wake_after_commit(conn, RECONCILIATIONS)
     return wanted
+
+
+async def want_soon(conn: Connection, provider: str, now: datetime, window: timedelta = timedelta(days=1)) -> bool:
+    """Have a provider asked because of what it sent, at most once in a while; whether it is to be asked anew."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"{SENT_NOTHING}\n{provider}")
+    wanted = await conn.fetchval(WANT_SOON, uuid4(), SENT_NOTHING, provider, now, AT_MOST_EVERY, window)
+    if wanted:
+        wake_after_commit(conn, RECONCILIATIONS)
+    return bool(wanted)
 
 
 async def claim(

@@ -32,7 +32,7 @@ class Unusable:
 
     @property
     def weight(self) -> int:
-        """How much the delivery weighs beside others that are not authentic; the lightest are dropped first."""
+        """How much it weighs beside others that are not authentic."""
         return weight_of(self.reason)
 
 
@@ -51,10 +51,12 @@ class Kept:
     body: bytes
     state: str
     settled_at: datetime | None
+    times: int = 1
+    last_at: datetime | None = None
 
     @property
     def size(self) -> int:
-        """The size of the body, in bytes."""
+        """Of its body, in bytes."""
         return len(self.body)
 
 
@@ -65,10 +67,12 @@ STATES = ("held", "replayed", "discarded")
 
 
 KEEP = """
-insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight)
+insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body, weight,
+                        times, last_at)
 select * from unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::bytea[], $6::timestamptz[], $7::jsonb[],
-                     $8::bytea[], $9::smallint[])
-on conflict (provider, delivery, body_hash) where authentic do nothing
+                     $8::bytea[], $9::smallint[], $10::integer[], $11::timestamptz[])
+on conflict (provider, delivery, body_hash) where authentic
+   do update set times = quarantine.times + excluded.times, last_at = greatest(quarantine.last_at, excluded.last_at)
 """
 
 PRUNE_UNAUTHENTIC = """
@@ -102,14 +106,20 @@ SETTLE = "update quarantine set state = $2, settled_at = $3 where id = $1"
 
 
 async def keep(conn: Connection, items: Sequence[Unusable]) -> None:
-    """Keep these deliveries; an authentic one that is there already is kept once."""
+    """Keep them; an authentic one that is there already is kept once, and counted."""
+    last: dict[object, tuple[Unusable, Unusable, int]] = {}
+    for place, item in enumerate(items):
+        same = (item.provider, item.delivery, item.body_hash) if item.authentic else place
+        first, _, times = last.get(same, (item, item, 0))
+        last[same] = first, item, times + 1
     columns = zip(
         *(
-            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight)
-            for i in items
+            (i.provider, i.reason, i.authentic, i.delivery, i.body_hash, i.received_at, i.headers, i.body, i.weight,
+             times, newest.received_at)
+            for i, newest, times in last.values()
         ),
         strict=True,
-    )
+    )  # fmt: skip
     await conn.execute(KEEP, *(list(column) for column in columns))
 
 
@@ -128,7 +138,7 @@ async def providers_refused(conn: Connection) -> list[str]:
 
 
 async def get(conn: Connection, item: int, *, hold: bool = False) -> Kept:
-    """The delivery of that id; with `hold` locked for this transaction, so that it is settled once. Raises NotFound."""
+    """One of them, on wish held for this transaction, so that it is settled once; raises NotFound."""
     row = await conn.fetchrow(LOCK if hold else GET, item)
     if row is None:
         raise NotFound(f"there is no item {item} in the quarantine")
@@ -136,5 +146,5 @@ async def get(conn: Connection, item: int, *, hold: bool = False) -> Kept:
 
 
 async def settle(conn: Connection, item: int, state: str, now: datetime) -> None:
-    """Record that the delivery was settled: `state` is replayed or discarded."""
+    """It was replayed or discarded."""
     await conn.execute(SETTLE, item, state, now)

@@ -65,7 +65,7 @@ DROP = "select drop_log_day($1)"
 
 PRUNE_REPEATS = "delete from repeats where received_at < $1"
 
-PRUNE_QUARANTINE = "delete from quarantine where authentic and received_at < $1"
+PRUNE_QUARANTINE = "delete from quarantine where authentic and coalesce(last_at, received_at) < $1"
 
 PRUNE_ACTIONS = """
 with old as (
@@ -135,7 +135,7 @@ async def prune_repeats(conn: Connection, before: datetime) -> None:
 
 
 async def prune_quarantine(conn: Connection, before: datetime) -> None:
-    """Forget authentic but unusable deliveries that came before that moment."""
+    """Forget authentic but unusable deliveries that came last before that moment."""
     await conn.execute(PRUNE_QUARANTINE, before)
 
 

@@ -94,7 +94,7 @@ insert into posts select * from unnest($1::posts[])
        platforms = excluded.platforms, accounts = excluded.accounts, entered_at = excluded.entered_at,
        scheduled_at = excluded.scheduled_at, published_at = excluded.published_at, failed_at = excluded.failed_at,
        last_event_at = excluded.last_event_at, first_day = excluded.first_day, last_day = excluded.last_day,
-       fold = excluded.fold
+       fold = excluded.fold, attributes = excluded.attributes
 """
 
 CURRENT_EPOCH = "select max(epoch) from log_epochs"
@@ -165,7 +165,7 @@ def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
         sorted({target.platform for target in targets}),
         sorted({target.account for target in targets if target.account is not None}),
         post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
-        kept.first_day, kept.last_day, post,
+        kept.first_day, kept.last_day, post, [f"{name}:{text}" for name, text in sorted(post.attributes.items())],
     )  # fmt: skip
 
 

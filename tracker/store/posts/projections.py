@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.posts.post import Post
+from tracker.domain.posts.post import FOLD_VERSION, Post
 from tracker.store.database import PLANNED_FOR_ITS_VALUES
 from tracker.store.session import into
 
@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 
 TAKE_REBUILD_LOCK = "select pg_try_advisory_lock(hashtext('tracker.process.rebuild'))"
 
+BY_FOLD = """
+select fold_version as fold, armed, not exists (select from deliveries) as empty from projections where current
+"""
+
+MADE_BY = "update projections set fold_version = $1 where current"
+
+FOLLOWED = "update projections set armed = true where current"
+
+PROGRESS = "update projections set filled = $2 where version = $1"
+
+STANDING = """
+select current.fold_version as fold, being.filled,
+       exists (select from pg_locks where locktype = 'advisory' and objsubid = 1
+                  and objid::bigint = hashtext('tracker.process.rebuild')::bigint & 4294967295) as busy
+  from projections current
+  left join lateral (select filled from projections where not current order by version desc limit 1) being on true
+ where current.current
+"""
+
 LEFT_OVER = "select version from projections where not current order by version"
 
 DROP = "select drop_projection($1)"
@@ -26,6 +45,11 @@ DROP = "select drop_projection($1)"
 NEXT_VERSION = "select (max(version) + 1)::smallint from projections"
 
 CREATE = "select begin_projection($1)"
+
+MADE = """
+update projections made set fold_version = $2, armed = current.fold_version = $2 and current.armed
+  from projections current where made.version = $1 and current.current
+"""
 
 COUNT_EVENTS = "select count(*) from deliveries"
 
@@ -63,6 +87,24 @@ TAKE_OVER_PARKED = "update parked set subscription = $2 where subscription = $1"
 
 
 @dataclass(frozen=True, slots=True)
+class MadeBy:
+    """The fold that has made the posts in use, whether timers follow them, and whether nothing has ever come."""
+
+    fold: int
+    armed: bool
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The fold that has made the posts in use; `busy`: others are being made, and so much of the log is `filled` in."""
+
+    fold: int
+    filled: float | None
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """How many posts there are in one version or the other, and how many differ, and the first that do.
 
@@ -91,7 +133,33 @@ async def create_next(conn: Connection) -> int:
     """An empty projection with the next number, which has no indexes and cannot be read before it is filled."""
     version: int = await conn.fetchval(NEXT_VERSION)
     await conn.execute(CREATE, version)
+    await conn.execute(MADE, version, FOLD_VERSION)
     return version
+
+
+async def made_by(conn: Connection) -> MadeBy:
+    """Which fold has made the posts in use."""
+    return into(MadeBy, await conn.fetchrow(BY_FOLD))
+
+
+async def note_fold(conn: Connection) -> None:
+    """The posts in use are what this fold makes of them."""
+    await conn.execute(MADE_BY, FOLD_VERSION)
+
+
+async def note_armed(conn: Connection) -> None:
+    """Timers follow the posts in use."""
+    await conn.execute(FOLLOWED)
+
+
+async def note_progress(conn: Connection, version: int, filled: float) -> None:
+    """How much of the log has been folded into a version."""
+    await conn.execute(PROGRESS, version, filled)
+
+
+async def making(conn: Connection) -> Making:
+    """Whether posts are being made anew."""
+    return into(Making, await conn.fetchrow(STANDING))
 
 
 async def count_events(conn: Connection) -> int:

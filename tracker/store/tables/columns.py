@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import JSON as WRITTEN_JSON
+from sqlalchemy import REAL as A_REAL
 from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, SmallInteger, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
@@ -12,6 +13,7 @@ from sqlmodel import Field
 TEXT, TEXTS, BYTES, ID = Text(), ARRAY(Text()), LargeBinary(), Uuid()
 JSON, JSON_AS_WRITTEN = JSONB(), WRITTEN_JSON()
 BIG, SMALL, SMALLS, MOMENT = BigInteger(), SmallInteger(), ARRAY(SmallInteger()), DateTime(timezone=True)
+REAL: Any = A_REAL()
 
 
 class Xid8(UserDefinedType[int]):

@@ -126,3 +126,5 @@ class Quarantined(SQLModel, table=True):
     state: str = column(TEXT, "'held'::text")
     settled_at: datetime | None = column(MOMENT)
     weight: int = column(SMALL, "2")
+    times: int = column(Integer, "1")
+    last_at: datetime | None = column(MOMENT)

@@ -11,6 +11,7 @@ from tracker.store.tables.columns import (
     JSON,
     JSON_AS_WRITTEN,
     MOMENT,
+    REAL,
     SMALL,
     SMALLS,
     TEXT,
@@ -97,6 +98,9 @@ class Projection(SQLModel, table=True):
     version: int = primary(SMALL)
     current: bool = column(Boolean, "false")
     created_at: datetime = column(MOMENT, "now()")
+    fold_version: int = column(SMALL, "0")
+    filled: float = column(REAL, "0")
+    armed: bool = column(Boolean, "true")
 
 
 class Post(SQLModel, table=True):
@@ -112,6 +116,12 @@ class Post(SQLModel, table=True):
         Index("posts_by_failed_at", text("failed_at desc"), "provider", "post"),
         Index("posts_by_id", "post"),
         Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
+        Index(
+            "posts_by_attribute",
+            "attributes",
+            postgresql_using="gin",
+            postgresql_where=text("attributes <> '{}'::text[]"),
+        ),
         Index("posts_overdue", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
         {"postgresql_partition_by": "list (projection)"},
     )
@@ -132,6 +142,24 @@ class Post(SQLModel, table=True):
     last_event_at: datetime | None = column(MOMENT)
     first_day: date
     last_day: date
+    fold: dict[str, Any] = column(JSON_AS_WRITTEN)
+    attributes: list[str] = column(TEXTS, "'{}'::text[]")
+
+
+class Account(SQLModel, table=True):
+    """An account as the log has it; projection 0 stands for what the log no longer keeps."""
+
+    __tablename__ = "accounts"
+
+    projection: int = primary(SMALL)
+    provider: str = primary(TEXT)
+    account: str = primary(TEXT)
+    platform: str | None = column(TEXT)
+    name: str | None = column(TEXT)
+    state: str = column(TEXT)
+    since: datetime | None = column(MOMENT)
+    last_event: str | None = column(TEXT)
+    last_event_at: datetime | None = column(MOMENT)
     fold: dict[str, Any] = column(JSON_AS_WRITTEN)
 
 

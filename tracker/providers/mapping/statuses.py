@@ -1,0 +1,79 @@
+"""What a provider's statuses and errors mean, whatever form they are told in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from tracker.domain.posts.event import Problem, State
+from tracker.providers.mapping.paths import ProblemFinder, code_of, prose_of, text_of, word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+UNSPECIFIED = "unspecified"
+REASONS = ("error", "errors", "errorMessage", "error_message", "message", "reason", "details")
+"""Where a provider may tell why something failed that has nothing to say at its own place."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMapping:
+    """Words in upper case. Those in `silent` are known, and tell nothing of how the post stands."""
+
+    statuses: Mapping[str, State]
+    silent: frozenset[str]
+    retryable: Mapping[str, bool]
+
+    @classmethod
+    def build(cls, statuses: Mapping[str, State | None], retryable: Mapping[str, bool]) -> Self:
+        """A status that means None is silent."""
+        upper = {word.upper(): state for word, state in statuses.items()}
+        return cls(
+            {word: state for word, state in upper.items() if state},
+            frozenset(word for word, state in upper.items() if state is None),
+            {word.upper(): helps for word, helps in retryable.items()},
+        )
+
+    def status(self, found: Any) -> tuple[State | None, str | None]:
+        """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
+        if found.__class__ is str and found in self.statuses:
+            return self.statuses[found], found
+        raw = None if found is None else word_of(found)
+        if not raw:
+            return None, None
+        word = raw.upper()
+        if word in self.silent:
+            return None, None
+        return self.statuses.get(word), raw
+
+    def problem(self, value: Any, where: ProblemFinder) -> Problem | None:
+        """What went wrong; None where neither a code nor a message stands there."""
+        table = where.table(value)
+        if table is None:
+            return None
+        if not isinstance(table, dict):
+            return _plain(table)
+        code, message = where.code(table), where.message(table)
+        if code is None and message is None:
+            return None
+        said = prose_of(message)
+        code = text_of(code) or code_of(message) or (code_of(table) if where.apart else None)
+        if not code and not said:
+            return None
+        return Problem(code or UNSPECIFIED, said or "", self._helps(where.helps(table)))
+
+    def reason(self, tables: Iterable[Any]) -> Problem | None:
+        """Why something failed, from wherever one of the tables says so: only what is known to have failed is asked."""
+        found = (_plain(table.get(name)) for table in tables if isinstance(table, dict) for name in REASONS)
+        return next((problem for problem in found if problem), None)
+
+    def _helps(self, found: Any) -> bool | None:
+        if isinstance(found, bool):
+            return found
+        return self.retryable.get(found.upper()) if isinstance(found, str) else None
+
+
+def _plain(found: Any) -> Problem | None:
+    """What a text, a list or a table says that stands for a reason itself."""
+    code, message = code_of(found), prose_of(found)
+    return Problem(code or UNSPECIFIED, message or "") if code or message else None

@@ -1,0 +1,101 @@
+"""Accounts: which there are, and what they are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+from sqlalchemy import select
+from sqlmodel import col
+
+from tracker.domain.accounts import AccountState
+from tracker.parameters import parse_choices, refuse_zero_bytes
+from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
+from tracker.store.session import into
+from tracker.store.tables.posts import Account as Accounts
+from tracker.store.tables.posts import Projection
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from tracker.store.database import Connection
+
+STATES = tuple(str(state) for state in AccountState)
+
+BY_NAME = Keyset(
+    "provider", tuple[str, str], col(Accounts.provider), (col(Accounts.account),), newest_first=False, together=True
+)  # fmt: skip
+
+
+class KnownAccountOut(Struct, frozen=True):
+    """An account on which a provider publishes."""
+
+    provider: str
+    account: Annotated[str, Meta(description="Its id at the provider.")]
+    platform: Annotated[str | None, Meta(description="null while nobody has said on which it is.")]
+    name: Annotated[str | None, Meta(description="What it is called, where somebody has said so.")]
+    state: Annotated[AccountState, Meta(description="unknown until an event has told of it.")]
+    since: Annotated[datetime | None, Meta(description="When it came into its state.")]
+    last_event: Annotated[str | None, Meta(description="The last event about the account itself.")]
+    last_event_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountQuery:
+    """Which accounts: all must hold."""
+
+    states: Sequence[str] = ()
+    provider: str | None = None
+    platform: str | None = None
+
+    @classmethod
+    def parse(
+        cls, *, state: Sequence[str] | None = None, provider: str | None = None, platform: str | None = None
+    ) -> AccountQuery:
+        """As people write it. Raises BadParameter."""
+        refuse_zero_bytes(provider=provider, platform=platform)
+        return cls(parse_choices("state", state, STATES), provider or None, platform.lower() if platform else None)
+
+
+async def list_accounts(
+    conn: Connection, query: AccountQuery, cursor: str | None = None, limit: int = 50
+) -> Page[KnownAccountOut]:
+    """A page of accounts, by provider and id."""
+    where = [_current()]
+    if query.states:
+        where.append(any_of(col(Accounts.state), query.states))
+    if query.provider is not None:
+        where.append(col(Accounts.provider) == query.provider)
+    if query.platform is not None:
+        where.append(col(Accounts.platform) == query.platform)
+    columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
+    return await list_page(
+        conn, select(*columns).where(*where), BY_NAME, cursor, limit, lambda row: into(KnownAccountOut, row)
+    )
+
+
+async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """What these accounts, by provider and id, are called; those without a name are left out."""
+    if not wanted:
+        return {}
+    key = col(Accounts.provider), col(Accounts.account), col(Accounts.name)
+    providers, ids = ({one[place] for one in wanted} for place in (0, 1))
+    where = (_current(), any_of(key[0], sorted(providers)), any_of(key[1], sorted(ids)), key[2].is_not(None))
+    rows = await fetch(conn, select(*key).where(*where))
+    return {(row["provider"], row["account"]): row["name"] for row in rows}
+
+
+async def platforms_of(conn: Connection, provider: str, accounts: Collection[str]) -> dict[str, str]:
+    """Of those accounts of a provider whose platform is known, that platform."""
+    account, platform = col(Accounts.account), col(Accounts.platform)
+    where = (_current(), col(Accounts.provider) == provider, any_of(account, sorted(accounts)), platform.is_not(None))
+    rows = await fetch(conn, select(account, platform).where(*where))
+    return {row["account"]: row["platform"] for row in rows}
+
+
+def _current() -> ColumnElement[bool]:
+    return col(Accounts.projection) == select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()

@@ -1,0 +1,1 @@
+"""What payloads usually look like, as it was learnt, and what has drifted."""
