@@ -72,7 +72,7 @@ class OfTargets:
         return []
 
     def mapped(self, body: Any, whole: State | None, remarks: list[Remark]) -> list[Entry]:
-        """The entries of maps: what several say of one platform is one entry. A failure counts last, unless all is well."""
+        """The entries of maps: what several say of one platform is one. A failure counts last, unless all is well."""
         found: dict[str, tuple[dict[str, Any], State | None]] = {}
         strays: list[Entry] = []
         for name, path, outcome, scalar in (("targets", self.place, None, self.scalar), *self.apart):

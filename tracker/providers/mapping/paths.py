@@ -114,7 +114,7 @@ def text_at(value: Any, path: Path) -> str | None:
 
 
 def text_of(found: Any) -> str | None:
-    """The same of what was found."""
+    """The text or whole number that was found, cut short and fit to be stored; None for anything else and nothing."""
     if found is None:
         return None
     if isinstance(found, str):
