@@ -123,12 +123,12 @@ def text_of(found: Any) -> str | None:
 
 
 def word_of(found: Any) -> str | None:
-    """The same, for words that may be told by true and false."""
+    """The text that was found; "true" or "false" for a truth value."""
     return str(found).lower() if isinstance(found, bool) else text_of(found)
 
 
 def prose_of(found: Any) -> str | None:
-    """The same, for messages: also what a table says, or the tables and texts of a list, or of a table by name."""
+    """The message that was found: a text, what a table says, or those of a list or a table by name."""
     return _prose(found, DEEPEST)
 
 
