@@ -238,7 +238,7 @@ class ProblemFinder:
 
     @classmethod
     def of(cls, paths: Mapping[str, Path], name: str) -> Self:
-        """That of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
         three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
         table = _shared([path[:-1] for path in three if path])
         code, message, helps = (finder(path[len(table) :]) for path in three)
