@@ -17,7 +17,7 @@ from tracker.domain.rules.decide import decide
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
-from tracker.domain.runs.simulation import result_of
+from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import assignments, subscriptions

@@ -24,7 +24,7 @@ from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, RuleKey, TimerKey
 from tracker.domain.runs.firing import Firing
 from tracker.domain.runs.run import Run
-from tracker.domain.runs.run_signals import ActionFinished, Cancelled, Label
+from tracker.domain.runs.run_signals import ActionFinished, Label, result_of
 from tracker.domain.runs.simulation_state import PostKey, UnderWay, without_actions
 
 GLANCE = ""
@@ -273,25 +273,3 @@ class Simulation:
         timer, run = self.timers.pop(key, (None, None))
         if timer and not run and timer.rule != GLANCE:
             self._under_way.disarm(timer)
-
-
-def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
-    """The run's id, and what the change tells it: how an action of it ended, or that somebody has cancelled it."""
-    said = change.detail or {}
-    if change.source not in TELLING or not said.get("run"):
-        return None
-    run = UUID(str(said["run"]))
-    if change.event == CANCELLED:
-        return run, Cancelled("by hand")
-    if change.event not in OUTCOMES:
-        return None
-    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
-
-
-CANCELLED = "run.cancelled"
-"""Somebody has cancelled a run."""
-
-OUTCOMES = frozenset({"action.done", "action.dead", "action.unknown", "action.discarded"})
-
-TELLING = frozenset({"action", "manual"})
-"""The sources of facts that concern one run; what others call so is theirs."""
