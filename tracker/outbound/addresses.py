@@ -1,7 +1,8 @@
-"""Which addresses may be reached, and a web address taken apart, or why nothing is sent there."""
+"""Which addresses may be reached, those of a name, and a web address taken apart, or why nothing is sent there."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tracker.domain.actions import Reason
@@ -185,3 +186,41 @@ def literal(host: str) -> Address | None:
         return IPv4Address(socket.inet_aton(host))
     except OSError as error:
         raise ValueError(f'"{host}" is no address') from error
+
+
+_Found = list[tuple[Any, ...]]
+
+
+async def resolve(host: str, port: int, allowed: Allowed) -> list[str]:
+    """The addresses of `host`; refuses all of them when one of them is out of bounds."""
+    try:
+        found = await _look_up(host, port)
+    except (OSError, UnicodeError) as error:
+        raise OutboundError(Reason.DNS, f"{host} cannot be looked up: {error}") from error
+    addresses = list(dict.fromkeys(parse_address(str(info[4][0])) for info in found))
+    if not addresses:
+        raise OutboundError(Reason.DNS, f"{host} has no address")
+    for address in addresses:
+        if not allowed.permits(host, address):
+            raise OutboundError(Reason.BLOCKED, f"{host} leads to {address}, which [outbound] allow does not name")
+    return [str(address) for address in addresses]
+
+
+_under_way: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Task[_Found]] = {}
+
+
+async def _look_up(host: str, port: int) -> _Found:
+    """One look-up of a name at a time: it takes a thread, which a name server that is silent keeps for long."""
+    loop = asyncio.get_running_loop()
+    task = _under_way.get((loop, host, port))
+    if task is None:
+        task = loop.create_task(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        _under_way[loop, host, port] = task
+        task.add_done_callback(lambda ended: _looked_up(loop, host, port, ended))
+    return await asyncio.shield(task)
+
+
+def _looked_up(loop: asyncio.AbstractEventLoop, host: str, port: int, ended: asyncio.Task[_Found]) -> None:
+    del _under_way[loop, host, port]
+    if not ended.cancelled():
+        ended.exception()

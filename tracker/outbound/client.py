@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-import httpcore2
-
 from tracker.domain.actions import Exchange, Reason
-from tracker.outbound.addresses import Allowed, OutboundError, parse_url
-from tracker.outbound.connecting import Guard, Traffic, current, resolve
+from tracker.outbound.addresses import Allowed, OutboundError, parse_url, resolve
 from tracker.outbound.mail import MailServer, Receipt, deliver
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from email.message import EmailMessage
+
+    from tracker.outbound.connecting import Caller
 
 
 SHOWN_BODY = 2000
@@ -123,19 +121,17 @@ class Outbound:
         self._allowed = allowed or Allowed()
         self._timeout, self._max_answer = timeout.total_seconds(), max_answer
         self._ssl_context = ssl_context
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=1000,
-            max_keepalive_connections=100,
-            keepalive_expiry=30,
-            network_backend=Guard(self._allowed),
-        )
+        self._caller: Caller | None = None
 
     async def __aenter__(self) -> Self:
+        from tracker.outbound.connecting import Caller  # noqa: PLC0415  (takes a while)
+
+        self._caller = Caller(self._allowed, self._timeout, self._max_answer, self._ssl_context)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._pool.aclose()
+        if self._caller is not None:
+            await self._caller.aclose()
 
     @property
     def deadline(self) -> float:
@@ -156,51 +152,12 @@ class Outbound:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         """Send one request and read the whole answer; raises OutboundError."""
-        target = httpcore2.URL(**parse_url(url)._asdict())
-        began = time.perf_counter()
-        traffic = Traffic(self._max_answer)
-        token = current.set(traffic)
-        heard: list[int] = []
-        try:
-            with _told_as_reasons(traffic, heard):
-                async with asyncio.timeout(self._timeout):
-                    return await self._exchange(
-                        method, target, {"user-agent": "tracker"} | dict(headers or {}), body, heard, began
-                    )
-        finally:
-            current.reset(token)
-
-    async def _exchange(
-        self, method: str, url: httpcore2.URL, headers: Mapping[str, str], body: bytes, heard: list[int], began: float
-    ) -> Answer:
-        extensions = {"timeout": {"connect": self._timeout, "read": self._timeout, "write": self._timeout}}
-        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        async with self._pool.stream(method, url, headers=sent, content=body, extensions=extensions) as response:
-            heard.append(response.status)
-            content = b"".join([chunk async for chunk in response.aiter_stream()])
-            got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            latency = round((time.perf_counter() - began) * 1000)
-            return Answer(response.status, got, content, latency, _retry_after(got.get("retry-after", "")))
-
-
-@contextmanager
-def _told_as_reasons(traffic: Traffic, heard: list[int]) -> Iterator[None]:
-    """Every way in which an exchange can fail, as one error that says whether the request had left."""
-    try:
-        yield
-    except (TimeoutError, httpcore2.TimeoutException) as error:
-        raise _error(Reason.TIMEOUT, "no complete answer in time", traffic, heard) from error
-    except OutboundError as error:
-        raise _error(error.reason, error.detail, traffic, heard) from error
-    except httpcore2.LocalProtocolError as error:
-        raise _error(Reason.INTERNAL, str(error), Traffic(0), heard) from error
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-        detail = str(error) or "the connection ended before the answer did"
-        raise _error(Reason.BAD_ANSWER, detail, traffic, heard) from error
-
-
-def _error(reason: Reason, detail: str, traffic: Traffic, heard: list[int]) -> OutboundError:
-    return OutboundError(reason, detail, sent=traffic.sent, status=heard[0] if heard else None)
+        if self._caller is None:
+            raise RuntimeError("nothing is sent before the client is entered")
+        address, began = parse_url(url), time.perf_counter()
+        heard = await self._caller.call(method, address, {"user-agent": "tracker", **(headers or {})}, body)
+        latency = round((time.perf_counter() - began) * 1000)
+        return Answer(*heard, latency, _retry_after(heard.headers.get("retry-after", "")))
 
 
 def _retry_after(text: str) -> timedelta | None:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import aiosmtplib
 
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed, OutboundError
-from tracker.outbound.connecting import resolve
+from tracker.outbound.addresses import Allowed, OutboundError, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

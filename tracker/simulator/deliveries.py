@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-import httpx2
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import WebhookBody
@@ -93,7 +93,7 @@ class Deliveries:
         self._deadline = (deadline or dialect.deadline).total_seconds()
         self._numbers = count(1)
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=None)  # one deadline over all, see _request
+        self._session: ClientSession | None = None
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -102,7 +102,8 @@ class Deliveries:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     def register(self, url: str, events: Sequence[str], description: str, secret: str | None) -> Webhook:
         """A new webhook, with a new secret unless one is given."""
@@ -179,14 +180,20 @@ class Deliveries:
         headers |= self._dialect.sign(delivery.webhook.secret, delivery.body, at)
         try:
             async with asyncio.timeout(self._deadline):
-                response = await self._client.post(delivery.webhook.url, content=delivery.body, headers=headers)
-            attempt = Try(at, name, response.status_code)
+                status = await self._post(delivery.webhook.url, delivery.body, headers)
+            attempt = Try(at, name, status)
         except TimeoutError:
             attempt = Try(at, name, None, f"no answer within {self._deadline:g} s")
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except ClientError as error:
             attempt = Try(at, name, None, str(error) or type(error).__name__)
         delivery.tries.append(attempt)
         return attempt
+
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+        self._session = self._session or ClientSession(timeout=ClientTimeout())  # one deadline over all, see _request
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            await response.read()
+            return response.status
 
 
 def _nothing_special(_: str, at: datetime) -> bytes:
