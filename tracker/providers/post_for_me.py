@@ -91,6 +91,7 @@ KIND = ProviderSpec(
     places=PLACES,
     lists=documented("whole"),
     gone=NOWHERE,
+    ends=("social.post.result.created",),
     variants={"result": RESULT, "deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=STATUSES,

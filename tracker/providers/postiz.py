@@ -33,6 +33,7 @@ KIND = ProviderSpec(
     places=POST | {"posts": documented("$")},
     form="one",
     lists=documented("whole"),
+    ends=("post.published",),
     nothing_asks=True,
     answer_lists=documented("whole"),
     gone=NOWHERE,

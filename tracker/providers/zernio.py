@@ -146,6 +146,7 @@ KIND = ProviderSpec(
     places=PLACES,
     lists=documented("whole"),
     answer_lists=documented("whole"),
+    ends=("post.platform.published", "post.platform.failed"),
     variants={"platform": ONE_PLATFORM, "external": FOUND_THERE},
     answers=ANSWERS,
     documented_statuses=STATUSES,
