@@ -79,6 +79,20 @@ def test_a_module_says_in_its_first_sentence_what_the_room_is_for(module: Path) 
     assert ast.get_docstring(ast.parse(module.read_text())), f"{module} has no docstring"
 
 
+RIDDLES = ("The same", "As `", "Those of", "That of", "None.", "Both.", "It.")
+"""How a sentence begins that can only be understood by who has read another one."""
+
+
+@every_module
+def test_a_docstring_can_be_understood_by_itself(module: Path) -> None:
+    """Editors show it alone, beside a call in another room: it names what the value is, not what else it is like."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+            said = ast.get_docstring(node) or ""
+            where = f"{module.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+            assert not said.startswith(RIDDLES), f'{where} "{said}": name the thing, as in "The posts with these keys"'
+
+
 @every_module
 def test_no_module_outgrows_its_walls(module: Path) -> None:
     """A longer one is split along a seam that is there anyway."""

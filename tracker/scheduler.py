@@ -66,7 +66,7 @@ class Scheduler:
         self._watchings = watchings or {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run the jobs as they are due, until cancelled."""
         alarm = Alarm()
         jobs = self._settings.jobs
         work = {"seal": self._seal, "prune": self._prune, "deadman": self._deadman, "drift": self._drift}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +34,7 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     """Three posts, two of which say a word that nothing maps."""
     take(
         database_url, told("p1", "PUBLISHED", 1), told("p2", "PUBLISHING", 2), told("p2", "LIVE", 3),
-        told("p3", "LIVE", 4),
+        told("p3", "LIVE", 4), now=NOON + timedelta(seconds=10),
     )  # fmt: skip
     return CommandLine(tmp_path).configure(database_url)
 
@@ -66,7 +67,7 @@ def test_what_is_usual_is_printed(tracker: CommandLine, database_url: str) -> No
     look(database_url)
     ran = tracker("providers", "shapes", PROVIDER)
     assert ran.code == 0
-    assert ran.lines[0].startswith("post.changed: 4 events looked at, the last at 2026-11-10 12:00:00Z")
+    assert ran.lines[0].startswith("post.changed: 4 events looked at, the last at 2026-11-10 12:00:10Z")
     (line,) = [" ".join(line.split()) for line in ran.lines if line.startswith("data.status")]
     assert line == "data.status status 100% string LIVE 2, PUBLISHED 1, PUBLISHING 1"
     (one,) = tracker("providers", "shapes", PROVIDER, "--event", "post.changed", "--json").json["items"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.contract.command_line import CommandLine, execute, said, take
 from tests.contract.dashboard import dashboard
 from tests.contract.serving import bearer
-from tests.integration.told import PROVIDER
+from tests.integration.told import NOON, PROVIDER
 from tests.unit.conforming import adapter_of
 from tracker.cli.output import listed
 from tracker.store.database import Database
@@ -46,6 +47,7 @@ def url(database_url: str) -> str:
         said("post.published", "p3", 3),
         about("account.token_expired", 4, accountId="acc_7", platform="instagram"),
         about("account.connected", 5, accountId="acc_9", platform="x"),
+        now=NOON + timedelta(seconds=10),
     )  # fmt: skip
     execute(
         database_url,

@@ -74,6 +74,7 @@ class OfProvider(Corridor):
     def __init__(self, database: Database) -> None:
         super().__init__(database, [on("account.disconnected", per=GroupBy.ACCOUNT)])
         self.projector._handler = Projector(READERS)
+        self.at = 60.0
 
 
 async def known(database: Database) -> list[KnownAccountOut]:
@@ -186,8 +187,9 @@ async def test_two_that_tell_of_one_account_at_once_lose_nothing(database: Datab
 
 
 def fact_of(one: Incoming) -> Fact:
+    later = NOON + timedelta(minutes=1)
     event = LoggedEvent(
-        1, 0, PROVIDER, PROVIDER, one.kind, None, 0, one.occurred_at, NOON, one.body_hash, one.body
+        1, 0, PROVIDER, PROVIDER, one.kind, None, 0, one.occurred_at, later, one.body_hash, one.body
     )  # fmt: skip
     (fact,) = READERS[PROVIDER].facts(event)
     return fact

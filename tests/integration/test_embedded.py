@@ -29,10 +29,10 @@ IDENTITIES = {"ordinary": cluster.ordinary, "nobody": cluster.nobody}
 OWNER = """
 import sys
 from pathlib import Path
-from tracker.embedded import identity
+from tracker.embedded import cluster
 from tracker.embedded.embedded import EmbeddedPostgres
 
-with EmbeddedPostgres(Path(sys.argv[1]), identity=getattr(identity, sys.argv[2])()) as server:
+with EmbeddedPostgres(Path(sys.argv[1]), identity=getattr(cluster, sys.argv[2])()) as server:
     print(server.dsn, flush=True)
     sys.stdin.read()
 """

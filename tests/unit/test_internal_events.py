@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tracker.domain.posts.event import LoggedEvent, Problem, State, TargetFact
-from tracker.domain.runs import simulation
+from tracker.domain.runs import run_signals
 from tracker.facts import own_facts
 from tracker.facts.codec import OwnFact, encode, fact_readers
 from tracker.runtime import telemetry
@@ -26,7 +26,7 @@ NAME = re.compile(r"(action|post|provider|redelivery|rule|run|silence)\.[a-z_]+"
 
 def written_names() -> set[str]:
     """Whatever looks like an event's name in the modules that write facts of our own, or of the log of the service."""
-    found = {simulation.CANCELLED, *simulation.OUTCOMES}
+    found = {run_signals.CANCELLED, *run_signals.OUTCOMES}
     for path in SOURCE.glob("*.py"):
         source = path.read_text(encoding="utf-8")
         if "own_fact(" in source:

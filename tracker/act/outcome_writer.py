@@ -46,28 +46,28 @@ class Ended:
 
     @cached_property
     def due_at(self) -> datetime | None:
-        """When it is attempted again, if it is."""
+        """When the action is attempted again; None: never."""
         claimed = self.claimed
         return next_attempt(self.outcome, claimed.attempt, POLICIES[claimed.verb], self.at, claimed.idempotency_key)
 
     @property
     def state(self) -> str:
-        """What becomes of the action."""
+        """The action's next state: pending, done, dead, unknown or discarded."""
         return "pending" if self.due_at else STATES.get(type(self.outcome), "dead")
 
     @property
     def lease(self) -> Lease:
-        """Under which the attempt was made."""
+        """The lease under which the attempt was made: the action and the lease's number."""
         return self.claimed.id, self.claimed.lease
 
     @property
     def waits(self) -> bool:
-        """What had to wait for others was no attempt."""
+        """Whether the action had to wait for others, which is no attempt."""
         return isinstance(self.outcome, Retry) and self.outcome.waits
 
 
 class OutcomeWriter:
-    """Records outcomes in as few commits as they allow."""
+    """Writes the outcomes of attempts: what ends while a commit is under way shares the next one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

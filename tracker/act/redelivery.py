@@ -37,7 +37,7 @@ class Redeliverer:
     poll: timedelta = timedelta(seconds=1)
 
     async def run(self, wakeups: Wakeups) -> None:
-        """Until cancelled."""
+        """Carry out the plans that are due, until cancelled."""
         async with wakeups.on(REDELIVERIES) as woken:
             await keep_stepping("redelivery", woken, self._turn, self.poll)
 
@@ -79,7 +79,7 @@ async def _ask(conn: Connection, plan: Redelivery, again: Sequence[tuple[Item, U
 
 
 def _again(plan: Redelivery, item: Item) -> UUID | None:
-    """The action that does it once more; None when it is under way by now, or kept no longer."""
+    """The id of the action that does the item once more; None when it is under way by now, or kept no longer."""
     known = item.action
     if known is None or known.state not in ENDED:
         return None

@@ -41,15 +41,15 @@ SHORTEST_PAUSE = 0.01
 
 
 class Performer(Protocol):
-    """Does one verb."""
+    """Carries out the actions of one verb, as in `alert`."""
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Attempt it once; an outcome is a value, and only a fault of our own is an exception."""
+        """Attempt the action once; an outcome is a value, and only a fault of our own is an exception."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much at once, in all and for one target, so that a target that hangs does not hold up the others.
+    """How many actions at once, in all and for one target, so that a target that hangs does not hold up the others.
 
     One target has at most half of it all. When that is used up, each target for which nothing is under way may still
     begin one action: however many targets hang, another is not delayed. What is merely busy ends within the shortest
@@ -147,7 +147,7 @@ class Worker:
         task.add_done_callback(ended)
 
     async def _attempt(self, claimed: Claimed) -> bool:
-        """Answers whether it will be attempted again."""
+        """Attempt the action and record the outcome; answers whether it will be attempted again."""
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock

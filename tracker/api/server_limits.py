@@ -16,7 +16,7 @@ DESCRIPTORS = 100
 
 
 def front_of(settings: Settings, receiver: Receiver | None) -> Front:
-    """Raises Misconfigured."""
+    """What the connections share, by the settings; raises Misconfigured for limits that contradict one another."""
     server = settings.server
     if server.max_waiting_bytes < server.max_body:
         raise settings.fault("server.max_waiting_bytes", "is less than max_body: no body of that size could ever wait")

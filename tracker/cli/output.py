@@ -53,7 +53,7 @@ def show_json(value: object, *, on_one_line: bool = False) -> None:
 
 
 def _escaped(json: str) -> str:
-    """The same JSON: control characters that may stand in it as they are, and that a terminal may obey, escaped."""
+    """JSON with those control characters escaped that JSON allows and a terminal may obey."""
     return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", json)
 
 

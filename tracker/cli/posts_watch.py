@@ -60,7 +60,7 @@ class LiveTable:
 
 
 async def watch_posts(database: Database, query: PostQuery, now: Callable[[], datetime], console: Console) -> None:
-    """Until cancelled."""
+    """Show the posts and what happens to them, until cancelled."""
     picture = LiveTable()
 
     def away(why: str) -> None:

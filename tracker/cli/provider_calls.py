@@ -48,7 +48,7 @@ def chosen_provider(settings: Settings, name: str | None) -> str:
 
 
 def call_provider(config: Path | None, provider: str, call: str, do: Call[Value], *, makes: bool = False) -> Value:
-    """As `ask_provider`, where nothing else is done meanwhile; `makes` as `on_database` has it."""
+    """What the provider answers, for a command that does nothing else; `makes`: a database may be made for it."""
 
     async def work(settings: Settings, database: Database) -> Value:
         return await ask_provider(settings, database, provider, call, do)

@@ -115,7 +115,7 @@ def discard(items: Items, config: Config = None, json: Json = False) -> None:
 
 
 def _named(items: list[int]) -> Find:
-    """Those of the ids, whether there are such or not."""
+    """What finds the deliveries of these ids, whether they are there or not."""
 
     async def find(conn: Connection) -> list[Item]:
         from tracker.store.log.quarantine import get  # noqa: PLC0415  (takes half a second)

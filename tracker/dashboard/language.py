@@ -34,11 +34,11 @@ class Texts:
         return self.texts.get(f"{group}.{word}", word)
 
     def number(self, number: int) -> str:
-        """As it is written in this language."""
+        """A whole number with this language's mark between thousands, as in 1,234 or 1.234."""
         return f"{number:,}".replace(",", _SEPARATORS[self.code])
 
     def decimal(self, number: float) -> str:
-        """With one digit behind the point, unless that is a zero."""
+        """A number with one digit behind the point, unless that is a zero, as in 4.2 or 4,2."""
         return f"{number:.1f}".removesuffix(".0").replace(".", _POINTS[self.code])
 
     def percent(self, number: float) -> str:

@@ -49,12 +49,12 @@ class Bar:
 
     @property
     def published_y(self) -> float:
-        """From above."""
+        """The top of the column of published posts, from above."""
         return HEIGHT - self.published_height
 
     @property
     def failed_y(self) -> float:
-        """It stands on what was published."""
+        """The top of the column of failed posts, which stands on that of published ones."""
         return self.published_y - self.failed_height
 
 
@@ -73,7 +73,7 @@ class Stats:
 
     @property
     def published(self) -> int:
-        """In all."""
+        """How many posts were published in all."""
         return sum(published for published, _ in self.pace)
 
     @property
@@ -193,7 +193,7 @@ class Overview:
 
     @property
     def total(self) -> int:
-        """All posts."""
+        """How many posts there are in all."""
         return sum(self.states.values())
 
     @property

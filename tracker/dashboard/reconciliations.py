@@ -61,7 +61,7 @@ async def ask_now(
 async def show_round(
     visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], round_id: Id
 ) -> Response[Any]:
-    """As far as it is, with the posts of which it alone has told."""
+    """A round as far as it is, with the posts of which it alone has told."""
     async with database.connection() as conn:
         asked = await one_reconciliation(conn, round_id)
         span = (asked.begun_at or clock(), asked.ended_at or clock())

@@ -38,7 +38,7 @@ PLATFORMS = {
 
 
 def platform_name(platform: str) -> str:
-    """As the platform writes itself, or as the provider does where we do not know it."""
+    """The platform's name as it writes itself, or as the provider does where we do not know it."""
     return PLATFORMS.get(platform, platform)
 
 

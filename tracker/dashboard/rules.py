@@ -51,7 +51,7 @@ Troubled = Callable[[], RuleTrouble]
 def rule_trouble(
     faults: Sequence[object], footing: Footing, left_out: Mapping[str, Sequence[object]] | None = None
 ) -> RuleTrouble:
-    """The same in words."""
+    """What somebody must mend in the rule files and the configuration, in words."""
     faulty = [str(fault) for some in (left_out or {}).values() for fault in some]
     return RuleTrouble([str(fault) for fault in faults], footing, faulty)
 
@@ -161,7 +161,7 @@ class Tried:
 
     @property
     def status(self) -> int:
-        """That of the answer."""
+        """The HTTP status of the page: 200, 422, or 503 while another trial runs."""
         return 503 if self.refused == "busy" else 200 if self.found else 422
 
 

@@ -17,7 +17,7 @@ from tracker.domain.rules.event_pattern import is_glob
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.domain.runs.pause import MATCHED, Silence
 from tracker.domain.runs.run import RunState
-from tracker.domain.runs.simulation import CANCELLED
+from tracker.domain.runs.run_signals import CANCELLED
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
 from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
 from tracker.facts.redelivery_plans import bring_redelivery, plan_redelivery

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class ActiveRules:
-    """The rules of the files; where those cannot be read, the last good ones that the database keeps, or else none."""
+    """The rules in force: those of the files; where these cannot be read, the database's last good ones, or none."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -157,7 +157,7 @@ class ActiveRules:
         )
 
     def _guarded(self, read: Callable[[], Rulebook]) -> Rulebook:
-        """What is read; a fault of our own code is one of the files too, and keeps nothing else from working."""
+        """The rules that `read` reads; a fault of our own code counts as one of the files, and stops nothing else."""
         try:
             return read()
         except Exception as error:
@@ -193,7 +193,7 @@ class ActiveRules:
         self._index = self._switch()
 
     async def _tell(self, database: Database) -> None:
-        """Once after each reading: that the files are good, or that they are refused."""
+        """Tell the database, once after each reading, that the files are good, or that they are refused."""
         if not self._untold:
             return
         self._untold = False

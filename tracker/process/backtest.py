@@ -69,12 +69,12 @@ class Held:
 
     @property
     def gained(self) -> list[Firing]:
-        """What would have fired and did not."""
+        """The firings that would have been and were not."""
         return _without(self.would, self.did)
 
     @property
     def lost(self) -> list[Firing]:
-        """What did fire and would not have."""
+        """The firings that were and would not have been."""
         return _without(self.did, self.would)
 
 
@@ -97,7 +97,7 @@ class Stage:
     firings: list[Firing] = field(default_factory=list)
 
     def gather(self, span: Span) -> None:
-        """Keep what counts of what has happened, and let go of the rest."""
+        """Keep the firings within the span, and let go of the rest."""
         self.firings += [one for one in self.world.firings if span.since <= one.at <= span.until]
         self.world.firings.clear()
         self.world.taken.clear()

@@ -43,7 +43,7 @@ class FiringOut(Struct, frozen=True):
 
 
 class SideOut(Struct, frozen=True):
-    """Some firings."""
+    """How many firings there are of one kind, and the newest of them."""
 
     count: int
     newest: Annotated[list[FiringOut], Meta(description=f"The newest {MOST_SHOWN} of them, the newest first.")]
@@ -95,7 +95,7 @@ MOST_FAULTS = 100
 
 
 class Unreadable(Rejected):
-    """A rule text that cannot be put in force."""
+    """Raised for a rule text that cannot be put in force."""
 
     def __init__(self, faults: Sequence[Misconfigured]) -> None:
         super().__init__("rules-refused", "; ".join(map(str, faults[:3])))
@@ -103,14 +103,14 @@ class Unreadable(Rejected):
 
 
 class NothingToTry(Rejected):
-    """A text without a rule."""
+    """Raised for a text without a rule."""
 
     def __init__(self, why: str) -> None:
         super().__init__("nothing_to_try", why)
 
 
 class TooLong(Rejected):
-    """The log of the span takes longer than anybody waits."""
+    """Raised when the log of the span takes longer to play than anybody waits."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -119,7 +119,7 @@ class TooLong(Rejected):
 
 
 class Busy(Unavailable):
-    """Somebody else's trial is under way."""
+    """Raised when somebody else's backtest is under way."""
 
     def __init__(self) -> None:
         super().__init__("another backtest is under way", retry_after=10)

@@ -53,7 +53,7 @@ class _Counted:
 
 
 class Budgets:
-    """What one process knows about them."""
+    """What one process knows of how much of their budgets rules have spent, so that few batches must count."""
 
     def __init__(self) -> None:
         self._counted: dict[str, _Counted] = {}
@@ -124,25 +124,33 @@ async def prepare(
 
     What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
     """
+    # What a rule waits for may have come before it fired: only the history knows.
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
     keys = {(d.rule.id, _key(d)) for d in decisions}
+    # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
+    # They are locked before anything is read about them, so that what is read holds what those nodes have written.
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
         await firings.lock_shared_keys(conn, shared)
     earliest = min((occasion.at for occasion in occasions), default=None)
     memory = EngineState(in_force_since=since)
+    # A batch that was handled before, or a fact that came late, brings firings once more that are on record.
     memory.known = await firings.known(conn, _identities(decisions))
+    # The runs that are told something come first, for their keys count too: when one ends, the next of its key begins.
     for run in await runs.load(conn, list(run_ids)):
         memory.keep_run(run)
         keys.add((run.rule, run.key))
     for run in await runs.load_open(conn, keys):
         memory.keep_run(run)
+    # Alerts of these firings, and of the runs loaded so far, may be muted by open runs of other rules.
     muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
     muted = [run for run in memory.runs.values() if run.rule in rules.muting]
     muting |= {key for run in muted for key in muting_keys(rules, run.rule, scope_of_run(run))}
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)
+    # Pauses, silences, counts and budgets are asked for only where something may be held back by them; as of the
+    # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if earliest and (decisions or memory.runs):
         memory.holds = await rule_pauses.in_force(conn, earliest, now)
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
@@ -155,7 +163,7 @@ async def prepare(
 
 
 async def write(conn: Connection, effects: Effects, now: datetime) -> None:
-    """Everything that the engine has come to want."""
+    """Write everything that the engine wants, and wake whoever waits for it."""
     await firings.record(conn, effects.firings)
     await runs.save(conn, effects.runs.values())
     await runs.record_moves(conn, effects.movements)
@@ -175,7 +183,7 @@ def _looks_back(occasion: Occasion) -> bool:
 
 
 async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
-    """A rule that waits for something may find that it has come already."""
+    """The occasion, in which firings know which of the words that their rules wait for had come already."""
     return Occasion(
         occasion.at, [await _with_earlier(conn, one, occasion) for one in occasion.decisions], occasion.cause
     )
@@ -201,7 +209,7 @@ def _identities(decisions: Iterable[Decision]) -> set[Identity]:
 
 
 def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datetime]:
-    """How far back the counts and cooldowns of these firings look."""
+    """How far back the counts and cooldowns of these firings look, by (rule, key)."""
     wanted: dict[RuleKey, datetime] = {}
     for fire in fires:
         rule, key = fire.rule, (fire.rule.id, fire.subject.key)
@@ -213,7 +221,7 @@ def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datet
 
 
 def _about(one: ActionRequest, unsaid: set[UUID]) -> bool:
-    """Whether it follows an alert that was taken back before anybody got it."""
+    """Whether the action is about an alert that was taken back before anybody got it."""
     said = one.action.payload
     return isinstance(said, AlertPayload) and said.of in unsaid
 

@@ -76,7 +76,7 @@ class Projector:
         await accounts.learn(conn, version, gathered(facts_in(arrivals)))
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
-        """Being up to date makes no work for the projector."""
+        """Do nothing; answers that there is no more to do, for no fact depends on the time."""
         return False
 
     async def _history(

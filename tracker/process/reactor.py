@@ -17,7 +17,7 @@ from tracker.domain.rules.decide import decide
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
-from tracker.domain.runs.simulation import result_of
+from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import assignments, subscriptions
@@ -75,7 +75,7 @@ class Reactor:
         await batch.write(conn, engine.drain(), self._clock())
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
-        """Look at the timers that are due by what is known for certain."""
+        """Let timers ring that are due by what is known for certain; answers whether there may be more of them."""
         if not complete:
             return False
         ripe = await timers.due(conn, complete, DUE_AT_ONCE)
@@ -170,7 +170,7 @@ async def _gathered(conn: Connection, kept: StoredTimer, trigger: object) -> Seq
 
 
 async def _certain(conn: Connection, ripe: Sequence[StoredTimer]) -> Sequence[StoredTimer]:
-    """Those whose time has come by what is known: what gathers from everywhere waits for every bucket."""
+    """The timers whose time has come by what is known: what gathers from everywhere waits for every bucket."""
     if all(kept.timer.kind != periodic.KIND for kept in ripe):
         return ripe
     everywhere = await subscriptions.caught_up_everywhere(conn, UPSTREAM)
@@ -182,7 +182,7 @@ def _view(kept: posts.StoredPost | None) -> PostView | None:
 
 
 class FirstReading:
-    """A subscription from its very first run; nothing is read before the rules are the right ones."""
+    """Runs a subscription, but reads nothing before the rules are the right ones."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class FirstReading:
         self._rules, self._reacting, self._listening = rules, reacting, listening
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run the subscription until cancelled, as soon as it may read."""
         await self._rules.settle(self._database)
         async with self._database.transaction() as conn:
             await assignments.create(conn, self._subscription.name, beginning(1))

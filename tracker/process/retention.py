@@ -35,7 +35,7 @@ PAGE = 1000
 
 
 def _ignore(_done: int, _total: int) -> None:
-    """For when nobody watches."""
+    """The `progress` for when nobody watches."""
 
 
 async def open_days_ahead(database: Database, now: datetime) -> None:

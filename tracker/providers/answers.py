@@ -113,7 +113,7 @@ class Answers:
         return Page(listed, text_at(value, self._path("next")), len(items))
 
     def registered(self, value: Any) -> Registered | None:
-        """A new webhook."""
+        """The webhook that an answer says was made, with its secret; None where the answer lacks either."""
         item = self._item(value)
         webhook, secret = text_at(item, self._path("post")), text_at(item, ("secret",))
         return Registered(webhook, SecretStr(secret)) if webhook and secret else None

@@ -73,7 +73,7 @@ class ProviderClient:
     purpose: Purpose = Purpose.REACTION
 
     def on_behalf_of(self, purpose: Purpose) -> Self:
-        """The same client, which calls for another purpose."""
+        """This client, whose calls count as made for that purpose."""
         return replace(self, purpose=purpose)
 
     def can(self, call: str) -> bool:

@@ -52,7 +52,7 @@ class Describing:
 
 
 def _finder(path: Path) -> Finder:
-    """As `finder`; where a step is every entry of a list, it answers a list."""
+    """What reads the value at a path; where a step is every entry of a list, it answers a list."""
     several = EACH in path or (path and isinstance(path[0], Fork) and any(EACH in one for one in path[0].paths))
     return partial(_each, path) if several else partial(at, path=path) if path == ROOT else finder(path)
 

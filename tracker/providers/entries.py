@@ -38,7 +38,7 @@ class OfTargets:
     apart: tuple[tuple[str, Path, State, Path], ...] = ()
 
     def listed(self, body: Any, is_entry: Callable[[Any], bool], remarks: list[Remark]) -> list[Entry]:
-        """Those of lists; `is_entry` tells whether a table that stands there is one of them."""
+        """The entries of lists; `is_entry` tells whether a table that stands there is one of them."""
         found = at(body, self.place)
         if isinstance(found, list):
             entries: list[Entry] = [(value, None, None) for value in found]
@@ -72,7 +72,7 @@ class OfTargets:
         return []
 
     def mapped(self, body: Any, whole: State | None, remarks: list[Remark]) -> list[Entry]:
-        """Those of maps: what several say of one platform is one entry. A failure counts last, unless all is well."""
+        """The entries of maps: what several say of one platform is one. A failure counts last, unless all is well."""
         found: dict[str, tuple[dict[str, Any], State | None]] = {}
         strays: list[Entry] = []
         for name, path, outcome, scalar in (("targets", self.place, None, self.scalar), *self.apart):

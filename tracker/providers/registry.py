@@ -71,7 +71,7 @@ def faults_of(settings: Settings) -> list[Misconfigured]:
 
 
 def build_providers(settings: Settings) -> dict[str, Adapter]:
-    """Those of the configured providers that send webhooks, by name.
+    """The configured providers that send webhooks, by name.
 
     Raises Misconfigured for the first that is set up wrongly, with one note for each further one.
     """

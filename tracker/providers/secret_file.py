@@ -37,7 +37,7 @@ class SecretFile:
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """As of the last time that the file was read."""
+        """The secrets as of the last time that the file was read."""
         return tuple(one.secret.encode() for one in self.kept)
 
     def changed(self) -> bool:

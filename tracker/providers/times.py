@@ -122,7 +122,7 @@ def _from_iso(text: str, zone: tzinfo) -> datetime | None:
 
 
 def _from_text(text: str, zone: tzinfo) -> datetime | None:
-    """The same of a text in any other form."""
+    """The moment that a text tells in any other form than ISO 8601; None where it is none."""
     if len(text) > LONGEST:
         return None
     if wrapped := WRAPPED.fullmatch(text):

@@ -99,7 +99,7 @@ class ActionQuery:
         redelivery: UUID | None = None,
         **texts: str | None,
     ) -> ActionQuery:
-        """As people write it; `now` is what "ago" counts from. Raises BadParameter."""
+        """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
         refuse_zero_bytes(**texts)
         states = parse_choices("state", state, STATES)
         begin, end = parse_optional_time("since", since, now), parse_optional_time("until", until, now)

@@ -89,7 +89,7 @@ class Past:
         return Page(fitting, write_cursor(order, (last["provider"], last["post"])) if last else None)
 
     async def _as_known(self, conn: Connection, filed: Sequence[Row], moment: datetime) -> list[Post]:
-        """Those of the posts of which something was known, in the same order."""
+        """The posts of which something was known at the moment, in the order of `filed`."""
         keys = [(row["provider"], row["post"]) for row in filed]
         starts = await posts.baselines(conn, keys)
         facts: dict[tuple[str, str], list[Fact]] = defaultdict(list)

@@ -65,7 +65,7 @@ WRONG = Rate(120, timedelta(minutes=1))
 
 
 class KeyChecks:
-    """Beside one database, for all addresses."""
+    """Checks keys and sessions of one database, and slows down addresses that guess; times are in seconds."""
 
     def __init__(self, database: Database, wrong: Rate = WRONG, now: Callable[[], float] = time.monotonic) -> None:
         self._database, self._now = database, now
@@ -78,7 +78,7 @@ class KeyChecks:
         return await self.sign_in(text, address) if keys.has_form(text) else None
 
     async def sign_in(self, text: str, address: str) -> Key | None:
-        """The same, where a page is made for every answer; there whatever does not fit counts."""
+        """The key of that text, for a sign-in on a page: any text that does not fit is a guess; raises TooOften."""
         return await self._look(self._keys, text, address, lambda conn: keys.authenticate(conn, text))
 
     async def key_of_session(self, token: str, address: str, now: datetime) -> Key | None:

@@ -65,12 +65,12 @@ class Keyset:
         return write_cursor(self.name, [last[column.key] for column in (self.at, *self.key)])
 
     def order(self) -> list[ColumnElement[Any]]:
-        """What to order by."""
+        """The columns of `order by`, `at` first."""
         key = [column.desc() for column in self.key] if self._key_falls else self.key
         return [self.at.desc() if self.newest_first else self.at.asc(), *key]
 
     def over(self, rows: FromClause) -> Keyset:
-        """The same order of the rows of a subquery that has these columns."""
+        """This order, for the rows of a subquery that has columns of these names."""
         columns = rows.c
         return replace(self, at=columns[self.at.key], key=tuple(columns[column.key] for column in self.key))
 
@@ -78,9 +78,12 @@ class Keyset:
         """What holds of the items behind `place`: `at` alone bounds them, so that an index by it is entered there."""
         if place is None:
             return and_(True)
+        # One comparison of rows, (at, key) < ($1, $2), needs all columns to go the same way, and mostly `at` falls and
+        # the key rises. With `at < $1 or at = $1 and key > $2` Postgres cannot tell where to enter an index. So the
+        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item.
         at, *key = place
         rest = self._behind_key(key)
-        if at is None:
+        if at is None:  # a place among items without that time: these are listed by themselves, by their keys alone
             return rest
         upto, beyond = (self.at <= at, self.at < at) if self.newest_first else (self.at >= at, self.at > at)
         return beyond if rest is None else and_(upto, or_(beyond, rest))

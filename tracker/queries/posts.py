@@ -87,7 +87,7 @@ class PostQuery:
         q: str | None = None,
         attribute: Sequence[str] | None = None,
     ) -> PostQuery:
-        """As people write it; `now` is what "ago" counts from. Raises BadParameter."""
+        """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
         refuse_zero_bytes(platform=platform, account=account, provider=provider, q=q)
         return cls(
             states=parse_choices("state", state, STATES),

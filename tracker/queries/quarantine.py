@@ -81,7 +81,7 @@ class QuarantineQuery:
         cls, now: datetime, *, state: Sequence[str] | None = None, provider: str | None = None,
         reason: str | None = None, authentic: bool | None = None, since: str | None = None,
     ) -> QuarantineQuery:  # fmt: skip
-        """As people write it; without a state, what is held. Raises BadParameter."""
+        """The filters as people write them; without a state, what is held. Raises BadParameter."""
         refuse_zero_bytes(provider=provider, reason=reason)
         states = parse_choices("state", state, STATES) or (HELD,)
         begin = parse_optional_time("since", since, now)

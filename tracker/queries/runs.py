@@ -198,7 +198,7 @@ class RunQuery:
     def parse(
         cls, now: datetime, *, state: Sequence[str] | None = None, since: str | None = None, **texts: str | None
     ) -> RunQuery:
-        """As people write it; `now` is what "ago" counts from. Raises BadParameter."""
+        """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
         refuse_zero_bytes(**texts)
         begin = parse_optional_time("since", since, now)
         return cls(parse_choices("state", state, STATES), since=begin, **{k: v or None for k, v in texts.items()})

@@ -61,7 +61,7 @@ class Replay:
         return Verdict(item, "duplicate" if receipt.duplicate else "kept", position=receipt.position)
 
     async def decide(self, item: int, *, dry_run: bool = False) -> Verdict:
-        """The same, of one that is held: raises Rejected when it was settled before."""
+        """Replay one delivery that must still be held: raises NotFound, and Rejected when it was settled before."""
         verdict = await self.replay(item, dry_run=dry_run)
         if verdict.outcome in SETTLED:
             raise _settled_before(item, verdict.outcome)

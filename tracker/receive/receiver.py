@@ -113,7 +113,7 @@ class Receiver:
         return await answer
 
     def take(self, delivery: Delivery, on_answer: OnAnswer) -> None:
-        """The same for who cannot wait: `on_answer` is called once, now or later, with the answer or with the error."""
+        """Take one delivery and do not wait: `on_answer` is called once, now or later, with the Answer or the error."""
         try:
             self._take(delivery, self._door(delivery), on_answer)
         except Exception as error:

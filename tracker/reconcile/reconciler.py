@@ -91,7 +91,7 @@ class Reconciler:
     node: str | None = None
 
     async def run(self, wakeups: Wakeups) -> None:
-        """Until cancelled."""
+        """Do the rounds that wait, until cancelled."""
         async with wakeups.on(RECONCILIATIONS) as woken:
             await keep_stepping("reconciler", woken, self._turn, self.pace.poll)
 

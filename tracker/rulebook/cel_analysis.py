@@ -88,7 +88,7 @@ class Bulk:
         return self.element or Bulk(self.weight)
 
     def beside(self, other: Bulk) -> Bulk:
-        """Both put together."""
+        """The bulk of this and the other one put together."""
         element = max(self.each, other.each, key=lambda bulk: bulk.weight)
         return Bulk(self.weight + other.weight, self.count + other.count, element)
 

@@ -86,7 +86,7 @@ class Condition:
         return TRUE if self._shortcut.whole else self.evaluate(values)
 
     def evaluate(self, values: Mapping[str, object]) -> Verdict:
-        """The same by CEL alone."""
+        """Whether it holds, evaluated by CEL without the shortcut; what cannot be evaluated is an error."""
         try:
             found = self._expression.eval(_activation(values)).value()
         except Exception as error:  # the evaluator's bindings raise what they like, and a batch must go on

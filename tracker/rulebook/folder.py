@@ -59,7 +59,7 @@ class Folder:
         self._folder = folder
 
     def path(self, name: str) -> str:
-        """With the folder."""
+        """The file's name with the folder."""
         return str(self._folder / name)
 
     def names(self) -> list[str]:
@@ -80,7 +80,7 @@ class Folder:
         return sorted(path.relative_to(self._folder).as_posix() for path in _below(beside) if path.is_file())
 
     def text(self, name: str) -> str:
-        """Opened with care."""
+        """The file's text, opened with care; raises Misconfigured."""
         path = self._folder / name
         return read_text(path, LARGEST_TEMPLATE) if name.startswith(f"{TEMPLATES}/") else read_text(path)
 
@@ -116,7 +116,7 @@ class KeptFiles:
         self._sources, self._folder = sources, folder
 
     def path(self, name: str) -> str:
-        """Where it stood."""
+        """The path at which the file stood."""
         return str(self._folder / name)
 
     def names(self) -> list[str]:
@@ -128,7 +128,7 @@ class KeptFiles:
         return sorted(name for name in self._sources if name.startswith(f"{TEMPLATES}/"))
 
     def text(self, name: str) -> str:
-        """As it was kept."""
+        """The file's text as it was kept."""
         return self._sources[name]
 
     def passed_over(self) -> list[Misconfigured]:

@@ -78,7 +78,7 @@ class Table:
         self.faults.warn((*self.path, key), message)
 
     def aside(self) -> Table:
-        """The same table, whose faults have been noted before and are not noted again."""
+        """This table with faults of its own, for those that have been noted before and are not to be noted again."""
         return Table(self.values, self.path, Faults(self.faults.file, self.faults.positions))
 
     def only(self, known: Collection[str], what: str) -> None:
@@ -112,7 +112,7 @@ class Table:
         return default
 
     def choice(self, key: str, known: Collection[str], default: str) -> str:
-        """One of `known`."""
+        """The value of `key`, one of `known`; else a fault, and the default."""
         value = self.values.get(key, default)
         if value in known:
             return str(value)

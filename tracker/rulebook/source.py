@@ -91,31 +91,31 @@ class NoRules:
     """The rules of an installation that has none."""
 
     def index(self) -> RuleIndex:
-        """None."""
+        """An index without a rule."""
         return RuleIndex()
 
     def read(self, text: str) -> Rulebook:
-        """Checked against nothing."""
+        """The rules of a text, checked against no configuration."""
         return load_text(text)
 
     def rules(self) -> Sequence[Rule]:
-        """None."""
+        """No rule."""
         return ()
 
     def places(self) -> Mapping[str, tuple[str, int]]:
-        """Nowhere."""
+        """No place."""
         return {}
 
     def texts(self) -> Mapping[str, str]:
-        """None."""
+        """No text."""
         return {}
 
     def faults(self) -> Sequence[Misconfigured]:
-        """None."""
+        """No fault."""
         return ()
 
     def footing(self) -> Footing:
-        """Nothing is refused."""
+        """The footing of files of which none is refused."""
         return Footing()
 
 

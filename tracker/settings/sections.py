@@ -226,7 +226,7 @@ class Settings(Section):
         return self._left_out
 
     def without(self, faults: Mapping[str, Misconfigured]) -> Settings:
-        """The same without the channels and endpoints of those names, which prove faulty later."""
+        """These settings without the channels and endpoints of those names, which prove faulty later."""
         kept = {
             section: {name: one for name, one in getattr(self, section).items() if f"{section}.{name}" not in faults}
             for section in ("channels", "endpoints")

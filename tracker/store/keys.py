@@ -62,14 +62,14 @@ SCOPES = ("read", "operate", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Who calls, and how far the key reaches."""
+    """Who calls: the key's id and name, and the `scopes` that it reaches (read, operate, admin)."""
 
     id: str
     name: str
     scopes: tuple[str, ...]
 
     def reaches(self, scope: str) -> bool:
-        """Whether the key may do what `scope` stands for."""
+        """Whether the key may do what `scope` stands for; each scope includes those before it."""
         return any(SCOPES.index(held) >= SCOPES.index(scope) for held in self.scopes)
 
 

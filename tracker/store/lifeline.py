@@ -66,13 +66,13 @@ class Lifeline:
         self._line: Session | None = None
 
     async def look_after(self, session: Session) -> None:
-        """From now on, until it is closed."""
+        """Watch the session from now on, until it is closed."""
         session.backend = tuple(await session.fetchrow(WHO_AM_I))
         session.hung_up = self._leave_behind
         self._sessions.add(session)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Ask the server about sessions that wait too long, until cancelled."""
         try:
             while True:
                 await asyncio.sleep(LOOK)

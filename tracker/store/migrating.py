@@ -25,7 +25,7 @@ RECORD_CHECKSUM = "insert into migration_checksums (revision, sha256) values ($1
 async def apply(
     driver: asyncpg.Connection, folder: Path, checksums: Mapping[str, str], progress: Callable[[str], None]
 ) -> None:
-    """Run what the database has not yet; each is recorded with its checksum, and `progress` hears of it."""
+    """Run the migrations that the database lacks; each is recorded with its checksum, and `progress` hears of it."""
 
     async def give_driver() -> asyncpg.Connection:
         return driver

@@ -36,7 +36,7 @@ LOCK_POLL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """Where a database stands; revisions are the migrations' numbers, oldest first."""
+    """Which migrations a database has, lacks, does not know or has in another form, by their numbers, oldest first."""
 
     current: str | None
     head: str
@@ -65,7 +65,7 @@ async def upgrade(dsn: str, progress: Callable[[str], None] | None = None) -> li
 
 
 async def status(dsn: str) -> MigrationStatus:
-    """What is applied, what is pending, and what does not fit this code."""
+    """The database's migrations: applied, pending, and those that do not fit; raises Misconfigured or Unavailable."""
     with away_is_unavailable():
         async with connected(dsn) as driver:
             return await _status(driver)
@@ -84,7 +84,7 @@ async def require_current(dsn: str) -> None:
 
 
 def migrations_folder() -> Path:
-    """Beside the package in a checkout, inside it in an installed wheel."""
+    """The folder of the migrations: beside the package in a checkout, inside it in an installed wheel."""
     package = Path(tracker.__file__).parent
     packaged = package / "_migrations"
     return packaged if packaged.is_dir() else package.parent / "migrations"

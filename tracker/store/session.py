@@ -27,12 +27,12 @@ Value = TypeVar("Value")
 
 
 def into(kind: type[Value], row: Row | Mapping[str, Any], **more: Any) -> Value:
-    """A struct or dataclass whose fields are columns of the row, but for those that are given as `more`."""
+    """A value of that kind, whose fields are columns of the row, but for those that are given as `more`."""
     return kind(**{name: row[name] for name in names_of(kind) if name not in more}, **more)
 
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
-    """The names of its fields, in their order."""
+    """The names of the kind's fields, in their order."""
     names: tuple[str, ...] | None = getattr(kind, "__struct_fields__", None)
     return names if names is not None else tuple(one.name for one in fields(kind))
 
@@ -57,14 +57,14 @@ KEEPALIVE_THERE = (
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """In seconds: for one statement, for the wait for a lock, and for the pauses within a transaction."""
+    """Deadlines in seconds: for one statement, for the wait for a lock, and for a pause within a transaction."""
 
     statement: float
     lock: float
     pause: float
 
     def said(self, scope: str = "") -> str:
-        """As SQL; `scope` is "local" for one transaction."""
+        """The bounds as statements of SQL; `scope` is "local" for one transaction, empty for the session."""
         each = {
             "statement_timeout": max(self.statement - GRACE, self.statement / 2),
             "lock_timeout": self.lock,
@@ -88,7 +88,11 @@ class Transaction(asyncpg.transaction.Transaction):  # type: ignore[misc]  # it 
 
 
 class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
-    """What asyncpg connects with here; `bounded` must be called before it is used."""
+    """What asyncpg connects with here; `bounded` must be called before it is used.
+
+    Its statements are asyncpg's, but each has a deadline: `timeout` seconds, or else that of its bounds. One that
+    takes longer fails, and the session hangs up.
+    """
 
     bounds = WORKING
     backend: tuple[int, datetime] | None = None
@@ -121,7 +125,7 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
 
     @contextmanager
     def unhurried(self) -> Iterator[None]:
-        """More patience here; the server is to be told by `UNHURRIED.said("local")`."""
+        """Be as patient as UNHURRIED within the block; the server is to be told by `UNHURRIED.said("local")`."""
         usual, self.bounds = self.bounds, UNHURRIED
         try:
             yield
@@ -129,7 +133,7 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
             self.bounds = usual
 
     def transaction(self, *, isolation: Any = None, readonly: bool = False, deferrable: bool = False) -> Transaction:
-        """As asyncpg does it."""
+        """A transaction that ends as Transaction says; the arguments are asyncpg's."""
         return Transaction(self, isolation, readonly, deferrable)
 
     def get_reset_query(self) -> str:
@@ -137,33 +141,33 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
         return f"{super().get_reset_query()}\n{self._bounds_said()}"
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        """As asyncpg does it, with an end."""
+        """Run statements; answers the status, as in "UPDATE 3"."""
         return await self._waiting(super().execute(query, *args, timeout=self._patience(timeout)))
 
     async def executemany(self, command: str, args: Any, *, timeout: float | None = None) -> None:
-        """As asyncpg does it, with an end."""
+        """Run a statement once for each of `args`."""
         await self._waiting(super().executemany(command, args, timeout=self._patience(timeout)))
 
     async def fetch(self, query: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        """As asyncpg does it, with an end."""
+        """The rows of a query."""
         return await self._waiting(super().fetch(query, *args, timeout=self._patience(timeout), **options))
 
     async def fetchrow(self, query: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        """As asyncpg does it, with an end."""
+        """The first row of a query; None: it has none."""
         return await self._waiting(super().fetchrow(query, *args, timeout=self._patience(timeout), **options))
 
     async def fetchval(self, query: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        """As asyncpg does it, with an end."""
+        """The first value of the first row of a query; None: it has none."""
         return await self._waiting(super().fetchval(query, *args, timeout=self._patience(timeout), **options))
 
     async def copy_records_to_table(self, table_name: str, *, timeout: float | None = None, **options: Any) -> str:
-        """As asyncpg does it, with an end."""
+        """Copy rows into a table; answers the status, as in "COPY 3"."""
         return await self._waiting(
             super().copy_records_to_table(table_name, timeout=self._patience(timeout), **options)
         )
 
     async def page_of(self, cursor: Any, rows: int) -> list[Any]:
-        """What a cursor gives next, with an end."""
+        """The cursor's next rows, `rows` at most, within the deadline of a statement."""
         return await self._waiting(cursor.fetch(rows, timeout=self.bounds.statement))
 
     def _patience(self, timeout: float | None) -> float:
@@ -192,7 +196,7 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
 
 
 async def connect(dsn: str, bounds: Bounds = ASKING, **options: Any) -> Session:
-    """A connection of one's own, with more of asyncpg's `options`; raises what `AWAY` names."""
+    """A connection outside any pool, with more of asyncpg's `options`; raises what `AWAY` names."""
     session: Session = await asyncpg.connect(
         dsn, timeout=CONNECT, command_timeout=bounds.statement, connection_class=Session, **options
     )

@@ -52,7 +52,7 @@ class News(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many may listen, and how many items wait for one at most.
+    """How many may listen (`listeners`), and how many items wait for one at most (`backlog`).
 
     In seconds: how often news are shared, how long one that was cut off may go on sending, how often all hear a sign
     of life, and how long to wait for a notification.
@@ -94,7 +94,7 @@ class _Listener(Generic[Item]):
             self._end.cancel()
 
     async def next(self) -> News[Item] | None:
-        """None when it was cut off."""
+        """The next news for this listener; None when it was cut off."""
         while not self._waiting and not self._is_cut:
             self._woken.clear()
             await self._woken.wait()
@@ -143,7 +143,7 @@ class Broadcast(Generic[Item]):
             listener.cut()
 
     async def admit(self, place: ResumeToken | None) -> None:
-        """Raises Unavailable when nobody more may listen, and Rejected for a place that is not of this log."""
+        """Raise Unavailable when nobody more may listen, and Rejected for a place that is not of this log."""
         if self._is_closed or self._present >= self._limits.listeners:
             raise Unavailable(f"{self._present} listen already, or the service is about to stop")
         if place is not None:
@@ -157,7 +157,7 @@ class Broadcast(Generic[Item]):
                 raise Rejected("place", "this place is ahead of the log: it belongs to another one")
 
     async def listen(self, place: ResumeToken | None) -> AsyncGenerator[News[Item]]:
-        """What comes after that place, or from now on; ends when the listener is too slow, to be resumed."""
+        """The news after that place (None: from now on); ends when the listener is too slow, who may resume."""
         with self._listening() as mine:
             reached = place
             if place is not None:

@@ -40,21 +40,21 @@ IN_ORDER = attrgetter("order")
 
 
 class Handler(Protocol):
-    """What is done with a batch; it writes through the connection it is given and nowhere else."""
+    """An agent's work on batches of rows; it writes through the connection that it is given and nowhere else."""
 
     upstream: str | None
     """The subscription whose steps write the feed, where it is not the log itself."""
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
-        """All rows at once; `seen`, and `done` of this batch, came before them. Raises when one cannot be handled."""
+        """Handle all rows; `seen`, and `done` of this batch, came before them. Raises when one cannot be handled."""
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
-        """Nothing is left to read up to these moments; answers whether there is more to do at once."""
+        """Do what is due, as all is read up to these moments (by bucket); answers whether there is more to do now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much at once, how long a lease lasts, and how long to wait for a notification."""
+    """How many rows at once (`batch`), how long a lease lasts, and how long (`poll`) to wait for a notification."""
 
     batch: int = 2000
     lease: timedelta = timedelta(seconds=15)
@@ -62,7 +62,7 @@ class Pace:
 
 
 def nobody_asks() -> None:
-    """A node that works without a sign that it lives is left to its leases."""
+    """The `require` of a node without a sign that it lives: it is left to its leases."""
 
 
 class Subscription:
@@ -126,7 +126,7 @@ class Subscription:
             pass
 
     async def step(self) -> bool:
-        """One batch of the buckets that are furthest behind; answers whether there is more to do at once.
+        """Handle one batch of the buckets that are furthest behind; answers whether there is more to do at once.
 
         That one of the rows may be poison is thought of only when a batch has failed.
         """
@@ -188,7 +188,7 @@ def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
 async def handle_or_park(
     conn: Connection, handler: Handler, name: str, source: Feed, rows: Sequence[Row], seen: Checkpoint, now: datetime
 ) -> None:
-    """All rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
+    """Handle all rows at once, or, when one of them is poison, all but that one, which is parked and shown."""
     done: list[Row] = []
 
     async def handle(rows: Sequence[Row]) -> Sequence[None]:

@@ -76,7 +76,7 @@ def inert(text: str) -> str:
 
 
 def follows(claimed: Claimed) -> bool:
-    """Whether this is more news of an alert whose message we know."""
+    """Whether this follows an alert whose message is known: its end, a correction or a repetition."""
     return claimed.reference is not None and (ends(claimed.alert) or bool(claimed.alert.again))
 
 

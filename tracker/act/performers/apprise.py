@@ -29,7 +29,7 @@ SHORTEST_SECRET = 6
 
 
 class NotInstalledError(Exception):
-    """The library is not there."""
+    """The package `apprise` (extra tracker[apprise]) is not installed."""
 
 
 def open_service(url: SecretStr) -> Any:

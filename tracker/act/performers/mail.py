@@ -37,7 +37,7 @@ class Mail:
     outbound: Outbound
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Hand the alert in, once."""
+        """Hand the alert to the mail server, once; Done means that the server took it."""
         message = self._message(claimed)
         request: Mapping[str, object] = {
             "server": f"{self.channel.host}:{self.channel.usual_port}",
@@ -68,7 +68,7 @@ class Mail:
         )
 
     def _message(self, claimed: Claimed) -> EmailMessage:
-        """The same message for every attempt."""
+        """The message as it is handed in, equal at every attempt."""
         sender = _address(self.channel.sender)
         message = EmailMessage(policy=SMTP)
         message["Message-ID"] = f"<{claimed.id}@{sender.domain}>"

@@ -30,7 +30,7 @@ SENT = ("title", "body", "severity", "event", "data")
 
 
 class AlertChannel(Protocol):
-    """How one channel tells people."""
+    """A channel by which people get alerts."""
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Tell the alert once."""
@@ -53,7 +53,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class LogAlerts:
-    """Our own log."""
+    """The channel that is our own log."""
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Write the alert as one line."""
@@ -67,7 +67,7 @@ class LogAlerts:
 
 @dataclass(frozen=True, slots=True)
 class SignedWebhook:
-    """Another system, which gets the alert as data."""
+    """The channel that is another system, which gets the alert as signed JSON."""
 
     channel: WebhookChannel
     outbound: Outbound
@@ -91,7 +91,7 @@ class Send:
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Say it once, in the way of whoever bears the name."""
+        """Send once to the endpoint or channel that `claimed.target` names."""
         sent = claimed.payload
         if not isinstance(sent, SendPayload):
             raise TypeError(f"this {claimed.verb} does not say what a message says")

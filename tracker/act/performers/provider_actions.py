@@ -42,10 +42,10 @@ class Publisher(Protocol):
         """Whether the call "get", "retry" or "create" is to be had."""
 
     def on_behalf_of(self, purpose: Purpose) -> Self:
-        """The same, for that purpose."""
+        """This client, whose calls count as made for that purpose."""
 
     async def get_post(self, post: str, *, then: int = 0) -> Reply[Report]:
-        """How the post stands."""
+        """How the post stands at the provider."""
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         """Publish again what has failed."""
@@ -58,7 +58,7 @@ class Publisher(Protocol):
 
 
 def purpose_of(claimed: Claimed) -> Purpose:
-    """What no rule asked for, a person did."""
+    """REACTION for an action of a rule, OPERATION for one that a person asked for."""
     return Purpose.REACTION if claimed.rule else Purpose.OPERATION
 
 
@@ -76,7 +76,7 @@ class Reconcile:
     clients: Mapping[str, Publisher]
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
-        """Ask once; what it learns stands in the outcome."""
+        """Ask the provider once; its answer about the post is `learned` of the outcome."""
         client = self.clients.get(claimed.provider)
         if client is None or claimed.post is None or not client.can("get"):
             return Discard(Reason.NOT_CONFIGURED, f"providers.{claimed.provider} has no call to ask about a post")

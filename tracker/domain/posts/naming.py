@@ -277,7 +277,7 @@ def _begins(known: Known, group: Iterable[str], fact: Fact, state: State | None)
 
 
 def _open(known: Known, group: Iterable[str], word: TargetFact) -> list[str]:
-    """Those of an account's items for which a word without an item speaks: not what an item's own word has ended."""
+    """The keys of an account's items for which a word without an item speaks: not what an item's own word has ended."""
     if word.state not in TRIED:
         return list(group)
     return [key for key in group if known[key].state not in ENDED or not known[key].named]

@@ -14,7 +14,7 @@ else:
     from dataclasses import dataclass
 
     def value(*, frozen: bool, slots: bool):
-        """As `dataclass`, but frozen only in the eyes of the type checker."""
+        """The decorator `dataclass`, but frozen only in the eyes of the type checker."""
         return dataclass(slots=slots, unsafe_hash=frozen)
 
 

@@ -35,7 +35,7 @@ from tracker.domain.rules.timers import kind_of, standing, wait_after
 
 
 class _Whichever:
-    """Contains everything."""
+    """A container of every id: stands for "any rule may be busy"."""
 
     def __contains__(self, rule: object) -> bool:
         return True
@@ -106,7 +106,7 @@ def _heard(rule: Rule, scene: MatchContext) -> Iterator[Came]:
 
 
 def words_heard(rule: Rule, key: str, changes: Iterable[Change]) -> tuple[str, ...]:
-    """Those of the rule's awaited words that had happened to what has that key."""
+    """The rule's awaited words, as texts, that had happened by these changes to the subject of that key."""
     heard = [came for change in changes for came in _heard(rule, MatchContext(change)) if came.subject.key == key]
     return tuple(dict.fromkeys(word for came in heard for word in came.words))
 

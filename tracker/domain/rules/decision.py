@@ -16,7 +16,7 @@ from tracker.domain.rules.rule import Match, Rule
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A moment to look again. `kind` is `while` or `expect`; there is one of a kind for each rule and key.
+    """A moment (`due_at`) to look again. `kind` is `while`, `expect` or `every`; each rule and key has one of a kind.
 
     `meaning` is the rule's revision and `cause` what started the wait; `data` is plain JSON.
     """
@@ -35,7 +35,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """The rule fires: a run starts, or one that is active for the same key hears of it. `context` is plain JSON."""
+    """The rule fires: a run starts, or an active one of its key hears of it. `context`, plain JSON, is for texts."""
 
     rule: Rule
     subject: Group
@@ -46,13 +46,13 @@ class Fire:
     """What the rule waits for and what had already happened by then."""
 
     def having_heard(self, words: tuple[str, ...]) -> Fire:
-        """The same, with what had already happened."""
+        """This firing, with the awaited words that had already happened."""
         return replace(self, earlier=words)
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """It happened again while something was being tried, but the condition says that trying is over."""
+    """The event came again during a retry, but the rule's condition does not hold any more: trying is over."""
 
     rule: Rule
     subject: Group
@@ -111,7 +111,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What was being retried reached `state`."""
+    """The post or target that a run retries reached `state`, which ends the retry."""
 
     rule: Rule
     subject: Group
@@ -129,7 +129,7 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """Some of what the rule's steps wait for has happened."""
+    """The `words` that a rule's steps may wait for have happened to the subject."""
 
     rule: Rule
     subject: Group
@@ -140,7 +140,7 @@ Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settl
 
 
 class Refusal:
-    """Why nothing follows for a rule."""
+    """Why nothing follows for a rule: NotMatched, ConditionFalse or NoWait."""
 
     __slots__ = ()
 
@@ -177,7 +177,7 @@ class Trace(Protocol):
         """Something that the rule reacts to has happened; None: it is gathered for the rule's next time."""
 
     def stands(self, rule: Rule, subject: Group, refusal: Refusal) -> None:
-        """As the subject stands, the rule does not wait."""
+        """The rule does not wait for the subject as it stands."""
 
     def ended(self, timer: Timer, by: Arm | Disarm) -> None:
         """The timer is taken away, or another (or the same once more) takes its place, before its time has come."""

@@ -86,7 +86,7 @@ class Group:
 
     @property
     def within(self) -> frozenset[str]:
-        """The scopes of all that it is, or is part of, itself included."""
+        """The scopes that the group lies in, its own included: a target's, its post's, its account's and so on."""
         wider = [(GroupBy.PROVIDER, self.provider), (GroupBy.POST, f"{self.provider}/{self.post or ''}")]
         wider += [(GroupBy.TARGET, f"{self.provider}/{self.post}/{self.target}")] if self.target else []
         wider += [(GroupBy.PLATFORM, f"{self.provider}/{platform}") for platform in self.platforms]
@@ -127,13 +127,13 @@ def _whole(per: GroupBy, provider: str, post: str | None, view: PostView | None)
 
 
 def moves_for(per: GroupBy, change: Change) -> tuple[Move, ...]:
-    """The moves that concern such a subject: of the post as a whole, or of its targets where it has any."""
+    """The moves that concern such groups: of the post as a whole, or of its targets where it has any."""
     by_target = per is not GroupBy.POST and change.context is not None and bool(change.context.targets)
     return tuple(move for move in change.moves if (move.target is not None) == by_target)
 
 
 def groups_of(per: GroupBy, change: Change) -> list[Group]:
-    """Everything of that kind in the post that changed, each once."""
+    """Every group of that kind in the post that changed, each once."""
     view = change.context
     if change.post is None and (account := account_told(change)):
         return [_of_account(per, change.provider, account)]

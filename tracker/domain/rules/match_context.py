@@ -13,7 +13,7 @@ from tracker.domain.rules.rule import Rule
 
 @dataclass(slots=True)
 class Occurrence:
-    """Something happened to a subject: a move, or (None) only what the event is called; `cause` names it for ever.
+    """One thing that happened to a subject: `move`, or (None) only the event's name; `cause` identifies it for ever.
 
     `superseded`: it came to light only after the subject had moved on. `values` are what conditions read about it,
     once somebody has asked for them.
@@ -36,7 +36,7 @@ class MatchContext:
     _found: dict[str, list[Occurrence]] = field(default_factory=dict)
 
     def moves(self, per: GroupBy) -> tuple[Move, ...]:
-        """The moves that concern such subjects."""
+        """The change's moves that concern subjects of that kind."""
         found = self._moves.get(per)
         if found is None:
             found = self._moves[per] = moves_for(per, self.change)
@@ -63,7 +63,7 @@ class MatchContext:
         return self._occurrences(rule.per, words)
 
     def values(self, occurrence: Occurrence) -> Environment:
-        """What conditions read about it."""
+        """The variables that conditions read about the occurrence, worked out once."""
         found = occurrence.values
         if found is None:
             found = occurrence.values = environment(self.change, occurrence.move, occurrence.subject)

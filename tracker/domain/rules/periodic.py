@@ -19,7 +19,7 @@ TOLD = ("post.id", "post.provider", "error.code", "error.message")
 
 
 def first_occasions(index: RuleIndex, now: datetime) -> Iterator[Arm]:
-    """The next time of every rule that the clock sets going."""
+    """The first timer (in an Arm) of every rule that the clock sets going."""
     for rule in index.periodic:
         yield Arm(rule, timer_after(rule, now, since=now))
 

@@ -34,14 +34,14 @@ _IMPLIED = {
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """Something happened."""
+    """Trigger: one of `words` happened."""
 
     words: tuple[EventPattern, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """A state has held for `lasting`."""
+    """Trigger: one of `states` has held for `lasting`."""
 
     states: frozenset[State]
     lasting: timedelta
@@ -49,7 +49,7 @@ class While:
 
 @dataclass(frozen=True)
 class Expect:
-    """Something has not happened `within` a span of the post's time `of`, or else of what `on` names."""
+    """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names."""
 
     words: tuple[EventPattern, ...]
     within: timedelta
@@ -71,7 +71,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A time of the clock has come. With `over`, what it names has been gathered since the last time.
+    """Trigger: a time of the clock has come. With `over`, what it names has been gathered since the last time.
 
     `skip_empty`: nothing happens where nothing was gathered.
     """
@@ -129,7 +129,7 @@ class Match:
         return not self.exact and any(fnmatchcase(value, word) for value in values for word in self.words)
 
     def values(self, subject: Group) -> tuple[str, ...]:
-        """What the subject is in that field."""
+        """What the subject has in that field: one value, or (platforms, accounts of a post) several."""
         if self.field == "platform":
             return subject.platforms
         if self.field == "account":
@@ -168,7 +168,7 @@ class Rule:
 
     @cached_property
     def all_steps(self) -> tuple[Step, ...]:
-        """Those of `do` and of every branch."""
+        """The steps of `do`, then those of every branch."""
         return (*self.do, *(step for steps in self.branches.values() for step in steps))
 
     def steps_by_path(self) -> Iterator[tuple[str, Step]]:
@@ -183,7 +183,7 @@ class Rule:
 
     @cached_property
     def resolves(self) -> bool:
-        """Whether it matters to its runs when what they are about is over."""
+        """Whether its runs have something to do when what they are about is over."""
         lasting = any(isinstance(step, AlertStep) and (step.resolves or step.repeat) for step in self.all_steps)
         return lasting or "resolved" in self.branches or self.is_about_absence
 
@@ -194,7 +194,7 @@ class Rule:
 
     @property
     def span(self) -> timedelta:
-        """How long it waits before it fires."""
+        """How long the rule waits before it fires; 0 where it does not wait."""
         trigger = self.trigger
         if isinstance(trigger, While):
             return trigger.lasting
@@ -202,17 +202,17 @@ class Rule:
 
     @cached_property
     def waits_for(self) -> tuple[EventPattern, ...]:
-        """Everything that one of its steps waits for."""
+        """The words of all its `wait` steps."""
         return tuple(dict.fromkeys(word for step in self._waits() for word in step.words))
 
     @cached_property
     def starting_words(self) -> tuple[EventPattern, ...]:
-        """The words that set it going: that fire it, or that begin its waiting for what is expected."""
+        """The words that set the rule going: that fire it, or that begin its waiting for what is expected."""
         return getattr(self.trigger, "words" if isinstance(self.trigger, On) else "on", ())
 
     @cached_property
     def reacts_to(self) -> str:
-        """The same text for rules that are set going by the same words and count the same."""
+        """A text that two rules share if the same events set them going for the same kind of subject."""
         return f"{self.per}|{'|'.join(map(str, self.starting_words))}"
 
     @cached_property

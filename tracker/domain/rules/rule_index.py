@@ -53,7 +53,7 @@ class Bucket:
             self._marked.setdefault((demand.field, word), []).append(rule)
 
     def rules(self, marks: Iterable[Label]) -> Iterator[Rule]:
-        """Those that what is marked so can satisfy."""
+        """The rules whose exact `match` a post with these labels can satisfy."""
         yield from self._plain
         if self._marked:
             for mark in marks:
@@ -100,7 +100,7 @@ class WordIndex:
 
 
 class RuleIndex:
-    """The enabled rules, by everything that can concern them."""
+    """The enabled rules, found by the states, event names and labels of posts that can concern them."""
 
     def __init__(self, rules: Iterable[Rule] = (), unwatched: Container[str] = ()) -> None:
         """Of the `unwatched` rules nobody asks here what a post makes them wait for."""

@@ -34,7 +34,7 @@ _KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
 
 
 def kind_of(rule: Rule) -> str:
-    """The kind of the rule's timers."""
+    """The kind of the rule's timers: `while` or `expect`."""
     return _KINDS[type(rule.trigger)]
 
 
@@ -151,7 +151,7 @@ def _values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datet
 
 
 def _held(rule: Rule, late: timedelta) -> timedelta:
-    """How long it has been, without the moments that our own looking took."""
+    """For how long the wait has held, without the moments (`late`) that our own looking took."""
     grain = MINUTE if rule.span >= MINUTE else timedelta(seconds=1)
     return rule.span + max(late, timedelta(0)) // grain * grain
 

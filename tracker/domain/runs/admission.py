@@ -27,7 +27,7 @@ class RunScope(Group):
 
 
 def scope_of_run(run: Run) -> RunScope:
-    """What the run is about."""
+    """What the run is about, as a group, and the scope that this is."""
     known = from_plain(run.context)
     platform, account = str(known["target.platform"]), str(known["target.account"])
     platforms = (platform,) if platform else tuple(map(str, _listed(known["post.platforms"])))
@@ -40,7 +40,7 @@ def scope_of_run(run: Run) -> RunScope:
 def fate_of(
     rules: RuleIndex, memory: EngineState, run: Run, rule: Rule, action: ActionSpec, at: datetime
 ) -> ActionRequest:
-    """The action with what becomes of it."""
+    """The action of a run, with whether it is to be done, only recorded, or hidden from people, and why."""
     asked = ActionRequest(action, run.rule, run.revision, run.id, run.provider, run.post)
     if run.shadow:
         return replace(asked, fate="shadow", why="canary")
@@ -111,7 +111,7 @@ def _listed(value: object) -> list[object]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """No `outcome`: it may. `count` is how often what it counts has happened; `tripped` how long its breaker holds."""
+    """Whether a rule may fire: yes without `outcome`. `count`: occurrences counted; `tripped`: its breaker's span."""
 
     outcome: Outcome | None = None
     detail: str = ""
@@ -121,12 +121,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Judges firings by what is remembered."""
+    """Judges whether firings may start runs: pauses, counts, cooldowns, budgets."""
 
     memory: EngineState
 
     def of(self, fire: Fire, at: datetime) -> Verdict:
-        """The first thing that stands against the firing, if anything does."""
+        """The first thing that stands against the firing; a Verdict without outcome where nothing does."""
         rule, key = fire.rule, fire.subject.key
         pause = self.memory.holds.pause_of(rule.id, fire.subject, at)
         if pause:
@@ -153,7 +153,7 @@ class Admission:
         return Verdict(Outcome.SUPPRESSED, f"its budget of {budget} is used up", tripped=budget.per)
 
     def channel_of(self, rule: Rule) -> str | None:
-        """Where the rule's people are."""
+        """The channel of the rule's first alert; None: it has none."""
         return next((step.channel for step in rule.all_steps if isinstance(step, AlertStep)), None)
 
     def warning(self, fire: Fire, channel: str, until: datetime, at: datetime) -> ActionSpec:

@@ -55,7 +55,7 @@ from tracker.domain.runs.workflow import advance
 
 
 class Engine:
-    """Carries out decisions on `memory`; what is to be written gathers in `effects`."""
+    """Carries out decisions on `memory`; what is to be written gathers until `drain` gives it out."""
 
     def __init__(self, rules: RuleIndex, memory: EngineState) -> None:
         self.rules, self.memory, self.effects = rules, memory, Effects()
@@ -63,12 +63,12 @@ class Engine:
         self._later: deque[tuple[UUID, Signal]] = deque()
 
     def drain(self) -> Effects:
-        """What has gathered; from here on it gathers anew."""
+        """The effects that have gathered; from here on they gather anew."""
         effects, self.effects = self.effects, Effects()
         return effects
 
     def carry_out(self, decision: Decision, at: datetime) -> None:
-        """One decision, in the light of all before it."""
+        """Carry out one decision, in the light of all before it."""
         match decision:
             case Fire():
                 self._fire(decision, at)
@@ -144,7 +144,7 @@ class Engine:
         self.deliver_signal(run.id, Started(), at)
 
     def _make_room(self, rule: Rule, active: list[UUID], at: datetime) -> list[UUID]:
-        """Those of the active runs that go on although their rule fires once more.
+        """The active runs that go on although their rule fires once more; the others are ended.
 
         One that only waits for the end of an absence has had its say: another absence has begun.
         """

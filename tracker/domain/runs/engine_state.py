@@ -35,7 +35,7 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One move of a run, for the history."""
+    """One move of a run, for its history: `number` counts from 1 in the run, `said` is in words."""
 
     run: UUID
     number: int
@@ -45,7 +45,7 @@ class Movement:
 
 @dataclass
 class EngineState:
-    """All that has been, or (live) what a batch may touch of it."""
+    """All firings, runs and holds that the engine decides by; live, only those that a batch may touch."""
 
     known: set[Identity] = field(default_factory=set)
     recent: dict[RuleKey, list[Firing]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class EngineState:
     """When each rule's present revision was put in force."""
 
     def keep_run(self, run: Run) -> None:
-        """The run as it is now."""
+        """Remember the run as it is now."""
         self.runs[run.id] = run
         key = (run.rule, run.key)
         for state, shelf in ((RunState.ACTIVE, self.active), (RunState.QUEUED, self.queued)):
@@ -71,7 +71,7 @@ class EngineState:
                 ids.remove(run.id)
 
     def keep_firing(self, firing: Firing) -> None:
-        """The firing is on record."""
+        """Remember the firing."""
         self.known.add(firing.identity)
         self.recent.setdefault((firing.rule, firing.key), []).append(firing)
         if firing.outcome in (Outcome.FIRED, Outcome.QUEUED):
@@ -115,7 +115,7 @@ class EngineState:
 
 @dataclass
 class Effects:
-    """All that is to be written."""
+    """All that the engine wants written, since it was last drained."""
 
     firings: list[Firing] = field(default_factory=list)
     runs: dict[UUID, Run] = field(default_factory=dict)

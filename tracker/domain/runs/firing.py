@@ -11,7 +11,7 @@ Identity = tuple[str, str, str]
 
 
 class Outcome(StrEnum):
-    """What became of it. A run began, an active one heard of it, it waits its turn, or nothing was done."""
+    """What became of a firing: a run began, an active one heard of it, it waits its turn, or nothing was done."""
 
     FIRED = "fired"
     JOINED = "joined"
@@ -26,7 +26,7 @@ ACTED = frozenset({Outcome.FIRED, Outcome.JOINED, Outcome.QUEUED})
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """`at` is when it was decided, by the log; `occurred_at` when what it is about was true."""
+    """What a rule made of a cause, decided `at` (by the log); what it is about was true at `occurred_at`."""
 
     rule: str
     key: str
@@ -42,5 +42,5 @@ class Firing:
 
     @property
     def identity(self) -> Identity:
-        """What is unique about it."""
+        """What is unique about the firing: rule, key and cause."""
         return (self.rule, self.key, self.cause)

@@ -51,16 +51,16 @@ class Silence:
 
 @dataclass
 class Holds:
-    """All that is held at present."""
+    """The pauses of rules and the silences that hold at present."""
 
     pauses: list[Pause] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
 
     def pause_of(self, rule: str, subject: Group, at: datetime) -> Pause | None:
-        """The pause that holds the rule for the longest."""
+        """The pause that holds the rule for the subject the longest; None: it is not held."""
         found = [pause for pause in self.pauses if pause.covers(rule, subject, at)]
         return max(found, key=lambda pause: pause.until, default=None)
 
     def silence_of(self, alert: Mapping[str, Iterable[str]], at: datetime) -> Silence | None:
-        """A silence that hides the alert."""
+        """A silence that hides an alert with these values; None: it is to be heard."""
         return next((silence for silence in self.silences if silence.hides(alert, at)), None)

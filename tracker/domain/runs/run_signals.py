@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tracker.domain.actions import ActionSpec
+from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
 
 
@@ -122,3 +123,25 @@ class Label:
 
 
 Intent = Perform | ArmTimer | DisarmTimer | Withdraw | Hold | Release | Label
+
+
+CANCELLED = "run.cancelled"
+"""Somebody has cancelled a run."""
+
+OUTCOMES = frozenset({"action.done", "action.dead", "action.unknown", "action.discarded"})
+
+TELLING = frozenset({"action", "manual"})
+"""The sources of facts that concern one run; what others call so is theirs."""
+
+
+def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
+    """The run's id, and what the change tells it: how an action of it ended, or that somebody has cancelled it."""
+    said = change.detail or {}
+    if change.source not in TELLING or not said.get("run"):
+        return None
+    run = UUID(str(said["run"]))
+    if change.event == CANCELLED:
+        return run, Cancelled("by hand")
+    if change.event not in OUTCOMES:
+        return None
+    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))

@@ -24,7 +24,7 @@ from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, RuleKey, TimerKey
 from tracker.domain.runs.firing import Firing
 from tracker.domain.runs.run import Run
-from tracker.domain.runs.run_signals import ActionFinished, Cancelled, Label
+from tracker.domain.runs.run_signals import ActionFinished, Label, result_of
 from tracker.domain.runs.simulation_state import PostKey, UnderWay, without_actions
 
 GLANCE = ""
@@ -36,7 +36,7 @@ Heard = tuple[datetime, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An action, and when it was asked for, or (among what is noted) when it was due."""
+    """An action that was asked for, and when; in `noted`, anything that rules did, and when it was due."""
 
     at: datetime
     asked: ActionRequest
@@ -78,7 +78,7 @@ class Simulation:
             self._set(arm.timer, None)
 
     def see(self, change: Change) -> None:
-        """The change has been recorded now."""
+        """Let every rule see the change, at the time at which it was received."""
         self.now = max(self.now, change.received_at)
         key = (change.provider, change.post or "")
         if change.context:
@@ -117,13 +117,13 @@ class Simulation:
         return True
 
     def carry_out(self, decisions: Iterable[Decision], at: datetime) -> None:
-        """Decisions made elsewhere, at that time."""
+        """Carry out decisions that were made elsewhere, at that time."""
         for decision in decisions:
             self._engine.carry_out(decision, at)
         self._settle(at)
 
     def stand(self, view: PostView) -> None:
-        """The post is there already: rules begin to wait for what it calls for."""
+        """Take in a post that is there already: rules begin to wait for what its state calls for."""
         self.views[view.provider, view.id] = view
         for arm in standing(self.rules, view, trace=self.trace):
             if (arm.timer.rule, arm.timer.key, arm.timer.cause) not in self.memory.known:
@@ -142,7 +142,7 @@ class Simulation:
         self._gathered = [change for change in self._gathered if change.received_at > min(since, default=before)]
 
     def pass_time(self, moment: datetime, *, inclusive: bool = True) -> None:
-        """Every timer up to that moment comes at its time."""
+        """Let every timer up to that moment come at its time."""
         while self._queue and (self._queue[0][0] < moment or (inclusive and self._queue[0][0] == moment)):
             due_at, key = heappop(self._queue)
             found = self.timers.get(key)
@@ -153,7 +153,7 @@ class Simulation:
         self.now = max(self.now, moment)
 
     def exchange(self, rules: RuleIndex) -> None:
-        """Other rules are in force: a timer stays if its rule means the same, and is worked out anew if not."""
+        """Put other rules in force: a timer stays if its rule means what it did, and is worked out anew if not."""
         self.rules, self._waits = rules, any(rule.waits_for for rule in rules)
         self._engine = Engine(rules, self.memory)
         revisions = {rule.id: rule.revision for rule in rules}
@@ -166,7 +166,7 @@ class Simulation:
             self.stand(view)
 
     def restore_timers(self, timers: Iterable[tuple[Timer, UUID | None]]) -> None:
-        """These are all the timers that there are."""
+        """Have these timers and no others; with each, the id of its run, or None for a rule's own."""
         kept = list(timers)
         for key in list(self.timers):
             self._unset(key)
@@ -176,6 +176,9 @@ class Simulation:
 
     def _look_ahead(self, outlook: DeadlineIndex, view: PostView, *, moved: bool) -> None:
         """Be back when a wait may be over; a post that has not moved can begin only to be expected to."""
+        # A timer for each rule that waits would be set and taken away at every change, nearly always for nothing. So a
+        # post has one of each kind, at a moment before which none of its waits is over; `_look` finds which are then.
+        # `while` counts from a move; `expect` from a time of the post, which any fact may change.
         for kind, moment in zip(KINDS, outlook.soonest(view), strict=True):
             if moved or kind == "expect":
                 self._look_at(view.provider, view.id, kind, moment)
@@ -270,25 +273,3 @@ class Simulation:
         timer, run = self.timers.pop(key, (None, None))
         if timer and not run and timer.rule != GLANCE:
             self._under_way.disarm(timer)
-
-
-def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
-    """What the change tells a run: how an action of it ended, or that somebody has cancelled it."""
-    said = change.detail or {}
-    if change.source not in TELLING or not said.get("run"):
-        return None
-    run = UUID(str(said["run"]))
-    if change.event == CANCELLED:
-        return run, Cancelled("by hand")
-    if change.event not in OUTCOMES:
-        return None
-    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
-
-
-CANCELLED = "run.cancelled"
-"""Somebody has cancelled a run."""
-
-OUTCOMES = frozenset({"action.done", "action.dead", "action.unknown", "action.discarded"})
-
-TELLING = frozenset({"action", "manual"})
-"""The sources of facts that concern one run; what others call so is theirs."""

@@ -44,7 +44,7 @@ class UnderWay:
     _shared: Noted = field(default_factory=dict)
 
     def busy(self, post: PostKey) -> Busy:
-        """The rules that have anything under way about the post."""
+        """The ids of rules with a timer or an open run about the post."""
         running = self._running.get(post, {})
         shared = running.keys() | self._shared.keys() if self._shared else running
         return Busy(self._armed.get(post, {}), shared)
@@ -58,7 +58,7 @@ class UnderWay:
         _drop(self._armed, (timer.provider, timer.post or ""), timer.rule, (timer.key, timer.kind))
 
     def move(self, run: Run) -> None:
-        """The run is as it is now."""
+        """Note whether the run, as it is now, is open."""
         own, post = run.per in (GroupBy.POST, GroupBy.TARGET), (run.provider, run.post or "")
         if own and run.state in OPEN:
             _note(self._running, post, run.rule, run.id)

@@ -29,7 +29,7 @@ from tracker.domain.runs.run_signals import Hold, Intent, Label, Perform, Releas
 
 
 def values_of(run: Run) -> Environment:
-    """What the run's texts can read."""
+    """The variables that the run's texts can read."""
     known = from_plain(run.context)
     known["run.rule"], known["run.tries"] = run.rule, run.tries
     known["run.count"] = run.context.get("run.count", run.count)
@@ -57,7 +57,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
 
 
 def _gathered(run: Run) -> dict[str, object]:
-    """What a rule of the clock has gathered, and since when."""
+    """What a rule with `every` has gathered, and since when."""
     if "run.since" not in run.context:
         return {}
     since, items = run.context["run.since"], run.context.get("run.items", [])
@@ -79,19 +79,19 @@ def ask_reconcile(run: Run, now: datetime) -> ActionSpec:
 
 
 def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
-    """The alert that an earlier one is over."""
+    """The action of the alert which says that what an earlier one told is over."""
     return _follow(run, notice, f"Resolved: {notice.title}", "resolved", now, resolves=True, resolved=True)
 
 
 def correct(run: Run, notice: Notice, occurred_at: datetime, now: datetime) -> ActionSpec:
-    """The alert that an earlier one has proved untrue, because we learned too late what had happened."""
+    """The action of the alert which says that an earlier one was untrue: we learned too late what had happened."""
     when = occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     title = f"Correction: {notice.title} (it had happened at {when}, but we were told too late)"
     return _follow(run, notice, title, "corrected", now, correction=True, resolved=True)
 
 
 def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
-    """The alert once more, because what it is about is not over."""
+    """The action of the alert once more, because what it is about is not over."""
     since = format_duration((now - run.started_at) // timedelta(minutes=1) * timedelta(minutes=1))
     title = f"Still, after {since}: {notice.title}"
     return _follow(run, notice, title, f"again:{run.again}", now, again=run.again, resolves=notice.resolves)
@@ -114,7 +114,7 @@ def _alert_payload(run: Run, title: str, severity: str, **more: Any) -> AlertPay
 
 
 def put_right(run: Run, occurred_at: datetime, now: datetime) -> Moved:
-    """What the run's alerts were about is over since `occurred_at`; before they fired means that they were wrong."""
+    """Take the run's alerts back: what they were about is over since `occurred_at`; those told later are corrected."""
     return Moved(replace(run, notices=()), tuple(_debts(run, occurred_at, now)))
 
 

@@ -54,7 +54,7 @@ class Advance:
     intents: tuple[Intent, ...] = ()
 
     def after(self, *earlier: Intent) -> Advance:
-        """The same, with `earlier` intents before it."""
+        """This advance, with `earlier` intents before its own."""
         return Advance(self.run, (*earlier, *self.intents))
 
 
@@ -232,9 +232,13 @@ def _resolve(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Adva
     """What the run is about is over: so are its remaining steps, where they were about an absence."""
     if run.over:
         return Advance(run)
+    # Whoever got an alert hears at once that it is over, wherever the run stands.
     righted = put_right(replace(run, notices=_owed(run, rule), over=True), occurred_at, now)
+    # Steps that an event set going go on, for it did happen; `_finish` looks at `over`, and turns to `resolved` then.
     if run.phase is not Phase.HOLDING and not rule.is_about_absence:
         return Advance(righted.run, righted.intents)
+    # What was absent has come, so nothing is left to do about it: all actions that nobody has begun are taken back, and
+    # of an alert among them nobody hears the end either. A run that holds has done its steps: its repetitions stop.
     stopped = _stop(run, asked=rule.is_about_absence)
     left = replace(righted.run, branch="resolved", step=0, pending=None)
     return _walk(left, rule, now).after(*stopped, *righted.intents)

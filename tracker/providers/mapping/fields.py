@@ -77,7 +77,7 @@ NOWHERE = FieldPath()
 
 
 def documented(path: str) -> FieldPath:
-    """A place that the provider shows."""
+    """A place that the provider's documentation shows."""
     return FieldPath(path, documented=True)
 
 

@@ -93,7 +93,7 @@ def find(value: Any, path: Path) -> Any:
 
 
 def at(value: Any, path: Path) -> Any:
-    """The same, for places that may be the value itself."""
+    """What stands at the path, as `find` has it; at the path `$` the value itself."""
     return value if path == ROOT else find(value, path)
 
 
@@ -114,7 +114,7 @@ def text_at(value: Any, path: Path) -> str | None:
 
 
 def text_of(found: Any) -> str | None:
-    """The same of what was found."""
+    """The text or whole number that was found, cut short and fit to be stored; None for anything else and nothing."""
     if found is None:
         return None
     if isinstance(found, str):
@@ -123,12 +123,12 @@ def text_of(found: Any) -> str | None:
 
 
 def word_of(found: Any) -> str | None:
-    """The same, for words that may be told by true and false."""
+    """The text that was found; "true" or "false" for a truth value."""
     return str(found).lower() if isinstance(found, bool) else text_of(found)
 
 
 def prose_of(found: Any) -> str | None:
-    """The same, for messages: also what a table says, or the tables and texts of a list, or of a table by name."""
+    """The message that was found: a text, what a table says, or those of a list or a table by name."""
     return _prose(found, DEEPEST)
 
 
@@ -240,7 +240,7 @@ class ProblemFinder:
 
     @classmethod
     def of(cls, paths: Mapping[str, Path], name: str) -> Self:
-        """That of the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
         three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
         table = _shared([path[:-1] for path in three if path])
         code, message, helps = (finder(path[len(table) :]) for path in three)

@@ -59,7 +59,7 @@ class Occupant(Protocol):
 
 
 def connections_within(most: int, reserve: int) -> int:
-    """As many as may be open while the process keeps `reserve` descriptors for its work; it takes what it may have."""
+    """How many connections may be open while the process keeps `reserve` descriptors; it takes what it may have."""
     try:
         import resource  # noqa: PLC0415  (it is not made for Windows)
     except ImportError:

@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Without catching any."""
+        """Catch no signal: whoever runs the server does."""
         yield
 
     def stop(self) -> None:

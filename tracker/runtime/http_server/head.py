@@ -57,7 +57,7 @@ class Head(NamedTuple):
     expects: bool
 
     def plainly(self) -> bytes:
-        """The same request in one form, without what concerns this connection alone."""
+        """The head as bytes in one form, without what concerns this connection alone."""
         lines = [b"%b %b HTTP/1.%b" % (self.method, self.target, self.version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] not in HOP_BY_HOP]
         if not self.is_kept:

@@ -38,7 +38,7 @@ class Stamp:
         self._bytes = b""
 
     def of(self, headers: Headers) -> bytes:
-        """Those headers."""
+        """The headers as bytes, made once for each list."""
         if headers is not self._headers:
             self._headers = headers
             self._bytes = b"".join(b"%b: %b\r\n" % header for header in headers)
@@ -46,7 +46,7 @@ class Stamp:
 
 
 def answer(stamp: bytes, status: int, body: bytes, more: Headers, is_kept: bool) -> bytes:
-    """A JSON answer, unless `more` says what else it is."""
+    """A whole answer as bytes, in JSON unless `more` says what else it is."""
     if not more and is_kept and len(body) <= USUAL_BODY:
         line, rest = _usual(status, body)
         return line + stamp + rest

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many actions may begin in all, and how many of each target, "verb target", less those `under_way`."""
+    """How many actions may begin: `most` in all, `of_each` target less its `under_way`, as in {"alert team": 2}."""
 
     most: int
     of_each: int
@@ -40,6 +40,8 @@ with recursive waiting (verb, target, due_at) as (
 """The targets for which something waits, each with its first: however much waits, one look into the index for each."""
 
 CLAIM = f"""{WAITING}, targets as materialized (
+  -- Who has something due and room for it, the one that waits longest first; the loop over targets keeps that order,
+  -- so that many actions for one target never keep another one waiting.
   select w.verb, w.target, $3 - coalesce(u.actions, 0) as room
     from waiting w left join unnest($4::text[], $5::integer[]) as u (target, actions)
                           on u.target = w.verb || ' ' || w.target
@@ -51,20 +53,26 @@ CLAIM = f"""{WAITING}, targets as materialized (
    cross join lateral (
      select a.id from actions a
       where a.state = 'pending' and a.verb = t.verb and a.target = t.target and a.due_at <= $1
+        -- One retry of a post at a time, in the order of their turns: two at once could publish it twice.
         and not (a.verb = 'retry' and exists (
               select from actions o
                where o.provider = a.provider and o.post = a.post and o.verb = 'retry'
                  and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
+        -- One word about an alert (its key, on one channel) at a time, in the order in which they were meant: an end or
+        -- a correction edits the message of the beginning, and may not overtake it. At one moment the end comes last.
         and not (a.verb = 'alert' and exists (
               select from actions o
                where o.target = a.target and o.payload ->> 'key' = a.payload ->> 'key' and o.verb = 'alert'
                  and o.state in ('pending', 'claimed')
                  and (o.created_at, coalesce(o.payload ->> 'resolved', ''), o.id)
                    < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)))
+        -- Nor may it overtake the message of another alert, within which the beginning was told (`alerts.gather`).
         and not (a.verb = 'alert' and exists (
               select from alert_messages m join actions o on o.id = (m.reference ->> 'within')::uuid
                where m.channel = a.target and m.key = a.payload ->> 'key' and o.id <> a.id
                  and o.state in ('pending', 'claimed')))
+        -- Of a group that nobody has begun to tell only the earliest, which will take the others along. One that was
+        -- attempted before has done so, and goes on by itself.
         and not (a.attempts = 0 and a.group_key is not null and a.id <> (
               select o.id from actions o
                where o.group_key = a.group_key and o.state = 'pending' and o.attempts = 0
@@ -83,10 +91,12 @@ CLAIM = f"""{WAITING}, targets as materialized (
    where a.id = due.id
   returning a.*
 ), begun as (
+  -- On record before the call is made: where the process dies over it, it is known that it may have happened.
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
 )
 select c.id, c.verb, c.target, c.payload, c.idempotency_key, c.attempts, c.lease, c.provider, c.post, c.rule, c.run,
        c.created_at, c.group_key,
+       -- What is redelivered under an id of its own was attempted before under another one, perhaps with success.
        coalesce(case when c.attempts > 1 then (
          select outcome from action_attempts where action = c.id and attempt = c.attempts - 1) end,
          case when c.redelivers is not null then 'unknown' end) as previous,
@@ -94,6 +104,11 @@ select c.id, c.verb, c.target, c.payload, c.idempotency_key, c.attempts, c.lease
          select reference from alert_messages
           where channel = c.target and key = c.payload ->> 'key' and not reference ? 'within') end as reference
   from claimed c
+"""
+"""Claims what is due, in one statement, so that workers on all nodes share the work without talking to each other.
+
+Rows that another worker is just claiming are skipped. What it has claimed meanwhile, this statement cannot see: for
+retries, where that matters, an index refuses a second one of a post, and `claim` answers None.
 """
 
 RETRIES = """
@@ -173,7 +188,7 @@ async def claim(conn: Connection, node: str, now: datetime, lease: timedelta, ro
 
 
 def claimed_from(row: Row) -> Claimed:
-    """The action of a row, which may lack `previous` and `reference`."""
+    """The action of a row of `actions`, which may lack `previous` and `reference`."""
     payload = payload_of(row["verb"], row["payload"])
     return Claimed(
         row["id"], row["verb"], row["target"], payload, row["idempotency_key"], row["attempts"], row["lease"],
@@ -183,12 +198,12 @@ def claimed_from(row: Row) -> Claimed:
 
 
 async def renew(conn: Connection, node: str, lease: timedelta, actions: Collection[UUID]) -> None:
-    """Keep the leases of what is still being attempted."""
+    """Have the leases of these actions last so much longer, where the node still has them."""
     await conn.execute(RENEW, node, lease, list(actions))
 
 
 async def rescue(conn: Connection, now: datetime) -> int:
-    """Put back what a dead process held; answers how many."""
+    """Make actions pending again whose lease has lapsed; answers how many, 500 at most."""
     status: str = await conn.execute(RESCUE, now)
     return int(status.rsplit(maxsplit=1)[-1])
 

@@ -75,7 +75,7 @@ select id, lease from held
 
 
 async def finish(conn: Connection, attempts: Sequence[Attempted]) -> set[Lease]:
-    """Record how each ended, and move those on whose lease still holds, which are answered.
+    """Record how each attempt ended, and move the actions on whose lease still holds; answers those leases.
 
     An attempt is recorded even when the lease was lost meanwhile.
     """
@@ -88,7 +88,7 @@ async def finish(conn: Connection, attempts: Sequence[Attempted]) -> set[Lease]:
 
 
 async def put_off(conn: Connection, attempts: Sequence[Attempted]) -> set[Lease]:
-    """Attempt them when they are due as if they had not been claimed, where the lease still holds: nothing was done."""
+    """Make actions pending as if they had not been claimed: nothing was done. Answers the leases that still held."""
     return await _held(conn, PUT_OFF, [(a.claimed.id, a.claimed.lease, a.reason, a.due_at) for a in attempts])
 
 

@@ -71,7 +71,7 @@ DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_
 
 
 async def intend(conn: Connection, asked: Collection[ActionRequest], now: datetime) -> None:
-    """Record them, each once, and wake the workers; one whose rule is "" was asked for by a person."""
+    """Record the actions, each once, and wake the workers; one whose rule is "" was asked for by a person."""
     rows = [
         (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,
          one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
@@ -82,19 +82,19 @@ async def intend(conn: Connection, asked: Collection[ActionRequest], now: dateti
 
 
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Discard those that nobody has begun, unless others travel with them, and answer which these were."""
+    """Discard those actions that nobody has begun and no other alert travels with; answers their ids."""
     return {row["id"] for row in await conn.fetch(WITHDRAW, list(ids), now)} if ids else set()
 
 
 async def open_of_post(conn: Connection, provider: str, post: str, verb: str) -> UUID | None:
-    """The action of that verb that the post waits for; whoever else asks waits until this transaction is over."""
+    """The pending or claimed action of that verb about the post; whoever else asks waits for this transaction's end."""
     await conn.execute(HOLD_POST, f"{verb}\n{provider}\n{post}")
     found: UUID | None = await conn.fetchval(OPEN_OF_POST, provider, post, verb)
     return found
 
 
 async def put_back(conn: Connection, action: UUID, now: datetime) -> KnownAction:
-    """Attempt it once more, at once, because somebody asked; raises NotFound, or Rejected when it is under way."""
+    """Have the action attempted once more, now; raises NotFound, or Rejected when it is under way."""
     known = await _lock(conn, action)
     if known.state not in ("dead", "unknown", "discarded"):
         raise Rejected(
@@ -105,13 +105,13 @@ async def put_back(conn: Connection, action: UUID, now: datetime) -> KnownAction
 
 
 async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
-    """Attempt these ended ones once more, as they are, at once."""
+    """Have these ended actions attempted once more, as they are, now."""
     await conn.execute(PUT_BACK, list(ids), now)
     wake_after_commit(conn, ACTIONS)
 
 
 async def discard(conn: Connection, action: UUID, now: datetime) -> KnownAction:
-    """Never attempt it again; raises NotFound, or Rejected when it is under way or done."""
+    """Never attempt the action again; raises NotFound, or Rejected when it is under way or done."""
     known = await _lock(conn, action)
     if known.state not in ("pending", "dead", "unknown"):
         raise Rejected(

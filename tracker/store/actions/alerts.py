@@ -62,7 +62,7 @@ on conflict (channel, key) do update set reference = excluded.reference, sent_at
 
 
 async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) -> tuple[list[Claimed], list[Claimed]]:
-    """Have each first attempt take along what waits in its group: those claimed, as they are now, and those taken.
+    """Have each first attempt take along what waits in its group; answers the claimed, as they are now, and the taken.
 
     What is taken is done from here on; what it says is in the payload of the one that leads, under `others`, as
     {"title", "post", "key"}. A later attempt takes nothing along, so that it says what the first one said. Until the

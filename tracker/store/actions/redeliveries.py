@@ -26,7 +26,7 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done once more: under the same id, which who has it already throws away, or under a `fresh` one."""
+    """What is to be done once more: under the same id, by which a receiver knows it again, or under a `fresh` one."""
 
     id: UUID
     filters: Mapping[str, object]
@@ -159,12 +159,12 @@ async def get(conn: Connection, plan: UUID) -> Redelivery:
 
 
 async def lock(conn: Connection, plan: UUID) -> Redelivery:
-    """The plan, which stands still in this transaction; raises NotFound."""
+    """The plan, locked for this transaction; raises NotFound."""
     return _found(await conn.fetchrow(LOCK, plan), plan)
 
 
 async def outcomes(conn: Connection, plan: UUID) -> dict[str, int]:
-    """In which states those actions are by now that were done once more."""
+    """How many of the actions that were done once more are in which state by now."""
     return {row["state"]: row["actions"] for row in await conn.fetch(OUTCOMES, plan)}
 
 
@@ -201,7 +201,7 @@ async def ask_anew(conn: Connection, anew: Sequence[tuple[UUID, str, UUID]], now
 async def settle(
     conn: Connection, plan: UUID, items: Sequence[tuple[int, UUID | None]], next_at: datetime, now: datetime
 ) -> None:
-    """What became of items, by (number, the action that does it again; None: skipped); the plan goes on or is done."""
+    """Record what became of items, by (number, the action that does it again; None: skipped), and move the plan on."""
     numbers, again = [number for number, _ in items], [action for _, action in items]
     if items:
         await conn.execute(SETTLE_ITEMS, plan, numbers, again)

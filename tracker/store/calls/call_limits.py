@@ -44,7 +44,7 @@ _PLAIN = [field.name for field in fields(CallLimits) if field.name not in ("wind
 
 
 async def hold(conn: Connection, provider: str) -> tuple[CallLimits, datetime]:
-    """The standing, which nobody else changes until this transaction is over, and the database's time."""
+    """The provider's limits, locked for this transaction, and the database's time."""
     row = await conn.fetchrow(HOLD, provider)
     if row is None:
         await conn.execute(BEGIN, provider)
@@ -63,13 +63,13 @@ async def save(conn: Connection, standing: CallLimits) -> None:
 
 
 async def get(conn: Connection, provider: str) -> CallLimits:
-    """The standing as it is at this moment, by the database's time; an empty one where nothing was asked yet."""
+    """The provider's limits as they are now, by the database's time; empty where it was never called."""
     row = await conn.fetchrow(ONE, provider)
     return _standing(row).seen(row["now"]) if row else CallLimits(provider)
 
 
 async def list_all(conn: Connection) -> list[CallLimits]:
-    """The standing of every provider that was ever called, as `one` gives it."""
+    """The limits of every provider that was ever called, each as `get` gives it."""
     return [_standing(row).seen(row["now"]) for row in await conn.fetch(EVERYONE)]
 
 

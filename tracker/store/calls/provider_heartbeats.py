@@ -62,7 +62,7 @@ async def take_note(conn: Connection, since: datetime, until: datetime) -> None:
 
 
 async def by_provider(conn: Connection, since: datetime) -> dict[str, Heartbeat]:
-    """When each provider was heard since then."""
+    """The hours since then in which each provider was heard."""
     rows = defaultdict(list)
     for row in await conn.fetch(HOURS, since):
         rows[row["provider"]].append(row)
@@ -83,7 +83,7 @@ async def forget(conn: Connection, before: datetime, after: datetime) -> None:
 
 
 async def becomes_silent(conn: Connection, provider: str, heard_at: datetime, now: datetime) -> bool:
-    """Whether that is news."""
+    """Note that the provider is silent, last heard at `heard_at`; answers whether that is news."""
     return await conn.fetchval(BECOMES_SILENT, provider, heard_at, now) is not None
 
 
@@ -93,6 +93,6 @@ async def silent(conn: Connection) -> dict[str, datetime]:
 
 
 async def heard_again(conn: Connection, provider: str) -> datetime | None:
-    """Since when it was silent; None when it was not."""
+    """Note that the provider was heard again; answers since when it was silent, None when it was not."""
     since: datetime | None = await conn.fetchval(HEARD_AGAIN, provider)
     return since

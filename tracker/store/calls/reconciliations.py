@@ -25,7 +25,7 @@ AT_MOST_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One that was claimed: ask `provider` about what changed since `since`, from `cursor` of its list on."""
+    """A round that was claimed: ask `provider` about what changed since `since`, from `cursor` of its list on."""
 
     id: UUID
     job: str
@@ -37,7 +37,7 @@ class Round:
 
 @dataclass(slots=True)
 class Counts:
-    """What a part of a round came to."""
+    """How many calls a part of a round took, and how many posts and facts it found."""
 
     calls: int = 0
     listed: int = 0
@@ -141,7 +141,7 @@ async def claim(
     only: UUID | None = None,
     owner: str | None = None,
 ) -> Round | None:
-    """Take the next one that is due, also from a process that died over it."""
+    """Take the next round that is due, also from a process that died over it; None: there is none."""
     row = await conn.fetchrow(CLAIM, now, lease, list(providers), only, owner)
     return into(Round, row) if row else None
 
@@ -154,7 +154,7 @@ async def count(
     cursor: str | None = None,
     since: datetime | None = None,
 ) -> bool:
-    """Keep how far it is: the place in the list, and (`since`) from when the next list is to be read.
+    """Keep how far the round is: its place in the list, and (`since`) from when the next list is to be read.
 
     False when another has taken it over.
     """
@@ -163,16 +163,16 @@ async def count(
 
 
 async def end(conn: Connection, round_: Round, stopped: str | None, now: datetime) -> None:
-    """It is done, or `stopped` for a reason; then the next one goes on from here."""
+    """The round is done, or `stopped` for a reason; then the next one goes on from here."""
     await conn.execute(END, round_.id, round_.lease, stopped, now)
 
 
 async def state_of(conn: Connection, round_: UUID) -> str | None:
-    """waiting, running or done; None: there is no such round."""
+    """The round's state: waiting, running or done; None: there is no such round."""
     state: str | None = await conn.fetchval(STATE, round_)
     return state
 
 
 async def forget(conn: Connection, before: datetime) -> None:
-    """Drop those that are long over."""
+    """Drop rounds that ended before that moment."""
     await conn.execute(FORGET, before)

@@ -44,7 +44,7 @@ class ScheduleRun:
 
 
 async def take(conn: Connection, schedule: str, fire_at: datetime, now: datetime) -> bool:
-    """Whether this occasion was still free; it is not any more."""
+    """Take the occasion; answers whether it was still free."""
     return await conn.fetchval(TAKE, schedule, fire_at, now) is not None
 
 
@@ -54,13 +54,13 @@ async def release(conn: Connection, schedule: str, fire_at: datetime) -> None:
 
 
 async def last(conn: Connection, schedule: str, now: datetime) -> datetime | None:
-    """The latest occasion that was taken."""
+    """The schedule's latest occasion that was taken; None: none ever was."""
     moment: datetime | None = await conn.fetchval(LAST, schedule, now)
     return moment
 
 
 async def last_of_each(conn: Connection, schedules: Sequence[str], now: datetime) -> dict[str, ScheduleRun]:
-    """The latest occasion of each of which one was taken."""
+    """The latest occasion that was taken of each schedule; one that never ran is left out."""
     rows = await conn.fetch(LAST_OF_EACH, list(schedules), now)
     return {row["schedule"]: ScheduleRun(row["fire_at"], row["taken_at"]) for row in rows}
 

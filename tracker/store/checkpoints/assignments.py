@@ -43,7 +43,7 @@ class Parted:
 
 
 def part(pieces: Sequence[Piece], wanted: int) -> Parted:
-    """The first pieces with `wanted` buckets in all; the one in which that number is reached is cut."""
+    """The first pieces with `wanted` buckets in all; the piece in which that number is reached is cut."""
     taken: list[Piece] = []
     for number, piece in enumerate(pieces):
         if wanted < len(piece):

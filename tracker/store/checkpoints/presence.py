@@ -62,21 +62,21 @@ class Presence:
 
     @property
     def holds(self) -> bool:
-        """Whether others can see that it lives."""
+        """Whether others can see that the process lives."""
         return self._holds.is_set()
 
     def require(self) -> None:
-        """Raises Unavailable while others cannot see that it lives."""
+        """Raise Unavailable while others cannot see that the process lives."""
         if not self.holds:
             raise Unavailable(NOT_SEEN)
 
     async def arrived(self, seconds: float) -> None:
-        """Until others can see that it lives, or that time is over."""
+        """Wait until others can see that the process lives, or that many seconds are over."""
         await asyncio.wait({holding := asyncio.create_task(self._holds.wait())}, timeout=seconds)
         holding.cancel()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Show that the process lives, and look for dead ones, until cancelled."""
         while True:
             try:
                 await self._live_until_cut_off()
@@ -87,7 +87,7 @@ class Presence:
             await asyncio.sleep(LOOK_EVERY / 2)
 
     async def leave(self) -> None:
-        """Be forgotten, unless something is left that others have to take over."""
+        """Have the process forgotten, unless something is left that others have to take over."""
         async with self._database.transaction() as conn:
             await processes.forget(conn, self.node, self._number)
 

@@ -74,7 +74,7 @@ select not exists (
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One that lives; `failing` tells of each of its agents that keeps failing how it fails, and since when."""
+    """A process that lives; `failing` tells of each agent that keeps failing how it fails, and since when."""
 
     node: str
     roles: Sequence[str]
@@ -83,7 +83,7 @@ class Process:
 
 
 async def show_up(conn: Connection, node: str, roles: Collection[str], failing: Mapping[str, Failing]) -> int:
-    """Hold a lock with this session and say so; answers its number."""
+    """Hold a lock with this session and record the process; answers the lock's number."""
     number = secrets.randbits(63)
     await conn.execute(HOLD, number)
     await conn.execute(SHOW_UP, node, number, list(roles), failing)
@@ -96,12 +96,12 @@ async def report_failing(conn: Connection, node: str, failing: Mapping[str, Fail
 
 
 async def gone(conn: Connection, node: str) -> list[tuple[str, int]]:
-    """Whose locks are free at this moment, besides this node's, with the numbers."""
+    """The (node, number) of processes whose locks are free at this moment, besides this node's."""
     return [(row["node"], row["number"]) for row in await conn.fetch(GONE, node)]
 
 
 async def bury(conn: Connection, found: Collection[tuple[str, int]], longest_call: timedelta) -> list[str]:
-    """End the leases of those whose locks are still free; answers whose. The locks are held until the commit.
+    """End the leases of those found whose locks are still free, and hold these to the commit; answers their nodes.
 
     Nothing that it changes has to be believed. Shares are locked by whoever is inside a step, and their places move
     only from where they stood; rounds and actions end only under the number of their lease. So one that lives all the
@@ -117,12 +117,12 @@ async def bury(conn: Connection, found: Collection[tuple[str, int]], longest_cal
 
 
 async def forget(conn: Connection, node: str, number: int) -> None:
-    """It ends by itself; where it could not end all that it held, others see that it has gone."""
+    """Note that the process has ended by itself; if it could not end all that it held, others see that it has gone."""
     await conn.execute(FORGET, node, number)
 
 
 async def living(conn: Connection) -> list[Process]:
-    """All that live."""
+    """All processes that live."""
     return [
         Process(row["node"], row["roles"], row["since"], msgspec.convert(row["failing"], dict[str, Failing]))
         for row in await conn.fetch(LIVING)

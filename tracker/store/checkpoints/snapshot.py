@@ -21,7 +21,7 @@ Raw = tuple[int, int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A place in the log: what `epoch` holds is seen where the transaction had ended in (xmin, xmax, running)."""
+    """How far the log was read: in `epoch`, all transactions that had ended in the snapshot (xmin, xmax, running)."""
 
     epoch: int
     xmax: int = 1
@@ -36,7 +36,7 @@ class Checkpoint:
 
     @property
     def raw(self) -> Raw:
-        """As asyncpg takes a pg_snapshot."""
+        """The snapshot as asyncpg takes a pg_snapshot: (xmin, xmax, xip)."""
         return (self.xmin, self.xmax, self.running)
 
     @property
@@ -45,7 +45,7 @@ class Checkpoint:
         return (self.epoch, self.xmax, -len(self.running))
 
     def sees(self, xid: int) -> bool:
-        """Whether the transaction had ended here."""
+        """Whether the transaction had ended at this checkpoint."""
         return xid < self.xmax and xid not in self.running
 
     def holds(self, other: Checkpoint) -> bool:
@@ -63,12 +63,12 @@ class Checkpoint:
 
 
 def beginning(epoch: int) -> Checkpoint:
-    """Before the first transaction of an epoch."""
+    """The checkpoint before the first transaction of an epoch."""
     return Checkpoint(epoch)
 
 
 def whole(epoch: int) -> Checkpoint:
-    """After the last transaction of an epoch that is over."""
+    """The checkpoint after the last transaction of an epoch that is over."""
     return Checkpoint(epoch, EVERYTHING, EVERYTHING)
 
 
@@ -91,7 +91,7 @@ class ResumeToken:
 
     @classmethod
     def parse(cls, text: str) -> ResumeToken:
-        """What `str` gives; raises Rejected."""
+        """The token that `str` wrote; raises Rejected."""
         match = _FORM.fullmatch(text) if len(text) <= LONGEST else None
         if match is None:
             raise Rejected("place", "this is not a place that the stream has given out")

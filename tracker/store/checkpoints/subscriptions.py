@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """A share of the buckets, and where it stands after so many steps.
+    """Some buckets of a subscription, and the checkpoint at which they stand after `step` steps.
 
     Up to `caught_up_at` nothing was left to read, and up to `complete` what it reads is complete itself.
     """
@@ -36,7 +36,7 @@ class SubscriptionState:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The shares that this node reads, and how far there is something to read."""
+    """The shares that this node reads, each where it stands, and the checkpoint `head` up to which there are rows."""
 
     standings: Sequence[SubscriptionState]
     head: Checkpoint
@@ -113,7 +113,7 @@ async def lock_all(conn: Connection, name: str) -> list[SubscriptionState]:
 
 
 async def stands(conn: Connection, name: str) -> list[SubscriptionState]:
-    """All shares as they stand."""
+    """All shares of the subscription, whoever holds them, as they stand."""
     return [_standing(row) for row in await conn.fetch(STANDS, name)]
 
 

@@ -48,7 +48,7 @@ MAX_BATCH = 1000
 
 
 class Unstorable(Exception):
-    """Postgres cannot hold one of the values; none of the batch was kept."""
+    """Raised when Postgres cannot hold one of the values; none of the batch was kept."""
 
 
 class Incoming(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ def _not_sealed(seen: int) -> str:
 
 
 class Feed:
-    """A table that is read by (epoch, xid, `key`): its three queries, each on the index made for it."""
+    """The queries by which a table is read in the order (xid, `key`), each on the index made for it."""
 
     def __init__(self, table: str, key: str, columns: str, only: str = "true", by_day: bool = False) -> None:
         self.key = key
@@ -60,7 +60,7 @@ NEWS = Feed(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows in the order (xid, key), and where a reader stands that has handled them."""
+    """Rows in the order (xid, key), and the checkpoint of a reader that has handled them."""
 
     rows: list[Row]
     reached: Checkpoint
@@ -72,13 +72,13 @@ HEAD = "select (select max(epoch) from log_epochs) as epoch, pg_current_snapshot
 
 
 async def head(conn: Connection) -> Checkpoint:
-    """Where a reader stands that has seen everything committed by now."""
+    """The checkpoint of a reader that has seen everything committed by now."""
     row = await conn.fetchrow(HEAD)
     return Checkpoint.of(row["epoch"], row["snapshot"])
 
 
 async def rest_of(conn: Connection, feed: Feed, epoch: int, xid: int, key: int, buckets: Sequence[int]) -> list[Row]:
-    """What one transaction wrote after that key, of a feed that is not kept by day."""
+    """The rows that one transaction wrote after that key, of a feed that is not kept by day."""
     rows = await conn.fetch(feed.stragglers, epoch, list(buckets), whole(epoch).raw, [xid])
     return [row for row in rows if row[feed.key] > key]
 

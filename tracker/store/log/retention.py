@@ -83,7 +83,7 @@ PRUNE_RUNS = "delete from runs where state not in ('active', 'queued') and updat
 
 
 async def wait_briefly(conn: Connection) -> None:
-    """Give up soon in this transaction when somebody holds what it needs."""
+    """Have this transaction fail soon when somebody holds a lock that it needs."""
     await conn.execute(WAIT_BRIEFLY)
 
 
@@ -93,7 +93,7 @@ async def open_days_before(conn: Connection, day: date) -> list[date]:
 
 
 async def seal(conn: Connection, day: date) -> None:
-    """No event enters the day any more."""
+    """Close the day: no event enters it any more."""
     await conn.execute(SEAL, day)
 
 
@@ -108,18 +108,18 @@ async def posts_of_day(conn: Connection, day: date, after: tuple[str, str], limi
 
 
 async def posts_that_ended_by(conn: Connection, day: date, keys: Sequence[tuple[str, str]]) -> list[Post]:
-    """Those of the posts that have no event after the day, as they are."""
+    """The posts among these that have no event after the day, as they are."""
     rows = await conn.fetch(POSTS_THAT_ENDED_BY, day, *_columns(keys))
     return [msgspec.json.decode(row["fold"], type=Post) for row in rows]
 
 
 async def events_of_day(conn: Connection, day: date, keys: Sequence[tuple[str, str]]) -> list[LoggedEvent]:
-    """What the day holds of these posts."""
+    """The events of these posts in the day, in the order of their positions."""
     return [logged(row) for row in await conn.fetch(EVENTS_OF_DAY, day, *_columns(keys))]
 
 
 async def save_baselines(conn: Connection, day: date, posts: Sequence[Post]) -> None:
-    """What stands from now on for the posts' events up to the day."""
+    """Keep the posts as what stands from now on for their events up to the day."""
     columns = _columns([(post.provider, post.id) for post in posts])
     await conn.execute(SAVE_BASELINES, day, *columns, list(posts))
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tracker.domain.posts.change import Change, Move, PostView
 from tracker.domain.posts.event import State
-from tracker.domain.runs.simulation import OUTCOMES
+from tracker.domain.runs.run_signals import OUTCOMES
 from tracker.store.session import page_of
 
 if TYPE_CHECKING:

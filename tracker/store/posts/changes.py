@@ -76,12 +76,12 @@ class Announced:
 
 
 def announced(row: Row) -> Announced:
-    """A row of the feed of news."""
+    """A row of the feed NEWS as a value."""
     return into(Announced, row, moves=msgspec.convert(row["moves"], tuple[Move, ...]))
 
 
 def unread(row: Row) -> Change:
-    """A row of the feed, whose JSON is read straight into what it stands for: one of these is made for every change."""
+    """A row of the feed CHANGES, whose JSON is read straight into values: every change comes this way."""
     before, after, context, detail = row["before"], row["after"], row["context"], row["detail"]
     return Change(
         row["provider"], row["post"], row["event"], row["source"], row["kind"], State(before) if before else None,
@@ -92,7 +92,7 @@ def unread(row: Row) -> Change:
 
 
 def change_of(row: Row) -> Change:
-    """A row as a value."""
+    """A row with JSON as values, as a Change."""
     return msgspec.convert(dict(row), Change)
 
 
@@ -105,7 +105,7 @@ async def of_post(
 
 
 async def of_provider(conn: Connection, provider: str, occurred_since: datetime, before_cause: int) -> Sequence[Change]:
-    """The same of all the provider's posts; what comes from a clock an hour ahead of ours is not found."""
+    """What had happened to any post of the provider, as `of_post` has it; what was dated an hour ahead is not found."""
     rows = await conn.fetch(OF_PROVIDER, provider, occurred_since, before_cause, MOST_OF_PROVIDER)
     return [change_of(row) for row in rows]
 

@@ -121,12 +121,12 @@ async def still(conn: Connection, provider: str, before: datetime, now: datetime
 
 
 async def asked(conn: Connection, provider: str, posts: Collection[str], now: datetime) -> None:
-    """They were asked about to no effect: ask again later, and later each time."""
+    """Note that these posts were asked about to no effect: ask again later, and later each time."""
     await conn.execute(ASKED, provider, list(posts), now, now + next_question(1), next_question(1), next_question(99))
 
 
 async def answered(conn: Connection, provider: str, posts: Collection[str]) -> None:
-    """Something was learnt of them."""
+    """Note that something was learnt of these posts, so that they need not be asked about again."""
     await conn.execute(ANSWERED, provider, list(posts))
 
 
@@ -146,7 +146,7 @@ async def found(
 
 
 async def unreported(conn: Connection, provider: str, since: datetime) -> list[Found]:
-    """What was found since then and no webhook has told."""
+    """The findings since then that no webhook has told yet."""
     return [Found(logged(row), row["heard_at"]) for row in await conn.fetch(UNTOLD, provider, since)]
 
 
@@ -156,7 +156,7 @@ async def webhooks(conn: Connection, provider: str, posts: Collection[str], sinc
 
 
 async def mark_reported(conn: Connection, positions: Collection[int], now: datetime) -> None:
-    """Webhooks have told them after all."""
+    """Note that webhooks have told the facts at these positions after all."""
     await conn.execute(TOLD, list(positions), now)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _encoded_without_defaults(view: type) -> Callable[..., msgspec.Struct]:
-    """A form with the same fields, which leaves those out that stand at their defaults."""
+    """A struct with the view's fields, whose JSON leaves those out that stand at their defaults."""
     return msgspec.defstruct(view.__name__, [_field(one) for one in fields(view)], omit_defaults=True)
 
 
@@ -40,7 +40,7 @@ _TARGETS = [one.name for one in fields(PostView)].index("targets")
 
 
 def compact(view: PostView) -> msgspec.Struct:
-    """What is read back as the same view."""
+    """The view in a form whose JSON lacks all that stands at its default, and is read back as an equal view."""
     values = [*_of_post(view)]
     values[_TARGETS] = tuple([_Target(*_of_target(one)) for one in view.targets])
     return _Post(*values)
@@ -115,19 +115,19 @@ async def current_projection(conn: Connection) -> int:
 
 
 async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, StoredPost]:
-    """Those of the posts that are known."""
+    """The posts with these keys (provider, id) that are known, by their keys."""
     rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
     kept = [StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
     return {(k.post.provider, k.post.id): k for k in kept}
 
 
 async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
-    """What stands for the facts of these posts that the log no longer keeps."""
+    """For each post the fold of its facts that the log no longer keeps; a post without such facts is left out."""
     return {key: post for key, (post, _) in (await dated_baselines(conn, keys)).items()}
 
 
 async def dated_baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, tuple[Post, date]]:
-    """The same with the last day of those facts."""
+    """The baselines of these posts, each with the last day of the log that it stands for."""
     rows = await conn.fetch(BASELINES, *_columns(keys, 2))
     found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
     return {(post.provider, post.id): (post, through) for post, through in found}
@@ -142,7 +142,7 @@ async def earlier_events(
 
 
 def logged(row: Row) -> LoggedEvent:
-    """A row of the log as a value."""
+    """A row of `events` as a value."""
     return LoggedEvent(
         row["position"], row["bucket"], row["source"], row["provider"], row["kind"], row["post"], row["part"],
         row["occurred_at"], row["received_at"], row["body_hash"], row["body"],
@@ -172,7 +172,7 @@ def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
 async def record_changes(
     conn: Connection, projection: int, live: bool, changes: Sequence[Change], first_number: int | None = None
 ) -> None:
-    """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
+    """Keep the changes; only live ones are ever reacted to, and only they wake the reactor."""
     await copy_changes(conn, "changes", projection, live, changes, first_number)
     if live:
         wake_after_commit(conn, CHANGES)
@@ -181,7 +181,7 @@ async def record_changes(
 async def copy_changes(
     conn: Connection, table: str, projection: int, live: bool, changes: Sequence[Change], first_number: int | None
 ) -> None:
-    """Add them, numbered as they come, or from `first_number` on in the order of the log."""
+    """Add changes to the table, numbered as they come, or from `first_number` on in the order of the log."""
     epoch = await conn.fetchval(CURRENT_EPOCH)
     rows: Iterable[tuple[object, ...]] = (row_of_change(projection, live, epoch, change) for change in changes)
     columns: tuple[str, ...] = CHANGE_COLUMNS
@@ -191,7 +191,7 @@ async def copy_changes(
 
 
 def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tuple[object, ...]:
-    """CHANGE_COLUMNS of a change."""
+    """The values of CHANGE_COLUMNS for a change."""
     c = change
     return (
         projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,

@@ -119,7 +119,7 @@ class Compared:
 
 
 async def take_rebuild_lock(conn: Connection) -> bool:
-    """Held by the connection until it closes: one rebuild at a time."""
+    """Take the lock on rebuilding, held until the connection closes; answers whether it was free."""
     return bool(await conn.fetchval(TAKE_REBUILD_LOCK))
 
 
@@ -175,7 +175,7 @@ async def baselines_alone(conn: Connection, version: int) -> AsyncIterator[tuple
 
 
 async def compare(conn: Connection, old: int, new: int, sample: int) -> Compared:
-    """How two versions differ."""
+    """How two versions of the projection differ, with the first `sample` posts that do."""
     await conn.execute(PLANNED_FOR_ITS_VALUES)
     found = into(Compared, await conn.fetchrow(FEWER_OR_MORE, old, new), sample=[])
     if not (found.only_new or found.only_old or found.different):

@@ -24,7 +24,7 @@ ROWS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The posts from `first` on, up to `end`, which is not among them; without `first`, what is about no post."""
+    """The posts whose key (provider, id) is from `first` on and below `end`; without `first`, the events of no post."""
 
     first: Key | None
     end: Key | None = None
@@ -60,7 +60,7 @@ select setval('changes_id_seq', nextval('changes_id_seq') + $1 * (coalesce(max(p
 
 
 async def reserve_numbers(conn: Connection) -> int:
-    """Where the numbers begin that are free for changes of all that is in the log; later changes come after them."""
+    """The first of the numbers that are free for changes of all that is in the log; later changes come after them."""
     first: int = await conn.fetchval(RESERVE_NUMBERS, FACTS_OF_AN_EVENT)
     return first
 
@@ -96,7 +96,7 @@ async def posts_of(conn: Connection, span: Span, upto: Checkpoint) -> AsyncItera
 
 
 async def of_positions(conn: Connection, positions: Collection[int]) -> list[Row]:
-    """These events, in their order."""
+    """The events at these positions, in their order."""
     rows: list[Row] = await conn.fetch(OF_POSITIONS, positions)
     return rows
 
@@ -110,7 +110,7 @@ async def fill(
 
 
 async def index(conn: Connection, projection: int, kind: str) -> None:
-    """Make what was filled a part of `kind`, posts or changes, with all its indexes."""
+    """Make the table that was filled a partition of `kind`, posts or changes, with all its indexes."""
     await conn.execute(BUILD_IN_MEMORY)
     await conn.execute(FINISH, kind, projection)
 

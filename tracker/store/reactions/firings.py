@@ -96,7 +96,7 @@ async def lock_shared_keys(conn: Connection, names: Collection[str]) -> None:
 
 
 async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]:
-    """Those that are on record already."""
+    """The identities (rule, key, cause) among these that are on record already."""
     if not wanted:
         return set()
     columns = (list(column) for column in zip(*wanted, strict=True))
@@ -118,7 +118,7 @@ async def between(conn: Connection, rules: Collection[str], since: datetime, unt
 
 
 def firing_of(row: Row) -> Firing:
-    """A row as a value."""
+    """A row of `firings` as a value."""
     return Firing(
         row["rule"], row["key"], row["cause"], row["revision"], Outcome(row["outcome"]), row["detail"],
         row["provider"], row["post"], row["run"], row["fired_at"], row["occurred_at"],
@@ -149,7 +149,7 @@ async def totals(conn: Connection, rules: Collection[str]) -> dict[str, int]:
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
-    """Keep them, each once, and count them."""
+    """Keep the firings, each once, and count them by rule."""
     rows = [
         (f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.at, f.occurred_at,
          bucket_of(f.provider, f.post))

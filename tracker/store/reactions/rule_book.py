@@ -83,7 +83,7 @@ FILES = "select files from rule_book where name = $1 and revision = $2"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The revision of the files that are kept, and since when; since when files are refused, and why."""
+    """The `revision` of the files kept, and since when; since when newer ones are refused, and why. None: none are."""
 
     revision: str | None = None
     kept_at: datetime | None = None
@@ -92,28 +92,28 @@ class Standing:
 
 
 async def keep(conn: Connection, revision: str, files: Mapping[str, str]) -> None:
-    """These files are good; none is refused any more."""
+    """Keep these files (text by name) as the last good ones; none is refused any more."""
     await conn.execute(KEEP, NAME, revision, zlib.compress(json.dumps(files, sort_keys=True).encode()))
 
 
 async def refuse(conn: Connection, why: str) -> None:
-    """Files are refused from now on, if not for longer."""
+    """Note that files are refused, from now on unless they were before, and why."""
     await conn.execute(REFUSE, NAME, why)
 
 
 async def standing(conn: Connection) -> Standing:
-    """What is kept, and what is refused."""
+    """The revision that is kept, and whether files are refused."""
     row = await conn.fetchrow(STANDING, NAME)
     return Standing(*row) if row else Standing()
 
 
 async def files(conn: Connection, revision: str) -> bytes | None:
-    """The files of that revision, packed, unless others are kept by now."""
+    """The files of that revision, for `unpacked`; None: others are kept by now."""
     packed: bytes | None = await conn.fetchval(FILES, NAME, revision)
     return packed
 
 
 def unpacked(packed: bytes) -> dict[str, str]:
-    """The files by their names."""
+    """The texts of packed files by their names."""
     found: dict[str, str] = json.loads(zlib.decompress(packed))
     return found

@@ -42,7 +42,7 @@ FORGET = "delete from pauses where until < $1"
 
 
 async def in_force(conn: Connection, since: datetime, now: datetime) -> Holds:
-    """All that holds something at that moment or later, but for pauses that a clock has set which was ahead."""
+    """The pauses and silences that hold at `since` or later, but for pauses that a clock has set which was ahead."""
     pauses = [Pause(*row) for row in await conn.fetch(PAUSES, since, now + TOLERANCE)]
     return Holds(pauses, [Silence(*row) for row in await conn.fetch(SILENCES, since)])
 

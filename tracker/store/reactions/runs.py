@@ -58,7 +58,7 @@ async def load(conn: Connection, ids: Collection[UUID]) -> list[Run]:
 
 
 async def save(conn: Connection, runs: Collection[Run]) -> None:
-    """Write them as they are now; those that end come first, so that their keys are free."""
+    """Write the runs as they are now; those that end come first, so that their keys are free."""
     ended_first = sorted(runs, key=lambda run: run.state == "active")
     rows = [
         (r.id, r.rule, r.revision, r.key, r.cause, bucket_of(r.provider, r.post), r.provider, r.post, r.target,

@@ -23,16 +23,16 @@ ONE = "select id, match, since, until, by, reason from silences where id = $1"
 
 
 async def begin(conn: Connection, silence: Silence) -> None:
-    """From its beginning to its end alerts that fit it are hidden."""
+    """Record the silence: from its beginning to its end alerts that fit it are hidden."""
     await conn.execute(BEGIN, silence.id, silence.match, silence.since, silence.until, silence.by, silence.reason)
 
 
 async def end(conn: Connection, silence: UUID, now: datetime) -> bool:
-    """End it, if it is not over; answers whether it was not."""
+    """End the silence; answers whether it was not over before."""
     return await conn.fetchval(END, silence, now) is not None
 
 
 async def get(conn: Connection, silence: UUID) -> Silence | None:
-    """The silence, over or not."""
+    """The silence, over or not; None: there is none of that id."""
     row = await conn.fetchrow(ONE, silence)
     return Silence(*row) if row else None

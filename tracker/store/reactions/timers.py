@@ -72,12 +72,12 @@ select fold::text from posts
 
 
 async def hold_revisions(conn: Connection) -> None:
-    """Nobody else arms rules until this transaction is over."""
+    """Lock the revisions: nobody else arms rules until this transaction is over."""
     await conn.execute(HOLD_REVISIONS)
 
 
 async def set_all(conn: Connection, timers: Collection[StoredTimer]) -> None:
-    """Set them, each in place of the one that stands under its rule, key and kind."""
+    """Set the timers, each in place of the one that stands under its rule, key and kind."""
     rows = [
         (t.rule, t.key, t.kind, bucket_of(t.provider, t.post), t.due_at, t.meaning, t.cause, kept.run, t.provider,
          t.post, t.target, t.data)
@@ -89,7 +89,7 @@ async def set_all(conn: Connection, timers: Collection[StoredTimer]) -> None:
 
 
 async def remove(conn: Connection, keys: Collection[Key]) -> None:
-    """Take them away, if they are there."""
+    """Take away the timers under these (rule, key, kind), where they are there."""
     if keys:
         await conn.execute(REMOVE, *(list(column) for column in zip(*keys, strict=True)))
 
@@ -106,12 +106,12 @@ async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
 
 
 async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:
-    """The posts have been looked at for this revision."""
+    """Note that the posts have been looked at for this revision of the rule."""
     await conn.execute(NOTE_REVISION, rule, revision, now)
 
 
 async def forget_revisions(conn: Connection, rules: Collection[str]) -> None:
-    """Rules that are not in force any more: when they are again, the posts are looked at anew."""
+    """Forget these rules' revisions: when the rules are in force again, the posts are looked at anew."""
     if rules:
         await conn.execute(FORGET_REVISIONS, list(rules))
 
