@@ -79,7 +79,8 @@ def wild_histories(draw: st.DrawFn) -> list[Fact]:
     """The same as providers really tell them.
 
     Accounts, platforms and items are named in some messages and not in others; listings leave targets out or take up
-    new ones; clocks are ahead, tell whole seconds or minutes, or no time; ends are said again, and words are unknown.
+    new ones; clocks are ahead, tell whole seconds or minutes, or no time; ends are said again, of the post or of one of
+    its targets alone, and words are unknown.
     """
     accounts = [None, "a", "b"]
     there = draw(st.lists(st.tuples(st.sampled_from(PLATFORMS[:2]), st.sampled_from(accounts)), max_size=4))
@@ -106,7 +107,8 @@ def wild_histories(draw: st.DrawFn) -> list[Fact]:
                 occurred_at=occurred_at, dated=is_dated, ahead=far, unit=timedelta(seconds=unit if is_dated else 0),
                 event=draw(st.sampled_from([f"post.{state or 'updated'}", "post.changed"])),
                 source=draw(st.sampled_from(["sosyalkopru"] * 4 + ["reconcile", "action"])),
-                ends_by_name=state in ENDED, lists_whole=len(listed) == len(there) and draw(st.booleans()),
+                ends_by_name=draw(st.booleans()) if state is None else state in ENDED,
+                lists_whole=len(listed) == len(there) and draw(st.booleans()),
                 raw_status="ARCHIVED" if state is None and draw(st.booleans()) else None, **more,
             )
         )  # fmt: skip
@@ -118,7 +120,7 @@ def wild_words(draw: st.DrawFn, platform: str, account: str | None, whole: State
     """One target's part, named more or less fully."""
     state = draw(st.sampled_from([whole, whole, None, State.PUBLISHED, State.FAILED, State.PUBLISHING]))
     named = draw(st.booleans())
-    item = draw(st.sampled_from([None, None, "1", "2"])) if named and account else None
+    item = draw(st.sampled_from([None, None, "1", "2"])) if named else None
     shown = "unknown" if named and account and draw(st.integers(0, 3)) == 0 else platform
     raw = "ODD" if state is None and draw(st.booleans()) else None
     return replace(target(shown, state, account if named else None), item=item, raw_status=raw)

@@ -37,8 +37,8 @@ PLACES = RESULTS | {
 
 ANSWERS = RESULTS | {
     "items": documented("history"),
-    "text": documented("post"),
-    "media": documented("mediaUrls"),
+    "text": assumed("post"),
+    "media": assumed("mediaUrls"),
     "scheduled_at": documented("scheduleDate.utc|scheduleDate"),
 }
 

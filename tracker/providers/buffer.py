@@ -2,6 +2,7 @@
 
 Posts are listed for an organization, which `workspace` names, by when they were created or are due. The documentation
 shows the questions and what a post holds; of the words of a status it shows those that a post goes through by itself.
+A field that there is not would fail every question, so nothing is asked for that is not shown: the text is not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tracker.providers.call import Call
 from tracker.providers.mapping.fields import NOWHERE, documented
 from tracker.providers.spec import ProviderSpec
 
-FIELDS = "id text status updatedAt dueAt channelId channelService externalLink error { message }"
+FIELDS = "id status updatedAt dueAt channelId channelService externalLink error { message }"
 
 
 def _question(text: str, **variables: object) -> str:
@@ -38,7 +39,6 @@ ANSWERS = {
     "post": documented("id"),
     "updated_at": documented("updatedAt"),
     "scheduled_at": documented("dueAt"),
-    "text": documented("text"),
     "targets": documented("$"),
     "target_platform": documented("channelService"),
     "target_account": documented("channelId"),

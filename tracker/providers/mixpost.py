@@ -52,7 +52,7 @@ ANSWERS = {
     "media": assumed("versions.*.content.*.media"),
     "target_platform": documented("provider"),
     "target_account": documented("uuid"),
-    "target_account_name": documented("name"),
+    "target_account_name": assumed("name"),
     "target_status": assumed("status"),
     "target_url": documented("external_url"),
     "target_error_message": documented("errors"),

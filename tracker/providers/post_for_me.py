@@ -23,13 +23,13 @@ PLACES = {
     "targets": documented("data.social_accounts"),
     "target_account": documented("id"),
     "error_message": assumed("data.error"),
-    "target_account_name": documented("username"),
-    "text": documented("data.caption"),
-    "media": documented("data.media"),
-    "account": documented("data.id"),
-    "account_platform": documented("data.platform"),
-    "account_name": documented("data.username"),
-    "account_status": documented("data.status"),
+    "target_account_name": assumed("username"),
+    "text": assumed("data.caption"),
+    "media": assumed("data.media"),
+    "account": assumed("data.id"),
+    "account_platform": assumed("data.platform"),
+    "account_name": assumed("data.username"),
+    "account_status": assumed("data.status"),
 }
 
 RESULTS = {
@@ -64,8 +64,8 @@ ANSWERS = RESULTS | {
     "updated_at": documented("updated_at"),
     "status": documented("status"),
     "scheduled_at": documented("scheduled_at"),
-    "text": documented("caption"),
-    "media": documented("media"),
+    "text": assumed("caption"),
+    "media": assumed("media"),
     "targets": documented("data"),
     "error_message": assumed("error"),
 }
@@ -83,7 +83,7 @@ KIND = ProviderSpec(
     name="post_for_me",
     title="Post for Me",
     scheme=Scheme(headers=("post-for-me-webhook-secret",), form="shared"),
-    documented_account_states={
+    assumed_account_states={
         "connected": AccountState.CONNECTED,
         "disconnected": AccountState.DISCONNECTED,
     },
@@ -91,6 +91,7 @@ KIND = ProviderSpec(
     places=PLACES,
     lists=documented("whole"),
     gone=NOWHERE,
+    ends=("social.post.result.created",),
     variants={"result": RESULT, "deleted": DELETED},
     answers=ANSWERS,
     documented_statuses=STATUSES,

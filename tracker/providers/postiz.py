@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tracker.domain.posts.event import State
 from tracker.providers.call import Call
-from tracker.providers.mapping.fields import NOWHERE, documented
+from tracker.providers.mapping.fields import NOWHERE, assumed, documented
 from tracker.providers.signature import Scheme
 from tracker.providers.spec import ProviderSpec
 
@@ -19,7 +19,7 @@ POST = {
     "targets": documented("$"),
     "target_platform": documented("integration.providerIdentifier"),
     "target_account": documented("integration.id"),
-    "target_account_name": documented("integration.name"),
+    "target_account_name": assumed("integration.name"),
     "text": documented("content"),
     "target_status": documented("state"),
     "target_url": documented("releaseURL"),
@@ -33,6 +33,7 @@ KIND = ProviderSpec(
     places=POST | {"posts": documented("$")},
     form="one",
     lists=documented("whole"),
+    ends=("post.published",),
     nothing_asks=True,
     answer_lists=documented("whole"),
     gone=NOWHERE,

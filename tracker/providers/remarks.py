@@ -21,7 +21,9 @@ def shown(value: Any) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, str):
         return f'"{cut(value)}"'
-    return cut(repr(value)) if value is None or isinstance(value, float) or abs(value) < 10**30 else "a huge number"
+    if value is None:
+        return "null"
+    return cut(repr(value)) if isinstance(value, float) or abs(value) < 10**30 else "a huge number"
 
 
 def cut(text: str) -> str:

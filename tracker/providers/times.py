@@ -52,6 +52,8 @@ FORMS = tuple(
     )
 )
 NUMBER = re.compile(r"(\d{9,19})(?:[.,](\d{1,9})\d*)?", re.ASCII)
+WRAPPED = re.compile(r"\\?/Date\((\d{9,19})(?:[+-]\d{4})?\)\\?/", re.ASCII)
+"""How .NET writes milliseconds."""
 BEHIND = re.compile(r"\s*(?:\[(!?[\w/+=-]+)\]|\(.*\)|m=[+-][\d.]+)$", re.ASCII)
 """What may follow a time: the name of its zone, words in brackets, or Go's other clock."""
 
@@ -79,12 +81,14 @@ def unit_of(found: Any) -> timedelta:
     if found.__class__ is str and found[10:11] == "T" and found[-1:] == "Z" and len(found) in USUAL:
         return USUAL[len(found)]
     if isinstance(found, dict):
-        inner = next((found[name] for name in ("$date", "$numberLong", "date") if name in found), None)
+        inner = next((found[name] for name in ("$date", "$numberLong", "iso", "date") if name in found), None)
         parts = next((found[name] for name in PARTS if found.get(name)), None)
         return unit_of(inner) if inner is not None else EXACT if parts else SECOND
     if isinstance(found, float):
         return EXACT if found % 1 else _unit(3 * SCALES.index(_scale(found)))
     text = str(found).strip()
+    if wrapped := WRAPPED.fullmatch(text):
+        text = wrapped[1]
     if number := NUMBER.fullmatch(text):
         return _unit(3 * SCALES.index(_scale(int(number[1]))) + len(number[2] or ""))
     if told := TOLD.search(text):
@@ -121,6 +125,8 @@ def _from_text(text: str, zone: tzinfo) -> datetime | None:
     """The moment that a text tells in any other form than ISO 8601; None where it is none."""
     if len(text) > LONGEST:
         return None
+    if wrapped := WRAPPED.fullmatch(text):
+        text = wrapped[1]
     number = NUMBER.fullmatch(text)
     if number and (moment := _from_number(int(number[1]), int((number[2] or "").ljust(9, "0")))):
         return moment
@@ -187,8 +193,8 @@ def _from_number(number: float, billionths: int = 0) -> datetime | None:
 
 
 def _from_table(table: dict[str, Any], zone: tzinfo) -> datetime | None:
-    """Firestore's and protobuf's seconds, MongoDB's date, PHP's date with its zone."""
-    for name in ("$date", "$numberLong"):
+    """Firestore's and protobuf's seconds, MongoDB's and Parse's date, PHP's date with its zone."""
+    for name in ("$date", "$numberLong", "iso"):
         if name in table:
             return time_of(table[name], zone)
     if isinstance(table.get("date"), str):

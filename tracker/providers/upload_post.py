@@ -70,6 +70,7 @@ KIND = ProviderSpec(
     form="one",
     answers=ANSWERS,
     lists=documented("part"),
+    ends=("upload_completed",),
     documented_statuses=STATUSES,
     documented_account_states={
         "social_account_connected": AccountState.CONNECTED,

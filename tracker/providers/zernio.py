@@ -1,7 +1,8 @@
 """Zernio, formerly Late: a webhook for the post, one for each platform that ends, and one for what it finds there.
 
-Its documentation shows the bodies in full. What it finds on a platform is live there, also when it hears of it first by
-an update. An older name of its header is taken too, and a secret is optional there.
+Its documentation shows the bodies, but not all by which a post or an account is recognised. What it finds on a platform
+is live there, also when it hears of it first by an update. An older name of its header is taken too, and a secret is
+optional there.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ PLACES = TARGETS | {
     "target_error_message": documented("error"),
     "target_error_retryable": assumed("errorCategory"),
     "error_message": assumed("post.error"),
-    "text": documented("post.content"),
+    "text": assumed("post.content"),
     "media": assumed("post.mediaItems"),
-    "account": documented("account.accountId"),
-    "account_platform": documented("account.platform"),
-    "account_name": documented("account.username"),
-    "account_status": documented("account.disconnectionType"),
+    "account": assumed("account.accountId"),
+    "account_platform": assumed("account.platform"),
+    "account_name": assumed("account.username"),
+    "account_status": assumed("account.disconnectionType"),
 }
 
 ONE_PLATFORM = Variant(
@@ -47,7 +48,7 @@ ONE_PLATFORM = Variant(
         "targets": documented("$"),
         "target_platform": documented("platform.name"),
         "target_account": documented("account.accountId"),
-        "target_account_name": documented("account.username"),
+        "target_account_name": assumed("account.username"),
         "target_status": documented("platform.status"),
         "target_url": documented("platform.publishedUrl"),
         "target_error_code": assumed("platform.errorCategory"),
@@ -79,9 +80,9 @@ ANSWERS = TARGETS | {
     "scheduled_at": documented("scheduledFor"),
     "targets": documented("platforms"),
     "target_account": documented("accountId._id|accountId"),
-    "target_account_name": documented("accountId.username"),
-    "text": documented("content"),
-    "media": documented("mediaItems"),
+    "target_account_name": assumed("accountId.username"),
+    "text": assumed("content"),
+    "media": assumed("mediaItems"),
     "target_url": documented("platformPostUrl"),
     "target_removed": documented("removedFromPlatformAt"),
     "target_error_code": documented("errorCategory"),
@@ -118,12 +119,11 @@ EVENTS = {
     "post.external.deleted": State.REMOVED,
 }
 
-ACCOUNT_STATES = {
+ACCOUNT_EVENTS = {
     "account.connected": AccountState.CONNECTED,
     "account.disconnected": AccountState.DISCONNECTED,
-    "intentional": AccountState.DISCONNECTED,
-    "unintentional": AccountState.EXPIRED,
 }
+DISCONNECTIONS = {"intentional": AccountState.DISCONNECTED, "unintentional": AccountState.EXPIRED}
 """The one that was not intended is told of a token that has expired or was revoked."""
 
 RETRYABLE = {
@@ -146,11 +146,13 @@ KIND = ProviderSpec(
     places=PLACES,
     lists=documented("whole"),
     answer_lists=documented("whole"),
+    ends=("post.platform.published", "post.platform.failed"),
     variants={"platform": ONE_PLATFORM, "external": FOUND_THERE},
     answers=ANSWERS,
     documented_statuses=STATUSES,
     documented_events=EVENTS,
-    documented_account_states=ACCOUNT_STATES,
+    documented_account_states=ACCOUNT_EVENTS,
+    assumed_account_states=DISCONNECTIONS,
     retryable=RETRYABLE,
     calls={
         "get": Call("GET /posts/{post}", documented=True),

@@ -167,13 +167,6 @@ DESCRIBED: dict[str, dict[str, Case | str]] = {
             told=(Told("p1", "published", {"x:c1": "published"}),), seen=Seen("hello", names={"c1": "Ada"}),
         ),
     },
-    "buffer": {
-        "answer, described": Case(
-            {"data": {"post": {"id": "p1", "text": "hello", "status": "sent", "channelId": "c1",
-                               "channelService": "x"}}},
-            told=(Told("p1", "published", {"x:c1": "published"}),), seen=Seen("hello"),
-        ),
-    },
     "publer": {
         "list, described": Case(
             {"posts": [{"id": "p1", "text": "hello", "state": "published", "network": "x", "account_id": "a1"}]},

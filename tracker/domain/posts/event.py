@@ -86,8 +86,8 @@ class Fact:
     `id` is made from the signed bytes, so it is the same in whatever order or under whatever delivery id
     they arrive. `position` is where the log keeps it. `attempt` is set only where the sender numbers attempts.
 
-    `lists_whole`: its targets are all that the post has. `ends_by_name`: the event's own name is an end, and speaks of
-    the whole post. `remarks` are codes and texts of what could not be read well.
+    `lists_whole`: its targets are all that the post has. `ends_by_name`: the event's own name is an end, of the whole
+    post or, if it has no `state`, of its targets. `remarks` are codes and texts of what could not be read well.
 
     `occurred_at` is the provider's time in units of `unit` if it is `dated`, and otherwise its arrival. A time `ahead`
     of the arrival counts as the arrival.
@@ -182,7 +182,7 @@ class Report:
 
     `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
     `lists_whole`: its targets are all that the post has. `remarks` are codes and texts of what could not be read well.
-    `ends_by_name`: the name of the event is an end, and speaks of the whole post.
+    `ends_by_name`: the name of the event is an end, of the whole post or, if it has no `state`, of its targets.
     """
 
     state: State | None = None

@@ -140,12 +140,21 @@ class _Reading:
         self._hear(place, found)
 
     def _without_account(self, platform: str, places: Sequence[int]) -> None:
+        for place in [place for place in places if self._words[place].item]:
+            self._item_without_account(place)
+        places = [place for place in places if not self._words[place].item]
+        if not places:
+            return
         groups = list({_siblings(self._known, key)[0]: None for key in self._of_platform(platform)})
         counted = sorted(self._words[p].ordinal for p in places) == list(range(1, len(places) + 1))
         if counted and len(places) < len(groups):
             self._any_of(groups, places)
             return
-        exact = {p: self._words[p].key for p in places if self._words[p].key in groups}
+        exact = self._as_they_ended(groups, places)
+        for place in places:
+            own = self._words[place].key
+            if place not in exact and own in groups and own not in exact.values():
+                exact[place] = own
         rest = iter([key for key in groups if key not in exact.values()] if counted else ())
         for place in places:
             key = exact.get(place) or next(rest, None)
@@ -160,6 +169,26 @@ class _Reading:
             for found in group or [self._free_key(platform, self._words[place].ordinal)]:
                 self._hear(place, found)
 
+    def _item_without_account(self, place: int) -> None:
+        word, free = self._words[place], self._of_platform(self._words[place].platform)
+        same = [key for key in free if self._known[key].item == word.item]
+        bare = [key for key in free if self._known[key].item is None and self._known[key].state not in ENDED]
+        if not same and len(bare) > 1 and all(self._known[key].account for key in bare):
+            self._leave_out(word, bare)
+        else:
+            self._hear(place, next(iter(same or bare), None) or self._free_key(word.platform, word.ordinal))
+
+    def _as_they_ended(self, groups: Sequence[str], places: Sequence[int]) -> dict[int, str]:
+        """Of accounts whose ends are known: a list without names may have another order, and has the same ends."""
+        ended = [key for key in groups if self._known[key].account and self._known[key].state in ENDED]
+        found: dict[int, str] = {}
+        for place in places:
+            word = self._words[place]
+            alike = [key for key in ended if self._known[key].state is word.state and key not in found.values()]
+            if alike:
+                found[place] = word.key if word.key in alike else alike[0]
+        return found
+
     def _any_of(self, groups: Sequence[str], places: Sequence[int]) -> None:
         """Fewer words than targets that they may mean."""
         found = [self._known[key] for key in groups]
@@ -169,8 +198,11 @@ class _Reading:
             for key in groups:
                 self._hear(places[0], key)
             return
-        names = ", ".join(groups)
-        self._unclear += [f"{self._words[p].platform}: it may mean any of {names}" for p in places[:1]]
+        self._leave_out(self._words[places[0]], groups)
+
+    def _leave_out(self, word: TargetFact, keys: Sequence[str]) -> None:
+        self._unsure.update(keys)
+        self._unclear.append(f"{word.platform}: it may mean any of {', '.join(keys)}")
 
     def _of_platform(self, platform: str) -> list[str]:
         """The targets of the platform that no word of this message has meant yet; the withdrawn only where no other."""

@@ -25,15 +25,14 @@ from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.naming import Meant, meant, restarted
 from tracker.domain.posts.notes import note, odd_step, odd_words
+from tracker.domain.posts.same_end import said_again, teller, tells_end
 from tracker.domain.posts.target import ENDED, FALLEN_SHORT, STARTING, Target, derive, first_heard, spoken_for
 from tracker.domain.posts.value import value
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Counted up whenever the same facts come to another post: posts that an older fold has made are then made anew."""
 
 KEPT_NOTES = 20
-NO_NEWS = OWN_SOURCES | {"reconcile"}
-"""What we say or ask ourselves never says an end again."""
 
 
 @value(frozen=True, slots=True)
@@ -228,11 +227,9 @@ def _settle(
     moved = (
         state is not post.state or attempt != post.attempt or (post.entered_at is None and state is not State.UNKNOWN)
     )
-    ends = state in ENDED
-    told = ends and fact.ends_by_name and fact.state is state
-    again = told and not moved and fact.event == post.end_told_by and fact.source not in NO_NEWS
-    if again:
-        repeated = _repeated(post, fact, targets, words)
+    ends, told, again = state in ENDED, tells_end(fact, state), False
+    if told and not moved:
+        again, repeated = said_again(post, fact, targets, words, state)
         targets |= repeated
         moves += [_move(key, after.state, after, fact, again=True) for key, after in repeated.items()]
     if targets and fact.state in ENDED and fact.state is not state:
@@ -259,26 +256,13 @@ def _settle(
         attributes=with_attributes(post.attributes, fact.attributes) if fact.attributes else post.attributes,
         times=(post.times + 1 if state is post.ended_as else 1) if ends and entered else post.times,
         ended_as=state if ends else post.ended_as,
-        end_told_by=fact.event if told else None if moved else post.end_told_by,
+        end_told_by=teller(post, fact, told=told, moved=moved),
     )
     if entered:
         before = post.state if post.entered_at else None
         problem = after.problem if first_problem(after, parts) else None
         moves.append(Move(None, before, state, fact.id, attempt, fact.occurred_at, problem, again=again))
     return Step(after, tuple(moves), tuple(notes))
-
-
-def _repeated(
-    post: Post, fact: Fact, targets: dict[str, Target], words: Iterable[tuple[str, TargetFact]]
-) -> dict[str, Target]:
-    """The targets whose end is said again with that of the post: by name, or all of them where none is named."""
-    keys = [key for key, word in words if word.state is fact.state] if fact.targets else targets
-    found = {}
-    for key in keys:
-        before, after = post.targets.get(key), targets.get(key)
-        if before and after and before.state is after.state is fact.state and before.attempt == after.attempt:
-            found[key] = replace(after, times=after.times + 1)
-    return found
 
 
 def _labelled(labels: dict[str, str], told: Mapping[str, str]) -> dict[str, str]:

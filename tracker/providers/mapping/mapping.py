@@ -127,7 +127,7 @@ class PayloadMapping:
             attempt=attempt if type(attempt) is int and 1 <= attempt <= MOST_ATTEMPTS else None,
             lists_whole=listing.whole,
             remarks=tuple(remarks),
-            ends_by_name=named in ENDS and self._ends_by_name(event, listing),
+            ends_by_name=self._ends_by_name(event, state, listing, named),
             excerpt=excerpt,
             thumbnail=thumbnail,
             attributes=attributes,
@@ -141,10 +141,12 @@ class PayloadMapping:
             remarks.append((UNREADABLE_TIME, f"{name}, at {path}, is no time that can be read: {shown(found)}"))
         return moment
 
-    def _ends_by_name(self, event: str, listing: Listing) -> bool:
-        """One platform's end is not the post's, unless the post goes to that platform alone."""
-        ends = event in self.ends or self.events.get(event) in ENDS
-        return ends and (self.targets.form != "one" or listing.whole)
+    def _ends_by_name(self, event: str, state: State | None, listing: Listing, named: State | None) -> bool:
+        """One platform's end is not the post's, unless that is told too, or the event is said to be an end."""
+        alone = self.targets.form == "one"
+        if event in self.ends:
+            return named in ENDS or (alone and any(target.state in ENDS for target in listing.targets))
+        return named in ENDS and self.events.get(event) in ENDS and (not alone or (listing.whole and state is not None))
 
     def _problem(
         self, body: Any, named: State | None, targets: tuple[TargetFact, ...], of_entries: Problem | None

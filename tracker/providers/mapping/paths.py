@@ -147,13 +147,15 @@ def _prose(found: Any, depth: int) -> str | None:
     return storable("; ".join(said))[:LONGEST_TEXT] or None
 
 
-def code_of(found: Any) -> str | None:
-    """The code in a table, or in the first of a list of them, that tells what went wrong."""
+def code_of(found: Any, depth: int = DEEPEST) -> str | None:
+    """The code in a table, or in the first of a list of them, that tells what went wrong; or in one within it."""
     if isinstance(found, list):
-        return code_of(found[0]) if found and isinstance(found[0], dict) else None
-    if not isinstance(found, dict):
+        return code_of(found[0], depth) if found and isinstance(found[0], dict) else None
+    if not isinstance(found, dict) or not depth:
         return None
-    return next((text for name in CODES if (text := text_of(found.get(name)))), None)
+    if code := next((text for name in CODES if (text := text_of(found.get(name)))), None):
+        return code
+    return next((code for name in MESSAGES if (code := code_of(found.get(name), depth - 1))), None)
 
 
 def storable(text: str) -> str:

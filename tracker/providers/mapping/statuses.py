@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.posts.event import Problem, State
+from tracker.providers.entries import EMPTY
 from tracker.providers.mapping.paths import ProblemFinder, code_of, prose_of, text_of, word_of
+from tracker.providers.remarks import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 UNSPECIFIED = "unspecified"
 REASONS = ("error", "errors", "errorMessage", "error_message", "message", "reason", "details")
 """Where a provider may tell why something failed that has nothing to say at its own place."""
+
+STATED = ("status", "state", "name", "value")
+"""Where the word stands in a status that is told by a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,11 @@ class StatusMapping:
         """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
         if found.__class__ is str and found in self.statuses:
             return self.statuses[found], found
-        raw = None if found is None else word_of(found)
+        if found is None:
+            return None, None
+        if isinstance(found, dict):
+            found = next((found[name] for name in STATED if name in found), found)
+        raw = word_of(found) or (None if found in EMPTY else shown(found))
         if not raw:
             return None, None
         word = raw.upper()
@@ -64,7 +73,7 @@ class StatusMapping:
 
     def reason(self, tables: Iterable[Any]) -> Problem | None:
         """Why something failed, from wherever one of the tables says so: only what is known to have failed is asked."""
-        found = (_plain(table.get(name)) for table in tables if isinstance(table, dict) for name in REASONS)
+        found = (_plain(table.get(name), table) for table in tables if isinstance(table, dict) for name in REASONS)
         return next((problem for problem in found if problem), None)
 
     def _helps(self, found: Any) -> bool | None:
@@ -73,7 +82,7 @@ class StatusMapping:
         return self.retryable.get(found.upper()) if isinstance(found, str) else None
 
 
-def _plain(found: Any) -> Problem | None:
-    """What a text, a list or a table says that stands for a reason itself."""
-    code, message = code_of(found), prose_of(found)
+def _plain(found: Any, beside: Any = None) -> Problem | None:
+    """What a text, a list or a table says that stands for a reason itself; the code may stand `beside` a text."""
+    code, message = code_of(found) or (code_of(beside) if isinstance(found, str) else None), prose_of(found)
     return Problem(code or UNSPECIFIED, message or "") if code or message else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from tracker.domain.posts.event import Problem, State, TargetFact
 from tracker.providers.account_words import LONGEST_NAME
-from tracker.providers.entries import EMPTY, UNNAMED, Entry, OfTargets
+from tracker.providers.entries import UNNAMED, Entry, OfTargets
 from tracker.providers.mapping.paths import (
     Finder,
     Path,
@@ -127,11 +127,11 @@ class TargetMapping:
             if isinstance(value, dict):
                 target = self._target(value, platform, fallback, whole, seen, remarks, ended)
                 (placed if target.platform else strays).append(target)
-            elif value not in EMPTY:
+            else:
                 remarks.append((UNPLACED_ENTRY, f"{shown(value)} is no table that could tell of a target"))
         problem = self._place(strays, placed, whole, remarks) if strays else None
-        if self.entries.apart and whole is State.PUBLISHED:
-            placed = _without_leftovers(placed)
+        if whole is State.PUBLISHED:
+            placed = _without_leftovers(placed) if self.entries.apart else _published_alone(placed)
         if len(seen) < len(placed):
             placed = _told_apart(placed)
         complete = self.lists_whole and bool(placed) and (not self.entries.apart or whole in TRIED)
@@ -163,11 +163,15 @@ class TargetMapping:
             state = State.REMOVED
         if state is None:
             state = fallback or (_taken_for(whole, raw, url, problem) if ended or not raw else None)
+            if state is None and ended and whole is None and bool(problem) is not bool(url):
+                state = State.FAILED if problem else State.PUBLISHED
             if raw and state:
                 remarks.append((UNKNOWN_STATUS, f"{shown(raw)} is not in the map of statuses; it counts as {state}"))
+            elif ended and whole is None and not raw:
+                remarks.append((UNKNOWN_STATUS, f"an end that tells no status; it counts as {state or State.UNKNOWN}"))
         stands = state or (None if raw else whole)
-        if stands is State.FAILED and problem is None:
-            problem = self.meanings.reason(look(value) for look in self.around)
+        if stands is State.FAILED:
+            problem = self._reasoned(value, problem)
         elif problem and stands in SOUND:
             problem = None
         name = (platform, account, item)
@@ -177,6 +181,15 @@ class TargetMapping:
         return TargetFact(
             platform, account, ordinal, state, raw, url, problem, item, account_name=called and called[:LONGEST_NAME]
         )
+
+    def _reasoned(self, value: Any, problem: Problem | None) -> Problem | None:
+        """What went wrong; what its own place does not say may stand anywhere near."""
+        if problem and problem.message:
+            return problem
+        found = self.meanings.reason(look(value) for look in self.around)
+        if not problem or not found or found.message == problem.code:
+            return problem or found
+        return replace(problem, message=found.message)
 
     def _place(
         self, strays: list[TargetFact], placed: list[TargetFact], whole: State | None, remarks: list[Remark]
@@ -218,6 +231,13 @@ def _without_leftovers(placed: list[TargetFact]) -> list[TargetFact]:
     """Of a post that is published everywhere, what failed before at a place where it is published now is old."""
     good = {(target.platform, target.account) for target in placed if target.state is State.PUBLISHED}
     return [t for t in placed if t.state is not State.FAILED or (t.platform, t.account) not in good]
+
+
+def _published_alone(placed: list[TargetFact]) -> list[TargetFact]:
+    """The only target of a post that is published is so too: an error is no status, and may be an old one."""
+    if len(placed) != 1 or placed[0].raw_status or placed[0].state is not State.FAILED:
+        return placed
+    return [replace(placed[0], state=State.PUBLISHED, problem=None)]
 
 
 def _told_apart(placed: list[TargetFact]) -> list[TargetFact]:
