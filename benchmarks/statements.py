@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SETTINGS = {"log_statement": "all", "log_line_prefix": "tx %v %x ", "log_parameter_max_length": "0"}
 LINE = re.compile(r"^tx (\S*) (\d+) LOG:  (?:execute [^:]*|statement): ?(.*(?:\n\t.*)*)", re.MULTILINE)
 ENDS = ("COMMIT", "ROLLBACK")
-READS = ("select", "show", "set", "begin", "listen")
+SAVEPOINT = re.compile(r"_[0-9a-f]+__;")
+READS = re.compile(r"\s*(select|show|set|begin|listen)\b(?!.*pg_notify)", re.IGNORECASE | re.DOTALL)
 LONGEST = 90
 
 
@@ -38,7 +39,7 @@ class Told:
             if "pg_reload_conf" in said or "alter system" in said:
                 continue
             self.statements += 1
-            self.each[" ".join(said.split())[:LONGEST]] += 1
+            self.each[SAVEPOINT.sub("", " ".join(said.split()))[:LONGEST]] += 1
             transactions.setdefault(transaction, []).append((xid, said))
         self.transactions += len(transactions)
         self.written += sum(map(_writes, transactions.values()))
@@ -63,7 +64,7 @@ def _writes(said: list[tuple[str, str]]) -> bool:
     xid, last = said[-1]
     if last.upper().startswith(ENDS):
         return xid != "0" and not last.upper().startswith("ROLLBACK")
-    return len(said) == 1 and not last.lstrip().lower().startswith(READS)
+    return len(said) == 1 and not READS.match(last)
 
 
 async def _set(dsn: str, settings: dict[str, str] | dict[str, None]) -> None:

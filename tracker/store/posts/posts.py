@@ -58,15 +58,27 @@ class StoredPost:
     last_day: date
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A projection, the newest epoch of the log, and those of some posts that the projection knows."""
+
+    version: int
+    epoch: int
+    posts: dict[Key, StoredPost]
+
+
 CURRENT_PROJECTION = "select version from projections where current"
 
-LOAD = """
-select p.first_day, p.last_day, p.fold::text
-  from unnest($2::text[], $3::text[]) as wanted (provider, post)
- cross join lateral (select * from posts
-                      where projection = $1 and (provider, post) >= (wanted.provider, wanted.post)
-                        and (provider, post) <= (wanted.provider, wanted.post)
-                      order by provider, post limit 1) p
+STANDING = """
+select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
+  from (select coalesce($1::smallint, (select version from projections where current)) as version) v
+  left join lateral (
+       select p.*
+         from unnest($2::text[], $3::text[]) as wanted (provider, post)
+        cross join lateral (select first_day, last_day, fold from posts
+                             where projection = v.version and (provider, post) >= (wanted.provider, wanted.post)
+                               and (provider, post) <= (wanted.provider, wanted.post)
+                             order by provider, post limit 1) p) p on true
 """
 """The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
@@ -97,8 +109,6 @@ insert into posts select * from unnest($1::posts[])
        fold = excluded.fold, attributes = excluded.attributes
 """
 
-CURRENT_EPOCH = "select max(epoch) from log_epochs"
-
 CHANGE_COLUMNS = (
     "projection", "live", "epoch", "bucket", "provider", "post", "cause", "event", "kind", "before", "after",
     "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
@@ -114,11 +124,21 @@ async def current_projection(conn: Connection) -> int:
     return version
 
 
-async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, StoredPost]:
-    """Those of the posts that are known."""
-    rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
-    kept = [StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
-    return {(k.post.provider, k.post.id): k for k in kept}
+async def standing(conn: Connection, projection: int | None, keys: Collection[Key]) -> Standing:
+    """Those of the posts that the projection knows; None: the one that people read."""
+    rows = await conn.fetch(STANDING, projection, *_columns(keys, 2))
+    kept = [
+        StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"])
+        for row in rows
+        if row["fold"]
+    ]
+    known = {(k.post.provider, k.post.id): k for k in kept}
+    return Standing(rows[0]["version"], rows[0]["epoch"], known)
+
+
+async def load(conn: Connection, keys: Collection[Key]) -> dict[Key, StoredPost]:
+    """Those of the posts that the projection knows that people read."""
+    return (await standing(conn, None, keys)).posts
 
 
 async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
@@ -170,19 +190,29 @@ def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
 
 
 async def record_changes(
-    conn: Connection, projection: int, live: bool, changes: Sequence[Change], first_number: int | None = None
+    conn: Connection,
+    projection: int,
+    live: bool,
+    changes: Sequence[Change],
+    epoch: int,
+    first_number: int | None = None,
 ) -> None:
     """Keep what changed; only live changes are ever reacted to, and only they wake the reactor."""
-    await copy_changes(conn, "changes", projection, live, changes, first_number)
+    await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
     if live:
         wake_after_commit(conn, CHANGES)
 
 
 async def copy_changes(
-    conn: Connection, table: str, projection: int, live: bool, changes: Sequence[Change], first_number: int | None
+    conn: Connection,
+    table: str,
+    projection: int,
+    live: bool,
+    changes: Sequence[Change],
+    epoch: int,
+    first_number: int | None,
 ) -> None:
     """Add them, numbered as they come, or from `first_number` on in the order of the log."""
-    epoch = await conn.fetchval(CURRENT_EPOCH)
     rows: Iterable[tuple[object, ...]] = (row_of_change(projection, live, epoch, change) for change in changes)
     columns: tuple[str, ...] = CHANGE_COLUMNS
     if first_number is not None:
