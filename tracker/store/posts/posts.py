@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.posts.change import PostView, TargetView
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
+from tracker.store.posts.compact import compact, compact_moves, compact_post
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from tracker.domain.posts.change import Change
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
-
-
-def _encoded_without_defaults(view: type) -> Callable[..., msgspec.Struct]:
-    """A form with the same fields, which leaves those out that stand at their defaults."""
-    return msgspec.defstruct(view.__name__, [_field(one) for one in fields(view)], omit_defaults=True)
-
-
-def _field(one: Any) -> tuple[Any, ...]:
-    if one.default_factory is not MISSING:
-        return one.name, Any, msgspec.field(default_factory=one.default_factory)
-    return (one.name, Any) if one.default is MISSING else (one.name, Any, one.default)
-
-
-_Post, _Target = _encoded_without_defaults(PostView), _encoded_without_defaults(TargetView)
-_of_post, _of_target = (attrgetter(*(one.name for one in fields(view))) for view in (PostView, TargetView))
-_TARGETS = [one.name for one in fields(PostView)].index("targets")
-
-
-def compact(view: PostView) -> msgspec.Struct:
-    """What is read back as the same view."""
-    values = [*_of_post(view)]
-    values[_TARGETS] = tuple([_Target(*_of_target(one)) for one in view.targets])
-    return _Post(*values)
 
 
 Key = tuple[str, str]
@@ -179,13 +156,13 @@ async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -
 def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     """All columns of `posts`, in their order."""
     post = kept.post
-    targets = post.targets.values()
+    targets, attributes = post.targets.values(), sorted(post.attributes.items())
     return (
         projection, post.provider, post.id, bucket_of(post.provider, post.id), post.state, post.attempt, post.version,
         sorted({target.platform for target in targets}),
         sorted({target.account for target in targets if target.account is not None}),
         post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
-        kept.first_day, kept.last_day, post, [f"{name}:{text}" for name, text in sorted(post.attributes.items())],
+        kept.first_day, kept.last_day, compact_post(post), [f"{name}:{text}" for name, text in attributes],
     )  # fmt: skip
 
 
@@ -225,7 +202,7 @@ def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tu
     c = change
     return (
         projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
-        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
+        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, compact_moves(c.moves), c.notes,
         compact(c.context) if c.context else None, c.detail,
     )  # fmt: skip
 
