@@ -17,6 +17,8 @@ PARTS = {
     "projector": "from events to posts, beside an ORM row by row",
     "actions": "performing actions, beside Procrastinate and PgQueuer",
     "reaction": "from a webhook to the call that a rule makes of it",
+    "webhook": "what one webhook costs on its whole way, at several rates: CPU, statements, commits, WAL",
+    "bytes": "what an event leaves by table and index, and what retention frees of it",
     "memory": "what the service holds after many events, and how soon it is ready",
 }
 ALSO = {"growth": "the same figures with ten and a hundred times as much stored, and with several processes"}
@@ -30,7 +32,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=parts)
     parser.add_argument("--runs", type=_count, help="how often each side is measured; 3 if not named")
     parser.add_argument("--seconds", type=_seconds, help="about how long each run takes; 8 if not named")
-    parser.add_argument("--events", type=_counts, default=(), help="how many to store, for memory and growth")
+    parser.add_argument("--events", type=_counts, default=(), help="how many to store, for bytes, memory and growth")
     parser.add_argument("--quick", action="store_true", help="only ratios, against those that are kept")
     parser.add_argument("--keep", action="store_true", help="with --quick: keep the ratios of this run")
     parser.add_argument("--baseline", type=Path, help="with --quick: where the ratios are kept")

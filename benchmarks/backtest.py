@@ -122,9 +122,9 @@ async def fill(database: Database, events: int, count: int) -> None:
             known[fact.post or ""] = post
             page.append(change)
             if len(page) == PER_COPY:
-                await posts.record_changes(conn, 1, live=True, changes=page)
+                await posts.record_changes(conn, 1, live=True, changes=page, epoch=1)
                 page = []
-        await posts.record_changes(conn, 1, live=True, changes=page)
+        await posts.record_changes(conn, 1, live=True, changes=page, epoch=1)
         await conn.execute("analyze changes")
 
 

@@ -77,7 +77,7 @@ def measure(bench: Bench, _run: int) -> Figures:
 
 def _all_heard(heard: Path, count: int) -> dict[str, float]:
     deadline = time.monotonic() + PATIENCE
-    while len(told := {p: at for p, at in arrivals(heard).items() if p >= _name(FIRST)}) < count:
+    while len(told := {p: at for p, at in arrivals(heard).items() if p >= name_of(FIRST)}) < count:
         if time.monotonic() > deadline:
             raise Failed(f"of {count} webhooks, {len(told)} led to a call within {PATIENCE:.0f} s")
         time.sleep(0.05)
@@ -87,7 +87,7 @@ def _all_heard(heard: Path, count: int) -> dict[str, float]:
 async def _claimed(dsn: str) -> list[tuple[str, float, float]]:
     connection = await asyncpg.connect(dsn)
     try:
-        return [tuple(row) for row in await connection.fetch(CLAIMED, _name(FIRST))]
+        return [tuple(row) for row in await connection.fetch(CLAIMED, name_of(FIRST))]
     finally:
         await connection.close()
 
@@ -103,5 +103,6 @@ def _latencies(claimed: list[tuple[str, float, float]], told: dict[str, float]) 
     }
 
 
-def _name(number: int) -> str:
+def name_of(number: int) -> str:
+    """The post of a webhook of that number."""
     return f"post_{number:013d}"

@@ -74,7 +74,7 @@ def _lines(one: Comparison) -> Iterator[str]:
     rows = [row for side in one.runs for row in _rows(one, side, measures)]
     if rows:
         yield from table(["", *(MEASURES[measure][0] for measure in measures)], rows)
-    for side in one.runs:
+    for side in filter(one.about.get, one.runs):
         yield f"  {side}: {one.about[side]}"
     for ratio in one.ratios:
         yield f"  {ratio.what}: {spread_text(ratio.spread, ',.2f')}"
@@ -100,7 +100,7 @@ def _as_json(one: Comparison) -> dict[str, Any]:
         "sides": [
             {
                 "name": side,
-                "what": one.about[side],
+                "what": one.about.get(side, ""),
                 "runs": runs,
                 "spreads": {
                     name: asdict(one.spread(side, name) or Spread(0, 0, 0)) for name in MEASURES if name in runs[0]

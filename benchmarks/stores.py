@@ -27,8 +27,8 @@ QUIET = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "4GB"}
 class Store:
     """Its databases are copies of a migrated one, and are dropped when their block ends."""
 
-    def __init__(self, dsn: str, *, drops: bool = True) -> None:
-        self._dsn, self._drops = dsn, drops
+    def __init__(self, dsn: str, log: Path, *, drops: bool = True) -> None:
+        self._dsn, self._drops, self.log = dsn, drops, log
         self._numbers = count(1)
 
     @contextmanager
@@ -59,7 +59,7 @@ def a_store(folder: Path | None = None, *, quiet: bool = False) -> Iterator[Stor
             server.start()
         try:
             asyncio.run(_make(server.dsn))
-            yield Store(server.dsn, drops=not quiet)
+            yield Store(server.dsn, server.folder / "postgres.log", drops=not quiet)
         finally:
             server.stop()
 

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 STORY = ("SCHEDULED", "PUBLISHING", "FAILED", "PUBLISHING", "PUBLISHED")
+STEP = timedelta(milliseconds=1)
 PER_COMMIT = 500
 
 
-def webhooks(events: int, number: int = 0) -> Iterator[Incoming]:
+def webhooks(events: int, number: int = 0, start: datetime = START, step: timedelta = STEP) -> Iterator[Incoming]:
     """So many, of a fifth as many posts, on two platforms each; another number brings other posts."""
     posts = max(1, events // len(STORY))
     for n in range(events):
         post, status = f"post_{number:03d}{n % posts:010d}", STORY[n // posts % len(STORY)]
-        moment = START + timedelta(milliseconds=n)
+        moment = start + n * step
         platforms = [{"platform": p, "status": status, "platformPostUrl": None} for p in ("instagram", "x")]
         data = {"postId": post, "status": status, "platforms": platforms}
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -149,7 +149,7 @@ async def tell(database: Database, hall: Hall, rate: int, seconds: float) -> Non
             await asyncio.sleep(began + number / rate - time.perf_counter())
             hall.sent[number] = time.perf_counter()
             async with conn.transaction():
-                await posts.record_changes(conn, 1, live=True, changes=[a_change(number)])
+                await posts.record_changes(conn, 1, live=True, changes=[a_change(number)], epoch=1)
 
 
 async def measure(dsn: str, listeners: int, rate: int, seconds: float) -> None:

@@ -32,6 +32,11 @@ def counted(dsn: str, table: str) -> int:
     return int(asyncio.run(_run(dsn, f"select count(*) from {table}")))
 
 
+def number(dsn: str, query: str) -> int:
+    """What a query of that database comes to."""
+    return asyncio.run(_run(dsn, query))
+
+
 async def _run(dsn: str, statement: str) -> int:
     connection = await asyncpg.connect(dsn)
     try:

@@ -44,7 +44,9 @@ create table events (
   body        bytea not null,
   primary key (position, day)
 ) partition by range (day);
+-- The feed EVENTS.
 create index events_unread on events (epoch, xid, position);
+-- EARLIER_EVENTS of a late fact, what a day says of a post when it is dropped, and the events of a post as people ask.
 create index events_of_post on events (provider, post, position) where post is not null;
 
 -- A key of a partitioned table is unique within a day at most, and a delivery must be new among those of all days.
@@ -254,17 +256,23 @@ create table posts (
   attributes    text[] not null default '{}',
   primary key (provider, post, projection)
 ) partition by list (projection);
+-- Lists of posts, by `statement` of tracker/queries/posts.py: all of them and those of one state by their last event,
+-- and by each of the other times. Each holds the posts that lack the time, too. Without the keys they would take half
+-- the room, and a page near the end of a list would be looked for in the whole table: of a comparison with a pair of
+-- keys Postgres believes that hardly a row fits.
 create index posts_newest on posts (last_event_at desc, provider, post);
 create index posts_by_state on posts (state, last_event_at desc, provider, post);
-create index posts_by_id on posts (post);
-create index posts_by_target on posts using gin (platforms, accounts);
--- Only the posts that have an attribute: the others cost nothing.
-create index posts_by_attribute on posts using gin (attributes) where attributes <> '{}';
--- One for each time by which a list can be sorted; it holds the posts that lack the time, too.
 create index posts_by_entered_at on posts (entered_at desc, provider, post);
 create index posts_by_scheduled_at on posts (scheduled_at desc, provider, post);
 create index posts_by_published_at on posts (published_at desc, provider, post);
 create index posts_by_failed_at on posts (failed_at desc, provider, post);
+-- The post of an id, whosever it is: `of_that_id`, also for the events and the runs of one.
+create index posts_by_id on posts (post);
+-- Lists of a platform or an account.
+create index posts_by_target on posts using gin (platforms, accounts);
+-- Lists by an attribute. Only the posts that have one: the others cost nothing.
+create index posts_by_attribute on posts using gin (attributes) where attributes <> '{}';
+-- OVERDUE and STILL of tracker/store/posts/overdue_posts.py.
 create index posts_overdue on posts (provider, scheduled_at)
  where state in ('unknown', 'draft', 'awaiting_approval', 'scheduled', 'retrying', 'publishing')
    and scheduled_at is not null;
@@ -311,10 +319,12 @@ create table changes (
   detail      json,
   primary key (id, projection)
 ) partition by list (projection);
--- What a rebuild writes has been reacted to before, and is not read again.
+-- The feeds CHANGES and NEWS. What a rebuild writes has been reacted to before, and is not read again.
 create index changes_unread on changes (epoch, xid, id) where live;
+-- OF_POST and NEWEST_OF_POST of tracker/store/posts/changes.py, STOOD of a backtest, and the history of a post.
 create index changes_of_post on changes (post, provider, id);
--- Rows come in nearly this order, so that an index of the blocks is enough to find a stretch of time.
+-- OF_PROVIDER, ARRIVED, and IN_ORDER of a backtest. Rows come in nearly this order, so that an index of the blocks is
+-- enough to find a stretch of time.
 create index changes_by_arrival on changes using brin (received_at);
 
 create function ensure_projection(wanted smallint) returns void language plpgsql as $$
@@ -435,8 +445,11 @@ create table firings (
   number      bigint generated always as identity,
   primary key (rule, key, cause)
 );
+-- FIRINGS of tracker/queries/why.py.
 create index firings_of_post on firings (provider, post, fired_at);
+-- Budgets (SPENT and COUNTS of tracker/store/reactions/firings.py), and the firings of a rule as people ask for them.
 create index firings_of_rule on firings (rule, outcome, fired_at desc);
+-- Counts and cooldowns: RECENT.
 create index firings_recent on firings (rule, key, fired_at desc);
 
 -- So that two schedulers do the work of one.
@@ -449,6 +462,7 @@ create table fires (
 """
 
 RUNS = """
+-- The id follows from the rule, the key and the cause, so that an index of these would refuse nothing that it does not.
 create table runs (
   id         uuid primary key,
   rule       text not null,
@@ -463,11 +477,13 @@ create table runs (
   data       jsonb not null,
   started_at timestamptz not null,
   updated_at timestamptz not null,
-  alone      boolean not null default true,
-  unique (rule, key, cause)
+  alone      boolean not null default true
 );
+-- No second run of a key that admits but one, whatever two nodes believe.
 create unique index runs_active on runs (rule, key) where state = 'active' and alone;
+-- LOAD_OPEN of tracker/store/reactions/runs.py.
 create index runs_open on runs (rule, key, started_at) where state in ('active', 'queued');
+-- Lists of runs: of a post, all of them, those of a state and those of a rule.
 create index runs_of_post on runs (provider, post, started_at);
 create index runs_newest on runs (started_at desc, id);
 create index runs_by_state on runs (state, started_at desc, id);
@@ -497,7 +513,9 @@ create table timers (
   data     jsonb not null,
   primary key (rule, key, kind)
 );
+-- TAKE_DUE of tracker/store/reactions/timers.py.
 create index timers_due on timers (bucket, due_at);
+-- PENDING of tracker/queries/post_views.py, and the timers of a run.
 create index timers_of_post on timers (provider, post);
 create index timers_of_run on timers (run) where run is not null;
 """
@@ -530,16 +548,21 @@ create table actions (
   hidden_by       text,
   redelivers      uuid
 );
--- By target, so that what waits for a full one is not read on the way to the others.
+-- CLAIM and OUTLOOK. By target, so that what waits for a full one is not read on the way to the others.
 create index actions_waiting on actions (verb, target, due_at, id) where state = 'pending';
+-- RESCUE.
 create index actions_leased on actions (leased_until) where state = 'claimed';
 create unique index actions_one_retry_of_a_post on actions (provider, post) where verb = 'retry' and state = 'claimed';
+-- RETRIES, OPEN_OF_POST, and the history of a post.
 create index actions_of_post on actions (provider, post, created_at);
+-- Lists of actions: all of them, and those of a state. The few that wait for a person are found and counted without
+-- reading the many that are done, which a list of those meets at every step.
 create index actions_newest on actions (created_at desc, id);
--- The few that wait for a person are found and counted without reading the many that do not.
-create index actions_by_state on actions (state, created_at desc, id);
+create index actions_by_state on actions (state, created_at desc, id) where state <> 'done';
+-- What a run, and what a silence or a rule that mutes, has made of them.
 create index actions_of_run on actions (run, created_at) where run is not null;
 create index actions_hidden on actions (hidden_by, created_at) where hidden_by is not null;
+-- CLAIM and ABSORB: what travels together, and what is said of one alert in its order.
 create index actions_of_group on actions (group_key, due_at, id)
  where state = 'pending' and attempts = 0 and group_key is not null;
 create index actions_of_alert on actions (target, (payload ->> 'key'))

@@ -80,8 +80,7 @@ class House:
 
     async def known(self) -> dict[str, Post]:
         async with self.database.connection() as conn:
-            version = await posts.current_projection(conn)
-            found = await posts.load(conn, version, [(PROVIDER, post) for post in self.simulator.truth()])
+            found = await posts.load(conn, [(PROVIDER, post) for post in self.simulator.truth()])
         return {post: kept.post for (_, post), kept in found.items()}
 
     async def rounds(self) -> list[dict[str, object]]:

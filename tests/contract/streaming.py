@@ -95,4 +95,4 @@ async def record(conn: Connection, *numbers: int) -> None:
         )
         for number in numbers
     ]
-    await posts.record_changes(conn, 1, live=True, changes=changes)
+    await posts.record_changes(conn, 1, live=True, changes=changes, epoch=1)

@@ -43,7 +43,7 @@ ENDED = [UUID(f"{n:032}") for n in (100, 2000, 4000)]
 PAGES = {"posts": 20, "firings": 20, "claims": 400, "outcomes": 150}
 
 WORK: dict[str, tuple[str, list[object]]] = {
-    "posts": (posts.LOAD, [1, ["p"] * 3, ["p1", "p2000", "p5000"]]),
+    "posts": (posts.STANDING, [1, ["p"] * 3, ["p1", "p2000", "p5000"]]),
     "firings": (firings.KNOWN, [["r"] * 3, ["p"] * 3, ["c1", "c2000", "new"]]),
     "claims": (action_claims.CLAIM, [NOON, 16, 8, [], [], "node", timedelta(seconds=30)]),
     "outcomes": (

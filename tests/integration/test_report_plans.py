@@ -78,6 +78,17 @@ async def test_a_page_of_posts_reads_about_a_page(full: Connection, query: PostQ
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 60
 
 
+@pytest.mark.parametrize("sort", ["-published_at", "published_at", "entered_at", "-scheduled_at"])
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_page_of_posts_that_lack_a_time_reads_about_a_page(full: Connection, sort: str, deep: bool) -> None:
+    """They are few, and in the index of the time."""
+    place = (None, PROVIDER, "p15") if deep else None
+    statement, values = compiled(posts.statement(PostQuery(), posts.keyset_of(sort), True, place, 51))
+    read = [node for node in await plan_of(full, statement, values) if node["Relation Name"].startswith("posts")]
+    assert {node["Node Type"] for node in read} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 210
+
+
 async def test_one_post_is_found_by_its_index(full: Connection) -> None:
     read = await plan_of(full, *compiled(posts.of_that_id("p77", None)))
     found = [node for node in read if node["Relation Name"].startswith("posts")]
@@ -227,7 +238,17 @@ async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Conne
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) == 100
 
 
-@pytest.mark.parametrize("query", [ActionQuery(), ActionQuery(states=["hidden"]), ActionQuery(until=NOON)], ids=str)
+@pytest.mark.parametrize(
+    "query",
+    [
+        ActionQuery(),
+        ActionQuery(states=["hidden"]),
+        ActionQuery(states=["dead", "unknown"]),
+        ActionQuery(states=["done"]),
+        ActionQuery(until=NOON),
+    ],
+    ids=str,
+)
 async def test_a_page_of_actions_reads_about_a_page(busy: Connection, query: ActionQuery) -> None:
     statement = page_of(actions.chosen(query, Action), actions.NEWEST_FIRST, None, 51)
     assert await rows_read(busy, "actions", *compiled(statement)) <= 60

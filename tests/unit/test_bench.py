@@ -14,6 +14,7 @@ from benchmarks.load import SECRET, requests
 from benchmarks.programs import per_event
 from benchmarks.quick_ratios import GROUPS, ratio
 from benchmarks.report import Report
+from benchmarks.statements import Told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +135,25 @@ def test_a_quick_ratio_is_of_what_both_take_when_little_disturbs_them() -> None:
     others, ours = [40.0] * 7 + [400.0], [100.0] * 6 + [900.0, 300.0]
     assert ratio(others, ours).median == pytest.approx(0.4)
     assert ratio(others, [own + 100 for own in ours]).median == pytest.approx(0.2)
+
+
+LOG = """\
+tx 3/7 0 LOG:  statement: BEGIN;
+tx 3/7 0 LOG:  execute __asyncpg_stmt_1__:
+\tselect 1
+\t  from posts
+tx 3/7 0 LOG:  execute __asyncpg_stmt_2__: insert into posts values (1)
+tx 4/9 0 LOG:  execute __asyncpg_stmt_1__: with kept as (insert into events values (1)) select 1
+tx 3/7 812 LOG:  statement: COMMIT;
+tx 3/8 0 LOG:  statement: BEGIN;
+tx 3/8 0 LOG:  statement: COMMIT;
+tx 4/10 0 LOG:  execute __asyncpg_stmt_1__: select pg_reload_conf()
+something else
+"""
+
+
+def test_statements_are_counted_with_the_transactions_in_which_they_were() -> None:
+    told = Told()
+    told.take(LOG)
+    assert (told.statements, told.transactions, told.written) == (7, 3, 2)
+    assert told.each["select 1 from posts"] == 1

@@ -165,8 +165,7 @@ async def prepare(
 async def write(conn: Connection, effects: Effects, now: datetime) -> None:
     """Write everything that the engine wants, and wake whoever waits for it."""
     await firings.record(conn, effects.firings)
-    await runs.save(conn, effects.runs.values())
-    await runs.record_moves(conn, effects.movements)
+    await runs.save(conn, effects.runs.values(), effects.movements)
     await timers.remove(conn, effects.disarmed - effects.timers.keys())
     await timers.set_all(conn, [StoredTimer(timer, run) for timer, run in effects.timers.values()])
     await rule_pauses.release(conn, effects.released)

@@ -170,7 +170,7 @@ async def _pages(conn: Connection, tried: Tried, first: str, end: str | None) ->
 
 async def _page(conn: Connection, tried: Tried, version: int, names: Sequence[str]) -> Outcome:
     keys = [(tried.provider, name) for name in names]
-    standing = await posts.load(conn, version, keys)
+    standing = (await posts.standing(conn, version, keys)).posts
     starts = await posts.baselines(conn, keys)
     facts: dict[str, list[Fact]] = defaultdict(list)
     outcome, broken = Outcome(len(names)), set()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracker.providers.base import FactReader
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
-    from tracker.store.posts.posts import Key
+    from tracker.store.posts.posts import Key, Standing
 
 NAME = "projector"
 POSITION = itemgetter("position")
@@ -59,11 +59,11 @@ class Projector:
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Fold the rows' facts into their posts and record the changes."""
-        version = self._version or await posts.current_projection(conn)
         arrivals = arrivals_of(self._readers, sorted(rows, key=POSITION))
         changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
-        kept = await posts.load(conn, version, about_posts)
+        standing = await posts.standing(conn, self._version, about_posts)
+        kept = standing.posts
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
         saved: list[StoredPost] = []
         for key, arrived in about_posts.items():
@@ -72,8 +72,8 @@ class Projector:
             changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
-        await self._write(conn, version, saved, changes)
-        await accounts.learn(conn, version, gathered(facts_in(arrivals)))
+        await self._write(conn, standing, saved, changes)
+        await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
 
     async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
         """Do nothing; answers that there is no more to do, for no fact depends on the time."""
@@ -103,12 +103,15 @@ class Projector:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
 
-    async def _write(self, conn: Connection, version: int, saved: list[StoredPost], changes: list[Change]) -> None:
+    async def _write(
+        self, conn: Connection, standing: Standing, saved: Sequence[StoredPost], changes: list[Change]
+    ) -> None:
         if saved:
-            await posts.save(conn, version, saved)
+            await posts.save(conn, standing.version, saved)
         if changes:
             changes.sort(key=lambda change: change.cause)
-            await posts.record_changes(conn, version, self._version is None, changes, self._first_number)
+            live, first = self._version is None, self._first_number
+            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
 
 
 def _has_late_fact(kept: StoredPost | None, arrived: Sequence[Arrival]) -> bool:

@@ -131,8 +131,7 @@ class Reactor:
 
     async def _ring(self, conn: Connection, ripe: Sequence[StoredTimer], now: datetime) -> None:
         rules = self._rules()
-        version = await posts.current_projection(conn)
-        known = await posts.load(conn, version, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
+        known = await posts.load(conn, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
         occasions = [Occasion(kept.timer.due_at, await self._meaning(conn, rules, kept, known, now)) for kept in ripe]
         run_ids = [kept.run for kept in ripe if kept.run]
         engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)

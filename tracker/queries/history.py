@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from tracker.domain.posts.post import Post
 from tracker.queries.paging import Page, read_cursor, write_cursor
+from tracker.store.posts.compact import in_full
 from tracker.store.posts.posts import logged
 from tracker.store.session import into
 
@@ -219,8 +220,12 @@ async def list_history(
     statement = NEWEST_FIRST if newest_first else OLDEST_FIRST
     rows = await conn.fetch(statement, provider, post, first_day, *begins, limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
-    items = [EntryOut(row["at"], row["type"], row["entry"]) for row in rows[:limit]]
+    items = [EntryOut(row["at"], row["type"], _in_full(row["entry"])) for row in rows[:limit]]
     return Page(items, write_cursor(HISTORY, (last["at"], last["rank"], last["key"])) if last else None)
+
+
+def _in_full(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "moves": [in_full(move) for move in entry["moves"]]} if "moves" in entry else entry
 
 
 async def path(conn: Connection, provider: str, post: str, limit: int) -> list[PathStep]:

@@ -220,16 +220,15 @@ class _Round:
     async def _learn(self, conn: Connection, told: Sequence[Listed], asked: datetime) -> Counts:
         """Append what is new to us, and what contradicts us."""
         provider, now, counts = self._round.provider, self._of.clock(), Counts()
-        version = await posts.current_projection(conn)
-        kept = await posts.load(conn, version, [(provider, one.post) for one in told])
+        standing = await posts.standing(conn, None, [(provider, one.post) for one in told])
         new = []
         for one in told:
-            known = kept.get((provider, one.post))
+            known = standing.posts.get((provider, one.post))
             at = true_at(one.report.updated_at, asked)
             event = reconciled(provider, one.post, one.report, at, now)
             fact = fact_of(event)
             finding = compare(known.post if known else None, fact)
-            if finding is not Finding.AGREES or await accounts.would_be_named(conn, version, gathered([fact])):
+            if finding is not Finding.AGREES or await accounts.would_be_named(conn, standing.version, gathered([fact])):
                 new.append((event, finding, known.post.last_event_at if known else None))
         findings = []
         receipts = await event_log.append(conn, [event for event, *_ in new]) if new else []
@@ -238,7 +237,7 @@ class _Round:
                 continue
             counts.appended += 1
             counts.conflicts += finding is Finding.CONFLICT
-            counts.missing += (provider, event.post) not in kept
+            counts.missing += (provider, event.post) not in standing.posts
             if finding is Finding.MISSED:
                 findings.append((receipt.position, event.post or "", heard_at))
         if findings:

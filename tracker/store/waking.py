@@ -27,8 +27,9 @@ NOTIFY = "select pg_notify(channel, '') from unnest($1::text[]) as told (channel
 NOTIFYING = Bounds(statement=5, lock=5, pause=5)
 LAST_WORDS = 2.0
 
-PAUSES, LONGEST_PAUSE = 3, 0.05
-"""A notification is a commit of its own: so many times as long as it took, the disk is left to those who do work."""
+PAUSES, SHORTEST_PAUSE, LONGEST_PAUSE = 3, 0.02, 0.05
+"""A notification is a commit of its own: so many times as long as it took, the disk is left to those who do work. One
+webhook wakes five times, and those that come soon after one another share a notification."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,7 @@ class Waker:
                 await self._line.execute(NOTIFY, sorted(channels))
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 log.debug("wakeups.not_told", error=str(error) or type(error).__name__)
-            await self._breathe(min(PAUSES * (clock() - began), LONGEST_PAUSE))
+            await self._breathe(min(max(PAUSES * (clock() - began), SHORTEST_PAUSE), LONGEST_PAUSE))
 
     async def _breathe(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.posts.change import PostView, TargetView
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
+from tracker.store.posts.compact import compact, compact_moves, compact_post
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from tracker.domain.posts.change import Change
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
-
-
-def _encoded_without_defaults(view: type) -> Callable[..., msgspec.Struct]:
-    """A struct with the view's fields, whose JSON leaves those out that stand at their defaults."""
-    return msgspec.defstruct(view.__name__, [_field(one) for one in fields(view)], omit_defaults=True)
-
-
-def _field(one: Any) -> tuple[Any, ...]:
-    if one.default_factory is not MISSING:
-        return one.name, Any, msgspec.field(default_factory=one.default_factory)
-    return (one.name, Any) if one.default is MISSING else (one.name, Any, one.default)
-
-
-_Post, _Target = _encoded_without_defaults(PostView), _encoded_without_defaults(TargetView)
-_of_post, _of_target = (attrgetter(*(one.name for one in fields(view))) for view in (PostView, TargetView))
-_TARGETS = [one.name for one in fields(PostView)].index("targets")
-
-
-def compact(view: PostView) -> msgspec.Struct:
-    """The view in a form whose JSON lacks all that stands at its default, and is read back as an equal view."""
-    values = [*_of_post(view)]
-    values[_TARGETS] = tuple([_Target(*_of_target(one)) for one in view.targets])
-    return _Post(*values)
 
 
 Key = tuple[str, str]
@@ -58,15 +35,27 @@ class StoredPost:
     last_day: date
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A projection, the newest epoch of the log, and those of some posts that the projection knows."""
+
+    version: int
+    epoch: int
+    posts: dict[Key, StoredPost]
+
+
 CURRENT_PROJECTION = "select version from projections where current"
 
-LOAD = """
-select p.first_day, p.last_day, p.fold::text
-  from unnest($2::text[], $3::text[]) as wanted (provider, post)
- cross join lateral (select * from posts
-                      where projection = $1 and (provider, post) >= (wanted.provider, wanted.post)
-                        and (provider, post) <= (wanted.provider, wanted.post)
-                      order by provider, post limit 1) p
+STANDING = """
+select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
+  from (select coalesce($1::smallint, (select version from projections where current)) as version) v
+  left join lateral (
+       select p.*
+         from unnest($2::text[], $3::text[]) as wanted (provider, post)
+        cross join lateral (select first_day, last_day, fold from posts
+                             where projection = v.version and (provider, post) >= (wanted.provider, wanted.post)
+                               and (provider, post) <= (wanted.provider, wanted.post)
+                             order by provider, post limit 1) p) p on true
 """
 """The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
@@ -97,8 +86,6 @@ insert into posts select * from unnest($1::posts[])
        fold = excluded.fold, attributes = excluded.attributes
 """
 
-CURRENT_EPOCH = "select max(epoch) from log_epochs"
-
 CHANGE_COLUMNS = (
     "projection", "live", "epoch", "bucket", "provider", "post", "cause", "event", "kind", "before", "after",
     "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
@@ -114,11 +101,21 @@ async def current_projection(conn: Connection) -> int:
     return version
 
 
-async def load(conn: Connection, projection: int, keys: Collection[Key]) -> dict[Key, StoredPost]:
-    """The posts with these keys (provider, id) that are known, by their keys."""
-    rows = await conn.fetch(LOAD, projection, *_columns(keys, 2))
-    kept = [StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"]) for row in rows]
-    return {(k.post.provider, k.post.id): k for k in kept}
+async def standing(conn: Connection, projection: int | None, keys: Collection[Key]) -> Standing:
+    """The posts with these keys (provider, id) that the projection knows; None: the one that people read."""
+    rows = await conn.fetch(STANDING, projection, *_columns(keys, 2))
+    kept = [
+        StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"])
+        for row in rows
+        if row["fold"]
+    ]
+    known = {(k.post.provider, k.post.id): k for k in kept}
+    return Standing(rows[0]["version"], rows[0]["epoch"], known)
+
+
+async def load(conn: Connection, keys: Collection[Key]) -> dict[Key, StoredPost]:
+    """The posts with these keys (provider, id), by their keys, in the projection that people read."""
+    return (await standing(conn, None, keys)).posts
 
 
 async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
@@ -159,30 +156,40 @@ async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -
 def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     """All columns of `posts`, in their order."""
     post = kept.post
-    targets = post.targets.values()
+    targets, attributes = post.targets.values(), sorted(post.attributes.items())
     return (
         projection, post.provider, post.id, bucket_of(post.provider, post.id), post.state, post.attempt, post.version,
         sorted({target.platform for target in targets}),
         sorted({target.account for target in targets if target.account is not None}),
         post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
-        kept.first_day, kept.last_day, post, [f"{name}:{text}" for name, text in sorted(post.attributes.items())],
+        kept.first_day, kept.last_day, compact_post(post), [f"{name}:{text}" for name, text in attributes],
     )  # fmt: skip
 
 
 async def record_changes(
-    conn: Connection, projection: int, live: bool, changes: Sequence[Change], first_number: int | None = None
+    conn: Connection,
+    projection: int,
+    live: bool,
+    changes: Sequence[Change],
+    epoch: int,
+    first_number: int | None = None,
 ) -> None:
     """Keep the changes; only live ones are ever reacted to, and only they wake the reactor."""
-    await copy_changes(conn, "changes", projection, live, changes, first_number)
+    await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
     if live:
         wake_after_commit(conn, CHANGES)
 
 
 async def copy_changes(
-    conn: Connection, table: str, projection: int, live: bool, changes: Sequence[Change], first_number: int | None
+    conn: Connection,
+    table: str,
+    projection: int,
+    live: bool,
+    changes: Sequence[Change],
+    epoch: int,
+    first_number: int | None,
 ) -> None:
     """Add changes to the table, numbered as they come, or from `first_number` on in the order of the log."""
-    epoch = await conn.fetchval(CURRENT_EPOCH)
     rows: Iterable[tuple[object, ...]] = (row_of_change(projection, live, epoch, change) for change in changes)
     columns: tuple[str, ...] = CHANGE_COLUMNS
     if first_number is not None:
@@ -195,7 +202,7 @@ def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tu
     c = change
     return (
         projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
-        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes,
+        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, compact_moves(c.moves), c.notes,
         compact(c.context) if c.context else None, c.detail,
     )  # fmt: skip
 

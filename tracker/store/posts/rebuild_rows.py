@@ -58,6 +58,8 @@ select setval('changes_id_seq', nextval('changes_id_seq') + $1 * (coalesce(max(p
        - $1 * (coalesce(max(position), 0) + 1) from events
 """
 
+NEWEST_EPOCH = "select max(epoch) from log_epochs"
+
 
 async def reserve_numbers(conn: Connection) -> int:
     """The first of the numbers that are free for changes of all that is in the log; later changes come after them."""
@@ -106,7 +108,8 @@ async def fill(
 ) -> None:
     """Add posts that are not there yet, and what their events changed; the numbers of changes follow the log."""
     await conn.copy_records_to_table(f"posts_v{projection}", records=[row_of_post(projection, kept) for kept in posts])
-    await copy_changes(conn, f"changes_v{projection}", projection, False, changes, first_number)
+    epoch = await conn.fetchval(NEWEST_EPOCH)
+    await copy_changes(conn, f"changes_v{projection}", projection, False, changes, epoch, first_number)
 
 
 async def index(conn: Connection, projection: int, kind: str) -> None:

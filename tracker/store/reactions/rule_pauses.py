@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.duration import TOLERANCE
 from tracker.domain.runs.pause import Holds, Pause, Silence
+from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection
 
-PAUSES = """
-select rule, scope, until, by, since from pauses
+IN_FORCE = """
+select rule, scope, until, by, since, null::uuid as id, null::jsonb as match, null as reason from pauses
  where until > $1 and (since is null or since <= $2)
+ union all
+select null, null, until, by, since, id, match, reason from silences where until > $1
  order by rule, scope, by
 """
-
-SILENCES = "select id, match, since, until, by, reason from silences where until > $1 order by since, id"
 
 HOLD = """
 insert into pauses (rule, scope, until, by, since)
@@ -43,8 +44,10 @@ FORGET = "delete from pauses where until < $1"
 
 async def in_force(conn: Connection, since: datetime, now: datetime) -> Holds:
     """The pauses and silences that hold at `since` or later, but for pauses that a clock has set which was ahead."""
-    pauses = [Pause(*row) for row in await conn.fetch(PAUSES, since, now + TOLERANCE)]
-    return Holds(pauses, [Silence(*row) for row in await conn.fetch(SILENCES, since)])
+    rows = await conn.fetch(IN_FORCE, since, now + TOLERANCE)
+    silences = [into(Silence, row) for row in rows if row["id"]]
+    silences.sort(key=lambda silence: (silence.since, silence.id))
+    return Holds([into(Pause, row) for row in rows if not row["id"]], silences)
 
 
 async def hold(conn: Connection, pauses: Collection[Pause]) -> None:

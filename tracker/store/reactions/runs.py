@@ -28,18 +28,17 @@ LOCK = "select data from runs where id = $1 for update"
 LOAD = "select data from runs where id = any($1::uuid[]) for update"
 
 SAVE = """
-insert into runs (id, rule, revision, key, cause, bucket, provider, post, target, state, data, started_at, updated_at,
-                  alone)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[],
-                     $14::boolean[])
-    on conflict (id) do update
-   set state = excluded.state, revision = excluded.revision, data = excluded.data, updated_at = excluded.updated_at
-"""
-
-RECORD_MOVES = """
+with saved as (
+  insert into runs (id, rule, revision, key, cause, bucket, provider, post, target, state, data, started_at,
+                    updated_at, alone)
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[],
+                       $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[],
+                       $14::boolean[])
+      on conflict (id) do update
+     set state = excluded.state, revision = excluded.revision, data = excluded.data, updated_at = excluded.updated_at
+)
 insert into run_moves (run, number, at, said)
-select * from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[])
+select * from unnest($15::uuid[], $16::integer[], $17::timestamptz[], $18::text[])
 on conflict do nothing
 """
 
@@ -57,23 +56,17 @@ async def load(conn: Connection, ids: Collection[UUID]) -> list[Run]:
     return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD, list(ids))] if ids else []
 
 
-async def save(conn: Connection, runs: Collection[Run]) -> None:
-    """Write the runs as they are now; those that end come first, so that their keys are free."""
+async def save(conn: Connection, runs: Collection[Run], moves: Collection[Movement]) -> None:
+    """Write the runs as they are now, with the moves they made; those that end come first, so their keys are free."""
     ended_first = sorted(runs, key=lambda run: run.state == "active")
     rows = [
         (r.id, r.rule, r.revision, r.key, r.cause, bucket_of(r.provider, r.post), r.provider, r.post, r.target,
          r.state, r.to_data(), r.started_at, r.updated_at, r.alone)
         for r in ended_first
     ]  # fmt: skip
-    if rows:
-        await conn.execute(SAVE, *(list(column) for column in zip(*rows, strict=True)))
-
-
-async def record_moves(conn: Connection, moves: Sequence[Movement]) -> None:
-    """Keep each move for the history."""
-    rows = [(move.run, move.number, move.at, move.said) for move in moves]
-    if rows:
-        await conn.execute(RECORD_MOVES, *(list(column) for column in zip(*rows, strict=True)))
+    made = [(move.run, move.number, move.at, move.said) for move in moves]
+    if rows or made:
+        await conn.execute(SAVE, *_columns(rows, 14), *_columns(made, 4))
 
 
 async def lock(conn: Connection, run: UUID) -> Run:
@@ -82,3 +75,7 @@ async def lock(conn: Connection, run: UUID) -> Run:
     if row is None:
         raise NotFound(f"there is no run {run}")
     return Run.from_data(row["data"])
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, text
 from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
@@ -41,7 +41,6 @@ class Run(SQLModel, table=True):
 
     __tablename__ = "runs"
     __table_args__ = (
-        UniqueConstraint("rule", "key", "cause", name="runs_rule_key_cause_key"),
         Index("runs_active", "rule", "key", unique=True, postgresql_where=text("state = 'active'::text and alone")),
         Index("runs_open", "rule", "key", "started_at", postgresql_where=text(OPEN_RUN)),
         Index("runs_of_post", "provider", "post", "started_at"),
@@ -193,7 +192,13 @@ class Action(SQLModel, table=True):
         ),
         Index("actions_of_post", "provider", "post", "created_at"),
         Index("actions_newest", text("created_at desc"), "id"),
-        Index("actions_by_state", "state", text("created_at desc"), "id"),
+        Index(
+            "actions_by_state",
+            "state",
+            text("created_at desc"),
+            "id",
+            postgresql_where=text("state <> 'done'::text"),
+        ),
         Index("actions_of_run", "run", "created_at", postgresql_where=text("run is not null")),
         Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
         Index(
