@@ -51,6 +51,7 @@ from tracker.domain.runs.run_signals import (
     TimerDue,
     Withdraw,
 )
+from tracker.domain.runs.story import has_had_its_say
 from tracker.domain.runs.workflow import advance
 
 
@@ -133,9 +134,9 @@ class Engine:
     def _start(self, fire: Fire, at: datetime) -> None:
         rule, key = fire.rule, fire.subject.key
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
-        if active and rule.mode is Mode.SINGLE:
+        if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and self._only_holds(active[0]))):
             self._record(fire, Outcome.JOINED, at, None, active[0])
-            self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context), at)
+            self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context, anew=fire.anew), at)
             return
         waits = rule.mode is Mode.QUEUED and bool(active)
         run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
@@ -152,9 +153,13 @@ class Engine:
             run = self.memory.runs[run_id]
             if rule.mode is Mode.RESTART:
                 self.deliver_signal(run_id, Cancelled("it began anew"), at)
-            elif rule.mode is Mode.SINGLE and rule.is_about_absence and run.phase is Phase.HOLDING:
+            elif rule.mode is Mode.SINGLE and has_had_its_say(run, rule):
                 self._end(run, run.ending, "it began anew", at)
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
+
+    def _only_holds(self, run: UUID) -> bool:
+        """Whether all that is left of the run is to say that it is over: whoever waited for that would come too late."""
+        return self.memory.runs[run].phase is Phase.HOLDING
 
     def _is_canary(self, rule: Rule, at: datetime) -> bool:
         since = self.memory.in_force_since.get(rule.id)
@@ -271,8 +276,8 @@ def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
             return Cancelled(by)
         case Settle(state=state):
             return Settled(state)
-        case Resolve(occurred_at=occurred_at):
-            return Resolved(occurred_at)
+        case Resolve(occurred_at=occurred_at, well=well):
+            return Resolved(occurred_at, well)
         case Came(words=words):
             return EventsArrived(words)
 

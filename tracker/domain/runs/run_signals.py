@@ -35,10 +35,14 @@ class ActionFinished:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The rule's event came again for this key; `eligible` tells whether its condition still agrees."""
+    """The rule's event came again for this key; `eligible` tells whether its condition still agrees.
+
+    `anew`: a state was entered once more, and not only said again.
+    """
 
     eligible: bool
     context: Mapping[str, object] | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the run is about is over, since `occurred_at`."""
+    """What the run is about is over, since `occurred_at`; not `well`: only the state that lasted has been left."""
 
     occurred_at: datetime
+    well: bool = True
 
 
 @dataclass(frozen=True, slots=True)
