@@ -224,8 +224,13 @@ async def compared(database: Database, seed: int) -> int:
     live = await corridor.rows("select rule, key, cause, outcome, coalesce(detail, ''), occurred_at from firings")
     pure = [(f.rule, f.key, f.cause, str(f.outcome), f.detail or "", f.occurred_at) for f in world.firings]
     assert sorted(live) == sorted(pure), f"seed {seed}: firings"
-    runs = await corridor.rows("select id, state, data->>'phase', data->>'branch', data->'step' from runs")
-    held = [(run.id, str(run.state), str(run.phase), run.branch, run.step) for run in world.memory.runs.values()]
+    runs = await corridor.rows(
+        "select id, state, data->>'phase', data->>'branch', data->'step', data->'tries', data->>'pending' from runs"
+    )
+    held = [
+        (run.id, str(run.state), str(run.phase), run.branch, run.step, run.tries, run.pending and str(run.pending))
+        for run in world.memory.runs.values()
+    ]
     assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
     unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
     rows = await corridor.rows(

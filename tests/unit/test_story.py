@@ -244,7 +244,7 @@ def test_what_was_left_in_the_middle_of_its_steps_stops_and_still_owes_the_end()
 
 
 def test_an_absence_of_which_nobody_is_to_hear_the_end_ends_when_it_is_left() -> None:
-    rule = loaded(HANGS.replace(", resolves = true, repeat = \"4h\"", ""))
+    rule = loaded(HANGS.replace(', resolves = true, repeat = "4h"', ""))
     run, intents = told(rule, Resolved(told(rule)[0].started_at.replace(year=2100), well=False))
     assert run.state is RunState.DONE
     assert [type(one).__name__ for one in intents] == ["Withdraw"]

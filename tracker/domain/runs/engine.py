@@ -13,15 +13,11 @@ from uuid import UUID
 
 from tracker.domain.rules.decision import (
     Arm,
-    Came,
-    Cancel,
     Decision,
     Declined,
     Disarm,
     Failed,
     Fire,
-    Resolve,
-    Settle,
     Suppressed,
     Timer,
 )
@@ -30,6 +26,7 @@ from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
 from tracker.domain.runs.firing import Firing, Identity, Outcome
+from tracker.domain.runs.joint_retries import joining, open_try, sharing
 from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
@@ -37,19 +34,18 @@ from tracker.domain.runs.run_signals import (
     ArmTimer,
     Cancelled,
     DisarmTimer,
-    EventsArrived,
     Hold,
     Intent,
     Label,
     Perform,
     Release,
     Repeated,
-    Resolved,
-    Settled,
     Signal,
     Started,
     TimerDue,
+    TriedAlready,
     Withdraw,
+    signal_of,
 )
 from tracker.domain.runs.story import has_had_its_say
 from tracker.domain.runs.workflow import advance
@@ -85,7 +81,7 @@ class Engine:
             case Disarm(rule, subject, kind):
                 self.effects.disarm((rule.id, subject.key, kind))
             case _:
-                self._tell(decision.rule, decision.subject.key, _signal(decision), at)
+                self._tell(decision.rule, decision.subject.key, signal_of(decision), at)
 
     def ring(self, run_id: UUID, meaning: str, at: datetime) -> None:
         """A run's timer is due; while its rule is paused, a try waits until that is over."""
@@ -93,12 +89,17 @@ class Engine:
         pause = self.memory.holds.pause_of(run.rule, scope_of_run(run), at) if run else None
         if run and pause and run.phase is Phase.BACKOFF:
             self._arm(run, ArmTimer(pause.until, meaning))
+        elif run and run.phase is Phase.BACKOFF and (there := open_try(self.rules, self.memory, run)):
+            self.deliver_signal(run_id, there, at)
         else:
             self.deliver_signal(run_id, TimerDue(meaning), at)
 
     def deliver_signal(self, run_id: UUID, signal: Signal, at: datetime) -> None:
         """Advance a run, and whatever follows from that at once."""
         self._later.append((run_id, signal))
+        run = self.memory.runs.get(run_id)
+        if run and isinstance(signal, ActionFinished):
+            self._later += [(other.id, signal) for other in sharing(self.memory, run, signal.action)]
         while self._later:
             self._advance(*self._later.popleft(), at)
 
@@ -113,7 +114,7 @@ class Engine:
             self._end(run, RunState.CANCELLED, "the rule was removed or switched off", at)
             return
         moved = advance(run, rule, signal, at)
-        self._keep(moved.run, at, run)
+        self._keep(moved.run, at, run, f": {signal}" if isinstance(signal, TriedAlready) else "")
         for intent in moved.intents:
             self._intend(self.memory.runs[run_id], rule, intent, at)
         self._call_next(rule, moved.run)
@@ -158,7 +159,7 @@ class Engine:
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
 
     def _only_holds(self, run: UUID) -> bool:
-        """Whether all that is left of the run is to say that it is over: whoever waited for that would come too late."""
+        """Whether all that is left of the run is to say that it is over: who waited for that would come too late."""
         return self.memory.runs[run].phase is Phase.HOLDING
 
     def _is_canary(self, rule: Rule, at: datetime) -> bool:
@@ -198,13 +199,13 @@ class Engine:
             self.memory.keep_firing(firing)
             self.effects.firings.append(firing)
 
-    def _keep(self, run: Run, at: datetime, before: Run | None = None) -> None:
+    def _keep(self, run: Run, at: datetime, before: Run | None = None, remark: str = "") -> None:
         self.memory.keep_run(run)
         if run == before:
             return
         self.effects.runs[run.id] = run
         if before:
-            self.effects.movements.append(Movement(run.id, run.moves, at, describe(run)))
+            self.effects.movements.append(Movement(run.id, run.moves, at, f"{describe(run)}{remark}"))
 
     def _end(self, run: Run, state: RunState, why: str, at: datetime) -> None:
         self._disarm(run)
@@ -230,8 +231,10 @@ class Engine:
             case DisarmTimer():
                 self._disarm(run)
             case Withdraw(ids):
+                shared = [action for action in ids if any(sharing(self.memory, run, action))]
                 for action in ids:
-                    self.effects.withdraw(action)
+                    if action not in shared:
+                        self.effects.withdraw(action)
             case Hold(held, until) if not run.shadow:
                 self._hold(Pause(held, scope_of_run(run).scope, until, run.rule, at))
             case Release(held) if not run.shadow:
@@ -248,6 +251,9 @@ class Engine:
             self.effects.runs[run.id] = told
         if asked.fate == "shadow":
             self._later.append((run.id, ActionFinished(asked.action.id, "done")))
+        elif asked.action.verb == "retry":
+            already = TriedAlready(asked.action.id, run.rule)
+            self._later += [(other.id, already) for other in joining(self.rules, self.memory, run, at)]
 
     def _arm(self, run: Run, intent: ArmTimer) -> None:
         kind = _timer_kind(run)
@@ -268,18 +274,6 @@ class Engine:
         pauses[:] = [pause for pause in pauses if (pause.rule, pause.scope) != (rule, scope)]
         self.effects.pauses = [pause for pause in self.effects.pauses if (pause.rule, pause.scope) != (rule, scope)]
         self.effects.released.append((rule, scope))
-
-
-def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
-    match decision:
-        case Cancel(by=by):
-            return Cancelled(by)
-        case Settle(state=state):
-            return Settled(state)
-        case Resolve(occurred_at=occurred_at, well=well):
-            return Resolved(occurred_at, well)
-        case Came(words=words):
-            return EventsArrived(words)
 
 
 def _identity(fire: Fire) -> Identity:

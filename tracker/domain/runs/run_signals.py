@@ -10,6 +10,7 @@ from uuid import UUID
 from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
+from tracker.domain.rules.decision import Came, Cancel, Resolve, Settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,18 @@ class Cancelled:
     by: str
 
 
-Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled
+@dataclass(frozen=True, slots=True)
+class TriedAlready:
+    """Another run has just had the same post tried again (`action`): that counts as a try of this one too."""
+
+    action: UUID
+    rule: str
+
+    def __str__(self) -> str:
+        return f'joins the retry that "{self.rule}" asked for'
+
+
+Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled | TriedAlready
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +162,16 @@ def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
     if change.event not in OUTCOMES:
         return None
     return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
+
+
+def signal_of(decision: Cancel | Settle | Resolve | Came) -> Signal:
+    """What the runs of the decision's rule and key hear of it."""
+    match decision:
+        case Cancel(by=by):
+            return Cancelled(by)
+        case Settle(state=state):
+            return Settled(state)
+        case Resolve(occurred_at=occurred_at, well=well):
+            return Resolved(occurred_at, well)
+        case Came(words=words):
+            return EventsArrived(words)

@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tracker.domain.rules.rule import Rule, While
-from tracker.domain.runs.run import Notice, Phase, Run
+from tracker.domain.runs.run import TRYING, Notice, Phase, Run
 from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Intent, Withdraw
 from tracker.domain.runs.steps_done import is_disproved, put_right
-
-TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
-"""What a run waits for at a retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,8 @@ def repeat_later(run: Run, now: datetime) -> Advance:
 def stop(run: Run, *, asked: bool = True) -> list[Intent]:
     """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
     timed = run.phase in (Phase.BACKOFF, Phase.WAITING) or any(notice.repeat for notice in run.notices)
-    actions = run.asked if asked else (run.pending,) if run.pending else ()
+    pending = (run.pending,) if run.pending else ()  # another run may have asked for it
+    actions = tuple(dict.fromkeys((*run.asked, *pending))) if asked else pending
     stopped: list[Intent] = [DisarmTimer()] if timed else []
     return [*stopped, Withdraw(actions)] if actions else stopped
 

@@ -14,7 +14,7 @@ from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
-from tracker.domain.runs.run import Phase, Run, RunState
+from tracker.domain.runs.run import TRYING, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -29,10 +29,10 @@ from tracker.domain.runs.run_signals import (
     Signal,
     Started,
     TimerDue,
+    TriedAlready,
 )
 from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again, say_still
 from tracker.domain.runs.story import (
-    TRYING,
     Advance,
     ended,
     leave,
@@ -73,6 +73,9 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
             return _walk(run, rule, now)
         case TimerDue(meaning):
             return _timer(run, rule, meaning, now)
+        case TriedAlready(action, _) if run.phase is Phase.BACKOFF:
+            joint = replace(run, tries=run.tries + 1, phase=Phase.ACTING, pending=action)
+            return Advance(joint, (DisarmTimer(),))
         case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
             return _acted(run, rule, outcome, reason, now)
         case Repeated(eligible, context, anew):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
@@ -97,7 +98,8 @@ async def remove(conn: Connection, keys: Collection[Key]) -> None:
 async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[StoredTimer]:
     """The timers that are due in each bucket up to its moment, earliest first, held for this transaction."""
     rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
-    return [_kept(row) for row in rows]
+    # Of those that are due at one moment, the first may do something for the others.
+    return [_kept(row) for row in sorted(rows, key=itemgetter("due_at", "rule", "key", "kind"))]
 
 
 async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
