@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_that_a_try_is_anothers_stands_in_the_history() -> None:
     assert said[-1] == 'step 0, acting: joins the retry that "hasty" asked for'
 
 
-class _Everything(frozenset[object]):
+class _Everything(frozenset[UUID]):
     """No action is taken at once: what came of it is told."""
 
     def __contains__(self, _: object) -> bool:
@@ -178,10 +179,11 @@ def said_of(text: str, known: Known) -> list[str]:
 def test_that_a_provider_retries_whole_posts_is_said_at_load() -> None:
     known = Known(providers={"a", "b"}, retrying={"a"})
     rule = '[rule.r]\non = "post.failed"\nper = "target"\ndo = [{ retry = "publish" }]\n'
-    assert said_of(rule, known) == [
+    (said,) = said_of(rule, known)
+    assert said == (
         'r.toml:3:7: rule.r.per: "a" retries whole posts: one retry serves all targets of a post, and is a try of each'
         ' (per = "post" says so)'
-    ]
+    )
     assert said_of(rule + 'match = { provider = "b" }\n', known) == []
     assert said_of(rule.replace('per = "target"\n', ""), known) == []
     assert said_of(rule, Known()) == []

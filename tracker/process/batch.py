@@ -163,6 +163,7 @@ async def prepare(
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
             if is_ahead(firing.at, now):
                 log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
+                memory.ahead[firing.rule, firing.key] = firing.at
             else:
                 memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
         memory.spent = await budgets.spent(conn, fires, earliest, now)

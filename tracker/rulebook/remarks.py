@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import While
 
 if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 def remark(rule: Rule, table: Table, known: Known) -> None:
     """Warn of what the rule comes to with these providers."""
+    if isinstance(rule.trigger, While) and rule.trigger.since_entered:
+        table.warn(
+            "since",
+            "asks for the old ones too: whatever has been in that state for so long is told of as soon as the rule is"
+            " in force",
+        )
     if rule.retries and rule.per is GroupBy.TARGET:
         for provider in sorted(filter(lambda name: _is_about(rule, name), known.retrying)):
             table.warn(

@@ -44,10 +44,14 @@ class On:
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """Trigger: one of `states` has held for `lasting`."""
+    """Trigger: one of `states` has held for `lasting`, as far as the rule was there.
+
+    `since_entered`: also before.
+    """
 
     states: frozenset[State]
     lasting: timedelta
+    since_entered: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 from typing import TypeVar
 
@@ -105,6 +106,8 @@ class RuleIndex:
     def __init__(self, rules: Iterable[Rule] = (), unwatched: Container[str] = ()) -> None:
         """Of the `unwatched` rules nobody asks here what a post makes them wait for."""
         self._unwatched = unwatched
+        self.there_since: Mapping[str, datetime] = {}
+        """Since when rules are in force, whatever they meant meanwhile; one that is not named has always been."""
         self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
         self.retrying = Bucket()

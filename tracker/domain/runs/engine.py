@@ -130,18 +130,18 @@ class Engine:
             return
         if verdict.count:
             fire = replace(fire, context={**fire.context, "run.count": verdict.count})
-        self._start(fire, at)
+        self._start(fire, at, verdict.detail or None)
 
-    def _start(self, fire: Fire, at: datetime) -> None:
+    def _start(self, fire: Fire, at: datetime, remark: str | None) -> None:
         rule, key = fire.rule, fire.subject.key
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
         if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and self._only_holds(active[0]))):
-            self._record(fire, Outcome.JOINED, at, None, active[0])
+            self._record(fire, Outcome.JOINED, at, remark, active[0])
             self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context, anew=fire.anew), at)
             return
         waits = rule.mode is Mode.QUEUED and bool(active)
         run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
-        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, None, run.id)
+        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, remark, run.id)
         self._keep(run, at)
         self.deliver_signal(run.id, Started(), at)
 

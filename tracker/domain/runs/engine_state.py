@@ -51,6 +51,8 @@ class EngineState:
     known: set[Identity] = field(default_factory=set)
     recent: dict[RuleKey, list[Firing]] = field(default_factory=dict)
     """The firings of a rule and key as far back as its count and its cooldown look."""
+    ahead: dict[RuleKey, datetime] = field(default_factory=dict)
+    """Firings that a clock dated ahead of what is right now; they count as none."""
     spent: dict[str, list[datetime]] = field(default_factory=dict)
     """When runs of a rule began, as far back as its budget looks."""
     runs: dict[UUID, Run] = field(default_factory=dict)

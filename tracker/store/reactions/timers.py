@@ -52,8 +52,10 @@ select t.*
 
 REVISIONS = "select rule, revision, noted_at from armed_rules"
 
+THERE_SINCE = "select rule, there_since from armed_rules"
+
 NOTE_REVISION = """
-insert into armed_rules (rule, revision, noted_at) values ($1, $2, $3)
+insert into armed_rules (rule, revision, noted_at, there_since) values ($1, $2, $3, $3)
     on conflict (rule) do update set revision = excluded.revision, noted_at = excluded.noted_at
 """
 
@@ -105,6 +107,11 @@ async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> lis
 async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
     """For each rule the revision for which the posts that were there have been looked at, and when that was."""
     return {row["rule"]: (row["revision"], row["noted_at"]) for row in await conn.fetch(REVISIONS)}
+
+
+async def there_since(conn: Connection) -> dict[str, datetime]:
+    """Since when each rule has been in force without a break, whatever it meant meanwhile."""
+    return {row["rule"]: row["there_since"] for row in await conn.fetch(THERE_SINCE)}
 
 
 async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:
