@@ -50,7 +50,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
     known = values_of(run)
     data = {"rule": run.rule, **to_nested(known), **_gathered(run)}
     if step.data is not None:
-        data = {name: render(known) for name, render in step.data.items()}
+        data = {**_gathered(run), **{name: render(known) for name, render in step.data.items()}}
     text = step.body(known) if step.body else UNSET
     payload = SendPayload(event=step.event(known), data=data, text=text)
     return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
