@@ -13,11 +13,15 @@ from uuid import UUID
 
 from tracker.domain.rules.decision import (
     Arm,
+    Came,
+    Cancel,
     Decision,
     Declined,
     Disarm,
     Failed,
     Fire,
+    Resolve,
+    Settle,
     Suppressed,
     Timer,
 )
@@ -25,7 +29,7 @@ from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
-from tracker.domain.runs.firing import Firing, Identity, Outcome
+from tracker.domain.runs.firing import Firing, Outcome
 from tracker.domain.runs.joint_retries import joining, open_try, sharing
 from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
@@ -34,18 +38,20 @@ from tracker.domain.runs.run_signals import (
     ArmTimer,
     Cancelled,
     DisarmTimer,
+    EventsArrived,
     Hold,
     Intent,
     Label,
     Perform,
     Release,
     Repeated,
+    Resolved,
+    Settled,
     Signal,
     Started,
     TimerDue,
     TriedAlready,
     Withdraw,
-    signal_of,
 )
 from tracker.domain.runs.story import has_had_its_say
 from tracker.domain.runs.workflow import advance
@@ -81,7 +87,7 @@ class Engine:
             case Disarm(rule, subject, kind):
                 self.effects.disarm((rule.id, subject.key, kind))
             case _:
-                self._tell(decision.rule, decision.subject.key, signal_of(decision), at)
+                self._tell(decision.rule, decision.subject.key, _signal(decision), at)
 
     def ring(self, run_id: UUID, meaning: str, at: datetime) -> None:
         """A run's timer is due; while its rule is paused, a try waits until that is over."""
@@ -120,7 +126,7 @@ class Engine:
         self._call_next(rule, moved.run)
 
     def _fire(self, fire: Fire, at: datetime) -> None:
-        if _identity(fire) in self.memory.known:
+        if (fire.rule.id, fire.subject.key, fire.cause) in self.memory.known:
             return
         verdict = self._admission.of(fire, at)
         if verdict.outcome:
@@ -276,8 +282,16 @@ class Engine:
         self.effects.released.append((rule, scope))
 
 
-def _identity(fire: Fire) -> Identity:
-    return (fire.rule.id, fire.subject.key, fire.cause)
+def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
+    match decision:
+        case Cancel(by=by):
+            return Cancelled(by)
+        case Settle(state=state):
+            return Settled(state)
+        case Resolve(occurred_at=occurred_at, well=well):
+            return Resolved(occurred_at, well)
+        case Came(words=words):
+            return EventsArrived(words)
 
 
 def _timer_kind(run: Run) -> str:

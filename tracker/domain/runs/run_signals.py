@@ -10,7 +10,6 @@ from uuid import UUID
 from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
-from tracker.domain.rules.decision import Came, Cancel, Resolve, Settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +161,3 @@ def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
     if change.event not in OUTCOMES:
         return None
     return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
-
-
-def signal_of(decision: Cancel | Settle | Resolve | Came) -> Signal:
-    """What the runs of the decision's rule and key hear of it."""
-    match decision:
-        case Cancel(by=by):
-            return Cancelled(by)
-        case Settle(state=state):
-            return Settled(state)
-        case Resolve(occurred_at=occurred_at, well=well):
-            return Resolved(occurred_at, well)
-        case Came(words=words):
-            return EventsArrived(words)
