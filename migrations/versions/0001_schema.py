@@ -385,9 +385,10 @@ create table rule_book (
 
 -- The revision for which the posts that were there already have been looked at, which is done once for each.
 create table armed_rules (
-  rule     text primary key,
-  revision text not null,
-  noted_at timestamptz not null default now()
+  rule        text primary key,
+  revision    text not null,
+  noted_at    timestamptz not null default now(),
+  there_since timestamptz not null default now()
 );
 
 -- By hand, over what the rule files say.

@@ -73,6 +73,9 @@ async def test_a_cooldown_counts_from_no_firing_that_is_still_to_come(database: 
     }
     async with database.connection() as conn:
         assert await health.fired_after(conn, corridor.now()) == {"failures": NOON + timedelta(days=1)}
+    told = await corridor.rows("select detail from firings where cause <> '' and outcome = 'fired' order by fired_at")
+    overlooked = "a firing of 2026-11-11 12:00:00 UTC counts as none: the clock was ahead"
+    assert told == [(overlooked,), (overlooked,), (None,)]
 
 
 async def test_a_firing_that_another_node_dated_a_little_ahead_counts(database: Database) -> None:

@@ -156,7 +156,8 @@ def _trigger(random: Random) -> Trigger:
     if kind < 0.6:
         return On(tuple(map(parse_event_pattern, random.sample(WORDS, random.randint(1, 2)))))
     if kind < 0.8:
-        return While(frozenset({random.choice([State.PUBLISHING, State.FAILED])}), random.choice(SPANS))
+        state = random.choice([State.PUBLISHING, State.FAILED, State.SCHEDULED])
+        return While(frozenset({state}), random.choice(SPANS), since_entered=random.random() < 0.3)
     return Expect(
         (parse_event_pattern("post.published"),), random.choice(SPANS), None, (parse_event_pattern("post.publishing"),)
     )
@@ -206,7 +207,9 @@ def a_fact(random: Random, at: float) -> Any:
 async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
     """A world in memory that has seen the same changes."""
     on_record = {row[0] for row in await corridor.rows("select id from actions")}
-    world = Simulation(RuleIndex(rules), NOON, on_record={UUID(str(one)) for one in on_record})
+    index = RuleIndex(rules)
+    index.there_since = dict.fromkeys(index.by_id, NOON)
+    world = Simulation(index, NOON, on_record={UUID(str(one)) for one in on_record})
     async with corridor.database.connection() as conn:
         rows = await conn.fetch("select * from changes order by id")
     for row in rows:
@@ -224,8 +227,13 @@ async def compared(database: Database, seed: int) -> int:
     live = await corridor.rows("select rule, key, cause, outcome, coalesce(detail, ''), occurred_at from firings")
     pure = [(f.rule, f.key, f.cause, str(f.outcome), f.detail or "", f.occurred_at) for f in world.firings]
     assert sorted(live) == sorted(pure), f"seed {seed}: firings"
-    runs = await corridor.rows("select id, state, data->>'phase', data->>'branch', data->'step' from runs")
-    held = [(run.id, str(run.state), str(run.phase), run.branch, run.step) for run in world.memory.runs.values()]
+    runs = await corridor.rows(
+        "select id, state, data->>'phase', data->>'branch', data->'step', data->'tries', data->>'pending' from runs"
+    )
+    held = [
+        (run.id, str(run.state), str(run.phase), run.branch, run.step, run.tries, run.pending and str(run.pending))
+        for run in world.memory.runs.values()
+    ]
     assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
     unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
     rows = await corridor.rows(

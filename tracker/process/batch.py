@@ -20,7 +20,8 @@ from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppresse
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
-from tracker.domain.runs.engine_state import EngineState
+from tracker.domain.runs.engine_state import OPEN, EngineState
+from tracker.domain.runs.run import TRYING
 from tracker.facts.own_facts import labelled
 from tracker.store.actions import actions
 from tracker.store.log import event_log
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.domain.runs.engine_state import ActionRequest, Effects, RuleKey
     from tracker.domain.runs.firing import Identity
+    from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
 
 MARGIN = timedelta(minutes=1)
@@ -143,6 +145,11 @@ async def prepare(
         keys.add((run.rule, run.key))
     for run in await runs.load_open(conn, keys):
         memory.keep_run(run)
+    # A post has one open retry, which runs of other rules and targets may share, or may be about to want.
+    tried = {(run.provider, run.post) for run in memory.runs.values() if run.post and _may_try(run, rules)}
+    beside = [run for run in await runs.load_trying(conn, tried) if run.id not in memory.runs]
+    for run in [*beside, *await runs.load_open(conn, {(run.rule, run.key) for run in beside} - keys)]:
+        memory.keep_run(run)
     # Alerts of these firings, and of the runs loaded so far, may be muted by open runs of other rules.
     muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
     muted = [run for run in memory.runs.values() if run.rule in rules.muting]
@@ -156,6 +163,7 @@ async def prepare(
         for firing in await firings.recent(conn, _looked_at(fires, earliest)):
             if is_ahead(firing.at, now):
                 log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
+                memory.ahead[firing.rule, firing.key] = firing.at
             else:
                 memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
         memory.spent = await budgets.spent(conn, fires, earliest, now)
@@ -175,6 +183,11 @@ async def write(conn: Connection, effects: Effects, now: datetime) -> None:
         await actions.intend(conn, asked, now)
     if effects.labels:
         await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
+
+
+def _may_try(run: Run, rules: RuleIndex) -> bool:
+    rule = rules.by_id.get(run.rule)
+    return run.phase in TRYING or (run.state not in OPEN and (rule is None or rule.retries))
 
 
 def _looks_back(occasion: Occasion) -> bool:

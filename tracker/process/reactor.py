@@ -55,11 +55,12 @@ class Reactor:
     def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
         self._rules, self._clock = rules, clock
         self._since: dict[str, datetime] = {}
+        self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
 
     async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
         """Let every rule see every change, in the order in which they were recorded."""
-        rules = self._rules()
+        rules = self._in_force()
         heard = [changes.unread(row) for row in sorted(rows, key=lambda row: row["id"])]
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
@@ -95,6 +96,9 @@ class Reactor:
         await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
         new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
         self._since = {rule.id: now if rule.id in new else armed[rule.id][1] for rule in rules}
+        there = await timers.there_since(conn)
+        self._there = {rule.id: there.get(rule.id, now) for rule in rules}
+        rules = self._in_force()
         if not new:
             return {}
         dropped = {name: await timers.drop_stale(conn, name, rule.revision) for name, rule in new.items()}
@@ -102,6 +106,12 @@ class Reactor:
         for name, rule in new.items():
             await timers.note_revision(conn, name, rule.revision, now)
         return {name: (dropped[name], counts.get(name, 0)) for name in new}
+
+    def _in_force(self) -> RuleIndex:
+        """The rules in force, which know since when they are."""
+        rules = self._rules()
+        rules.there_since = self._there
+        return rules
 
     async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
         arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
@@ -119,7 +129,7 @@ class Reactor:
 
     async def arm_anew(self, conn: Connection) -> int:
         """Let every rule wait for the posts as they stand now that they were made anew; what is past stays past."""
-        rules, now, count, after = self._rules(), self._clock(), 0, ("", "")
+        rules, now, count, after = self._in_force(), self._clock(), 0, ("", "")
         states = states_awaited(rules)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]

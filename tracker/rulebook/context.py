@@ -82,13 +82,15 @@ def _steps(table: Table) -> Iterator[Mapping[str, object]]:
 class Known:
     """The names that rules may use; None where they are not known, so that nothing is checked against them.
 
-    `budget` is that of a rule which has none of its own; None is no budget.
+    `budget` is that of a rule which has none of its own; None is no budget. `retrying` are the providers that can try a
+    post again: always the whole of it.
     """
 
     channels: Collection[str] | None = None
     endpoints: Collection[str] | None = None
     providers: Collection[str] | None = None
     budget: Rate | None = None
+    retrying: Collection[str] = ()
 
     @property
     def addressees(self) -> Collection[str] | None:

@@ -57,6 +57,7 @@ class Key:
 SEVERITIES = ("info", "warning", "critical")
 TIMES = {f"post.{name}": name for name in ("scheduled_at", "published_at", "failed_at")}
 RETRIED, ASKED, SINCE, EMPTY = ("publish",), ("post",), ("last-run",), ("skip", "send")
+WAITED_SINCE = ("entered",)
 MOST_STEPS, MOST_TRIES = 20, 20
 
 _WORDS = tuple(state_patterns())
@@ -81,6 +82,7 @@ RULE: Mapping[str, Key] = {
     "on": Key("Something that happens: an event, a transition, a glob, or a list of them.", "words", offers=_WORDS),
     "while": Key("A state that holds too long.", "table", keys=WATCHED),
     "for": Key("How long the state must have held.", "span"),
+    "since": Key("Count also how long it held before the rule was there.", "choice", WAITED_SINCE),
     "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
     "within": Key("How long what is expected may take.", "span"),
     "of": Key("The time of the post from which the wait counts; `on` counts from an event.", "choice", tuple(TIMES)),
@@ -113,7 +115,7 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
 }
 """The shapes of a trigger, and the keys that each needs."""
 
-GOES_WITH = {"for": "while", "within": "expect", "of": "expect", "over": "every", "empty": "over"}
+GOES_WITH = {"for": "while", "since": "while", "within": "expect", "of": "expect", "over": "every", "empty": "over"}
 """Keys that mean nothing without another."""
 
 _BODY = {

@@ -21,6 +21,7 @@ from tracker.rulebook.checks import check, check_branches
 from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
+from tracker.rulebook.remarks import remark
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_match, read_trigger, read_word
@@ -189,6 +190,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
         check(rule, table)
+        remark(rule, table, context.known)
     if len(table.faults.found) != before:
         return None
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)

@@ -17,7 +17,18 @@ from tracker.domain.rules.event_pattern import (
 from tracker.domain.rules.rule import Every, Expect, Match, On, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import named
-from tracker.rulebook.grammar import EMPTY, GATHERED, GOES_WITH, MATCH, SINCE, TIMES, TRIGGERS, WATCHED, meant_platform
+from tracker.rulebook.grammar import (
+    EMPTY,
+    GATHERED,
+    GOES_WITH,
+    MATCH,
+    SINCE,
+    TIMES,
+    TRIGGERS,
+    WAITED_SINCE,
+    WATCHED,
+    meant_platform,
+)
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -91,7 +102,8 @@ def _while(table: Table) -> While | None:
         table.fault("while", 'needs a state: while = { state = "publishing" }')
         return None
     states = watched.several("state", parse_state)
-    return While(frozenset(states), lasting) if states and lasting else None
+    entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
+    return While(frozenset(states), lasting, entered) if states and lasting else None
 
 
 def _expect(table: Table) -> Expect | None:

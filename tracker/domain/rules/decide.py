@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from tracker.domain.posts.change import Change
+from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import (
@@ -27,7 +27,7 @@ from tracker.domain.rules.decision import (
     Suppressed,
     Trace,
 )
-from tracker.domain.rules.grouping import Group, account_told, to_plain
+from tracker.domain.rules.grouping import Group, GroupBy, account_told, to_plain
 from tracker.domain.rules.match_context import MatchContext, Occurrence
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
@@ -129,17 +129,32 @@ def _met(rule: Rule, scene: MatchContext, *, resolving: bool) -> Iterator[Decisi
 
 
 def _left(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], busy: Busy) -> Iterator[Decision]:
-    """A state that rules were watching has been left for one that they do not watch."""
-    for rule in rules.watching({move.before for move in scene.change.moves}, marks):
-        armed, running = rule.id in busy.armed, rule.id in busy.running
-        for move in scene.moves(rule.per) if armed or running else ():
+    """A state that rules were watching has been left for one that they do not watch; and what that was is over."""
+    moved = scene.change.moves
+    for rule in rules.watching({move.before for move in moved}, marks):
+        if isinstance(rule.trigger, On) or not (rule.id in busy.armed or rule.id in busy.running):
+            continue
+        for move in scene.moves(rule.per):
             if move.superseded or move.before not in rule.watched or move.after in rule.watched:
                 continue
             subject = scene.subject(rule.per, move.target)
-            if armed and not isinstance(rule.trigger, On):
-                yield Disarm(rule, subject, kind_of(rule))
-            if running and rule.resolves:
-                yield Resolve(rule, subject, move.occurred_at)
+            yield Disarm(rule, subject, kind_of(rule))
+            if move.after not in rule.well:
+                yield Resolve(rule, subject, move.occurred_at, well=False)
+    for rule in rules.ended_by({move.after for move in moved}, marks) if busy.running else ():
+        for move in scene.moves(rule.per) if rule.id in busy.running and rule.resolves else ():
+            if move.after in rule.well and not move.superseded and _may_have_told(rule, move, scene):
+                yield Resolve(rule, scene.subject(rule.per, move.target), move.occurred_at)
+
+
+def _may_have_told(rule: Rule, move: Move, scene: MatchContext) -> bool:
+    """Whether the subject can have been in a state that the rule watches, and not have been well since."""
+    if move.again or move.before is None:
+        return False
+    view = scene.change.context
+    if move.before in rule.watched or view is None or rule.per is not GroupBy.POST:
+        return True
+    return not rule.watches_failures or view.failed_at is not None
 
 
 def _firings(
@@ -170,7 +185,8 @@ def _judge(rule: Rule, one: Occurrence, scene: MatchContext) -> CameTo | None:
     if verdict is FALSE or verdict.kind == FALSE.kind:
         return ConditionFalse(values)
     if verdict.kind == "true":
-        return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at)
+        anew = one.move is not None and not one.move.again
+        return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at, anew=anew)
     return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
 
 

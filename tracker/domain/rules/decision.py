@@ -44,6 +44,8 @@ class Fire:
     occurred_at: datetime
     earlier: tuple[str, ...] = ()
     """What the rule waits for and what had already happened by then."""
+    anew: bool = True
+    """Whether a state was entered or has lasted too long, and not only an event came, or came again."""
 
     def having_heard(self, words: tuple[str, ...]) -> Fire:
         """This firing, with the awaited words that had already happened."""
@@ -120,11 +122,15 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """What the rule's runs for this key are about is over, since `occurred_at`."""
+    """What the rule's runs for this key are about is over, since `occurred_at`.
+
+    Not `well`: the state that lasted too long has only been left for another that is no good end.
+    """
 
     rule: Rule
     subject: Group
     occurred_at: datetime
+    well: bool = True
 
 
 @dataclass(frozen=True, slots=True)

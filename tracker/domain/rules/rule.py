@@ -25,6 +25,9 @@ _BEYOND: Mapping[State, frozenset[State]] = {
     State.PUBLISHING: _STARTED,
     State.PARTIAL: frozenset({State.PUBLISHED}),
 }
+_WAITING = frozenset({State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED, State.UNKNOWN})
+_TROUBLE = frozenset({State.FAILED, State.PARTIAL, State.RETRYING})
+_WELL = frozenset({State.PUBLISHED}) | WITHDRAWN
 _IMPLIED = {
     "scheduled_at": frozenset({State.SCHEDULED}),
     "published_at": frozenset({State.PUBLISHED}),
@@ -41,10 +44,14 @@ class On:
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """Trigger: one of `states` has held for `lasting`."""
+    """Trigger: one of `states` has held for `lasting`, as far as the rule was there.
+
+    `since_entered`: also before.
+    """
 
     states: frozenset[State]
     lasting: timedelta
+    since_entered: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +228,20 @@ class Rule:
         if isinstance(self.trigger, While):
             return self.trigger.states
         return entered(self.trigger.words) if isinstance(self.trigger, On) and self.resolves else frozenset()
+
+    @cached_property
+    def well(self) -> frozenset[State]:
+        """The states in which what the rule watches is over: never those of another try, or of another failure.
+
+        What only waits (for a time, for somebody's approval) is over when it goes on.
+        """
+        onward = frozenset(State) - _TROUBLE if self.watched and self.watched <= _WAITING else _WELL
+        return onward - self.watched
+
+    @cached_property
+    def watches_failures(self) -> bool:
+        """Whether it is about posts that have failed, in whole or in part."""
+        return bool(self.watched & {State.FAILED, State.PARTIAL})
 
     def unmatched(self, subject: Group, *, whatever_state: bool = False) -> Match | None:
         """The first clause of `match` that does not admit the subject (whatever its state, where that is asked)."""

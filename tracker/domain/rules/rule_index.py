@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 from typing import TypeVar
 
@@ -105,6 +106,8 @@ class RuleIndex:
     def __init__(self, rules: Iterable[Rule] = (), unwatched: Container[str] = ()) -> None:
         """Of the `unwatched` rules nobody asks here what a post makes them wait for."""
         self._unwatched = unwatched
+        self.there_since: Mapping[str, datetime] = {}
+        """Since when rules are in force, whatever they meant meanwhile; one that is not named has always been."""
         self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
         self.retrying = Bucket()
@@ -113,6 +116,8 @@ class RuleIndex:
         """Rules by the rule whose alerts they mute."""
         self.holding: dict[State, Bucket] = {}
         """Rules that watch a state."""
+        self.ending: dict[State, Bucket] = {}
+        """Rules for which a state is the end of what they watch."""
         self.waiting: dict[State, Bucket] = {}
         """Rules that may have a timer for a post in that state."""
         self._standing: dict[tuple[str, frozenset[State | None], frozenset[Label]], tuple[Rule, ...]] = {}
@@ -128,6 +133,10 @@ class RuleIndex:
     def watching(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that watch one of the states, in the order of their ids."""
         return self._filed("holding", self.holding, states, marks)
+
+    def ended_by(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
+        """The rules for which what they watch is over in one of the states, in the order of their ids."""
+        return self._filed("ending", self.ending, states, marks)
 
     def waits_in(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that may have a timer for a post in one of the states, in the order of their ids."""
@@ -152,6 +161,7 @@ class RuleIndex:
             self.muting.setdefault(muted, []).append(rule)
         trigger = rule.trigger
         _file(self.holding, rule.watched, rule)
+        _file(self.ending, rule.well if rule.watched else (), rule)
         watched = rule.id not in self._unwatched
         if isinstance(trigger, While):
             _file(self.waiting, trigger.states if watched else (), rule)

@@ -48,7 +48,7 @@ def standing(
         if rule.per not in found:
             found[rule.per] = _subjects(rule, view)
         for subject in found[rule.per]:
-            timer = wait_for(rule, subject, view)
+            timer = wait_for(rule, subject, view, index.there_since.get(rule.id))
             if isinstance(timer, Timer):
                 yield Arm(rule, timer)
             elif trace:
@@ -75,14 +75,21 @@ def _subjects(rule: Rule, view: PostView) -> list[Group]:
     return [group_of(rule.per, view.provider, view.id, view, key) for key in keys or [None]]
 
 
-def wait_for(rule: Rule, subject: Group, view: PostView) -> Timer | Refusal:
-    """The timer that the subject calls for as it stands; its cause is the same however often it is worked out."""
+def wait_for(rule: Rule, subject: Group, view: PostView, there_since: datetime | None = None) -> Timer | Refusal:
+    """The timer that the subject calls for as it stands; its cause is the same however often it is worked out.
+
+    A state that was entered before the rule was there is waited for from then on.
+    """
     trigger = rule.trigger
     if unmatched := rule.unmatched(subject, whatever_state=True):
         return NotMatched(unmatched)
     if isinstance(trigger, While) and subject.state in trigger.states:
         since = next((t.entered_at for t in view.targets if t.key == subject.target), view.entered_at)
-        return _timer(rule, subject, since, trigger.lasting, f"{subject.state}") if since else OVER
+        if since is None:
+            return OVER
+        timer = _timer(rule, subject, since, trigger.lasting, f"{subject.state}")
+        late = None if trigger.since_entered or there_since is None else there_since + trigger.lasting
+        return replace(timer, due_at=late) if late and late > timer.due_at else timer
     if isinstance(trigger, Expect) and trigger.of:
         start: datetime | None = getattr(view, trigger.of)
         if start is None:
@@ -124,11 +131,15 @@ def _at_its_time(rule: Rule, timer: Timer, subject: Group, view: PostView | None
         return fresh
     if fresh.cause != timer.cause or fresh.due_at > now:
         return Arm(rule, fresh)
-    return _judge(rule, subject, timer, view, now)
+    return _judge(rule, subject, timer, view, now, fresh.due_at)
 
 
-def _judge(rule: Rule, subject: Group, timer: Timer, view: PostView | None, now: datetime) -> CameTo:
+def _judge(
+    rule: Rule, subject: Group, timer: Timer, view: PostView | None, now: datetime, full: datetime | None = None
+) -> CameTo:
+    """`full` is when the rule's span was full, where it waited for longer."""
     values = _values_when_due(rule, timer, view, now)
+    values["run.held"] = _held(rule, now - (full or timer.due_at))
     verdict = rule.judge(values)
     if verdict.kind == "error":
         return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values), timer.due_at)
@@ -146,7 +157,7 @@ def _values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datet
     kept = timer.data.get("context")
     if isinstance(kept, dict):
         values.update({name: value for name, value in from_plain(kept).items() if name.startswith("event.")})
-    values["run.rule"], values["run.held"] = rule.id, _held(rule, now - timer.due_at)
+    values["run.rule"] = rule.id
     return values
 
 

@@ -141,7 +141,9 @@ class Admission:
             return Verdict(
                 Outcome.SUPPRESSED, f"once in {format_duration(rule.once)}, and it fired at {_shown(last.at)}"
             )
-        return self._within_budget(rule, at) or Verdict(count=count)
+        ahead = self.memory.ahead.get((rule.id, key))
+        told = f"a firing of {_shown(ahead)} counts as none: the clock was ahead" if ahead else ""
+        return self._within_budget(rule, at) or Verdict(count=count, detail=told)
 
     def _within_budget(self, rule: Rule, at: datetime) -> Verdict | None:
         budget = rule.budget

@@ -29,7 +29,8 @@ from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
-from tracker.domain.runs.firing import Firing, Identity, Outcome
+from tracker.domain.runs.firing import Firing, Outcome
+from tracker.domain.runs.joint_retries import joining, open_try, sharing
 from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
@@ -49,8 +50,10 @@ from tracker.domain.runs.run_signals import (
     Signal,
     Started,
     TimerDue,
+    TriedAlready,
     Withdraw,
 )
+from tracker.domain.runs.story import has_had_its_say
 from tracker.domain.runs.workflow import advance
 
 
@@ -92,12 +95,17 @@ class Engine:
         pause = self.memory.holds.pause_of(run.rule, scope_of_run(run), at) if run else None
         if run and pause and run.phase is Phase.BACKOFF:
             self._arm(run, ArmTimer(pause.until, meaning))
+        elif run and run.phase is Phase.BACKOFF and (there := open_try(self.rules, self.memory, run)):
+            self.deliver_signal(run_id, there, at)
         else:
             self.deliver_signal(run_id, TimerDue(meaning), at)
 
     def deliver_signal(self, run_id: UUID, signal: Signal, at: datetime) -> None:
         """Advance a run, and whatever follows from that at once."""
         self._later.append((run_id, signal))
+        run = self.memory.runs.get(run_id)
+        if run and isinstance(signal, ActionFinished):
+            self._later += [(other.id, signal) for other in sharing(self.memory, run, signal.action)]
         while self._later:
             self._advance(*self._later.popleft(), at)
 
@@ -112,13 +120,13 @@ class Engine:
             self._end(run, RunState.CANCELLED, "the rule was removed or switched off", at)
             return
         moved = advance(run, rule, signal, at)
-        self._keep(moved.run, at, run)
+        self._keep(moved.run, at, run, f": {signal}" if isinstance(signal, TriedAlready) else "")
         for intent in moved.intents:
             self._intend(self.memory.runs[run_id], rule, intent, at)
         self._call_next(rule, moved.run)
 
     def _fire(self, fire: Fire, at: datetime) -> None:
-        if _identity(fire) in self.memory.known:
+        if (fire.rule.id, fire.subject.key, fire.cause) in self.memory.known:
             return
         verdict = self._admission.of(fire, at)
         if verdict.outcome:
@@ -128,18 +136,18 @@ class Engine:
             return
         if verdict.count:
             fire = replace(fire, context={**fire.context, "run.count": verdict.count})
-        self._start(fire, at)
+        self._start(fire, at, verdict.detail or None)
 
-    def _start(self, fire: Fire, at: datetime) -> None:
+    def _start(self, fire: Fire, at: datetime, remark: str | None) -> None:
         rule, key = fire.rule, fire.subject.key
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
-        if active and rule.mode is Mode.SINGLE:
-            self._record(fire, Outcome.JOINED, at, None, active[0])
-            self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context), at)
+        if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and self._only_holds(active[0]))):
+            self._record(fire, Outcome.JOINED, at, remark, active[0])
+            self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context, anew=fire.anew), at)
             return
         waits = rule.mode is Mode.QUEUED and bool(active)
         run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
-        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, None, run.id)
+        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, remark, run.id)
         self._keep(run, at)
         self.deliver_signal(run.id, Started(), at)
 
@@ -152,9 +160,13 @@ class Engine:
             run = self.memory.runs[run_id]
             if rule.mode is Mode.RESTART:
                 self.deliver_signal(run_id, Cancelled("it began anew"), at)
-            elif rule.mode is Mode.SINGLE and rule.is_about_absence and run.phase is Phase.HOLDING:
+            elif rule.mode is Mode.SINGLE and has_had_its_say(run, rule):
                 self._end(run, run.ending, "it began anew", at)
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
+
+    def _only_holds(self, run: UUID) -> bool:
+        """Whether all that is left of the run is to say that it is over: who waited for that would come too late."""
+        return self.memory.runs[run].phase is Phase.HOLDING
 
     def _is_canary(self, rule: Rule, at: datetime) -> bool:
         since = self.memory.in_force_since.get(rule.id)
@@ -193,13 +205,13 @@ class Engine:
             self.memory.keep_firing(firing)
             self.effects.firings.append(firing)
 
-    def _keep(self, run: Run, at: datetime, before: Run | None = None) -> None:
+    def _keep(self, run: Run, at: datetime, before: Run | None = None, remark: str = "") -> None:
         self.memory.keep_run(run)
         if run == before:
             return
         self.effects.runs[run.id] = run
         if before:
-            self.effects.movements.append(Movement(run.id, run.moves, at, describe(run)))
+            self.effects.movements.append(Movement(run.id, run.moves, at, f"{describe(run)}{remark}"))
 
     def _end(self, run: Run, state: RunState, why: str, at: datetime) -> None:
         self._disarm(run)
@@ -225,8 +237,10 @@ class Engine:
             case DisarmTimer():
                 self._disarm(run)
             case Withdraw(ids):
+                shared = [action for action in ids if any(sharing(self.memory, run, action))]
                 for action in ids:
-                    self.effects.withdraw(action)
+                    if action not in shared:
+                        self.effects.withdraw(action)
             case Hold(held, until) if not run.shadow:
                 self._hold(Pause(held, scope_of_run(run).scope, until, run.rule, at))
             case Release(held) if not run.shadow:
@@ -243,6 +257,9 @@ class Engine:
             self.effects.runs[run.id] = told
         if asked.fate == "shadow":
             self._later.append((run.id, ActionFinished(asked.action.id, "done")))
+        elif asked.action.verb == "retry":
+            already = TriedAlready(asked.action.id, run.rule)
+            self._later += [(other.id, already) for other in joining(self.rules, self.memory, run, at)]
 
     def _arm(self, run: Run, intent: ArmTimer) -> None:
         kind = _timer_kind(run)
@@ -271,14 +288,10 @@ def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
             return Cancelled(by)
         case Settle(state=state):
             return Settled(state)
-        case Resolve(occurred_at=occurred_at):
-            return Resolved(occurred_at)
+        case Resolve(occurred_at=occurred_at, well=well):
+            return Resolved(occurred_at, well)
         case Came(words=words):
             return EventsArrived(words)
-
-
-def _identity(fire: Fire) -> Identity:
-    return (fire.rule.id, fire.subject.key, fire.cause)
 
 
 def _timer_kind(run: Run) -> str:

@@ -11,9 +11,10 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.rules.decision import Timer
 from tracker.domain.runs.firing import ACTED, Firing, Identity, Outcome
 from tracker.domain.runs.pause import Holds, Pause
-from tracker.domain.runs.run import Run, RunState
+from tracker.domain.runs.run import TRYING, Run, RunState
 from tracker.domain.runs.run_signals import Label
 
+PostKey = tuple[str, str]
 RuleKey = tuple[str, str]
 TimerKey = tuple[str, str, str]
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
@@ -50,12 +51,16 @@ class EngineState:
     known: set[Identity] = field(default_factory=set)
     recent: dict[RuleKey, list[Firing]] = field(default_factory=dict)
     """The firings of a rule and key as far back as its count and its cooldown look."""
+    ahead: dict[RuleKey, datetime] = field(default_factory=dict)
+    """Firings that a clock dated ahead of what is right now; they count as none."""
     spent: dict[str, list[datetime]] = field(default_factory=dict)
     """When runs of a rule began, as far back as its budget looks."""
     runs: dict[UUID, Run] = field(default_factory=dict)
     active: dict[RuleKey, list[UUID]] = field(default_factory=dict)
     queued: dict[RuleKey, list[UUID]] = field(default_factory=dict)
     holds: Holds = field(default_factory=Holds)
+    trying: dict[PostKey, set[UUID]] = field(default_factory=dict)
+    """The active runs that are at a try of a post, or wait for one."""
     in_force_since: Mapping[str, datetime] = field(default_factory=dict)
     """When each rule's present revision was put in force."""
 
@@ -69,6 +74,17 @@ class EngineState:
                 ids.append(run.id)
             elif run.state is not state and run.id in ids:
                 ids.remove(run.id)
+        post = (run.provider, run.post or "")
+        if run.state is RunState.ACTIVE and run.phase in TRYING:
+            self.trying.setdefault(post, set()).add(run.id)
+        elif run.id in (known := self.trying.get(post, set())):
+            known.remove(run.id)
+
+    def beside(self, run: Run) -> list[Run]:
+        """The other runs that try the same post, the oldest first; those of a canary try nothing."""
+        ids = self.trying.get((run.provider, run.post or ""), ()) if not run.shadow else ()
+        others = [self.runs[other] for other in ids if other != run.id]
+        return sorted((one for one in others if not one.shadow), key=lambda one: (one.started_at, one.id))
 
     def keep_firing(self, firing: Firing) -> None:
         """Remember the firing."""
@@ -108,6 +124,7 @@ class EngineState:
         self.runs = {name: run for name, run in self.runs.items() if run.state in OPEN}
         self.active = {key: ids for key, ids in self.active.items() if ids}
         self.queued = {key: ids for key, ids in self.queued.items() if ids}
+        self.trying = {post: ids for post, ids in self.trying.items() if ids}
         recent = {key: [one for one in firings if one.at >= before] for key, firings in self.recent.items()}
         self.recent = {key: firings for key, firings in recent.items() if firings}
         self.spent = {rule: [at for at in times if at >= before] for rule, times in self.spent.items()}

@@ -37,6 +37,10 @@ class Phase(StrEnum):
     OVER = "over"
 
 
+TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
+"""What a run waits for at a retry; `ACTING` also where it asks how a post stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.

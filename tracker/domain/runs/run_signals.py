@@ -35,10 +35,14 @@ class ActionFinished:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The rule's event came again for this key; `eligible` tells whether its condition still agrees."""
+    """The rule's event came again for this key; `eligible` tells whether its condition still agrees.
+
+    `anew`: a state was entered once more, and not only said again.
+    """
 
     eligible: bool
     context: Mapping[str, object] | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the run is about is over, since `occurred_at`."""
+    """What the run is about is over, since `occurred_at`; not `well`: only the state that lasted has been left."""
 
     occurred_at: datetime
+    well: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,18 @@ class Cancelled:
     by: str
 
 
-Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled
+@dataclass(frozen=True, slots=True)
+class TriedAlready:
+    """Another run has just had the same post tried again (`action`): that counts as a try of this one too."""
+
+    action: UUID
+    rule: str
+
+    def __str__(self) -> str:
+        return f'joins the retry that "{self.rule}" asked for'
+
+
+Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled | TriedAlready
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
     known = values_of(run)
     data = {"rule": run.rule, **to_nested(known), **_gathered(run)}
     if step.data is not None:
-        data = {name: render(known) for name, render in step.data.items()}
+        data = {**_gathered(run), **{name: render(known) for name, render in step.data.items()}}
     text = step.body(known) if step.body else UNSET
     payload = SendPayload(event=step.event(known), data=data, text=text)
     return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
@@ -90,11 +90,12 @@ def correct(run: Run, notice: Notice, occurred_at: datetime, now: datetime) -> A
     return _follow(run, notice, title, "corrected", now, correction=True, resolved=True)
 
 
-def repeat(run: Run, notice: Notice, now: datetime) -> ActionSpec:
-    """The action of the alert once more, because what it is about is not over."""
+def repeat(run: Run, notice: Notice, turn: str, now: datetime) -> ActionSpec:
+    """The action of the alert once more, because what it is about is not over; `turn` tells which time it is."""
     since = format_duration((now - run.started_at) // timedelta(minutes=1) * timedelta(minutes=1))
     title = f"Still, after {since}: {notice.title}"
-    return _follow(run, notice, title, f"again:{run.again}", now, again=run.again, resolves=notice.resolves)
+    times = int(turn.rpartition(":")[2])
+    return _follow(run, notice, title, turn, now, again=times, resolves=notice.resolves)
 
 
 def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
@@ -118,21 +119,32 @@ def put_right(run: Run, occurred_at: datetime, now: datetime) -> Moved:
     return Moved(replace(run, notices=()), tuple(_debts(run, occurred_at, now)))
 
 
+def is_disproved(run: Run, occurred_at: datetime) -> bool:
+    """Whether what ended at that time was over before the run was begun because of it."""
+    return run.fired_at is not None and occurred_at <= run.fired_at
+
+
 def say_again(run: Run, now: datetime) -> Moved:
     """Repeat the alerts that are to be repeated."""
-    again = tuple(Perform(repeat(run, notice, now)) for notice in run.notices if notice.repeat)
+    again = tuple(Perform(repeat(run, notice, f"again:{run.again}", now)) for notice in run.notices if notice.repeat)
     return Moved(run, again)
 
 
+def say_still(run: Run, now: datetime) -> tuple[Intent, ...]:
+    """It has happened once more before it was over: those who are to hear of its end hear of that too."""
+    told = [notice for notice in run.notices if notice.resolves]
+    return tuple(Perform(repeat(run, notice, f"still:{run.count}", now)) for notice in told)
+
+
 def _debts(run: Run, occurred_at: datetime, now: datetime) -> Iterator[Perform]:
-    disproved = run.fired_at is not None and occurred_at <= run.fired_at
+    disproved = is_disproved(run, occurred_at)
     for notice in run.notices:
         if notice.hidden:
             continue
-        if notice.resolves:
-            yield Perform(take_back(run, notice, now))
-        elif disproved:
+        if disproved:
             yield Perform(correct(run, notice, occurred_at, now))
+        elif notice.resolves:
+            yield Perform(take_back(run, notice, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ present text of its rule; where that no longer holds the step at which the run s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
-from tracker.domain.runs.run import Notice, Phase, Run, RunState
+from tracker.domain.runs.run import TRYING, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -29,11 +29,19 @@ from tracker.domain.runs.run_signals import (
     Signal,
     Started,
     TimerDue,
-    Withdraw,
+    TriedAlready,
 )
-from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again
+from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again, say_still
+from tracker.domain.runs.story import (
+    Advance,
+    ended,
+    leave,
+    name_of_repetition,
+    owed,
+    repeat_later,
+    stop,
+)
 
-TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 TRIED = frozenset({"done", "unknown"})
 """After these ends of a retry action only the provider's next word tells what became of it."""
 
@@ -44,18 +52,6 @@ STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
     Phase.WAITING: (WaitStep,),
 }
 """The steps at which a run can stand in a phase."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """The run after a signal, and what it asks for, in this order."""
-
-    run: Run
-    intents: tuple[Intent, ...] = ()
-
-    def after(self, *earlier: Intent) -> Advance:
-        """This advance, with `earlier` intents before its own."""
-        return Advance(self.run, (*earlier, *self.intents))
 
 
 def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
@@ -77,16 +73,19 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
             return _walk(run, rule, now)
         case TimerDue(meaning):
             return _timer(run, rule, meaning, now)
+        case TriedAlready(action, _) if run.phase is Phase.BACKOFF:
+            joint = replace(run, tries=run.tries + 1, phase=Phase.ACTING, pending=action)
+            return Advance(joint, (DisarmTimer(),))
         case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
             return _acted(run, rule, outcome, reason, now)
-        case Repeated(eligible, context):
-            return _again(_heard_of(run, context), rule, eligible, now)
+        case Repeated(eligible, context, anew):
+            return _again(_heard_of(run, context), rule, eligible, now, anew=anew)
         case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
             return _settle(run, rule, state, now)
         case EventsArrived(words):
             return _heard(run, rule, words, now)
-        case Resolved(occurred_at):
-            return _resolve(run, rule, occurred_at, now)
+        case Resolved(occurred_at, well):
+            return _resolve(run, rule, occurred_at, now) if well else leave(run, rule, occurred_at, now)
         case Cancelled(by):
             return _cancel(run, by)
     return Advance(run)
@@ -115,25 +114,13 @@ def _begin(run: Run, step: Step, now: datetime) -> Moved:
 
 def _finish(run: Run, rule: Rule, now: datetime) -> Advance:
     """No step is left: the run ends, unless the end of what it is about still means something to it."""
-    run = replace(run, notices=_owed(run, rule))
+    run = replace(run, notices=owed(run, rule))
     last = run.branch == "resolved" or "resolved" not in rule.branches
     if not last and run.over:
         return _walk(replace(run, branch="resolved", step=0), rule, now)
     if run.notices or not last:
-        return _repeat_later(replace(run, phase=Phase.HOLDING), now)
-    return Advance(replace(run, state=run.ending, phase=Phase.OVER))
-
-
-def _owed(run: Run, rule: Rule) -> tuple[Notice, ...]:
-    """The alerts about which something may still have to be said."""
-    if run.over:
-        return ()
-    return tuple(one for one in run.notices if one.resolves or one.repeat or rule.is_about_absence)
-
-
-def _repeat_later(run: Run, now: datetime) -> Advance:
-    spans = [notice.repeat for notice in run.notices if notice.repeat]
-    return Advance(run, (ArmTimer(now + min(spans), _name_of_repetition(run)),) if spans else ())
+        return repeat_later(replace(run, phase=Phase.HOLDING), now)
+    return ended(run)
 
 
 def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
@@ -142,9 +129,9 @@ def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
         return _try(run, step, now)
     if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
         return _waited_in_vain(run, rule, step, now)
-    if run.phase is Phase.HOLDING and meaning == _name_of_repetition(run):
+    if run.phase is Phase.HOLDING and meaning == name_of_repetition(run):
         said = say_again(replace(run, again=run.again + 1), now)
-        return _repeat_later(said.run, now).after(*said.intents)
+        return repeat_later(said.run, now).after(*said.intents)
     return Advance(run)
 
 
@@ -171,11 +158,11 @@ def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Ad
     return Advance(watching) if run.heard is None else _again(watching, rule, run.heard, now)
 
 
-def _again(run: Run, rule: Rule, eligible: bool, now: datetime) -> Advance:
+def _again(run: Run, rule: Rule, eligible: bool, now: datetime, *, anew: bool = False) -> Advance:
     """It happened once more: what is under way goes on; after a try it means that the try did not help."""
     step = _step(run, rule)
     if run.phase not in TRYING or not isinstance(step, RetryStep):
-        return Advance(run)
+        return Advance(run, say_still(run, now) if anew and not run.over else ())
     if run.phase is Phase.ACTING:
         return Advance(replace(run, heard=eligible))
     if not eligible:
@@ -197,7 +184,7 @@ def _exhaust(run: Run, rule: Rule, why: str, now: datetime) -> Advance:
 def _settle(run: Run, rule: Rule, state: State, now: datetime) -> Advance:
     if state is not State.PUBLISHED:
         return _cancel(run, f"post.{state}")
-    return _next(run, rule, now).after(*_stop(run, asked=False))
+    return _next(run, rule, now).after(*stop(run, asked=False))
 
 
 def _wait(run: Run, step: WaitStep, now: datetime) -> Moved:
@@ -233,28 +220,20 @@ def _resolve(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Adva
     if run.over:
         return Advance(run)
     # Whoever got an alert hears at once that it is over, wherever the run stands.
-    righted = put_right(replace(run, notices=_owed(run, rule), over=True), occurred_at, now)
+    righted = put_right(replace(run, notices=owed(run, rule), over=True), occurred_at, now)
     # Steps that an event set going go on, for it did happen; `_finish` looks at `over`, and turns to `resolved` then.
     if run.phase is not Phase.HOLDING and not rule.is_about_absence:
         return Advance(righted.run, righted.intents)
     # What was absent has come, so nothing is left to do about it: all actions that nobody has begun are taken back, and
     # of an alert among them nobody hears the end either. A run that holds has done its steps: its repetitions stop.
-    stopped = _stop(run, asked=rule.is_about_absence)
+    stopped = stop(run, asked=rule.is_about_absence)
     left = replace(righted.run, branch="resolved", step=0, pending=None)
     return _walk(left, rule, now).after(*stopped, *righted.intents)
 
 
 def _cancel(run: Run, by: str) -> Advance:
     cancelled = replace(run, state=RunState.CANCELLED, phase=Phase.OVER, why=by)
-    return Advance(cancelled, tuple(_stop(run)))
-
-
-def _stop(run: Run, *, asked: bool = True) -> list[Intent]:
-    """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
-    timed = run.phase in (Phase.BACKOFF, Phase.WAITING) or any(notice.repeat for notice in run.notices)
-    actions = run.asked if asked else (run.pending,) if run.pending else ()
-    stopped: list[Intent] = [DisarmTimer()] if timed else []
-    return [*stopped, Withdraw(actions)] if actions else stopped
+    return Advance(cancelled, tuple(stop(run)))
 
 
 def _step(run: Run, rule: Rule) -> Step | None:
@@ -265,10 +244,6 @@ def _step(run: Run, rule: Rule) -> Step | None:
 
 def _name_of_try(run: Run) -> str:
     return f"{run.path}:{run.tries + 1}"
-
-
-def _name_of_repetition(run: Run) -> str:
-    return f"again:{run.again + 1}"
 
 
 def _heard_of(run: Run, context: Mapping[str, object] | None) -> Run:

@@ -23,6 +23,15 @@ select r.data
    for update of r
 """
 
+LOAD_TRYING = """
+select r.data
+  from unnest($1::text[], $2::text[]) as wanted (provider, post)
+  join runs r on r.provider = wanted.provider and r.post = wanted.post and r.state = 'active'
+ where r.data ->> 'phase' in ('backoff', 'acting', 'watching')
+ order by r.started_at, r.id
+   for update of r
+"""
+
 LOCK = "select data from runs where id = $1 for update"
 
 LOAD = "select data from runs where id = any($1::uuid[]) for update"
@@ -49,6 +58,14 @@ async def load_open(conn: Connection, wanted: Collection[tuple[str, str]]) -> li
         return []
     columns = (list(column) for column in zip(*wanted, strict=True))
     return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD_OPEN, *columns)]
+
+
+async def load_trying(conn: Connection, posts: Collection[tuple[str, str]]) -> list[Run]:
+    """The active runs that are at a retry of these (provider, post), the oldest first, held for this transaction."""
+    if not posts:
+        return []
+    columns = (list(column) for column in zip(*posts, strict=True))
+    return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD_TRYING, *columns)]
 
 
 async def load(conn: Connection, ids: Collection[UUID]) -> list[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
@@ -51,8 +52,10 @@ select t.*
 
 REVISIONS = "select rule, revision, noted_at from armed_rules"
 
+THERE_SINCE = "select rule, there_since from armed_rules"
+
 NOTE_REVISION = """
-insert into armed_rules (rule, revision, noted_at) values ($1, $2, $3)
+insert into armed_rules (rule, revision, noted_at, there_since) values ($1, $2, $3, $3)
     on conflict (rule) do update set revision = excluded.revision, noted_at = excluded.noted_at
 """
 
@@ -97,12 +100,18 @@ async def remove(conn: Connection, keys: Collection[Key]) -> None:
 async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[StoredTimer]:
     """The timers that are due in each bucket up to its moment, earliest first, held for this transaction."""
     rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
-    return [_kept(row) for row in rows]
+    # Of those that are due at one moment, the first may do something for the others.
+    return [_kept(row) for row in sorted(rows, key=itemgetter("due_at", "rule", "key", "kind"))]
 
 
 async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:
     """For each rule the revision for which the posts that were there have been looked at, and when that was."""
     return {row["rule"]: (row["revision"], row["noted_at"]) for row in await conn.fetch(REVISIONS)}
+
+
+async def there_since(conn: Connection) -> dict[str, datetime]:
+    """Since when each rule has been in force without a break, whatever it meant meanwhile."""
+    return {row["rule"]: row["there_since"] for row in await conn.fetch(THERE_SINCE)}
 
 
 async def note_revision(conn: Connection, rule: str, revision: str, now: datetime) -> None:

@@ -109,6 +109,7 @@ class ArmedRule(SQLModel, table=True):
     rule: str = primary(TEXT)
     revision: str = column(TEXT)
     noted_at: datetime = column(MOMENT, "now()")
+    there_since: datetime = column(MOMENT, "now()")
 
 
 class RuleSwitch(SQLModel, table=True):
