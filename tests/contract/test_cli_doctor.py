@@ -11,6 +11,7 @@ import pytest
 import time_machine
 
 from tests.contract.command_line import SECRET, CommandLine, execute, said, take
+from tracker.domain.posts.post import FOLD_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,7 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     """An installation that has read a webhook just now, and has a rule and a key."""
     take(database_url, said("post.published", "p1", 0), now=datetime.now(UTC))
     execute(database_url, BEGIN_REACTOR)
+    execute(database_url, f"update projections set fold_version = {FOLD_VERSION}")  # as a service does that starts
     tracker = CommandLine(tmp_path).configure(database_url)
     provide(tracker, 'calls = { webhooks = "" }')
     (tracker.rules / "all.toml").write_text(RULE.format(channel="ops"))
