@@ -551,13 +551,11 @@ create table actions (
 );
 -- CLAIM and OUTLOOK. By target, so that what waits for a full one is not read on the way to the others.
 create index actions_waiting on actions (verb, target, due_at, id) where state = 'pending';
--- RESCUE.
-create index actions_leased on actions (leased_until) where state = 'claimed';
 create unique index actions_one_retry_of_a_post on actions (provider, post) where verb = 'retry' and state = 'claimed';
 -- RETRIES, OPEN_OF_POST, and the history of a post.
 create index actions_of_post on actions (provider, post, created_at);
--- Lists of actions: all of them, and those of a state. The few that wait for a person are found and counted without
--- reading the many that are done, which a list of those meets at every step.
+-- Lists of actions: all of them, and those of a state; and RESCUE, for what is claimed is little. The few that wait for
+-- a person are found and counted without reading the many that are done, which a list of those meets at every step.
 create index actions_newest on actions (created_at desc, id);
 create index actions_by_state on actions (state, created_at desc, id) where state <> 'done';
 -- What a run, and what a silence or a rule that mutes, has made of them.

@@ -57,22 +57,22 @@ WORK: dict[str, tuple[str, list[object]]] = {
 async def test_a_plan_made_while_it_was_empty_reads_few_pages_when_it_is_full(database: Database, work: str) -> None:
     statement, values = WORK[work]
     async with database.transaction() as conn:
-        await _prepared(conn, statement)
-        empty = await _explained(conn, values, "")
+        await prepared(conn, statement)
+        empty = await explained(conn, values, "")
         await conn.execute(POSTS, NOON, NOON.date())
         for filling in (FIRINGS, ACTIONS, ATTEMPTS):
             await conn.execute(filling, NOON)
-        full = await _explained(conn, values, "analyze, buffers, ")
+        full = await explained(conn, values, "analyze, buffers, ")
     assert "Seq Scan" not in json.dumps(empty)
     assert full["Plan"]["Shared Hit Blocks"] <= PAGES[work]
 
 
-async def _prepared(conn: Connection, statement: str) -> None:
+async def prepared(conn: Connection, statement: str) -> None:
     await conn.execute(f"prepare work as {statement}")
-    await _explained(conn, [None] * max(map(int, re.findall(r"\$(\d+)", statement))), "")
+    await explained(conn, [None] * max(map(int, re.findall(r"\$(\d+)", statement))), "")
 
 
-async def _explained(conn: Connection, values: list[object], how: str) -> dict[str, Any]:
+async def explained(conn: Connection, values: list[object], how: str) -> dict[str, Any]:
     literals = ", ".join([await conn.fetchval("select quote_nullable($1)", _written(value)) for value in values])
     found: list[dict[str, Any]] = await conn.fetchval(f"explain ({how}format json) execute work({literals})")
     return found[0]

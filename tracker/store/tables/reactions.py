@@ -183,7 +183,6 @@ class Action(SQLModel, table=True):
     __tablename__ = "actions"
     __table_args__ = (
         Index("actions_waiting", "verb", "target", "due_at", "id", postgresql_where=text("state = 'pending'::text")),
-        Index("actions_leased", "leased_until", postgresql_where=text("state = 'claimed'::text")),
         Index(
             "actions_one_retry_of_a_post",
             "provider",
