@@ -53,7 +53,7 @@ BROKEN = [
     (examples.BURST, '"> 5 in 10m"', '"> 6 in 10m"'),
     (examples.BURST, '"> 5 in 10m"', '"> 5 in 4m"'),
     (examples.BURST, '"> 5 in 10m"', '"> 4 in 10m"'),
-    (examples.BURST, 'per   = "account"\n', ""),
+    (examples.BURST, 'per   = "account"', 'per   = "target"'),
     (examples.WORKFLOW, '"cms.acked", at', '"cms.akced", at'),
     (examples.WORKFLOW, '"24h"', '"23h"'),
     (examples.WORKFLOW, ', else = "escalate" },\n]\n[rule.tell-cms.branch]\nescalate = ', ' }]\nresolved = '),

@@ -212,7 +212,7 @@ CONDITIONS = {
     "not a condition": ("when = 'post.attempt'", ["r.toml:4:9: rule.a.when: must be true or false, but it is an int"]),
     "a comparison of unlike things": (
         "when = 'post.attempt < \"3\"'",
-        ['r.toml:4:22: rule.a.when: "<" cannot be used with (int, text)'],
+        ['r.toml:4:22: rule.a.when: "<" cannot be used with (int, text) (write the number without quotes)'],
     ),
     "one equals sign": ("when = 'post.id = \"p\"'", ['r.toml:4:17: rule.a.when: "=" is not CEL (write "==")']),
     "another language's and": (
@@ -227,7 +227,7 @@ CONDITIONS = {
     "nothing": ("when = ''", ["r.toml:4:8: rule.a.when: must be a text in quotes, but it is empty"]),
     "several lines": (
         "when = '''\npost.attempt < 3\n&& error.code == 3'''",
-        ['r.toml:6:15: rule.a.when: "==" cannot be used with (text, int)'],
+        ['r.toml:6:15: rule.a.when: "==" cannot be used with (text, int) (write the text in quotes, as in "3")'],
     ),
     "escapes before the fault": (
         'when = "error.message == \\"x\\" && error.cod == \\"\\""',

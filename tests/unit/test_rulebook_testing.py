@@ -257,7 +257,7 @@ timeline = '''
 SENDING = """
 [rule.tell]
 on = "post.published"
-do = [{ send = "ops", body = "{{ post.id }} is out, see {{ target.url }}" }]
+do = [{ send = "ops", body = "{{ post.id }} is out, see {{ post.platforms }}" }]
 """
 
 

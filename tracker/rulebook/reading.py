@@ -191,7 +191,8 @@ class Table:
         try:
             return parse(text)
         except BadText as error:
-            self.faults.note(path, str(error), self.faults.positions.inside(path, error.offset))
+            for one in error.all:
+                self.faults.note(path, str(one), self.faults.positions.inside(path, one.offset))
         except ValueError as error:
             self.faults.note(path, str(error))
         return None

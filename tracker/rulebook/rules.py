@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import time, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, get_args
 
@@ -21,6 +22,7 @@ from tracker.rulebook.checks import check, check_branches
 from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
+from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_match, read_trigger, read_word
@@ -148,6 +150,10 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     workflow = workflows.tables[name].aside()
     branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
     context.found.update(branches)
+    if not context.trail:
+        for why in context.nouns.lacking.values():
+            table.fault("run", f'"{name}" does not fit here: {why}')
+        context.nouns.lacking.clear()
     every = (*steps, *(step for branch in branches.values() for step in branch))
     if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
         table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
@@ -164,7 +170,9 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     _check_name("rule", name, table)
     trigger = read_trigger(table)
     severity = table.choice("severity", SEVERITIES, "warning")
-    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={})
+    per = GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST))
+    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table))
+    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns)
     do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,
@@ -173,8 +181,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         do=do,
         branches={**context.found, **branches},
         match=read_match(table, context.known.providers),
-        when=table.parsed("when", Condition),
-        per=GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST)),
+        when=table.parsed("when", partial(_condition, nouns_in_condition(trigger, per))),
+        per=per,
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
@@ -192,6 +200,12 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     if len(table.faults.found) != before:
         return None
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
+
+
+def _condition(nouns: Nouns, text: str) -> Condition:
+    condition = Condition(text)
+    nouns.check(text, condition)
+    return condition
 
 
 def read_workflow(name: str, table: Table, context: Context) -> None:
