@@ -54,7 +54,7 @@ BROKEN = [
     (examples.BURST, '"> 5 in 10m"', '"> 5 in 4m"'),
     (examples.BURST, '"> 5 in 10m"', '"> 4 in 10m"'),
     (examples.BURST, 'per   = "account"', 'per   = "target"'),
-    (examples.WORKFLOW, '"cms.acked", at', '"cms.akced", at'),
+    (examples.WORKFLOW, '"cms.acked", at', '"cms.refused", at'),
     (examples.WORKFLOW, '"24h"', '"23h"'),
     (examples.WORKFLOW, ', else = "escalate" },\n]\n[rule.tell-cms.branch]\nescalate = ', ' }]\nresolved = '),
     (examples.WORKFLOW, 'event = "post.published" }', 'event = "published" }'),

@@ -365,7 +365,7 @@ STEPS = {
 TESTS = {
     "another rule": (
         ALERT + '[[test]]\nrule = "b"\ntimeline = "1m ! retry"',
-        ['r.toml:4: test.rule: there is no rule "b"'],
+        ['r.toml:5:8: test[0].rule: there is no rule "b"'],
     ),
     "an action nearly right": (
         TEST + 'timeline = """\n0s > post.failed\n1m < retri\n"""',

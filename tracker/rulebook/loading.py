@@ -19,6 +19,7 @@ from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.source_text import texts_of
 from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.test_checks import misfits
 from tracker.rulebook.timeline import RuleTest, read_test
 from tracker.toml import parse
 from tracker.toml.positions import Positions
@@ -158,11 +159,12 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
     mentions = [mention for one in documents for mention in one.faults.mentions]
     found = [fault for one in documents for fault in _sorted(one.faults.found)]
     odd = [fault for one in documents for fault in _sorted(one.faults.odd)]
+    unfit = misfits(tests, {rule.id: rule for rule in rules}, known.providers)
     return Rulebook(
         rules=rules,
         tests=tests,
         files=(*(Path(one.file) for one in documents), *pages.paths),
-        faults=(*found, *pages.found, *strays(tests, mentions, {*places, *others})),
+        faults=(*found, *pages.found, *strays(mentions, {*places, *others}), *unfit),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
         texts=texts_of(tables, context.workflows),
