@@ -103,6 +103,7 @@ _TO_FIT: Mapping[tuple[str, str], str] = {
     ("bool", "int"): "write true or false",
     ("text", "bool"): 'write the text in quotes, as in "true"',
     ("list(text)", "text"): 'write "x" in post.platforms',
+    ("text", "text"): 'write == for one text, in ["x", "y"] for several, as in error.code in ["x"]',
 }
 
 
@@ -119,7 +120,10 @@ def _one(match: re.Match[str], text: str) -> BadText:
         return _undeclared(name[1], text, offset)
     if overload := _OVERLOAD.search(message):
         kinds = [plain_type(kind) for kind in overload[2].split(", ")]
-        return BadText(f'"{overload[1]}" cannot be used with ({", ".join(kinds)}){_to_fit(kinds)}', offset)
+        operator = overload[1].removeprefix("@")
+        return BadText(f'"{operator}" cannot be used with ({", ".join(kinds)}){_to_fit(kinds)}', offset)
+    if "token recognition error" in message and "at: '" in message and message.partition("at: '")[2][:1] in ("'", '"'):
+        return BadText("a quote is never closed", offset)
     if "'<EOF>'" in message.partition(" expecting ")[0]:
         return BadText("something is missing at the end", offset)
     return BadText(f"{message.partition(' expecting ')[0].replace('Syntax error: ', '')}: {_FORM}", offset)

@@ -14,7 +14,7 @@ from tracker.errors import Misconfigured
 from tracker.rulebook.context import Context, Known, Workflows
 from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
-from tracker.rulebook.grammar import FILE
+from tracker.rulebook.grammar import FILE, RULE
 from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.source_text import texts_of
@@ -99,7 +99,16 @@ class _Document:
     def named(self, key: str) -> dict[str, Table]:
         """The tables under `key` by their names."""
         tables = self.top.table(key) if self.top else None
-        found = {name: tables.table(name) for name in tables.values} if tables else {}
+        if tables is None:
+            return {}
+        nameless = next((name for name, one in tables.values.items() if name in RULE and not isinstance(one, dict)), "")
+        if nameless:
+            tables.fault_at_key(nameless, f"the {key} has no name: write [{key}.<name>] above it")
+            return {}
+        listed = [name for name, one in tables.values.items() if isinstance(one, list)]
+        for name in listed:
+            tables.fault_at_key(name, f"is one {key}: write [{key}.{name}], with one bracket on each side")
+        found = {name: tables.table(name) for name in tables.values if name not in listed}
         return {name: table for name, table in found.items() if table}
 
 
@@ -128,7 +137,11 @@ def _parsed(text: str, file: str) -> _Document:
         return _unread(file, error)
     faults = Faults(file, document.positions)
     top = Table(document.table, (), faults)
-    top.only(FILE, "a rule file")
+    homeless = [key for key in document.table if key in RULE and key not in FILE]
+    if homeless:
+        top.fault_at_key(homeless[0], "stands in no rule: put [rule.<name>] above it")
+    housed = {key: one for key, one in document.table.items() if key not in homeless}
+    Table(housed, (), faults).only(FILE, "a rule file")
     if not document.table:
         faults.warn((), "is empty: there is no rule, workflow or test in it")
     return _Document(file, faults, top)

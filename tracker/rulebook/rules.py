@@ -23,6 +23,7 @@ from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
+from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_match, read_trigger, read_word
@@ -115,7 +116,7 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
     if len(verbs) != 1:
         _no_verb(table, verbs)
         return
-    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step")
+    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step", OF_STEPS)
     if verbs[0] == "run":
         yield from _run(table, context)
     elif step := READERS[verbs[0]](table, context):
@@ -123,7 +124,10 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
 
 
 def _no_verb(table: Table, verbs: list[str]) -> None:
-    hints = [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
+    hints = [(key, f": {VERBS[key.lower()]}") for key in table.values if key.lower() in VERBS]
+    hints += [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
+    known = {key for keys in STEPS.values() for key in keys}
+    hints += [(key, f" (there are {', '.join(STEPS)})") for key in table.values if key not in known]
     if verbs:
         table.fault_at_key(verbs[1], f"a step does one thing: {' and '.join(verbs)} are steps of their own")
     elif hints:
@@ -166,7 +170,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     """The rule, or None where it is faulty; the reasons are noted with the table."""
     before = len(table.faults.found)
-    table.only(RULE, "a rule")
+    table.only(RULE, "a rule", KEYS)
     _check_name("rule", name, table)
     trigger = read_trigger(table)
     severity = table.choice("severity", SEVERITIES, "warning")
@@ -193,7 +197,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         budget=table.parsed("budget", Rate.parse),
         enabled=table.flag("enabled", default=True),
     )
-    if "do" not in table:
+    if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
         check(rule, table)

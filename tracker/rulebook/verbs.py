@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.actions import Backoff
 from tracker.domain.duration import parse_duration
+from tracker.domain.rules.event_pattern import EventPattern
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -111,10 +112,16 @@ def _retry(table: Table, context: Context) -> RetryStep:
 
 
 def _wait(table: Table, context: Context) -> WaitStep | None:
-    words, at_most, otherwise = table.several("wait", read_word), table.span("at_most"), table.text("else")
+    words, at_most, otherwise = table.several("wait", _awaited), table.span("at_most"), table.text("else")
     if "else" in table and "at_most" not in table:
         table.fault("else", 'goes with "at_most": without it the wait never ends in vain')
     return WaitStep(words, at_most, f"{context.prefix}{otherwise}" if otherwise else None) if words else None
+
+
+def _awaited(text: str) -> EventPattern:
+    if text[:1].isdigit():
+        raise ValueError(f'"{text}" is no event: write wait = "cms.acked", the event, and at_most = "{text}"')
+    return read_word(text)
 
 
 def _reconcile(table: Table, context: Context) -> ReconcileStep:
