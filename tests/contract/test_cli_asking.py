@@ -196,7 +196,7 @@ def test_what_happened_becomes_a_test_that_passes(tracker: CommandLine) -> None:
 
 def test_build_servers_get_a_file(tracker: CommandLine) -> None:
     out = tracker("rules", "record", "told", "--post", "p1").out
-    (tracker.rules / "all.toml").write_text(RULES + out + out.replace("<  alert ops", "<  alert web"))
+    (tracker.rules / "all.toml").write_text(RULES + out + out.replace("<  alert ops", "<  alert ops title=other"))
     assert tracker("rules", "test", "--junit", "out.xml").code == 1
     root = ET.fromstring((tracker.folder / "out.xml").read_text())  # noqa: S314  (our own)
     assert (root.get("tests"), root.get("failures")) == ("2", "1")

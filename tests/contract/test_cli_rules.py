@@ -87,14 +87,13 @@ def test_a_test_that_fails_is_told_by_its_line(tracker: CommandLine) -> None:
     file.write_text(RULE + TESTS)
     ran = tracker("rules", "test")
     assert ran.code == 1
-    assert ran.lines == [
-        f"{file}:18: tell: nobody is told: 1h  !  alert: it must not, but it did at 0s",
-        "1 passed, 1 failed",
-    ]
+    said = 'it must not, but it did at 0s: alert ops at 0s title="p1 failed"'
+    assert ran.lines == [f"{file}:18: tell: nobody is told: 1h  !  alert: {said}", "1 passed, 1 failed"]
     shown = tracker("rules", "test", "--json").json["items"]
     assert [(item["name"], item["passed"], item["line"]) for item in shown] == [
         ("people are told", True, 5), ("nobody is told", False, 18),
     ]  # fmt: skip
+    assert [item.get("done", [{}])[0].get("title") for item in shown] == [None, "p1 failed"]
 
 
 def test_the_tests_of_one_rule_can_be_played_alone(tracker: CommandLine) -> None:

@@ -97,7 +97,7 @@ WORKFLOWS = {
     ),
     "a key of a rule": (
         '[workflow.tell]\nwhen = "true"\n' + ALERT,
-        ["2:1: workflow.tell.when: a workflow has no such key"],
+        ["2:1: workflow.tell.when: a workflow has no such key (there are do, branch)"],
     ),
     "a workflow that pauses the rule that runs it": (
         '[workflow.hush]\ndo = [{ pause = "a", for = "1h" }]\n' + ON + 'do = [{ run = "hush" }]',

@@ -208,10 +208,12 @@ def test_rules_run_workflows_of_other_files(tmp_path: Path) -> None:
 
 def test_labels_and_items_can_be_read_in_conditions_and_texts() -> None:
     rule = rule_of(
-        HEAD + 'when = \'post.labels.stage == "late"\'\ndo = [{ alert = "ops", title = "{{ run.items.size() }}" }]'
+        '[rule.a]\nevery = "1h"\nover = { events = "post.failed" }\n'
+        "when = 'has(post.labels.stage) && post.labels.stage == \"late\"'\n"
+        'do = [{ alert = "ops", title = "{{ run.items.size() }}" }]'
     )
     assert rule.judge({**DEFAULTS, "post.labels": {"stage": "late"}}).kind == "true"
-    assert rule.judge(DEFAULTS).kind == "error"
+    assert rule.judge(DEFAULTS).kind == "false"
     (step,) = rule.do
     assert isinstance(step, AlertStep)
     assert step.title({**DEFAULTS, "run.items": [{"post_id": "p1", "platforms": ["x"]}]}) == "1"

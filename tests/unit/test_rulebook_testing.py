@@ -114,7 +114,8 @@ def test_a_rule_that_is_not_cancelled_in_time_fails_what_must_not_happen() -> No
     eager = RETRY.replace('cancel_on = ["post.published", "post.removed"]', "").replace(
         "[{ retry", '[{ alert = "ops", title = "x" }, { retry'
     )
-    assert played(eager, timeline.replace("! retry", "! alert")).wrong == "it must not, but it did at 0s"
+    wrong = played(eager, timeline.replace("! retry", "! alert")).wrong
+    assert wrong == "it must not, but it did at 0s: alert ops at 0s title=x"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ timeline = '''
 SENDING = """
 [rule.tell]
 on = "post.published"
-do = [{ send = "ops", body = "{{ post.id }} is out, see {{ target.url }}" }]
+do = [{ send = "ops", body = "{{ post.id }} is out, see {{ post.platforms }}" }]
 """
 
 

@@ -112,6 +112,7 @@ def _outcome(outcome: Outcome) -> dict[str, object]:
     return {
         "rule": outcome.test.rule, "name": outcome.test.name, "passed": outcome.passed, "file": file,
         "line": int(line), "wrong": _wrong(outcome) or None,
+        **({} if outcome.passed else {"done": outcome.what_was_done}),
     }  # fmt: skip
 
 

@@ -131,7 +131,7 @@ class _Estimate:
                 return Bulk(len(literal) if isinstance(literal, str) else SMALL), 1
             case Name(name):
                 return self.known.get(name, Bulk(SMALL)), 1
-            case Field(of, field):
+            case Field(of, field, _):
                 bulk, work = self.of(of)
                 return (Bulk(NAME) if field == "platforms" and bulk == _ITEM else bulk.each), work + 1
             case Make(parts):

@@ -35,10 +35,11 @@ class Name:
 
 @value(frozen=True, slots=True)
 class Field:
-    """A field of a map."""
+    """A field of a map; `asked` where `has` only asks whether it is there."""
 
     of: Node
     field: str
+    asked: bool = False
 
 
 @value(frozen=True, slots=True)
@@ -99,16 +100,20 @@ def conjunction(node: Node) -> Iterator[Node]:
 def walk(node: Node) -> Iterator[Node]:
     """The node, and whatever is within it."""
     yield node
-    parts: tuple[Node, ...] = ()
-    match node:
-        case Field(of, _):
-            parts = (of,)
-        case Call(_, within) | Make(within):
-            parts = within
-        case Loop():
-            parts = (node.over, node.start, node.goes_on, node.step, node.result)
-    for part in parts:
+    for part in parts_of(node):
         yield from walk(part)
+
+
+def parts_of(node: Node) -> tuple[Node, ...]:
+    """What stands right within the node."""
+    match node:
+        case Field(of):
+            return (of,)
+        case Call(_, within) | Make(within):
+            return within
+        case Loop():
+            return (node.over, node.start, node.goes_on, node.step, node.result)
+    return ()
 
 
 def _checked(serialized: bytes) -> dict[int, Any]:
@@ -127,6 +132,10 @@ def _node(data: bytes) -> Node:
 def _const(fields: Fields, _: int) -> Node:
     ((kind, found),) = fields
     return Const(_LITERALS[kind](found) if kind in _LITERALS else None)
+
+
+def _field(message: dict[int, Any]) -> Node:
+    return Field(_node(message[1]), message[2].decode(), bool(message.get(3)))
 
 
 def _call(fields: Fields, its_number: int) -> Node:
@@ -149,7 +158,7 @@ def _map(fields: Fields, _: int) -> Node:
 _KINDS: Mapping[int, Callable[[Fields, int], Node]] = {
     3: _const,
     4: lambda fields, _: Name(dict(fields)[1].decode()),
-    5: lambda fields, _: Field(_node(dict(fields)[1]), dict(fields)[2].decode()),
+    5: lambda fields, _: _field(dict(fields)),
     6: _call,
     7: lambda fields, _: Make(tuple(_node(found) for number, found in fields if number == 1)),
     8: _map,

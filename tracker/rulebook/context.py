@@ -9,8 +9,13 @@ from functools import cached_property
 from tracker.domain.rate import Rate
 from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
+from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.reading import Table
-from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.template_files import TemplateFile, TemplateFiles
+from tracker.rulebook.templates import Template
+from tracker.toml.positions import BadText, together
+
+NOUNS_UNKNOWN = Nouns()
 
 MOST_IN_ALL = 100
 """Steps that a workflow may come to, with those that it runs."""
@@ -41,6 +46,10 @@ class Workflows:
         for name in names:
             names += [inner for inner in self._run_by(name) if inner not in names]
         return [self.tables[name] for name in dict.fromkeys(names)]
+
+    def retries(self, table: Table) -> bool:
+        """Whether the rule, or a workflow that it runs, has a retry among its steps."""
+        return any("retry" in step for one in (table, *self.reached_from(table)) for step in _steps(one))
 
     def size(self, name: str) -> int:
         """How many steps it comes to in all; for one that runs in a circle this says nothing."""
@@ -105,7 +114,8 @@ class Context:
     """Of the steps that are being read. `found` gathers the branches of the workflows that they run.
 
     `rule` is theirs, empty for a workflow on its own; `event` is what a message is called that has no name of its own;
-    `prefix` stands before the names of branches, and `trail` are the workflows in which we are.
+    `prefix` stands before the names of branches, and `trail` are the workflows in which we are. `nouns` are what the
+    rule knows: what a text of its own reads in vain is refused there, what one of a workflow does where that is run.
     """
 
     known: Known
@@ -116,7 +126,24 @@ class Context:
     event: str = "{{ event.name }}"
     prefix: str = ""
     trail: tuple[str, ...] = ()
+    nouns: Nouns = NOUNS_UNKNOWN
     found: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+
+    def text(self, written: str, longest: int, *, one_line: bool = False) -> Template:
+        """The text with its holes. Raises BadText for what is wrong with it."""
+        template = Template(written, longest, one_line=one_line)
+        self.nouns.check(written, template, elsewhere=bool(self.trail))
+        return template
+
+    def page(self, name: str) -> TemplateFile | None:
+        """The file of that name. Raises ValueError where there is none, or where it reads what the rule lacks."""
+        page = self.pages.page(name)
+        missed = self.nouns.missed(page.reads) if page else {}
+        if missed and self.trail:
+            self.nouns.lacking.update(missed)
+        elif missed and page:
+            raise together([BadText(f"line {page.reads[noun]} of it: {why}") for noun, why in missed.items()])
+        return page
 
 
 def named(what: str, known: Collection[str] | None, where: str = "in the configuration") -> Callable[[str], str]:

@@ -11,17 +11,12 @@ from tracker.domain.rules.rule_index import KEYS
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.checks import reaches
 from tracker.rulebook.reading import Mention
-from tracker.rulebook.timeline import RuleTest, unknown_rule
 
 Places = Mapping[str, tuple[str, int]]
 
 
-def strays(tests: Iterable[RuleTest], mentions: Iterable[Mention], rules: Collection[str]) -> Iterator[Misconfigured]:
+def strays(mentions: Iterable[Mention], rules: Collection[str]) -> Iterator[Misconfigured]:
     """A fault for each test of, and each step about, a rule that is nowhere."""
-    for test in tests:
-        wrong = unknown_rule(test, rules)
-        if wrong:
-            yield Misconfigured(wrong, file=test.file, line=test.line, key="test.rule")
     for one in mentions:
         if one.rule not in rules:
             wrong = f'there is no rule "{one.rule}"{did_you_mean(one.rule, rules)}'

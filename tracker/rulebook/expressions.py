@@ -7,33 +7,24 @@ takes for true: so a condition holds only where its value `is True`.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
 
 from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
-from tracker.errors import did_you_mean
 from tracker.rulebook.cel_analysis import check_cost, fast_path
+from tracker.rulebook.cel_checks import misread
+from tracker.rulebook.cel_faults import explained, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
-FUNCTIONS = (
-    "all", "bool", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one", "filter",
-    "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
-    "getMonth", "getSeconds", "has", "int", "map", "matches", "size", "startsWith", "string", "timestamp", "type",
-)  # fmt: skip
-_SLIPS = {"=": "==", "and": "&&", "or": "||", "not": "!", "&": "&&", "|": "||"}
-_ERROR = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
-_UNDECLARED = re.compile(r"undeclared reference to '(.*?)'")
-_OVERLOAD = re.compile(r"found no matching overload for '_?(.*?)_?' applied to '\((.*)\)'")
-_SLIP = re.compile(r"Syntax error: (?:token recognition error at: '|extraneous input '|mismatched input ')(=|\w+|&|\|)")
-_STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
+MOST_KEPT = 1024
+"""Holes that are kept compiled."""
 
 
 def _type(name: str, value: object) -> cel.Type:
@@ -61,13 +52,17 @@ class Condition:
         self._expression, self._tree = _compile(_IN_CONDITIONS, text)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
-            raise BadText(f"must be true or false, but it is {_article(_plain_type(kind.name()))}")
+            raise BadText(f"must be true or false, but it is {_article(plain_type(kind.name()))}")
         self._shortcut = fast_path(self._tree)
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """The variables on which it rests."""
-        return frozenset(node.name for node in walk(self._tree) if isinstance(node, Name)) & DEFAULTS.keys()
+        return _read_in(self._tree)
+
+    def misread(self) -> Iterator[BadText]:
+        """What it reads in vain; a part of a condition may do so, because another part asks first."""
+        return misread(self._tree, self.text)
 
     @property
     def conjunctions(self) -> list[int]:
@@ -90,28 +85,43 @@ class Condition:
         try:
             found = self._expression.eval(_activation(values)).value()
         except Exception as error:  # the evaluator's bindings raise what they like, and a batch must go on
-            return Verdict("error", _reason(str(error)))
+            return Verdict("error", reason(str(error)))
         if found is True:
             return TRUE
-        return FALSE if found is False else Verdict("error", _reason(str(found)))
+        return FALSE if found is False else Verdict("error", reason(str(found)))
 
 
 class Hole:
-    """A compiled expression in a text: values in, value out."""
+    """A compiled expression in a text, where it stands `at`: values in, value out."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._expression, _ = _compile(_IN_TEXTS, text)
+    def __init__(self, text: str, at: int = 0) -> None:
+        self.text, self.at = text, at
+        self._expression, self._tree, self.reads = _compiled_hole(text)
+
+    def misread(self) -> Iterator[BadText]:
+        """What it reads in vain."""
+        return misread(self._tree, self.text)
 
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""
         try:
             found = self._expression.eval(data=dict(values))
         except Exception as error:
-            raise ValueError(_reason(str(error))) from error
+            raise ValueError(reason(str(error))) from error
         if found.type() == cel.Type.ERROR:
-            raise ValueError(_reason(str(found.value())))
+            raise ValueError(reason(str(found.value())))
         return found.plain_value()
+
+
+@lru_cache(MOST_KEPT)
+def _compiled_hole(text: str) -> tuple[cel.Expression, Node, frozenset[str]]:
+    """The expression of a hole, its tree and what it reads. Most rules' texts have holes that others have too."""
+    expression, tree = _compile(_IN_TEXTS, text)
+    return expression, tree, _read_in(tree)
+
+
+def _read_in(tree: Node) -> frozenset[str]:
+    return frozenset(node.name for node in walk(tree) if isinstance(node, Name)) & DEFAULTS.keys()
 
 
 def _activation(values: Mapping[str, object]) -> Any:
@@ -131,7 +141,7 @@ def _compile(environment: cel.Env, text: str) -> tuple[cel.Expression, Node]:
     try:
         expression = environment.compile(text)
     except Exception as error:
-        raise _explain(str(error), text) from error
+        raise explained(str(error), text) from error
     tree = parse(expression.serialize())
     _check(tree, text)
     return expression, tree
@@ -144,66 +154,8 @@ def _check(node: Node, text: str) -> None:
             case Call("matches", (_, Const(str(pattern)))):
                 said = _IN_TEXTS.compile(f'"".matches({json.dumps(pattern, ensure_ascii=False)})').eval(data={})
                 if said.type() == cel.Type.ERROR:
-                    raise BadText(_reason(str(said.value())), max(text.find(pattern), 0))
+                    raise BadText(reason(str(said.value())), max(text.find(pattern), 0))
     check_cost(node)
-
-
-def _explain(message: str, text: str) -> BadText:
-    """The evaluator's complaints in our words: the first for which a right word is known, or else the first."""
-    found = [_one(match, text) for match in _ERROR.finditer(message)]
-    if not found:
-        return BadText(_reason(message.partition("\n")[0]))
-    return next((one for one in found if "did you mean" in str(one) or "write" in str(one)), found[0])
-
-
-def _one(match: re.Match[str], text: str) -> BadText:
-    offset, message = _offset(text, int(match[1]), int(match[2])), _reason(match[3])
-    if name := _UNDECLARED.search(message):
-        return _undeclared(name[1], text, offset)
-    if overload := _OVERLOAD.search(message):
-        kinds = ", ".join(_plain_type(kind) for kind in overload[2].split(", "))
-        return BadText(f'"{overload[1]}" cannot be used with ({kinds})', offset)
-    if (slip := _SLIP.search(message)) and slip[1] in _SLIPS:
-        return BadText(f'"{slip[1]}" is not CEL (write "{_SLIPS[slip[1]]}")', offset)
-    if "'<EOF>'" in message.partition(" expecting ")[0]:
-        return BadText("something is missing at the end", offset)
-    return BadText(message.partition(" expecting ")[0].replace("Syntax error: ", ""), offset)
-
-
-def _undeclared(name: str, text: str, offset: int) -> BadText:
-    is_call = text.startswith("(", offset)
-    start = offset - len(name if is_call else name.rpartition(".")[0])
-    offset = start if text.startswith(name, max(start, 0)) else offset
-    if name in DEFAULTS:
-        return BadText(f"{name} is known only in texts, not where a condition is judged", offset)
-    if is_call:
-        return BadText(f"{name}: no function of that name{did_you_mean(name, FUNCTIONS)}", offset)
-    return BadText(f"{name}: not a value that rules can read{_nearest(name)}", offset)
-
-
-def _nearest(name: str) -> str:
-    """The right name that is meant, or else what its noun has."""
-    noun, _, field = name.partition(".")
-    fields = [one.partition(".")[2] for one in DEFAULTS if one.startswith(f"{noun}.")]
-    if not fields:
-        return did_you_mean(name, DEFAULTS)
-    near = did_you_mean(field, fields)
-    return near.replace('"', f'"{noun}.', 1) if near else f" ({noun} has {', '.join(fields)})"
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    if line < 1 or column < 1:
-        return 0
-    above = text.split("\n")[: line - 1]
-    return min(sum(len(one) + 1 for one in above) + column - 1, len(text))
-
-
-def _reason(message: str) -> str:
-    return _STATUS.sub("", message).strip()[:300] or "unknown"
-
-
-def _plain_type(name: str) -> str:
-    return name.replace("google.protobuf.", "").replace("STRING", "text").replace("string", "text").lower()
 
 
 def _article(noun: str) -> str:

@@ -14,11 +14,12 @@ from tracker.errors import Misconfigured
 from tracker.rulebook.context import Context, Known, Workflows
 from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
-from tracker.rulebook.grammar import FILE
+from tracker.rulebook.grammar import FILE, RULE
 from tracker.rulebook.reading import Faults, Table
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.source_text import texts_of
 from tracker.rulebook.template_files import TemplateFiles
+from tracker.rulebook.test_checks import misfits
 from tracker.rulebook.timeline import RuleTest, read_test
 from tracker.toml import parse
 from tracker.toml.positions import Positions
@@ -98,7 +99,16 @@ class _Document:
     def named(self, key: str) -> dict[str, Table]:
         """The tables under `key` by their names."""
         tables = self.top.table(key) if self.top else None
-        found = {name: tables.table(name) for name in tables.values} if tables else {}
+        if tables is None:
+            return {}
+        nameless = next((name for name, one in tables.values.items() if name in RULE and not isinstance(one, dict)), "")
+        if nameless:
+            tables.fault_at_key(nameless, f"the {key} has no name: write [{key}.<name>] above it")
+            return {}
+        listed = [name for name, one in tables.values.items() if isinstance(one, list)]
+        for name in listed:
+            tables.fault_at_key(name, f"is one {key}: write [{key}.{name}], with one bracket on each side")
+        found = {name: tables.table(name) for name in tables.values if name not in listed}
         return {name: table for name, table in found.items() if table}
 
 
@@ -127,7 +137,11 @@ def _parsed(text: str, file: str) -> _Document:
         return _unread(file, error)
     faults = Faults(file, document.positions)
     top = Table(document.table, (), faults)
-    top.only(FILE, "a rule file")
+    homeless = [key for key in document.table if key in RULE and key not in FILE]
+    if homeless:
+        top.fault_at_key(homeless[0], "stands in no rule: put [rule.<name>] above it")
+    housed = {key: one for key, one in document.table.items() if key not in homeless}
+    Table(housed, (), faults).only(FILE, "a rule file")
     if not document.table:
         faults.warn((), "is empty: there is no rule, workflow or test in it")
     return _Document(file, faults, top)
@@ -158,11 +172,12 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
     mentions = [mention for one in documents for mention in one.faults.mentions]
     found = [fault for one in documents for fault in _sorted(one.faults.found)]
     odd = [fault for one in documents for fault in _sorted(one.faults.odd)]
+    unfit = misfits(tests, {rule.id: rule for rule in rules}, known.providers)
     return Rulebook(
         rules=rules,
         tests=tests,
         files=(*(Path(one.file) for one in documents), *pages.paths),
-        faults=(*found, *pages.found, *strays(tests, mentions, {*places, *others})),
+        faults=(*found, *pages.found, *strays(mentions, {*places, *others}), *unfit),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
         texts=texts_of(tables, context.workflows),

@@ -14,6 +14,7 @@ from tracker.toml import key_text
 from tracker.toml.positions import BadText, Path, Place, Positions
 
 T = TypeVar("T")
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,15 @@ class Table:
         """This table with faults of its own, for those that have been noted before and are not to be noted again."""
         return Table(self.values, self.path, Faults(self.faults.file, self.faults.positions))
 
-    def only(self, known: Collection[str], what: str) -> None:
-        """Refuse the keys that are not among `known`."""
+    def only(self, known: Collection[str], what: str, meant: Mapping[str, str] = NOTHING) -> None:
+        """Refuse the keys that are not among `known`; `meant` says what to write in place of other programs' words."""
         for key in self.values:
             if key not in known:
-                self.fault_at_key(key, f"{what} has no such key{did_you_mean(key, known)}")
+                self.fault_at_key(key, f"{what} has no such key{_instead(key, known, meant)}")
+
+    def meant(self, *keys: str) -> bool:
+        """Whether one of the keys stands here, be it in other letters or by another program's name."""
+        return any(key in keys or key.lower() in keys for key in self.values)
 
     def text(self, key: str) -> str | None:
         """A text that is not empty."""
@@ -117,11 +122,20 @@ class Table:
         if value in known:
             return str(value)
         options = ", ".join(f'"{one}"' for one in known)
-        self.fault(key, f'"{value}" is none of {options}{did_you_mean(str(value), known)}')
+        if not isinstance(value, str):
+            self._wrong(key, f"must be one of {options}" if len(known) > 1 else f"must be {options}", value)
+        elif len(known) == 1:
+            self.fault(key, f'"{value}" is not for "{key}": write {options}')
+        else:
+            self.fault(key, f'"{value}" is none of {options}{did_you_mean(value, known)}')
         return default
 
     def span(self, key: str) -> timedelta | None:
         """A duration above zero."""
+        value = self.values.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            self._wrong(key, 'must be a text in quotes, with its unit, as in "90s" or "15m"', value)
+            return None
         span = self.parsed(key, parse_duration)
         if span is not None and span <= timedelta(0):
             self.fault(key, "must be longer than nothing")
@@ -191,13 +205,23 @@ class Table:
         try:
             return parse(text)
         except BadText as error:
-            self.faults.note(path, str(error), self.faults.positions.inside(path, error.offset))
+            for one in error.all:
+                self.faults.note(path, str(one), self.faults.positions.inside(path, one.offset))
         except ValueError as error:
             self.faults.note(path, str(error))
         return None
 
     def _wrong(self, key: str, message: str, value: object) -> None:
         self.fault(key, f"{message}, but it is {_kind(value)}")
+
+
+def _instead(key: str, known: Collection[str], meant: Mapping[str, str]) -> str:
+    small = key.lower().replace("-", "_")
+    if small != key and small in known:
+        return f' (write "{small}")'
+    if small in meant:
+        return f" ({meant[small]})"
+    return did_you_mean(small, known) or f" (there {'are' if len(known) > 1 else 'is'} {', '.join(known)})"
 
 
 def _kind(value: object) -> str:

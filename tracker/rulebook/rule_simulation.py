@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.arrival import arrive
+from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post
 from tracker.domain.rules.decision import Timer
+from tracker.domain.rules.periodic import since_of
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import RetryStep, Step
@@ -31,6 +33,21 @@ __all__ = ["RuleSimulation", "Taken", "calm"]
 
 
 @dataclass
+class _Stage(Simulation):
+    """A simulation in which the clock gathers what happens in the very first moment too: a timeline calls it 0s."""
+
+    def _since(self, timer: Timer, trigger: object) -> Sequence[Change]:
+        found = super()._since(timer, trigger)
+        if since_of(timer) != self.begun or not getattr(trigger, "over", ()):
+            return found
+        return [*(change for change in self._gathered if change.received_at == self.begun), *found]
+
+    def __post_init__(self) -> None:
+        self.begun = self.now
+        super().__post_init__()
+
+
+@dataclass
 class RuleSimulation:
     """Rules, and all that became of them up to `now`."""
 
@@ -41,7 +58,7 @@ class RuleSimulation:
     _told: deque[Fact] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self.world = Simulation(self.rules, self.now, after_action=self._taken_up, labelled=self._labelled)
+        self.world = _Stage(self.rules, self.now, after_action=self._taken_up, labelled=self._labelled)
 
     @property
     def taken(self) -> list[Taken]:

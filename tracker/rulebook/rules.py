@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import time, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, get_args
 
@@ -21,7 +22,9 @@ from tracker.rulebook.checks import check, check_branches
 from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
+from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.remarks import remark
+from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_match, read_trigger, read_word
@@ -114,7 +117,7 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
     if len(verbs) != 1:
         _no_verb(table, verbs)
         return
-    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step")
+    table.only(STEPS[verbs[0]], f"{article(verbs[0])} step", OF_STEPS)
     if verbs[0] == "run":
         yield from _run(table, context)
     elif step := READERS[verbs[0]](table, context):
@@ -122,7 +125,10 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
 
 
 def _no_verb(table: Table, verbs: list[str]) -> None:
-    hints = [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
+    hints = [(key, f": {VERBS[key.lower()]}") for key in table.values if key.lower() in VERBS]
+    hints += [(key, hint) for key in table.values if (hint := did_you_mean(key, STEPS))]
+    known = {key for keys in STEPS.values() for key in keys}
+    hints += [(key, f" (there are {', '.join(STEPS)})") for key in table.values if key not in known]
     if verbs:
         table.fault_at_key(verbs[1], f"a step does one thing: {' and '.join(verbs)} are steps of their own")
     elif hints:
@@ -149,6 +155,10 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     workflow = workflows.tables[name].aside()
     branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
     context.found.update(branches)
+    if not context.trail:
+        for why in context.nouns.lacking.values():
+            table.fault("run", f'"{name}" does not fit here: {why}')
+        context.nouns.lacking.clear()
     every = (*steps, *(step for branch in branches.values() for step in branch))
     if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
         table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
@@ -161,11 +171,13 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     """The rule, or None where it is faulty; the reasons are noted with the table."""
     before = len(table.faults.found)
-    table.only(RULE, "a rule")
+    table.only(RULE, "a rule", KEYS)
     _check_name("rule", name, table)
     trigger = read_trigger(table)
     severity = table.choice("severity", SEVERITIES, "warning")
-    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={})
+    per = GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST))
+    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table))
+    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns)
     do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,
@@ -174,8 +186,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         do=do,
         branches={**context.found, **branches},
         match=read_match(table, context.known.providers),
-        when=table.parsed("when", Condition),
-        per=GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST)),
+        when=table.parsed("when", partial(_condition, nouns_in_condition(trigger, per))),
+        per=per,
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
@@ -186,7 +198,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         budget=table.parsed("budget", Rate.parse),
         enabled=table.flag("enabled", default=True),
     )
-    if "do" not in table:
+    if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
         check(rule, table)
@@ -194,6 +206,12 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     if len(table.faults.found) != before:
         return None
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
+
+
+def _condition(nouns: Nouns, text: str) -> Condition:
+    condition = Condition(text)
+    nouns.check(text, condition)
+    return condition
 
 
 def read_workflow(name: str, table: Table, context: Context) -> None:

@@ -9,6 +9,7 @@ from jinja2 import meta, nodes
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
+from tracker.rulebook.cel_checks import KEPT, unasked, wrong_field
 
 FILTERS = (
     "abs", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items", "join",
@@ -19,6 +20,10 @@ FILTERS = (
 
 NUMERIC = (int, float, datetime, timedelta)
 NOUNS = tuple(dict.fromkeys(name.partition(".")[0] for name in DEFAULTS))
+ITEMS = "run.items"
+SAME = frozenset({"list", "sort", "reject", "rejectattr", "select", "selectattr", "unique"})
+"""Filters that leave the items as they are."""
+
 LOCALS = frozenset({"loop"})
 DEEPEST = 2
 ALLOWED = (
@@ -42,7 +47,80 @@ def check(tree: nodes.Template) -> Iterator[Wrong]:
     """Each thing that a template may not say, with its line."""
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     odd = list(_odd(tree, frozenset(NOUNS) - own, 0))
-    yield from odd or _unknown_nouns(tree)
+    yield from odd or [*_unknown_nouns(tree), *_items(tree, frozenset()), *_kept(tree, frozenset())]
+
+
+def reads(tree: nodes.Template) -> dict[str, int]:
+    """The values that a template reads, each with the first line where it does."""
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    found: dict[str, int] = {}
+    for node in tree.find_all(nodes.Getattr):
+        name = _dotted(node)
+        if name in DEFAULTS and name.partition(".")[0] not in own:
+            found.setdefault(name, node.lineno)
+    return found
+
+
+_BY_FIELD = {
+    "groupby": 0, "selectattr": 0, "rejectattr": 0, "map": None, "sort": None, "unique": None, "sum": 0, "join": 1,
+}  # fmt: skip
+"""Filters that take the name of a field: as the argument of that number, or only as `attribute`."""
+
+
+def _dotted(node: nodes.Getattr) -> str:
+    """The field of a name as it is written; empty for a field of anything else."""
+    return f"{node.node.name}.{node.attr}" if isinstance(node.node, nodes.Name) else ""
+
+
+def _is_items(node: nodes.Node | None) -> bool:
+    """Whether the value is run.items, or some of them in some order."""
+    while isinstance(node, nodes.Filter) and node.name in SAME:
+        node = node.node
+    return isinstance(node, nodes.Getattr) and _dotted(node) == ITEMS
+
+
+def _items(node: nodes.Node, names: frozenset[str]) -> Iterator[Wrong]:
+    """Fields that no item has; `names` are those that loops over items give them."""
+    if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
+        own = {node.target.name}
+        names = names | own if _is_items(node.iter) else names - own
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name in names:
+        fields = [node.attr]
+    else:
+        fields = list(_by_field(node)) if isinstance(node, nodes.Filter) and _is_items(node.node) else []
+    yield from ((node.lineno, wrong) for field in fields if (wrong := wrong_field(field)))
+    for child in node.iter_child_nodes():
+        yield from _items(child, names)
+
+
+def _by_field(node: nodes.Filter) -> Iterator[str]:
+    place = _BY_FIELD.get(node.name)
+    said = [one.value for one in node.kwargs if one.key == "attribute"] if node.name in _BY_FIELD else []
+    said += node.args[place : place + 1] if place is not None else []
+    yield from (one.value for one in said if isinstance(one, nodes.Const) and isinstance(one.value, str))
+
+
+def _kept(node: nodes.Node, asked: frozenset[tuple[str, str]]) -> Iterator[Wrong]:
+    """Labels and attributes that are read without asking whether they are there."""
+    if isinstance(node, nodes.Test) and node.name in ("defined", "undefined"):
+        return
+    if isinstance(node, nodes.Filter) and node.name == "default":
+        return
+    if isinstance(node, nodes.If | nodes.CondExpr | nodes.And | nodes.Or):
+        asked |= {one for test in node.find_all(nodes.Test) if (one := _of_kept(test.node))}
+    found = _of_kept(node)
+    if found and found not in asked:
+        name, field = found
+        yield node.lineno, unasked(name, field, f'{{{{ {name}.{field} | default("") }}}}')
+    for child in node.iter_child_nodes():
+        yield from _kept(child, asked)
+
+
+def _of_kept(node: nodes.Node | None) -> tuple[str, str] | None:
+    if not isinstance(node, nodes.Getattr) or not isinstance(node.node, nodes.Getattr):
+        return None
+    name = _dotted(node.node)
+    return (name, node.attr) if name in KEPT else None
 
 
 def _unknown_nouns(tree: nodes.Template) -> Iterator[Wrong]:

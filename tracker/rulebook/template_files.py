@@ -21,7 +21,7 @@ from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.folder import TEMPLATES as FOLDER
 from tracker.rulebook.folder import Files
-from tracker.rulebook.template_checks import FILTERS, NOUNS, NUMERIC, check
+from tracker.rulebook.template_checks import FILTERS, NOUNS, NUMERIC, check, reads
 from tracker.rulebook.templates import shown
 
 LONGEST_PAGE, GREATEST, MOST_TURNS = 20_000, 10**18, 1000
@@ -99,10 +99,10 @@ LONGEST_FILE = 65_536
 
 
 class TemplateFile:
-    """A compiled file. `text` is its source, by which a rule's revision knows it."""
+    """A compiled file. `text` is its source, by which a rule's revision knows it; `reads` tells the lines of values."""
 
-    def __init__(self, name: str, text: str, template: Template) -> None:
-        self.name, self.text, self._template = name, text, template
+    def __init__(self, name: str, text: str, template: Template, reads: Mapping[str, int]) -> None:
+        self.name, self.text, self._template, self.reads = name, text, template, reads
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its values; from where that goes wrong on, the reason in brackets."""
@@ -157,10 +157,11 @@ class TemplateFiles:
 
     def _compiled(self, path: str, name: str, text: str) -> TemplateFile | None:
         try:
-            wrong = list(check(self._sandbox.parse(text)))
+            tree = self._sandbox.parse(text)
+            wrong = list(check(tree))
             for line, message in wrong:
                 self._fault(path, line, message)
-            return None if wrong else TemplateFile(name, text, self._sandbox.bounded(text))
+            return None if wrong else TemplateFile(name, text, self._sandbox.bounded(text), reads(tree))
         except TemplateSyntaxError as error:
             self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
         except (RecursionError, SyntaxError, MemoryError):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from tracker.domain.duration import format_duration
 from tracker.domain.rules.grouping import EPOCH
+from tracker.rulebook.cel_faults import NOUNS
 from tracker.rulebook.expressions import Hole
-from tracker.toml.positions import BadText
+from tracker.toml.positions import BadText, together
 
 OPENING, CLOSING = "{{", "}}"
+_NAME = rf"((?:{'|'.join(NOUNS)})\.\w[^{{}}]*?)"
+_OTHER_HOLE = re.compile(rf"\$?\{{\s*{_NAME}\s*\}}|%\({_NAME}\)s|<%=?\s*{_NAME}\s*%>")
 
 
 class Template:
@@ -21,6 +25,13 @@ class Template:
         """Raises BadText, with the offset in `text`, for a hole that cannot be evaluated."""
         self.text, self._longest, self._one_line = text, longest, one_line
         self._parts = list(_parts(text))
+        self.reads = frozenset().union(*(part.reads for part in self._parts if isinstance(part, Hole)))
+
+    def misread(self) -> Iterator[BadText]:
+        """What its holes read in vain."""
+        for part in self._parts:
+            if isinstance(part, Hole):
+                yield from _in_hole(part.text, part.at, part.misread())
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its holes filled, at most `longest` characters; a hole without a value says why."""
@@ -51,25 +62,47 @@ def shown(value: object) -> str:
 
 
 def _parts(text: str) -> Iterator[str | Hole]:
+    """What the text is made of. Raises BadText for everything in it that is wrong."""
     at = 0
+    wrong: list[BadText] = []
     while (opening := text.find(OPENING, at)) >= 0:
         start = opening + len(OPENING)
         end = _closing(text, start)
         if end is None:
-            raise BadText('"{{" is never closed by "}}"', opening)
+            wrong.append(BadText('"{{" is never closed by "}}"', opening))
+            break
+        wrong += _no_holes(text[at:opening], at)
         yield text[at:opening]
-        yield _hole(text, start, end)
+        try:
+            yield _hole(text, start, end)
+        except BadText as error:
+            wrong.append(error)
         at = end + len(CLOSING)
+    else:
+        wrong += _no_holes(text[at:], at)
+    if wrong:
+        raise together(wrong)
     yield text[at:]
+
+
+def _no_holes(literal: str, at: int) -> Iterator[BadText]:
+    """What looks like a hole in another program's texts, and would go out as it is written."""
+    for match in _OTHER_HOLE.finditer(literal) if "{" in literal or "%" in literal else ():
+        meant = f"{{{{ {next(one for one in match.groups() if one)} }}}}"
+        yield BadText(f'"{match[0]}" would go out as it stands: write "{meant}"', at + match.start())
 
 
 def _hole(text: str, start: int, end: int) -> Hole:
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     try:
-        return Hole(inner.strip())
+        return Hole(inner.strip(), start)
     except BadText as error:
-        raise BadText(f"{{{{ {inner.strip()} }}}}: {error}", start + error.offset) from error
+        raise together(_in_hole(inner.strip(), start, error.all)) from error
+
+
+def _in_hole(inner: str, at: int, wrong: Iterable[BadText]) -> Iterator[BadText]:
+    return (BadText(f"{{{{ {inner} }}}}: {one}", at + one.offset) for one in wrong)
 
 
 def _closing(text: str, at: int) -> int | None:

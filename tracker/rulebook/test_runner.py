@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-import msgspec
-
 from tracker.domain.duration import format_duration, parse_duration
-from tracker.domain.payloads import OtherPayload
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.event_pattern import StateEntered, parse_event_pattern
@@ -19,6 +17,7 @@ from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
 from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
+from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
 from tracker.rulebook.timeline import Line, RuleTest
 
 
@@ -46,7 +45,8 @@ def _case(suite: Element, outcome: Outcome) -> None:
     if not outcome.passed:
         said = f"{outcome.line.text.strip()}: {outcome.wrong}" if outcome.line else outcome.wrong
         failure = SubElement(case, "failure", type="demand", message=_clean(said))
-        failure.text = f"{_clean(outcome.place)}: {_clean(said)}"
+        done = "".join(f"\n{in_words(one, _at(one))}" for one in outcome.done)
+        failure.text = f"{_clean(outcome.place)}: {_clean(said)}{_clean(done)}"
 
 
 def _counts(some: Iterable[Outcome]) -> dict[str, str]:
@@ -68,15 +68,21 @@ POST, PROVIDER = "p1", "sosyalkopru"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a test went; `wrong` says what the line `line` of its timeline demanded in vain."""
+    """How a test went; `wrong` says what the line `line` of its timeline demanded in vain, `done` all that was done."""
 
     test: RuleTest
     wrong: str = ""
     line: Line | None = None
+    done: tuple[Taken, ...] = ()
 
     @property
     def passed(self) -> bool:
         return not self.wrong
+
+    @property
+    def what_was_done(self) -> list[dict[str, Any]]:
+        """Up to the line that is not met, for machines."""
+        return [as_data(one, _at(one)) for one in self.done]
 
     @property
     def place(self) -> str:
@@ -100,9 +106,10 @@ def run_test(test: RuleTest, rule: Rule) -> Outcome:
         if line.mark == ">":
             _happen(world, line, test.given, rule)
         left += world.taken[seen:]
-        wrong = _demand(line, left)
+        wrong = _demand(line, left, world.taken)
         if wrong or world.unfit:
-            return Outcome(test, wrong or f"the condition of {world.unfit[0]}", line)
+            wrong = wrong or f"the condition of {world.unfit[0]}"
+            return Outcome(test, wrong, line, tuple(world.taken))
     return Outcome(test)
 
 
@@ -155,28 +162,35 @@ def _problem(told: Mapping[str, str]) -> Problem | None:
     return Problem(told.get("error.code", ""), told.get("error.message", ""), retryable)
 
 
-def _demand(line: Line, left: list[Taken]) -> str:
+def _demand(line: Line, left: list[Taken], done: Sequence[Taken]) -> str:
     """Why the line is not met; empty where it is. What a line has demanded is not left for another."""
     if line.mark == ">":
         return ""
     fitting = [one for one in left if _fits(line, one)]
     if line.mark == "!":
         fitting = [one for one in fitting if one.at <= BEGINNING + line.at]
-        return f"it must not, but it did at {_at(fitting[0])}" if fitting else ""
+        return f"it must not, but it did at {_at(fitting[0])}{_said(fitting[0])}" if fitting else ""
     now = next((one for one in fitting if one.at == BEGINNING + line.at), None)
     if now:
         left.remove(now)
         return ""
     if fitting:
         return f"it did not then, but at {_at(fitting[0])}"
-    others = ", ".join(f"{one.asked.action.verb} {one.asked.action.target} at {_at(one)}" for one in left)
-    return f"it did not{f'; what was done: {others}' if others else '; nothing was done'}"
+    if others := all_in_words((one, _at(one)) for one in left):
+        return f"it did not; what was done: {others}"
+    if not done:
+        return "it did not; nothing was done"
+    return f"it did not; all that was done is demanded above: {all_in_words((one, _at(one)) for one in done)}"
+
+
+def _said(one: Taken) -> str:
+    told = in_words(one, _at(one))
+    plain = f"{one.asked.action.verb} {one.asked.action.target} at {_at(one)}"
+    return "" if told == plain else f": {told}"
 
 
 def _fits(line: Line, one: Taken) -> bool:
-    said = one.asked.action.payload
-    payload = said.said if isinstance(said, OtherPayload) else msgspec.to_builtins(said)
-    known = {"body": payload.get("text"), **payload, "to": one.asked.action.target}
+    known = fields_of(one)
     return one.asked.action.verb == line.word and all(
         _says(name, known.get(name), text) for name, text in line.fields.items()
     )
@@ -184,7 +198,8 @@ def _fits(line: Line, one: Taken) -> bool:
 
 def _says(name: str, value: object, wanted: str) -> bool:
     """Whether a field is as wanted; a title or a body need only contain it."""
-    return wanted in str(value) if name in CONTAINING else str(value).lower() == wanted.lower()
+    text = "" if value is None else str(value)
+    return wanted in text if name in CONTAINING else text.lower() == wanted.lower()
 
 
 def _at(one: Taken) -> str:

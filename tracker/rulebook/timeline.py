@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from tracker.domain.duration import parse_duration
 from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import GIVEN, PERFORMED, TEST
-from tracker.toml.positions import BadText
+from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, TEST, meant_platform
+from tracker.toml.positions import BadText, Place, together
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -29,7 +29,18 @@ SPANS = ("scheduled_at", "at")
 """Fields that are moments, written as the time since the beginning."""
 FLAGS = ("error.retryable", "resolved")
 FACT_FIELDS = (*GIVEN, "at")
-ACTION_FIELDS = ("to", "post", "target", "title", "body", "severity", "resolved", "event")
+DEMANDED: Mapping[str, tuple[str, ...]] = {
+    "alert": ("to", "post", "target", "title", "body", "severity", "resolved"),
+    "send": ("to", "post", "body", "event"),
+    "retry": ("to", "post", "target"),
+    "reconcile": ("to", "post"),
+    "pause": ("to",),
+    "resume": ("to",),
+    "set": ("to", "post"),
+}
+"""What can be demanded of what each verb does."""
+
+ACTION_FIELDS = tuple(dict.fromkeys(name for names in DEMANDED.values() for name in names))
 
 _LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*?))?\s*")
 
@@ -44,19 +55,23 @@ class Line:
     word: str
     fields: Mapping[str, str]
     text: str
+    column: int = 1
 
 
 def parse_timeline(text: str) -> tuple[Line, ...]:
     """The lines of a timeline, blank ones and `# remarks` left out. Raises BadText where one is wrong."""
     lines: list[Line] = []
+    wrong: list[BadText] = []
     offset = 0
     for number, written in enumerate(text.split("\n"), 1):
         if written.strip() and not written.lstrip().startswith("#"):
             try:
                 lines.append(_line(number, written, lines[-1].at if lines else timedelta(0)))
             except ValueError as error:
-                raise BadText(str(error), offset + len(written) - len(written.lstrip())) from error
+                wrong.append(BadText(str(error), offset + len(written) - len(written.lstrip())))
         offset += len(written) + 1
+    if wrong:
+        raise together(wrong)
     if not any(line.mark in "<!" for line in lines):
         raise BadText('demands nothing: a test needs a line with "<" (must happen) or "!" (must not)')
     return tuple(lines)
@@ -73,8 +88,10 @@ def _line(number: int, written: str, before: timedelta) -> Line:
         _check_happening(word)
     elif word not in PERFORMED:
         raise ValueError(f'"{word}" is none of {", ".join(PERFORMED)}{did_you_mean(word, PERFORMED)}')
-    fields = _fields(found[4] or "", FACT_FIELDS if mark == ">" else ACTION_FIELDS, mark != ">")
-    return Line(number, at, mark, word, fields, written.strip())
+    fields = _fields(found[4] or "", FACT_FIELDS if mark == ">" else DEMANDED[word], "" if mark == ">" else word)
+    if mark == ">":
+        _check_told(word, fields)
+    return Line(number, at, mark, word, fields, written.strip(), len(written) - len(written.lstrip()) + 1)
 
 
 def _check_happening(word: str) -> None:
@@ -85,14 +102,28 @@ def _check_happening(word: str) -> None:
         raise ValueError(f'"{word}": what happens is one event, such as "post.failed"')
 
 
-def _fields(text: str, known: Collection[str], names_target: bool) -> dict[str, str]:
+def _check_told(word: str, told: Mapping[str, str]) -> None:
+    """Refuse what would be dropped. Raises ValueError."""
+    if word.startswith("account.") and "post" not in told and "platform" in told and "account" not in told:
+        raise ValueError("platform= goes with account=: what happens to an account says which one")
+
+
+def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
+    """The fields of a line; of a demand (`verb`) the first may be where it goes to."""
+    try:
+        parts = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f'{text}: a quote is never closed: write name="a text with blanks"') from error
     fields: dict[str, str] = {}
-    for place, part in enumerate(shlex.split(text)):
+    for place, part in enumerate(parts):
         name, equals, value = part.partition("=")
-        if not equals and place == 0 and names_target:
+        if not equals and place == 0 and verb:
             name, value = "to", part
+        elif equals and verb and name in ACTION_FIELDS and name not in known:
+            raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
         elif not equals or name not in known:
-            raise ValueError(f'"{part}" is no name=value of this line{did_you_mean(name, known)}')
+            there_are = did_you_mean(name, known) or f" (it may have {', '.join(known)})"
+            raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
     return fields
 
@@ -105,6 +136,12 @@ def checked(name: str, value: str) -> str:
         raise ValueError(f'{name}="{value}" is not a number')
     if name in FLAGS and value not in ("true", "false"):
         raise ValueError(f'{name}="{value}" is neither true nor false')
+    if name == "severity" and value not in SEVERITIES:
+        raise ValueError(f'{name}="{value}" is none of {", ".join(SEVERITIES)}{did_you_mean(value, SEVERITIES)}')
+    if name == "platform":
+        for word in value.split(","):
+            if meant := meant_platform(word.strip()):
+                raise ValueError(f'"{word.strip()}" is no platform (did you mean "{meant}"?)')
     return value
 
 
@@ -136,11 +173,27 @@ def read_test(table: Table) -> RuleTest | None:
         given.only(GIVEN, "given")
     told = _given(given) if given else {}
     rule, timeline = table.text("rule"), table.parsed("timeline", parse_timeline)
+    if rule is not None:
+        table.faults.mention((*table.path, "rule"), rule)
+    if timeline is not None:
+        _check_accounts(table, told, timeline)
     if rule is None or timeline is None or len(table.faults.found) != before:
         return None
     positions = table.faults.positions
     line, first = positions.key(table.path).line, positions.inside((*table.path, "timeline"), 0).line
     return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, line, first)
+
+
+def _check_accounts(table: Table, given: Mapping[str, str], timeline: tuple[Line, ...]) -> None:
+    """An account is one of a platform; without it nothing would be told of it."""
+    path = (*table.path, "timeline")
+    start = table.faults.positions.inside(path, 0).line
+    for line in timeline:
+        told = {**given, **line.fields} if line.mark == ">" and line.word.startswith("post.") else {}
+        if "account" in told and "platform" not in told:
+            wrong = f"account={told['account']} goes with platform=: an account is one of a platform"
+            table.faults.note(path, wrong, Place(start + line.number - 1, line.column))
+            return
 
 
 def _given(table: Table) -> dict[str, str]:
@@ -152,8 +205,3 @@ def _given(table: Table) -> dict[str, str]:
         except ValueError as error:
             table.fault(name, str(error))
     return told
-
-
-def unknown_rule(test: RuleTest, rules: Collection[str]) -> str | None:
-    """Why a test's rule cannot be tested."""
-    return None if test.rule in rules else f'there is no rule "{test.rule}"{did_you_mean(test.rule, rules)}'

@@ -52,6 +52,9 @@ def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, 
 
 
 def _platform(text: str) -> str:
+    if text.startswith("!"):
+        other = text.removeprefix("!")
+        raise ValueError(f'"{text}": match has no "not" (write when = \'!("{other}" in post.platforms)\')')
     meant = None if is_glob(text) else meant_platform(text)
     if meant:
         raise ValueError(f'"{text}" is no platform (did you mean "{meant}"?)')
@@ -70,8 +73,9 @@ def read_trigger(table: Table) -> Trigger | None:
     for key, other in GOES_WITH.items():
         if key in table and other not in table:
             table.fault(key, f'goes with "{other}", which this rule does not have')
-    if not shapes:
+    if not shapes and not table.meant(*TRIGGERS, "trigger", "event", "events", "schedule", "cron"):
         table.fault("", f"has no trigger: {SHAPES}")
+    if not shapes:
         return None
     if len(shapes) > 1 and shapes != ["expect", "on"]:
         table.fault(shapes[0], f"a rule has one trigger: {SHAPES}")
@@ -83,6 +87,8 @@ def read_word(text: str) -> EventPattern:
     """An event, a transition or a glob that is any rule's business. Raises ValueError."""
     if text.strip() in OURS:
         raise ValueError(f'"{text}": what rules did is no event for other rules')
+    if text.strip() == "*":
+        raise ValueError('"*" is every event: say of what, as in "post.*", or "* -> *" for every change of state')
     return parse_event_pattern(text)
 
 

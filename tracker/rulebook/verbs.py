@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.actions import Backoff
 from tracker.domain.duration import parse_duration
+from tracker.domain.rules.event_pattern import EventPattern
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -71,7 +72,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 def _alert(table: Table, context: Context) -> AlertStep | None:
     channel = table.parsed("alert", named("channel", context.known.channels))
-    title = table.parsed("title", lambda text: Template(text, LONGEST_TITLE, one_line=True))
+    title = table.parsed("title", lambda text: context.text(text, LONGEST_TITLE, one_line=True))
     if "title" not in table:
         table.fault("", 'an alert needs a "title"')
     body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
@@ -92,20 +93,17 @@ def _group(table: Table) -> timedelta | None:
 def _body(table: Table, context: Context) -> Render | None:
     if "body" in table and "template" in table:
         table.fault("template", 'stands in place of "body": give one of the two')
-    page = table.parsed("template", context.pages.page)
-    return page or table.parsed("body", lambda text: Template(text, LONGEST_TEXT))
+    page = table.parsed("template", context.page)
+    return page or table.parsed("body", lambda text: context.text(text, LONGEST_TEXT))
 
 
 def _send(table: Table, context: Context) -> SendStep | None:
     endpoint = table.parsed("send", named("endpoint or channel", context.known.addressees))
-    event = table.parsed("event", _event) or _event(context.event)
-    data = table.texts("data", lambda text: Template(text, LONGEST_TEXT)) if "data" in table else None
+    event = table.parsed("event", lambda text: context.text(text, LONGEST_EVENT, one_line=True))
+    event = event or Template(context.event, LONGEST_EVENT, one_line=True)
+    data = table.texts("data", lambda text: context.text(text, LONGEST_TEXT)) if "data" in table else None
     body = _body(table, context)
     return SendStep(endpoint, event, data, body) if endpoint else None
-
-
-def _event(text: str) -> Template:
-    return Template(text, LONGEST_EVENT, one_line=True)
 
 
 def _retry(table: Table, context: Context) -> RetryStep:
@@ -114,10 +112,16 @@ def _retry(table: Table, context: Context) -> RetryStep:
 
 
 def _wait(table: Table, context: Context) -> WaitStep | None:
-    words, at_most, otherwise = table.several("wait", read_word), table.span("at_most"), table.text("else")
+    words, at_most, otherwise = table.several("wait", _awaited), table.span("at_most"), table.text("else")
     if "else" in table and "at_most" not in table:
         table.fault("else", 'goes with "at_most": without it the wait never ends in vain')
     return WaitStep(words, at_most, f"{context.prefix}{otherwise}" if otherwise else None) if words else None
+
+
+def _awaited(text: str) -> EventPattern:
+    if text[:1].isdigit():
+        raise ValueError(f'"{text}" is no event: write wait = "cms.acked", the event, and at_most = "{text}"')
+    return read_word(text)
 
 
 def _reconcile(table: Table, context: Context) -> ReconcileStep:
@@ -151,7 +155,7 @@ def _rule(table: Table, key: str, context: Context) -> str | None:
 
 
 def _set(table: Table, context: Context) -> SetStep | None:
-    labels = table.texts("set", lambda text: Template(text, LONGEST_LABEL, one_line=True))
+    labels = table.texts("set", lambda text: context.text(text, LONGEST_LABEL, one_line=True))
     inner = table.table("set")
     for name in inner.values if inner else ():
         if inner and not LABEL.fullmatch(name):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.errors import Misconfigured
 from tracker.toml.positions import BadText, Path, Place, Positions, find_positions
+from tracker.toml.slips import instead, named_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,8 +121,13 @@ def _leaves(table: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
 def _not_toml(message: str, file: str, text: str) -> Misconfigured:
     found = _FAULT.fullmatch(message)
     end = Positions(text).at(len(text.rstrip("\n")))
+    said = found[1] if found else message
     place = Place(int(found[2]), int(found[3])) if found and found[2] else end
-    return _fault(f"is not TOML: {found[1] if found else message}", file, place)
+    offset = sum(len(line) + 1 for line in text.split("\n")[: place.line - 1]) + place.column - 1
+    if twice := named_twice(said, text, offset):
+        return _fault(f"is not TOML: {twice[0]}", file, Positions(text).at(twice[1]))
+    meant = instead(said, text, offset)
+    return _fault(f"is not TOML: {said}{f': {meant}' if meant else ''}", file, place)
 
 
 def _fault(message: str, file: str, place: Place) -> Misconfigured:

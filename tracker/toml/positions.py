@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Path = tuple[str | int, ...]
@@ -26,11 +27,27 @@ _STRING = re.compile(
 
 
 class BadText(ValueError):
-    """Something inside a text is wrong; `offset` is the character of the text where that shows."""
+    """Something inside a text is wrong; `offset` is the character of the text where that shows.
 
-    def __init__(self, message: str, offset: int = 0) -> None:
+    `others` are what else is wrong with it, told in the same breath.
+    """
+
+    def __init__(self, message: str, offset: int = 0, others: Iterable[BadText] = ()) -> None:
         super().__init__(message)
-        self.offset = offset
+        self.offset, self.others = offset, tuple(others)
+
+    @property
+    def all(self) -> Iterator[BadText]:
+        """This one, and the others."""
+        yield self
+        yield from self.others
+
+
+def together(found: Iterable[BadText]) -> BadText:
+    """What several say, none of it twice, in the order of their places."""
+    every = {(one.offset, str(one)): one for several in found for one in several.all}
+    first, *others = (BadText(message, offset) for offset, message in sorted(every))
+    return BadText(str(first), first.offset, others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def parse_event_pattern(text: str) -> EventPattern:
             f'"{text}" is neither an event ("post.failed") nor a transition ("publishing -> failed"){hint}'
         )
     if noun == "action":
-        raise ValueError(f'"{text}": a rule cannot react to its own actions; "exhausted" names what follows them')
+        raise ValueError(f'"{text}": a rule cannot react to its own actions; "exhausted" names what follows a retry')
     if noun == "post" and name in _STATES:
         return StateEntered(_STATES[name])
     if noun == "post" and not is_glob(name) and (near := get_close_matches(name, _STATES, 1, _NEARLY_A_STATE)):

@@ -1,0 +1,158 @@
+"""What an expression asks for that is not there: items' fields, words that no value has, labels without `has`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracker.domain.posts.event import State
+from tracker.errors import did_you_mean
+from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, parts_of, walk
+from tracker.rulebook.grammar import meant_platform
+from tracker.toml.positions import BadText
+
+ITEM = (
+    "event", "at", "post_id", "post_provider", "error_code", "error_message", "platforms", "accounts", "url",
+)  # fmt: skip
+"""What each of run.items has."""
+
+KEPT = ("post.labels", "post.attributes")
+"""Maps of which nobody knows beforehand what is in them."""
+
+_STATES = tuple(map(str, State))
+_ITEMS, _AN_ITEM = "run.items", "an item"
+_Asked = frozenset[tuple[str, str]]
+
+
+def wrong_field(field: str) -> str:
+    """Why an item has no such field; empty where it has."""
+    if field in ITEM:
+        return ""
+    hint = did_you_mean(field, ITEM) or f" (it has {', '.join(ITEM)})"
+    return f"{field}: an item of run.items has no such field{hint}"
+
+
+def unasked(name: str, field: str, has: str) -> str:
+    """Why something that may not be there must not be read as it is."""
+    return f"{name}.{field} may not be there, and then nothing can be read: write {has}"
+
+
+def misread(tree: Node, text: str) -> Iterator[BadText]:
+    """Everything that the expression reads in vain; a look at its text spares most expressions the work."""
+    if _ITEMS in text:
+        yield from _fields(tree, text, {})
+    if ".state" in text or ".platform" in text:
+        yield from _words(tree, text)
+    if any(name in text for name in KEPT):
+        yield from _kept(tree, text, frozenset())
+
+
+def _fields(node: Node, text: str, known: dict[str, str]) -> Iterator[BadText]:
+    """`known` are the variables of loops that hold items, or lists of them."""
+    match node:
+        case Field(of, field, _) | Call("_[_]", (of, Const(str(field)))) if _kind(of, known) == _AN_ITEM:
+            if wrong := wrong_field(field):
+                yield BadText(wrong, _place(field, text))
+        case Loop() if _kind(node.over, known) == _ITEMS:
+            yield from _fields(node.over, text, known)
+            inner = {**known, node.name: _AN_ITEM}
+            for part in (node.goes_on, node.step, node.result):
+                yield from _fields(part, text, inner)
+            return
+    for part in parts_of(node):
+        yield from _fields(part, text, known)
+
+
+def _kind(node: Node, known: dict[str, str]) -> str:
+    match node:
+        case Name(name):
+            return _ITEMS if name == _ITEMS else known.get(name, "")
+        case Call("_[_]", (of, _)):
+            return _AN_ITEM if _kind(of, known) == _ITEMS else ""
+        case Loop() if _kind(node.over, known) == _ITEMS:
+            match node.step:
+                case Call("_?_:_", (_, Call("_+_", (_, Make((Name(added),)))), _)) if added == node.name:
+                    return _ITEMS
+    return ""
+
+
+def _words(tree: Node, text: str) -> Iterator[BadText]:
+    """Words with which a state or a platform is compared, and which it never is."""
+    for node in walk(tree):
+        match node:
+            case Call("_==_" | "_!=_", (Name(name), Const(str(word)))):
+                words = [word]
+            case Call("_==_" | "_!=_", (Const(str(word)), Name(name))):
+                words = [word]
+            case Call("@in", (Const(str(word)), Name("post.platforms" as name))):
+                words = [word]
+            case Call("@in", (Name(name), Make(parts))):
+                words = [part.literal for part in parts if isinstance(part, Const) and isinstance(part.literal, str)]
+            case _:
+                continue
+        yield from (BadText(wrong, _place(word, text)) for word in words if (wrong := _no_word(name, word)))
+
+
+def _no_word(name: str, word: str) -> str:
+    if name in ("post.state", "target.state") and word and word not in _STATES:
+        near = did_you_mean(word, _STATES) or f" (there are {', '.join(_STATES)})"
+        return f'"{word}" is not a state{near}'
+    if name in ("target.platform", "account.platform", "post.platforms") and (meant := meant_platform(word)):
+        return f'"{word}" is no platform (did you mean "{meant}"?)'
+    return ""
+
+
+def _kept(node: Node, text: str, asked: _Asked) -> Iterator[BadText]:
+    """`asked` is what is known to be there wherever this node's value counts."""
+    match node:
+        case Field(Name(name), field, False) | Call("_[_]", (Name(name), Const(str(field)))) if name in KEPT:
+            if (name, field) not in asked:
+                has = f"has({name}.{field})" if field.isidentifier() else f'"{field}" in {name}'
+                yield BadText(unasked(name, field, f"{has} && …, or {has} ? … : …"), _place(field, text))
+            return
+        case Call("_&&_", (left, right)):
+            both = asked | _there(left) | _there(right)
+            yield from _kept(left, text, both)
+            yield from _kept(right, text, both)
+            return
+        case Call("_||_", (left, right)):
+            either = asked | _absent(left) | _absent(right)
+            yield from _kept(left, text, either)
+            yield from _kept(right, text, either)
+            return
+        case Call("_?_:_", (first, then, otherwise)):
+            yield from _kept(first, text, asked)
+            yield from _kept(then, text, asked | _there(first))
+            yield from _kept(otherwise, text, asked | _absent(first))
+            return
+    for part in parts_of(node):
+        yield from _kept(part, text, asked)
+
+
+def _there(node: Node) -> _Asked:
+    """What is there where the node is true."""
+    match node:
+        case Field(Name(name), field, True) | Call("@in", (Const(str(field)), Name(name))):
+            return frozenset({(name, field)})
+        case Call("_&&_", (left, right)):
+            return _there(left) | _there(right)
+        case Call("_||_", (left, right)):
+            return _there(left) & _there(right)
+        case Call("!_", (inner,)):
+            return _absent(inner)
+    return frozenset()
+
+
+def _absent(node: Node) -> _Asked:
+    """What is there where the node is false."""
+    match node:
+        case Call("!_", (inner,)):
+            return _there(inner)
+        case Call("_||_", (left, right)):
+            return _absent(left) | _absent(right)
+    return frozenset()
+
+
+def _place(word: str, text: str) -> int:
+    found = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)
+    return found.start() if found else 0

@@ -1,0 +1,82 @@
+"""Words of other programs for what this language says otherwise, with what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_REMARK = "write it as a remark: # …"
+
+KEYS: Mapping[str, str] = {
+    "trigger": 'write on = "post.failed"',
+    "event": 'write on = "post.failed"',
+    "events": 'write on = ["post.failed", "post.partial"]',
+    "actions": "write do = [{ … }]",
+    "action": "write do = [{ … }]",
+    "steps": "write do = [{ … }]",
+    "then": "write do = [{ … }]",
+    "condition": 'write when = "…"',
+    "conditions": 'write when = "…"',
+    "if": 'write when = "…"',
+    "filter": 'write match = { … }, or when = "…"',
+    "description": _REMARK,
+    "owner": _REMARK,
+    "runbook": _REMARK,
+    "comment": _REMARK,
+    "note": _REMARK,
+    "name": "the name of a rule stands in its table, as in [rule.first]",
+    "id": "the name of a rule stands in its table, as in [rule.first]",
+    "schedule": 'write every = "weekdays 09:00 Europe/Istanbul"',
+    "cron": 'write every = "weekdays 09:00 Europe/Istanbul"',
+    "timezone": 'the zone stands with its time, as in every = "day 09:00 Europe/Istanbul"',
+    "tz": 'the zone stands with its time, as in every = "day 09:00 Europe/Istanbul"',
+    "cooldown": 'write once = "1h"',
+    "throttle": 'write once = "1h", or budget = "50 per hour"',
+    "debounce": 'write mode = "restart", and { wait = "…", at_most = "10m" } as the first step',
+    "group_by": 'write per = "account"',
+    "disabled": "write enabled = false",
+    "wait": 'a wait is a step: do = [{ wait = "…", at_most = "10m" }]',
+    "alert": 'an alert is a step: do = [{ alert = "ops", title = "…" }]',
+    "retry": 'a retry is a step: do = [{ retry = "publish" }]',
+}
+"""Of a rule."""
+
+OF_STEPS: Mapping[str, str] = {
+    "message": 'write body = "…"',
+    "text": 'write body = "…"',
+    "subject": 'write title = "…"',
+    "description": 'write body = "…"',
+    "level": 'write severity = "critical"',
+    "priority": 'write severity = "critical"',
+    "when": "a step has no condition: give it a rule of its own",
+    "if": "a step has no condition: give it a rule of its own",
+    "mention": "whom a channel mentions is its own business",
+    "who": "the channel says who is told",
+    "to": 'the verb says to whom, as in alert = "ops"',
+    "channel": 'the verb says to whom, as in alert = "ops"',
+    "payload": "write data = { … }",
+    "timeout": 'write at_most = "1h"',
+    "retries": "write tries = 3",
+    "max": "write tries = 3",
+    "delay": 'write backoff = "1m x2 max 30m"',
+}
+"""Of a step."""
+
+VERBS: Mapping[str, str] = {
+    "sleep": 'a wait is for an event, and ends after at_most: { wait = "cms.acked", at_most = "5m" }',
+    "delay": 'a wait is for an event, and ends after at_most: { wait = "cms.acked", at_most = "5m" }',
+    "notify": 'write { alert = "ops", title = "…" }',
+    "message": 'write { alert = "ops", title = "…" }',
+    "email": 'write { alert = "ops", title = "…" }',
+    "slack": 'write { alert = "ops", title = "…" }',
+    "webhook": 'write { send = "cms" }',
+    "http": 'write { send = "cms" }',
+    "post": 'write { send = "cms" }',
+    "call": 'write { run = "…" } for a workflow, { send = "cms" } for another system',
+    "workflow": 'write { run = "…" }',
+    "label": 'write { set = { name = "text" } }',
+    "refresh": 'write { reconcile = "post" }',
+    "cancel": "what is asked of the provider is retry and reconcile",
+    "delete": "what is asked of the provider is retry and reconcile",
+    "reschedule": "what is asked of the provider is retry and reconcile",
+}
+"""Of the verb of a step."""
