@@ -108,6 +108,18 @@ READ_IN_VAIN = {
         POST + "when = '\"instagran\" in post.platforms'\n" + alert("x"),
         'r.toml:3:10: rule.a.when: "instagran" is no platform (did you mean "instagram"?)',
     ),
+    "one brace": (POST + alert("{ post.id } failed"), '"{ post.id }" would go out as it stands: write "{{ post.id }}"'),
+    "a dollar": (POST + alert("at ${post.id}"), '"${post.id}" would go out as it stands: write "{{ post.id }}"'),
+}
+
+
+@pytest.mark.parametrize(("text", "wrong"), READ_IN_VAIN.values(), ids=READ_IN_VAIN.keys())
+def test_what_is_read_in_vain_is_refused_with_what_to_write(text: str, wrong: str) -> None:
+    (fault,) = faults(text)
+    assert wrong in fault
+
+
+DOUBTS = {
     "a label that nobody asked for": (
         POST + "when = 'post.labels.tier == \"vip\"'\n" + alert("x"),
         "when: post.labels.tier may not be there, and then nothing can be read: write has(post.labels.tier) && …",
@@ -118,15 +130,16 @@ READ_IN_VAIN = {
         "post.labels.tier may not be there",
     ),
     "an attribute": (POST + alert("{{ post.attributes.campaign }}"), "write has(post.attributes.campaign)"),
-    "one brace": (POST + alert("{ post.id } failed"), '"{ post.id }" would go out as it stands: write "{{ post.id }}"'),
-    "a dollar": (POST + alert("at ${post.id}"), '"${post.id}" would go out as it stands: write "{{ post.id }}"'),
 }
 
 
-@pytest.mark.parametrize(("text", "wrong"), READ_IN_VAIN.values(), ids=READ_IN_VAIN.keys())
-def test_what_is_read_in_vain_is_refused_with_what_to_write(text: str, wrong: str) -> None:
-    (fault,) = faults(text)
-    assert wrong in fault
+@pytest.mark.parametrize(("text", "wrong"), DOUBTS.values(), ids=DOUBTS.keys())
+def test_what_may_not_be_there_is_told_as_a_warning(text: str, wrong: str) -> None:
+    book = load_text(text, "r.toml", KNOWN)
+    assert (len(book.rules), book.faults) == (1, ())
+    (doubt,) = book.warnings
+    assert wrong in str(doubt)
+    assert (doubt.line, (doubt.column or 0) > 9) == (3, True)
 
 
 ASKED = [
@@ -143,7 +156,8 @@ ASKED = [
 
 @pytest.mark.parametrize("when", ASKED)
 def test_a_label_that_is_asked_for_can_be_read(when: str) -> None:
-    assert faults(POST + f"when = '''{when}'''\n" + alert("x")) == []
+    book = load_text(POST + f"when = '''{when}'''\n" + alert("x"), "r.toml", KNOWN)
+    assert (book.faults, book.warnings) == ((), ())
 
 
 def in_page(folder: Path, page: str, rule: str) -> list[str]:

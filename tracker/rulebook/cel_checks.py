@@ -43,6 +43,10 @@ def misread(tree: Node, text: str) -> Iterator[BadText]:
         yield from _fields(tree, text, {})
     if ".state" in text or ".platform" in text:
         yield from _words(tree, text)
+
+
+def doubtful(tree: Node, text: str) -> Iterator[BadText]:
+    """What the expression reads that may not be there: of posts that have it, it holds all the same."""
     if any(name in text for name in KEPT):
         yield from _kept(tree, text, frozenset())
 

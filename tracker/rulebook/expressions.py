@@ -17,9 +17,10 @@ from cel_expr_python import cel
 from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
 from tracker.rulebook.cel_analysis import check_cost, fast_path
-from tracker.rulebook.cel_checks import misread
+from tracker.rulebook.cel_checks import doubtful, misread
 from tracker.rulebook.cel_faults import explained, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
+from tracker.rulebook.reading import Doubtful
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
@@ -43,7 +44,7 @@ _IN_TEXTS = cel.NewEnv(variables=_VARIABLES)
 _IN_CONDITIONS = cel.NewEnv(variables={name: kind for name, kind in _VARIABLES.items() if not name.startswith("run.")})
 
 
-class Condition:
+class Condition(Doubtful):
     """A compiled `when`: values in, verdict out."""
 
     def __init__(self, text: str) -> None:
@@ -61,8 +62,12 @@ class Condition:
         return _read_in(self._tree)
 
     def misread(self) -> Iterator[BadText]:
-        """What it reads in vain; a part of a condition may do so, because another part asks first."""
+        """What it reads in vain."""
         return misread(self._tree, self.text)
+
+    def doubts(self) -> Iterator[BadText]:
+        """What it reads that may not be there."""
+        return doubtful(self._tree, self.text)
 
     @property
     def conjunctions(self) -> list[int]:
@@ -101,6 +106,10 @@ class Hole:
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
         return misread(self._tree, self.text)
+
+    def doubts(self) -> Iterator[BadText]:
+        """What it reads that may not be there."""
+        return doubtful(self._tree, self.text)
 
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from textwrap import shorten
@@ -15,6 +15,14 @@ from tracker.toml.positions import BadText, Path, Place, Positions
 
 T = TypeVar("T")
 NOTHING: Mapping[str, str] = {}
+
+
+class Doubtful:
+    """What can be made of a text although it is odd."""
+
+    def doubts(self) -> Iterator[BadText]:
+        """What is odd about it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,9 @@ class Faults:
     def note(self, path: Path, message: str, place: Place | None = None) -> None:
         self.found.append(self._at(path, message, place))
 
-    def warn(self, path: Path, message: str) -> None:
+    def warn(self, path: Path, message: str, place: Place | None = None) -> None:
         """It can be put in force, but somebody should look at it."""
-        self.odd.append(self._at(path, message, None))
+        self.odd.append(self._at(path, message, place))
 
     def mention(self, path: Path, rule: str) -> None:
         """The value at `path` names a rule."""
@@ -203,12 +211,16 @@ class Table:
 
     def _made(self, path: Path, text: str, parse: Callable[[str], T]) -> T | None:
         try:
-            return parse(text)
+            made = parse(text)
+            for doubt in made.doubts() if isinstance(made, Doubtful) else ():
+                self.faults.warn(path, str(doubt), self.faults.positions.inside(path, doubt.offset))
         except BadText as error:
             for one in error.all:
                 self.faults.note(path, str(one), self.faults.positions.inside(path, one.offset))
         except ValueError as error:
             self.faults.note(path, str(error))
+        else:
+            return made
         return None
 
     def _wrong(self, key: str, message: str, value: object) -> None:

@@ -11,6 +11,7 @@ from tracker.domain.duration import format_duration
 from tracker.domain.rules.grouping import EPOCH
 from tracker.rulebook.cel_faults import NOUNS
 from tracker.rulebook.expressions import Hole
+from tracker.rulebook.reading import Doubtful
 from tracker.toml.positions import BadText, together
 
 OPENING, CLOSING = "{{", "}}"
@@ -18,7 +19,7 @@ _NAME = rf"((?:{'|'.join(NOUNS)})\.\w[^{{}}]*?)"
 _OTHER_HOLE = re.compile(rf"\$?\{{\s*{_NAME}\s*\}}|%\({_NAME}\)s|<%=?\s*{_NAME}\s*%>")
 
 
-class Template:
+class Template(Doubtful):
     """A text with holes. What goes into a hole is text and nothing more: it is not looked at for further holes."""
 
     def __init__(self, text: str, longest: int, *, one_line: bool = False) -> None:
@@ -32,6 +33,12 @@ class Template:
         for part in self._parts:
             if isinstance(part, Hole):
                 yield from _in_hole(part.text, part.at, part.misread())
+
+    def doubts(self) -> Iterator[BadText]:
+        """What its holes read that may not be there."""
+        for part in self._parts:
+            if isinstance(part, Hole):
+                yield from _in_hole(part.text, part.at, part.doubts())
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its holes filled, at most `longest` characters; a hole without a value says why."""
