@@ -368,8 +368,7 @@ begin
 end $$;
 
 select ensure_projection(1::smallint);
--- Nothing has come yet: whichever fold makes it, it is this version's.
-update projections set current = true, fold_version = 2 where version = 1;
+update projections set current = true where version = 1;
 """
 
 RULES = """
