@@ -131,9 +131,14 @@ class Hidden(HTMLParser):
             self.fields.setdefault(str(told.get("name")), str(told.get("value")))
 
 
+async def verbs_of(client: httpx2.AsyncClient, post: str) -> list[str]:
+    return [action["verb"] for action in (await client.get("/api/v1/actions", params={"post": post})).json()["items"]]
+
+
 async def shown(client: httpx2.AsyncClient, corridor: Corridor, post: str) -> None:
     """The link to its page leads there, and the form on it is about it."""
     await corridor.tell(told(post, "failed", 1))
+    before = await verbs_of(client, post)
     address = post_address(PROVIDER, post)
     assert ".." not in urlsplit(address).path.split("/")
     page = await client.get(address)
@@ -143,8 +148,7 @@ async def shown(client: httpx2.AsyncClient, corridor: Corridor, post: str) -> No
     form = {name: hidden.fields[name] for name in ("post", "provider", "then")}
     answer = await client.post("/provider/ask", data=form)
     assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, address.partition("?")[0])
-    actions = (await client.get("/api/v1/actions", params={"post": post})).json()["items"]
-    assert [action["verb"] for action in actions] == ["reconcile"]
+    assert await verbs_of(client, post) == ["reconcile", *before]
 
 
 @pytest.mark.anyio
