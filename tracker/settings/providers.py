@@ -11,7 +11,6 @@ from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.errors import did_you_mean
-from tracker.settings.handshake import Handshake
 from tracker.settings.values import (
     CallBudgets,
     HeaderName,
@@ -75,6 +74,19 @@ Meaning = Annotated[State | None, BeforeValidator(_meaning)]
 AccountMeaning = Annotated[AccountState | None, BeforeValidator(_account_meaning)]
 Form = Literal["list", "map", "one"]
 Lists = Literal["whole", "part"]
+
+
+class Handshake(Section):
+    """[providers.<name>.webhook.handshake]: a GET with a challenge, or a signed delivery that holds one."""
+
+    query: str = Field(default="", description='In a GET: the parameter with the challenge, as in "hub.challenge".')
+    token_query: str = Field(default="", description='The parameter with the token, as in "hub.verify_token".')
+    token: SecretStr = Field(default=SecretStr(""), description="What that token must be: you make it up, and tell it.")
+    event: str = Field(default="", description="In a delivery: where the name of the question stands.")
+    name: str = Field(default="", description='What it is called, as in "url_verification".')
+    challenge: str = Field(default="", description="Where the challenge stands in it.")
+    answer: str = Field(default="", description="Under which name it is answered; by its text alone, if not named.")
+    signature: str = Field(default="", description="Under which name its HMAC in hex is answered too.")
 
 
 class Webhook(Section):

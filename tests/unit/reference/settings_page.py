@@ -18,8 +18,8 @@ from tracker.domain.posts.event import State
 from tracker.domain.rate import Rate
 from tracker.settings import Channel, Endpoint, Provider, ReconcileJob, Settings, Webhook
 from tracker.settings.commented import HEAD
-from tracker.settings.handshake import Handshake
 from tracker.settings.jobs import Job
+from tracker.settings.providers import Handshake
 from tracker.settings.values import Section, Size, format_size
 
 if TYPE_CHECKING:
