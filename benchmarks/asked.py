@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PARTS = {
     "door": "acknowledged webhooks, beside servers that keep nothing or are not ours",
     "log": "appending, beside the eventsourcing library",
-    "projector": "from events to posts, beside an ORM row by row",
+    "processor": "from events to posts, beside an ORM row by row",
     "actions": "performing actions, beside Procrastinate and PgQueuer",
     "reaction": "from a webhook to the call that a rule makes of it",
     "webhook": "what one webhook costs on its whole way, at several rates: CPU, statements, commits, WAL",
@@ -22,7 +22,7 @@ PARTS = {
     "memory": "what the service holds after many events, and how soon it is ready",
 }
 ALSO = {"growth": "the same figures with ten and a hundred times as much stored, and with several processes"}
-QUICK = ("door", "log", "projector", "actions", "rules")
+QUICK = ("door", "log", "processor", "actions", "rules")
 LONGEST = 3600
 
 

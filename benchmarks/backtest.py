@@ -113,7 +113,7 @@ def _step(posts: int, place: int) -> Iterator[Fact]:
 
 
 async def fill(database: Database, events: int, count: int) -> None:
-    """The changes that so many events make, as the projector writes them."""
+    """The changes that so many events make, as the processor writes them."""
     known: dict[str, Post] = {}
     page: list[Change] = []
     async with database.connection() as conn:

@@ -13,8 +13,8 @@ import asyncpg
 
 from benchmarks.comparing import Comparison, Failed
 from benchmarks.placing import OTHERS
+from benchmarks.processing import readers
 from benchmarks.programs import a_server, free_port, python
-from benchmarks.projecting import readers
 from benchmarks.reaction import RULE
 from benchmarks.serving import tracker, until_ready
 from benchmarks.stories import PER_COMMIT, STORY, append_all, webhooks
@@ -144,7 +144,7 @@ async def _forget(dsn: str, connection: asyncpg.Connection) -> None:
         deadline = time.monotonic() + PATIENCE
         while await connection.fetchval(DAYS) > len(await retention.days_to_drop(database, later, KEPT.events)):
             if time.monotonic() > deadline:
-                raise Failed("the projector has not read beyond the last of the days")
+                raise Failed("the processor has not read beyond the last of the days")
             await asyncio.sleep(0.2)
         await retention.prune(database, readers(), later, KEPT)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from benchmarks import actions, door, projector
+from benchmarks import actions, door, processor
 from benchmarks.comparing import Comparison, Failed, Figures, Side, cost
 from benchmarks.growth_fill import fill
 from benchmarks.load import Load, percentile
@@ -74,7 +74,7 @@ def compare(bench: Bench) -> list[Comparison]:
             stores.append(Filled(f"{events:,} events", dsn, asyncio.run(fill(dsn, events))))
         return [
             _of(bench, stores, "webhooks acknowledged, one server", _door),
-            _of(bench, stores, "events projected", _projector),
+            _of(bench, stores, "events processed", _processor),
             _of(bench, stores, "actions performed", _worker),
             _of(bench, stores, "until /readyz, and memory then", _start),
             _several(bench, stores[0]),
@@ -140,8 +140,8 @@ def _servers(bench: Bench, store: Filled, processes: int, _run: int) -> Figures:
         }
 
 
-def _projector(bench: Bench, store: Filled) -> Figures:
-    return work(projector.command(store.dsn, "live", bench.many(EVENTS_PER_SECOND), next(NUMBERS)))
+def _processor(bench: Bench, store: Filled) -> Figures:
+    return work(processor.command(store.dsn, "live", bench.many(EVENTS_PER_SECOND), next(NUMBERS)))
 
 
 def _worker(bench: Bench, store: Filled) -> Figures:

@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from benchmarks import lists
-from tracker.process import projector, reactor
+from tracker.process import processor
 from tracker.store import keys
 from tracker.store.checkpoints import assignments
 from tracker.store.database import Database
@@ -49,8 +49,7 @@ async def fill(dsn: str, events: int) -> str:
         await _in_chunks(conn, ATTEMPTS, events // PER_ACTION, lists.NOW)
         await conn.execute("vacuum analyze")
         here = await feed.head(conn)
-        for name in (projector.NAME, reactor.NAME):
-            await assignments.create(conn, name, here)
+        await assignments.create(conn, processor.NAME, here)
         _, key = await keys.create(conn, "benchmark", ["read"], lists.NOW)
     return key
 

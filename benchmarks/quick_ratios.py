@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from benchmarks import actions, door, log, projector, rules
+from benchmarks import actions, door, log, processor, rules
 from benchmarks.baseline import Measured
 from benchmarks.comparing import Figures, Spread, cost
 from benchmarks.load import Load, requests
@@ -32,7 +32,7 @@ CONNECTIONS = 32
 RULES, CHANGES = 300, 2000
 
 DOOR, KEEPING, GROUPED = "door", "keeping", "shared commits"
-APPEND, PROJECTOR, WORKER, MATCHING = "append", "projector", "worker", "matching rules"
+APPEND, PROCESSOR, WORKER, MATCHING = "append", "processor", "worker", "matching rules"
 
 SERVERS: Mapping[str, tuple[door.Opened, float]] = {
     "tracker": (door.ours(), 1.0),
@@ -101,11 +101,11 @@ def appending(bench: Bench) -> dict[str, Measured]:
     return {APPEND: _in_turn(bench, what, ours, other)}
 
 
-def projecting(bench: Bench) -> dict[str, Measured]:
+def processing(bench: Bench) -> dict[str, Measured]:
     """Our fold, beside plain SQL."""
-    what = "plain SQL in pages, which knows only the last status ÷ the projector"
-    many = partial(projector.command, events=bench.many(1500))
-    return {PROJECTOR: _in_turn(bench, what, partial(many, how="live"), partial(many, how="plain"))}
+    what = "plain SQL in pages, which knows only the last status ÷ the processor"
+    many = partial(processor.command, events=bench.many(1500))
+    return {PROCESSOR: _in_turn(bench, what, partial(many, how="live"), partial(many, how="plain"))}
 
 
 def performing(bench: Bench) -> dict[str, Measured]:
@@ -151,7 +151,7 @@ Groups: TypeAlias = Mapping[str, tuple[Callable[["Bench"], dict[str, Measured]],
 GROUPS: Groups = {
     "door": (at_the_door, frozenset({DOOR, KEEPING, GROUPED})),
     "log": (appending, frozenset({APPEND})),
-    "projector": (projecting, frozenset({PROJECTOR})),
+    "processor": (processing, frozenset({PROCESSOR})),
     "actions": (performing, frozenset({WORKER})),
     "rules": (matching, frozenset({MATCHING})),
 }

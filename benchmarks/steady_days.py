@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from benchmarks.projecting import a_projector, readers
+from benchmarks.processing import a_processor, readers
 from benchmarks.stories import append_all, webhooks
 from tracker.errors import Unavailable
-from tracker.process import reactor, retention
-from tracker.store.checkpoints import assignments
+from tracker.process import retention
 from tracker.store.database import Database
-from tracker.store.log import feed
 
 NEWEST = 10
 """Days between now and the newest of them."""
@@ -37,11 +35,9 @@ async def fill_days(dsn: str, days: int) -> None:
 async def _as_if_read(dsn: str) -> None:
     """The posts of those days are there, and nobody reacts to what is so old."""
     async with Database.open(dsn, size=2) as database:
-        node = await a_projector(database)
+        node = await a_processor(database)
         await node.drain()
         await node.leave()
-        async with database.transaction() as conn:
-            await assignments.create(conn, reactor.NAME, await feed.head(conn))
 
 
 async def drop(dsn: str, days: int, seconds: float) -> None:

@@ -113,7 +113,7 @@ def test_each_package_that_the_code_imports_is_declared_and_no_other() -> None:
 
 def test_each_room_of_the_table_of_agents_exists_and_each_agent_has_a_row() -> None:
     rows = re.findall(r"^\| (\w+) \|.*\| (`.*`) \|$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
-    assert [agent for agent, _ in rows] == ["receiver", "projector", "reactor", "worker", "reconciler"]
+    assert [agent for agent, _ in rows] == ["receiver", "processor", "worker", "reconciler"]
     for agent, rooms in rows:
         files = [ROOT / room for room in re.findall("`([^`]+)`", rooms)]
         assert all(file.is_file() for file in files), rooms

@@ -32,10 +32,10 @@ from tracker.errors import Unavailable
 from tracker.facts.codec import fact_readers
 from tracker.outbound.client import Outbound
 from tracker.outbound.configured import build_outbound, unreachable
-from tracker.process import projector, reactor
+from tracker.process import processor
 from tracker.process.active_rules import ActiveRules
-from tracker.process.projector import Projector
-from tracker.process.reactor import FirstReading, Reactor, armed
+from tracker.process.processor import Pace, Processor
+from tracker.process.reactor import armed
 from tracker.process.refolding import Refolding, rebuilt_apart
 from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import SLACK, SharedRateLimiter
@@ -51,9 +51,7 @@ from tracker.scheduler import Scheduler
 from tracker.store import wakeups
 from tracker.store.checkpoints.presence import NOT_SEEN, Presence
 from tracker.store.database import Database
-from tracker.store.log import feed
 from tracker.stream.broadcast import Broadcast
-from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -124,7 +122,7 @@ class _Service:
         self._rules = ActiveRules(settings)
         self._providers = build_providers(settings)
         self._readers = fact_readers(self._providers)
-        self._subscriptions: list[Subscription] = []
+        self._processor: Processor | None = None
         self._agents = Supervision(clock)
         self._presence: Presence
 
@@ -164,8 +162,8 @@ class _Service:
         """End the work, hand back what is held, and only then be seen to be gone."""
         await self._agents.stop(but=PRESENCE)
         with suppress(Unavailable):
-            for subscription in self._subscriptions:
-                await subscription.leave()
+            if self._processor:
+                await self._processor.leave()
             await self._presence.leave()
         await self._agents.stop()
 
@@ -176,29 +174,23 @@ class _Service:
         if Role.SCHEDULER in self._roles:
             watched = watchings(self._settings, self._providers)
             yield "scheduler", Scheduler(database, self._readers, self._settings, clock, watched).run
-        reacting = Reactor(self._rules.index, clock)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, listening)
-        works = Role.WORKER in self._roles
-        changed = partial(armed, reacting) if works else _nothing_to_arm
-        yield "rules", partial(self._rules.follow, database, listening, changed, self._settings.engine.poll)
+        works, engine = Role.WORKER in self._roles, self._settings.engine
         if works:
-            yield from self._workers(database, listening, outbound, reacting)
+            pace, shown_by = Pace(engine.batch, engine.lease, engine.poll), self._presence.require
+            self._processor = Processor(database, self._node, clock, self._readers, self._rules.index, pace, shown_by)
+        changed = partial(armed, self._processor.reactor) if self._processor else _nothing_to_arm
+        yield "rules", partial(self._rules.follow, database, listening, changed, engine.poll)
+        if self._processor:
+            yield from self._workers(database, listening, outbound, self._processor)
 
     def _workers(
-        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound, reacting: Reactor
+        self, database: Database, listening: wakeups.Wakeups, outbound: Outbound, processing: Processor
     ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         engine = self._settings.engine
-        pace = Pace(engine.batch, engine.lease, engine.poll)
-        for name, source, channel, handler in (
-            (projector.NAME, feed.EVENTS, wakeups.EVENTS, Projector(self._readers)),
-            (reactor.NAME, feed.CHANGES, wakeups.CHANGES, reacting),
-        ):
-            shown_by = self._presence.require
-            subscription = Subscription(name, source, channel, handler, database, self._node, clock, pace, shown_by)
-            self._subscriptions.append(subscription)
-            yield name, FirstReading(database, subscription, self._rules, reacting, listening).run
+        yield processor.NAME, partial(processing.run_by, self._rules, listening)
         anew = partial(rebuilt_apart, self._dsn, self._readers)
-        yield "refolding", Refolding(database, reacting.arm_anew, anew).run
+        yield "refolding", Refolding(database, processing.reactor.arm_anew, anew).run
         clients = build_clients(self._settings, outbound, SharedRateLimiter(database, self._settings))
         asked = {name: client.on_behalf_of(Purpose.RECONCILIATION) for name, client in clients.items()}
         jobs = self._settings.jobs.reconciling
@@ -215,8 +207,8 @@ class _Service:
     def _take_over(self, worker: Worker, listening: wakeups.Wakeups) -> None:
         """Look at once for what a process held that has died."""
         worker.rescue_now()
-        for subscription in self._subscriptions:
-            subscription.tend_now()
+        if self._processor:
+            self._processor.tend_now()
         for channel in (wakeups.ACTIONS, wakeups.RECONCILIATIONS):
             listening.wake(channel)
 
@@ -233,7 +225,7 @@ class _Service:
 
     async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
         settings = self._settings.server
-        rest, readers = Role.API in self._roles, [projector.NAME, reactor.NAME]
+        rest, readers = Role.API in self._roles, [processor.NAME]
         installation = Installation(self._settings, self._providers)
         checks = KeyChecks(database, settings.wrong_keys)
         pages = handlers(
@@ -275,9 +267,10 @@ class _Service:
         log.info("service.stopped", node=self._node)
 
     def _faults(self) -> dict[str, str]:
-        """Which agents of this process fail, and which readers have not begun to read."""
-        unread = [one.name for one in self._subscriptions if not one.has_read]
-        found = dict.fromkeys(unread, "has not read yet since this process has started")
+        """Which agents of this process fail, and whether its processor has not begun to read."""
+        found = {}
+        if self._processor and not self._processor.has_read:
+            found[processor.NAME] = "has not read yet since this process has started"
         if not self._presence.holds:
             found[PRESENCE] = NOT_SEEN
         return found | {name: str(how) for name, how in self._agents.failing().items()}

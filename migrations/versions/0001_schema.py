@@ -319,7 +319,7 @@ create table changes (
   detail      json,
   primary key (id, projection)
 ) partition by list (projection);
--- The feeds CHANGES and NEWS. What a rebuild writes has been reacted to before, and is not read again.
+-- The feed NEWS. What a rebuild writes has been reacted to before, and is not read again.
 create index changes_unread on changes (epoch, xid, id) where live;
 -- OF_POST and NEWEST_OF_POST of tracker/store/posts/changes.py, STOOD of a backtest, and the history of a post.
 create index changes_of_post on changes (post, provider, id);

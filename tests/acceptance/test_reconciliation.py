@@ -14,13 +14,12 @@ import pytest
 
 from tests.contract.serving import serving
 from tests.integration.gates import ClockedGate
+from tests.processing import a_processor
 from tracker.api import Parts, application
 from tracker.domain.actions import Reason
 from tracker.facts.codec import fact_readers
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
-from tracker.process import projector
-from tracker.process.projector import Projector
 from tracker.providers import build_clients, build_providers
 from tracker.providers.rate_limiter import terms_of
 from tracker.receive.receiver import Receiver
@@ -28,17 +27,13 @@ from tracker.reconcile.reconciler import Reconciler
 from tracker.settings import Settings
 from tracker.simulator import Faults, ManualClock, Odds, Simulator, run_simulator
 from tracker.store.calls import reconciliations
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
-from tracker.store.log.feed import EVENTS
 from tracker.store.posts import overdue_posts, posts
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tracker.domain.posts.post import Post
+    from tracker.process.processor import Processor
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -57,12 +52,12 @@ LATER = 60
 
 @dataclass
 class House:
-    """Door, projector and reconciler, on the simulator's clock."""
+    """Door, processor and reconciler, on the simulator's clock."""
 
     database: Database
     simulator: Simulator
     clock: ManualClock
-    projecting: Subscription
+    projecting: Processor
     reconciler: Reconciler
     most_calls: int
 
@@ -112,11 +107,7 @@ async def house(database: Database, request: pytest.FixtureRequest) -> AsyncIter
         doors = build_providers(settings)
         receiver = Receiver(database, doors, clock.now)
         readers = fact_readers(doors)
-        async with database.connection() as conn:
-            await assignments.create(conn, projector.NAME, beginning(1))
-        projecting = Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, "only", clock.now
-        )
+        projecting = await a_processor(database, readers, clock=clock.now)
         await projecting.tend()
         clients = build_clients(settings, outbound, ClockedGate(terms_of(settings), clock.now))
         asking = Reconciler(database, clients, readers, settings.jobs.reconciling, clock.now)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_of_the_simulated_provider"
 LEASE = 3.0
-OWNERS = "select owner, count(*) from subscriptions where name = 'projector' and owner is not null group by owner"
+OWNERS = "select owner, count(*) from subscriptions where name = 'processor' and owner is not null group by owner"
 CURRENT = "select post, state from posts where projection = (select version from projections where current)"
 
 

@@ -18,23 +18,20 @@ from unittest.mock import patch
 import structlog
 
 from tests.integration.told import NOON, PROVIDER
+from tests.processing import NO_RULES, a_processor
 from tracker.cli import main
-from tracker.process import projector
-from tracker.process.projector import Projector
 from tracker.providers import build_providers
 from tracker.receive.receiver import incoming
 from tracker.settings import Settings
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
 from tracker.store.log import event_log
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tracker.domain.rules.rule_index import RuleIndex
+    from tracker.providers.adapter import Adapter
 
 SECRET = "whsec_of_the_test"
 
@@ -135,25 +132,42 @@ def said(event: str, post: str, second: int, *, on: date | None = None, **data: 
     return json.dumps({"event": event, "timestamp": at.isoformat(), "data": {"postId": post, **data}}).encode()
 
 
+def keep(url: str, *bodies: bytes, now: datetime) -> None:
+    """Keep the webhooks as if they had come `now`."""
+    provider = a_door()
+
+    async def work() -> None:
+        async with Database.open(url) as database, database.connection() as conn:
+            await event_log.append(conn, [incoming(PROVIDER, provider.read({}, body), body, now) for body in bodies])
+
+    asyncio.run(work())
+
+
 def take(url: str, *bodies: bytes, now: datetime = NOON) -> None:
-    """Keep the webhooks as if they had come `now`, and fold them into posts."""
-    configured = {PROVIDER: {"kind": PROVIDER, "api_url": "http://127.0.0.1:9/v1"}}
-    provider = build_providers(Settings.model_validate({"providers": configured}))[PROVIDER]
+    """Keep the webhooks, and fold them into posts."""
+    keep(url, *bodies, now=now)
+    follow(url, now=now)
+
+
+def follow(url: str, *, now: datetime, rules: RuleIndex = NO_RULES) -> None:
+    """Fold what has been kept, and let the rules see it, as the service does."""
 
     async def work() -> None:
         async with Database.open(url) as database:
-            async with database.connection() as conn:
-                await assignments.create(conn, projector.NAME, beginning(1))
-                await event_log.append(
-                    conn, [incoming(PROVIDER, provider.read({}, body), body, now) for body in bodies]
-                )
-            handler = Projector({PROVIDER: provider})
-            node = Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, handler, database, "only", lambda: now)
+            node = await a_processor(database, {PROVIDER: a_door()}, clock=lambda: now, rules=rules)
+            async with database.transaction() as conn:
+                await node.reactor.arm_standing(conn)
             await node.tend()
             await node.drain()
             await node.leave()
 
     asyncio.run(work())
+
+
+def a_door() -> Adapter:
+    """The one provider."""
+    configured = {PROVIDER: {"kind": PROVIDER, "api_url": "http://127.0.0.1:9/v1"}}
+    return build_providers(Settings.model_validate({"providers": configured}))[PROVIDER]
 
 
 def execute(url: str, statement: str) -> None:

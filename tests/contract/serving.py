@@ -10,19 +10,13 @@ import uvicorn
 
 from tests import plain_http
 from tests.integration.told import NOON, PROVIDER, Reader
+from tests.processing import a_processor
 from tests.waiting import until
 from tracker.api import Parts, application
 from tracker.api.webhooks import Directly
-from tracker.process import projector
-from tracker.process.projector import Projector
 from tracker.runtime.http_server import Bounds, Front, Limits, configured
 from tracker.store import keys
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import event_log
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -76,11 +70,9 @@ async def knocking(
 async def project(database: Database, *events: Incoming) -> None:
     """Append the events, each in a transaction of its own, and fold them into posts."""
     async with database.connection() as conn:
-        await assignments.create(conn, projector.NAME, beginning(1))
         for event in events:
             await event_log.append(conn, [event])
-    handler = Projector({PROVIDER: Reader()})
-    node = Subscription(projector.NAME, EVENTS, EVENTS_CHANNEL, handler, database, "only", lambda: NOON)
+    node = await a_processor(database, {PROVIDER: Reader()})
     await node.tend()
     await node.drain()
 

@@ -88,7 +88,7 @@ async def first_id(client: httpx2.AsyncClient) -> str:
 
 
 async def record(conn: Connection, *numbers: int) -> None:
-    """One change for each number, as the projector records them."""
+    """One change for each number, as the processor records them."""
     changes = [
         Change(
             PROVIDER, f"p{number}", "post.updated", PROVIDER, "noted", None, None, 1, NOON, NOON, number, f"f{number}"

@@ -141,8 +141,7 @@ async def test_an_alert_that_was_silenced_and_an_action_that_failed_say_so(
     text = (await why(client, "p1", rule="on-failure"))["on-failure"]["text"]
     assert text.endswith(f"alert ops was kept from people: silence {silence.id}")
     corridor = Corridor(database, rules.index())
-    await corridor.projector.tend()
-    await corridor.reactor.tend()
+    await corridor.processor.tend()
     corridor.world.answers["alert"] = [Discard(Reason.HTTP_4XX)]
     corridor.at = 3601
     await corridor.tell(told("p2", "failed", 3600, targets={"x": "failed"}))

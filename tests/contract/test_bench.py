@@ -43,13 +43,13 @@ def test_ratios_are_kept_and_a_fallen_one_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_part_is_measured_and_shown_with_the_facts_of_the_machine() -> None:
-    done = bench("projector", "--runs", "1", "--seconds", "0.02", "--json")
+    done = bench("processor", "--runs", "1", "--seconds", "0.02", "--json")
     found = json.loads(done.stdout)
     assert {"cpu", "cores", "memory", "kernel", "python", "postgres", "node"} <= found["machine"].keys()
     (part,) = found["parts"]
     sides = {side["name"]: side["spreads"] for side in part["sides"]}
     assert part["not_measured"] == {}
-    assert sides["projector"]["per_second"]["median"] > 0
+    assert sides["processor"]["per_second"]["median"] > 0
     assert {"ours", "postgres"} <= sides["ORM, a commit each"].keys()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,17 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.contract.command_line import CommandLine, said, take
+from tests.contract.command_line import CommandLine, follow, keep, said
 from tests.integration.told import NOON
-from tracker.process import reactor
-from tracker.process.reactor import Reactor
 from tracker.rulebook import load_rules
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
-from tracker.store.database import Database
-from tracker.store.log.feed import CHANGES
-from tracker.store.wakeups import CHANGES as CHANGES_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,24 +31,6 @@ do = [{ alert = "ops", title = "{{ post.id }} hangs" }]
 """
 
 
-def react(url: str, folder: Path, now: datetime) -> None:
-    """Let the rules of the folder see what there is, as the service does."""
-
-    async def work() -> None:
-        async with Database.open(url) as database:
-            index = load_rules(folder).index
-            handler = Reactor(lambda: index, lambda: now)
-            async with database.transaction() as conn:
-                await assignments.create(conn, reactor.NAME, beginning(1))
-                await handler.arm_standing(conn)
-            node = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, handler, database, "only", lambda: now)
-            await node.tend()
-            await node.drain()
-            await node.leave()
-
-    asyncio.run(work())
-
-
 def failed(post: str, second: int, *, retryable: bool = True) -> bytes:
     error = {"code": "timeout", "message": "took too long", "retryable": retryable}
     return said("post.failed", post, second, on=YESTERDAY, status="FAILED", error=error)
@@ -68,11 +41,12 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     """p1 fails in a way that may pass, p2 in one that does not; half an hour later the rules have seen it."""
     command_line = CommandLine(tmp_path).configure(database_url)
     (command_line.rules / "all.toml").write_text(RULES)
-    take(database_url, said("post.publishing", "p1", 0, on=YESTERDAY), now=BEGAN)
-    react(database_url, command_line.rules, BEGAN)
+    rules = load_rules(command_line.rules).index
+    keep(database_url, said("post.publishing", "p1", 0, on=YESTERDAY), now=BEGAN)
+    follow(database_url, now=BEGAN, rules=rules)
     later = BEGAN + timedelta(seconds=60)
-    take(database_url, failed("p1", 60), failed("p2", 60, retryable=False), now=later)
-    react(database_url, command_line.rules, later + timedelta(minutes=30))
+    keep(database_url, failed("p1", 60), failed("p2", 60, retryable=False), now=later)
+    follow(database_url, now=later + timedelta(minutes=30), rules=rules)
     return command_line
 
 

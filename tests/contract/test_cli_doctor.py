@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 
 RULE = '[rule.tell]\non = "post.failed"\ndo = [{{ alert = "{channel}", title = "failed" }}]\n'
 
-BEGIN_REACTOR = """
+CUT = """
+update shares set buckets = buckets[4:] where name = 'processor';
 insert into shares (name, share, buckets, heartbeat_at)
-select 'reactor', piece[1], piece, heartbeat_at
-  from shares cross join lateral (values (buckets[:3]), (buckets[4:])) as cut (piece)
- where name = 'projector';
+select name, 1, array[0, 1, 2], heartbeat_at from shares where name = 'processor';
 insert into places (name, share, step, epoch, snapshot, caught_up_at)
-select s.name, s.share, p.step, p.epoch, p.snapshot, p.caught_up_at
-  from shares s cross join places p
- where s.name = 'reactor' and p.name = 'projector'
+select name, 1, step, epoch, snapshot, caught_up_at from places where name = 'processor'
 """
 PARK = """
-insert into parked (subscription, item, bucket, error, parked_at) values ('projector', 1, 0, 'it is poison', now())
+insert into parked (subscription, item, bucket, error, parked_at) values ('processor', 1, 0, 'it is poison', now())
 """
 HOLD = """
 insert into quarantine (provider, reason, authentic, delivery, body_hash, received_at, headers, body)
@@ -50,7 +47,7 @@ values (gen_random_uuid(), 'k', 'alert', 'ops', '{}', now(), 'r', 'v', gen_rando
 def tracker(tmp_path: Path, database_url: str) -> CommandLine:
     """An installation that has read a webhook just now, and has a rule and a key."""
     take(database_url, said("post.published", "p1", 0), now=datetime.now(UTC))
-    execute(database_url, BEGIN_REACTOR)
+    execute(database_url, CUT)
     execute(database_url, f"update projections set fold_version = {FOLD_VERSION}")  # as a service does that starts
     tracker = CommandLine(tmp_path).configure(database_url)
     provide(tracker, 'calls = { webhooks = "" }')
@@ -78,7 +75,7 @@ def found(tracker: CommandLine, *, code: int | None) -> dict[str, tuple[str, str
 def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> None:
     verdicts = {check: verdict for check, (verdict, _) in found(tracker, code=0).items()}
     assert verdicts == dict.fromkeys(
-        ["config", "rules", "providers", "database", "clock", "projector", "reactor", "room", "parked", "quarantine",
+        ["config", "rules", "providers", "database", "clock", "processor", "room", "parked", "quarantine",
          "signatures", "actions", "keys", "heard", "drift"],
         "ok",
     )  # fmt: skip
@@ -90,25 +87,25 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
 @pytest.mark.parametrize(
     ("statement", "check", "verdict", "says"),
     [
-        (PARK, "parked", "problem", "1 set aside, the newest by the projector: it is poison"),
+        (PARK, "parked", "problem", "1 set aside, the newest by the processor: it is poison"),
         (HOLD, "quarantine", "warning", "1 held"),
         (HOLD, "signatures", "warning", "1 wrong in the last day: sosyalkopru"),
         (DIE, "actions", "warning", "1 dead"),
         ("update api_keys set revoked_at = now()", "keys", "warning", "nobody can use the API or the dashboard"),
         (ASYNCHRONOUS, "replication", "warning", "synchronous_commit is off"),
-        ("delete from shares", "projector", "warning", "was never begun"),
+        ("delete from shares", "processor", "warning", "was never begun"),
         ("update log_days set day = day - 9", "log", "warning", "no day is ready for the next events"),
         (
-            "update shares set heartbeat_at = now() - interval '1 hour' where share = 0",
-            "reactor", "problem", "3 of its 16 buckets show no sign of life",
+            "update shares set heartbeat_at = now() - interval '1 hour' where share = 1",
+            "processor", "problem", "3 of its 16 buckets show no sign of life",
         ),
         (
             "update places set caught_up_at = now() - interval '5 minutes'",
-            "projector", "warning", "is 5m",
+            "processor", "warning", "is 5m",
         ),
         (
             "update places set caught_up_at = now() - interval '5 hours'",
-            "projector", "problem", "is 5h",
+            "processor", "problem", "is 5h",
         ),
         (
             "update migration_checksums set sha256 = '' where revision = '0001'",

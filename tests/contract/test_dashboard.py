@@ -54,7 +54,7 @@ async def test_the_overview_counts_posts_and_names_what_needs_somebody(database:
             " values ('p', 'not_json', true, 'd', 'h', now(), '{}', '')"
         )
     fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
-    readers = ["projector", "reactor"]
+    readers = ["processor", "other"]
     async with dashboard(database, subscriptions=readers, rule_faults=lambda: [fault], open_here=True) as client:
         text = (await client.get("/")).text
     for said in (
@@ -63,7 +63,7 @@ async def test_the_overview_counts_posts_and_names_what_needs_somebody(database:
         "worked on: 1. The newest error:",
         "poison",
         "rules/a.toml:3:4: there is no channel",
-        '<bdi class="code" translate="no">reactor</bdi> shows no sign of life',
+        '<bdi class="code" translate="no">other</bdi> shows no sign of life',
         'data-count="5"',
     ):
         assert said in text, said

@@ -93,13 +93,13 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         return standing.record(CallResult(Reason.OK, skew=0.3, credits=4812), at)
 
     await stand(database, asked_twice)
-    text = await page(database, subscriptions=["projector"])
+    text = await page(database, subscriptions=["processor"])
     for said in (
         "Everything does its work",
         "sosyalkopru Answers Calls left 18 of 20 in 1h",
         "Credits left 4,812 · 100 kept for reactions",
         "Its clock as ours",
-        "projector Reads up to date buckets held: 16, by only",
+        "processor Reads up to date buckets held: 16, by only",
         "Notice silent providers deadman last",
         "nightly not done yet next:",
         "Schema that of this version",
@@ -152,9 +152,9 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
 
     await stand(database, failing)
     fault = Misconfigured("there is no channel", file="rules/a.toml", line=3, column=4)
-    text = await page(database, subscriptions=["projector", "reactor"], rule_faults=lambda: [fault])
+    text = await page(database, subscriptions=["processor", "other"], rule_faults=lambda: [fault])
     for said in (
-        "The reactor shows no sign of life",
+        "The other shows no sign of life",
         "No scheduled job is done",
         "No day of the log is ready",
         "rules/a.toml:3:4: there is no channel",
@@ -166,11 +166,11 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
         "could not be used: 1",
         "wrong signature in the last day: 1 (&lt;b&gt;forger&lt;/b&gt;)",
         "Need attention: 12",
-        "The projector is",
+        "The processor is",
         "Last failure fault at the other side",
         "9 s behind ours",
         "deadman overdue",
-        "reactor No sign of life has not read yet",
+        "other No sign of life has not read yet",
         "a file was refused",
     ):
         assert said in text, said

@@ -10,21 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import serving
+from tests.processing import a_processor
 from tracker.api import Parts, application
 from tracker.domain.posts.event import State
 from tracker.facts.codec import fact_readers
-from tracker.process import projector
-from tracker.process.projector import Projector
 from tracker.providers import build_providers
 from tracker.providers.registry import KINDS
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
 from tracker.simulator import DIALECTS, Faults, ManualClock, Odds, run_simulator
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +36,7 @@ TELL_THE_TIME = frozenset({"sosyalkopru", "zernio"})
 
 
 class Corridor:
-    """A door for one provider, and the projector behind it, on the time of the simulator."""
+    """A door for one provider, and the processor behind it, on the time of the simulator."""
 
     def __init__(self, database: Database, kind: str, clock: ManualClock) -> None:
         section: dict[str, Any] = {"kind": kind, "api_url": "https://api.example.com", "webhook_secrets": [SECRET]}
@@ -65,12 +59,7 @@ class Corridor:
 
     async def states(self) -> dict[str, State]:
         """The posts, once everything that came has been folded."""
-        async with self._database.connection() as conn:
-            await assignments.create(conn, projector.NAME, beginning(1))
-        handler = Projector(fact_readers(self._providers))
-        node = Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, handler, self._database, "only", self._clock.now
-        )  # fmt: skip
+        node = await a_processor(self._database, fact_readers(self._providers), clock=self._clock.now)
         await node.tend()
         await node.drain()
         async with self._database.connection() as conn:

@@ -16,22 +16,16 @@ from tests.contract.naughty import BODIES, TEXTS, suite
 from tests.contract.serving import bearer, serving
 from tests.integration.test_receiver import SECRET, signed
 from tests.integration.told import NOON, PROVIDER
+from tests.processing import a_processor
 from tests.waiting import until
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.dashboard.query import post_address
 from tracker.dashboard.rendering import pretty, visible
 from tracker.facts.codec import fact_readers
-from tracker.process import projector
-from tracker.process.projector import Projector
 from tracker.providers import build_providers
 from tracker.receive.receiver import Receiver
 from tracker.settings import Settings
-from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -60,11 +54,7 @@ class House:
 
     async def project(self) -> None:
         """Fold all that has come into posts."""
-        async with self.database.connection() as conn:
-            await assignments.create(conn, projector.NAME, beginning(1))
-        node = Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(self.readers), self.database, "only", lambda: NOON
-        )
+        node = await a_processor(self.database, self.readers)
         await node.tend()
         await node.drain()
 

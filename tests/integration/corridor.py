@@ -1,4 +1,4 @@
-"""A corridor on a real database: projector, reactor and worker, stepped by the test, on the test's clock."""
+"""A corridor on a real database: processor and worker, stepped by the test, on the test's clock."""
 
 from __future__ import annotations
 
@@ -14,16 +14,11 @@ from tracker.domain.actions import Done, Outcome
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.facts.codec import fact_readers
-from tracker.process import projector, reactor
-from tracker.process.projector import Projector
-from tracker.process.reactor import Reactor
+from tracker.process import processor
+from tracker.process.processor import Processor
 from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
-from tracker.store.log.feed import CHANGES, EVENTS
-from tracker.store.wakeups import CHANGES as CHANGES_CHANNEL
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,11 +54,7 @@ class Corridor:
         self, database: Database, rules: Iterable[Rule], node: str = "only", readers: Mapping[str, FactReader] = READERS
     ) -> None:
         self.database, self.rules, self.at, self.world = database, RuleIndex(rules), 0.0, World()
-        self._handler = Reactor(lambda: self.rules, self.now)
-        self.projector = Subscription(
-            projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(readers), database, node, self.now
-        )
-        self.reactor = Subscription(reactor.NAME, CHANGES, CHANGES_CHANNEL, self._handler, database, node, self.now)
+        self.processor = Processor(database, node, self.now, readers, lambda: self.rules)
         performers = dict.fromkeys(("alert", "send", "retry", "reconcile"), self.world)
         self.worker = Worker(database, performers, node, self.now)
 
@@ -72,17 +63,15 @@ class Corridor:
 
     async def open(self) -> Corridor:
         async with self.database.transaction() as conn:
-            for name in (projector.NAME, reactor.NAME):
-                await assignments.create(conn, name, beginning(1))
-            await self._handler.arm_standing(conn)
-        await self.projector.tend()
-        await self.reactor.tend()
+            await assignments.create(conn, processor.NAME, beginning(1))
+            await self.processor.reactor.arm_standing(conn)
+        await self.processor.tend()
         return self
 
     async def arm(self) -> None:
         """Other rules may be in force now."""
         async with self.database.transaction() as conn:
-            await self._handler.arm_standing(conn)
+            await self.processor.reactor.arm_standing(conn)
 
     async def keep(self, *events: Incoming) -> None:
         async with self.database.connection() as conn:
@@ -97,8 +86,7 @@ class Corridor:
     async def settle(self) -> None:
         """Until nobody has anything left to do at this moment."""
         while True:
-            await self.projector.drain()
-            await self.reactor.drain()
+            await self.processor.drain()
             if not await self.worker.claim():
                 return
             await self.worker.settle()

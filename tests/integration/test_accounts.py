@@ -22,7 +22,7 @@ from tracker.domain.rules.grouping import GroupBy
 from tracker.facts import commands
 from tracker.facts.codec import fact_readers
 from tracker.facts.commands import Wished
-from tracker.process import bulk_fold
+from tracker.process import bulk_fold, processor
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
 from tracker.process.retention import drop_old_days, open_days_ahead, seal_past_days
@@ -73,7 +73,7 @@ class OfProvider(Corridor):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, [on("account.disconnected", per=GroupBy.ACCOUNT)])
-        self.projector._handler = Projector(READERS)
+        self.processor.projector = Projector(READERS, processor.NAME)
         self.at = 60.0
 
 

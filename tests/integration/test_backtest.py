@@ -167,7 +167,6 @@ async def test_what_the_service_has_not_come_to_is_left_out(database: Database) 
     corridor = await a_story(database, rules)
     corridor.at += 60
     await corridor.keep(told("p9", "failed", int(corridor.at)))
-    await corridor.projector.drain()
     found = await Backtest(database).run(rules, Span(NOON, corridor.now()))
     assert found.span.until == corridor.now() - timedelta(seconds=60)
     assert [one for one in found.rules if one.gained or one.lost] == []

@@ -1,4 +1,4 @@
-"""What people do by hand is honoured by the reactor, and is on record like everything else."""
+"""What people do by hand is honoured by the processor, and is on record like everything else."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,8 @@ from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER
 from tracker.domain.drift.findings import LEAST_KNOWN
 from tracker.domain.drift.usual import BLOCK, BLOCKS
+from tracker.process import processor
+from tracker.process.projector import Projector
 from tracker.providers import build_providers
 from tracker.providers.watched import Watching, watching
 from tracker.receive.receiver import incoming
@@ -73,8 +75,6 @@ class House:
         self.corridor.at = (self.now - NOON).total_seconds()
         before = len(self.corridor.world.performed)
         await drift_monitor.look(self.database, {PROVIDER: self.watching}, self.now)
-        await self.corridor.reactor.drain()
-        await self.corridor.projector.drain()
         await self.corridor.settle()
         return [claimed.alert.title for claimed in self.corridor.world.performed[before:]]
 
@@ -88,24 +88,16 @@ async def house(database: Database) -> House:
     """With the ordinary webhooks of a month, and without anything that would fold those."""
     house = House(database)
     await house.corridor.open()
-    house.corridor.projector._handler = _Noting(house.corridor.projector._handler)
+    house.corridor.processor.projector = _Noting(house.corridor.processor.projector.readers, processor.NAME)
     await house.hear(*(body(nth) for nth in range(LEAST_KNOWN + RECENT)))
     return house
 
 
-class _Noting:
+class _Noting(Projector):
     """Leaves out what the corridor's reader does not understand."""
 
-    upstream: str | None = None
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    async def handle(self, conn: Any, rows: Any, seen: Any, done: Any) -> None:
-        await self._inner.handle(conn, [row for row in rows if row["source"] != PROVIDER], seen, done)
-
-    async def caught_up(self, conn: Any, complete: Any, now: datetime) -> bool:
-        return False
+    async def fold(self, conn: Any, rows: Any, seen: Any, done: Any) -> Any:
+        return await super().fold(conn, [row for row in rows if row["source"] != PROVIDER], seen, done)
 
 
 async def test_a_renamed_status_is_told_once_until_it_is_mapped_and_comes_again(house: House) -> None:

@@ -13,8 +13,9 @@ import pytest
 from tests.integration.test_plans_from_empty import ACTIONS, ATTEMPTS, POSTS, explained, prepared
 from tests.integration.told import NOON
 from tracker.store.actions import action_claims, actions, alerts
+from tracker.store.checkpoints import subscriptions
 from tracker.store.log import event_log
-from tracker.store.log.feed import CHANGES, EVENTS
+from tracker.store.log.feed import EVENTS
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import firings, runs, timers
 
@@ -62,10 +63,15 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "new events": (EVENTS.fresh, [1, BUCKETS, SEEN, 10, 20, 500, "1:1:"], r"events_\d+_epoch_xid_position_idx"),
     "facts of a late one": (
         posts.EARLIER_EVENTS,
-        [["p"], ["p7"], NOON.date(), 1, SEEN, "projector"],
+        [["p"], ["p7"], NOON.date(), 1, SEEN, "processor"],
         r"events_\d+_provider_post_position_idx",
     ),
-    "new changes": (CHANGES.fresh, [1, BUCKETS, SEEN, 10, 20, 500], r"changes_v1_epoch_xid_id_idx"),
+    "what a step reads": (
+        subscriptions.READ,
+        [1, BUCKETS, SEEN, 10, [], 500, "processor", "n"],
+        r"events_\d+_epoch_xid_position_idx",
+    ),
+    "the next timer": (timers.NEXT_DUE, [BUCKETS], r"timers_due"),
     "changes of a post": (changes.OF_POST, ["p", "p7", NOON, 99, 500], r"changes_v1_post_provider_id_idx"),
     "a firing": (firings.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
     "firings lately": (firings.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),

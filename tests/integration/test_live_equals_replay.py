@@ -39,8 +39,8 @@ from tracker.store.posts.changes import change_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.store.checkpoints.snapshot import Checkpoint
-    from tracker.store.database import Connection, Database, Row
+    from tracker.domain.posts.change import Change
+    from tracker.store.database import Connection, Database
 
 pytestmark = pytest.mark.anyio
 
@@ -58,8 +58,8 @@ class CrashingReactor(Reactor):
         super().__init__(lambda: corridor.rules, corridor.now)
         self._random = random
 
-    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
-        await super().handle(conn, rows, seen, done)
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
+        await super().react(conn, heard, now)
         self._perhaps_die()
 
     async def _ring(self, conn: Connection, ripe: Any, now: datetime) -> None:
@@ -77,8 +77,7 @@ class CrashingCorridor(Corridor):
     def __init__(self, database: Database, rules: Sequence[Rule], random: Random) -> None:
         super().__init__(database, rules)
         self._random = random
-        self._handler = CrashingReactor(self, random)
-        self.reactor._handler = self._handler
+        self.processor.reactor = CrashingReactor(self, random)
         self.world.perform = self._perform  # type: ignore[method-assign]
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:
@@ -95,7 +94,7 @@ class CrashingCorridor(Corridor):
             try:
                 await super().settle()
             except Unavailable:
-                self.reactor._handler = self._handler = CrashingReactor(self, self._random)
+                self.processor.reactor = CrashingReactor(self, self._random)
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")

@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
+from tests.processing import NO_RULES
 from tests.waiting import until
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Done
@@ -25,25 +26,22 @@ from tracker.domain.payloads import payload_of
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
-from tracker.process import projector
-from tracker.process.projector import Projector
+from tracker.process import processor
+from tracker.process.processor import Pace, Processor
 from tracker.store.actions import action_claims, actions
 from tracker.store.actions.action_claims import Room
 from tracker.store.calls import reconciliations
 from tracker.store.checkpoints import assignments, processes
-from tracker.store.checkpoints.presence import Presence
+from tracker.store.checkpoints.presence import Presence, nobody_asks
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database, set_codecs
 from tracker.store.log.event_log import append
-from tracker.store.log.feed import EVENTS
 from tracker.store.migrations import upgrade
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
 from tracker.store.wakeups import Wakeups
-from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -57,7 +55,7 @@ HOLDER = """
 import asyncio, sys
 from datetime import timedelta
 from tracker.store.database import Database
-from tracker.store.checkpoints.presence import Presence
+from tracker.store.checkpoints.presence import Presence, nobody_asks
 
 async def main():
     async with Database.open(sys.argv[1], size=2) as database:
@@ -110,11 +108,8 @@ async def known(database: Database) -> list[str]:
     return [row[0] for row in await rows(database, "select node from processes order by node")]
 
 
-def reader(database: Database, name: str) -> Subscription:
-    pace = Pace(lease=LONG)
-    return Subscription(
-        projector.NAME, EVENTS, EVENTS_CHANNEL, Projector({PROVIDER: Reader()}), database, name, lambda: NOON, pace
-    )
+def reader(database: Database, name: str, require: Callable[[], None] = nobody_asks) -> Processor:
+    return Processor(database, name, lambda: NOON, {PROVIDER: Reader()}, lambda: NO_RULES, Pace(lease=LONG), require)
 
 
 async def intend(database: Database, *verbs: str) -> None:
@@ -131,7 +126,7 @@ async def intend(database: Database, *verbs: str) -> None:
 async def take_everything(database: Database, name: str) -> None:
     """All buckets, one send and one retry, and a round of questions, all for ten minutes."""
     async with database.transaction() as conn:
-        await assignments.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, processor.NAME, beginning(1))
         await reconciliations.want(conn, "job", PROVIDER, NOON)
         assert await reconciliations.claim(conn, NOON, LONG, [PROVIDER], owner=name)
     await reader(database, name).tend()
@@ -282,7 +277,7 @@ class Far:
 async def test_who_has_lost_its_session_claims_and_reads_nothing_until_it_has_another(database: Database) -> None:
     await intend(database, "send")
     async with database.transaction() as conn:
-        await assignments.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, processor.NAME, beginning(1))
         await append(conn, [told("p", "publishing", 1)])
     presence, refused, far = Presence(database, "n", ["worker"], dict, CALL), [0], Far()
 
@@ -294,10 +289,7 @@ async def test_who_has_lost_its_session_claims_and_reads_nothing_until_it_has_an
             raise
 
     worker = Worker(database, {"send": far}, "n", lambda: NOON, require=require)
-    reading = Subscription(
-        projector.NAME, EVENTS, EVENTS_CHANNEL, Projector({PROVIDER: Reader()}), database, "n", lambda: NOON,
-        require=require,
-    )  # fmt: skip
+    reading = reader(database, "n", require)
 
     async def often_enough() -> bool:
         return refused[0] >= 4

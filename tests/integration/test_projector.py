@@ -1,4 +1,4 @@
-"""The projector: what the log says becomes posts, in any order, shared by nodes, past poison, and the same again."""
+"""The processor: what the log says becomes posts, in any order, shared by nodes, past poison, and the same again."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.told import NOON, PROVIDER, Reader, told
-from tracker.process import projector
+from tests.processing import USUAL, a_processor
+from tracker.process.processor import Pace
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
-from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as EVENTS_CHANNEL
-from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
+    from tracker.process.processor import Processor
     from tracker.process.rebuild import Difference
     from tracker.store.database import Database
     from tracker.store.log.event_log import Incoming
@@ -29,13 +27,9 @@ pytestmark = pytest.mark.anyio
 READERS = {PROVIDER: Reader()}
 
 
-async def a_node(database: Database, name: str, pace: Pace | None = None) -> Subscription:
-    """A projector of its own name on the shared database."""
-    async with database.transaction() as conn:
-        await assignments.create(conn, projector.NAME, beginning(1))
-    return Subscription(
-        projector.NAME, EVENTS, EVENTS_CHANNEL, Projector(READERS), database, name, lambda: NOON, pace or Pace()
-    )
+async def a_node(database: Database, name: str, pace: Pace = USUAL) -> Processor:
+    """A processor of its own name on the shared database."""
+    return await a_processor(database, READERS, name, pace)
 
 
 async def keep(database: Database, *events: Incoming) -> None:
@@ -186,6 +180,6 @@ async def test_a_batch_costs_a_fixed_number_of_statements(database: Database) ->
             rows = await conn.fetch("select * from events where post <> 'warm'")
             statements.clear()
             async with conn.transaction():
-                await Projector(READERS).handle(conn, rows, beginning(1), [])
+                await Projector(READERS, "processor").fold(conn, rows, beginning(1), [])
     assert node
     assert len(statements) <= 8

@@ -121,7 +121,7 @@ async def test_a_backlog_never_passes_for_silence(database: Database) -> None:
     await corridor.tell(told("p1", "publishing", 1))
     await corridor.keep(told("p1", "published", 60))
     corridor.at = 2000
-    await corridor.reactor.drain()
+    await corridor.processor.drain()
     assert await corridor.rows("select * from firings") == []
     await corridor.settle()
     assert await corridor.rows("select * from firings") == []
@@ -130,8 +130,7 @@ async def test_a_backlog_never_passes_for_silence(database: Database) -> None:
 async def test_a_restart_loses_no_timer(database: Database) -> None:
     before = await Corridor(database, [stuck(900)]).open()
     await before.tell(told("p1", "publishing", 1))
-    await before.projector.leave()
-    await before.reactor.leave()
+    await before.processor.leave()
     after = await Corridor(database, [stuck(900)], node="another").open()
     await after.wait_until(901)
     assert after.world.verbs == {"alert": 1}

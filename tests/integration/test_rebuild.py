@@ -138,7 +138,7 @@ async def test_poison_in_a_post_is_parked_and_nothing_else(database: Database) -
     assert (await corridor.rows(CHANGES), await corridor.rows(POSTS)) == followed
 
 
-async def test_the_projector_may_be_behind_and_go_on_meanwhile(database: Database) -> None:
+async def test_the_processor_may_be_behind_and_go_on_meanwhile(database: Database) -> None:
     """What it has not read is not rebuilt; it reads it afterwards, into the new version."""
     corridor = await a_corridor(database, 3)
     await corridor.keep(told("p1", "published", 98), told("new", "failed", 99))

@@ -58,7 +58,7 @@ async def test_a_delivery_of_a_dropped_day_is_still_known_for_a_repeat(database:
     assert receipt.duplicate
 
 
-async def test_a_day_that_the_projector_has_not_read_is_not_dropped(database: Database) -> None:
+async def test_a_day_that_the_processor_has_not_read_is_not_dropped(database: Database) -> None:
     corridor = await Corridor(database, []).open()
     await corridor.keep(told("p1", "published", 1))
     await seal_past_days(database, NOON + timedelta(days=9))

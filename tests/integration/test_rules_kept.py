@@ -158,10 +158,10 @@ async def test_a_start_on_broken_files_keeps_every_timer(tmp_path: Path, databas
     await corridor.tell(told("p1", "publishing", 1))
     before = await corridor.rows("select rule, due_at, meaning from timers")
     again = await started(tmp_path, database, BROKEN)
-    corridor._handler._rules = again.rules.index
+    corridor.processor.reactor._rules = again.rules.index
     assert again.rules.any_known
     async with database.transaction() as conn:
-        assert await corridor._handler.arm_standing(conn) == {}
+        assert await corridor.processor.reactor.arm_standing(conn) == {}
     assert await corridor.rows("select rule, due_at, meaning from timers") == before != []
     async with database.transaction() as conn:
         await conn.execute("delete from rule_book")

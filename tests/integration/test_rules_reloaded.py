@@ -28,7 +28,7 @@ STUCK = '[rule.stuck]\nwhile = { state = "publishing" }\nfor = "15m"\ndo = [{ al
 
 
 class Following:
-    """Rules in force that follow their files, and what the reactor was told about them."""
+    """Rules in force that follow their files, and what the processor was told about them."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         (folder / "rules").mkdir()
@@ -38,7 +38,7 @@ class Following:
         settings: Settings = load_settings(folder / "config.toml", {})
         self.rules = ActiveRules(settings)
         self.corridor = Corridor(database, [])
-        self.corridor._handler._rules = self.rules.index
+        self.corridor.processor.reactor._rules = self.rules.index
         self.wakeups, self.looked = Wakeups(database.dsn), asyncio.Event()
         self.armed: list[dict[str, tuple[int, int]]] = []
 
@@ -65,7 +65,7 @@ class Following:
         return await self.corridor.rows("select rule, due_at, meaning from timers")
 
     async def _changed(self, conn: Connection) -> None:
-        self.armed.append(await self.corridor._handler.arm_standing(conn))
+        self.armed.append(await self.corridor.processor.reactor.arm_standing(conn))
         self.looked.set()
 
 
@@ -84,7 +84,12 @@ async def test_a_real_edit_says_what_it_cancels_and_what_it_arms(tmp_path: Path,
         before = await following.timers()
         await following.edit(STUCK.replace("15m", "30m"))
         assert following.armed[-1] == {"stuck": (2, 2)}
-        assert {row[1] for row in await following.timers()} == {row[1] + timedelta(minutes=15) for row in before}  # type: ignore[operator]  # due_at is a moment
+        later = {row[1] + timedelta(minutes=15) for row in before}  # type: ignore[operator]  # due_at is a moment
+
+        async def are_later() -> bool:
+            return {row[1] for row in await following.timers()} == later
+
+        await until(are_later, "it is committed")
 
 
 async def test_a_bad_file_changes_nothing_and_is_named(tmp_path: Path, database: Database) -> None:

@@ -36,9 +36,9 @@ MOST_FILES = 75
 
 
 async def test_from_one_webhook_to_its_alert(database: Database, tmp_path: Path) -> None:
-    """Receive, project, react, act: the product's own parts, stepped one after the other."""
-    walks = [Walk(name) for name in ("receive", "project", "react", "act")]
-    received, projected, reacted, acted = walks
+    """Receive, process, act: the product's own parts, stepped one after the other."""
+    walks = [Walk(name) for name in ("receive", "process", "act")]
+    received, processed, acted = walks
     rules = in_force(tmp_path, RULE).rules()
     async with workspace() as slack, Outbound(Allowed.parse(["127.0.0.1"])) as outbound, receiving(database) as door:
         corridor = await Corridor(database, rules, readers=fact_readers(doors(SECRET))).open()
@@ -47,10 +47,8 @@ async def test_from_one_webhook_to_its_alert(database: Database, tmp_path: Path)
         worker = Worker(database, build_performers(settings, {}, outbound), "only", corridor.now)
         with received.followed():
             await door.receive(a_delivery("p1", "FAILED"))
-        with projected.followed():
-            await corridor.projector.drain()
-        with reacted.followed():
-            await corridor.reactor.drain()
+        with processed.followed():
+            await corridor.processor.drain()
         with acted.followed():
             await worker.claim()
             await worker.settle()

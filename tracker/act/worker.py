@@ -21,9 +21,9 @@ from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
 from tracker.store.actions import action_claims, alerts
 from tracker.store.actions.action_claims import Room
+from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.log import event_log
 from tracker.store.wakeups import ACTIONS, keep_stepping
-from tracker.stream.subscription import nobody_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -24,7 +24,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="PART",
-            help="door, log, projector, actions, reaction or memory; all of them if not named. growth, only if named.",
+            help="door, log, processor, actions, reaction or memory; all of them if not named. growth, only if named.",
         ),
     ] = None,
     runs: Annotated[int | None, typer.Option(help="How often each side is measured; 3 if not named.")] = None,

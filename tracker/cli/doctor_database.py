@@ -16,7 +16,7 @@ from tracker.cli.output import written
 from tracker.domain.duration import TOLERANCE
 from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import Misconfigured, TrackerError
-from tracker.process import projector, reactor
+from tracker.process import processor
 from tracker.queries import actions, health
 from tracker.store import keys, migrations
 from tracker.store.checkpoints import processes
@@ -67,7 +67,7 @@ async def _examine(conn: Connection, settings: Settings) -> AsyncIterator[Findin
             "firings", f"dated in the future, up to {max(ahead.values()):%Y-%m-%d %H:%M} UTC: {', '.join(ahead)}",
             "a clock was ahead; if it is right now, nothing is to be done: they hold nothing back",
         )  # fmt: skip
-    readers = await health.readers(conn, (projector.NAME, reactor.NAME), settings.engine.silence)
+    readers = await health.readers(conn, (processor.NAME,), settings.engine.silence)
     for reader in readers:
         yield _reader(reader)
     if any(reader.buckets for reader in readers) and not await health.open_days(conn, now()):

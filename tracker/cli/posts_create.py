@@ -117,11 +117,11 @@ async def _create(settings: Settings, database: Database, provider: str, post: N
 
 
 async def _say_if_nobody_reads(settings: Settings, database: Database) -> None:
-    from tracker.process import projector  # noqa: PLC0415  (takes half a second)
+    from tracker.process import processor  # noqa: PLC0415  (takes half a second)
     from tracker.queries import health  # noqa: PLC0415  (as above)
 
     async with database.connection() as conn:
-        (reader,) = await health.readers(conn, (projector.NAME,), settings.engine.silence)
+        (reader,) = await health.readers(conn, (processor.NAME,), settings.engine.silence)
     if reader.fault:
         say(f"nobody follows the log at the moment: does `tracker serve` run? ({reader.fault})", aside=True)
 

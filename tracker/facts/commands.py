@@ -171,7 +171,7 @@ async def revoke_key(conn: Connection, key: str, now: datetime) -> None:
 
 
 async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run:
-    """Ask the reactor to end the run; raises NotFound, or Rejected when it has ended."""
+    """Ask the processor to end the run; raises NotFound, or Rejected when it has ended."""
     found = await runs.lock(conn, run)
     if found.state not in OPEN:
         raise Rejected("not_open", f"run {run} is {found.state}: only active and queued ones are cancelled")

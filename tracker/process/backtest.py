@@ -19,7 +19,7 @@ from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
 from tracker.domain.runs.engine_state import EngineState
 from tracker.domain.runs.firing import ACTED, Firing
 from tracker.domain.runs.simulation import Simulation
-from tracker.process import reactor
+from tracker.process import processor
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import change_history, posts
@@ -216,7 +216,7 @@ def _lasting(step: Step) -> timedelta:
 
 async def _as_far_as_decided(conn: Connection, span: Span) -> Span:
     """The span without what the service itself has not come to yet."""
-    upto = await subscriptions.caught_up_everywhere(conn, reactor.NAME)
+    upto = await subscriptions.caught_up_everywhere(conn, processor.NAME)
     return Span(span.since, min(span.until, upto) if upto else span.until)
 
 

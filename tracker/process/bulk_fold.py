@@ -131,7 +131,7 @@ async def _write_or_leave(
 ) -> list[int]:
     """All posts at once, or, when there is poison, all but those that have it; answers where their events stand.
 
-    The projector meets it once more, and parks it.
+    The rebuild meets it once more, and parks it.
     """
     write = partial(_write, conn, filling, accounts)
     errors = await bisect(page, write, passing=(Unavailable, *AWAY)) if page else []

@@ -20,8 +20,8 @@ from tracker.domain.posts.change import TargetView
 from tracker.domain.posts.event import Problem
 from tracker.domain.posts.post import Post, fold, view
 from tracker.errors import Unavailable
-from tracker.process import projector
 from tracker.process.bulk_fold import ends_with_parent, workers
+from tracker.process.processor import NAME as PROCESSOR
 from tracker.process.projector import facts_of
 from tracker.runtime import tuning
 from tracker.runtime.tuning import collected_seldom
@@ -106,7 +106,7 @@ class Outcome:
 async def as_far_as_folded(database: Database, now: datetime) -> datetime:
     """Up to when the log is in the posts as they stand: what came later is left out of a trial."""
     async with database.connection() as conn:
-        upto = await subscriptions.caught_up_everywhere(conn, projector.NAME)
+        upto = await subscriptions.caught_up_everywhere(conn, PROCESSOR)
     return min(upto, now) if upto else now
 
 

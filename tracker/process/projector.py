@@ -1,14 +1,14 @@
-"""The projector: folds the log's new facts into posts and records each change.
+"""The fold of a batch: the log's new facts become posts, and each change is recorded.
 
-A batch costs one read of its posts, one of the histories of those that got a late fact, and two writes, however
-many events it holds.
+It costs one read of the posts, one of the histories of those that got a late fact, and two writes, however many events
+the batch holds.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from tracker.domain.accounts import gathered
@@ -19,7 +19,7 @@ from tracker.store.posts.posts import StoredPost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from tracker.domain.posts.event import Fact, LoggedEvent
     from tracker.domain.posts.post import Post
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
     from tracker.store.posts.posts import Key, Standing
 
-NAME = "projector"
 POSITION = itemgetter("position")
 
 
@@ -41,25 +40,27 @@ class Arrival:
 
 
 class Projector:
-    """Handles batches of the log for one projection: the current one, or (`version` given) one that is being built.
+    """Folds batches of the log for one projection: the current one, or (`version` given) one that is being built.
 
-    The changes of one that is built may be numbered from `first_number` on, in the order of the log.
+    `parked_as` names what is set aside of the log. The changes of a projection that is built may be numbered from
+    `first_number` on, in the order of the log.
     """
-
-    upstream: str | None = None
 
     def __init__(
         self,
         readers: Mapping[str, FactReader],
+        parked_as: str,
         version: int | None = None,
-        name: str = NAME,
         first_number: int | None = None,
     ) -> None:
-        self._readers, self._version, self._name, self._first_number = readers, version, name, first_number
+        self.readers, self._parked_as, self._version, self._first_number = readers, parked_as, version, first_number
 
-    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
-        """Fold the rows' facts into their posts and record the changes."""
-        arrivals = arrivals_of(self._readers, sorted(rows, key=POSITION))
+    async def fold(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> list[Change]:
+        """Fold the rows' facts into their posts and record the changes, which it answers in the order of the log.
+
+        `seen`, and `done` of this batch, came before them. Raises when one of them cannot be folded.
+        """
+        arrivals = arrivals_of(self.readers, sorted(rows, key=POSITION))
         changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
         standing = await posts.standing(conn, self._version, about_posts)
@@ -72,12 +73,10 @@ class Projector:
             changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
+        changes.sort(key=attrgetter("cause"))
         await self._write(conn, standing, saved, changes)
         await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
-
-    async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
-        """Do nothing; answers that there is no more to do, for no fact depends on the time."""
-        return False
+        return changes
 
     async def _history(
         self,
@@ -95,21 +94,20 @@ class Projector:
         known = [key for key in late if key in kept]
         if known:
             from_day = min(kept[key].first_day for key in known)
-            for event in await posts.earlier_events(conn, known, from_day, seen, self._name):
-                for fact in facts_of(self._readers, event):
+            for event in await posts.earlier_events(conn, known, from_day, seen, self._parked_as):
+                for fact in facts_of(self.readers, event):
                     earlier[fact.provider, fact.post or ""].append(fact)
-        for key, arrived in arrivals_of(self._readers, sorted(done, key=POSITION)).items():
+        for key, arrived in arrivals_of(self.readers, sorted(done, key=POSITION)).items():
             if key in late:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
 
     async def _write(
-        self, conn: Connection, standing: Standing, saved: Sequence[StoredPost], changes: list[Change]
+        self, conn: Connection, standing: Standing, saved: Sequence[StoredPost], changes: Sequence[Change]
     ) -> None:
         if saved:
             await posts.save(conn, standing.version, saved)
         if changes:
-            changes.sort(key=lambda change: change.cause)
             live, first = self._version is None, self._first_number
             await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
 

@@ -1,7 +1,7 @@
-"""The reactor: matches changes and due timers against the rules, and starts, advances and cancels runs.
+"""The reactions of a batch: changes and due timers are matched against the rules, which start and advance runs.
 
-What it decides, and how far it has read, are committed together. A timer is looked at only when both the projector
-and the reactor are complete up to its time, so that a backlog never passes for silence.
+A timer is looked at only when all that came before its time has been folded and decided, so that a backlog never passes
+for silence.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from tracker.domain.rules.timers import due, standing, states_awaited
 from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
-from tracker.store.checkpoints import assignments, subscriptions
-from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import timers
 
@@ -32,55 +31,75 @@ if TYPE_CHECKING:
     from tracker.domain.posts.change import Change, PostView
     from tracker.domain.rules.decision import Decision
     from tracker.domain.rules.rule_index import RuleIndex
-    from tracker.process.active_rules import ActiveRules
-    from tracker.store.checkpoints.snapshot import Checkpoint
-    from tracker.store.database import Connection, Database, Row
+    from tracker.domain.runs.engine import Engine
+    from tracker.store.database import Connection
     from tracker.store.reactions.timers import StoredTimer
-    from tracker.store.wakeups import Wakeups
-    from tracker.stream.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
-NAME = "reactor"
-UPSTREAM = "projector"
 DUE_AT_ONCE = 500
 POSTS_AT_ONCE = 1000
 
 
-class Reactor:
-    """Handles batches of changes; `rules` answers with the rules in force at each call."""
+class Alarm:
+    """When the next timer of some buckets is due, as far as this process knows, which is never too late a moment.
 
-    upstream: str | None = UPSTREAM
+    Other processes set timers, too, so that it must be looked up at times; what this one sets it hears of.
+    """
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+        self._buckets: Sequence[int] | None = None
+        self._looked_at = float("-inf")
+
+    def is_to_set(self, buckets: Sequence[int], before: float) -> bool:
+        """Whether it is unknown for these buckets, or was looked up before that moment of the loop's clock."""
+        return buckets != self._buckets or self._looked_at <= before
+
+    async def set(self, conn: Connection, buckets: Sequence[int], moment: float) -> None:
+        """Look up what is due next."""
+        self._buckets, self._looked_at = buckets, moment
+        self.at = await timers.next_due(conn, buckets)
+
+    def hear(self, due_at: datetime) -> None:
+        """A timer is about to be set."""
+        self.at = min(due_at, self.at or due_at)
+
+    def forget(self) -> None:
+        """Let it be looked up anew."""
+        self._buckets = None
+
+
+class Reactor:
+    """Lets the rules react; `rules` answers with those in force, at each call."""
 
     def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
-        self._rules, self._clock = rules, clock
+        self._rules, self._clock, self.alarm = rules, clock, Alarm()
         self._since: dict[str, datetime] = {}
         self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
 
-    async def handle(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> None:
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
         """Let every rule see every change, in the order in which they were recorded."""
         rules = self._in_force()
-        heard = [changes.unread(row) for row in sorted(rows, key=lambda row: row["id"])]
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]
-        engine, occasions = await batch.prepare(
-            conn, rules, self._since, occasions, run_ids, self._budgets, self._clock()
-        )
+        if not run_ids and not any(occasion.decisions for occasion in occasions):
+            return
+        engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.deliver_signal(*result, occasion.at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await batch.write(conn, engine.drain(), self._clock())
+        await self._write(conn, engine, now)
 
-    async def caught_up(self, conn: Connection, complete: Mapping[int, datetime], now: datetime) -> bool:
-        """Let timers ring that are due by what is known for certain; answers whether there may be more of them."""
-        if not complete:
-            return False
-        ripe = await timers.due(conn, complete, DUE_AT_ONCE)
-        sure = await _certain(conn, ripe)
+    async def ring(self, conn: Connection, buckets: Sequence[int], now: datetime, subscription: str) -> bool:
+        """Let timers ring that are due, as all is read of these buckets; answers whether there may be more of them."""
+        self.alarm.forget()
+        ripe = await timers.due(conn, dict.fromkeys(buckets, now), DUE_AT_ONCE)
+        sure = await _certain(conn, ripe, buckets, subscription)
         if sure:
             await self._ring(conn, sure, now)
         return len(sure) == DUE_AT_ONCE
@@ -91,6 +110,7 @@ class Reactor:
         Answers, for each of them, how many timers its earlier text had set, and how many are set now.
         """
         rules, now = self._rules(), self._clock()
+        self.alarm.forget()
         await timers.hold_revisions(conn)
         armed = await timers.armed_revisions(conn)
         await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
@@ -130,6 +150,7 @@ class Reactor:
     async def arm_anew(self, conn: Connection) -> int:
         """Let every rule wait for the posts as they stand now that they were made anew; what is past stays past."""
         rules, now, count, after = self._in_force(), self._clock(), 0, ("", "")
+        self.alarm.forget()
         states = states_awaited(rules)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
@@ -152,7 +173,13 @@ class Reactor:
                 engine.ring(kept.run, kept.timer.meaning, kept.timer.due_at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await batch.write(conn, engine.drain(), now)
+        await self._write(conn, engine, now)
+
+    async def _write(self, conn: Connection, engine: Engine, now: datetime) -> None:
+        effects = engine.drain()
+        for timer, _ in effects.timers.values():
+            self.alarm.hear(timer.due_at)
+        await batch.write(conn, effects, now)
 
     async def _meaning(
         self,
@@ -178,41 +205,18 @@ async def _gathered(conn: Connection, kept: StoredTimer, trigger: object) -> Seq
     return await changes.arrived(conn, periodic.since_of(kept.timer), kept.timer.due_at, names)
 
 
-async def _certain(conn: Connection, ripe: Sequence[StoredTimer]) -> Sequence[StoredTimer]:
-    """The timers whose time has come by what is known: what gathers from everywhere waits for every bucket."""
+async def _certain(
+    conn: Connection, ripe: Sequence[StoredTimer], read: Sequence[int], subscription: str
+) -> Sequence[StoredTimer]:
+    """The timers whose time has come by what is known: what gathers from everywhere waits for every other bucket."""
     if all(kept.timer.kind != periodic.KIND for kept in ripe):
         return ripe
-    everywhere = await subscriptions.caught_up_everywhere(conn, UPSTREAM)
-    return [one for one in ripe if one.timer.kind != periodic.KIND or (everywhere and one.timer.due_at <= everywhere)]
+    elsewhere = await subscriptions.caught_up_everywhere(conn, subscription, read)
+    return [one for one in ripe if one.timer.kind != periodic.KIND or not elsewhere or one.timer.due_at <= elsewhere]
 
 
 def _view(kept: posts.StoredPost | None) -> PostView | None:
     return view(kept.post) if kept else None
-
-
-class FirstReading:
-    """Runs a subscription, but reads nothing before the rules are the right ones."""
-
-    def __init__(
-        self,
-        database: Database,
-        subscription: Subscription,
-        rules: ActiveRules,
-        reacting: Reactor,
-        listening: Wakeups,
-    ) -> None:
-        self._database, self._subscription = database, subscription
-        self._rules, self._reacting, self._listening = rules, reacting, listening
-
-    async def run(self) -> None:
-        """Run the subscription until cancelled, as soon as it may read."""
-        await self._rules.settle(self._database)
-        async with self._database.transaction() as conn:
-            await assignments.create(conn, self._subscription.name, beginning(1))
-            await self._rules.take_switches(conn)
-            if self._rules.any_known:
-                await armed(self._reacting, conn)
-        await self._subscription.run(self._listening)
 
 
 async def armed(reacting: Reactor, conn: Connection) -> None:

@@ -1,9 +1,9 @@
 """Rebuilding: the whole log folded again into a new version of the projection, beside the one in use.
 
-First all that the projector has read is folded post by post (`tracker/process/bulk_fold.py`); then the new version
-follows the projector's checkpoint and never passes it. At the end the projector is held still for the last few events,
-so that at the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. Its changes
-are not live, so nothing fires.
+First all that the processor has read is folded post by post (`tracker/process/bulk_fold.py`); then the new version
+follows the processor's checkpoint and never passes it. At the end the processor is held still for the last few events,
+so that at the switch both versions have read exactly the same: nothing is skipped, nothing is read twice. A rebuild is
+the fold alone, so nothing fires.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 from tracker.domain.accounts import merged
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Unavailable
-from tracker.process import projector
 from tracker.process.bulk_fold import SPAN, Filling, fill
+from tracker.process.parking import handle_or_park
+from tracker.process.processor import NAME as PROCESSOR
+from tracker.process.processor import PLACE
 from tracker.process.projector import Projector
 from tracker.store.checkpoints import subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
 from tracker.store.posts import accounts, posts, projections, rebuild_rows
 from tracker.store.posts.posts import StoredPost
-from tracker.stream.subscription import handle_or_park
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tracker.domain.accounts import Account
     from tracker.providers.base import FactReader
     from tracker.store.checkpoints.snapshot import Checkpoint
-    from tracker.store.database import Connection, Database
+    from tracker.store.database import Connection, Database, Row
     from tracker.store.posts.posts import Key
 
 NAME = "rebuild"
@@ -90,7 +91,7 @@ class Rebuild:
                     self._readers, version, await rebuild_rows.reserve_numbers(conn), await self._hindmost(conn)
                 )
             left = await self._fill(filling, total)
-            handler = Projector(self._readers, version, NAME)
+            handler = Projector(self._readers, NAME, version)
             async with self._database.transaction(unhurried=True) as conn:
                 await self._seed(conn, version)
                 await accounts.learn(conn, version, self._accounts)
@@ -104,12 +105,12 @@ class Rebuild:
             return difference
 
     async def _hindmost(self, conn: Connection) -> Checkpoint:
-        """Where the projector's hindmost bucket stands."""
-        places = [share.checkpoint for share in await subscriptions.stands(conn, projector.NAME)]
+        """Where the processor's hindmost bucket stands."""
+        places = [share.checkpoint for share in await subscriptions.stands(conn, PROCESSOR)]
         return min(places, key=lambda checkpoint: checkpoint.order, default=beginning(1))
 
     async def _fill(self, filling: Filling, total: int) -> list[int]:
-        """Fold what the projector has read, and make the indexes; answers where the events stand that are left."""
+        """Fold what the processor has read, and make the indexes; answers where the events stand that are left."""
         left: list[int] = []
         async with self._database.transaction(unhurried=True) as conn:
             spans = await rebuild_rows.spans(conn, 1 + total // SPAN, total)
@@ -138,13 +139,13 @@ class Rebuild:
             await posts.save(conn, version, page)
 
     async def _complete(self, conn: Connection, filling: Filling, left: Sequence[int]) -> None:
-        """What has poison in it goes the projector's own way, which parks the poison."""
-        handler = Projector(self._readers, filling.version, NAME, filling.first)
+        """What has poison in it goes the processor's own way, which parks the poison."""
         if rows := await rebuild_rows.of_positions(conn, left):
-            await handle_or_park(conn, handler, NAME, feed.EVENTS, rows, beginning(1), self._clock())
+            handler = Projector(self._readers, NAME, filling.version, filling.first)
+            await self._fold_or_park(conn, handler, rows, beginning(1))
 
     async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:
-        """Read on until the projector's hindmost bucket is reached."""
+        """Read on until the processor's hindmost bucket is reached."""
         while True:
             async with self._database.transaction(unhurried=True) as conn:
                 upto = await self._hindmost(conn)
@@ -154,16 +155,16 @@ class Rebuild:
             self._progress(self._read, max(total, self._read))
 
     async def _finish(self, handler: Projector, version: int, seen: Checkpoint, keep_old: bool) -> Difference:
-        """Hold the projector, read each bucket up to where it stands, compare, and switch."""
+        """Hold the processor, read each bucket up to where it stands, compare, and switch."""
         async with self._database.transaction(unhurried=True) as conn:
-            for held in await subscriptions.lock_all(conn, projector.NAME):
+            for held in await subscriptions.hold_still(conn, PROCESSOR):
                 at = seen
                 while at != held.checkpoint:
                     at = await self._page(conn, handler, at, held.checkpoint, held.buckets)
             current = await posts.current_projection(conn)
             found = await projections.compare(conn, current, version, SAMPLE)
             if not keep_old:
-                await projections.switch(conn, current, version, NAME, projector.NAME)
+                await projections.switch(conn, current, version, NAME, PROCESSOR)
         return Difference(
             version, self._read, found.posts, found.only_new, found.only_old, found.different, found.sample,
         )  # fmt: skip
@@ -174,5 +175,14 @@ class Rebuild:
         batch = await feed.read_after(conn, feed.EVENTS, seen, upto, buckets, PAGE)
         self._read += len(batch.rows)
         if batch.rows:
-            await handle_or_park(conn, handler, NAME, feed.EVENTS, batch.rows, seen, self._clock())
+            await self._fold_or_park(conn, handler, batch.rows, seen)
         return batch.reached
+
+    async def _fold_or_park(self, conn: Connection, handler: Projector, rows: Sequence[Row], seen: Checkpoint) -> None:
+        done: list[Row] = []
+
+        async def fold(some: Sequence[Row]) -> None:
+            await handler.fold(conn, some, seen, done)
+            done.extend(some)
+
+        await handle_or_park(conn, NAME, rows, fold, PLACE, self._clock())

@@ -60,7 +60,7 @@ with changed as (
            'occurred_at', {_utc("coalesce(e.occurred_at, e.received_at)")}, 'received_at', {_utc("e.received_at")},
            'late', exists (select from changed c where c.cause = e.position and c.kind = 'revised'),
            'conflict', e.conflict,
-           'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'projector'),
+           'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'processor'),
            'repeats', coalesce((
              select jsonb_agg(jsonb_build_object('delivery', r.delivery, 'same', r.same,
                                                  'received_at', {_utc("r.received_at")}) order by r.id)
@@ -143,7 +143,7 @@ BASELINE = "select through, fold::text from baselines where provider = $1 and po
 EVENTS_BY = """
 select e.* from events e
  where e.provider = $1 and e.post = $2 and e.day >= $3 and e.received_at <= $4
-   and not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+   and not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
  order by e.position
 """
 
@@ -165,7 +165,7 @@ select e.*
        select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
          from events
         where provider = wanted.provider and post = wanted.post and day >= wanted.first_day and received_at <= $4) e
- where not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+ where not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
  order by e.position
 """
 

@@ -16,7 +16,7 @@ append_seconds = Histogram(
 )
 pending = Gauge("tracker_deliveries_pending", "Webhooks that wait to be kept.")
 listeners = Gauge("tracker_stream_listeners", "Who listens to the stream of events in this process.")
-handled = Counter("tracker_subscription_rows", "Events folded, or changes matched against the rules.", ["subscription"])
+handled = Counter("tracker_subscription_rows", "Events folded and decided on.", ["subscription"])
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])
 action_seconds = Histogram("tracker_action_seconds", "Time of one attempt at an action.", ["verb"])

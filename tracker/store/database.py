@@ -1,7 +1,6 @@
 """The way into Postgres: its two pools, their codecs, and one word (Unavailable) for every way of being away.
 
-What the service does over and over, it does in transactions, whose statements are planned once for each connection;
-only the door appends by a statement of its own.
+What the service does over and over is planned once for each connection; only the door appends on one of the others.
 Questions have connections of their own: they are planned for what is asked, and many of them do not hold up the work.
 """
 
@@ -123,6 +122,15 @@ class Database:
                 with self._lent(connection):
                     async with connection.transaction(), _in_no_hurry(connection, unhurried):
                         yield connection
+                self._tidy.add(connection.get_server_pid())
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[Connection]:
+        """A connection for work, each of whose statements is a transaction of its own."""
+        with away_is_unavailable():
+            async with self._working.acquire(timeout=PATIENCE) as connection:
+                with self._lent(connection):
+                    yield connection
                 self._tidy.add(connection.get_server_pid())
 
     @asynccontextmanager

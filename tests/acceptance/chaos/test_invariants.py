@@ -29,7 +29,7 @@ select day, epoch, bucket, source, provider, delivery, body_hash, kind, post, pa
 """
 LIE = "update posts set state = 'failed', fold = jsonb_set(fold::jsonb, '{state}', '\"failed\"') where post = 'p1'"
 FORGET = "delete from changes where post = 'p1'"
-PARK = "insert into parked values ('projector', 1, 1, 'broken', now())"
+PARK = "insert into parked values ('processor', 1, 1, 'broken', now())"
 SEND = """
 insert into actions (id, idempotency_key, verb, target, rule, bucket, provider, post, payload, state, due_at,
                      created_at)

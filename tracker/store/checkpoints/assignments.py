@@ -1,6 +1,7 @@
 """Who reads which buckets of a subscription, in fair shares, and under which lease, by the database's clock.
 
-The buckets that stand together are one share: a row that whoever handles a batch holds locked.
+The buckets that stand together are one share. Whoever handles a batch holds nothing locked meanwhile: a share that is
+cut gets its place anew, so that a step that began before the cut can no longer move it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain.posts.event import BUCKETS
+from tracker.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,16 +87,18 @@ select buckets from shares
 """
 
 CUT = """
-with cut as (
-  update shares set buckets = $3 where name = $1 and share = $2 returning lease, owner, leased_until, heartbeat_at
+with passed as (
+  delete from places where name = $1 and share = $2 returning step, epoch, snapshot, caught_up_at
+), cut as (
+  update shares set buckets = $3 from passed where name = $1 and share = $2
+  returning lease, owner, leased_until, heartbeat_at
 ), made as (
   insert into shares (name, share, buckets, lease, owner, leased_until, heartbeat_at)
   select $1, ($4::smallint[])[1], $4, cut.* from cut
 )
 insert into places (name, share, step, epoch, snapshot, caught_up_at)
-select name, ($4::smallint[])[1], step, epoch, snapshot, caught_up_at from places
- where name = $1 and share = $2
- order by step desc limit 1
+select $1, piece.share, step + 1, epoch, snapshot, caught_up_at
+  from passed cross join (values ($2::smallint), (($4::smallint[])[1])) as piece (share)
 """
 
 RELEASE = "update shares set owner = null, leased_until = null where name = $1 and share = any($2::smallint[])"
@@ -122,7 +126,10 @@ async def create(conn: Connection, name: str, start: Checkpoint) -> None:
 
 
 async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> None:
-    """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free."""
+    """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free.
+
+    Raises Unavailable where a share that is to be cut is moved at this moment by whoever had it.
+    """
     await conn.execute(SHOW_UP, name, node)
     await conn.execute(FORGET_DEAD_NODES, name, lease)
     fair = await conn.fetchval(FAIR_SHARE, name, BUCKETS)
@@ -147,7 +154,9 @@ async def _pieces(conn: Connection, query: str, name: str, node: str) -> list[Pi
 async def _part(conn: Connection, name: str, pieces: Sequence[Piece], wanted: int) -> Parted:
     parted = part(pieces, wanted)
     if cut := parted.cut:
-        await conn.execute(CUT, name, cut.piece[0], list(cut.kept), list(cut.off))
+        made = await conn.execute(CUT, name, cut.piece[0], list(cut.kept), list(cut.off))
+        if made != "INSERT 0 2":
+            raise Unavailable(f"somebody has moved the {name} meanwhile")
     return parted
 
 

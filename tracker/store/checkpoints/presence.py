@@ -37,6 +37,10 @@ PATIENCE = 5.0
 """Seconds after which a session that does not answer is given up."""
 
 
+def nobody_asks() -> None:
+    """The `require` of a node without a sign that it lives: it is left to its leases."""
+
+
 class Presence:
     """The presence of one process, whose agents that keep failing `failing` tells.
 

@@ -103,9 +103,9 @@ async def gone(conn: Connection, node: str) -> list[tuple[str, int]]:
 async def bury(conn: Connection, found: Collection[tuple[str, int]], longest_call: timedelta) -> list[str]:
     """End the leases of those found whose locks are still free, and hold these to the commit; answers their nodes.
 
-    Nothing that it changes has to be believed. Shares are locked by whoever is inside a step, and their places move
-    only from where they stood; rounds and actions end only under the number of their lease. So one that lives all the
-    same (its session was cut off, and it did not get another in time) loses its turn, and writes nothing twice.
+    Nothing that it changes has to be believed. Places move only from where they stood; rounds and actions end only
+    under the number of their lease. So one that lives all the same (its session was cut off, and it did not get another
+    in time) loses its turn, and writes nothing twice.
 
     What it cannot take back is a call that has left. Of alerts and sends that means one more of the same id, as after
     any crash. What publishes must not be asked about while the call may still be on its way or at work, whether its

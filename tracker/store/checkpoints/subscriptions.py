@@ -1,29 +1,34 @@
 """How far a subscription has read; the buckets that stand together have one place.
 
-A place is never written over: each step writes the next one and removes the one from which it began, so that the
-newest is found at once, however many old ones a transaction that stays open keeps from being cleaned up.
+A place is never written over: each step writes the next one and removes the one from which it began. So the newest is
+found at once, however many old ones a transaction that stays open keeps from being cleaned up, and a place that has
+been moved meanwhile is not there any more: nothing has to be locked while a batch is handled, for whoever comes second
+finds no place to move, and nothing of what it writes with that move is kept.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tracker.errors import Unavailable
-from tracker.store.checkpoints.snapshot import Checkpoint
+from tracker.store.checkpoints.snapshot import Checkpoint, beginning
+from tracker.store.log.feed import EVENTS, read_after, without_a_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Batch
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """Some buckets of a subscription, and the checkpoint at which they stand after `step` steps.
 
-    Up to `caught_up_at` nothing was left to read, and up to `complete` what it reads is complete itself.
+    Up to `caught_up_at` nothing was left to read.
     """
 
     share: int
@@ -31,35 +36,66 @@ class SubscriptionState:
     step: int
     checkpoint: Checkpoint
     caught_up_at: datetime | None
-    complete: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The shares that this node reads, each where it stands, and the checkpoint `head` up to which there are rows."""
+    """The shares that this node reads, each where it stands, and the checkpoint `head` up to which there are events."""
 
     standings: Sequence[SubscriptionState]
     head: Checkpoint
 
+    @property
+    def hindmost(self) -> list[SubscriptionState]:
+        """The shares that are furthest behind."""
+        seen = min((share.checkpoint for share in self.standings), key=IN_ORDER)
+        return [share for share in self.standings if share.checkpoint == seen]
+
+    @property
+    def upto(self) -> Checkpoint:
+        """How far the hindmost are to read: up to the foremost, to stand together from then on.
+
+        A place in the middle of a batch may have seen what the foremost has not; from there it goes on to the head.
+        """
+        seen = self.hindmost[0].checkpoint
+        foremost = max((share.checkpoint for share in self.standings), key=IN_ORDER)
+        return foremost if foremost != seen and foremost.holds(seen) else self.head
+
+
+IN_ORDER = attrgetter("order")
 
 NEWEST = "select * from places where name = s.name and share = s.share order by step desc limit 1"
 
-LOCK_HELD = f"""
-select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, above.caught_up_at as complete,
-       (select max(epoch) from log_epochs) as head_epoch, pg_current_snapshot() as head
-  from shares s
- cross join lateral ({NEWEST}) p
- cross join lateral (select min(coalesce(caught_up_at, 'epoch')) as caught_up_at
-                       from subscriptions where name = $3 and bucket = any(s.buckets)) above
- where s.name = $1 and s.owner = $2
- order by s.share
-   for update of s
+HEAD_SEEN = "(select head from top)"
+NO_EVENT = ", ".join(f"null as {name}" for name in ["xid", *EVENTS.columns.split(", ")])
+NO_SHARE = ", ".join(["null"] * 8)
+
+READ = f"""
+with top as materialized (select (select max(epoch) from log_epochs) as head_epoch, pg_current_snapshot() as head)
+select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, top.*, {NO_EVENT}
+  from top cross join shares s cross join lateral ({NEWEST}) p
+ where s.name = $7 and s.owner = $8
+ union all
+select {NO_SHARE}, e.*
+  from ({EVENTS.seen_by(HEAD_SEEN, "xid = any($5::xid8[])", 3)}) e
+ union all
+select {NO_SHARE}, e.*
+  from ({EVENTS.seen_by(HEAD_SEEN, f"xid >= $4 and xid < pg_snapshot_xmax({HEAD_SEEN})", 3)} limit $6) e
+"""
+"""What a node holds, the head of the log, and the next events of the buckets $2 after the place ($1, $3), in one."""
+
+HOLD_STILL = "lock table places in share row exclusive mode"
+
+STEP_ON = """
+with passed as (
+  delete from places where name = $1 returning name, share, step, epoch, snapshot, caught_up_at
+)
+insert into places (name, share, step, epoch, snapshot, caught_up_at)
+select name, share, step + 1, epoch, snapshot, caught_up_at from passed
 """
 
-LOCK_ALL = "select from shares where name = $1 order by share for update"
-
 STANDS = f"""
-select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, null::timestamptz as complete
+select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at
   from shares s cross join lateral ({NEWEST}) p
  where s.name = $1
  order by s.share
@@ -67,7 +103,7 @@ select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, null::ti
 
 JOIN = """
 with joined as (
-  delete from shares where name = $1 and share = any($3::smallint[]) returning buckets
+  delete from shares where name = $1 and share = any($3::smallint[]) and owner = $5 returning buckets
 ), passed as (
   delete from places p using unnest($3::smallint[], $4::bigint[]) as stood (share, step)
    where p.name = $1 and p.share = stood.share and p.step = stood.step
@@ -75,8 +111,9 @@ with joined as (
 )
 update shares s
    set buckets = array(select unnest(s.buckets) union all select unnest(buckets) from joined order by 1)
- where s.name = $1 and s.share = $2 and (select count(*) from passed) = cardinality($3)
-returning s.share
+ where s.name = $1 and s.share = $2 and s.owner = $5
+   and (select count(*) from passed) = cardinality($3) and (select count(*) from joined) = cardinality($3)
+returning s.buckets
 """
 
 ADVANCE = """
@@ -87,7 +124,9 @@ insert into places (name, share, step, epoch, snapshot, caught_up_at) select $1,
 returning step
 """
 
-CAUGHT_UP_EVERYWHERE = "select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1"
+CAUGHT_UP_EVERYWHERE = """
+select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1 and not bucket = any($2::smallint[])
+"""
 
 PARK = """
 insert into parked (subscription, item, bucket, error, parked_at) values ($1, $2, $3, $4, $5)
@@ -95,20 +134,37 @@ on conflict do nothing
 """
 
 
-async def lock_held(conn: Connection, name: str, node: str, upstream: str | None = None) -> Held | None:
-    """What is this node's, locked for this transaction, so that nobody takes it over inside it; None: nothing.
+async def read(
+    conn: Connection, name: str, node: str, stood: SubscriptionState | None, limit: int
+) -> tuple[Held, Batch] | None:
+    """What is this node's, and the next events of what is furthest behind; None: nothing is its own.
 
-    Where each stands, how far `upstream` has got and what there is to read are seen at one and the same moment.
+    Where all of it still is as it `stood` after the node's last step, one statement finds that out and reads the events
+    as well; otherwise they are asked for when it is known where the node stands.
     """
-    rows = await conn.fetch(LOCK_HELD, name, node, upstream)
-    if not rows:
+    place, buckets = (stood.checkpoint, list(stood.buckets)) if stood else (beginning(0), [])
+    rows = await conn.fetch(
+        READ, place.epoch, buckets, place.raw, place.xmax, place.running, limit, name, node
+    )  # fmt: skip
+    own = [row for row in rows if row["share"] is not None]
+    if not own:
         return None
-    return Held([_standing(row) for row in rows], Checkpoint.of(rows[0]["head_epoch"], rows[0]["head"]))
+    held = Held([_standing(row) for row in own], Checkpoint.of(own[0]["head_epoch"], own[0]["head"]))
+    first, *others = held.hindmost
+    if not others and first == stood and held.upto is held.head and place.epoch == held.head.epoch:
+        events = [row for row in rows if row["share"] is None]
+        return held, await without_a_part(conn, EVENTS, place, held.head, buckets, limit, events)
+    buckets = [bucket for share in (first, *others) for bucket in share.buckets]
+    return held, await read_after(conn, EVENTS, first.checkpoint, held.upto, buckets, limit)
 
 
-async def lock_all(conn: Connection, name: str) -> list[SubscriptionState]:
-    """All shares, whoever holds them, locked for this transaction: the subscription stands still inside it."""
-    await conn.execute(LOCK_ALL, name)
+async def hold_still(conn: Connection, name: str) -> list[SubscriptionState]:
+    """All shares, whoever holds them: the subscription stands still within this transaction.
+
+    Each has a new place, so that no step counts any more that has begun before.
+    """
+    await conn.execute(HOLD_STILL)
+    await conn.execute(STEP_ON, name)
     return await stands(conn, name)
 
 
@@ -118,21 +174,31 @@ async def stands(conn: Connection, name: str) -> list[SubscriptionState]:
 
 
 async def advance(
-    conn: Connection, name: str, stood: Sequence[SubscriptionState], reached: Checkpoint, caught_up_at: datetime | None
-) -> None:
-    """Move shares that stood together, which are one from now on; raises Unavailable where they stand there no more."""
+    conn: Connection,
+    name: str,
+    node: str,
+    stood: Sequence[SubscriptionState],
+    reached: Checkpoint,
+    caught_up_at: datetime | None,
+) -> SubscriptionState:
+    """Move shares that stood together, which are one from now on, and answer how it stands.
+
+    Raises Unavailable where they stand there no more.
+    """
     first, *others = stood
-    moved = await conn.fetchval(ADVANCE, name, first.share, first.step, reached.epoch, reached.raw, caught_up_at)
-    if moved is not None and others:
+    step = await conn.fetchval(ADVANCE, name, first.share, first.step, reached.epoch, reached.raw, caught_up_at)
+    buckets = first.buckets
+    if step is not None and others:
         joined = [other.share for other in others]
-        moved = await conn.fetchval(JOIN, name, first.share, joined, [other.step for other in others])
-    if moved is None:
+        buckets = await conn.fetchval(JOIN, name, first.share, joined, [other.step for other in others], node)
+    if step is None or buckets is None:
         raise Unavailable(f"somebody else has moved the {name} meanwhile")
+    return replace(first, buckets=buckets, step=step, checkpoint=reached, caught_up_at=caught_up_at)
 
 
-async def caught_up_everywhere(conn: Connection, name: str) -> datetime | None:
-    """The moment up to which nothing was left to read in any bucket."""
-    reached: datetime | None = await conn.fetchval(CAUGHT_UP_EVERYWHERE, name)
+async def caught_up_everywhere(conn: Connection, name: str, but: Sequence[int] = ()) -> datetime | None:
+    """The moment up to which nothing was left to read in any bucket; None: there is none beside those of `but`."""
+    reached: datetime | None = await conn.fetchval(CAUGHT_UP_EVERYWHERE, name, but)
     return reached
 
 
@@ -142,7 +208,6 @@ async def park(conn: Connection, name: str, item: int, bucket: int, error: str, 
 
 
 def _standing(row: Row) -> SubscriptionState:
-    checkpoint = Checkpoint.of(row["epoch"], row["snapshot"])
     return SubscriptionState(
-        row["share"], row["buckets"], row["step"], checkpoint, row["caught_up_at"], row["complete"]
+        row["share"], row["buckets"], row["step"], Checkpoint.of(row["epoch"], row["snapshot"]), row["caught_up_at"]
     )

@@ -25,16 +25,17 @@ class Feed:
     """The queries by which a table is read in the order (xid, `key`), each on the index made for it."""
 
     def __init__(self, table: str, key: str, columns: str, only: str = "true", by_day: bool = False) -> None:
-        self.key = key
-        self.columns = columns
-        self.by_day = by_day
-        select = (
-            f"select xid, {columns} from {table}"
-            f" where epoch = $1 and bucket = any($2::smallint[]) and pg_visible_in_snapshot(xid, $3) and {only}"
+        self.table, self.key, self.columns, self.only, self.by_day = table, key, columns, only, by_day
+        self.stragglers = self.seen_by("$3", "xid = any($4::xid8[])", 5)
+        self.fresh = self.seen_by("$3", "xid >= $4 and xid < $5", 7) + " limit $6"
+
+    def seen_by(self, target: str, xids: str, seen: int) -> str:
+        """The query of what the snapshot `target` sees of these transactions; `seen` is the checkpoint's parameter."""
+        return (
+            f"select xid, {self.columns} from {self.table}"
+            f" where epoch = $1 and bucket = any($2::smallint[]) and pg_visible_in_snapshot(xid, {target})"
+            f" and {self.only} and {xids} {_not_sealed(seen) if self.by_day else ''} order by xid, {self.key}"
         )
-        order = f"order by xid, {key}"
-        self.stragglers = f"{select} and xid = any($4::xid8[]) {_not_sealed(5) if by_day else ''} {order}"
-        self.fresh = f"{select} and xid >= $4 and xid < $5 {_not_sealed(7) if by_day else ''} {order} limit $6"
 
 
 EVENTS = Feed(
@@ -42,13 +43,6 @@ EVENTS = Feed(
     "position",
     "position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body",
     by_day=True,
-)
-CHANGES = Feed(
-    "changes",
-    "id",
-    "id, bucket, provider, post, event, source, kind, before, after, attempt, occurred_at, received_at, cause, fact,"
-    " moves::text, notes::text, context::text, detail::text",
-    only="live",
 )
 NEWS = Feed(
     "changes",
@@ -93,13 +87,25 @@ async def read_after(
     ended = [xid for xid in seen.running if target.sees(xid)]
     rows = list(await conn.fetch(feed.stragglers, *common, ended, *days)) if ended else []
     fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, *days)
+    if len(fresh) < limit and target is not upto:
+        return Batch(rows + fresh, beginning(await _epoch_after(conn, seen.epoch)))
+    return await without_a_part(conn, feed, seen, target, buckets, limit, rows + fresh)
+
+
+async def without_a_part(
+    conn: Connection, feed: Feed, seen: Checkpoint, target: Checkpoint, buckets: Sequence[int], limit: int,
+    rows: Sequence[Row],
+) -> Batch:  # fmt: skip
+    """A batch of the rows after `seen`, of which the fresh ones were read up to the limit: no transaction in part."""
+    fresh = [row for row in rows if row["xid"] >= seen.xmax]
     if len(fresh) < limit:
-        return Batch(rows + fresh, target if target is upto else beginning(await _epoch_after(conn, seen.epoch)))
+        return Batch([*rows], target)
     last = fresh[-1]["xid"]
-    kept = [row for row in fresh if row["xid"] < last]
-    if not kept:
-        kept, last = await conn.fetch(feed.fresh, *common, last, last + 1, None, *days), last + 1
-    return Batch(rows + kept, target.cut_after(last - 1))
+    if fresh[0]["xid"] < last:
+        return Batch([row for row in rows if row["xid"] < last], target.cut_after(last - 1))
+    values = (seen.epoch, list(buckets), target.raw, last, last + 1, None, *([seen.raw] if feed.by_day else []))
+    stragglers = [row for row in rows if row["xid"] < last]
+    return Batch([*stragglers, *await conn.fetch(feed.fresh, *values)], target.cut_after(last))
 
 
 async def _epoch_after(conn: Connection, epoch: int) -> int:

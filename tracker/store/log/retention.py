@@ -26,11 +26,11 @@ DROPPABLE_DAYS_BEFORE = """
 select day from log_days d
  where day < $1 and sealed_by is not null
    and not exists (select from subscriptions s
-                    where s.name = 'projector'
+                    where s.name = 'processor'
                       and (s.epoch < d.sealed_in
                            or s.epoch = d.sealed_in and not pg_visible_in_snapshot(d.sealed_by, s.snapshot)))
    and not exists (select from parked p join events e on e.position = p.item
-                    where p.subscription = 'projector' and e.day = d.day)
+                    where p.subscription = 'processor' and e.day = d.day)
  order by day
 """
 
@@ -98,7 +98,7 @@ async def seal(conn: Connection, day: date) -> None:
 
 
 async def droppable_days_before(conn: Connection, day: date) -> list[date]:
-    """The sealed days before `day` that every projector has read to the end and that hold nothing parked."""
+    """The sealed days before `day` that every processor has read to the end and that hold nothing parked."""
     return [row["day"] for row in await conn.fetch(DROPPABLE_DAYS_BEFORE, day)]
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tracker.domain.posts.change import Change, Move, Note, PostView
-from tracker.domain.posts.event import State
+from tracker.domain.posts.change import Change, Move
 from tracker.store.session import into
 
 if TYPE_CHECKING:
@@ -48,10 +47,6 @@ select c.* from changes c
  limit $3
 """
 
-MOVES = msgspec.json.Decoder(tuple[Move, ...])
-NOTES = msgspec.json.Decoder(tuple[Note, ...])
-CONTEXT = msgspec.json.Decoder(PostView)
-
 MOST_OF_POST = 500
 MOST_OF_PROVIDER = 5000
 MOST_ARRIVED = 50_000
@@ -78,17 +73,6 @@ class Announced:
 def announced(row: Row) -> Announced:
     """A row of the feed NEWS as a value."""
     return into(Announced, row, moves=msgspec.convert(row["moves"], tuple[Move, ...]))
-
-
-def unread(row: Row) -> Change:
-    """A row of the feed CHANGES, whose JSON is read straight into values: every change comes this way."""
-    before, after, context, detail = row["before"], row["after"], row["context"], row["detail"]
-    return Change(
-        row["provider"], row["post"], row["event"], row["source"], row["kind"], State(before) if before else None,
-        State(after) if after else None, row["attempt"], row["occurred_at"], row["received_at"], row["cause"],
-        row["fact"], MOVES.decode(row["moves"]), NOTES.decode(row["notes"]), context and CONTEXT.decode(context),
-        detail and msgspec.json.decode(detail),
-    )  # fmt: skip
 
 
 def change_of(row: Row) -> Change:

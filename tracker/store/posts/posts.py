@@ -1,4 +1,4 @@
-"""Posts and changes as the projector reads and writes them: each function is one statement for a whole batch."""
+"""Posts and changes as the fold reads and writes them: each function is one statement for a whole batch."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def record_changes(
     epoch: int,
     first_number: int | None = None,
 ) -> None:
-    """Keep the changes; only live ones are ever reacted to, and only they wake the reactor."""
+    """Keep the changes; only live ones are told to those who listen."""
     await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
     if live:
         wake_after_commit(conn, CHANGES)

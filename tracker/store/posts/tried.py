@@ -36,7 +36,7 @@ select e.*
  cross join lateral (
        select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
          from events where provider = $1 and post = wanted.post and received_at <= $3) e
- where not exists (select from parked p where p.subscription = 'projector' and p.item = e.position)
+ where not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
  order by e.position
 """
 

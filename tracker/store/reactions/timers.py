@@ -50,6 +50,12 @@ select t.*
  limit $3
 """
 
+NEXT_DUE = """
+select min(t.due_at)
+  from unnest($1::smallint[]) as held (bucket)
+ cross join lateral (select due_at from timers where bucket = held.bucket order by due_at limit 1) t
+"""
+
 REVISIONS = "select rule, revision, noted_at from armed_rules"
 
 THERE_SINCE = "select rule, there_since from armed_rules"
@@ -102,6 +108,12 @@ async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> lis
     rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
     # Of those that are due at one moment, the first may do something for the others.
     return [_kept(row) for row in sorted(rows, key=itemgetter("due_at", "rule", "key", "kind"))]
+
+
+async def next_due(conn: Connection, buckets: Sequence[int]) -> datetime | None:
+    """When the next timer of these buckets is due; None: there is none."""
+    at: datetime | None = await conn.fetchval(NEXT_DUE, buckets)
+    return at
 
 
 async def armed_revisions(conn: Connection) -> dict[str, tuple[str, datetime]]:

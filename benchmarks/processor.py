@@ -1,4 +1,4 @@
-"""From events to posts: the projector as it is, live and in a rebuild, beside an ORM that goes row by row."""
+"""From events to posts: the processor as it is, live and in a rebuild, beside an ORM that goes row by row."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 PER_SECOND, ORM_PER_SECOND = 2500, 400
-LIVE, REBUILT, PLAIN = "projector", "rebuild", "plain SQL, 500 a commit"
+LIVE, REBUILT, PLAIN = "processor", "rebuild", "plain SQL, 500 a commit"
 ORM, ORM_PAGES = "ORM, a commit each", "ORM, 500 a commit"
 ABOUT = {
-    LIVE: "tracker's fold with targets, attempts and late facts, batched",
+    LIVE: "tracker's fold with targets, attempts and late facts, batched; no rule is in force",
     REBUILT: "the same from the beginning, beside the posts in use, and compared",
     PLAIN: "plain SQL: the last status, attempts and a row for each change; no targets, no late facts",
     ORM: "SQLModel: get the post, change it, add a change, commit",
@@ -34,7 +34,7 @@ def compare(bench: Bench) -> list[Comparison]:
         ORM_PAGES: partial(measure, bench, "orm_pages", few),
     }
     sides = [Side(name, ABOUT[name], one) for name, one in measures.items()]
-    found = bench.alternate("projector", f"Projecting {many:,} events on {many // 5:,} posts", sides)
+    found = bench.alternate("processor", f"Processing {many:,} events on {many // 5:,} posts", sides)
     for name in (PLAIN, ORM, ORM_PAGES):
         found.beside(f"rate, tracker ÷ {name}", LIVE, name, rate)
         found.beside(f"CPU for each, tracker ÷ {name}", LIVE, name, cost)
@@ -49,4 +49,4 @@ def measure(bench: Bench, how: str, events: int, _run: int) -> Figures:
 
 def command(dsn: str, how: str, events: int, first: int = 0) -> list[str]:
     """The program, which projects so many in each round."""
-    return python("benchmarks.projecting", how, dsn, events, first)
+    return python("benchmarks.processing", how, dsn, events, first)

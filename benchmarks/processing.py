@@ -1,4 +1,4 @@
-"""The log made into posts, by ours, plain SQL or an ORM: `... projecting HOW DSN EVENTS [FIRST ROUND]`."""
+"""The log made into posts, by ours, plain SQL or an ORM: `... processing HOW DSN EVENTS [FIRST ROUND]`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from benchmarks import orm, plain_fold
 from benchmarks.measuring import children_cpu
 from benchmarks.stories import START, fill
 from benchmarks.turns import done, go, rounds
+from tracker.domain.rules.rule_index import RuleIndex
 from tracker.facts.codec import fact_readers
-from tracker.process import projector
-from tracker.process.projector import Projector
+from tracker.process import processor
+from tracker.process.processor import Pace, Processor
 from tracker.process.rebuild import Rebuild
 from tracker.providers import build_providers
 from tracker.runtime import tuning
@@ -21,9 +22,6 @@ from tracker.settings import Settings
 from tracker.store.checkpoints import assignments
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
-from tracker.store.log.feed import EVENTS
-from tracker.store.wakeups import EVENTS as CHANNEL
-from tracker.stream.subscription import Pace, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,21 +37,19 @@ def readers() -> Mapping[str, FactReader]:
     return fact_readers(build_providers(Settings.model_validate({"providers": providers})))
 
 
-async def a_projector(database: Database) -> Subscription:
-    """At the beginning of the log, as `tracker serve` runs it with its default settings."""
-    engine = Settings().engine
+async def a_processor(database: Database) -> Processor:
+    """At the beginning of the log, as `tracker serve` runs it with its default settings, but without rules."""
+    engine, no_rules = Settings().engine, RuleIndex(())
     async with database.transaction() as conn:
-        await assignments.create(conn, projector.NAME, beginning(1))
+        await assignments.create(conn, processor.NAME, beginning(1))
     pace = Pace(engine.batch, engine.lease, engine.poll)
-    node = Subscription(
-        projector.NAME, EVENTS, CHANNEL, Projector(readers()), database, "benchmark", lambda: START, pace
-    )
+    node = Processor(database, "benchmark", lambda: START, readers(), lambda: no_rules, pace)
     await node.tend()
     return node
 
 
 async def live(database: Database, events: int, first: int) -> None:
-    node = await a_projector(database)
+    node = await a_processor(database)
     await node.drain()
     for number in rounds(first):
         await fill(database, events, number)
@@ -63,7 +59,7 @@ async def live(database: Database, events: int, first: int) -> None:
 
 
 async def rebuilt(database: Database, events: int, first: int) -> None:
-    node = await a_projector(database)
+    node = await a_processor(database)
     for number in rounds(first):
         await fill(database, events, number)
         await node.drain()
