@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 import structlog
+from msgspec.structs import replace
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.integration.gates import OpenGate

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
 from functools import partial
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import astuple
 
 from tests.unit.conforming import NONE, PATH, SECRETS, NotApplicable, adapter_of, answers_of, logged, refused
 from tests.unit.conforming_signatures import rotation, signature_malformed, signature_missing, signature_wrong

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact, dated
 from tracker.domain.posts.target import ENDED

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.histories import EPOCH, fact
 from tests.unit.reactions import ALERT, MINUTE, Text, during, expect, on

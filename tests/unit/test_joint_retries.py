@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.reactions import MINUTE, RETRY, on
 from tests.unit.test_engine import F, P, Stage, at

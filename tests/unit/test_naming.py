@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.histories import fact, target
 from tracker.domain.posts.arrival import arrive

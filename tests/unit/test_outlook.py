@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.histories import EPOCH, deliveries, fact
 from tests.unit.reactions import ALERT, during, expect, match, on
@@ -55,7 +55,7 @@ def played(rules: tuple[Rule, ...], facts: list[Fact], *, at_a_glance: bool) -> 
     told: list[Fact] = []
     for place, one in enumerate(facts):
         moment = EPOCH + place * SECOND / 2
-        arrived = Fact(**{name: getattr(one, name) for name in Fact.__slots__} | {"received_at": moment})
+        arrived = Fact(**{name: getattr(one, name) for name in Fact.__struct_fields__} | {"received_at": moment})
         posts["p1"], change = arrive(posts.get("p1"), arrived, tuple(told))
         told.append(arrived)
         world.pass_time(moment)

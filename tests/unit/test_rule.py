@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from tests.unit.histories import deliveries, fact, histories, target
 from tests.unit.reactions import RETRY, Story, broken, match, on, retryable

@@ -119,8 +119,9 @@ def test_the_parts_of_an_expression_are_known() -> None:
     both = parse(compiled)
     assert isinstance(both, Call)
     assert both.function == "_&&_"
-    assert both.args[0] == Call("_==_", (Field(Name("post.labels"), "a"), Const("b")))
-    loop = both.args[1]
+    same, loop = both.args
+    assert isinstance(same, Call)
+    assert same == Call("_==_", (Field(Name("post.labels"), "a"), Const("b")), same.id)
     assert isinstance(loop, Loop)
     assert (loop.name, loop.over, loop.result) == ("p", Name("post.platforms"), Name(loop.kept))
 

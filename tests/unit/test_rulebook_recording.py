@@ -116,7 +116,7 @@ def test_whatever_happened_the_recorded_test_passes(
     facts = [fact(0, State.FAILED, problem=Problem("x", message, retryable=True))]
     for place, one in enumerate(told[1], 1):
         moment = EPOCH + place * timedelta(seconds=0.75)
-        facts.append(Fact(**{name: getattr(one, name) for name in Fact.__slots__} | {"received_at": moment}))
+        facts.append(Fact(**{name: getattr(one, name) for name in Fact.__struct_fields__} | {"received_at": moment}))
     table = record_test(a_rule(rule), facts, [], NOW)
     assert played(rule, table).wrong == ""
 

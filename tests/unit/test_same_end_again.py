@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.unit.histories import fact, target
 from tests.unit.test_naming import codes, followed, told

@@ -16,8 +16,6 @@ from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import say, show_json
 from tracker.cli.posts import posts
 from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_provider
-from tracker.domain.posts.event import State
-from tracker.domain.posts.target import ENDED
 from tracker.errors import TrackerError
 from tracker.parameters import parse_attributes, parse_future_time
 
@@ -63,7 +61,8 @@ def create(
     settings = open_settings(config)
     name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
     with as_options():
-        from tracker.providers.new_post import NewPost  # noqa: PLC0415  (takes half a second)
+        from tracker.domain.posts.event import State  # noqa: PLC0415  (takes half a second)
+        from tracker.providers.new_post import NewPost  # noqa: PLC0415  (as above)
 
         post = NewPost(
             tuple(one.lower() for one in platform),
@@ -130,6 +129,7 @@ async def _follow(
     database: Database, provider: str, post: str, begin: datetime, patience: timedelta, *, aside: bool
 ) -> str | None:
     """Tell what happens to the post, to its end; the state in which it ended, or None when time was over."""
+    from tracker.domain.posts.target import ENDED  # noqa: PLC0415  (as above)
 
     def line(news: News) -> None:
         if (news.provider, news.post) != (provider, post):

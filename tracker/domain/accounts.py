@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tracker.domain.posts.value import value
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Fact
@@ -31,8 +31,7 @@ class AccountState(StrEnum):
     DISCONNECTED = "disconnected"
 
 
-@value(frozen=True, slots=True)
-class AccountFact:
+class AccountFact(Struct, frozen=True, gc=False):
     """What an event says of an account; None for what it leaves out."""
 
     id: str
@@ -41,8 +40,7 @@ class AccountFact:
     state: AccountState | None = None
 
 
-@value(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A text, and when and by which fact it was said."""
 
     at: datetime
@@ -50,8 +48,7 @@ class Said:
     text: str
 
 
-@value(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """An account as it is known; `states` are the newest words about its state, the newest last."""
 
     provider: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from uuid import UUID, uuid5
+
+from msgspec import Struct, field
 
 from tracker.domain.payloads import AlertPayload, Payload
 from tracker.domain.posts.event import Report
@@ -67,8 +68,7 @@ def action_id(idempotency_key: str) -> UUID:
     return uuid5(_ACTIONS, idempotency_key)
 
 
-@dataclass(frozen=True)
-class ActionSpec:
+class ActionSpec(Struct, frozen=True, dict=True):
     """One thing to be done once: `verb` to `target`, under a key that stays the same over every attempt.
 
     Alerts of one `group` that wait for the same channel go out as one message.
@@ -86,16 +86,14 @@ class ActionSpec:
         return action_id(self.idempotency_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """What went out and what came back, fit to be shown: no secret is in it."""
 
     request: Mapping[str, object] = field(default_factory=dict)
     response: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """It happened.
 
     `learned` is what the other side said on the way about how the post stands, `reference` how it knows the message,
@@ -110,8 +108,7 @@ class Done:
     continued_as: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """It did not happen and may be tried again, not before `after` has passed where the other side named a time."""
 
     reason: Reason
@@ -125,8 +122,7 @@ class Retry:
         return self.reason in WAITS
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """It did not happen and never will: repeating it would change nothing. `learned` as for Done.
 
     `gone`: when it was asked about the post, the provider knew no such post.
@@ -139,8 +135,7 @@ class Discard:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """It may have happened; only asking the other side can tell, and repeating it blindly could do it twice."""
 
     reason: Reason
@@ -151,8 +146,7 @@ class Unknown:
 Outcome = Done | Retry | Discard | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Growing pauses: `first`, then `factor` times as long each time, up to `longest`, each ± `jitter` (0 to 1)."""
 
     first: timedelta
@@ -167,8 +161,7 @@ class Backoff:
         return timedelta(seconds=seconds * (1 + self.jitter * (2 * _fraction(f"{seed}:{n}") - 1)))
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """How often an action is attempted, and how long after each failure it waits."""
 
     attempts: int
@@ -208,8 +201,7 @@ def _fraction(seed: str) -> float:
     return int.from_bytes(sha256(seed.encode()).digest()[:8]) / 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """An action that this process has the lease to attempt.
 
     `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.errors import did_you_mean
@@ -26,8 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """Every `span`, counted from 1970, so that a restart does not move it."""
 
     span: timedelta
@@ -51,8 +51,7 @@ class Interval:
         return format_duration(self.span)
 
 
-@dataclass(frozen=True, slots=True)
-class Weekly:
+class Weekly(Struct, frozen=True):
     """At a local time on some days of the week, 0 being Monday."""
 
     days: frozenset[int]
@@ -81,8 +80,7 @@ class Weekly:
 Calendar = Interval | Weekly
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(Struct, frozen=True):
     """Hours from `start` to `end`, local time, on the days on which they begin."""
 
     start: time

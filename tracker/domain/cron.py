@@ -10,11 +10,12 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from tracker.domain.calendar import MINUTE, Interval, instant, readings
 
@@ -31,8 +32,7 @@ REPEATED = timedelta(hours=26)
 """No clock goes back by more, to the hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """`weekdays` are (0 for Sunday, which of them); a day fits both its number and its name, or `either`.
 
     `hourly`: minutes or hours begin with a star.

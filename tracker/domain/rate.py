@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
 
@@ -16,8 +17,7 @@ _RATE = re.compile(r"(\d{1,9}) (in|per) (\S+)", re.ASCII)
 _COUNT = re.compile(r"(>=?) ?(\d{1,4}) in (\S+)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """At most `times` in any span of `per`."""
 
     times: int
@@ -35,8 +35,7 @@ class Rate:
         return f"{self.times} in {format_duration(self.per)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """At least `least` occurrences within one span of `window`."""
 
     least: int
@@ -78,8 +77,7 @@ BURST = timedelta(seconds=1)
 """What was not taken in time is made up for no further back than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """So many at an even distance; `most` at once."""
 
     rate: Rate

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.description import attributes_of, excerpt_of
@@ -158,7 +159,7 @@ def fact_of(own: Incoming) -> Fact:
 
 
 def _told(report: Report) -> dict[str, Any]:
-    return {one.name: getattr(report, one.name) for one in fields(report) if one.name != "updated_at"}
+    return {name: said for name, said in asdict(report).items() if name != "updated_at"}
 
 
 def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: str, reason: str) -> dict[str, object]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from msgspec import Struct, field
 
 from tracker.domain.actions import Exchange, Reason
 from tracker.outbound.addresses import Allowed, OutboundError, parse_url, resolve
@@ -16,7 +18,7 @@ from tracker.outbound.mail import MailServer, Receipt, deliver
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from email.message import EmailMessage
 
     from tracker.outbound.connecting import Caller
@@ -52,8 +54,7 @@ def shown(text: str, hidden: Sequence[str]) -> str:
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply(Generic[T_co]):
+class Reply(Struct, Generic[T_co], frozen=True):
     """`value` is None when the call failed for `reason`; `sent`: the other side may have acted all the same.
 
     `status` is the HTTP status, where one came; `answered_at` the other side's clock in its answer, in whole seconds.
@@ -86,8 +87,7 @@ def reason_of(status: int) -> Reason:
     return _REASONS.get(status) or _CLASSES.get(status // 100, Reason.BAD_ANSWER)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A complete answer, of whatever status; header names are lower case, `body` is as it came."""
 
     status: int

@@ -7,9 +7,11 @@ the batch holds.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import arrive_together

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct
 from pydantic import SecretStr
 
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.posts.event import Report, Shown
 from tracker.outbound.client import Answer, Reply
+from tracker.providers.mapping.mapping import PayloadMapping
 from tracker.providers.mapping.paths import decode, find, is_id, text_at
 from tracker.providers.recreation import Recreation
+from tracker.providers.remarks import Remark
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tracker.providers.mapping.mapping import PayloadMapping
     from tracker.providers.mapping.paths import Path
-    from tracker.providers.remarks import Remark
 
 T = TypeVar("T")
 
 MOST = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """A webhook at the provider; it tells the secret once."""
 
     id: str
     secret: SecretStr
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """A webhook as the provider lists it; its secret is not told again."""
 
     id: str
@@ -45,24 +42,21 @@ class Webhook:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """What came of the provider's test delivery to a webhook."""
 
     success: bool
     status_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A post in a list."""
 
     post: str
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A part of a list of posts, from so many entries; it goes on at the cursor `next`."""
 
     posts: tuple[Listed, ...]
@@ -70,8 +64,7 @@ class Page:
     entries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What is left and what was used: credits, and calls and credits of the present period, which ends then."""
 
     credits: int
@@ -82,8 +75,7 @@ class Usage:
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Reads the JSON of an answer with a provider's words; each gives None for what is not in the form expected."""
 
     words: PayloadMapping

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.posts.value import value
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
     from tracker.domain.posts.event import Fact, LoggedEvent
 
 
-@value(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One thing that a delivery is about: a post, or nothing in particular."""
 
     post: str | None = None
 
 
-@value(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A delivery as far as the door must understand it; `items` has at least one.
 
     `delivery` is the sender's own id of it, `headers` are those worth keeping: what was signed can be verified again.

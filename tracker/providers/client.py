@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.calls.call_budget import Purpose
@@ -74,7 +76,7 @@ class ProviderClient:
 
     def on_behalf_of(self, purpose: Purpose) -> Self:
         """This client, whose calls count as made for that purpose."""
-        return replace(self, purpose=purpose)
+        return dataclasses.replace(self, purpose=purpose)
 
     def can(self, call: str) -> bool:
         """Whether the call is to be had: it is configured, and there is what it needs."""

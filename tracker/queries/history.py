@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from tracker.domain.posts.change import Move
 from tracker.domain.posts.post import Post
 from tracker.queries.paging import Page, read_cursor, write_cursor
-from tracker.store.posts.compact import in_full
 from tracker.store.posts.posts import logged
 from tracker.store.session import into
 
@@ -26,6 +26,10 @@ HISTORY = "history"
 """What its cursors belong to; they hold the last entry's time, the rank of its kind among equal times, and its key."""
 LAST_RANK = 99
 """After whatever else happened at the same moment."""
+
+
+_SAID_OF_A_MOVE = dict(zip(Move.__struct_fields__[::-1], Move.__struct_defaults__[::-1], strict=False))
+"""What is left out of a move that is kept, because it says nothing new."""
 
 
 class EntryOut(Struct, frozen=True):
@@ -225,7 +229,7 @@ async def list_history(
 
 
 def _in_full(entry: dict[str, Any]) -> dict[str, Any]:
-    return {**entry, "moves": [in_full(move) for move in entry["moves"]]} if "moves" in entry else entry
+    return {**entry, "moves": [{**_SAID_OF_A_MOVE, **move} for move in entry["moves"]]} if "moves" in entry else entry
 
 
 async def path(conn: Connection, provider: str, post: str, limit: int) -> list[PathStep]:

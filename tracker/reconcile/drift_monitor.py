@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import asdict
 
 from tracker.domain.drift.example import example_of
 from tracker.domain.drift.findings import Finding, Identity, compare, lasts, shows

@@ -10,8 +10,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tracker.domain.posts.description import MOST_ATTRIBUTES
 from tracker.domain.rules.grouping import DEFAULTS, LONGEST_MESSAGE
@@ -28,8 +29,7 @@ Test = tuple[str, Callable[[Any, Any], bool], object]
 """The name of a value, how it is compared, and with what."""
 
 
-@dataclass(frozen=True, slots=True)
-class FastPath:
+class FastPath(Struct, frozen=True):
     """The tests that all must hold; `whole` where they are the entire condition."""
 
     tests: tuple[Test, ...]
@@ -74,8 +74,7 @@ _SEARCHING = frozenset({"contains", "startsWith", "endsWith"})
 _REPEATED = re.compile(r"\{(\d{1,4})(?:,(\d{0,4}))?\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(Struct, frozen=True):
     """The most that a value holds: `weight` in characters, all that is in it told; `count` and `element` of a list."""
 
     weight: int
@@ -120,8 +119,7 @@ def check_cost(node: Node) -> None:
         raise BadText(f"{told}; {MOST:.0e} are allowed: fewer loops within loops, or shorter patterns")
 
 
-@dataclass(frozen=True, slots=True)
-class _Estimate:
+class _Estimate(Struct, frozen=True):
     known: Mapping[str, Bulk]
 
     def of(self, node: Node) -> tuple[Bulk, int]:

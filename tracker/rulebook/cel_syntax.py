@@ -7,10 +7,9 @@ format is our own, because Google's classes take longer to be imported than a th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from typing import Any
 
-from tracker.domain.posts.value import value
+from msgspec import Struct
 
 _SEVEN_BITS = 0x7F
 _FIXED = {1: 8, 5: 4}
@@ -19,22 +18,19 @@ _FIXED = {1: 8, 5: 4}
 Fields = list[tuple[int, Any]]
 
 
-@value(frozen=True, slots=True)
-class Const:
+class Const(Struct, frozen=True):
     """A value written in the expression; of kinds other than these it is not told."""
 
     literal: str | int | bool | None = None
 
 
-@value(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A variable, or the variable of a loop."""
 
     name: str
 
 
-@value(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field of a map; `asked` where `has` only asks whether it is there."""
 
     of: Node
@@ -42,24 +38,21 @@ class Field:
     asked: bool = False
 
 
-@value(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function or an operator; what it is called on is the first of `args`. Its number leads to its place."""
 
     function: str
     args: tuple[Node, ...]
-    id: int = field(default=0, compare=False)
+    id: int = 0
 
 
-@value(frozen=True, slots=True)
-class Make:
+class Make(Struct, frozen=True):
     """A list or a map of `parts` (the keys of a map among them)."""
 
     parts: tuple[Node, ...]
 
 
-@value(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """What macros such as `exists` and `map` stand for: `result` after `step` has been done to `kept` for each."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from tracker.domain.rate import Rate
 from tracker.domain.rules.step import Step
@@ -21,8 +22,7 @@ MOST_IN_ALL = 100
 """Steps that a workflow may come to, with those that it runs."""
 
 
-@dataclass(frozen=True)
-class Workflows:
+class Workflows(Struct, frozen=True, dict=True):
     """The tables of all workflows by name."""
 
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -87,8 +87,7 @@ def _steps(table: Table) -> Iterator[Mapping[str, object]]:
             yield from (step for step in steps if isinstance(step, dict))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The names that rules may use; None where they are not known, so that nothing is checked against them.
 
     `budget` is that of a rule which has none of its own; None is no budget. `retrying` are the providers that can try a
@@ -109,8 +108,7 @@ class Known:
         return {*self.channels, *self.endpoints}
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Of the steps that are being read. `found` gathers the branches of the workflows that they run.
 
     `rule` is theirs, empty for a workflow on its own; `event` is what a message is called that has no name of its own;

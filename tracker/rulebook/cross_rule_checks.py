@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Expect, On, Rule, While
@@ -38,8 +39,7 @@ def rivals(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:
         earlier.add(reach)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
+class _Reach(Struct, frozen=True):
     """What a rule can be about: the states that set it going (none: any), and the exact words of its `match`."""
 
     rule: str
@@ -54,8 +54,7 @@ class _Reach:
         return not any(self.words[field].isdisjoint(other.words[field]) for field in shared)
 
 
-@dataclass(slots=True)
-class _Shelves:
+class _Shelves(Struct):
     """Rules under the words of their `match`, so that among many only a few are compared."""
 
     every: list[_Reach] = field(default_factory=list)

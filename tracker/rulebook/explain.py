@@ -5,9 +5,11 @@ The engine plays once more what happened, and tells what it makes of it; that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
@@ -23,8 +25,7 @@ from tracker.rulebook import explanations
 from tracker.rulebook.explanations import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """A post's changes, the first one first, how it stands, and what is on record about it.
 
     `since` says when each rule's present meaning was put in force, as far as that is known.
@@ -39,21 +40,22 @@ class Story:
 
 def explain(rules: Sequence[Rule], story: Story) -> dict[str, list[Explanation]]:
     """What each rule made of everything that it could have acted on, the most telling first; never nothing."""
-    account = _Account(story, {rule.id: {} for rule in rules})
+    account = _Account(story, rules)
     without_steps = (replace(rule, do=(), branches={}) for rule in rules)  # when a rule fires does not depend on them
     account.play(RuleIndex(without_steps))
     return {rule.id: sorted(account.of(rule), key=lambda one: one.rank) for rule in rules}
 
 
-@dataclass
 class _Account:
     """Hears what the engine makes of a story; keeps one explanation for each cause by which a rule might fire."""
 
-    story: Story
-    _found: Mapping[str, dict[tuple[str, str, datetime | None], Explanation]]
-    _idle: dict[str, tuple[Group, Refusal]] = field(default_factory=dict)
-    """Why a rule did not wait: told of the subject that came closest."""
-    _change: Change = field(init=False)
+    _change: Change
+
+    def __init__(self, story: Story, rules: Iterable[Rule]) -> None:
+        self.story = story
+        self._found: dict[str, dict[tuple[str, str, datetime | None], Explanation]] = {rule.id: {} for rule in rules}
+        self._idle: dict[str, tuple[Group, Refusal]] = {}
+        """Why a rule did not wait: told of the subject that came closest."""
 
     def play(self, rules: RuleIndex) -> None:
         """Let the engine see all that is known; the post may have been there before the first of it."""

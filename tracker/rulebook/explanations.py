@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
+
+from msgspec import Struct, field
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.change import Change
@@ -32,8 +33,7 @@ _QUOTED = re.compile(
 """A literal text, or a comment: in both, a parenthesis is a character like any other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet:
+class Unmet(Struct, frozen=True):
     """The first clause that does not hold, as written, with what it said and the variables that it reads."""
 
     text: str
@@ -111,8 +111,7 @@ _SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """The clause that decided: its key in the rule (as in "match.platform"), what it wants, and what it met."""
 
     key: str
@@ -121,8 +120,7 @@ class Clause:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What a rule made of one thing that happened, in words and as data.
 
     `outcome` is that of the firing on record, or one of the words above. `event` names what happened, `at` when we

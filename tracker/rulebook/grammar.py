@@ -6,9 +6,10 @@ The reading, the JSON Schema for editors and the tests of the documentation all 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
+
+from msgspec import Struct, field
 
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import state_patterns
@@ -40,8 +41,7 @@ Form = Literal[
 free names, `values` are texts, numbers or flags by the names of `keys`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """What may stand under a key. `offers` are words that editors suggest, `among` the only ones that there are."""
 
     says: str

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
@@ -29,8 +31,7 @@ T = TypeVar("T")
 EVERYTHING_KNOWN = Known()
 
 
-@dataclass(frozen=True)
-class Rulebook:
+class Rulebook(Struct, frozen=True, dict=True):
     """Everything that some rule files say. With faults it is not fit to be put in force; with warnings it is."""
 
     rules: tuple[Rule, ...] = ()
@@ -88,8 +89,7 @@ def load_text(
     return _read([_parsed(text, file)], known, Folder(folder) if folder else None, others)
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _Document(Struct, frozen=True):
     """One file: its table, or nothing where the file itself is faulty."""
 
     file: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from tracker.domain.rules.event_pattern import EventName, EventPattern
 from tracker.domain.rules.grouping import DEFAULTS, GroupBy
@@ -45,8 +46,7 @@ class Reader(Protocol):
         """What it reads in vain, whatever the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nouns:
+class Nouns(Struct, frozen=True):
     """Why each value is missing that a rule does not know; `lacking` are those that its workflows read all the same."""
 
     missing: Mapping[str, str] = field(default_factory=dict)

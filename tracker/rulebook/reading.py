@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from textwrap import shorten
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from tracker.domain.duration import parse_duration
 from tracker.errors import Misconfigured, did_you_mean
@@ -25,8 +26,7 @@ class Doubtful:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(Struct, frozen=True):
     """A rule that is named where only all files together can tell whether it is there."""
 
     rule: str
@@ -35,8 +35,7 @@ class Mention:
     place: Place
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """What is wrong with a file, in the order in which it was found; and what is only odd."""
 
     file: str
@@ -61,8 +60,7 @@ class Faults:
         return Misconfigured(message, file=self.file, key=key_text(path), line=place.line, column=place.column)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table of the file; `path` says where it is. Reading a key that is absent or faulty gives None."""
 
     values: Mapping[str, object]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+
+from msgspec import Struct
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.arrival import arrive
@@ -33,8 +34,7 @@ MOST_DEMANDS = 200
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What was done in earnest: when, the verb, to whom, and what it came to."""
 
     at: datetime
@@ -43,8 +43,7 @@ class Done:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(Struct, frozen=True):
     """One line of a timeline; facts come before the demands of the same moment."""
 
     at: timedelta

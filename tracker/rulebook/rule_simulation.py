@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from tracker.domain.payloads import RetryPayload
 from tracker.domain.posts.arrival import arrive

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import time, timedelta
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, get_args
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields, replace
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
@@ -54,7 +56,7 @@ def _plain(value: object) -> object:
         return _expression(value.text)
     if isinstance(value, Template | TemplateFile):
         return value.text
-    if is_dataclass(value):
+    if isinstance(value, Struct):
         return {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
         parts = [_plain(one) for one in value]
@@ -66,15 +68,21 @@ def _plain(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
-def _named(value: object) -> dict[str, object]:
+def _named(value: Struct) -> dict[str, object]:
     """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
-    said: dict[str, object] = {}
-    for one in fields(value):  # type: ignore[arg-type]  # only dataclasses come here
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        found = getattr(value, one.name)
-        if one.name not in LOOKS and found != default:
-            said[one.name] = _plain(found)
-    return said
+    return {
+        name: _plain(found)
+        for name, default in _defaults(type(value)).items()
+        if name not in LOOKS and (found := getattr(value, name)) != default
+    }
+
+
+@cache
+def _defaults(kind: type[Struct]) -> dict[str, object]:
+    """The fields of such values with their defaults; what must always be said equals none."""
+    return {
+        one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in fields(kind)
+    }
 
 
 def _expression(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import NotFound, did_you_mean
@@ -39,8 +40,7 @@ def _known(settings: Settings) -> Known:
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Footing:
+class Footing(Struct, frozen=True):
     """What the rules in force rest on: the files, the last good ones that the database keeps, or nothing.
 
     `kept_at` is when those became the last good ones, `refused_at` since when files are refused.

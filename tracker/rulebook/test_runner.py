@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
@@ -66,8 +67,7 @@ ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
 POST, PROVIDER = "p1", "sosyalkopru"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a test went; `wrong` says what the line `line` of its timeline demanded in vain, `done` all that was done."""
 
     test: RuleTest

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
 from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
@@ -45,8 +46,7 @@ ACTION_FIELDS = tuple(dict.fromkeys(name for names in DEMANDED.values() for name
 _LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*?))?\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line. `mark` is `>`, `<` or `!`; `word` an event, a command or a verb; `number` its place from 1."""
 
     number: int
@@ -145,8 +145,7 @@ def checked(name: str, value: str) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTest:
+class RuleTest(Struct, frozen=True):
     """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise.
 
     `line` is where the test begins in its file, and `first` where its timeline does.

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import Struct
 
-from tracker.domain.posts.value import value
 from tracker.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ LONG = timedelta(seconds=10)
 SHORTEST_PROOF, LONGEST_PROOF = timedelta(seconds=5), timedelta(minutes=1)
 
 
-@value(frozen=True, slots=True)
-class Failing:
+class Failing(Struct, frozen=True):
     """An agent that failed so many times in a row, the first time at `since`, the last time with `error`.
 
     `ran` is for how long it had run when it failed last, which counts from the second time on.

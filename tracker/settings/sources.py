@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.toml import key_text, parse, read_text
@@ -22,8 +23,7 @@ UNKNOWN = "?"
 """In place of a value that is not to be had."""
 
 
-@dataclass(slots=True)
-class Origins:
+class Origins(Struct):
     """Which line of which file, or which environment variable, has set a key."""
 
     file: str = ""

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    InstanceOf,
+    PlainSerializer,
+    SecretStr,
+    ValidationInfo,
+)
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.rate import Rate
@@ -232,8 +241,8 @@ def _section_name(name: str) -> str:
 Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(format_duration)]
 PositiveSpan = Annotated[Span, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(format_size)]
-CallBudget = Annotated[Rate, BeforeValidator(_read_budget), PlainSerializer(str)]
-CallBudgets = Annotated[tuple[Rate, ...], BeforeValidator(_read_budgets), PlainSerializer(_write_budgets)]
+CallBudget = Annotated[InstanceOf[Rate], BeforeValidator(_read_budget), PlainSerializer(str)]
+CallBudgets = Annotated[tuple[InstanceOf[Rate], ...], BeforeValidator(_read_budgets), PlainSerializer(_write_budgets)]
 Zone = Annotated[str, AfterValidator(_zone)]
 LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -244,7 +244,7 @@ async def prepare(connection: asyncpg.Connection) -> None:
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:
-    """JSON columns hold what msgspec can encode, dataclasses included, and come back as plain values."""
+    """JSON columns hold what msgspec can encode, structs and dataclasses included, and come back as plain values."""
     codecs = {"jsonb": (_encode_jsonb, _decode_jsonb), "json": (_encode_json, msgspec.json.decode)}
     for name, (encoder, decoder) in codecs.items():
         await connection.set_type_codec(name, encoder=encoder, decoder=decoder, schema="pg_catalog", format="binary")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from tracker.errors import Misconfigured
 from tracker.toml.positions import BadText, Path, Place, Positions, find_positions
@@ -39,8 +40,7 @@ _LONG_NUMBER = re.compile(r"[0-9_]{4000,}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A table as its text says it, and where everything in it stands."""
 
     table: dict[str, Any]

@@ -10,7 +10,8 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 Path = tuple[str | int, ...]
 
@@ -50,16 +51,14 @@ def together(found: Iterable[BadText]) -> BadText:
     return BadText(str(first), first.offset, others)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A line and a column, both counted from 1."""
 
     line: int
     column: int
 
 
-@dataclass(slots=True)
-class Positions:
+class Positions(Struct):
     """The offsets of a text's keys and values, by path; an element of an array is named by its number from 0.
 
     `headers` are the offsets of the lines such as `[rule.x]` with the paths that they open, in their order.

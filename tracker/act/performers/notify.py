@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import structlog
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from tracker.act.performers.alert_text import message_of
 from tracker.act.performers.http_delivery import not_configured, post_json

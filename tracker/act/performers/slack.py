@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tracker.act.performers.alert_text import body_of, ends, follows, title_of
 from tracker.act.performers.http_delivery import outcome_of, post, post_json

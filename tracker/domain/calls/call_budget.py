@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.rate import Rate
 
@@ -27,8 +29,7 @@ class Purpose(StrEnum):
     RECONCILIATION = "reconciliation"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Calls within `span`: `counts` by slots, the newest first, which began at `began`."""
 
     span: timedelta

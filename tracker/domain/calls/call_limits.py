@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.domain.actions import Reason
 from tracker.domain.calls.call_budget import Purpose, Window, left, moved, spend, wait
@@ -26,8 +28,7 @@ CLOCK_OFF = 5.0
 """Seconds by which a provider's clock may differ from ours; a header tells it to the second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the operator allows: all `rates` hold; `credits_kept` are for reactions alone; a call takes `longest`."""
 
     rates: tuple[Rate, ...]
@@ -35,8 +36,7 @@ class Terms:
     longest: timedelta = timedelta(seconds=15)
 
 
-@dataclass(frozen=True, slots=True)
-class CallRequest:
+class CallRequest(Struct, frozen=True):
     """A call by its name; `room` counts it and those that are to follow it at once."""
 
     call: str
@@ -44,15 +44,13 @@ class CallRequest:
     room: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(Struct, frozen=True):
     """The call may be made; `trial` numbers one that is to tell whether the provider is back."""
 
     trial: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The call is not to be made; it is worth asking again once `after` has passed, None: nobody knows when."""
 
     reason: Reason
@@ -60,8 +58,7 @@ class Refused:
     after: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(Struct, frozen=True):
     """How a call that was let through has ended; `skew` is by how many seconds the provider's clock is ahead of ours.
 
     `put_off` is the Retry-After of an answer that refuses all calls.
@@ -84,8 +81,7 @@ class Calling(StrEnum):
     ANSWERS = "answers"
 
 
-@dataclass(frozen=True, slots=True)
-class CallLimits:
+class CallLimits(Struct, frozen=True):
     """What all processes know together; `at` is the last moment of the clock by which they count."""
 
     provider: str

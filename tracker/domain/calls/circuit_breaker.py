@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.actions import Backoff, Reason
 
@@ -39,8 +41,7 @@ class Circuit(StrEnum):
     HALF_OPEN = "half_open"
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True):
     """`openings` counts how often it opened without a success between; `trial` numbers the calls that are to see.
 
     A trial that does not come back is given up at `trial_until`.

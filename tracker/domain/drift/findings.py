@@ -7,10 +7,11 @@ was, or until what was found has been so for so long that it is what is usual.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+
+from msgspec import Struct
 
 from tracker.domain.drift.shape import NULL, Shape
 from tracker.domain.drift.tally import STANDS, Tally, total
@@ -43,8 +44,7 @@ class Drift(StrEnum):
 Identity = tuple[Drift, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that has changed in an event.
 
     `path` is where, and `name` what the mapping calls the place, where it is one. `found` is the new name, word or

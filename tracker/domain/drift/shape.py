@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
 
 from tracker.domain.drift.watched import ANY_NAME, ELEMENT, Watched, below
 
@@ -23,8 +24,7 @@ TYPES = {str: "string", bool: "boolean", int: "number", float: "number", dict: "
 NULL = "null"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The JSON types that stand at each path of one payload, and the words at places of statuses."""
 
     types: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -7,8 +7,9 @@ of an object whose names are data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from tracker.domain.posts.event import State
 
@@ -17,8 +18,7 @@ STATUSES = frozenset({"status", "target_status"})
 """The names of the places at which words for states stand."""
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(Struct, frozen=True, dict=True):
     """The mapping of one event.
 
     `places` are the paths by the name of the place, several where the first that stands there counts; `bases` are

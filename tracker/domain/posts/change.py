@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from datetime import datetime
 
+from msgspec import Struct, field
+
 from tracker.domain.posts.event import Problem, State
-from tracker.domain.posts.value import value
 
 
-@value(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True, gc=False, omit_defaults=True):
     """The whole post (`target` None) or one target entered a state because of the fact `by`.
 
     A move is `superseded` when it came to light after a later fact had already moved the same thing on. It is said
@@ -33,8 +32,7 @@ class Move:
         return f"{self.by}:{self.target or ''}:{self.after}"
 
 
-@value(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True, gc=False):
     """An anomaly, explained: what the fact `by` said that does not fit."""
 
     by: str
@@ -42,8 +40,7 @@ class Note:
     text: str
 
 
-@value(frozen=True, slots=True)
-class TargetView:
+class TargetView(Struct, frozen=True, gc=False, omit_defaults=True):
     """A target as rules see it; `times` counts how often in a row it ended as it did last."""
 
     key: str
@@ -59,8 +56,7 @@ class TargetView:
     times: int = 0
 
 
-@value(frozen=True, slots=True)
-class PostView:
+class PostView(Struct, frozen=True, omit_defaults=True):
     """A post as rules see it, right after a change; `times` counts how often in a row it ended as it did last."""
 
     id: str
@@ -83,8 +79,7 @@ class PostView:
     times: int = 0
 
 
-@value(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One fact's arrival. `kind` is moved, noted (nothing moved) or revised (it belonged earlier in the history).
 
     `before` and `after` are the post's state as known before and after the arrival; `cause` is the event's

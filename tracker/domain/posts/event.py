@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
+from msgspec import Struct, field
+
 from tracker.domain.accounts import AccountFact
-from tracker.domain.posts.value import value
 
 BUCKETS = 16
 
@@ -45,8 +45,7 @@ class State(StrEnum):
 RANK = {state: rank for rank, state in enumerate(State)}
 
 
-@value(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True, gc=False):
     """Why something failed; `retryable` is None where the provider does not say."""
 
     code: str
@@ -54,8 +53,7 @@ class Problem:
     retryable: bool | None = None
 
 
-@value(frozen=True, slots=True)
-class TargetFact:
+class TargetFact(Struct, frozen=True, gc=False):
     """One platform's part of a fact; without an account, `ordinal` counts (from 1) among equal platforms.
 
     `item` tells several things apart that one account posts.
@@ -79,8 +77,7 @@ class TargetFact:
         return f"{self.platform}:{self.account}/{self.item}" if self.item else f"{self.platform}:{self.account}"
 
 
-@value(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One thing said about one post.
 
     `id` is made from the signed bytes, so it is the same in whatever order or under whatever delivery id
@@ -149,8 +146,7 @@ def dated(told: datetime | None, received_at: datetime) -> tuple[datetime, bool,
     return (told, True, EXACT) if told <= received_at else (received_at, True, told - received_at)
 
 
-@value(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(Struct, frozen=True, gc=False):
     """A row of the event log as its readers get it: the raw body, and where and when it was kept."""
 
     position: int
@@ -176,8 +172,7 @@ def bucket_of(provider: str, post: str | None) -> int:
     return crc32(f"{provider}/{post or ''}".encode()) % BUCKETS
 
 
-@value(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What was said; None for what was not.
 
     `raw_status` is the provider's own word for the state; `updated_at` is when the post last changed, where it says so.
@@ -200,16 +195,14 @@ class Report:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@value(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A post that could be created, in its provider's words; `missing` is the place that is empty, if one is."""
 
     body: Mapping[str, Any]
     missing: str = ""
 
 
-@value(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """How a post stands, and what could be created in its place."""
 
     report: Report

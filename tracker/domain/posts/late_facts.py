@@ -11,15 +11,16 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from tracker.domain.posts.change import Move, Note
 from tracker.domain.posts.event import UNKNOWN_PLATFORM, Fact
 from tracker.domain.posts.post import KEPT_NOTES, Post, evolve, steps
 
 PLATFORM = re.compile("[^:#]*")
-STANDS = attrgetter(*(one.name for one in fields(Post) if one.name not in {"version", "notes"}))
+STANDS = attrgetter(*(name for name in Post.__struct_fields__ if name not in {"version", "notes"}))
 ENOUGH = 2000
 """After so many steps that were taken again, it is no longer done fact by fact."""
 

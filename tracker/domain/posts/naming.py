@@ -18,17 +18,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.posts.event import RANK, UNKNOWN_PLATFORM, Fact, State, TargetFact
 from tracker.domain.posts.target import ENDED, STARTING, TRIED, Target
-from tracker.domain.posts.value import value
 
 Known = dict[str, Target]
 
 
-@value(frozen=True, slots=True)
-class Meant:
+class Meant(Struct, frozen=True):
     """The keys that a fact speaks for, each with its word.
 
     `dropped` are items of an attempt that is over, `withdrawn` targets that are listed no longer, and `unclear` says

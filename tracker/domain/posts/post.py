@@ -17,8 +17,10 @@ What a message means by the targets that it names more or less fully is told in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.domain.posts.change import Move, Note, PostView, TargetView
 from tracker.domain.posts.description import with_attributes
@@ -27,7 +29,6 @@ from tracker.domain.posts.naming import Meant, meant, restarted
 from tracker.domain.posts.notes import note, odd_step, odd_words
 from tracker.domain.posts.same_end import said_again, teller, tells_end
 from tracker.domain.posts.target import ENDED, FALLEN_SHORT, STARTING, Target, derive, first_heard, spoken_for
-from tracker.domain.posts.value import value
 
 FOLD_VERSION = 3
 """Counted up whenever the same facts come to another post: posts that an older fold has made are then made anew."""
@@ -35,8 +36,7 @@ FOLD_VERSION = 3
 KEPT_NOTES = 20
 
 
-@value(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True, omit_defaults=True):
     """What became of one post: `targets` by key, and `whole`, which is what was said of no target in particular.
 
     `times` counts how often in a row it `ended_as` it did, and `end_told_by` is the event whose name told the end.
@@ -44,7 +44,7 @@ class Post:
 
     provider: str
     id: str
-    state: State = State.UNKNOWN
+    state: State = field(default_factory=lambda: State.UNKNOWN)  # so that it is never left out
     attempt: int = 1
     version: int = 0
     whole: Target | None = None
@@ -85,8 +85,7 @@ def first_problem(post: Post, parts: Iterable[Target]) -> Problem | None:
     return post.whole.problem if post.whole and post.state in FALLEN_SHORT else None
 
 
-@value(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One fact applied: the post after it, the moves that it made, and what did not fit."""
 
     post: Post

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tracker.domain.posts.value import value
+from msgspec import Struct
 
 HALF_HOUR, CLOSE, TOLERATED = timedelta(minutes=30), timedelta(minutes=5), timedelta(seconds=1)
 HOURS = range(-12, 15)
@@ -12,8 +12,7 @@ ENOUGH = 5
 """With fewer events nothing is evident."""
 
 
-@value(frozen=True, slots=True)
-class ProviderClock:
+class ProviderClock(Struct, frozen=True):
     """Of so many recent events `told` a time; `ahead` of them one that was more than a second after their arrival.
 
     `largest` is the farthest of these, `usual` the middle of all differences (negative: behind the arrival), and

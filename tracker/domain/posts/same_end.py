@@ -8,8 +8,9 @@ that failed have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tracker.domain.posts.event import OWN_SOURCES, Fact, State, TargetFact
 from tracker.domain.posts.target import ENDED, TRIED, Target

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from tracker.domain.posts.event import RANK, UNKNOWN_PLATFORM, Fact, Problem, State, TargetFact
-from tracker.domain.posts.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,18 +69,17 @@ ONE_CLOCK = timedelta(hours=1)
 """A clock that was ahead by more than so much beyond this one is another, or was wrong that once."""
 
 
-@value(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False, omit_defaults=True):
     """`named` tells whether its state was said of it by name, or only of the post as a whole.
 
     `times` counts how often in a row it `ended_as` it did. `told_at` is when its state was told by a clock that was
     ahead of ours; `undated`: it was told without a time. `withdrawn`: the post's list of targets no longer has it.
     """
 
-    platform: str = ""
+    platform: str = field(default_factory=str)  # what has a factory is never left out, and statements look for it
     account: str | None = None
     ordinal: int = 1
-    state: State = State.UNKNOWN
+    state: State = field(default_factory=lambda: State.UNKNOWN)
     attempt: int = 1
     entered_at: datetime | None = None
     named: bool = False

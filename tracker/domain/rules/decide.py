@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import State
@@ -41,8 +42,7 @@ class _Whichever:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True):
     """The ids of rules that may have a timer, or an open run, about a post: for others nothing of the kind can end."""
 
     armed: Container[str]

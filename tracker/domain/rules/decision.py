@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tracker.domain.posts.event import State
-from tracker.domain.posts.value import value
 from tracker.domain.rules.grouping import Environment, Group
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Match, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Struct, frozen=True):
     """A moment (`due_at`) to look again. `kind` is `while`, `expect` or `every`; each rule and key has one of a kind.
 
     `meaning` is the rule's revision and `cause` what started the wait; `data` is plain JSON.
@@ -33,8 +33,7 @@ class Timer:
     data: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(Struct, frozen=True):
     """The rule fires: a run starts, or an active one of its key hears of it. `context`, plain JSON, is for texts."""
 
     rule: Rule
@@ -52,8 +51,7 @@ class Fire:
         return replace(self, earlier=words)
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """The event came again during a retry, but the rule's condition does not hold any more: trying is over."""
 
     rule: Rule
@@ -62,8 +60,7 @@ class Declined:
     context: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The condition could not be evaluated, so the rule does not fire; `detail` says why."""
 
     rule: Rule
@@ -74,8 +71,7 @@ class Failed:
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressed:
+class Suppressed(Struct, frozen=True):
     """It would have fired, but for `detail`."""
 
     rule: Rule
@@ -85,16 +81,14 @@ class Suppressed:
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Struct, frozen=True):
     """Set the timer, in place of the one that stands under its rule, key and kind."""
 
     rule: Rule
     timer: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class Disarm:
+class Disarm(Struct, frozen=True):
     """Take the timer away, if there is one."""
 
     rule: Rule
@@ -102,8 +96,7 @@ class Disarm:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """One of the rule's `cancel_on` happened: an active run of this key ends."""
 
     rule: Rule
@@ -111,8 +104,7 @@ class Cancel:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """The post or target that a run retries reached `state`, which ends the retry."""
 
     rule: Rule
@@ -120,8 +112,7 @@ class Settle:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(Struct, frozen=True):
     """What the rule's runs for this key are about is over, since `occurred_at`.
 
     Not `well`: the state that lasted too long has only been left for another that is no good end.
@@ -133,8 +124,7 @@ class Resolve:
     well: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class Came(Struct, frozen=True):
     """The `words` that a rule's steps may wait for have happened to the subject."""
 
     rule: Rule
@@ -145,28 +135,23 @@ class Came:
 Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Came
 
 
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why nothing follows for a rule: NotMatched, ConditionFalse or NoWait."""
 
-    __slots__ = ()
 
-
-@value(frozen=True, slots=True)
-class NotMatched(Refusal):
+class NotMatched(Refusal, frozen=True):
     """The first clause of `match` that does not admit the subject."""
 
     clause: Match
 
 
-@value(frozen=True, slots=True)
-class ConditionFalse(Refusal):
+class ConditionFalse(Refusal, frozen=True):
     """`when` does not hold, with these values."""
 
     values: Environment
 
 
-@value(frozen=True, slots=True)
-class NoWait(Refusal):
+class NoWait(Refusal, frozen=True):
     """The state is another one, what is expected has come, or the post lacks the time (`of`) to wait from."""
 
     of: str | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.posts.event import State
@@ -19,8 +20,7 @@ _NEARLY_A_STATE = 0.7
 """`post.publish` is a slip for a state; `post.updated`, which is no state, is an event of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateEntered:
+class StateEntered(Struct, frozen=True):
     """`post.failed`: the state is entered, whatever the provider called its event, or said again by its event."""
 
     state: State
@@ -32,8 +32,7 @@ class StateEntered:
         return f"post.{self.state}"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """`publishing -> failed`: a transition, which is a change; None stands for `*`."""
 
     before: State | None
@@ -48,8 +47,7 @@ class Transition:
         return f"{self.before or '*'} -> {self.after or '*'}"
 
 
-@dataclass(frozen=True, slots=True)
-class EventName:
+class EventName(Struct, frozen=True):
     """`account.disconnected` or a glob such as `post.*`: an event's name; a glob takes states too."""
 
     pattern: str

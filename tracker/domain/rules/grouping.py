@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from tracker.domain.posts.change import Change, Move, PostView, TargetView
 from tracker.domain.posts.event import Problem, State
@@ -72,8 +73,7 @@ DEFAULTS: Mapping[str, object] = {
 """The variables of conditions and templates, each with what it is when it is absent; the type follows from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One post, target, account, platform or provider, under the key by which a rule knows it again."""
 
     key: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.rules.event_pattern import EventPattern, happened
@@ -11,8 +12,7 @@ from tracker.domain.rules.grouping import Environment, Group, GroupBy, environme
 from tracker.domain.rules.rule import Rule
 
 
-@dataclass(slots=True)
-class Occurrence:
+class Occurrence(Struct):
     """One thing that happened to a subject: `move`, or (None) only the event's name; `cause` identifies it for ever.
 
     `superseded`: it came to light only after the subject had moved on. `values` are what conditions read about it,
@@ -26,8 +26,7 @@ class Occurrence:
     values: Environment | None = None
 
 
-@dataclass(slots=True)
-class MatchContext:
+class MatchContext(Struct):
     """A change, and what has been worked out about it so far."""
 
     change: Change

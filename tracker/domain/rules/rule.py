@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from tracker.domain.calendar import Calendar, Quiet
 from tracker.domain.posts.event import State
@@ -35,15 +36,13 @@ _IMPLIED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class On:
+class On(Struct, frozen=True):
     """Trigger: one of `words` happened."""
 
     words: tuple[EventPattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class While:
+class While(Struct, frozen=True):
     """Trigger: one of `states` has held for `lasting`, as far as the rule was there.
 
     `since_entered`: also before.
@@ -54,8 +53,7 @@ class While:
     since_entered: bool = False
 
 
-@dataclass(frozen=True)
-class Expect:
+class Expect(Struct, frozen=True, dict=True):
     """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names."""
 
     words: tuple[EventPattern, ...]
@@ -76,8 +74,7 @@ class Expect:
         return self.met | WITHDRAWN
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """Trigger: a time of the clock has come. With `over`, what it names has been gathered since the last time.
 
     `skip_empty`: nothing happens where nothing was gathered.
@@ -91,8 +88,7 @@ class Every:
 Trigger = On | While | Expect | Every
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a condition said: `true`, `false`, or `error` with the reason in `detail`."""
 
     kind: str
@@ -113,8 +109,7 @@ class Mode(StrEnum):
     PARALLEL = "parallel"
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(Struct, frozen=True, dict=True):
     """One value of the subject equals, or fits the glob of, one of `words`."""
 
     field: str
@@ -144,8 +139,7 @@ class Match:
         return (subject.provider,) if self.field == "provider" else (subject.state or "",)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True, dict=True):
     """One reaction. `revision` names its meaning: equal for texts that differ only in looks.
 
     `branches` are the named sequences of steps beside `do`: those of the rule, `exhausted` and `resolved` among them.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from tracker.domain.actions import Backoff
 from tracker.domain.rules.event_pattern import EventPattern
@@ -13,8 +14,7 @@ Render = Callable[[Mapping[str, object]], str]
 """Values by variable name in, text out; never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertStep:
+class AlertStep(Struct, frozen=True):
     """Tell people on a channel; `resolves` tells them again when what it was about is over.
 
     With `group` it waits so long for others like it and they go out as one; with `repeat` it is said again each time
@@ -30,8 +30,7 @@ class AlertStep:
     repeat: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendStep:
+class SendStep(Struct, frozen=True):
     """Tell another system, or a channel; without `data` it is told how the post stands, with `body` also a text."""
 
     endpoint: str
@@ -40,8 +39,7 @@ class SendStep:
     body: Render | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryStep:
+class RetryStep(Struct, frozen=True):
     """Ask the provider to do `what` again, at most `tries` times, after a pause each time."""
 
     what: str
@@ -49,13 +47,11 @@ class RetryStep:
     backoff: Backoff
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileStep:
+class ReconcileStep(Struct, frozen=True):
     """Ask the provider how the post stands, and go on when it has answered or cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitStep:
+class WaitStep(Struct, frozen=True):
     """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`."""
 
     words: tuple[EventPattern, ...]
@@ -63,23 +59,20 @@ class WaitStep:
     otherwise: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PauseStep:
+class PauseStep(Struct, frozen=True):
     """Hold another rule for a while, within what this run is about."""
 
     rule: str
     lasting: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeStep:
+class ResumeStep(Struct, frozen=True):
     """End the pauses of another rule within what this run is about."""
 
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetStep:
+class SetStep(Struct, frozen=True):
     """Put labels on the post; an empty text takes one away."""
 
     labels: Mapping[str, Render]

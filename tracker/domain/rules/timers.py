@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.posts.change import PostView
 from tracker.domain.posts.event import State
@@ -193,8 +195,7 @@ def follows_from_standing(rule: Rule) -> bool:
     return isinstance(trigger, While)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shortest:
+class _Shortest(Struct, frozen=True):
     """The shortest spans of some rules: after a state was entered, and after a time of the post."""
 
     states: Mapping[State, timedelta]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
@@ -19,8 +21,7 @@ from tracker.domain.runs.firing import Outcome
 from tracker.domain.runs.run import Run
 
 
-@dataclass(frozen=True, slots=True)
-class RunScope(Group):
+class RunScope(Group, frozen=True):
     """What a run is about, as far as it remembers, and `scope`, the name of everything under its key."""
 
     scope: str = ""
@@ -109,8 +110,7 @@ def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Whether a rule may fire: yes without `outcome`. `count`: occurrences counted; `tripped`: its breaker's span."""
 
     outcome: Outcome | None = None
@@ -119,8 +119,7 @@ class Verdict:
     tripped: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """Judges whether firings may start runs: pauses, counts, cooldowns, budgets."""
 
     memory: EngineState

@@ -7,9 +7,10 @@ due. So a replay comes to the same end, however late it is done.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from tracker.domain.rules.decision import (
     Arm,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from msgspec import Struct
+
 from tracker.domain.actions import ActionSpec
 from tracker.domain.rules.decision import Timer
 from tracker.domain.runs.firing import ACTED, Firing, Identity, Outcome
@@ -20,8 +22,7 @@ TimerKey = tuple[str, str, str]
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRequest:
+class ActionRequest(Struct, frozen=True):
     """An action that was asked for. `fate` is pending, shadow (a canary's) or hidden, with the reason in `why`."""
 
     action: ActionSpec
@@ -34,8 +35,7 @@ class ActionRequest:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(Struct, frozen=True):
     """One move of a run, for its history: `number` counts from 1 in the run, `said` is in words."""
 
     run: UUID

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 Identity = tuple[str, str, str]
 
@@ -24,8 +25,7 @@ class Outcome(StrEnum):
 ACTED = frozenset({Outcome.FIRED, Outcome.JOINED, Outcome.QUEUED})
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(Struct, frozen=True):
     """What a rule made of a cause, decided `at` (by the log); what it is about was true at `occurred_at`."""
 
     rule: str

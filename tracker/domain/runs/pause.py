@@ -8,14 +8,15 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from uuid import UUID
 
+from msgspec import Struct
+
 from tracker.domain.rules.grouping import Group
 
 MATCHED = ("rule", "channel", "severity", "provider", "platform", "account", "post")
 """What a silence can demand of an alert."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """`rule` does not fire, nor does it try again, for anything within `scope` (a key; "" is everything).
 
     `since` is when it was set, as far as that is known.
@@ -31,8 +32,7 @@ class Pause:
         return self.rule == rule and at < self.until and (not self.scope or self.scope in subject.within)
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """Alerts that fit all of `match` (values or globs by name) are kept from people until `until`."""
 
     id: UUID

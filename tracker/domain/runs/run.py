@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.rule import Mode
@@ -41,8 +43,7 @@ TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 """What a run waits for at a retry; `ACTING` also where it asks how a post stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
     `hidden`: nobody got it. `action` is the one that raised it.
@@ -58,8 +59,7 @@ class Notice:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """`branch` and `step` say where in the rule it is, `phase` what it waits for, `pending` for which action.
 
     `tries` counts the tries of the present retry step, `count` the firings that joined; `heard` is what happened
@@ -108,15 +108,15 @@ class Run:
 
     def to_data(self) -> dict[str, object]:
         """The whole run as plain JSON."""
-        plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        plain = {name: _plain(value) for name, value in asdict(self).items()}
         plain["asked"] = [str(action) for action in self.asked]
-        plain["notices"] = [{one.name: _plain(getattr(n, one.name)) for one in fields(n)} for n in self.notices]
+        plain["notices"] = [{name: _plain(value) for name, value in asdict(one).items()} for one in self.notices]
         return plain
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> Run:
         """The run that `to_data` wrote."""
-        read: dict[str, Any] = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        read: dict[str, Any] = {name: data[name] for name in cls.__struct_fields__ if name in data}
         for name, make in _MAKERS.items():
             if read.get(name) is not None:
                 read[name] = make(read[name])

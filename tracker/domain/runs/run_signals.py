@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The run has been stored and may begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimerDue:
+class TimerDue(Struct, frozen=True):
     """The run's own timer came; `meaning` is what it was armed with."""
 
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActionFinished:
+class ActionFinished(Struct, frozen=True):
     """An action of the run ended: `outcome` is done, dead, unknown or discarded, `reason` a reason code."""
 
     action: UUID
@@ -33,8 +31,7 @@ class ActionFinished:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """The rule's event came again for this key; `eligible` tells whether its condition still agrees.
 
     `anew`: a state was entered once more, and not only said again.
@@ -45,37 +42,32 @@ class Repeated:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The subject reached a state that ends a retry, for better or worse."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """What the run is about is over, since `occurred_at`; not `well`: only the state that lasted has been left."""
 
     occurred_at: datetime
     well: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class EventsArrived:
+class EventsArrived(Struct, frozen=True):
     """Some of what the run's steps wait for has happened."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """The run shall stop; `by` names the event or the person."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class TriedAlready:
+class TriedAlready(Struct, frozen=True):
     """Another run has just had the same post tried again (`action`): that counts as a try of this one too."""
 
     action: UUID
@@ -88,50 +80,43 @@ class TriedAlready:
 Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled | TriedAlready
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(Struct, frozen=True):
     """Store the action; the worker does it from `action.due_at` on."""
 
     action: ActionSpec
 
 
-@dataclass(frozen=True, slots=True)
-class ArmTimer:
+class ArmTimer(Struct, frozen=True):
     """Set the run's one timer; `meaning` comes back with `TimerDue`."""
 
     due_at: datetime
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class DisarmTimer:
+class DisarmTimer(Struct, frozen=True):
     """Take the run's timer away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Struct, frozen=True):
     """Discard those of these actions that nobody has claimed yet."""
 
     actions: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Pause another rule, within what the run is about, until then."""
 
     rule: str
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """End the pauses of another rule within what the run is about."""
 
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """Put labels on the run's post; `key` is the same however often it is asked for."""
 
     labels: Mapping[str, str]

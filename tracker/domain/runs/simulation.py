@@ -13,6 +13,8 @@ from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
+from msgspec import Struct
+
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
@@ -34,8 +36,7 @@ Heard = tuple[datetime, tuple[str, ...]]
 """Some of the words that a rule's steps wait for, and when that happened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """An action that was asked for, and when; in `noted`, anything that rules did, and when it was due."""
 
     at: datetime

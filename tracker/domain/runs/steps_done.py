@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
@@ -147,8 +147,7 @@ def _debts(run: Run, occurred_at: datetime, now: datetime) -> Iterator[Perform]:
             yield Perform(take_back(run, notice, now))
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A run after a step, and what the step asks for."""
 
     run: Run

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.rules.rule import Rule, While
 from tracker.domain.runs.run import TRYING, Notice, Phase, Run
@@ -11,8 +13,7 @@ from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Intent, Withd
 from tracker.domain.runs.steps_done import is_disproved, put_right
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """The run after a signal, and what it asks for, in this order."""
 
     run: Run

@@ -7,8 +7,9 @@ present text of its rule; where that no longer holds the step at which the run s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State

@@ -7,8 +7,10 @@ What cannot be placed is not lost: an entry that names no platform, but tells ho
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from msgspec.structs import replace
 
 from tracker.domain.posts.event import Problem, State, TargetFact
 from tracker.providers.account_words import LONGEST_NAME

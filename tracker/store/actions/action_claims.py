@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import asyncpg
+from msgspec.structs import replace
 
 from tracker.domain.actions import Claimed
 from tracker.domain.payloads import payload_of

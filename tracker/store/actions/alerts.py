@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from tracker.domain.payloads import AlertPayload, Companion
 from tracker.store.actions.action_claims import claimed_from
@@ -86,7 +85,7 @@ async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) ->
 def _joined(leader: Claimed, others: tuple[Companion, ...]) -> Claimed:
     if not others or not isinstance(said := leader.payload, AlertPayload):
         return leader
-    return replace(leader, payload=msgspec.structs.replace(said, others=others))
+    return replace(leader, payload=replace(said, others=others))
 
 
 async def remember(conn: Connection, references: Mapping[tuple[str, str], Mapping[str, object]], now: datetime) -> None:

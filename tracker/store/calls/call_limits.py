@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,8 +38,8 @@ EVERYONE = "select clock_timestamp() as now, * from provider_standings order by 
 
 ONE = "select clock_timestamp() as now, * from provider_standings where provider = $1"
 
-_OF_THE_BREAKER = [field.name for field in fields(Breaker)]
-_PLAIN = [field.name for field in fields(CallLimits) if field.name not in ("windows", "breaker")]
+_OF_THE_BREAKER = list(Breaker.__struct_fields__)
+_PLAIN = [name for name in CallLimits.__struct_fields__ if name not in ("windows", "breaker")]
 
 
 async def hold(conn: Connection, provider: str) -> tuple[CallLimits, datetime]:

@@ -10,7 +10,6 @@ import msgspec
 
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
-from tracker.store.posts.compact import compact, compact_moves, compact_post
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
@@ -162,7 +161,7 @@ def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
         sorted({target.platform for target in targets}),
         sorted({target.account for target in targets if target.account is not None}),
         post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
-        kept.first_day, kept.last_day, compact_post(post), [f"{name}:{text}" for name, text in attributes],
+        kept.first_day, kept.last_day, post, [f"{name}:{text}" for name, text in attributes],
     )  # fmt: skip
 
 
@@ -202,8 +201,8 @@ def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tu
     c = change
     return (
         projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
-        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, compact_moves(c.moves), c.notes,
-        compact(c.context) if c.context else None, c.detail,
+        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes, c.context,
+        c.detail,
     )  # fmt: skip
 
 
