@@ -149,7 +149,9 @@ async def read(
     own = [row for row in rows if row["share"] is not None]
     if not own:
         return None
-    held = Held([_standing(row) for row in own], Checkpoint.of(own[0]["head_epoch"], own[0]["head"]))
+    # Shares are joined to the first, which must be the one that bears the lowest of all their names.
+    standings = sorted(map(_standing, own), key=attrgetter("share"))
+    held = Held(standings, Checkpoint.of(own[0]["head_epoch"], own[0]["head"]))
     first, *others = held.hindmost
     if not others and first == stood and held.upto is held.head and place.epoch == held.head.epoch:
         events = [row for row in rows if row["share"] is None]
