@@ -22,7 +22,7 @@ def front_of(settings: Settings, receiver: Receiver | None) -> Front:
         raise settings.fault("server.max_waiting_bytes", "is less than max_body: no body of that size could ever wait")
     directly = Directly(receiver, server.max_body) if receiver else None
     proxies = Proxies.named(server.trusted_proxies)
-    return Front(Bounds(_limits(settings)), proxies, directly, PREFIX.encode())
+    return Front(Bounds(_limits(settings)), proxies, directly, PREFIX)
 
 
 def _limits(settings: Settings) -> Limits:

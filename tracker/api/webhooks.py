@@ -15,10 +15,9 @@ from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.receiver import Delivery
+from tracker.runtime.http_server.head import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
@@ -33,7 +32,7 @@ KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
 AS_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
-PLAIN = re.compile(rb"%b/[A-Za-z0-9._~/-]++" % PREFIX.encode())
+PLAIN = re.compile(PREFIX + "/[A-Za-z0-9._~/-]++")
 DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
 
@@ -62,7 +61,7 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
         if scope.get("method") != "POST":
             await _answer(send, 405, _error("send webhooks by POST"), [(b"allow", b"POST")])
             return
-        headers = headers_of(scope["headers"])
+        headers = fields_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         try:
             body = await _body(receive, headers.get("content-length", ""), max_body)
         except TooLarge:
@@ -89,32 +88,19 @@ class Directly:
         return (
             length is not None
             and length <= self._max_body
-            and head.method == b"POST"
+            and head.method == "POST"
             and not head.expects
             and PLAIN.fullmatch(head.target) is not None
         )
 
     def take(self, head: Head, body: bytes, answer: Told) -> None:
         """Hand the delivery over; the answer may come at once, or after the commit."""
-        target = head.target.decode("ascii")
-        delivery = the_delivery(target[len(PREFIX) :], headers_of(head.headers), body, target)
+        delivery = the_delivery(head.target[len(PREFIX) :], head.fields, body, head.target)
 
         def on_answer(news: Answer | Exception) -> None:
             answer(*answer_to(delivery.provider, news))
 
         self._receiver.take(delivery, on_answer)
-
-
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by their names, which the server has put in lower case.
-
-    What came several times is there once where it says the same, and else in as many lines, which no header can have.
-    """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = value if headers.get(name, value) == value else f"{headers[name]}\n{value}"
-    return headers
 
 
 def the_delivery(path: str, headers: dict[str, str], body: bytes, target: str = "") -> Delivery:

@@ -155,7 +155,7 @@ class Connection(Presence):
             if end < 0:
                 self._begin_head()
                 return
-            head = read_head(bytes(buffer[:end]))
+            head = read_head(buffer[:end])
         except Refused as refused:
             self._refuse(refused)
             return
@@ -246,4 +246,4 @@ class Connection(Presence):
 
     def _is_admitted(self, head: Head) -> bool:
         front = self._front
-        return front.bounds.comes_from(self, front.proxies.seen_through(self._peer(), head.headers))
+        return front.bounds.comes_from(self, front.proxies.seen_through(self._peer(), head.fields))

@@ -154,7 +154,7 @@ class Presence(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Say why, unless an answer has begun, and listen no more."""
         begun = self._relay is not None and self._relay.has_begun and not self._relay.has_ended
-        at_door = self._head.target if self._head else bytes(self._buffer[:512])
+        at_door = self._head.target if self._head else self._buffer[:512].decode("latin-1")
         self._end(LINGERING)
         if begun or self._transport.is_closing():
             self._transport.abort()
