@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from tracker.errors import Rejected, did_you_mean
 from tracker.providers.signing import is_time, seconds_of, signed_text
-from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, Algorithm, Spelling, public_key, shared_key
+from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, Algorithm, Spelling, digest_of, public_key, shared_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +150,7 @@ class Verifier:
 
     def signature_of(self, text: bytes) -> str:
         """What the first of the secrets makes of a text, in hex."""
-        return hmac.digest(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
+        return digest_of(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected, and nothing else, unless one of the secrets has signed.
@@ -167,11 +167,12 @@ class Verifier:
             self._verify(headers, body, now, path, target)
 
     def _verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str, target: str) -> None:
-        scheme = self.scheme
-        claims = [headers[name].strip() for name in scheme.headers if name in headers]
-        for claim in claims:
-            if "\n" in claim:
-                raise Rejected("signature_malformed", "the header of the signature came twice, and says two things")
+        scheme, claims = self.scheme, []
+        for name in scheme.headers:
+            if name in headers:
+                claims.append(claim := headers[name].strip())
+                if "\n" in claim:
+                    raise Rejected("signature_malformed", "the header of the signature came twice, and says two things")
         if scheme.form == "path" or (scheme.optional and path and not claims):
             claims = [path]
         elif scheme.form != "shared":
@@ -190,12 +191,11 @@ class Verifier:
         if not candidates:
             raise Rejected("signature_malformed" if claims else "signature_missing")
         text = body if scheme.signed == "{body}" else self._signed_text(headers, body, timestamp, target)
-        if scheme.takes_keys_as_they_are:
-            self._compare(candidates, [hmac.digest(key, text, scheme.algorithm) for key in self.secrets])
-        elif scheme.algorithm in WITH_PUBLIC_KEYS:
+        if scheme.algorithm in WITH_PUBLIC_KEYS:
             self._check(candidates, text)
         else:
-            self._compare(candidates, [hmac.digest(key, text, scheme.algorithm) for key in self._keys()])
+            keys = self.secrets if scheme.takes_keys_as_they_are else self._keys()
+            self._compare(candidates, [digest_of(key, text, scheme.algorithm) for key in keys])
         tolerance = scheme.tolerance
         if tolerance and abs(now.timestamp() - seconds_of(timestamp)) > tolerance.total_seconds():
             raise Rejected("signature_stale")
