@@ -10,6 +10,7 @@ from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import Report, State
 from tracker.providers.account_words import AccountWords
 from tracker.providers.describing import Describing
+from tracker.providers.mapping.compiled import CompiledPaths
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.mapping.paths import Finder, Path, ProblemFinder, at, finder, parse_path, surroundings, text_at
 from tracker.providers.mapping.statuses import StatusMapping
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from tracker.providers.remarks import Remark
 
 MOST_ATTEMPTS = 10_000
-ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
+HEADING = ("event", "delivery", "post", "occurred_at")
+ALWAYS = ("post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
 ENDS = SOUND | TRIED
 NO_ATTRIBUTES: Mapping[str, str] = {}
 NO_STATES: Mapping[str, AccountState | None] = {}
@@ -36,7 +38,7 @@ NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 class PayloadMapping:
     """Paths by the names of places, statuses in upper case, and event names in lower case.
 
-    `ends` are events that come only at an end of the post, whatever they are called.
+    `ends` are events that come only at an end of the post, whatever they are called. `heading` finds HEADING.
     """
 
     paths: Mapping[str, Path]
@@ -50,8 +52,7 @@ class PayloadMapping:
     ends: frozenset[str]
     describing: Describing
     accounts: AccountWords
-    event: Finder
-    delivery: Finder
+    heading: CompiledPaths
     post: Finder
     occurred_at: Finder
     status: Finder
@@ -79,12 +80,13 @@ class PayloadMapping:
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
         targets = TargetMapping.build(form, paths, meanings, whole=whole)
         always = {name: finder(paths[name]) for name in ALWAYS}
+        heading = CompiledPaths([paths[name] for name in HEADING])
         problem = ProblemFinder.of(paths, "error")
         around = surroundings([paths["error_message"], paths["status"], paths["post"]])
         describing, accounts = Describing.build(paths, attributes), AccountWords.build(paths, account_states)
         return cls(
             paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, describing, accounts,
-            **always,
+            heading, **always,
         )  # fmt: skip
 
     def text(self, body: Any, name: str) -> str | None:
