@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +65,9 @@ class Incoming(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     occurred_at: datetime | None = None
     more_posts: tuple[tuple[str, int], ...] = ()
-    conflict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """Where the event is kept; `duplicate` when it was there already."""
 
     position: int
@@ -81,9 +78,9 @@ APPEND_NEW_DELIVERIES = """
 with incoming as materialized (
   select t.*, nextval('events_position_seq') as position
     from unnest($1::date[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-                $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::jsonb[], $13::bytea[]) with ordinality
+                $9::timestamptz[], $10::timestamptz[], $11::jsonb[], $12::bytea[]) with ordinality
       as t (day, bucket, source, provider, delivery, body_hash, kind, post,
-            occurred_at, received_at, conflict, headers, body, ord)
+            occurred_at, received_at, headers, body, ord)
 ), claimed as (
   insert into deliveries (source, delivery, body_hash, position, day)
   select source, delivery, body_hash, position, day from incoming order by ord
@@ -93,7 +90,7 @@ with incoming as materialized (
   insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
                       occurred_at, received_at, conflict, headers, body)
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
-         0, occurred_at, received_at, conflict, headers, body
+         0, occurred_at, received_at, $13, headers, body
     from incoming join claimed using (position)
 )
 select ord::integer - 1 as place, position from incoming join claimed using (position)
@@ -174,32 +171,36 @@ async def position_of(conn: Connection, source: str, body_hash: bytes) -> int | 
 
 
 async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
-    new = dict(await _append_new(conn, events))
-    for place, position in new.items():
-        if events[place].more_posts:
-            await _append_parts(conn, position, events[place])
-    return [
-        Receipt(new[place]) if place in new else await _append_known(conn, event) for place, event in enumerate(events)
-    ]
+    new, receipts = await _append_new(conn, events), []
+    for place, event in enumerate(events):
+        position = new.get(place)
+        if position is None:
+            receipts.append(await _append_known(conn, event))
+            continue
+        if event.more_posts:
+            await _append_parts(conn, position, event)
+        receipts.append(Receipt(position))
+    return receipts
 
 
-async def _append_new(conn: Connection, events: Sequence[Incoming]) -> list[tuple[int, int]]:
+async def _append_new(conn: Connection, events: Sequence[Incoming], *, conflict: bool = False) -> dict[int, int]:
+    """The positions of those that were not there, by their places among the events."""
     days = [event.received_at.date() for event in events]
     try:
         async with conn.transaction() if conn.is_in_transaction() else nullcontext():
-            return await _insert(conn, events, days)
+            return await _insert(conn, events, days, conflict)
     except asyncpg.DeadlockDetectedError:
         if conn.is_in_transaction():
             raise
-        return await _append_new(conn, events)
+        return await _append_new(conn, events, conflict=conflict)
     except asyncpg.CheckViolationError:
         opened = {day: await _open_day(conn, day) for day in set(days)}
-        return await _insert(conn, events, [opened[day] for day in days])
+        return await _insert(conn, events, [opened[day] for day in days], conflict)
 
 
-async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[date]) -> list[tuple[int, int]]:
+async def _insert(conn: Connection, events: Sequence[Incoming], days: list[date], conflict: bool) -> dict[int, int]:
     columns: list[list[Any]] = [
-        list(days),
+        days,
         [e.bucket for e in events],
         [e.source for e in events],
         [e.provider for e in events],
@@ -209,11 +210,10 @@ async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[d
         [e.post for e in events],
         [e.occurred_at for e in events],
         [e.received_at for e in events],
-        [e.conflict for e in events],
         [e.headers for e in events],
         [e.body for e in events],
     ]
-    return [(row["place"], row["position"]) for row in await conn.fetch(APPEND_NEW_DELIVERIES, *columns)]
+    return dict(await conn.fetch(APPEND_NEW_DELIVERIES, *columns, conflict))
 
 
 async def _append_parts(conn: Connection, position: int, event: Incoming) -> None:
@@ -225,9 +225,9 @@ async def _append_known(conn: Connection, event: Incoming) -> Receipt:
     """The delivery id or the body was seen: the same body is a repeat, another body under the same id is kept."""
     row = await conn.fetchrow(FIND_EARLIER_DELIVERY, event.source, event.delivery, event.body_hash)
     if row is None or not row["same_body"]:
-        flagged = replace(event, delivery=f"{event.delivery}~{event.body_hash.hex()[:32]}", conflict=True)
-        appended = await _append_new(conn, [flagged])
-        return Receipt(appended[0][1]) if appended else await _append_known(conn, flagged)
+        flagged = replace(event, delivery=f"{event.delivery}~{event.body_hash.hex()[:32]}")
+        appended = await _append_new(conn, [flagged], conflict=True)
+        return Receipt(appended[0]) if appended else await _append_known(conn, flagged)
     same = "delivery" if row["same_delivery"] else "body"
     await conn.execute(RECORD_REPEAT, event.source, event.delivery, same, row["position"], event.received_at)
     return Receipt(row["position"], duplicate=True)
