@@ -6,11 +6,12 @@ import binascii
 import hmac
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from tracker.errors import Rejected, did_you_mean
 from tracker.providers.signing import is_time, seconds_of, signed_text
-from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, Algorithm, Spelling, digest_of, public_key, shared_key
+from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, Algorithm, Spelling, public_key, shared_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +151,7 @@ class Verifier:
 
     def signature_of(self, text: bytes) -> str:
         """What the first of the secrets makes of a text, in hex."""
-        return digest_of(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
+        return _digest(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected, and nothing else, unless one of the secrets has signed.
@@ -195,7 +196,7 @@ class Verifier:
             self._check(candidates, text)
         else:
             keys = self.secrets if scheme.takes_keys_as_they_are else self._keys()
-            self._compare(candidates, [digest_of(key, text, scheme.algorithm) for key in keys])
+            self._compare(candidates, [_digest(key, text, scheme.algorithm) for key in keys])
         tolerance = scheme.tolerance
         if tolerance and abs(now.timestamp() - seconds_of(timestamp)) > tolerance.total_seconds():
             raise Rejected("signature_stale")
@@ -263,6 +264,18 @@ class Verifier:
                 same |= hmac.compare_digest(one, other)
         if not same:
             raise Rejected("signature_wrong")
+
+
+@lru_cache(maxsize=256)
+def _keyed(key: bytes, algorithm: str) -> hmac.HMAC:
+    return hmac.new(key, digestmod=algorithm)
+
+
+def _digest(key: bytes, text: bytes, algorithm: str) -> bytes:
+    """The HMAC of the text. Taking in the key is half of it for a short text, and is done once for each key."""
+    made = _keyed(key, algorithm).copy()
+    made.update(text)
+    return made.digest()
 
 
 def _decoded(text: str, encoding: str) -> list[bytes]:

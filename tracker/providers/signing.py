@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import b64encode
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tracker.domain.rfc3339 import read_rfc3339
-from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, digest_of, shared_key
+from tracker.providers.signing_keys import WITH_PUBLIC_KEYS, shared_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def sign(
     timestamp = str(int(now.timestamp()))
     text = signed_text(scheme, body, timestamp, named, target)
     keys = [shared_key(secret, scheme.key_prefix, scheme.key_encoding) for secret in secrets]
-    signatures = [_encoded(digest_of(key, text, scheme.algorithm), scheme.encoding) for key in keys]
+    signatures = [_encoded(hmac.digest(key, text, scheme.algorithm), scheme.encoding) for key in keys]
     identified = {scheme.id_header: named} if scheme.id_header else {}
     if scheme.form == "fields":
         fields = [f"{scheme.timestamp_field}={timestamp}", *(f"{scheme.signature_field}={one}" for one in signatures)]

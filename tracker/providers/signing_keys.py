@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hmac
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -40,18 +39,6 @@ def shared_key(secret: bytes, prefix: str, spelling: Spelling) -> bytes:
     if not key:
         raise ValueError(f"says nothing{behind}: copy it whole, as the sender shows it")
     return key
-
-
-@lru_cache(maxsize=256)
-def _keyed(key: bytes, algorithm: str) -> hmac.HMAC:
-    return hmac.new(key, digestmod=algorithm)
-
-
-def digest_of(key: bytes, text: bytes, algorithm: str) -> bytes:
-    """The HMAC of the text. Taking in the key is half of it for a short text, and is done once for each key."""
-    made = _keyed(key, algorithm).copy()
-    made.update(text)
-    return made.digest()
 
 
 @lru_cache(maxsize=64)
