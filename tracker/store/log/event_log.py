@@ -76,11 +76,12 @@ class Receipt(msgspec.Struct, frozen=True):
 
 APPEND_NEW_DELIVERIES = """
 with incoming as materialized (
-  select t.*, nextval('events_position_seq') as position
-    from unnest($1::date[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-                $9::timestamptz[], $10::timestamptz[], $11::jsonb[], $12::bytea[]) with ordinality
-      as t (day, bucket, source, provider, delivery, body_hash, kind, post,
-            occurred_at, received_at, headers, body, ord)
+  select t.*, nextval('events_position_seq') as position,
+         coalesce(t.open, (t.received_at at time zone 'UTC')::date) as day
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+                $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bytea[], $12::date[]) with ordinality
+      as t (bucket, source, provider, delivery, body_hash, kind, post,
+            occurred_at, received_at, headers, body, open, ord)
 ), claimed as (
   insert into deliveries (source, delivery, body_hash, position, day)
   select source, delivery, body_hash, position, day from incoming order by ord
@@ -90,7 +91,7 @@ with incoming as materialized (
   insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
                       occurred_at, received_at, conflict, headers, body)
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
-         0, occurred_at, received_at, $13, headers, body
+         0, occurred_at, received_at, $13, headers::jsonb, body
     from incoming join claimed using (position)
 )
 select ord::integer - 1 as place, position from incoming join claimed using (position)
@@ -185,22 +186,22 @@ async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]
 
 async def _append_new(conn: Connection, events: Sequence[Incoming], *, conflict: bool = False) -> dict[int, int]:
     """The positions of those that were not there, by their places among the events."""
-    days = [event.received_at.date() for event in events]
     try:
         async with conn.transaction() if conn.is_in_transaction() else nullcontext():
-            return await _insert(conn, events, days, conflict)
+            return await _insert(conn, events, [], conflict)
     except asyncpg.DeadlockDetectedError:
         if conn.is_in_transaction():
             raise
         return await _append_new(conn, events, conflict=conflict)
     except asyncpg.CheckViolationError:
+        days = [event.received_at.date() for event in events]
         opened = {day: await _open_day(conn, day) for day in set(days)}
         return await _insert(conn, events, [opened[day] for day in days], conflict)
 
 
-async def _insert(conn: Connection, events: Sequence[Incoming], days: list[date], conflict: bool) -> dict[int, int]:
+async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[date], conflict: bool) -> dict[int, int]:
+    """`days` are the partitions they go into, where these are not those of when they came."""
     columns: list[list[Any]] = [
-        days,
         [e.bucket for e in events],
         [e.source for e in events],
         [e.provider for e in events],
@@ -210,10 +211,10 @@ async def _insert(conn: Connection, events: Sequence[Incoming], days: list[date]
         [e.post for e in events],
         [e.occurred_at for e in events],
         [e.received_at for e in events],
-        [e.headers for e in events],
+        [msgspec.json.encode(e.headers).decode() for e in events],
         [e.body for e in events],
     ]
-    return dict(await conn.fetch(APPEND_NEW_DELIVERIES, *columns, conflict))
+    return dict(await conn.fetch(APPEND_NEW_DELIVERIES, *columns, days, conflict))
 
 
 async def _append_parts(conn: Connection, position: int, event: Incoming) -> None:
