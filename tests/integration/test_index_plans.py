@@ -14,10 +14,13 @@ from tests.integration.test_plans_from_empty import ACTIONS, ATTEMPTS, POSTS, ex
 from tests.integration.told import NOON
 from tracker.store.actions import action_claims, actions, alerts
 from tracker.store.checkpoints import subscriptions
+from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.checkpoints.subscriptions import SubscriptionState
 from tracker.store.log import event_log
 from tracker.store.log.feed import EVENTS
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import firings, runs, timers
+from tracker.store.session import together
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -58,6 +61,11 @@ select lpad(n::text, 32, '0')::uuid, 'r', '1', 'k' || n, 'c', 0, 'p', 'p' || n,
 """
 BUCKETS, SEEN, ID = [1, 2, 3], "5000:5000:", UUID(int=7)
 
+RECALLED: list[object] = [["r"], ["p"], ["c7"], [ID], ["r"], ["k7"], ["r"], NOON]
+PLACE = subscriptions.moving("processor", SubscriptionState(0, BUCKETS, 1, beginning(1), None), beginning(1), NOON)
+MOVING = ["processor", 0, 1, 1, SEEN, NOON]
+MOVED_AND_STANDING = together(posts.STANDING_ONCE_MOVED, 3, ((PLACE.steps, len(PLACE.values)),))
+
 NEEDED: dict[str, tuple[str, list[object], str]] = {
     "a post by its key": (posts.STANDING, [1, ["p"], ["p7"]], r"posts_v1_pkey"),
     "new events": (EVENTS.fresh, [1, BUCKETS, SEEN, 10, 20, 500, "1:1:"], r"events_\d+_epoch_xid_position_idx"),
@@ -76,7 +84,11 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "a firing": (firings.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
     "firings lately": (firings.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
     "a budget": (firings.COUNTS, [["r"], [NOON], [20]], r"firings_of_rule"),
-    "a run": (runs.LOAD, [[ID]], r"runs_pkey"),
+    "a run": (runs.RECALL, RECALLED, r"runs_pkey"),
+    "open runs of what is recalled": (runs.RECALL, RECALLED, r"runs_open"),
+    "a firing of what is recalled": (runs.RECALL, RECALLED, r"firings_pkey"),
+    "how often rules fired": (runs.RECALL, RECALLED, r"rule_counts_pkey"),
+    "a post once the place is moved": (MOVED_AND_STANDING, [1, ["p"], ["p7"], *MOVING], r"posts_v1_pkey"),
     "open runs": (runs.LOAD_OPEN, [["r"], ["k7"]], r"runs_open"),
     "due timers": (timers.TAKE_DUE, [BUCKETS, [NOON] * 3, 500], r"timers_due"),
     "waiting actions": (action_claims.CLAIM, [NOON, 16, 8, [], [], "n", timedelta(seconds=9)], r"actions_waiting"),

@@ -35,12 +35,14 @@ from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor
 from tracker.store.actions import action_claims
 from tracker.store.posts.changes import change_of
+from tracker.store.session import write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.posts.change import Change
     from tracker.store.database import Connection, Database
+    from tracker.store.session import Part
 
 pytestmark = pytest.mark.anyio
 
@@ -58,9 +60,10 @@ class CrashingReactor(Reactor):
         super().__init__(lambda: corridor.rules, corridor.now)
         self._random = random
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
-        await super().react(conn, heard, now)
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
+        await write_at_once(conn, await super().react(conn, heard, now))
         self._perhaps_die()
+        return []
 
     async def _ring(self, conn: Connection, ripe: Any, now: datetime) -> None:
         await super()._ring(conn, ripe, now)

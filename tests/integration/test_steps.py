@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tracker.domain.posts.change import Change
-    from tracker.store.checkpoints.snapshot import Checkpoint
+    from tracker.process.projector import Folded
     from tracker.store.database import Connection, Row
 
 pytestmark = pytest.mark.anyio
@@ -52,10 +51,10 @@ class Interrupted(Projector):
         self._corridor, self._happen = corridor, happen
         corridor.processor.projector = self
 
-    async def fold(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> list[Change]:
+    async def fold(self, conn: Connection, rows: Sequence[Row], *more: Any) -> Folded:
         self._corridor.processor.projector = Projector(READERS, processor.NAME)
         await self._happen()
-        return await super().fold(conn, rows, seen, done)
+        return await super().fold(conn, rows, *more)
 
 
 async def test_of_one_batch_what_can_be_folded_is_and_what_can_be_decided_too(database: Database) -> None:

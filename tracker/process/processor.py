@@ -23,6 +23,7 @@ from tracker.runtime import metrics
 from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.session import write_at_once
 from tracker.store.wakeups import EVENTS, keep_stepping
 
 if TYPE_CHECKING:
@@ -159,11 +160,19 @@ class Processor:
         if batch.rows or not (caught_up and is_all) or len(hindmost) > 1 or self._is_long_ago(stands.caught_up_at, now):
             moments = [share.caught_up_at for share in hindmost]
             moment = now if caught_up else min((at for at in moments if at), default=None) if all(moments) else None
+            # The place moves first, which is the fence, and the first lock that a step takes: whoever is too late waits
+            # for nothing else.
             async with self._database.transaction() as conn:
-                # This is the fence, and it is the first lock that a step takes: who is too late waits for nothing else.
-                stands = await subscriptions.advance(conn, NAME, self._node, hindmost, batch.reached, moment)
-                if batch.rows:
-                    await self._handle(conn, batch.rows, hindmost[0].checkpoint, now, may_park=may_park)
+                if batch.rows and not may_park:
+                    moving = subscriptions.moving(NAME, stands, batch.reached, moment)
+                    folded = await self.projector.fold(conn, batch.rows, stands.checkpoint, [], moving)
+                    stands = await subscriptions.moved(
+                        conn, NAME, self._node, hindmost, folded.step, batch.reached, moment
+                    )
+                    await write_at_once(conn, [*folded.posts, *await self.reactor.react(conn, folded.changes, now)])
+                else:
+                    stands = await subscriptions.advance(conn, NAME, self._node, hindmost, batch.reached, moment)
+                    await self._all_but_poison(conn, batch.rows, hindmost[0].checkpoint, now)
         self.has_read = True
         metrics.handled.labels(NAME).inc(len(batch.rows))
         more = False
@@ -174,22 +183,19 @@ class Processor:
         self._stands = stands if is_all else None
         return more or not (caught_up and is_all)
 
-    async def _handle(
-        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, now: datetime, *, may_park: bool
-    ) -> None:
-        """Fold, and let the rules see what has changed."""
-        if not may_park:
-            await self.reactor.react(conn, await self.projector.fold(conn, rows, seen, []), now)
-            return
+    async def _all_but_poison(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, now: datetime) -> None:
+        """Fold what can be folded, let the rules see what they can decide on, and park the rest."""
         done: list[Row] = []
         changes: list[Change] = []
 
         async def fold(some: Sequence[Row]) -> None:
-            changes.extend(await self.projector.fold(conn, some, seen, done))
+            folded = await self.projector.fold(conn, some, seen, done)
+            await write_at_once(conn, folded.posts)
+            changes.extend(folded.changes)
             done.extend(some)
 
         async def react(some: Sequence[Sequence[Change]]) -> None:
-            await self.reactor.react(conn, [*chain.from_iterable(some)], now)
+            await write_at_once(conn, await self.reactor.react(conn, [*chain.from_iterable(some)], now))
 
         await handle_or_park(conn, NAME, rows, fold, PLACE, now)
         of_events = [[*together] for _, together in groupby(changes, CAUSE)]

@@ -1,7 +1,7 @@
 """The fold of a batch: the log's new facts become posts, and each change is recorded.
 
-It costs one read of the posts, one of the histories of those that got a late fact, and two writes, however many events
-the batch holds.
+It costs one read of the posts, one of the histories of those that got a late fact, and one write of the changes,
+however many events the batch holds.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from msgspec.structs import asdict
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import arrive_together
 from tracker.domain.posts.change import Change
+from tracker.errors import Unavailable
 from tracker.store.posts import accounts, posts
 from tracker.store.posts.posts import StoredPost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
     from tracker.store.posts.posts import Key, Standing
+    from tracker.store.session import Part
 
 POSITION = itemgetter("position")
 
@@ -39,6 +41,15 @@ class Arrival:
 
     fact: Fact
     day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a batch has changed, in the order of the log; the posts that are to be written; and the place's `step`."""
+
+    changes: list[Change]
+    posts: list[Part]
+    step: int
 
 
 class Projector:
@@ -57,15 +68,18 @@ class Projector:
     ) -> None:
         self.readers, self._parked_as, self._version, self._first_number = readers, parked_as, version, first_number
 
-    async def fold(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> list[Change]:
-        """Fold the rows' facts into their posts and record the changes, which it answers in the order of the log.
+    async def fold(
+        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row], moving: Part | None = None
+    ) -> Folded:
+        """Fold the rows' facts into their posts and record the changes; the posts are left to be written.
 
-        `seen`, and `done` of this batch, came before them. Raises when one of them cannot be folded.
+        `seen`, and `done` of this batch, came before them. A place may be `moving` on with the first statement. Raises
+        Unavailable where it does not, and more where a fact cannot be folded.
         """
         arrivals = arrivals_of(self.readers, sorted(rows, key=POSITION))
         changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
-        standing = await posts.standing(conn, self._version, about_posts)
+        standing = await self._standing(conn, about_posts, moving)
         kept = standing.posts
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
         saved: list[StoredPost] = []
@@ -76,9 +90,19 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
-        await self._write(conn, standing, saved, changes)
+        if changes:
+            live, first = self._version is None, self._first_number
+            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
         await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
-        return changes
+        return Folded(changes, [posts.saving(standing.version, saved)] if saved else [], standing.step)
+
+    async def _standing(self, conn: Connection, keys: Collection[Key], moving: Part | None) -> Standing:
+        if moving is None:
+            return await posts.standing(conn, self._version, keys)
+        standing = await posts.standing_once_moved(conn, moving, keys)
+        if standing is None:
+            raise Unavailable(f"somebody else has moved the {self._parked_as} meanwhile")
+        return standing
 
     async def _history(
         self,
@@ -103,15 +127,6 @@ class Projector:
             if key in late:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
-
-    async def _write(
-        self, conn: Connection, standing: Standing, saved: Sequence[StoredPost], changes: Sequence[Change]
-    ) -> None:
-        if saved:
-            await posts.save(conn, standing.version, saved)
-        if changes:
-            live, first = self._version is None, self._first_number
-            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
 
 
 def _has_late_fact(kept: StoredPost | None, arrived: Sequence[Arrival]) -> bool:

@@ -23,6 +23,7 @@ from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import timers
+from tracker.store.session import write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.domain.runs.engine import Engine
     from tracker.store.database import Connection
     from tracker.store.reactions.timers import StoredTimer
+    from tracker.store.session import Part
 
 log = structlog.get_logger(__name__)
 
@@ -79,21 +81,21 @@ class Reactor:
         self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
-        """Let every rule see every change, in the order in which they were recorded."""
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
+        """Let every rule see every change, in the order in which they were recorded; answers what is left to write."""
         rules = self._in_force()
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]
         if not run_ids and not any(occasion.decisions for occasion in occasions):
-            return
+            return []
         engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.deliver_signal(*result, occasion.at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await self._write(conn, engine, now)
+        return await self._written(conn, engine, now)
 
     async def ring(self, conn: Connection, buckets: Sequence[int], now: datetime, subscription: str) -> bool:
         """Let timers ring that are due, as all is read of these buckets; answers whether there may be more of them."""
@@ -173,13 +175,13 @@ class Reactor:
                 engine.ring(kept.run, kept.timer.meaning, kept.timer.due_at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await self._write(conn, engine, now)
+        await write_at_once(conn, await self._written(conn, engine, now))
 
-    async def _write(self, conn: Connection, engine: Engine, now: datetime) -> None:
+    async def _written(self, conn: Connection, engine: Engine, now: datetime) -> list[Part]:
         effects = engine.drain()
         for timer, _ in effects.timers.values():
             self.alarm.hear(timer.due_at)
-        await batch.write(conn, effects, now)
+        return await batch.written(conn, effects, now)
 
     async def _meaning(
         self,

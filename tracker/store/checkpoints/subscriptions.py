@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import Unavailable
 from tracker.store.checkpoints.snapshot import Checkpoint, beginning
 from tracker.store.log.feed import EVENTS, read_after, without_a_part
+from tracker.store.session import Part, fetch_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,11 +117,11 @@ update shares s
 returning s.buckets
 """
 
-ADVANCE = """
-with passed as (
-  delete from places where name = $1 and share = $2 and step = $3 returning step
-)
-insert into places (name, share, step, epoch, snapshot, caught_up_at) select $1, $2, step + 1, $4, $5, $6 from passed
+LEAVE = "delete from places where name = $1 and share = $2 and step = $3 returning step"
+
+MOVE = """
+insert into places (name, share, step, epoch, snapshot, caught_up_at)
+select $1::text, $2::smallint, step + 1, $4::integer, $5::pg_snapshot, $6::timestamptz from passed
 returning step
 """
 
@@ -187,9 +188,31 @@ async def advance(
 
     Raises Unavailable where they stand there no more.
     """
+    rows = await fetch_at_once(conn, [moving(name, stood[0], reached, caught_up_at)], "select step from moved")
+    return await moved(conn, name, node, stood, rows[0]["step"] if rows else None, reached, caught_up_at)
+
+
+def moving(name: str, stood: SubscriptionState, reached: Checkpoint, caught_up_at: datetime | None) -> Part:
+    """Moves the place of a share; `moved` has its next step, or nothing where it stands there no more."""
+    values = (name, stood.share, stood.step, reached.epoch, reached.raw, caught_up_at)
+    return Part((("passed", LEAVE), ("moved", MOVE)), values)
+
+
+async def moved(
+    conn: Connection,
+    name: str,
+    node: str,
+    stood: Sequence[SubscriptionState],
+    step: int | None,
+    reached: Checkpoint,
+    caught_up_at: datetime | None,
+) -> SubscriptionState:
+    """How shares stand that stood together, once the first was moved to that step: the others are joined to it.
+
+    Raises Unavailable where they stood there no more.
+    """
     first, *others = stood
-    step = await conn.fetchval(ADVANCE, name, first.share, first.step, reached.epoch, reached.raw, caught_up_at)
-    buckets = first.buckets
+    buckets: Sequence[int] | None = first.buckets
     if step is not None and others:
         joined = [other.share for other in others]
         buckets = await conn.fetchval(JOIN, name, first.share, joined, [other.step for other in others], node)

@@ -10,6 +10,7 @@ import msgspec
 
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
+from tracker.store.session import Part, columns_of, fetch_at_once, write_at_once
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
@@ -36,17 +37,21 @@ class StoredPost:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A projection, the newest epoch of the log, and those of some posts that the projection knows."""
+    """A projection, the newest epoch of the log, and those of some posts that the projection knows.
+
+    `step` is the one that a place has reached that was moved by the same statement.
+    """
 
     version: int
     epoch: int
     posts: dict[Key, StoredPost]
+    step: int = 0
 
 
 CURRENT_PROJECTION = "select version from projections where current"
 
-STANDING = """
-select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
+KEPT = """
+v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
   from (select coalesce($1::smallint, (select version from projections where current)) as version) v
   left join lateral (
        select p.*
@@ -56,6 +61,8 @@ select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.l
                                and (provider, post) <= (wanted.provider, wanted.post)
                              order by provider, post limit 1) p) p on true
 """
+STANDING = f"select {KEPT}"
+STANDING_ONCE_MOVED = f"select moved.step, {KEPT} cross join moved"
 """The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
 BASELINES = """
@@ -102,14 +109,23 @@ async def current_projection(conn: Connection) -> int:
 
 async def standing(conn: Connection, projection: int | None, keys: Collection[Key]) -> Standing:
     """The posts with these keys (provider, id) that the projection knows; None: the one that people read."""
-    rows = await conn.fetch(STANDING, projection, *_columns(keys, 2))
+    return _standing(await conn.fetch(STANDING, projection, *columns_of(keys, 2)))
+
+
+async def standing_once_moved(conn: Connection, moving: Part, keys: Collection[Key]) -> Standing | None:
+    """The posts that people read as they stand once a place is moved (its step is `moved`); None: it is not there."""
+    rows = await fetch_at_once(conn, [moving], STANDING_ONCE_MOVED, None, *columns_of(keys, 2))
+    return _standing(rows) if rows else None
+
+
+def _standing(rows: Sequence[Row]) -> Standing:
     kept = [
         StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"])
         for row in rows
         if row["fold"]
     ]
     known = {(k.post.provider, k.post.id): k for k in kept}
-    return Standing(rows[0]["version"], rows[0]["epoch"], known)
+    return Standing(rows[0]["version"], rows[0]["epoch"], known, rows[0].get("step", 0))
 
 
 async def load(conn: Connection, keys: Collection[Key]) -> dict[Key, StoredPost]:
@@ -124,7 +140,7 @@ async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
 
 async def dated_baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, tuple[Post, date]]:
     """The baselines of these posts, each with the last day of the log that it stands for."""
-    rows = await conn.fetch(BASELINES, *_columns(keys, 2))
+    rows = await conn.fetch(BASELINES, *columns_of(keys, 2))
     found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
     return {(post.provider, post.id): (post, through) for post, through in found}
 
@@ -133,7 +149,7 @@ async def earlier_events(
     conn: Connection, keys: Collection[Key], from_day: date, seen: Checkpoint, subscription: str
 ) -> list[LoggedEvent]:
     """The events of these posts that `seen` sees, without those that are parked."""
-    rows = await conn.fetch(EARLIER_EVENTS, *_columns(keys, 2), from_day, seen.epoch, seen.raw, subscription)
+    rows = await conn.fetch(EARLIER_EVENTS, *columns_of(keys, 2), from_day, seen.epoch, seen.raw, subscription)
     return [logged(row) for row in rows]
 
 
@@ -146,10 +162,15 @@ def logged(row: Row) -> LoggedEvent:
 
 
 async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -> None:
-    """Write the posts as they are now; every column but the days follows from the fold."""
+    """Write the posts as they are now."""
+    await write_at_once(conn, [saving(projection, posts)])
+
+
+def saving(projection: int, posts: Iterable[StoredPost]) -> Part:
+    """The posts as they are now; every column but the days follows from the fold."""
     rows = [row_of_post(projection, kept) for kept in posts]
     rows.sort(key=itemgetter(1, 2))
-    await conn.execute(SAVE, rows)
+    return Part((("saved_posts", SAVE),), [rows])
 
 
 def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
@@ -219,8 +240,3 @@ def _numbers(first: int, changes: Iterable[Change]) -> Iterator[int]:
         if nth == FACTS_OF_AN_EVENT:
             raise ValueError(f"event {cause} says more than {nth} things")
         yield first + cause * FACTS_OF_AN_EVENT + nth
-
-
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]
