@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.cli.doctor_heard import examine_heard
+from tracker.cli.doctor_providers import examine_heard
 from tracker.queries.provider_clocks import clocks
 from tracker.settings import Settings
 from tracker.store.log.event_log import append
