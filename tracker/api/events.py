@@ -14,9 +14,8 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from tracker.api.auth import requires
-from tracker.api.parameters import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.handlers import LARGEST_NUMBER, ONE, READING, Cursor, Db, Limit, ProviderName, ProviderNames, Raw, text
 from tracker.api.problems import BadParameter
-from tracker.api.responses import ONE, READING
 from tracker.domain.posts.change import Move
 from tracker.errors import Rejected
 from tracker.parameters import refuse_zero_bytes
@@ -25,7 +24,6 @@ from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOu
 from tracker.queries.paging import Page
 from tracker.queries.post_views import ErrorOut
 from tracker.store.checkpoints.snapshot import ResumeToken
-from tracker.store.database import Database
 from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
 
@@ -100,8 +98,8 @@ ANSWERS = READING | {
 async def stream_events(
     broadcast: NamedDependency[Broadcast[Told]],
     last_event_id: LastEventId = None,
-    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
-    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    type: Annotated[str | None, text("As in post.published.")] = None,
+    post: Annotated[str | None, text("The post's id.")] = None,
     provider: ProviderName = None,
 ) -> Stream:
     """One who comes back with the last id misses nothing and gets nothing twice, whichever process it comes to.
@@ -174,21 +172,22 @@ MOST_RAW = 20
 Position = Annotated[int, PathParameter(description="The event's place in the log.", ge=0, le=LARGEST_NUMBER)]
 
 
+Sort = Annotated[str, QueryParameter(description="position, or -position for the newest first.", enum=queried.SORTS)]
+
+
 @get("/events", responses=READING, summary="The log, in the order of position")
 async def list_events(
     request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    provider_names: NamedDependency[tuple[str, ...]],
+    database: Db,
+    provider_names: ProviderNames,
     limit: Limit = 50,
     cursor: Cursor = None,
-    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
-    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    type: Annotated[str | None, text("As in post.published.")] = None,
+    post: Annotated[str | None, text("The post's id.")] = None,
     provider: ProviderName = None,
-    source: Annotated[
-        str | None, QueryParameter(description="A provider, or action, manual, reconcile, rule, signal.")
-    ] = None,
+    source: Annotated[str | None, text("A provider, or action, manual, reconcile, rule, signal.")] = None,
     after: Annotated[int | None, QueryParameter(description="Only later positions.", ge=0, le=LARGEST_NUMBER)] = None,
-    sort: Annotated[str, QueryParameter(description="position, or -position for the newest first.")] = "position",
+    sort: Sort = "position",
     raw: Raw = False,
 ) -> Page[EventOut]:
     """Events of transactions under way may still come in at positions just behind the last one shown.
@@ -205,12 +204,7 @@ async def list_events(
 
 
 @get("/events/{position:str}", responses=ONE, summary="One event")
-async def one_event(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    position: Position,
-    raw: Raw = False,
-) -> OneEventOut:
+async def one_event(request: Request[Any, Any, Any], database: Db, position: Position, raw: Raw = False) -> OneEventOut:
     """With the deliveries that repeated it."""
     if raw:
         await requires("admin")(request, request.route_handler)

@@ -15,6 +15,7 @@ from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.receiver import Delivery
+from tracker.runtime.http_server import Bounds, Front, Limits, Proxies, connections_within
 from tracker.runtime.http_server.head import fields_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tracker.receive.receiver import Answer, Receiver
     from tracker.runtime.http_server.head import Head
     from tracker.runtime.http_server.server_state import Answer as Told
+    from tracker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -184,3 +186,27 @@ async def _answer(send: Send, status: int, body: bytes, headers: Headers | None 
         own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+DESCRIPTORS = 100
+"""For the log, the embedded Postgres, the event loop and what else is open in any case."""
+
+
+def front_of(settings: Settings, receiver: Receiver | None) -> Front:
+    """What the connections share, by the settings; raises Misconfigured for limits that contradict one another."""
+    server = settings.server
+    if server.max_waiting_bytes < server.max_body:
+        raise settings.fault("server.max_waiting_bytes", "is less than max_body: no body of that size could ever wait")
+    directly = Directly(receiver, server.max_body) if receiver else None
+    proxies = Proxies.named(server.trusted_proxies)
+    reserve = DESCRIPTORS + settings.database.pool + settings.engine.actions
+    limits = Limits(
+        connections=connections_within(server.max_connections, reserve),
+        per_address=server.max_connections_per_address,
+        waiting_bytes=server.max_waiting_bytes,
+        largest=server.max_body,
+        header=server.header_timeout.total_seconds(),
+        body=server.body_timeout.total_seconds(),
+        idle=server.idle_timeout.total_seconds(),
+    )
+    return Front(Bounds(limits), proxies, directly, PREFIX)
