@@ -11,7 +11,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from tracker.dashboard.overview import MOST_PARKED, Cached, waiting
-from tracker.dashboard.rendering import Visit
+from tracker.dashboard.session import Here
 from tracker.domain.calls.call_budget import Purpose, left
 from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
 from tracker.domain.drift.findings import Drift
@@ -274,6 +274,6 @@ def job_health(name: str, job: Job, last: ScheduleRun | None, now: datetime) -> 
 
 
 @get("/health")
-async def show_health(visit: NamedDependency[Visit], checkup: NamedDependency[HealthData]) -> Response[Any]:
+async def show_health(visit: Here, checkup: NamedDependency[HealthData]) -> Response[Any]:
     """What `tracker doctor` knows, for people."""
     return visit.page("health", found=await checkup.health(), most_parked=MOST_PARKED)
