@@ -19,7 +19,7 @@ from tracker.domain.posts.provider_clock import TOLERATED, zone_east_by
 from tracker.errors import Rejected, TrackerError, cut
 from tracker.providers import build_providers
 from tracker.providers.registry import KINDS
-from tracker.queries import provider_clocks
+from tracker.queries import health
 from tracker.queries.drifts import open_drifts
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.store.calls import call_limits, provider_heartbeats
@@ -171,7 +171,7 @@ async def examine_heard(conn: Connection, settings: Settings, now: datetime) -> 
         since = silent.get(name)
         told_silent = since is not None and last.get(name, since) <= since
         yield _heard(name, last.get(name), now, posts, silent=told_silent)
-    for clock in (await provider_clocks.clocks(conn, doors, now - LEARNT_FROM)).values():
+    for clock in (await health.provider_clocks(conn, doors, now - LEARNT_FROM)).values():
         if finding := _times(clock):
             yield finding
 

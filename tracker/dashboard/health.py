@@ -16,7 +16,7 @@ from tracker.domain.calls.call_budget import Purpose, left
 from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
 from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
-from tracker.queries import drifts, health, provider_clocks
+from tracker.queries import drifts, health
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.settings import Job, Settings
 from tracker.store import migrations
@@ -250,7 +250,7 @@ class HealthData:
         known = {standing.provider: standing for standing in await call_limits.list_all(conn)}
         providers, silent = self._known.settings.providers, await provider_heartbeats.silent(conn)
         last = await provider_heartbeats.last_of_each(conn, providers.keys(), now - LEARNT_FROM)
-        times = await provider_clocks.clocks(conn, self._known.doors, now - LEARNT_FROM)
+        times = await health.provider_clocks(conn, self._known.doors, now - LEARNT_FROM)
         return [
             provider_health(
                 name, settings, known.get(name), heard_at=last.get(name),

@@ -16,7 +16,7 @@ from tracker.store.drift import drifts
 from tracker.store.tables.drifting import DriftFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -65,7 +65,8 @@ async def list_drifts(
         where.append(ended.is_(None) if wanted[0] == "open" else ended.is_not(None))
     if provider:
         where.append(col(DriftFound.provider) == provider)
-    return await list_page(conn, select(DriftFound).where(*where), NEWEST_FIRST, cursor, limit, _row_out)
+    found = select(DriftFound).where(*where)
+    return await list_page(conn, found, NEWEST_FIRST, cursor, limit, lambda row: drift_out(drifts.known(row)))
 
 
 async def open_drifts(conn: Connection) -> list[DriftOut]:
@@ -96,7 +97,3 @@ def says(finding: Finding) -> str:
             return f"{finding.path} of {finding.event} ({finding.name}) is now {finding.found}, and was {finding.was}"
     instead = f"; {finding.instead} is new beside it" if finding.instead else ""
     return f"{finding.path} of {finding.event} ({finding.name}) stands there no more{instead}"
-
-
-def _row_out(row: Mapping[str, Any]) -> DriftOut:
-    return drift_out(drifts.known(row))

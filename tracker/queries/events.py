@@ -13,8 +13,7 @@ from sqlmodel import col
 
 from tracker.errors import NotFound
 from tracker.parameters import parse_choice, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, fetch, page_of
-from tracker.queries.posts import of_current_projection
+from tracker.queries.paging import AnySelect, Keyset, Page, fetch, of_current_projection, page_of
 from tracker.store.tables.log import Event, Repeat
 from tracker.store.tables.posts import Post
 

@@ -12,8 +12,10 @@ from msgspec import Meta, Struct
 from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, true, tuple_
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import col
 
-from tracker.errors import BadParameter
+from tracker.errors import BadParameter, NotFound
+from tracker.store.tables.posts import Post, Projection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,6 +146,14 @@ async def fetch(conn: Connection, statement: AnySelect) -> list[Row]:
     return rows
 
 
+async def fetch_one(conn: Connection, statement: AnySelect, what: str) -> Row:
+    """The first row of a statement; raises NotFound, which says that there is no such thing as `what`."""
+    rows = await fetch(conn, statement)
+    if not rows:
+        raise NotFound(f"there is no {what}")
+    return rows[0]
+
+
 def compiled(statement: AnySelect) -> tuple[str, list[Any]]:
     """The text of a statement with $1, $2 … and the values in their places; Postgres finds their types."""
     made = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
@@ -153,6 +163,12 @@ def compiled(statement: AnySelect) -> tuple[str, list[Any]]:
 def any_of(column: Column, values: Sequence[Any]) -> Any:
     """`column` is one of the values; one alone is an equality, by which an index also gives the order."""
     return column == values[0] if len(values) == 1 else column == func.any(list(values))
+
+
+def of_current_projection(table: Any = Post) -> ColumnElement[bool]:
+    """The row of a table of SQLModel's belongs to the projection that is shown."""
+    shown = select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()
+    return col(table.projection) == shown
 
 
 def write_cursor(name: str, place: Any) -> str:

@@ -24,10 +24,19 @@ from tracker.parameters import (
     parse_span,
     refuse_zero_bytes,
 )
-from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, page_of, write_cursor
+from tracker.queries.paging import (
+    AnySelect,
+    EachOf,
+    Keyset,
+    Page,
+    any_of,
+    fetch,
+    of_current_projection,
+    page_of,
+    write_cursor,
+)
 from tracker.queries.post_views import post_out
 from tracker.store.tables.posts import Post as Posts
-from tracker.store.tables.posts import Projection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,11 +212,6 @@ def end_of_search(query: PostQuery, keyset: Keyset, timeless: bool, place: Seque
     """The last post that a search looks at, if there may be more behind it."""
     looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
     return select(looked_through.c.fold).order_by(*keyset.over(looked_through).order()).offset(LOOK - 1)
-
-
-def of_current_projection() -> ColumnElement[bool]:
-    """The post belongs to the projection that is shown."""
-    return col(Posts.projection) == select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()
 
 
 def _in_order(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:

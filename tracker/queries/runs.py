@@ -14,12 +14,10 @@ from sqlmodel import col
 
 from tracker.domain.rules.descriptions import step_in_words, verb_of
 from tracker.domain.runs.run import Phase, Run, RunState
-from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.actions import OneActionOut, with_attempts
-from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, list_page
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, fetch_one, list_page, of_current_projection
 from tracker.queries.post_views import Waiting
-from tracker.queries.posts import of_current_projection
 from tracker.store.tables.posts import Post
 from tracker.store.tables.reactions import Action, RunMove, Timer
 from tracker.store.tables.reactions import Run as Runs
@@ -223,10 +221,8 @@ def chosen(query: RunQuery) -> AnySelect:
 
 async def find_run(conn: Connection, run: UUID) -> Run:
     """The run as it is now; raises NotFound."""
-    rows = await fetch(conn, select(col(Runs.data)).where(col(Runs.id) == run))
-    if not rows:
-        raise NotFound(f"there is no run {run}")
-    return Run.from_data(rows[0]["data"])
+    row = await fetch_one(conn, select(col(Runs.data)).where(col(Runs.id) == run), f"run {run}")
+    return Run.from_data(row["data"])
 
 
 async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOut:
