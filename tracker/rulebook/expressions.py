@@ -20,7 +20,7 @@ from tracker.rulebook.cel_analysis import check_cost, fast_path
 from tracker.rulebook.cel_checks import doubtful, misread
 from tracker.rulebook.cel_faults import explained, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
-from tracker.rulebook.reading import Doubtful
+from tracker.rulebook.reading import Doubtful, article
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
@@ -53,7 +53,7 @@ class Condition(Doubtful):
         self._expression, self._tree = _compile(_IN_CONDITIONS, text)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
-            raise BadText(f"must be true or false, but it is {_article(plain_type(kind.name()))}")
+            raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
         self._shortcut = fast_path(self._tree)
 
     @cached_property
@@ -165,7 +165,3 @@ def _check(node: Node, text: str) -> None:
                 if said.type() == cel.Type.ERROR:
                     raise BadText(reason(str(said.value())), max(text.find(pattern), 0))
     check_cost(node)
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

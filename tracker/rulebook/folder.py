@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from tracker.errors import Misconfigured
 from tracker.toml import read_text
@@ -33,34 +33,35 @@ Sources = Mapping[str, str]
 """Texts by the names of their files within the folder: rule files, and the templates that they use."""
 
 
-class Files(Protocol):
-    """Rule files and the templates beside them."""
-
-    def path(self, name: str) -> str:
-        """What faults call the file of that name."""
-
-    def names(self) -> list[str]:
-        """The rule files, in the order in which they are read. Raises Misconfigured where they cannot be listed."""
-
-    def templates(self) -> list[str]:
-        """The names of the templates, each with its folder."""
-
-    def text(self, name: str) -> str:
-        """What stands in a file. Raises Misconfigured."""
-
-    def passed_over(self) -> list[Misconfigured]:
-        """What is not read, though it looks as if it should be."""
-
-
-class Folder:
-    """The files as they are now."""
+class Files(ABC):
+    """Rule files and the templates beside them; `folder` is where they stand, or stood."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, name: str) -> str:
-        """The file's name with the folder."""
+        """What faults call the file of that name."""
         return str(self._folder / name)
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The rule files, in the order in which they are read. Raises Misconfigured where they cannot be listed."""
+
+    @abstractmethod
+    def templates(self) -> list[str]:
+        """The names of the templates, each with its folder."""
+
+    @abstractmethod
+    def text(self, name: str) -> str:
+        """What stands in a file. Raises Misconfigured."""
+
+    def passed_over(self) -> list[Misconfigured]:
+        """What is not read, though it looks as if it should be."""
+        return []
+
+
+class Folder(Files):
+    """The files as they are now."""
 
     def names(self) -> list[str]:
         """Every *.toml, folders and pipes of that name too, so that somebody is told."""
@@ -109,31 +110,21 @@ class Folder:
         return Misconfigured(f"{what}: make it, or put [rules] dir right", file=str(self._folder), key="rules.dir")
 
 
-class KeptFiles:
+class KeptFiles(Files):
     """The files as they were when they were last good."""
 
     def __init__(self, sources: Sources, folder: Path) -> None:
-        self._sources, self._folder = sources, folder
-
-    def path(self, name: str) -> str:
-        """The path at which the file stood."""
-        return str(self._folder / name)
+        super().__init__(folder)
+        self._sources = sources
 
     def names(self) -> list[str]:
-        """Those that are no templates."""
         return sorted(name for name in self._sources if not name.startswith(f"{TEMPLATES}/"))
 
     def templates(self) -> list[str]:
-        """Those that rules used."""
         return sorted(name for name in self._sources if name.startswith(f"{TEMPLATES}/"))
 
     def text(self, name: str) -> str:
-        """The file's text as it was kept."""
         return self._sources[name]
-
-    def passed_over(self) -> list[Misconfigured]:
-        """Nothing."""
-        return []
 
 
 def revision_of_files(sources: Sources) -> str:

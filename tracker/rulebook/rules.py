@@ -25,12 +25,12 @@ from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
-from tracker.rulebook.remarks import remark
+from tracker.rulebook.reading import article
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_match, read_trigger, read_word
-from tracker.rulebook.verbs import READERS, article
+from tracker.rulebook.verbs import READERS
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -209,8 +209,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
-        check(rule, table)
-        remark(rule, table, context.known)
+        check(rule, table, context.known)
     if len(table.faults.found) != before:
         return None
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)

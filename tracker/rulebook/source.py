@@ -89,34 +89,27 @@ class RuleSource(Protocol):
 
 
 class NoRules:
-    """The rules of an installation that has none."""
+    """The rules of an installation that has none; a text is checked against no configuration."""
 
     def index(self) -> RuleIndex:
-        """An index without a rule."""
         return RuleIndex()
 
     def read(self, text: str) -> Rulebook:
-        """The rules of a text, checked against no configuration."""
         return load_text(text)
 
     def rules(self) -> Sequence[Rule]:
-        """No rule."""
         return ()
 
     def places(self) -> Mapping[str, tuple[str, int]]:
-        """No place."""
         return {}
 
     def texts(self) -> Mapping[str, str]:
-        """No text."""
         return {}
 
     def faults(self) -> Sequence[Misconfigured]:
-        """No fault."""
         return ()
 
     def footing(self) -> Footing:
-        """The footing of files of which none is refused."""
         return Footing()
 
 

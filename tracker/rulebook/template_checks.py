@@ -1,15 +1,26 @@
-"""What a template file may say, and where it says something else."""
+"""Jinja for template files: what they may say, where they say something else, and the sandbox that fills them.
+
+Whoever reads no template does not load this.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import wraps
+from itertools import islice
+from typing import Any
 
-from jinja2 import meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_checks import KEPT, unasked, wrong_field
+from tracker.rulebook.cel_faults import NOUNS
+from tracker.rulebook.template_files import LONGEST_PAGE
+from tracker.rulebook.templates import shown
 
 FILTERS = (
     "abs", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items", "join",
@@ -19,7 +30,6 @@ FILTERS = (
 """Those that make no text longer than they were given."""
 
 NUMERIC = (int, float, datetime, timedelta)
-NOUNS = tuple(dict.fromkeys(name.partition(".")[0] for name in DEFAULTS))
 ITEMS = "run.items"
 SAME = frozenset({"list", "sort", "reject", "rejectattr", "select", "selectattr", "unique"})
 """Filters that leave the items as they are."""
@@ -40,7 +50,8 @@ _WHY = {
     nodes.Extends: "a template stands alone: it extends no other",
     nodes.Concat: 'texts are not put together with "~": write one {{ … }} beside the other',
 }
-Wrong = tuple[int, str]
+Wrong = tuple[int | None, str]
+"""The line, where there is one, and what is wrong there."""
 
 
 def check(tree: nodes.Template) -> Iterator[Wrong]:
@@ -183,3 +194,90 @@ def _unknown_field(node: nodes.Getattr, nouns: frozenset[str]) -> str | None:
         return None
     hint = did_you_mean(node.attr, fields).replace('"', f'"{noun}.', 1) or f" ({noun} has {', '.join(fields)})"
     return f"{noun}.{node.attr}: not a value that rules can read{hint}"
+
+
+TURNS = "turns"
+GREATEST, MOST_TURNS = 10**18, 1000
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Knows the filters that are safe, and no globals; what a map holds goes before what a map can do."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
+        self.filters = {name: _cut(self.filters[name]) for name in FILTERS} | {"join": _join, TURNS: _turns}
+        self.globals = {}
+
+    def bounded(self, text: str) -> Template:
+        """The template, whose loops have so many turns at most."""
+        tree = self.parse(text)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, TURNS, [], [], None, None, lineno=loop.lineno)
+        return Template.from_code(self, self.compile(tree), {})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A value of a map by its name, also where maps have a method of that name."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic of numbers and times; texts stand beside one another without it."""
+        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC):
+            raise SecurityError(f'"{operator}" is for numbers and times')
+        made = super().call_binop(context, operator, left, right)
+        if isinstance(made, int) and abs(made) > GREATEST:
+            raise SecurityError("the number is too great")
+        return made
+
+
+def _finalize(value: object) -> str:
+    return str(value) if isinstance(value, StrictUndefined) else shown(value)
+
+
+def _turns(values: Any) -> list[Any]:
+    if isinstance(values, str):
+        raise SecurityError("a text has no parts to go through")
+    return list(islice(values, MOST_TURNS))
+
+
+def _cut(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, whose text is never longer than a page."""
+
+    @wraps(filter_)
+    def cut(*args: Any, **options: Any) -> Any:
+        made = filter_(*args, **options)
+        return made[:LONGEST_PAGE] if isinstance(made, str) else made
+
+    return cut
+
+
+def _join(values: Any, separator: str = "", attribute: str | None = None) -> str:
+    """The parts as one text, as long as a page can be."""
+    parts: list[str] = []
+    left = LONGEST_PAGE
+    for value in values:
+        part = shown(value[attribute] if attribute else value)
+        left -= len(part) + len(separator)
+        parts.append(part)
+        if left < 0:
+            break
+    return separator.join(parts)
+
+
+def compiled(text: str) -> tuple[Template, dict[str, int]] | list[Wrong]:
+    """The template with the lines of what it reads; or else everything that is wrong with it."""
+    try:
+        tree = _SANDBOX.parse(text)
+        return list(check(tree)) or (_SANDBOX.bounded(text), reads(tree))
+    except TemplateSyntaxError as error:
+        return [(error.lineno, (error.message or "is no template").rstrip("."))]
+    except (RecursionError, SyntaxError, MemoryError):
+        return [(1, "is nested too deeply: take brackets and blocks apart")]
+    except (TemplateError, ValueError) as error:
+        return [(None, f"cannot be compiled: {error or type(error).__name__}")]
+
+
+_SANDBOX = Sandbox()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+import msgspec
 from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
+from tracker.domain.payloads import OtherPayload
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.event_pattern import StateEntered, parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.errors import printable
+from tracker.errors import cut, printable
 from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
-from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
 from tracker.rulebook.timeline import Line, RuleTest
 
 
@@ -46,7 +48,7 @@ def _case(suite: Element, outcome: Outcome) -> None:
     if not outcome.passed:
         said = f"{outcome.line.text.strip()}: {outcome.wrong}" if outcome.line else outcome.wrong
         failure = SubElement(case, "failure", type="demand", message=_clean(said))
-        done = "".join(f"\n{in_words(one, _at(one))}" for one in outcome.done)
+        done = "".join(f"\n{in_words(one)}" for one in outcome.done)
         failure.text = f"{_clean(outcome.place)}: {_clean(said)}{_clean(done)}"
 
 
@@ -82,7 +84,7 @@ class Outcome(Struct, frozen=True):
     @property
     def what_was_done(self) -> list[dict[str, Any]]:
         """Up to the line that is not met, for machines."""
-        return [as_data(one, _at(one)) for one in self.done]
+        return [as_data(one) for one in self.done]
 
     @property
     def place(self) -> str:
@@ -176,15 +178,15 @@ def _demand(line: Line, left: list[Taken], done: Sequence[Taken]) -> str:
         return ""
     if fitting:
         return f"it did not then, but at {_at(fitting[0])}"
-    if others := all_in_words((one, _at(one)) for one in left):
+    if others := all_in_words(left):
         return f"it did not; what was done: {others}"
     if not done:
         return "it did not; nothing was done"
-    return f"it did not; all that was done is demanded above: {all_in_words((one, _at(one)) for one in done)}"
+    return f"it did not; all that was done is demanded above: {all_in_words(done)}"
 
 
 def _said(one: Taken) -> str:
-    told = in_words(one, _at(one))
+    told = in_words(one)
     plain = f"{one.asked.action.verb} {one.asked.action.target} at {_at(one)}"
     return "" if told == plain else f": {told}"
 
@@ -204,3 +206,49 @@ def _says(name: str, value: object, wanted: str) -> bool:
 
 def _at(one: Taken) -> str:
     return format_duration(one.at - BEGINNING)
+
+
+WORDS = ("title", "body", "severity", "resolved", "event", "data")
+LONGEST_SAID, MOST_SAID = 200, 10
+"""Letters of each thing that was said, and how many actions a failure tells."""
+
+
+def fields_of(one: Taken) -> dict[str, Any]:
+    """What an action says, under the names by which a test demands it."""
+    payload = one.asked.action.payload
+    known = {"post": one.asked.post, "to": one.asked.action.target}
+    if isinstance(payload, OtherPayload):
+        return known | {"data": dict(payload.said)}
+    said = msgspec.to_builtins(payload)
+    return {**known, "body": said.get("text"), **said}
+
+
+def as_data(one: Taken) -> dict[str, Any]:
+    """The action for machines."""
+    fields = fields_of(one)
+    said = {name: fields[name] for name in WORDS if fields.get(name) not in (None, "", False, {})}
+    return {"at": _at(one), "verb": one.asked.action.verb, "to": one.asked.action.target, **said}
+
+
+def in_words(one: Taken) -> str:
+    """The action on one line, written as a demand would be."""
+    data = as_data(one)
+    if data.get("severity") == "warning":
+        del data["severity"]
+    said = "".join(f" {name}={_quoted(data[name])}" for name in WORDS if name in data)
+    return f"{data['verb']} {data['to']} at {data['at']}{said}"
+
+
+def all_in_words(some: Iterable[Taken]) -> str:
+    """Actions on one line."""
+    told = [in_words(one) for one in some]
+    more = f", and {len(told) - MOST_SAID} more" if len(told) > MOST_SAID else ""
+    return ", ".join(told[:MOST_SAID]) + more
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = printable(cut(text, LONGEST_SAID).replace("\n", "\\n"))
+    return text if text.replace("_", "").replace(".", "").isalnum() else f'"{text}"'

@@ -1,4 +1,4 @@
-"""The `[[test]]`s beside rules, and their timelines: what happens to a post, and what a rule must do about it.
+"""The `[[test]]`s beside rules, their timelines, and tests that could never fail, or never pass, because of a name.
 
 0s   >  post.failed  error.code=timeout error.retryable=true      > this happens
 1m   <  retry                                                     < this must be done, at just that time
@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
 from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
-from tracker.errors import did_you_mean
+from tracker.domain.rules.rule import Every, Expect, Rule
+from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
+from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, TEST, meant_platform
 from tracker.toml.positions import BadText, Place, together
 
@@ -204,3 +207,65 @@ def _given(table: Table) -> dict[str, str]:
         except ValueError as error:
             table.fault(name, str(error))
     return told
+
+
+NEARLY = 0.8
+"""How alike two events' names are of which one is a slip for the other."""
+
+
+def misfits(
+    tests: Iterable[RuleTest], rules: Mapping[str, Rule], providers: Collection[str] | None
+) -> Iterator[Misconfigured]:
+    """A fault for each name in a test that its rule does not know; of rules that are faulty nothing is said."""
+    for test in tests:
+        rule = rules.get(test.rule)
+        if rule is None:
+            continue
+        for line in test.timeline:
+            number = test.first + line.number - 1
+            told = {**test.given, **line.fields}
+            faults = _of_fact(line, told, rule, providers) if line.mark == ">" else _of_demand(line, rule)
+            for wrong in faults:
+                yield Misconfigured(wrong, file=test.file, key="test.timeline", line=number, column=line.column)
+
+
+def _of_demand(line: Line, rule: Rule) -> Iterator[str]:
+    to = line.fields.get("to")
+    named = _named(rule).get(line.word)
+    if to and named is not None and to not in named:
+        there_are = f"it names {', '.join(sorted(named))}" if named else "no step of it does that"
+        yield f'the rule has no step {line.word} = "{to}"{did_you_mean(to, named) or f" ({there_are})"}'
+    sends = [step for step in rule.all_steps if isinstance(step, SendStep) and step.endpoint == (to or step.endpoint)]
+    if line.word == "send" and "body" in line.fields and sends and not any(step.body for step in sends):
+        yield 'body: no such send of the rule has a text: give it one with "body" or "template"'
+
+
+def _named(rule: Rule) -> Mapping[str, Collection[str]]:
+    steps = rule.all_steps
+    return {
+        "alert": {step.channel for step in steps if isinstance(step, AlertStep)},
+        "send": {step.endpoint for step in steps if isinstance(step, SendStep)},
+        "pause": {step.rule for step in steps if isinstance(step, PauseStep)},
+        "resume": {step.rule for step in steps if isinstance(step, ResumeStep)},
+    }
+
+
+def _of_fact(line: Line, told: Mapping[str, str], rule: Rule, providers: Collection[str] | None) -> Iterator[str]:
+    provider = told.get("provider")
+    if provider and providers is not None and provider not in providers:
+        there_are = did_you_mean(provider, providers) or f" (there is {', '.join(sorted(providers))})"
+        yield f'there is no provider "{provider}" in the configuration{there_are}'
+    if line.word.startswith(("@", "post.")):
+        return
+    heard = list(_heard(rule))
+    if not any(word.names(line.word) for word in heard):
+        near = get_close_matches(line.word, [word.pattern for word in heard], 1, NEARLY)
+        if near:
+            yield f'the rule never hears of "{line.word}" (did you mean "{near[0]}"?)'
+
+
+def _heard(rule: Rule) -> Iterator[EventName]:
+    trigger = rule.trigger
+    expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
+    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected)
+    yield from (word for word in words if isinstance(word, EventName))
