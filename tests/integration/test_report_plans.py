@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import actions, history, post_views, posts, rule_status, runs, silences, stats
+from tracker.queries import actions, history, pending, posts, rule_status, runs, silences, stats
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
 from tracker.queries.posts import PostQuery
@@ -225,7 +225,7 @@ async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connec
 
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
-        assert await rows_read(busy, table, post_views.PENDING, [PROVIDER, "p777"]) == 1
+        assert await rows_read(busy, table, pending.PENDING, [PROVIDER, "p777"]) == 1
 
 
 async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Connection) -> None:

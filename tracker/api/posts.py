@@ -34,7 +34,8 @@ from tracker.queries.actions import OneActionOut, one_action
 from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history
 from tracker.queries.paging import Page
-from tracker.queries.post_views import OnePostOut, PostOut, post_with_pending
+from tracker.queries.pending import post_with_pending
+from tracker.queries.post_views import OnePostOut, PostOut
 from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, STATES, PostQuery, find_post
 from tracker.queries.posts import list_posts as posts_now
 from tracker.queries.why import AnswerOut, answer_out, why

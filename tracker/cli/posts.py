@@ -144,7 +144,7 @@ def show(
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
-    from tracker.queries.post_views import post_with_pending  # noqa: PLC0415  (as above)
+    from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
     from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes a third of a second)
 

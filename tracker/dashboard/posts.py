@@ -20,7 +20,7 @@ from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
 from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
-from tracker.queries.post_views import list_pending
+from tracker.queries.pending import list_pending
 from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
@@ -199,7 +199,7 @@ async def _beside(
         "path": without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),
-        "pending": await list_pending(conn, post.provider, post.id, rules.rules()),
+        "pending": await list_pending(conn, post, rules.rules()),
         "groups": groups,
         "names": target_names(post.targets, {account: name for (_, account), name in called.items()}),
         "attempts": {str(action): made for action, made in attempts.items()},

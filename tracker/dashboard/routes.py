@@ -94,7 +94,6 @@ def handlers(
     given = {
         "database": _given(database),
         "checks": _given(checks),
-        "now": Provide(clock, sync_to_thread=False),
         "lookout": _given(OverviewData(database, clock, subscriptions, troubled)),
         "checkup": _given(HealthData(database, clock, subscriptions, troubled, installation)),
         "guest": Provide(guest),

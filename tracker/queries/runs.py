@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.domain.rules.descriptions import step_in_words, verb_of
-from tracker.domain.runs.run import Phase, Run, RunState
+from tracker.domain.runs.run import Run, RunState
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.actions import OneActionOut, with_attempts
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, fetch_one, list_page, of_current_projection
-from tracker.queries.post_views import Waiting
+from tracker.queries.pending import WHAT_COMES, Outlook
 from tracker.store.tables.posts import Post
 from tracker.store.tables.reactions import Action, RunMove, Timer
 from tracker.store.tables.reactions import Run as Runs
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from tracker.domain.rules.step import Step
     from tracker.queries.actions import ActionOut
     from tracker.store.database import Connection, Row
-
-WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
-"""What the timer of a run is there for, by the phase of the run."""
 
 Place = tuple[str, int]
 """A branch, and the number of a step in it."""
@@ -230,7 +227,7 @@ async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOu
     known = {rule.id: rule for rule in rules}
     rule = known.get(run.rule)
     actions = await with_attempts(conn, (await fetch(conn, newest_actions(run.id)))[::-1])
-    what, waiting = WHAT_COMES.get(run.phase, "run"), Waiting(known)
+    what, outlook = WHAT_COMES.get(run.phase, "run"), Outlook(known)
     return OneRunOut(
         **run_fields(run),
         rule_now=rule.revision if rule else None,
@@ -240,7 +237,7 @@ async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOu
         ],
         actions=actions,
         timers=[
-            TimerOut(row["due_at"], what, waiting.timer(what, run.rule, row["meaning"]))
+            TimerOut(row["due_at"], what, outlook.of_run(run, row["meaning"], row["due_at"]))
             for row in await fetch(conn, timers_of(run.id))
         ],
     )
