@@ -45,7 +45,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a commented config.toml and a first rule with its test; nothing is ever overwritten."""
-    from tracker.settings import commented_config  # noqa: PLC0415  (takes a third of a second)
+    from tracker.settings.commented import commented_config  # noqa: PLC0415  (takes a third of a second)
 
     files = {
         folder / "config.toml": commented_config() + CHANNEL,

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from tracker.runtime.http_server.head import Head, Refused
 
-    Answer = Callable[[int, bytes, Sequence[tuple[bytes, bytes]]], None]
-
     Headers = Sequence[tuple[bytes, bytes]]
+    Answer = Callable[[int, bytes, Headers], None]
 
 USUAL_BODY = 64
 """Bytes; what is longer than the usual answers is not kept ready."""
