@@ -138,11 +138,11 @@ def _undeclared(name: str, text: str, offset: int) -> BadText:
     if is_call:
         instead = f" ({_NO_FUNCTION[name]})" if name in _NO_FUNCTION else did_you_mean(name, FUNCTIONS)
         return BadText(f"{name}: no function of that name{instead or _THERE_ARE}", offset)
-    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else _nearest(name)
+    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else nearest(name)
     return BadText(f"{name}: not a value that rules can read{meant}", offset)
 
 
-def _nearest(name: str) -> str:
+def nearest(name: str) -> str:
     """The right name that is meant, or else what its noun has."""
     noun, _, field = name.partition(".")
     fields = [one.partition(".")[2] for one in DEFAULTS if one.startswith(f"{noun}.")]

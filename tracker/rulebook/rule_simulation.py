@@ -79,8 +79,8 @@ class RuleSimulation:
 
     def wait_until(self, moment: datetime) -> None:
         """Let time pass, and every timer on the way come at its time."""
-        while (due_at := self._next_due()) and due_at <= moment:
-            self.world.pass_time(due_at)
+        while due := [timer.due_at for timer, _ in self.world.timers.values() if timer.due_at <= moment]:
+            self.world.pass_time(min(due))
             self._catch_up()
         self.world.pass_time(moment)
         self.now = self.world.now
@@ -96,9 +96,6 @@ class RuleSimulation:
     def reload(self, rules: Iterable[Rule]) -> None:
         """Other rules are in force."""
         self.world.exchange(RuleIndex(calm(rule) for rule in rules))
-
-    def _next_due(self) -> datetime | None:
-        return min((timer.due_at for timer, _ in self.world.timers.values()), default=None)
 
     def _catch_up(self) -> None:
         """Let every fact come in, and those that follow from it."""

@@ -36,20 +36,15 @@ def schema() -> Schema:
             "test": _table(TEST),
             "steps": {"type": "array", "minItems": 1, "maxItems": MOST_STEPS, "items": {"$ref": "#/definitions/step"}},
             "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in STEPS]},
-            **{verb: _step(verb, keys) for verb, keys in STEPS.items()},
+            **{verb: _table(of) | {"title": verb, "required": [verb, *_needed(of)]} for verb, of in STEPS.items()},
         },
     }
-
-
-def _step(verb: str, keys: Mapping[str, Key]) -> Schema:
-    table = _table(keys)
-    return {**table, "title": verb, "required": [verb, *_needed(keys)]}
 
 
 def _table(keys: Mapping[str, Key]) -> Schema:
     table: Schema = {
         "type": "object",
-        "properties": {name: {"description": key.says, **_value(name, key)} for name, key in keys.items()},
+        "properties": {name: {"description": key.says, **_FORMS[key.form](name, key)} for name, key in keys.items()},
         "additionalProperties": False,
     }
     return {**table, "required": _needed(keys)} if _needed(keys) else table
@@ -57,10 +52,6 @@ def _table(keys: Mapping[str, Key]) -> Schema:
 
 def _needed(keys: Mapping[str, Key]) -> list[str]:
     return [name for name, key in keys.items() if key.needed]
-
-
-def _value(name: str, key: Key) -> Schema:
-    return _FORMS[key.form](name, key)
 
 
 def _words(key: Key) -> Schema:

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_checks import KEPT, unasked, wrong_field
-from tracker.rulebook.cel_faults import NOUNS
+from tracker.rulebook.cel_faults import NOUNS, nearest
 from tracker.rulebook.template_files import LONGEST_PAGE
 from tracker.rulebook.templates import shown
 
@@ -158,26 +158,21 @@ def _odd(node: nodes.Node, nouns: frozenset[str], depth: int) -> Iterator[Wrong]
 def _wrong(node: nodes.Node, depth: int) -> str | None:
     if not isinstance(node, ALLOWED):
         return _WHY.get(type(node), f'"{type(node).__name__.lower()}" is not for templates of rules')
-    if isinstance(node, nodes.For):
-        return _wrong_loop(node, depth)
-    if isinstance(node, nodes.List | nodes.Tuple) and not _is_plain(node):
-        return "a list in a template is of plain words and numbers"
-    if isinstance(node, nodes.Assign) and not isinstance(node.target, nodes.Name):
-        return "one name is set at a time"
-    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        return f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)}'
+    match node:
+        case nodes.For() if depth > DEEPEST:
+            return f"loops stand at most {DEEPEST} deep"
+        case nodes.For(recursive=True):
+            return "a loop cannot run itself"
+        case nodes.List() | nodes.Tuple():
+            # Names stand in a tuple only where a loop gives them their values.
+            plain = (isinstance(item, nodes.Const) or _is_target(item) for item in node.items)
+            if not all(plain):
+                return "a list in a template is of plain words and numbers"
+        case nodes.Assign() if not isinstance(node.target, nodes.Name):
+            return "one name is set at a time"
+        case nodes.Filter() if node.name not in FILTERS:
+            return f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)}'
     return None
-
-
-def _wrong_loop(node: nodes.For, depth: int) -> str | None:
-    if depth > DEEPEST:
-        return f"loops stand at most {DEEPEST} deep"
-    return "a loop cannot run itself" if node.recursive else None
-
-
-def _is_plain(node: nodes.List | nodes.Tuple) -> bool:
-    """Names stand in a tuple only where a loop gives them their values."""
-    return all(isinstance(item, nodes.Const) or _is_target(item) for item in node.items)
 
 
 def _is_target(item: nodes.Node) -> bool:
@@ -186,14 +181,10 @@ def _is_target(item: nodes.Node) -> bool:
 
 def _unknown_field(node: nodes.Getattr, nouns: frozenset[str]) -> str | None:
     """A field that a noun does not have; what items and labels hold is not known before."""
-    if not isinstance(node.node, nodes.Name) or node.node.name not in nouns:
+    name = _dotted(node)
+    if name.partition(".")[0] not in nouns or name in DEFAULTS:
         return None
-    noun = node.node.name
-    fields = [name.partition(".")[2] for name in DEFAULTS if name.startswith(f"{noun}.")]
-    if node.attr in fields:
-        return None
-    hint = did_you_mean(node.attr, fields).replace('"', f'"{noun}.', 1) or f" ({noun} has {', '.join(fields)})"
-    return f"{noun}.{node.attr}: not a value that rules can read{hint}"
+    return f"{name}: not a value that rules can read{nearest(name)}"
 
 
 TURNS = "turns"
