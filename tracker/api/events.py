@@ -1,6 +1,6 @@
 """The event log: pages of it, one event, and the stream of what comes in and what it changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from tracker.parameters import refuse_zero_bytes
 from tracker.queries import events as queried
 from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOut, ProviderTime
 from tracker.queries.paging import Page
-from tracker.queries.post_views import ErrorOut
+from tracker.queries.post_views import ErrorOut, error_out
 from tracker.store.checkpoints.snapshot import ResumeToken
 from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
@@ -107,39 +107,33 @@ async def stream_events(
     An event is told once the post that it is about is up to date. A listener that does not keep up is cut off, and
     goes on from its last id.
     """
-    refuse_zero_bytes(type=type, post=post, provider=provider)
-    place = _place(last_event_id)
+    wanted = {"type": type, "post": post, "provider": provider}
+    refuse_zero_bytes(**wanted)
     try:
+        place = ResumeToken.parse(last_event_id) if last_event_id else None
         await broadcast.admit(place)
     except Rejected as error:
         raise BadParameter("Last-Event-ID", str(error)) from error
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(_frames(broadcast, place, (type, post, provider)), media_type=MEDIA_TYPE, headers=headers)
+    return Stream(_frames(broadcast, place, wanted), media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _frames(
-    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: tuple[str | None, str | None, str | None]
+    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: Mapping[str, str | None]
 ) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % COME_BACK
+    asked = [(name, word) for name, word in wanted.items() if word is not None]
     async for news in broadcast.listen(place):
-        if not any(word is not None for word in wanted):
+        if not asked or not news.items:
             yield _all_of(news)
-        elif some := [told.frame for told in news.items if _is_wanted(told, wanted)]:
+        elif some := [told.frame for told in news.items if all(getattr(told, name) == word for name, word in asked)]:
             yield b"".join(some)
-        elif not news.items:
-            yield _all_of(news)
 
 
 @lru_cache(maxsize=64)
 def _all_of(news: News[Told]) -> bytes:
     """Put together once for all who listen; a sign of life moves only the place."""
     return b"".join(told.frame for told in news.items) or f": here\nid: {news.place}\n\n".encode()
-
-
-def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) -> bool:
-    return all(
-        word is None or word == has for word, has in zip(wanted, (told.type, told.post, told.provider), strict=True)
-    )
 
 
 def shown(change: Announced, place: ResumeToken) -> Told:
@@ -153,17 +147,8 @@ def shown(change: Announced, place: ResumeToken) -> Told:
 
 
 def _moved(move: Move) -> MovedOut:
-    error = ErrorOut(one.code, one.message, one.retryable) if (one := move.problem) else None
+    error = error_out(move.problem)
     return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error, move.again)
-
-
-def _place(text: str | None) -> ResumeToken | None:
-    if not text:
-        return None
-    try:
-        return ResumeToken.parse(text)
-    except Rejected as error:
-        raise BadParameter("Last-Event-ID", str(error)) from error
 
 
 MOST_RAW = 20

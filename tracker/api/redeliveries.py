@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from tracker.api.handlers import (
     DECIDING,
@@ -105,7 +105,8 @@ async def plan_redelivery(
         if not dry_run:
             how = (data.idempotency == "fresh", rate, data.note)
             chosen = compiled(oldest_chosen(query))
-            made = await commands.plan_redelivery(conn, chosen, _told(data.filters), how, by, now)
+            told = {name: value for name, value in structs.asdict(data.filters).items() if value is not None}
+            made = await commands.plan_redelivery(conn, chosen, told, how, by, now)
         shown = redelivery_out(await redeliveries.get(conn, made), now) if made else None
     count = sum(share.actions for share in shares)
     planned = PlannedOut(shown, count, shares, [*sample.items])
@@ -163,11 +164,6 @@ def _query(asked: ChosenBy, now: datetime) -> ActionQuery:
     since = parse_optional_time("filters.since", asked.since, now)
     until = parse_optional_time("filters.until", asked.until, now)
     return ActionQuery(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)
-
-
-def _told(asked: ChosenBy) -> dict[str, object]:
-    """The filters that were given, and which states they are about."""
-    return {name: value for name in asked.__struct_fields__ if (value := getattr(asked, name)) is not None}
 
 
 def _rate(text: str) -> Rate:

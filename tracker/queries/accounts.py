@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from tracker.domain.accounts import AccountState
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page, of_current_projection
+from tracker.queries.paging import Keyset, Page, any_of, fetch, fitting, list_page, of_current_projection
 from tracker.store.session import into
 from tracker.store.tables.posts import Account as Accounts
 
@@ -63,13 +63,10 @@ async def list_accounts(
     conn: Connection, query: AccountQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[KnownAccountOut]:
     """A page of accounts, by provider and id."""
-    where = [of_current_projection(Accounts)]
-    if query.states:
-        where.append(any_of(col(Accounts.state), query.states))
-    wanted = ((name, getattr(query, name)) for name in ("provider", "platform"))
-    where += [getattr(Accounts, name) == value for name, value in wanted if value is not None]
+    where = fitting(Accounts, state=query.states, provider=query.provider, platform=query.platform)
     columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
-    return await list_page(conn, select(*columns).where(*where), BY_NAME, cursor, limit, partial(into, KnownAccountOut))
+    shown = select(*columns).where(of_current_projection(Accounts), *where)
+    return await list_page(conn, shown, BY_NAME, cursor, limit, partial(into, KnownAccountOut))
 
 
 async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, fetch_one, list_page
+from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
 from tracker.store.session import into
 from tracker.store.tables.operations import RedeliveryItem
 from tracker.store.tables.reactions import Action, ActionAttempt
@@ -123,9 +123,8 @@ async def list_actions_with_attempts(
 
 def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
     """The actions that the query is about."""
-    where = [any_of(col(Action.state), query.states)] if query.states else []
     names = ("verb", "target", "rule", "provider", "post", "reason")
-    where += [getattr(Action, name) == value for name in names if (value := getattr(query, name)) is not None]
+    where = fitting(Action, state=query.states, **{name: getattr(query, name) for name in names})
     if query.since:
         where.append(col(Action.created_at) >= query.since)
     if query.until:

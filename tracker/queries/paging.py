@@ -165,6 +165,15 @@ def any_of(column: Column, values: Sequence[Any]) -> Any:
     return column == values[0] if len(values) == 1 else column == func.any(list(values))
 
 
+def fitting(table: Any, **wanted: Any) -> list[Any]:
+    """What holds of the rows of a table of SQLModel's whose columns are as wanted; of several values, one of them.
+
+    None, and no values at all, are no wish.
+    """
+    several = {name: [*value] if isinstance(value, list | tuple) else [value] for name, value in wanted.items()}
+    return [any_of(col(getattr(table, name)), values) for name, values in several.items() if values not in ([], [None])]
+
+
 def of_current_projection(table: Any = Post) -> ColumnElement[bool]:
     """The row of a table of SQLModel's belongs to the projection that is shown."""
     shown = select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.paging import Keyset, Page, any_of, fetch_one, list_page
+from tracker.queries.paging import Keyset, Page, fetch_one, fitting, list_page
 from tracker.store.session import into
 from tracker.store.tables.operations import Reconciliation
 
@@ -57,11 +57,8 @@ async def list_reconciliations(
 ) -> Page[ReconciliationOut]:  # fmt: skip
     """A page of rounds, the newest first."""
     refuse_zero_bytes(provider=provider)
-    wanted = parse_choices("state", states, STATES)
-    where = [any_of(col(Reconciliation.state), wanted)] if wanted else []
-    if provider:
-        where.append(col(Reconciliation.provider) == provider)
-    rounds = select(Reconciliation).where(*where)
+    wanted = fitting(Reconciliation, state=parse_choices("state", states, STATES), provider=provider or None)
+    rounds = select(Reconciliation).where(*wanted)
     return await list_page(conn, rounds, NEWEST_FIRST, cursor, limit, partial(into, ReconciliationOut))
 
 

@@ -13,7 +13,7 @@ from sqlmodel import col
 from tracker.domain.rate import Pace, Rate
 from tracker.parameters import parse_choices
 from tracker.queries.actions import ActionOut, ActionQuery, chosen
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.queries.paging import AnySelect, Keyset, Page, fetch, fitting, list_page
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import MOST
 from tracker.store.session import into
@@ -81,8 +81,7 @@ async def list_redeliveries(
     conn: Connection, states: Sequence[str] | None, now: datetime, cursor: str | None = None, limit: int = 50
 ) -> Page[RedeliveryOut]:
     """A page of plans, the newest first."""
-    wanted = parse_choices("state", states, STATES)
-    plans = select(Redelivery).where(*([any_of(col(Redelivery.state), wanted)] if wanted else []))
+    plans = select(Redelivery).where(*fitting(Redelivery, state=parse_choices("state", states, STATES)))
     return await list_page(
         conn, plans, NEWEST_FIRST, cursor, limit, lambda row: redelivery_out(into(redeliveries.Redelivery, row), now)
     )
