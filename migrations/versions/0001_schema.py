@@ -576,8 +576,8 @@ create table action_attempts (
   finished_at timestamptz,
   outcome     text check (outcome in ('done', 'retry', 'discard', 'unknown', 'lost')),
   reason      text,
-  request     jsonb,
-  response    jsonb,
+  request     json,
+  response    json,
   latency_ms  integer,
   primary key (action, attempt)
 );

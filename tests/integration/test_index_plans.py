@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.test_plans_from_empty import ACTIONS, ATTEMPTS, POSTS, explained, prepared
 from tests.integration.told import NOON
-from tracker.store.actions import action_claims, actions, alerts
+from tracker.store.actions import action_claims, action_leases, actions
 from tracker.store.checkpoints import subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.checkpoints.subscriptions import SubscriptionState
@@ -59,6 +59,7 @@ select lpad(n::text, 32, '0')::uuid, 'r', '1', 'k' || n, 'c', 0, 'p', 'p' || n,
        case when n % 100 = 0 then 'active' else 'done' end, '{}', $1, $1
   from generate_series(1, 5000) n
 """
+CLAIMING: list[object] = [NOON, 16, 8, [], [], "n", timedelta(seconds=9), True]
 BUCKETS, SEEN, ID = [1, 2, 3], "5000:5000:", UUID(int=7)
 
 RECALLED: list[object] = [["r"], ["p"], ["c7"], [ID], ["r"], ["k7"], ["r"], NOON]
@@ -91,12 +92,11 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "a post once the place is moved": (MOVED_AND_STANDING, [1, ["p"], ["p7"], *MOVING], r"posts_v1_pkey"),
     "open runs": (runs.LOAD_OPEN, [["r"], ["k7"]], r"runs_open"),
     "due timers": (timers.TAKE_DUE, [BUCKETS, [NOON] * 3, 500], r"timers_due"),
-    "waiting actions": (action_claims.CLAIM, [NOON, 16, 8, [], [], "n", timedelta(seconds=9)], r"actions_waiting"),
-    "the next action": (action_claims.OUTLOOK, [NOON], r"actions_waiting"),
-    "a group": (action_claims.CLAIM, [NOON, 16, 8, [], [], "n", timedelta(seconds=9)], r"actions_of_group"),
-    "an alert": (action_claims.CLAIM, [NOON, 16, 8, [], [], "n", timedelta(seconds=9)], r"actions_of_alert"),
-    "what travels together": (alerts.ABSORB, [[ID], NOON, 500], r"actions_of_group"),
-    "lapsed leases": (action_claims.RESCUE, [NOON], r"actions_by_state"),
+    "waiting actions": (action_claims.CLAIM, CLAIMING, r"actions_waiting"),
+    "a group": (action_claims.CLAIM, CLAIMING, r"actions_of_group"),
+    "an alert": (action_claims.CLAIM, CLAIMING, r"actions_of_alert"),
+    "what travels together": (action_claims.ABSORB, [[ID], NOON, 500], r"actions_of_group"),
+    "lapsed leases": (action_leases.RESCUE, [NOON], r"actions_by_state"),
     "open actions of a post": (actions.OPEN_OF_POST, ["p", "p7", "retry"], r"actions_of_post"),
     "a delivery": (event_log.FIND_DELIVERY, ["p", "7"], r"deliveries_pkey"),
     "a body": (event_log.FIND_BODY, ["p", "\\x00"], r"deliveries_body"),

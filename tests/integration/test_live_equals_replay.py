@@ -33,7 +33,7 @@ from tracker.domain.rules.step import (
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor
-from tracker.store.actions import action_claims
+from tracker.store.actions import action_leases
 from tracker.store.posts.changes import change_of
 from tracker.store.session import write_at_once
 
@@ -101,7 +101,7 @@ class CrashingCorridor(Corridor):
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
-                if not await action_claims.rescue(conn, self.now()):
+                if not await action_leases.rescue(conn, self.now()):
                     return
 
     async def pass_time(self, until: float) -> None:

@@ -117,12 +117,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *, unhurried: bool = False) -> AsyncGenerator[Connection]:
         """A connection inside one transaction, committed when the block ends well; `unhurried` for what takes long."""
-        with away_is_unavailable():
-            async with self._working.acquire(timeout=PATIENCE) as connection:
-                with self._lent(connection):
-                    async with connection.transaction(), _in_no_hurry(connection, unhurried):
-                        yield connection
-                self._tidy.add(connection.get_server_pid())
+        async with self.autocommit() as connection, connection.transaction(), _in_no_hurry(connection, unhurried):
+            yield connection
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Connection]:

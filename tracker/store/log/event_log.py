@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 MAX_BATCH = 1000
 
@@ -74,14 +74,14 @@ class Receipt(msgspec.Struct, frozen=True):
     duplicate: bool = False
 
 
-APPEND_NEW_DELIVERIES = """
-with incoming as materialized (
+APPENDING = """incoming as materialized (
   select t.*, nextval('events_position_seq') as position,
          coalesce(t.open, (t.received_at at time zone 'UTC')::date) as day
     from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
                 $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bytea[], $12::date[]) with ordinality
       as t (bucket, source, provider, delivery, body_hash, kind, post,
             occurred_at, received_at, headers, body, open, ord)
+   where {wanted}
 ), claimed as (
   insert into deliveries (source, delivery, body_hash, position, day)
   select source, delivery, body_hash, position, day from incoming order by ord
@@ -93,9 +93,12 @@ with incoming as materialized (
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
          0, occurred_at, received_at, $13, headers::jsonb, body
     from incoming join claimed using (position)
-)
-select ord::integer - 1 as place, position from incoming join claimed using (position)
-"""
+), kept as (
+  select ord::integer - 1 as place, position from incoming join claimed using (position)
+)"""
+"""Parts of a statement that keeps what is wanted and new of its first thirteen values, by `write`."""
+
+APPEND = f"with {APPENDING.format(wanted='true')} select place, position from kept"
 
 APPEND_FURTHER_PARTS = """
 insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
@@ -186,20 +189,37 @@ async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]
 
 async def _append_new(conn: Connection, events: Sequence[Incoming], *, conflict: bool = False) -> dict[int, int]:
     """The positions of those that were not there, by their places among the events."""
+    return dict(await write(conn, APPEND, events, conflict=conflict))
+
+
+async def write(
+    conn: Connection, statement: str, events: Sequence[Incoming], *more: object, conflict: bool = False
+) -> list[Row]:
+    """What a statement of which APPENDING is a part answers, given the events and `more` values.
+
+    It wakes nobody. Outside a transaction it is done once more where Postgres stops it because two wait for each other.
+    """
     try:
         async with conn.transaction() if conn.is_in_transaction() else nullcontext():
-            return await _insert(conn, events, [], conflict)
+            return await _insert(conn, statement, events, [], conflict, more)
     except asyncpg.DeadlockDetectedError:
         if conn.is_in_transaction():
             raise
-        return await _append_new(conn, events, conflict=conflict)
+        return await write(conn, statement, events, *more, conflict=conflict)
     except asyncpg.CheckViolationError:
         days = [event.received_at.date() for event in events]
         opened = {day: await _open_day(conn, day) for day in set(days)}
-        return await _insert(conn, events, [opened[day] for day in days], conflict)
+        return await _insert(conn, statement, events, [opened[day] for day in days], conflict, more)
 
 
-async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[date], conflict: bool) -> dict[int, int]:
+async def _insert(
+    conn: Connection,
+    statement: str,
+    events: Sequence[Incoming],
+    days: Sequence[date],
+    conflict: bool,
+    more: Sequence[object],
+) -> list[Row]:
     """`days` are the partitions they go into, where these are not those of when they came."""
     columns: list[list[Any]] = [
         [e.bucket for e in events],
@@ -214,7 +234,8 @@ async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[d
         [msgspec.json.encode(e.headers).decode() for e in events],
         [e.body for e in events],
     ]
-    return dict(await conn.fetch(APPEND_NEW_DELIVERIES, *columns, days, conflict))
+    rows: list[Row] = await conn.fetch(statement, *columns, days, conflict, *more)
+    return rows
 
 
 async def _append_parts(conn: Connection, position: int, event: Incoming) -> None:

@@ -7,7 +7,19 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
+from tracker.store.tables.columns import (
+    BIG,
+    BYTES,
+    ID,
+    JSON,
+    JSON_AS_WRITTEN,
+    MOMENT,
+    SMALL,
+    TEXT,
+    column,
+    counted,
+    primary,
+)
 
 OPEN_RUN = "state = any (array['active'::text, 'queued'::text])"
 
@@ -253,8 +265,8 @@ class ActionAttempt(SQLModel, table=True):
     finished_at: datetime | None = column(MOMENT)
     outcome: str | None = column(TEXT)
     reason: str | None = column(TEXT)
-    request: dict[str, Any] | None = column(JSON)
-    response: dict[str, Any] | None = column(JSON)
+    request: dict[str, Any] | None = column(JSON_AS_WRITTEN)
+    response: dict[str, Any] | None = column(JSON_AS_WRITTEN)
     latency_ms: int | None = column(Integer)
 
 
