@@ -89,7 +89,8 @@ Sort = Annotated[
     str | None,
     QueryParameter(
         description=f"A time, with - in front for the newest first: {', '.join(SORTS)};"
-        f" without it, {NEWEST_FIRST}. Not together with `as_of`.",
+        f" without it, {NEWEST_FIRST}. Posts that lack the time come last; where few of them fit, a page may hold fewer"
+        " than `limit`, even none, and `next` still goes on. Not together with `as_of`.",
         enum=SORTS,
     ),
 ]

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
 from tracker.store.session import into
 from tracker.store.tables.operations import RedeliveryItem
 from tracker.store.tables.reactions import Action, ActionAttempt
@@ -110,21 +110,23 @@ async def list_actions(
     conn: Connection, query: ActionQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[ActionOut]:
     """A page of actions, the newest first."""
-    return await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, partial(into, ActionOut))
+    out = partial(into, ActionOut)
+    return await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, out, each=each_of(query))
 
 
 async def list_actions_with_attempts(
     conn: Connection, query: ActionQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[OneActionOut]:
     """A page of actions with what they say and their attempts, the newest first."""
-    page = await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, dict)
+    page = await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, dict, each=each_of(query))
     return Page(await with_attempts(conn, page.items), page.next)
 
 
 def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
-    """The actions that the query is about."""
+    """The actions that the query is about; in any state where `each_of` tells those apart."""
+    states = None if each_of(query) else query.states
     names = ("verb", "target", "rule", "provider", "post", "reason")
-    where = fitting(Action, state=query.states, **{name: getattr(query, name) for name in names})
+    where = fitting(Action, state=states, **{name: getattr(query, name) for name in names})
     if query.since:
         where.append(col(Action.created_at) >= query.since)
     if query.until:
@@ -133,6 +135,11 @@ def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
         again = select(col(RedeliveryItem.again)).where(col(RedeliveryItem.redelivery) == query.redelivery)
         where.append(col(Action.id).in_(again))
     return select(*columns).where(*where)
+
+
+def each_of(query: ActionQuery) -> EachOf | None:
+    """The states of which each is in order in an index; None: what the query is about is found by another one."""
+    return None if query.post or query.redelivery else EachOf(col(Action.state), query.states or STATES)
 
 
 async def one_action(conn: Connection, action: UUID) -> OneActionOut:

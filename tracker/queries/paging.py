@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Text, and_, case, cast, func, select, true, tuple_
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
@@ -82,13 +82,14 @@ class Keyset:
             return and_(True)
         # One comparison of rows, (at, key) < ($1, $2), needs all columns to go the same way, and mostly `at` falls and
         # the key rises. With `at < $1 or at = $1 and key > $2` Postgres cannot tell where to enter an index. So the
-        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item.
+        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item:
+        # as a case, half of which Postgres believes to fit. Of an `or` it believes few to, and may look both halves up.
         at, *key = place
         rest = self._behind_key(key)
         if at is None:  # a place among items without that time: these are listed by themselves, by their keys alone
             return rest
         upto, beyond = (self.at <= at, self.at < at) if self.newest_first else (self.at >= at, self.at > at)
-        return beyond if rest is None else and_(upto, or_(beyond, rest))
+        return beyond if rest is None else and_(upto, case((self.at == at, rest), else_=true()))
 
     def _behind_key(self, key: Sequence[Any]) -> Any:
         """What holds of the items behind `place` that have its very `at`; None: `at` alone tells items apart."""

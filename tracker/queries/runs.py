@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -175,6 +175,8 @@ def run_step_out(step: RunStep) -> RunStepOut:
 STATES = tuple(str(state) for state in RunState)
 MOST_SHOWN = 500
 """Moves and actions of one run."""
+CLOCKS = timedelta(days=1)
+"""By so much the clocks of those who wrote a run and its actions down may disagree."""
 
 NEWEST_FIRST = Keyset("-started_at", tuple[datetime, UUID], col(Runs.started_at), (col(Runs.id),))
 
@@ -226,7 +228,8 @@ async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOu
     """The run with every move that it made and everything that it asked for; `rules` are those in force."""
     known = {rule.id: rule for rule in rules}
     rule = known.get(run.rule)
-    actions = await with_attempts(conn, (await fetch(conn, newest_actions(run.id)))[::-1])
+    asked = await fetch(conn, newest_actions(run.id, run.provider, run.post, run.started_at))
+    actions = await with_attempts(conn, asked[::-1])
     what, outlook = WHAT_COMES.get(run.phase, "run"), Outlook(known)
     return OneRunOut(
         **run_fields(run),
@@ -248,10 +251,11 @@ def newest_moves(run: UUID) -> AnySelect:
     return select(RunMove).where(col(RunMove.run) == run).order_by(col(RunMove.number).desc()).limit(MOST_SHOWN)
 
 
-def newest_actions(run: UUID) -> AnySelect:
-    """The last actions that the run asked for, the last one first."""
+def newest_actions(run: UUID, provider: str, post: str | None, began: datetime) -> AnySelect:
+    """The last actions that the run asked for, the last one first: they are about its post, and no older than it is."""
     order = (col(Action.created_at).desc(), col(Action.id))
-    return select(Action).where(col(Action.run) == run).order_by(*order).limit(MOST_SHOWN)
+    about = (col(Action.provider) == provider, col(Action.post) == post, col(Action.created_at) >= began - CLOCKS)
+    return select(Action).where(*about, col(Action.run) == run).order_by(*order).limit(MOST_SHOWN)
 
 
 def timers_of(run: UUID) -> AnySelect:

@@ -91,7 +91,7 @@ APPENDING = """incoming as materialized (
   insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
                       occurred_at, received_at, conflict, headers, body)
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
-         0, occurred_at, received_at, $13, headers::jsonb, body
+         0, occurred_at, received_at, $13, headers::json, body
     from incoming join claimed using (position)
 ), kept as (
   select ord::integer - 1 as place, position from incoming join claimed using (position)

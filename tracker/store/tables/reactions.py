@@ -203,15 +203,7 @@ class Action(SQLModel, table=True):
             postgresql_where=text("verb = 'retry'::text and state = 'claimed'::text"),
         ),
         Index("actions_of_post", "provider", "post", "created_at"),
-        Index("actions_newest", text("created_at desc"), "id"),
-        Index(
-            "actions_by_state",
-            "state",
-            text("created_at desc"),
-            "id",
-            postgresql_where=text("state <> 'done'::text"),
-        ),
-        Index("actions_of_run", "run", "created_at", postgresql_where=text("run is not null")),
+        Index("actions_by_state", "state", "created_at", text("id desc")),
         Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
         Index(
             "actions_of_group",
