@@ -84,7 +84,8 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "changes of a post": (changes.OF_POST, ["p", "p7", NOON, 99, 500], r"changes_v1_post_provider_id_idx"),
     "a firing": (firings.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
     "firings lately": (firings.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
-    "a budget": (firings.COUNTS, [["r"], [NOON], [20]], r"firings_of_rule"),
+    "a budget": (firings.COUNTS, [["r"], [NOON], [20], None], r"firings_of_rule"),
+    "what is spent": (firings.SPENT, [["r"], [NOON], [20], NOON], r"firings_of_rule"),
     "a run": (runs.RECALL, RECALLED, r"runs_pkey"),
     "open runs of what is recalled": (runs.RECALL, RECALLED, r"runs_open"),
     "a firing of what is recalled": (runs.RECALL, RECALLED, r"firings_pkey"),
@@ -103,10 +104,6 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
 }
 
 
-BY_STATISTICS = {"facts of a late one", "an alert", "firings lately", "a budget", "a delivery"}
-"""Of an empty table one index is as good as another; these are planned anew once Postgres has counted what is in it."""
-
-
 @pytest.mark.parametrize("need", NEEDED)
 async def test_what_is_done_over_and_over_goes_by_its_index(database: Database, need: str) -> None:
     statement, values, index = NEEDED[need]
@@ -120,6 +117,6 @@ async def test_what_is_done_over_and_over_goes_by_its_index(database: Database, 
         await conn.execute("analyze; deallocate work")
         await prepared(conn, statement)
         full = await explained(conn, values, "")
-    for plan in (full,) if need in BY_STATISTICS else (empty, full):
+    for plan in (empty, full):
         names = re.findall(r'"Index Name": "(\w+)"', json.dumps(plan))
         assert any(re.fullmatch(index, name) for name in names), names

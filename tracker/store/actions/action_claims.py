@@ -78,12 +78,13 @@ CLAIM = f"""{WAITING}, targets as materialized (
                  and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
         -- One word about an alert (its key, on one channel) at a time, in the order in which they were meant: an end or
         -- a correction edits the message of the beginning, and may not overtake it. At one moment the end comes last.
-        and not (a.verb = 'alert' and exists (
-              select from actions o
-               where o.target = a.target and o.payload ->> 'key' = a.payload ->> 'key' and o.verb = 'alert'
-                 and o.state in ('pending', 'claimed')
+        and not (a.verb = 'alert' and (
+              select true from actions o
+               where o.target = a.target and o.verb = 'alert' and o.state in ('pending', 'claimed')
+                 and o.payload ->> 'key' >= a.payload ->> 'key' and o.payload ->> 'key' <= a.payload ->> 'key'
                  and (o.created_at, coalesce(o.payload ->> 'resolved', ''), o.id)
-                   < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)))
+                   < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)
+               order by o.payload ->> 'key' limit 1) is not null)
         -- Nor may it overtake the message of another alert, within which the beginning was told (`gather`).
         and not (a.verb = 'alert' and exists (
               select from alert_messages m join actions o on o.id = (m.reference ->> 'within')::uuid

@@ -122,7 +122,10 @@ HOLD_DELIVERY = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 FIND_BODY = "select position from deliveries where source = $1 and body_hash = $2"
 
-FIND_DELIVERY = "select position from deliveries where source = $1 and delivery = $2"
+FIND_DELIVERY = """
+select position from deliveries where source = $1 and delivery >= $2 and delivery <= $2 order by delivery limit 1
+"""
+"""In the order of its key, so that an index of bodies is never as good."""
 
 RECORD_REPEAT = """
 insert into repeats (source, delivery, same, position, received_at) values ($1, $2, $3, $4, $5)

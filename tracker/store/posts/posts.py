@@ -78,7 +78,8 @@ select e.*
        select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
          from events
         where provider = wanted.provider and post = wanted.post and day >= $3
-          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))) e
+          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))
+        order by position) e
  where not exists (select from parked where subscription = $6 and item = e.position)
 """
 

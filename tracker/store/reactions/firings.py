@@ -34,24 +34,24 @@ select f.*
   from unnest($1::text[], $2::text[], $3::timestamptz[]) as wanted (rule, key, since)
  cross join lateral (select * from firings
                       where rule = wanted.rule and key = wanted.key and fired_at >= wanted.since
-                      order by fired_at desc, number desc limit $4) f
+                      order by fired_at desc limit $4) f
  order by f.number
 """
 
-SPENT = """
-select wanted.rule, array(select fired_at from firings
-                           where rule = wanted.rule and fired_at > wanted.since and fired_at <= $4
-                             and outcome in ('fired', 'queued')
-                           order by fired_at desc limit wanted.most) as times
+BEGAN = """unnest(array['fired', 'queued']) as began (outcome)
+         cross join lateral (select fired_at from firings
+                              where rule = wanted.rule and outcome = began.outcome and fired_at > wanted.since
+                                and ($4::timestamptz is null or fired_at <= $4)
+                              order by fired_at desc limit wanted.most) f"""
+"""One look for each into the index by outcome: it alone has them in this order."""
+
+SPENT = f"""
+select wanted.rule, array(select fired_at from {BEGAN} order by fired_at desc limit wanted.most) as times
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
-COUNTS = """
-select wanted.rule, (select count(*)
-                       from (select from firings
-                              where rule = wanted.rule and fired_at > wanted.since
-                                and outcome in ('fired', 'queued')
-                              limit wanted.most) f)
+COUNTS = f"""
+select wanted.rule, (select count(*) from (select from {BEGAN} limit wanted.most) f)
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
@@ -132,7 +132,7 @@ async def counts(conn: Connection, since: Mapping[str, datetime], most: Sequence
     """How often each rule fired since its moment, counted to the number in `most` that stands in its place."""
     if not since:
         return {}
-    return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most)))
+    return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most, None)))
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
