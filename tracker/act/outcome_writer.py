@@ -7,11 +7,13 @@ then told that nobody knows how this one ended.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from functools import cached_property, partial
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
+from msgspec import Struct
+
+from tracker.domain.actions import POLICIES, Claimed, Discard, Done, Exchange, Outcome, Retry, Unknown, next_attempt
 from tracker.domain.payloads import AlertPayload, Companion
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import answered, continued, finished, not_found
@@ -22,9 +24,7 @@ from tracker.store.log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
-    from tracker.domain.actions import Claimed, Outcome
     from tracker.store.database import Database
     from tracker.store.log.event_log import Incoming
 
@@ -33,26 +33,26 @@ STATES = {Done: "done", Unknown: "unknown"}
 MOST = 500
 
 
-@dataclass(frozen=True)
-class Ended:
-    """An attempt that began and ended at these moments."""
+class Ended(Struct, frozen=True):
+    """An attempt that began and ended at these moments.
+
+    `due_at` is when the action is attempted again (None: never), `state` its next one: pending, done, dead or unknown.
+    """
 
     claimed: Claimed
     outcome: Outcome
     began: datetime
     at: datetime
     latency_ms: int
+    due_at: datetime | None
+    state: str
 
-    @cached_property
-    def due_at(self) -> datetime | None:
-        """When the action is attempted again; None: never."""
-        claimed = self.claimed
-        return next_attempt(self.outcome, claimed.attempt, POLICIES[claimed.verb], self.at, claimed.idempotency_key)
-
-    @property
-    def state(self) -> str:
-        """The action's next state: pending, done, dead, unknown or discarded."""
-        return "pending" if self.due_at else STATES.get(type(self.outcome), "dead")
+    @classmethod
+    def of(cls, claimed: Claimed, outcome: Outcome, began: datetime, at: datetime, latency_ms: int) -> Ended:
+        """What becomes of the action after that outcome."""
+        due_at = next_attempt(outcome, claimed.attempt, POLICIES[claimed.verb], at, claimed.idempotency_key)
+        state = "pending" if due_at else STATES.get(type(outcome), "dead")
+        return cls(claimed, outcome, began, at, latency_ms, due_at, state)
 
     @property
     def waits(self) -> bool:

@@ -148,7 +148,8 @@ class Worker:
         def ended(done: asyncio.Task[bool]) -> None:
             self._running.pop(claimed.id, None)
             self._targets[target] -= 1
-            self._targets = +self._targets
+            if not self._targets[target]:
+                del self._targets[target]
             error = None if done.cancelled() else done.exception()
             if error:
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
@@ -162,7 +163,7 @@ class Worker:
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
-        ended = Ended(claimed, outcome, began, self._clock(), round(seconds * 1000))
+        ended = Ended.of(claimed, outcome, began, self._clock(), round(seconds * 1000))
         metrics.action_seconds.labels(claimed.verb).observe(seconds)
         metrics.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
         _tell(ended, await self._completion.record(ended))

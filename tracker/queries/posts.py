@@ -154,8 +154,7 @@ async def page_of_posts(
 ) -> tuple[list[Post], str | None]:
     """The posts of a page, and the cursor of the next one.
 
-    Posts that lack the time they are sorted by come last, but those of which nothing was heard since we made them come
-    before what was heard of last.
+    Posts that lack the time they are sorted by come last, but first in the list of what was heard of last.
     """
     keyset = keyset_of(parse_choice("sort", sort, SORTS))
     place = keyset.read(cursor)

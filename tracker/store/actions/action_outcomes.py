@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from tracker.domain.actions import Claimed, Exchange
 from tracker.store.log import event_log
+from tracker.store.log.event_log import Incoming
 from tracker.store.wakeups import EVENTS
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from tracker.domain.actions import Claimed, Exchange
     from tracker.store.database import Connection
-    from tracker.store.log.event_log import Incoming
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(Struct, frozen=True):
     """An attempt that has ended in `outcome`, and what becomes of its action: a pending one is due at `due_at`.
 
     One that `waits` was no attempt. Of the facts about it, those with True are so only where the lease still holds, as
@@ -36,7 +35,7 @@ class Attempted:
     ended_at: datetime
     waits: bool
     facts: Sequence[tuple[Incoming, bool]] = ()
-    messages: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    messages: Mapping[tuple[str, str], Mapping[str, object]] = {}
 
 
 HELD = "($14::integer[])[ord] is null or ($14::integer[])[ord] in (select nth from moved)"
