@@ -58,6 +58,22 @@ def repeated(request: bytes) -> Flood:
     return flood
 
 
+def afresh(request: bytes) -> Flood:
+    """One request after the other, each on a connection of its own, which the answer ends."""
+    last = request.replace(b"Content-Length", b"Connection: close\r\nContent-Length", 1)
+
+    async def flood(port: int) -> None:
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(last)
+                await reader.read()
+            finally:
+                writer.close()
+
+    return flood
+
+
 def held(begun: bytes) -> Flood:
     """Something that is begun and never ended."""
 
@@ -90,6 +106,7 @@ HALF = (
 )
 KINDS: dict[str, tuple[int, Flood]] = {
     **{kind: (BUSY, repeated(request)) for kind, request in REPEATED.items()},
+    "forged afresh": (BUSY, afresh(REPEATED["forged"])),
     "idle connections": (MANY, held(b"")),
     "half heads": (MANY, held(b"POST /webhooks/sosyalkopru HTTP/1.1\r\nHost: x\r\n")),
     "half-sent bodies": (100, held(HALF)),

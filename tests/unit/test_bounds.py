@@ -32,6 +32,12 @@ class Somebody:
         self.gone.append("late")
         self.bounds.leave(self)
 
+    def read_on(self) -> None:
+        raise AssertionError("it sends nothing")
+
+    def take_turn(self) -> None:
+        self.gone.append("took its turn")
+
 
 def bounded(limits: Limits, act: Callable[[Bounds], None]) -> None:
     async def run() -> None:

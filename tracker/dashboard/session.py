@@ -28,7 +28,7 @@ from tracker.dashboard.rendering import TEMPLATES, rendered
 from tracker.errors import NotAllowed
 from tracker.queries.key_checks import KeyChecks
 from tracker.rulebook.source import RuleSource
-from tracker.runtime.http_server import asked_from
+from tracker.runtime.http_server import asked_from, vouch_for
 from tracker.store import keys
 from tracker.store.database import Connection, Database
 from tracker.store.keys import Key
@@ -179,6 +179,7 @@ class Reception:
         if token := request.cookies.get(COOKIE):
             key = await self.checks.key_of_session(token, asked_from(request.scope), self.clock())
             if key is not None:
+                vouch_for(request.scope)
                 return key
         return AT_THIS_MACHINE if self.open_here and _is_here(request) else None
 

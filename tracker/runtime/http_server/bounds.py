@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.runtime.http_server.turns import Rounds, Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -57,6 +59,12 @@ class Occupant(Protocol):
     def late(self) -> None:
         """Its deadline has passed."""
 
+    def take_turn(self) -> None:
+        """Its request is answered now."""
+
+    def read_on(self) -> None:
+        """More of its body is read now."""
+
 
 def connections_within(most: int, reserve: int) -> int:
     """How many connections may be open while the process keeps `reserve` descriptors; it takes what it may have."""
@@ -87,6 +95,7 @@ class Bounds:
         self._sending: dict[Occupant, None] = {}
         self._ending: dict[Occupant, None] = {}
         self._looking: asyncio.TimerHandle | None = None
+        self.turns, self.rounds = Turns(), Rounds()
 
     def enter(self, one: Occupant) -> bool:
         """Whether there is room for one more; somebody who waits makes some."""
@@ -111,6 +120,7 @@ class Bounds:
         if one in self._everyone:
             del self._everyone[one]
             self._forget_address(one.address)
+        self._wait_no_longer(one)
         self.hold(one, 0)
         for places in (self._strangers, self._between, self._sending, self._ending):
             places.pop(one, None)
@@ -143,6 +153,7 @@ class Bounds:
     def ends(self, one: Occupant) -> None:
         """It has been told all that it will be, and has not hung up yet."""
         self.works(one)
+        self._wait_no_longer(one)
         self.hold(one, 0)
         self._ending[one] = None
 
@@ -156,6 +167,10 @@ class Bounds:
                 return False
             heaviest.give_way()
         return True
+
+    def _wait_no_longer(self, one: Occupant) -> None:
+        self.turns.leave(one)
+        self.rounds.leave(one)
 
     def _forget_address(self, address: str) -> None:
         self._by_address[address] -= 1
