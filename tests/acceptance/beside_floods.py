@@ -60,9 +60,9 @@ async def delivered(port: int, name: str, times: int) -> list[float]:
 
 
 @contextmanager
-def flooded(kind: str, port: int) -> Iterator[None]:
-    """That flood, from a process of its own."""
-    flood = subprocess.Popen([sys.executable, "-m", "tests.acceptance.floods", kind, str(port)])
+def flooded(kind: str, port: int, address: str = "127.0.0.1") -> Iterator[None]:
+    """That flood, from a process of its own, which connects from that address of this machine."""
+    flood = subprocess.Popen([sys.executable, "-m", "tests.acceptance.floods", kind, str(port), address])
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, flood.pid, os.getpriority(os.PRIO_PROCESS, 0) + GIVES_WAY)
     try:
@@ -87,13 +87,13 @@ async def measured(service: Service, name: str, times: int) -> Beside:
     return Beside(1000 * median(took), p99(took), share)
 
 
-async def compared(service: Service, kind: str, rounds: int, times: int) -> str:
+async def compared(service: Service, kind: str, address: str, rounds: int, times: int) -> str:
     """A line about one flood: the middle of all rounds."""
     alone, beside = [], []
     for number in range(rounds):
         name = f"{kind.replace(' ', '-')}-{number}"
         alone.append(await measured(service, f"{name}-alone", times))
-        with flooded(kind, service.port):
+        with flooded(kind, service.port, address):
             await asyncio.sleep(BEGUN)
             beside.append(await measured(service, name, times))
     without, within = (Beside(*map(median, zip(*each, strict=True))) for each in (alone, beside))
@@ -105,12 +105,12 @@ async def compared(service: Service, kind: str, rounds: int, times: int) -> str:
     )
 
 
-async def compare(service: Service, kinds: list[str], rounds: int, times: int) -> None:
+async def compare(service: Service, kinds: list[str], address: str, rounds: int, times: int) -> None:
     """All of them, each told as it is known."""
     await service.ready()
     await delivered(service.port, "first", times)
     for kind in kinds:
-        sys.stdout.write(f"{await compared(service, kind, rounds, times)}\n")
+        sys.stdout.write(f"{await compared(service, kind, address, rounds, times)}\n")
         sys.stdout.flush()
 
 
@@ -118,6 +118,7 @@ def main() -> None:
     """A Postgres and a service of its own, on this machine."""
     options = argparse.ArgumentParser(prog="python -m tests.acceptance.beside_floods", description=__doc__)
     options.add_argument("kinds", nargs="*", default=[*KINDS], metavar="KIND", help=", ".join(KINDS))
+    options.add_argument("--address", default="127.0.0.2", help="where floods come from; deliveries: 127.0.0.1")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--deliveries", type=int, default=300)
     chosen = options.parse_args()
@@ -128,7 +129,7 @@ def main() -> None:
         )  # fmt: skip
         try:
             service.start()
-            asyncio.run(compare(service, chosen.kinds, chosen.rounds, chosen.deliveries))
+            asyncio.run(compare(service, chosen.kinds, chosen.address, chosen.rounds, chosen.deliveries))
         finally:
             service.kill()
 

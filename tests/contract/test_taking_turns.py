@@ -14,7 +14,7 @@ from tests.integration.told import NOON
 from tracker.api.application import Parts, application
 from tracker.api.webhooks import Directly
 from tracker.runtime.http_server import Bounds, Front, Limits, Proxies
-from tracker.runtime.http_server.turns import Turns
+from tracker.runtime.http_server.turns import PAUSE, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,9 +36,9 @@ class Counted(Turns):
 
     asked = 0
 
-    def wait(self, one: Waiting) -> None:
+    def wait(self, one: Waiting, pause: float = PAUSE) -> None:
         self.asked += 1
-        super().wait(one)
+        super().wait(one, pause)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.waiting import until
-from tracker.runtime.http_server.turns import PAUSE, REST, Turns
+from tracker.runtime.http_server.turns import EACH, LENIENT, PAUSE, REST, Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.anyio
 class Somebody:
     """Who notes in what order turns were taken, and when."""
 
-    address: str
+    place: str
     order: list[tuple[str, float]] = field(default_factory=list)
 
     def read_on(self) -> None:
         raise AssertionError("it sends nothing")
 
     def take_turn(self) -> None:
-        self.order.append((self.address, asyncio.get_running_loop().time()))
+        self.order.append((self.place, asyncio.get_running_loop().time()))
 
 
 async def test_the_first_waits_for_nothing_and_the_others_for_each_other() -> None:
@@ -64,7 +64,19 @@ async def test_whoever_has_left_costs_nobody_a_turn() -> None:
 async def test_what_took_long_is_followed_by_a_rest() -> None:
     turns, order = Turns(), list[tuple[str, float]]()
     turns.wait(Somebody("a", order))
-    turns.took(0.01)
+    turns.refused("b", 0.01)
     turns.wait(Somebody("a", order))
     await until(lambda: len(order) == 2, "both had a turn")
     assert order[1][1] - order[0][1] >= 0.01 * REST * 0.9
+
+
+async def test_an_address_is_in_debt_when_much_from_there_was_refused_and_not_for_long() -> None:
+    turns = Turns()
+    for _ in range(round(LENIENT / EACH) - 2):
+        turns.refused("a", 0)
+    assert not turns.are_owed_by("a")
+    for _ in range(4):
+        turns.refused("a", 0)
+    assert turns.are_owed_by("a")
+    assert not turns.are_owed_by("b")
+    await until(lambda: not turns.are_owed_by("a"), "it is forgiven", 5)

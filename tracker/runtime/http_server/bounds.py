@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from tracker.runtime.http_server.turns import Rounds, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 SHARE_AT_LEAST = 4
 """Of all descriptors, one in so many is for connections, however much the work may need."""
@@ -52,6 +52,10 @@ class Occupant(Protocol):
     held: int
     deadline: float
     known: bool
+
+    @property
+    def place(self) -> Hashable:
+        """Where it waits for a turn."""
 
     def give_way(self) -> None:
         """Make room; it says that it has left by itself."""

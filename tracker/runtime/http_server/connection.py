@@ -21,6 +21,7 @@ import uvicorn
 from tracker.runtime.http_server.head import MOST_BYTES, Head, Refused, check_begun, read_head
 from tracker.runtime.http_server.presence import ANSWERED_BY, BODY, CLOSING, FULL, HEAD, RELAYED, RETRY, Presence
 from tracker.runtime.http_server.server_state import answer
+from tracker.runtime.http_server.turns import PAUSE
 from tracker.runtime.http_server.uvicorn_protocol import Relay, heard
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Connection(Presence):
         if self._front.proxies.trusted and not self._is_admitted(head):
             self._refuse(Refused(FULL, "too many are connected from your address: come again", RETRY))
         elif self._is_unproven(head):
-            self._queue()
+            self._queue(0 if head.target.startswith(self._front.door) else PAUSE)
         else:
             self._go_ahead(head)
 
@@ -183,10 +184,13 @@ class Connection(Presence):
             self._transport.close()
 
     def _is_unproven(self, head: Head) -> bool:
-        """Whether nothing speaks for the request: the last one here was refused, or it came to us without a key."""
-        if self.refused and not self._front.proxies.include(self._peer()):  # through a proxy come others
-            return True
-        return not self.proven and not head.target.startswith(self._front.door)
+        """Whether nothing speaks for the request: others like it were refused, or it comes to us without a key."""
+        if not head.target.startswith(self._front.door):
+            return not self.proven
+        proxies = self._front.proxies
+        if not self.known or (proxies.trusted and proxies.include(self._peer())):  # through a proxy come others
+            return self._front.bounds.turns.are_owed_by(self.address)
+        return self.refused
 
     def _go_ahead(self, head: Head) -> None:
         if self._relay is None and self._front.direct and self._front.direct.fits(head):
@@ -221,7 +225,7 @@ class Connection(Presence):
             self.refused, begun = False, perf_counter()
             cast("Direct", front.direct).take(head, body, self._answer)
             if self.refused:
-                front.bounds.turns.took(perf_counter() - begun)
+                front.bounds.turns.refused(self.address, perf_counter() - begun)
         else:
             self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
 

@@ -236,13 +236,18 @@ class Presence(asyncio.Protocol):
         else:
             self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
 
-    def _queue(self) -> None:
-        """Wait for a turn before the request is looked at whose head has been read."""
+    @property
+    def place(self) -> tuple[str, bool]:
+        """Where it waits for a turn: with those of its address, who come for the first time not behind the others."""
+        return self.address, self.refused
+
+    def _queue(self, pause: float) -> None:
+        """Wait for a turn, which lasts `pause` seconds, before the request is looked at whose head has been read."""
         bounds, size = self._front.bounds, len(self._buffer)
         self._phase, self.deadline = QUEUED, self._loop.time() + bounds.limits.body
         bounds.sends(self)
         if bounds.hold(self, size):
-            bounds.turns.wait(self)
+            bounds.turns.wait(self, pause)
         else:
             self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
 
