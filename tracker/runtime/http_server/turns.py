@@ -27,7 +27,7 @@ MOST_DEBTS = 1000
 
 
 class Waiting(Protocol):
-    """Who waits for a turn; `address` stays the same as long as it does."""
+    """Who waits for a turn; its `place` stays the same as long as it does."""
 
     @property
     def place(self) -> Hashable:
