@@ -178,6 +178,8 @@ class Connection(Presence):
 
     def take_turn(self) -> None:
         """Go on with the request whose head has been read."""
+        if self._transport.is_closing():
+            return
         self.read_on()
         self._go_ahead(cast("Head", self._head))
         if self._half_closed and self._phase in {BODY, RELAYED}:
