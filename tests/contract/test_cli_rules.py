@@ -143,12 +143,12 @@ def test_what_can_never_be_sent_to_is_told_by_file_and_line_and_fails_nothing(tr
 
 def test_what_is_not_read_and_what_is_empty_is_a_warning(tracker: CommandLine) -> None:
     (tracker.rules / "clients").mkdir()
-    (tracker.rules / "clients" / "acme.toml").write_text(RULE)
+    (tracker.rules / "clients" / "acme.yaml").write_text(RULE)
     ran = tracker("rules", "check")
     assert ran.code == 0
     assert ran.lines == [
         f"{tracker.rules}: holds no rule file: there is no *.toml in it (a warning)",
-        f"{tracker.rules}/clients/acme.toml: is not read: rule files stand right in {tracker.rules} (a warning)",
+        f"{tracker.rules}/clients/acme.yaml: is not read: rule files end in .toml (a warning)",
         "0 rules in 0 files: 2 warnings; otherwise nothing is wrong",
     ]
 

@@ -54,7 +54,7 @@ class Rulebook(Struct, frozen=True, dict=True):
 
 
 def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
-    """All rules of `folder`/*.toml; `known` are the names of channels, endpoints and providers to check against."""
+    """All rules of the *.toml in and below `folder`, checked against the names that are `known`."""
     files = Folder(folder)
     try:
         names = files.names()
