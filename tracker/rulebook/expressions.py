@@ -45,35 +45,35 @@ _IN_CONDITIONS = cel.NewEnv(variables={name: kind for name, kind in _VARIABLES.i
 
 
 class Condition(Doubtful):
-    """A compiled `when`: values in, verdict out."""
+    """A compiled `when`: values in, verdict out. `tree` is what it says."""
 
     def __init__(self, text: str) -> None:
         """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
         self.text = text
-        self._expression, self._tree = _compile(_IN_CONDITIONS, text)
+        self._expression, self.tree = _compile(_IN_CONDITIONS, text)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
-        self._shortcut = fast_path(self._tree)
+        self._shortcut = fast_path(self.tree)
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """The variables on which it rests."""
-        return _read_in(self._tree)
+        return _read_in(self.tree)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
-        return misread(self._tree, self.text)
+        return misread(self.tree, self.text)
 
     def doubts(self) -> Iterator[BadText]:
         """What it reads that may not be there."""
-        return doubtful(self._tree, self.text)
+        return doubtful(self.tree, self.text)
 
     @property
     def conjunctions(self) -> list[int]:
         """Where in `text` its outermost `&&` stand."""
         at = offsets(self._expression.serialize())
-        return [at[node.id] for node in [*conjunction(self._tree)][1::2] if isinstance(node, Call)]
+        return [at[node.id] for node in [*conjunction(self.tree)][1::2] if isinstance(node, Call)]
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
@@ -97,19 +97,19 @@ class Condition(Doubtful):
 
 
 class Hole:
-    """A compiled expression in a text, where it stands `at`: values in, value out."""
+    """A compiled expression in a text, where it stands `at`: values in, value out. `tree` is what it says."""
 
     def __init__(self, text: str, at: int = 0) -> None:
         self.text, self.at = text, at
-        self._expression, self._tree, self.reads = _compiled_hole(text)
+        self._expression, self.tree, self.reads = _compiled_hole(text)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
-        return misread(self._tree, self.text)
+        return misread(self.tree, self.text)
 
     def doubts(self) -> Iterator[BadText]:
         """What it reads that may not be there."""
-        return doubtful(self._tree, self.text)
+        return doubtful(self.tree, self.text)
 
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""

@@ -258,11 +258,11 @@ def _join(values: Any, separator: str = "", attribute: str | None = None) -> str
     return separator.join(parts)
 
 
-def compiled(text: str) -> tuple[Template, dict[str, int]] | list[Wrong]:
-    """The template with the lines of what it reads; or else everything that is wrong with it."""
+def compiled(text: str) -> tuple[str, Template, dict[str, int]] | list[Wrong]:
+    """What it means, the template, and the lines of what it reads; or else everything that is wrong with it."""
     try:
         tree = _SANDBOX.parse(text)
-        return list(check(tree)) or (_SANDBOX.bounded(text), reads(tree))
+        return list(check(tree)) or (repr(tree), _SANDBOX.bounded(text), reads(tree))
     except TemplateSyntaxError as error:
         return [(error.lineno, (error.message or "is no template").rstrip("."))]
     except (RecursionError, SyntaxError, MemoryError):

@@ -25,10 +25,10 @@ LONGEST_FILE = 65_536
 
 
 class TemplateFile:
-    """A compiled file. `text` is its source, by which a rule's revision knows it; `reads` tells the lines of values."""
+    """A compiled file. By its `meaning` a rule's revision knows it; `reads` tells the lines of values."""
 
-    def __init__(self, name: str, text: str, template: Template, reads: Mapping[str, int]) -> None:
-        self.name, self.text, self._template, self.reads = name, text, template, reads
+    def __init__(self, name: str, meaning: str, template: Template, reads: Mapping[str, int]) -> None:
+        self.name, self.meaning, self._template, self.reads = name, meaning, template, reads
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its values; from where that goes wrong on, the reason in brackets."""
@@ -80,7 +80,7 @@ class TemplateFiles:
         too_long = f"is {len(text)} characters long; {LONGEST_FILE} are allowed"
         made = compiled(text) if len(text) <= LONGEST_FILE else [(None, too_long)]
         if not isinstance(made, list):
-            return TemplateFile(name, text, *made)
+            return TemplateFile(name, *made)
         self.found += [Misconfigured(message, file=path, line=line) for line, message in made]
         return None
 
