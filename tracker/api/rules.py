@@ -46,12 +46,12 @@ async def backtest(now: Now, trial: NamedDependency[BacktestService], data: JSON
     """Together with the other rules in force; nothing is done and nothing kept. One at a time."""
     span = _span(data, now)
     try:
-        found = await trial.run(data.text, span)
+        found, plans = await trial.run(data.text, span, now)
     except NothingToTry as error:
         raise BadParameter("text", str(error)) from error
     except TooLong as error:
         raise BadParameter("since", str(error)) from error
-    return backtest_out(found, found.rules)
+    return backtest_out(found, found.rules, plans)
 
 
 def _span(asked: NewBacktest, now: datetime) -> Span:

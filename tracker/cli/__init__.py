@@ -28,7 +28,7 @@ HOMES = {
     "providers": ("providers",),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
-    "rules": ("posts_why", "rules_backtest", "rules"),
+    "rules": ("posts_why", "rules_backtest", "rules_plan", "rules"),
     "send": ("send",),
     "serve": ("serve",),
     "simulate": ("serve",),

@@ -19,7 +19,7 @@ from tracker.parameters import parse_time
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tracker.domain.rules.rule_index import RuleIndex
+    from tracker.domain.rules.rule import Rule
     from tracker.process.backtest import Backtest, Found, Held, Span
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
@@ -85,9 +85,11 @@ def backtest(
     json: Json = False,
 ) -> None:
     """Play the log to the rules: how often each would have fired, for which posts, beside what is on record."""
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+
     span = _span(since, until)
-    index, only = _tried(open_settings(config), tried)
-    found = _played(config, lambda play: play.run(index, span, only))
+    asked, only = tried_rules(open_settings(config), tried)
+    found = _played(config, lambda play: play.run(RuleIndex(asked), span, only))
     _show(found, found.rules, json)
 
 
@@ -123,17 +125,19 @@ def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -
     return on_database(config, work)
 
 
-def _tried(settings: Settings, place: Path | None) -> tuple[RuleIndex, set[str] | None]:
-    """The rules to try, of that folder or file or else of [rules] dir, and which of them to tell of (None: all)."""
-    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
-    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (as above)
+def tried_rules(settings: Settings, place: Path | None) -> tuple[Sequence[Rule], set[str] | None]:
+    """The rules to try (those of the configured folder, where no place is named), and which to tell of (None: all).
+
+    Where they are faulty, that is told, and the command is over.
+    """
+    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (takes half a second)
+    from tracker.toml import read_text as text_of  # noqa: PLC0415  (as above)
 
     if place is None or place.is_dir():
-        return fit(read_rules(settings, place)).index, None
+        return fit(read_rules(settings, place)).rules, None
     others = fit(read_rules(settings))
-    own = fit(read_text(settings, place.read_text(encoding="utf-8"), str(place), others.places.keys()))
-    rest = [rule for rule in others.rules if rule.id not in own.places]
-    return RuleIndex([*rest, *own.rules]), set(own.places)
+    own = fit(read_text(settings, text_of(place), str(place), others.places.keys()))
+    return [*(rule for rule in others.rules if rule.id not in own.places), *own.rules], set(own.places)
 
 
 def _span(since: str, until: str | None) -> Span:
@@ -151,7 +155,7 @@ def _show(found: Found, rules: Sequence[Held], json: bool) -> None:
     if json:
         from tracker.process.backtest_service import backtest_out  # noqa: PLC0415  (it is loaded by now)
 
-        show_json(backtest_out(found, rules, None))
+        show_json(backtest_out(found, rules, most=None))
         return
     say(f"{written(found.span.since)} to {written(found.span.until)}: {found.changes} changes played", aside=True)
     show_table(COLUMNS, map(_counts, rules))

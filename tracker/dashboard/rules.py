@@ -20,6 +20,7 @@ from tracker.facts import commands
 from tracker.process.backtest import Found, Span
 from tracker.process.backtest_service import BacktestService, Busy, NothingToTry, TooLong, Unreadable
 from tracker.queries import rule_status
+from tracker.queries.rule_plan import RulePlan
 from tracker.queries.rule_status import MOST_COUNTED, latest_firings
 from tracker.queries.runs import RunQuery, list_runs
 from tracker.rulebook.source import Footing, RuleSource, rule_called
@@ -128,9 +129,10 @@ MOST_SENT = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a trial came to: what it found, or the faults of the text, or in a word why there was none."""
+    """What a trial came to: what it found and plans, or the faults of the text, or in a word why there was none."""
 
     found: Found | None = None
+    plans: Sequence[RulePlan] = ()
     faults: Sequence[Misconfigured] = ()
     refused: str | None = None
 
@@ -158,7 +160,7 @@ async def run_trial(visit: Here, now: Now, trial: NamedDependency[BacktestServic
 
 async def _tried(trial: BacktestService, text: str, span: Span) -> Tried:
     try:
-        return Tried(await trial.run(text, span))
+        return Tried(*await trial.run(text, span, span.until))
     except Unreadable as error:
         return Tried(faults=error.faults)
     except NothingToTry:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tracker.domain.posts.post import Post, view
-from tracker.domain.rules import periodic
+from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every
@@ -116,7 +116,7 @@ class Reactor:
         await timers.hold_revisions(conn)
         armed = await timers.armed_revisions(conn)
         await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
-        new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
+        new = rearming.meaning_anew(rules, {name: revision for name, (revision, _) in armed.items()})
         self._since = {rule.id: now if rule.id in new else armed[rule.id][1] for rule in rules}
         there = await timers.there_since(conn)
         self._there = {rule.id: there.get(rule.id, now) for rule in rules}
@@ -136,14 +136,14 @@ class Reactor:
         return rules
 
     async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
-        arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
+        arms = rearming.first_waits(rules, new, now)
         counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
         await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
         after, states = ("", ""), states_awaited(rule for rule in rules if rule.id in new)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
             after = (found[-1].provider, found[-1].id)
-            arms = [arm for post in found for arm in standing(rules, view(post)) if arm.rule.id in new]
+            arms = [arm for post in found for arm in rearming.waits_for(rules, new, view(post))]
             await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
             for arm in arms:
                 counts[arm.rule.id] = counts.get(arm.rule.id, 0) + 1
