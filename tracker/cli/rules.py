@@ -65,7 +65,8 @@ def play(
 
     book = fit_rules(config, folder)
     wanted = known_words("--rule", rule or list(book.places), book.places)
-    outcomes = test_runner.run_tests([test for test in book.tests if test.rule in wanted], book.rules)
+    played = [test for test in book.tests if not rule or test.plays_all or not set(wanted).isdisjoint(test.rules)]
+    outcomes = test_runner.run_tests(played, book.rules)
     if junit:
         write_text(junit, test_runner.junit(outcomes))
     if json:

@@ -35,10 +35,10 @@ def meant_platform(word: str) -> str | None:
 
 Form = Literal[
     "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
-    "free", "values",
+    "free", "value", "values",
 ]  # fmt: skip
-"""`words` are one text or a list, `named` are tables by free names, `free` are texts by
-free names, `values` are texts, numbers or flags by the names of `keys`."""
+"""`words` are one text or a list, `named` are tables by free names, `free` are texts by free names; a `value` is a
+text, a number or a flag, and `values` are some by free names."""
 
 
 class Key(Struct, frozen=True):
@@ -165,16 +165,21 @@ WORKFLOW: Mapping[str, Key] = {
     "branch": Key("Steps by name, for the `else` of a wait.", "named"),
 }
 GIVEN: Mapping[str, Key] = {
-    name: Key("A value that each fact has unless its line says otherwise.")
+    name: Key("A value that each fact has unless its line says otherwise.", "value")
     for name in (
         "provider", "post", "platform", "account", "account.name", "attempt", "url", "scheduled_at", "error.code",
         "error.message", "error.retryable",
     )
+} | {
+    "labels": Key("Labels that each post has when it is first heard of.", "values"),
+    "attributes": Key("Attributes that each post has when it is first heard of.", "values"),
 }  # fmt: skip
 TEST: Mapping[str, Key] = {
-    "rule": Key("The rule that is tested.", needed=True),
+    "rule": Key("The rule that is tested."),
+    "rules": Key('Rules that are played together; "*" for all that are in force.', "words", offers=("*",)),
     "name": Key("What the test shows, as a sentence."),
-    "given": Key("What each fact of the timeline has unless its line says otherwise.", "values", keys=GIVEN),
+    "starts": Key("When the timeline begins: a day, a time and a zone.", offers=("2026-01-05 09:00 UTC",)),
+    "given": Key("What each fact of the timeline has unless its line says otherwise.", "table", keys=GIVEN),
     "timeline": Key("Line by line: a time, then > happens, < must happen, ! must not, then what.", needed=True),
 }
 FILE: Mapping[str, Key] = {

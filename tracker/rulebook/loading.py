@@ -20,9 +20,10 @@ from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import FILE, RULE
 from tracker.rulebook.reading import Faults, Table
+from tracker.rulebook.rule_test import RuleTest, read_test
 from tracker.rulebook.rules import read_rule, read_workflow
 from tracker.rulebook.template_files import TemplateFiles
-from tracker.rulebook.timeline import RuleTest, misfits, read_test
+from tracker.rulebook.test_checks import misfits
 from tracker.toml import parse
 from tracker.toml.positions import Path as KeyPath
 from tracker.toml.positions import Positions

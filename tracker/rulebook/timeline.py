@@ -1,4 +1,4 @@
-"""The `[[test]]`s beside rules, their timelines, and tests that could never fail, or never pass, because of a name.
+"""The timelines of tests: what happens to a post, and what rules must do about it.
 
 0s   >  post.failed  error.code=timeout error.retryable=true      > this happens
 1m   <  retry                                                     < this must be done, at just that time
@@ -10,37 +10,34 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
+from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
-from tracker.domain.rules.rule import Every, Expect, Rule
-from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
-from tracker.errors import Misconfigured, did_you_mean
-from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, TEST, meant_platform
-from tracker.toml.positions import BadText, Place, together
-
-if TYPE_CHECKING:
-    from tracker.rulebook.reading import Table
+from tracker.errors import did_you_mean
+from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, meant_platform
+from tracker.toml.positions import BadText, together
 
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")
 """Fields that are moments, written as the time since the beginning."""
 FLAGS = ("error.retryable", "resolved")
-FACT_FIELDS = (*GIVEN, "at")
+NAMED = ("labels", "attributes")
+"""Of a post: what has names of its own, as in `labels.tier=vip`."""
+
+FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), "at")
 DEMANDED: Mapping[str, tuple[str, ...]] = {
-    "alert": ("to", "post", "target", "title", "body", "severity", "resolved"),
-    "send": ("to", "post", "body", "event"),
-    "retry": ("to", "post", "target"),
-    "reconcile": ("to", "post"),
-    "pause": ("to",),
+    "alert": ("to", "post", "target", "title", "body", "severity", "resolved", "rule"),
+    "send": ("to", "post", "body", "event", "rule"),
+    "retry": ("to", "post", "target", "rule"),
+    "reconcile": ("to", "post", "rule"),
+    "pause": ("to", "rule"),
     "resume": ("to",),
-    "set": ("to", "post"),
+    "set": ("to", "post", "rule"),
 }
 """What can be demanded of what each verb does."""
 
@@ -124,11 +121,20 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
             name, value = "to", part
         elif equals and verb and name in ACTION_FIELDS and name not in known:
             raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
-        elif not equals or name not in known:
+        elif not equals or (name not in known and (verb or not _has_own_name(name))):
             there_are = did_you_mean(name, known) or f" (it may have {', '.join(known)})"
             raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
     return fields
+
+
+def _has_own_name(field: str) -> bool:
+    kind, point, name = field.partition(".")
+    if not point or kind not in NAMED:
+        return False
+    if not NAME.fullmatch(name):
+        raise ValueError(f'"{name}" is no name of {kind}: write {NAMES}')
+    return True
 
 
 def checked(name: str, value: str) -> str:
@@ -146,126 +152,3 @@ def checked(name: str, value: str) -> str:
             if meant := meant_platform(word.strip()):
                 raise ValueError(f'"{word.strip()}" is no platform (did you mean "{meant}"?)')
     return value
-
-
-class RuleTest(Struct, frozen=True):
-    """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise.
-
-    `line` is where the test begins in its file, and `first` where its timeline does.
-    """
-
-    rule: str
-    name: str
-    given: Mapping[str, str]
-    timeline: tuple[Line, ...]
-    file: str
-    line: int
-    first: int
-
-
-def read_test(table: Table) -> RuleTest | None:
-    """The test, or None where it is faulty; the reasons are noted with the table."""
-    before = len(table.faults.found)
-    table.only(TEST, "a test")
-    for needed in ("rule", "timeline"):
-        if needed not in table:
-            table.fault("", f'a test needs a "{needed}"')
-    given = table.table("given")
-    if given:
-        given.only(GIVEN, "given")
-    told = _given(given) if given else {}
-    rule, timeline = table.text("rule"), table.parsed("timeline", parse_timeline)
-    if rule is not None:
-        table.faults.mention((*table.path, "rule"), rule)
-    if timeline is not None:
-        _check_accounts(table, told, timeline)
-    if rule is None or timeline is None or len(table.faults.found) != before:
-        return None
-    positions = table.faults.positions
-    line, first = positions.key(table.path).line, positions.inside((*table.path, "timeline"), 0).line
-    return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, line, first)
-
-
-def _check_accounts(table: Table, given: Mapping[str, str], timeline: tuple[Line, ...]) -> None:
-    """An account is one of a platform; without it nothing would be told of it."""
-    path = (*table.path, "timeline")
-    start = table.faults.positions.inside(path, 0).line
-    for line in timeline:
-        told = {**given, **line.fields} if line.mark == ">" and line.word.startswith("post.") else {}
-        if "account" in told and "platform" not in told:
-            wrong = f"account={told['account']} goes with platform=: an account is one of a platform"
-            table.faults.note(path, wrong, Place(start + line.number - 1, line.column))
-            return
-
-
-def _given(table: Table) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for name, value in table.values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        try:
-            told[name] = checked(name, text)
-        except ValueError as error:
-            table.fault(name, str(error))
-    return told
-
-
-NEARLY = 0.8
-"""How alike two events' names are of which one is a slip for the other."""
-
-
-def misfits(
-    tests: Iterable[RuleTest], rules: Mapping[str, Rule], providers: Collection[str] | None
-) -> Iterator[Misconfigured]:
-    """A fault for each name in a test that its rule does not know; of rules that are faulty nothing is said."""
-    for test in tests:
-        rule = rules.get(test.rule)
-        if rule is None:
-            continue
-        for line in test.timeline:
-            number = test.first + line.number - 1
-            told = {**test.given, **line.fields}
-            faults = _of_fact(line, told, rule, providers) if line.mark == ">" else _of_demand(line, rule)
-            for wrong in faults:
-                yield Misconfigured(wrong, file=test.file, key="test.timeline", line=number, column=line.column)
-
-
-def _of_demand(line: Line, rule: Rule) -> Iterator[str]:
-    to = line.fields.get("to")
-    named = _named(rule).get(line.word)
-    if to and named is not None and to not in named:
-        there_are = f"it names {', '.join(sorted(named))}" if named else "no step of it does that"
-        yield f'the rule has no step {line.word} = "{to}"{did_you_mean(to, named) or f" ({there_are})"}'
-    sends = [step for step in rule.all_steps if isinstance(step, SendStep) and step.endpoint == (to or step.endpoint)]
-    if line.word == "send" and "body" in line.fields and sends and not any(step.body for step in sends):
-        yield 'body: no such send of the rule has a text: give it one with "body" or "template"'
-
-
-def _named(rule: Rule) -> Mapping[str, Collection[str]]:
-    steps = rule.all_steps
-    return {
-        "alert": {step.channel for step in steps if isinstance(step, AlertStep)},
-        "send": {step.endpoint for step in steps if isinstance(step, SendStep)},
-        "pause": {step.rule for step in steps if isinstance(step, PauseStep)},
-        "resume": {step.rule for step in steps if isinstance(step, ResumeStep)},
-    }
-
-
-def _of_fact(line: Line, told: Mapping[str, str], rule: Rule, providers: Collection[str] | None) -> Iterator[str]:
-    provider = told.get("provider")
-    if provider and providers is not None and provider not in providers:
-        there_are = did_you_mean(provider, providers) or f" (there is {', '.join(sorted(providers))})"
-        yield f'there is no provider "{provider}" in the configuration{there_are}'
-    if line.word.startswith(("@", "post.")):
-        return
-    heard = list(_heard(rule))
-    if not any(word.names(line.word) for word in heard):
-        near = get_close_matches(line.word, [word.pattern for word in heard], 1, NEARLY)
-        if near:
-            yield f'the rule never hears of "{line.word}" (did you mean "{near[0]}"?)'
-
-
-def _heard(rule: Rule) -> Iterator[EventName]:
-    trigger = rule.trigger
-    expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
-    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected)
-    yield from (word for word in words if isinstance(word, EventName))
