@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_the_tests_of_one_rule_can_be_played_alone(tracker: CommandLine) -> None
 def test_the_schema_is_the_one_that_editors_are_pointed_to(tracker: CommandLine) -> None:
     shown = json.loads(tracker("rules", "schema").out)
     assert shown == json.loads(Path("rules/rules.schema.json").read_text("utf-8"))
+
+
+def test_the_schema_of_an_installation_knows_its_names(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE)
+    shown = json.loads(tracker("rules", "schema", "--config", str(tracker.folder / "config.toml")).out)
+    assert shown["definitions"]["alert"]["properties"]["alert"]["enum"] == ["ops"]
+    offered = shown["definitions"]["pause"]["properties"]["pause"]["anyOf"][0]["enum"]
+    assert offered == sorted(tomllib.loads(RULE)["rule"])
+    assert tracker("rules", "schema", "--config", "nowhere.toml").code == 2
 
 
 NOWHERE = """

@@ -78,11 +78,12 @@ def play(
 
 
 @rules.command()
-def schema() -> None:
-    """The JSON Schema of rule files, for an editor's line `#:schema`."""
+def schema(config: Config = None) -> None:
+    """The JSON Schema of rule files, for an editor's line `#:schema`; with --config, of this installation's names."""
     from tracker.rulebook.schema import schema as made  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import names_in  # noqa: PLC0415  (as above)
 
-    show_json(made())
+    show_json(made(names_in(read_settings(config)) if config else {}))
 
 
 def fit_rules(config: Path | None, folder: Path | None = None) -> Rulebook:

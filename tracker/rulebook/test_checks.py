@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every, Expect, Rule
@@ -18,15 +19,22 @@ NEARLY = 0.8
 """How alike two events' names are of which one is a slip for the other."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Cast:
-    """The rules of a test: to whom they turn, by the verb; their sends; and of which events they hear."""
+    """The rules of a test: to whom they turn, by the verb; and their sends."""
 
-    several: bool
-    ids: Collection[str]
+    rules: Sequence[Rule]
     named: Mapping[str, Collection[str]]
     sends: Sequence[SendStep]
-    heard: Sequence[EventName]
+
+    @property
+    def several(self) -> bool:
+        return len(self.rules) > 1
+
+    @cached_property
+    def heard(self) -> list[EventName]:
+        """Of which events they hear."""
+        return list(_heard(self.rules))
 
 
 def misfits(
@@ -60,7 +68,7 @@ def _cast(rules: Sequence[Rule]) -> _Cast:
         "pause": {step.rule for step in steps if isinstance(step, PauseStep)},
         "resume": {step.rule for step in steps if isinstance(step, ResumeStep)},
     }
-    return _Cast(len(rules) > 1, [rule.id for rule in rules], named, sends, list(_heard(rules)))
+    return _Cast(rules, named, sends)
 
 
 def _told(test: RuleTest) -> tuple[set[str], set[str]]:
@@ -82,7 +90,7 @@ def _of_demand(line: Line, cast: _Cast, posts: Collection[str], senders: Collect
     if line.word == "send" and "body" in line.fields and sends and not any(step.body for step in sends):
         yield 'body: no such send of the rule has a text: give it one with "body" or "template"'
     for field, what, known in (
-        ("rule", "rule of the test", cast.ids),
+        ("rule", "rule of the test", [rule.id for rule in cast.rules] if "rule" in line.fields else ()),
         ("post", "post in this timeline", posts),
         ("to", "post in this timeline", posts if line.word == "set" else ()),
         ("to", "provider in this timeline", senders if line.word in ("retry", "reconcile") else ()),
