@@ -31,6 +31,7 @@ LOOKS = frozenset({"revision", "enabled"})
 ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""
 
+_AS_THEY_ARE = frozenset({str, int, bool, float, type(None)})
 _JOINING = ("_&&_", "_||_")
 NOTHING_BOUND: Mapping[str, str] = {}
 
@@ -42,7 +43,9 @@ def revision_of(rule: Rule) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Condition | Hole):
+    if type(value) in _AS_THEY_ARE:  # most are
+        return value
+    if isinstance(value, (Condition, Hole)):
         return {"cel": written(value.tree)}
     if isinstance(value, Template):
         return [part if isinstance(part, str) else _plain(part) for part in value.parts]
