@@ -105,8 +105,10 @@ def diff(
     json: Json = False,
 ) -> None:
     """What the rule files as they are gain and lose: against what the rules in force did, or against other files."""
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+
     settings, span = open_settings(config), _span(since, until)
-    after, _ = _tried(settings, None)
+    after = RuleIndex(tried_rules(settings, None)[0])
     if against is None:
         found = _played(config, lambda play: play.run(after, span))
     else:

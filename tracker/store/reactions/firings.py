@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.rate import Rate
+    from tracker.domain.runs.firing import Identity
     from tracker.store.database import Connection, Row
 
 LOCK_SHARED_KEYS = """
@@ -133,6 +134,14 @@ async def counts(conn: Connection, since: Mapping[str, datetime], most: Sequence
     if not since:
         return {}
     return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most, None)))
+
+
+async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]:
+    """The identities (rule, key, cause) among these that are on record already."""
+    if not wanted:
+        return set()
+    columns = (list(column) for column in zip(*wanted, strict=True))
+    return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns)}
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
