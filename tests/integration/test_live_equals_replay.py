@@ -61,9 +61,12 @@ class CrashingReactor(Reactor):
         self._random = random
 
     async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
-        await write_at_once(conn, await super().react(conn, heard, now))
+        parts = await super().react(conn, heard, now)
+        if conn.is_in_transaction():
+            await write_at_once(conn, parts)
+            parts = []
         self._perhaps_die()
-        return []
+        return parts
 
     async def _ring(self, conn: Connection, ripe: Any, now: datetime) -> None:
         await super()._ring(conn, ripe, now)

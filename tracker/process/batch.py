@@ -28,6 +28,7 @@ from tracker.store.log import event_log
 from tracker.store.posts import changes
 from tracker.store.reactions import firings, rule_pauses, runs, timers
 from tracker.store.reactions.timers import StoredTimer
+from tracker.store.session import require_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -132,7 +133,9 @@ async def prepare(
 
     What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
     """
-    # What a rule waits for may have come before it fired: only the history knows.
+    # What a rule waits for may have come before it fired: only the history knows, also that of this very batch.
+    if any(map(_looks_back, occasions)):
+        require_transaction(conn)
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
@@ -140,6 +143,7 @@ async def prepare(
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
+        require_transaction(conn)
         await firings.lock_shared_keys(conn, shared)
     earliest = min(occasion.at for occasion in occasions)
     memory = EngineState(in_force_since=since)
@@ -148,6 +152,8 @@ async def prepare(
     budgeted = {fire.rule.id for fire in fires if fire.rule.budget}
     found = await runs.recall(conn, _identities(decisions), [*run_ids], keys, budgeted, earliest)
     memory.known = found.known
+    if any(run.rule in rules.by_id and rules.by_id[run.rule].per in SHARED for run in found.told):
+        require_transaction(conn)
     for run in found.told:
         keys.add((run.rule, run.key))
     for run in (*found.told, *found.open):
@@ -180,8 +186,10 @@ async def prepare(
 async def written(conn: Connection, effects: Effects, now: datetime) -> list[Part]:
     """What is left to write of all that the engine wants, in one statement; what few want has been written then.
 
-    With the commit whoever waits for it is woken.
+    That takes a transaction. With the commit whoever waits for it is woken.
     """
+    if effects.released or effects.pauses or effects.labels or effects.withdrawn:
+        require_transaction(conn)
     await rule_pauses.release(conn, effects.released)
     await rule_pauses.hold(conn, effects.pauses)
     if effects.labels:

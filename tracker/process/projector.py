@@ -16,9 +16,9 @@ from msgspec.structs import asdict
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import arrive_together
 from tracker.domain.posts.change import Change
-from tracker.errors import Unavailable
 from tracker.store.posts import accounts, posts
 from tracker.store.posts.posts import StoredPost
+from tracker.store.session import require_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,11 +45,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch has changed, in the order of the log; the posts that are to be written; and the place's `step`."""
+    """What a batch has changed, in the order of the log, and what is left to be written."""
 
     changes: list[Change]
-    posts: list[Part]
-    step: int
+    parts: list[Part]
 
 
 class Projector:
@@ -71,10 +70,11 @@ class Projector:
     async def fold(
         self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row], moving: Part | None = None
     ) -> Folded:
-        """Fold the rows' facts into their posts and record the changes; the posts are left to be written.
+        """Fold the rows' facts into their posts, which are left to be written, and record the changes.
 
-        `seen`, and `done` of this batch, came before them. A place may be `moving` on with the first statement. Raises
-        Unavailable where it does not, and more where a fact cannot be folded.
+        Without a transaction these are left as well, and NeedsTransaction is raised where a fact is late or tells
+        something new of an account. `seen`, and `done` of this batch, came before the rows. A place may be `moving` on
+        with the first statement. Raises whatever keeps a fact from being folded.
         """
         arrivals = arrivals_of(self.readers, sorted(rows, key=POSITION))
         changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
@@ -90,19 +90,19 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
-        if changes:
+        await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
+        parts = [posts.saving(standing.version, saved)] if saved else []
+        if changes and conn.is_in_transaction():
             live, first = self._version is None, self._first_number
             await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
-        await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
-        return Folded(changes, [posts.saving(standing.version, saved)] if saved else [], standing.step)
+        elif changes:
+            parts.append(posts.recording(conn, standing.version, changes, standing.epoch))
+        return Folded(changes, parts)
 
     async def _standing(self, conn: Connection, keys: Collection[Key], moving: Part | None) -> Standing:
         if moving is None:
             return await posts.standing(conn, self._version, keys)
-        standing = await posts.standing_once_moved(conn, moving, keys)
-        if standing is None:
-            raise Unavailable(f"somebody else has moved the {self._parked_as} meanwhile")
-        return standing
+        return await posts.standing_once_moved(conn, moving, keys)
 
     async def _history(
         self,
@@ -117,6 +117,7 @@ class Projector:
         earlier: dict[Key, list[Fact]] = defaultdict(list)
         if not late:
             return earlier, {}
+        require_transaction(conn)
         known = [key for key in late if key in kept]
         if known:
             from_day = min(kept[key].first_day for key in known)

@@ -183,7 +183,7 @@ class Rebuild:
         done: list[Row] = []
 
         async def fold(some: Sequence[Row]) -> None:
-            await write_at_once(conn, (await handler.fold(conn, some, seen, done)).posts)
+            await write_at_once(conn, (await handler.fold(conn, some, seen, done)).parts)
             done.extend(some)
 
         await handle_or_park(conn, NAME, rows, fold, PLACE, self._clock())

@@ -122,10 +122,11 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Connection]:
-        """A connection for work, each of whose statements is a transaction of its own."""
+        """A connection for work, each of whose statements is a transaction of its own; others are woken at the end."""
         with away_is_unavailable():
             async with self._working.acquire(timeout=PATIENCE) as connection:
                 with self._lent(connection):
+                    connection.itself.tells_later = True
                     yield connection
                 self._tidy.add(connection.get_server_pid())
 
@@ -148,7 +149,7 @@ class Database:
             yield
             self.waker.wake(session.told)
         finally:
-            session.expendable = False
+            session.expendable = session.tells_later = False
             session.told.clear()
 
     async def _prepare_to_ask(self, session: Session) -> None:

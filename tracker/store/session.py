@@ -106,6 +106,8 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
     hung_up: Callable[[Session], object] | None = None
     """Told when a statement is given up that the server may still be at."""
     waker: Waker | None = None
+    tells_later = False
+    """Whether others are woken only when whoever has the session gives it back."""
     _given_up = False
     _loop: asyncio.AbstractEventLoop
 
@@ -221,6 +223,16 @@ async def hang_up(session: asyncpg.Connection) -> None:
     with suppress(Exception):
         await session.close(timeout=CLOSE)
     session.terminate()
+
+
+class NeedsTransaction(Exception):
+    """What was begun with statements of their own takes more than one that must be kept together."""
+
+
+def require_transaction(conn: asyncpg.Connection) -> None:
+    """Raise NeedsTransaction unless a transaction is open."""
+    if not conn.is_in_transaction():
+        raise NeedsTransaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,11 @@ class StoredPost:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A projection, the newest epoch of the log, and those of some posts that the projection knows.
-
-    `step` is the one that a place has reached that was moved by the same statement.
-    """
+    """A projection, the newest epoch of the log, and those of some posts that the projection knows."""
 
     version: int
     epoch: int
     posts: dict[Key, StoredPost]
-    step: int = 0
 
 
 CURRENT_PROJECTION = "select version from projections where current"
@@ -62,7 +58,7 @@ v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day
                              order by provider, post limit 1) p) p on true
 """
 STANDING = f"select {KEPT}"
-STANDING_ONCE_MOVED = f"select moved.step, {KEPT} cross join moved"
+STANDING_ONCE_MOVED = f"select {KEPT} cross join moved"
 """The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
 BASELINES = """
@@ -98,6 +94,14 @@ CHANGE_COLUMNS = (
     "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
 )  # fmt: skip
 
+INSERT_CHANGES = f"""
+insert into changes ({", ".join(CHANGE_COLUMNS)})
+select * from unnest($1::smallint[], $2::boolean[], $3::integer[], $4::smallint[], $5::text[], $6::text[],
+                     $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[],
+                     $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::json[], $18::json[],
+                     $19::json[], $20::json[])
+"""
+
 FACTS_OF_AN_EVENT = 8
 """So many changes of one event have numbers in the order of the log."""
 
@@ -113,10 +117,9 @@ async def standing(conn: Connection, projection: int | None, keys: Collection[Ke
     return _standing(await conn.fetch(STANDING, projection, *columns_of(keys, 2)))
 
 
-async def standing_once_moved(conn: Connection, moving: Part, keys: Collection[Key]) -> Standing | None:
-    """The posts that people read as they stand once a place is moved (its step is `moved`); None: it is not there."""
-    rows = await fetch_at_once(conn, [moving], STANDING_ONCE_MOVED, None, *columns_of(keys, 2))
-    return _standing(rows) if rows else None
+async def standing_once_moved(conn: Connection, moving: Part, keys: Collection[Key]) -> Standing:
+    """The posts that people read as they stand once a place is moved, whose next step is in `moved`."""
+    return _standing(await fetch_at_once(conn, [moving], STANDING_ONCE_MOVED, None, *columns_of(keys, 2)))
 
 
 def _standing(rows: Sequence[Row]) -> Standing:
@@ -126,7 +129,7 @@ def _standing(rows: Sequence[Row]) -> Standing:
         if row["fold"]
     ]
     known = {(k.post.provider, k.post.id): k for k in kept}
-    return Standing(rows[0]["version"], rows[0]["epoch"], known, rows[0].get("step", 0))
+    return Standing(rows[0]["version"], rows[0]["epoch"], known)
 
 
 async def load(conn: Connection, keys: Collection[Key]) -> dict[Key, StoredPost]:
@@ -199,6 +202,13 @@ async def record_changes(
     await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
     if live:
         wake_after_commit(conn, CHANGES)
+
+
+def recording(conn: Connection, projection: int, changes: Sequence[Change], epoch: int) -> Part:
+    """A few changes, as `record_changes` keeps them."""
+    wake_after_commit(conn, CHANGES)
+    rows = [row_of_change(projection, True, epoch, change) for change in changes]
+    return Part((("recorded_changes", INSERT_CHANGES),), columns_of(rows, len(CHANGE_COLUMNS)))
 
 
 async def copy_changes(
