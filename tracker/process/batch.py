@@ -190,8 +190,8 @@ async def written(conn: Connection, effects: Effects, now: datetime) -> list[Par
     """
     if effects.released or effects.pauses or effects.labels or effects.withdrawn:
         require_transaction(conn)
-    await rule_pauses.release(conn, effects.released)
-    await rule_pauses.hold(conn, effects.pauses)
+        await rule_pauses.release(conn, effects.released)
+        await rule_pauses.hold(conn, effects.pauses)
     if effects.labels:
         await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
     unsaid = await actions.withdraw(conn, effects.withdrawn, now)
