@@ -167,7 +167,8 @@ def test_named_values_are_told_as_they_are_written() -> None:
 
 
 async def page_of(url: str, path: str, language: str = "en") -> str:
-    async with Database.open(url) as database, dashboard(database, open_here=True) as client:
+    parts = {"readers": {PROVIDER: adapter_of(PROVIDER)}}
+    async with Database.open(url) as database, dashboard(database, parts=parts, open_here=True) as client:
         answer = await client.get(path, headers={"Accept-Language": language})
         assert answer.status_code == 200
         return answer.text
