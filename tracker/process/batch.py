@@ -17,7 +17,7 @@ from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
 from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppressed
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import OPEN, EngineState
@@ -101,8 +101,6 @@ class Budgets:
 
 log = structlog.get_logger(__name__)
 
-SHARED = frozenset({GroupBy.ACCOUNT, GroupBy.PLATFORM, GroupBy.PROVIDER})
-
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
@@ -133,7 +131,7 @@ async def prepare(
     keys = {(d.rule.id, _key(d)) for d in decisions}
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
-    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
+    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN}:
         await firings.lock_shared_keys(conn, shared)
     earliest = min((occasion.at for occasion in occasions), default=None)
     memory = EngineState(in_force_since=since)
@@ -205,7 +203,7 @@ async def _with_earlier(conn: Connection, decision: Decision, occasion: Occasion
     if not isinstance(decision, Fire) or not decision.rule.waits_for:
         return decision
     subject, since, before = decision.subject, decision.occurred_at, occasion.cause or 2**62
-    if decision.rule.per in SHARED:
+    if decision.rule.per not in OWN:
         found = await changes.of_provider(conn, subject.provider, since, before)
     elif subject.post:
         found = await changes.of_post(conn, subject.provider, subject.post, since, before)

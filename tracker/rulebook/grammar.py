@@ -69,7 +69,9 @@ MATCH: Mapping[str, Key] = {
     "account": Key("Accounts or globs, one of which the post or target belongs to.", "words"),
     "provider": Key("Providers, as they are called in the configuration, or globs.", "words"),
     "state": Key("States or globs, in one of which the post or target is.", "words", offers=_STATES),
+    "attributes.*": Key("Values or globs, one of which the attribute of that name has.", "words"),
 }
+"""A name that ends in `*` stands for every name that begins so."""
 WATCHED: Mapping[str, Key] = {
     "state": Key("The state, or several, that must have held.", "words", among=_STATES, needed=True)
 }
@@ -91,7 +93,10 @@ RULE: Mapping[str, Key] = {
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
     "when": Key(_WHEN),
-    "per": Key("What the rule counts as one.", "choice", tuple(GroupBy)),
+    "per": Key(
+        "What the rule counts as one: post, target, account, platform, provider, or attributes.<name>.",
+        offers=(*GroupBy, "attributes.campaign"),
+    ),
     "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
@@ -167,8 +172,8 @@ WORKFLOW: Mapping[str, Key] = {
 GIVEN: Mapping[str, Key] = {
     name: Key("A value that each fact has unless its line says otherwise.")
     for name in (
-        "provider", "post", "platform", "account", "account.name", "attempt", "url", "scheduled_at", "error.code",
-        "error.message", "error.retryable",
+        "provider", "post", "platform", "account", "account.name", "attempt", "url", "text", "scheduled_at",
+        "error.code", "error.message", "error.retryable",
     )
 }  # fmt: skip
 TEST: Mapping[str, Key] = {

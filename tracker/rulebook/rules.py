@@ -15,6 +15,7 @@ from msgspec.structs import fields, replace
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
+from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import EventName, StateEntered
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
@@ -26,16 +27,18 @@ from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.remarks import remark
+from tracker.rulebook.scope import Scope, Supplier, link_of
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
-from tracker.rulebook.triggers import read_match, read_trigger, read_word
+from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
 from tracker.rulebook.verbs import READERS, article
+from tracker.toml.positions import together
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
 
-LOOKS = frozenset({"revision", "enabled"})
+LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
 """What a rule can change without meaning something else."""
 
 ORDERED = get_args(Step)
@@ -53,9 +56,11 @@ def revision_of(rule: Rule) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, Condition):
-        return _expression(value.text)
+        return _with_rows(_expression(value.text), value.supplied)
     if isinstance(value, Template | TemplateFile):
-        return value.text
+        return _with_rows(value.text, value.supplied)
+    if isinstance(value, Choice):
+        return {"row": value.meaning}
     if isinstance(value, Struct):
         return {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
@@ -66,6 +71,12 @@ def _plain(value: object) -> object:
     if isinstance(value, time):
         return value.isoformat()
     return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _with_rows(text: str, supplied: Mapping[str, Supplier]) -> object:
+    """The text, with what the tables hold that it reads: an edit there is one of the rule."""
+    rows = {name: one.meaning for name, one in supplied.items() if isinstance(one, Choice)}
+    return {"text": text, "rows": rows} if rows else text
 
 
 def _named(value: Struct) -> dict[str, object]:
@@ -183,9 +194,14 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     _check_name("rule", name, table)
     trigger = read_trigger(table)
     severity = table.choice("severity", SEVERITIES, "warning")
-    per = GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST))
-    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table))
-    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns)
+    per = table.parsed("per", read_per) or GroupBy.POST
+    public_url = context.known.public_url
+    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), public_url=public_url)
+    scope = Scope({"post.link": link_of(public_url or "")})
+    context = replace(
+        context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope
+    )
+    judged = nouns_in_condition(trigger, per, public_url=public_url)
     do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,
@@ -193,8 +209,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         trigger=trigger or On(()),
         do=do,
         branches={**context.found, **branches},
-        match=read_match(table, context.known.providers),
-        when=table.parsed("when", partial(_condition, nouns_in_condition(trigger, per))),
+        match=(*read_match(table, context.known.providers), *sharing(per)),
+        when=table.parsed("when", partial(_condition, judged, scope)),
         per=per,
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
@@ -216,8 +232,10 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
 
 
-def _condition(nouns: Nouns, text: str) -> Condition:
-    condition = Condition(text)
+def _condition(nouns: Nouns, scope: Scope, text: str) -> Condition:
+    condition = Condition(text, scope)
+    if lacked := list(scope.lacked(condition.reads)):
+        raise together(lacked)
     nouns.check(text, condition)
     return condition
 

@@ -13,6 +13,8 @@ from tracker.rulebook.rules import NAME
 
 Schema = dict[str, object]
 
+ANY, BACKSLASH = "*", r"\."
+
 SPAN: Schema = {
     "type": "string",
     "minLength": 2,
@@ -47,11 +49,14 @@ def _step(verb: str, keys: Mapping[str, Key]) -> Schema:
 
 
 def _table(keys: Mapping[str, Key]) -> Schema:
+    said = {name: {"description": key.says, **_value(name, key)} for name, key in keys.items()}
     table: Schema = {
         "type": "object",
-        "properties": {name: {"description": key.says, **_value(name, key)} for name, key in keys.items()},
+        "properties": {name: one for name, one in said.items() if not name.endswith(ANY)},
         "additionalProperties": False,
     }
+    if begun := {f"^{name[:-1].replace('.', BACKSLASH)}": one for name, one in said.items() if name.endswith(ANY)}:
+        table["patternProperties"] = begun
     return {**table, "required": _needed(keys)} if _needed(keys) else table
 
 

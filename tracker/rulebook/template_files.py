@@ -6,7 +6,7 @@ deep at most, and nothing is called but filters that make no text longer than th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,12 @@ from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.folder import TEMPLATES as FOLDER
 from tracker.rulebook.folder import Files
-from tracker.rulebook.template_checks import FILTERS, NOUNS, NUMERIC, check, reads
+from tracker.rulebook.local_times import at
+from tracker.rulebook.scope import NOTHING_MORE, Scope, filled, known_in
+from tracker.rulebook.template_checks import FILTERS, NUMERIC, check, reads
 from tracker.rulebook.templates import shown
 
 LONGEST_PAGE, GREATEST, MOST_TURNS = 20_000, 10**18, 1000
@@ -35,7 +36,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
-        self.filters = {name: _cut(self.filters[name]) for name in FILTERS} | {"join": _join, TURNS: _turns}
+        own = {"at": at, "join": _join, TURNS: _turns}
+        self.filters = {name: _cut(self.filters[name]) for name in FILTERS if name not in own} | own
         self.globals = {}
 
     def bounded(self, text: str) -> Template:
@@ -101,15 +103,22 @@ LONGEST_FILE = 65_536
 class TemplateFile:
     """A compiled file. `text` is its source, by which a rule's revision knows it; `reads` tells the lines of values."""
 
-    def __init__(self, name: str, text: str, template: Template, reads: Mapping[str, int]) -> None:
+    def __init__(
+        self, name: str, text: str, template: Template, reads: Mapping[str, int], scope: Scope = NOTHING_MORE
+    ) -> None:
         self.name, self.text, self._template, self.reads = name, text, template, reads
+        self.scope, self.supplied = scope, scope.read(reads)
+
+    def within(self, scope: Scope) -> TemplateFile:
+        """This file, for texts to which a scope supplies more."""
+        return TemplateFile(self.name, self.text, self._template, self.reads, scope)
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its values; from where that goes wrong on, the reason in brackets."""
         parts: list[str] = []
         left = LONGEST_PAGE
         try:
-            for part in self._template.generate(_nouns(values)):
+            for part in self._template.generate(_nouns(filled(values, self.supplied), self.scope)):
                 parts.append(part)
                 left -= len(part)
                 if left < 0:
@@ -126,22 +135,28 @@ class TemplateFiles:
     def __init__(self, files: Files | None = None) -> None:
         self._files = files
         self._sandbox = Sandbox()
-        self._read: dict[str, TemplateFile | None] = {}
+        self._read: dict[tuple[str, tuple[str, ...]], TemplateFile | None] = {}
         self.texts: dict[str, str] = {}
         self.found: list[Misconfigured] = []
 
     @property
     def paths(self) -> list[Path]:
         """Those that rules use."""
-        return [Path(self._files.path(f"{FOLDER}/{name}")) for name in self._read] if self._files else []
+        return (
+            [Path(self._files.path(f"{FOLDER}/{name}")) for name in dict.fromkeys(name for name, _ in self._read)]
+            if self._files
+            else []
+        )
 
-    def page(self, name: str) -> TemplateFile | None:
+    def page(self, name: str, scope: Scope = NOTHING_MORE) -> TemplateFile | None:
         """The file of that name. Raises ValueError where there is none; a faulty one is noted, and None."""
-        if name not in self._read:
-            self._read[name] = self._load(name, self._existing(name))
-        return self._read[name]
+        known = known_in(scope)
+        if (name, known) not in self._read:
+            self._read[name, known] = self._load(name, self._existing(name), known)
+        page = self._read[name, known]
+        return page.within(scope) if page else None
 
-    def _load(self, name: str, files: Files) -> TemplateFile | None:
+    def _load(self, name: str, files: Files, known: Collection[str]) -> TemplateFile | None:
         whole = f"{FOLDER}/{name}"
         path = files.path(whole)
         try:
@@ -153,15 +168,15 @@ class TemplateFiles:
         if len(text) > LONGEST_FILE:
             self._fault(path, None, f"is {len(text)} characters long; {LONGEST_FILE} are allowed")
             return None
-        return self._compiled(path, name, text)
+        return self._compiled(path, name, text, known)
 
-    def _compiled(self, path: str, name: str, text: str) -> TemplateFile | None:
+    def _compiled(self, path: str, name: str, text: str, known: Collection[str]) -> TemplateFile | None:
         try:
             tree = self._sandbox.parse(text)
-            wrong = list(check(tree))
+            wrong = list(check(tree, known))
             for line, message in wrong:
                 self._fault(path, line, message)
-            return None if wrong else TemplateFile(name, text, self._sandbox.bounded(text), reads(tree))
+            return None if wrong else TemplateFile(name, text, self._sandbox.bounded(text), reads(tree, known))
         except TemplateSyntaxError as error:
             self._fault(path, error.lineno, (error.message or "is no template").rstrip("."))
         except (RecursionError, SyntaxError, MemoryError):
@@ -183,9 +198,9 @@ class TemplateFiles:
         self.found.append(Misconfigured(message, file=path, line=line))
 
 
-def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
-    nouns: dict[str, dict[str, object]] = {noun: {} for noun in NOUNS}
-    for name in DEFAULTS:
+def _nouns(values: Mapping[str, object], scope: Scope) -> dict[str, SimpleNamespace]:
+    nouns: dict[str, dict[str, object]] = {}
+    for name in known_in(scope):
         noun, _, field = name.partition(".")
-        nouns[noun][field] = values[name]
+        nouns.setdefault(noun, {})[field] = values[name]
     return {noun: SimpleNamespace(**fields) for noun, fields in nouns.items()}

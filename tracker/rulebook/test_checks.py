@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
+from tracker.domain.rules.choice import addressees
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every, Expect, Rule
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
@@ -41,7 +42,9 @@ def _of_demand(line: Line, rule: Rule) -> Iterator[str]:
     if to and named is not None and to not in named:
         there_are = f"it names {', '.join(sorted(named))}" if named else "no step of it does that"
         yield f'the rule has no step {line.word} = "{to}"{did_you_mean(to, named) or f" ({there_are})"}'
-    sends = [step for step in rule.all_steps if isinstance(step, SendStep) and step.endpoint == (to or step.endpoint)]
+    sends = [
+        step for step in rule.all_steps if isinstance(step, SendStep) and (not to or to in addressees(step.endpoint))
+    ]
     if line.word == "send" and "body" in line.fields and sends and not any(step.body for step in sends):
         yield 'body: no such send of the rule has a text: give it one with "body" or "template"'
 
@@ -49,8 +52,8 @@ def _of_demand(line: Line, rule: Rule) -> Iterator[str]:
 def _named(rule: Rule) -> Mapping[str, Collection[str]]:
     steps = rule.all_steps
     return {
-        "alert": {step.channel for step in steps if isinstance(step, AlertStep)},
-        "send": {step.endpoint for step in steps if isinstance(step, SendStep)},
+        "alert": {to for step in steps if isinstance(step, AlertStep) for to in addressees(step.channel)},
+        "send": {to for step in steps if isinstance(step, SendStep) for to in addressees(step.endpoint)},
         "pause": {step.rule for step in steps if isinstance(step, PauseStep)},
         "resume": {step.rule for step in steps if isinstance(step, ResumeStep)},
     }

@@ -19,7 +19,7 @@ from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
 from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
 from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
-from tracker.rulebook.timeline import Line, RuleTest
+from tracker.rulebook.timeline import DATA, Line, RuleTest
 
 
 def junit(outcomes: Iterable[Outcome]) -> str:
@@ -151,8 +151,14 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
         scheduled_at=BEGINNING + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail={"account": account} if about_account and "account" in told else {},
+        detail={"account": account} if about_account and "account" in told else _data(told),
+        excerpt=told.get("text"),
     )
+
+
+def _data(told: Mapping[str, str]) -> dict[str, object]:
+    """What the event brings along: texts by their names."""
+    return {name.partition(".")[2]: text for name, text in told.items() if DATA.fullmatch(name)}
 
 
 def _problem(told: Mapping[str, str]) -> Problem | None:

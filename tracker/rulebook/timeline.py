@@ -43,6 +43,9 @@ DEMANDED: Mapping[str, tuple[str, ...]] = {
 
 ACTION_FIELDS = tuple(dict.fromkeys(name for names in DEMANDED.values() for name in names))
 
+DATA = re.compile(r"data\.[A-Za-z_][A-Za-z0-9_]*")
+"""What an event brings along, name by name."""
+
 _LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*?))?\s*")
 
 
@@ -121,7 +124,7 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
             name, value = "to", part
         elif equals and verb and name in ACTION_FIELDS and name not in known:
             raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
-        elif not equals or name not in known:
+        elif not equals or (name not in known and (verb or not DATA.fullmatch(name))):
             there_are = did_you_mean(name, known) or f" (it may have {', '.join(known)})"
             raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
