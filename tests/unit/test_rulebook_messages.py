@@ -65,8 +65,8 @@ KEYS = {
     ),
     "another program's trigger": ('[rule.x]\ntrigger = "x"\n' + DO, 'write on = "post.failed"'),
     "another program's actions": (HEAD + "actions = []\n", "write do = [{ … }]"),
-    "a description": (HEAD + DO + 'description = "x"\n', "write it as a remark: # …"),
-    "an owner": (HEAD + DO + 'owner = "x"\n', "write it as a remark: # …"),
+    "a comment": (HEAD + DO + 'comment = "x"\n', "write it as a remark: # …"),
+    "a note": (HEAD + DO + 'note = "x"\n', "write it as a remark: # …"),
     "a message": (
         HEAD + 'do = [{ alert = "ops", title = "x", message = "y" }]',
         'do[0].message: an alert step has no such key (write body = "…")',

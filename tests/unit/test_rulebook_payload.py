@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH as START
 from tracker.domain.posts.event import Fact, Problem, State, TargetFact
+from tracker.domain.rules.decision import NotMatched
+from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.rulebook import Known, load_rules, load_text
+from tracker.rulebook.explanations import refused
 from tracker.rulebook.local_times import at
 from tracker.rulebook.rule_simulation import RuleSimulation
 
@@ -142,7 +145,7 @@ def test_a_link_leads_to_the_page_of_the_post() -> None:
 
 def test_what_a_signal_brings_is_read_and_has_asks_whether_it_is_there() -> None:
     text = rule('{{ has(event.data.by) ? event.data.by : "?" }}', "legal.approved")
-    signal = {"source": "signal", "event": "legal.approved"}
+    signal: dict[str, Any] = {"source": "signal", "event": "legal.approved"}
     said = [
         fact(1, **signal, detail={"by": "a key", "data": {"by": "Ada"}, "id": "1"}),
         fact(2, **signal, detail={"by": "a key", "data": {}, "id": "2"}),
@@ -203,6 +206,15 @@ def test_posts_that_share_an_attribute_are_counted_as_one_and_others_are_passed_
     text = CAMPAIGN.format('per = "attributes.campaign"\ncount = ">= 2 in 1h"\n')
     posts = [failed(1, "a"), failed(2, "b"), failed(3), failed(4), failed(5, "a"), failed(6, "b")]
     assert titles(text, *posts) == ["p5 2", "p6 2"]
+
+
+def test_why_names_the_attribute_that_a_post_lacks() -> None:
+    (one,) = load_text(CAMPAIGN.format('per = "attributes.campaign"\n')).rules
+    subject = Group("p/", "p", "p3")
+    missed = one.unmatched(subject)
+    assert missed is not None
+    clause = refused(one, subject, NotMatched(missed))
+    assert (clause.key, clause.wanted, clause.was) == ("match.attributes.campaign", '"*"', "it is nothing")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from tracker.domain.rate import Rate
+from tracker.domain.rules.choice import Addressee, Choice
 from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
 from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.reading import Table
 from tracker.rulebook.scope import NOTHING_MORE, Scope
+from tracker.rulebook.tables import REST, LookupTable, asked_in, literal
 from tracker.rulebook.template_files import TemplateFile, TemplateFiles
 from tracker.rulebook.templates import Template
 from tracker.toml.positions import BadText, together
@@ -116,7 +118,8 @@ class Context(Struct, frozen=True):
     `rule` is theirs, empty for a workflow on its own; `event` is what a message is called that has no name of its own;
     `prefix` stands before the names of branches, and `trail` are the workflows in which we are. `nouns` are what the
     rule knows: what a text of its own reads in vain is refused there, what one of a workflow does where that is run.
-    `scope` are the values that texts can read besides.
+    `scope` are the values that texts can read besides; `tables` are those of all files. `owner` and `runbook` are the
+    rule's.
     """
 
     known: Known
@@ -129,6 +132,9 @@ class Context(Struct, frozen=True):
     trail: tuple[str, ...] = ()
     nouns: Nouns = NOUNS_UNKNOWN
     scope: Scope = NOTHING_MORE
+    tables: Mapping[str, LookupTable | None] = field(default_factory=dict)
+    owner: str = ""
+    runbook: str = ""
     found: dict[str, tuple[Step, ...]] = field(default_factory=dict)
 
     def text(self, written: str, longest: int, *, one_line: bool = False) -> Template:
@@ -138,6 +144,29 @@ class Context(Struct, frozen=True):
             raise together(lacked)
         self.nouns.check(written, template, elsewhere=bool(self.trail))
         return template
+
+    def addressee(self, what: str, known: Collection[str] | None) -> Callable[[str], Addressee]:
+        """A check that a name, and whatever a table can make of it, is among those known."""
+
+        def check(text: str) -> Addressee:
+            found = literal(text, self.scope)
+            if found is None:
+                return Choice(text, "provider", ((REST, text),))
+            if isinstance(found, str):
+                return named(what, known)(found)
+            for name, row in found.all.items():
+                try:
+                    named(what, known)(name)
+                except ValueError as error:
+                    raise ValueError(f'{text}, the row "{row}": {error}') from error
+            return found
+
+        return check
+
+    def asked(self, workflow: Table) -> set[str]:
+        """The arguments that a workflow reads, its template files included."""
+        files = [step["template"] for step in _steps(workflow) if isinstance(step.get("template"), str)]
+        return asked_in(workflow.values).union(*(asked_in(self.pages.source(str(name))) for name in files))
 
     def page(self, name: str) -> TemplateFile | None:
         """The file of that name. Raises ValueError where there is none, or where it reads what the rule lacks."""

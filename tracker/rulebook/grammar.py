@@ -105,13 +105,27 @@ RULE: Mapping[str, Key] = {
     "branch": Key("Steps by name, for the `else` of a wait.", "named"),
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
+    "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
     "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
     "mutes": Key("Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words"),
     "canary": Key("So long after an edit it is only recorded what the rule would have done.", "span"),
     "budget": Key('How often it may fire before it is held as a whole, as in "50 per hour".'),
     "severity": Key("The severity of its alerts that name none.", "choice", SEVERITIES),
     "enabled": Key("Whether it is in force.", "flag"),
+    "description": Key("What it is for, shown wherever the rule is."),
+    "owner": Key("Whose it is, shown with it and below its alerts."),
+    "runbook": Key("Where people read what to do, shown with it and below its alerts."),
 }
+DEFAULTS: Mapping[str, Key] = {
+    name: RULE[name]
+    for name in (
+        "match", "per", "once", "mode", "quiet", "canary", "budget", "severity", "with", "enabled", "owner", "runbook",
+    )
+}  # fmt: skip
+"""What the rules of a file can have from its [defaults]."""
+
+NEVER_BY_THE_CLOCK = ("once",)
+ABOUT_WHAT_IS_GATHERED = ("match", "per")
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
     "while": ("while", "for"),
     "expect": ("expect", "within"),
@@ -129,7 +143,7 @@ _BODY = {
 }
 STEPS: Mapping[str, Mapping[str, Key]] = {
     "alert": {
-        "alert": Key("Tell people: the name of a channel."),
+        "alert": Key("Tell people: the name of a channel, or several.", "words"),
         "title": Key("One line, with {{ CEL }} holes.", needed=True),
         **_BODY,
         "severity": Key("How grave it is.", "choice", SEVERITIES),
@@ -160,7 +174,10 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
     },
     "resume": {"resume": Key("End the pauses of another rule, for what this one is about.")},
     "set": {"set": Key("Put labels on the post; an empty text takes one away.", "free")},
-    "run": {"run": Key("Do the steps of a [workflow] of that name here.")},
+    "run": {
+        "run": Key("Do the steps of a [workflow] of that name here."),
+        "with": Key("Arguments, which its texts and channels read as with.<name>.", "free"),
+    },
 }
 PERFORMED = tuple(verb for verb in STEPS if verb not in ("wait", "run"))
 """The verbs that a test can demand."""
@@ -185,5 +202,7 @@ TEST: Mapping[str, Key] = {
 FILE: Mapping[str, Key] = {
     "rule": Key("Rules by their ids.", "named"),
     "workflow": Key("Sequences of steps that rules run by name.", "named"),
+    "table": Key("Tables that rules look things up in: by a glob, what each row holds.", "named"),
+    "defaults": Key("What the rules of this file have where they say nothing themselves.", "table", keys=DEFAULTS),
     "test": Key("Timelines that rules must pass.", "tables"),
 }

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import time, timedelta
-from functools import cache, partial
-from hashlib import sha256
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
-from msgspec import NODEFAULT, Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from tracker.domain.calendar import parse_quiet
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import EventName, StateEntered
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
@@ -27,86 +22,16 @@ from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.remarks import remark
-from tracker.rulebook.scope import Scope, Supplier, link_of
+from tracker.rulebook.revision import revision_of
+from tracker.rulebook.scope import Scope, joined, link_of
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
-from tracker.rulebook.template_files import TemplateFile
-from tracker.rulebook.templates import Template
+from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
 from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
-from tracker.rulebook.verbs import READERS, article
+from tracker.rulebook.verbs import READERS, article, read_alerts
 from tracker.toml.positions import together
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
-
-LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
-"""What a rule can change without meaning something else."""
-
-ORDERED = get_args(Step)
-"""Only they mean something by the order in which they stand."""
-
-_TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
-_LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
-
-
-def revision_of(rule: Rule) -> str:
-    """Twelve hexadecimal digits that the rule's meaning alone decides."""
-    meaning = json.dumps(_plain(rule), sort_keys=True, ensure_ascii=True)
-    return sha256(meaning.encode()).hexdigest()[:12]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Condition):
-        return _with_rows(_expression(value.text), value.supplied)
-    if isinstance(value, Template | TemplateFile):
-        return _with_rows(value.text, value.supplied)
-    if isinstance(value, Choice):
-        return {"row": value.meaning}
-    if isinstance(value, Struct):
-        return {"is": type(value).__name__, **_named(value)}
-    if isinstance(value, tuple | frozenset):
-        parts = [_plain(one) for one in value]
-        return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, time):
-        return value.isoformat()
-    return value.total_seconds() if isinstance(value, timedelta) else value
-
-
-def _with_rows(text: str, supplied: Mapping[str, Supplier]) -> object:
-    """The text, with what the tables hold that it reads: an edit there is one of the rule."""
-    rows = {name: one.meaning for name, one in supplied.items() if isinstance(one, Choice)}
-    return {"text": text, "rows": rows} if rows else text
-
-
-def _named(value: Struct) -> dict[str, object]:
-    """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
-    return {
-        name: _plain(found)
-        for name, default in _defaults(type(value)).items()
-        if name not in LOOKS and (found := getattr(value, name)) != default
-    }
-
-
-@cache
-def _defaults(kind: type[Struct]) -> dict[str, object]:
-    """The fields of such values with their defaults; what must always be said equals none."""
-    return {
-        one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in fields(kind)
-    }
-
-
-def _expression(text: str) -> str:
-    """The expression with its blanks outside quotes reduced to those that part words."""
-    strings: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        strings.append(match[1] or "")
-        return "\x00" if match[1] else " "
-
-    bare = _LOOSE.sub(r"\1", _TOKEN.sub(keep, text)).strip()
-    return "\x01".join([bare, *(one for one in strings if one)])
-
 
 RESERVED = ("do", "exhausted", "resolved")
 
@@ -139,6 +64,8 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
     table.only(STEPS[verbs[0]], f"{article(verbs[0])} step", OF_STEPS)
     if verbs[0] == "run":
         yield from _run(table, context)
+    elif verbs[0] == "alert":
+        yield from read_alerts(table, context)
     elif step := READERS[verbs[0]](table, context):
         yield step
 
@@ -170,10 +97,16 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if workflows.size(name) > MOST_IN_ALL:
         table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
         return ()
-    inner = replace(context, rule="", prefix=f"{name}.", trail=(*context.trail, name))
+    inner = replace(
+        context, rule="", prefix=f"{name}.", trail=(*context.trail, name), scope=_given(table, name, context)
+    )
     workflow = workflows.tables[name].aside()
     branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
     context.found.update(branches)
+    known = {str(fault) for fault in workflows.tables[name].faults.found}
+    for fault in workflow.faults.found:
+        if str(fault) not in known:
+            table.fault("run", f'"{name}" does not fit here: {fault.key}: {fault.message}')
     if not context.trail:
         for why in context.nouns.lacking.values():
             table.fault("run", f'"{name}" does not fit here: {why}')
@@ -182,6 +115,20 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
         table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
     return steps
+
+
+def _given(table: Table, name: str, context: Context) -> Scope:
+    """What a workflow is given here; what it reads and is not given is a fault, and so is what it does not read."""
+    found = table.texts(ARGUMENTS, lambda text: (literal(text, context.scope),))
+    given, asked = table.table(ARGUMENTS), context.asked(context.workflows.tables[name])
+    for one in given.values if given else ():
+        if given and one not in asked:
+            there_are = did_you_mean(one, asked) or (f" (it reads {', '.join(sorted(asked))})" if asked else "")
+            given.fault_at_key(one, f'"{name}" reads no {ARGUMENTS}.{one}{there_are}')
+    for one in sorted(asked - (given.values.keys() if given else set())):
+        table.fault("run", f'"{name}" reads {ARGUMENTS}.{one}: give it one, as in {ARGUMENTS} = {{ {one} = "…" }}')
+    unknown = unknown_arguments([one for one in sorted(asked) if found.get(one, (None,))[0] is None])
+    return joined(arguments({one: value for one, (value,) in found.items() if value is not None}), unknown)
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -197,9 +144,10 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     per = table.parsed("per", read_per) or GroupBy.POST
     public_url = context.known.public_url
     nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), public_url=public_url)
-    scope = Scope({"post.link": link_of(public_url or "")})
+    scope = joined(Scope({"post.link": link_of(public_url or "")}), read_with(table, context.tables, nouns))
+    about = {key: table.text(key) or "" for key in ("owner", "runbook")}
     context = replace(
-        context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope
+        context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope, **about
     )
     judged = nouns_in_condition(trigger, per, public_url=public_url)
     do, branches = read_steps(table, "do", context), _branches(table, context)
@@ -221,6 +169,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         canary=table.span("canary"),
         budget=table.parsed("budget", Rate.parse),
         enabled=table.flag("enabled", default=True),
+        description=table.text("description") or "",
+        **about,
     )
     if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
@@ -247,7 +197,7 @@ def read_workflow(name: str, table: Table, context: Context) -> None:
     if "do" not in table:
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     before = len(table.faults.found)
-    context = replace(context, trail=(name,), found={})
+    context = replace(context, trail=(name,), found={}, scope=unknown_arguments(context.asked(table)))
     steps, branches = read_steps(table, "do", context), read_branches(table, context)
     if len(table.faults.found) == before:
         check_branches(Rule(name, "", On(()), steps, {**context.found, **branches}), table)

@@ -23,6 +23,7 @@ SPAN: Schema = {
 FLAG: Schema = {"type": "boolean"}
 TEXT: Schema = {"type": "string", "minLength": 1}
 SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+ROW: Schema = {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}}
 
 
 def schema() -> Schema:
@@ -36,6 +37,7 @@ def schema() -> Schema:
             "rule": {**_table(RULE), "anyOf": [{"required": list(keys)} for keys in TRIGGERS.values()]},
             "workflow": _table(WORKFLOW),
             "test": _table(TEST),
+            "table": {"type": "object", "minProperties": 1, "additionalProperties": ROW},
             "steps": {"type": "array", "minItems": 1, "maxItems": MOST_STEPS, "items": {"$ref": "#/definitions/step"}},
             "step": {"anyOf": [{"$ref": f"#/definitions/{verb}"} for verb in STEPS]},
             **{verb: _step(verb, keys) for verb, keys in STEPS.items()},

@@ -41,6 +41,11 @@ class Scope(Struct, frozen=True):
 NOTHING_MORE = Scope()
 
 
+def joined(one: Scope, other: Scope) -> Scope:
+    """What either of them has."""
+    return Scope({**one.supplied, **other.supplied}, {**one.kinds, **other.kinds}, {**one.lacking, **other.lacking})
+
+
 def filled(values: Mapping[str, object], supplied: Mapping[str, Supplier]) -> Mapping[str, object]:
     """The values with what is supplied."""
     return {**values, **{name: supply(values) for name, supply in supplied.items()}} if supplied else values

@@ -6,18 +6,19 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tracker.rulebook.reading import OF_THE_FILE, Table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.rulebook.context import Workflows
-    from tracker.rulebook.reading import Table
     from tracker.toml.positions import Path, Positions
 
 NAMED = 2
 """The length of the paths of rules and workflows, as in rule.x."""
 
 
-def texts_of(rules: Mapping[str, Table], workflows: Workflows) -> dict[str, str]:
+def texts_of(rules: Mapping[str, Table], workflows: Workflows, lookups: Mapping[str, Table]) -> dict[str, str]:
     """Each rule's text, fit to be read as a file of its own."""
     files: dict[int, Excerpts] = {}
 
@@ -28,7 +29,10 @@ def texts_of(rules: Mapping[str, Table], workflows: Workflows) -> dict[str, str]
         return files[id(positions)].of(table.path)
 
     def whole(rule: Table) -> str:
-        return "\n".join(dict.fromkeys(map(excerpt, (rule, *workflows.reached_from(rule)))))
+        looked_up = rule.table("with") if isinstance(rule.values.get("with"), dict) else None
+        named = [lookups[name] for name in looked_up.values if name in lookups] if looked_up else []
+        defaults = [Table({}, (OF_THE_FILE,), rule.faults)] if rule.inherited else []
+        return "\n".join(dict.fromkeys(map(excerpt, (rule, *workflows.reached_from(rule), *named, *defaults))))
 
     return {name: whole(rule) for name, rule in rules.items()}
 

@@ -107,7 +107,7 @@ class TemplateFile:
         self, name: str, text: str, template: Template, reads: Mapping[str, int], scope: Scope = NOTHING_MORE
     ) -> None:
         self.name, self.text, self._template, self.reads = name, text, template, reads
-        self.scope, self.supplied = scope, scope.read(reads)
+        self.supplied = scope.read(reads)
 
     def within(self, scope: Scope) -> TemplateFile:
         """This file, for texts to which a scope supplies more."""
@@ -118,7 +118,7 @@ class TemplateFile:
         parts: list[str] = []
         left = LONGEST_PAGE
         try:
-            for part in self._template.generate(_nouns(filled(values, self.supplied), self.scope)):
+            for part in self._template.generate(_nouns(filled(values, self.supplied))):
                 parts.append(part)
                 left -= len(part)
                 if left < 0:
@@ -155,6 +155,13 @@ class TemplateFiles:
             self._read[name, known] = self._load(name, self._existing(name), known)
         page = self._read[name, known]
         return page.within(scope) if page else None
+
+    def source(self, name: str) -> str:
+        """What stands in the file of that name; nothing where it cannot be read."""
+        try:
+            return self._files.text(f"{FOLDER}/{name}") if self._files else ""
+        except Misconfigured:
+            return ""
 
     def _load(self, name: str, files: Files, known: Collection[str]) -> TemplateFile | None:
         whole = f"{FOLDER}/{name}"
@@ -198,9 +205,9 @@ class TemplateFiles:
         self.found.append(Misconfigured(message, file=path, line=line))
 
 
-def _nouns(values: Mapping[str, object], scope: Scope) -> dict[str, SimpleNamespace]:
+def _nouns(values: Mapping[str, object]) -> dict[str, SimpleNamespace]:
     nouns: dict[str, dict[str, object]] = {}
-    for name in known_in(scope):
+    for name, value in values.items():
         noun, _, field = name.partition(".")
-        nouns.setdefault(noun, {})[field] = values[name]
+        nouns.setdefault(noun, {})[field] = value
     return {noun: SimpleNamespace(**fields) for noun, fields in nouns.items()}
