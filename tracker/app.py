@@ -21,7 +21,7 @@ from tracker.act.redelivery import Redeliverer
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
 from tracker.api.events import shown
-from tracker.api.server_limits import front_of
+from tracker.api.webhooks import front_of
 from tracker.dashboard import handlers
 from tracker.dashboard.health import Installation
 from tracker.dashboard.session import Reception

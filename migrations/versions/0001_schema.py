@@ -40,7 +40,7 @@ create table events (
   occurred_at timestamptz,
   received_at timestamptz not null,
   conflict    boolean not null,
-  headers     jsonb not null,
+  headers     json not null,
   body        bytea not null,
   primary key (position, day)
 ) partition by range (day);
@@ -75,7 +75,7 @@ create table baselines (
   provider text not null,
   post     text not null,
   through  date not null,
-  fold     jsonb not null,
+  fold     json not null,
   primary key (provider, post)
 );
 """
@@ -257,18 +257,18 @@ create table posts (
   primary key (provider, post, projection)
 ) partition by list (projection);
 -- Lists of posts, by `statement` of tracker/queries/posts.py: all of them and those of one state by their last event,
--- and by each of the other times. Each holds the posts that lack the time, too. Without the keys they would take half
--- the room, and a page near the end of a list would be looked for in the whole table: of a comparison with a pair of
--- keys Postgres believes that hardly a row fits.
-create index posts_newest on posts (last_event_at desc, provider, post);
-create index posts_by_state on posts (state, last_event_at desc, provider, post);
-create index posts_by_entered_at on posts (entered_at desc, provider, post);
-create index posts_by_scheduled_at on posts (scheduled_at desc, provider, post);
-create index posts_by_published_at on posts (published_at desc, provider, post);
-create index posts_by_failed_at on posts (failed_at desc, provider, post);
--- The post of an id, whosever it is: `of_that_id`, also for the events and the runs of one.
+-- also those of which nothing was heard; and those that have one of the other times by it. Without the keys they would
+-- take half the room, and a page near the end of a list would be looked for in the whole table: of a comparison with a
+-- pair of keys Postgres believes that hardly a row fits. The lists read them backwards: what grows at its end leaves
+-- full pages behind, and what grows at its beginning halves.
+create index posts_newest on posts (last_event_at, provider desc, post desc);
+create index posts_by_state on posts (state, last_event_at, provider desc, post desc);
+create index posts_by_scheduled_at on posts (scheduled_at, provider desc, post desc) where scheduled_at is not null;
+create index posts_by_published_at on posts (published_at, provider desc, post desc) where published_at is not null;
+create index posts_by_failed_at on posts (failed_at, provider desc, post desc) where failed_at is not null;
+-- The post of an id, whosever it is: `of_that_id` of tracker/queries/posts.py, also for the events and the runs of one.
 create index posts_by_id on posts (post);
--- Lists of a platform or an account.
+-- Lists of a platform or an account, by `statement`.
 create index posts_by_target on posts using gin (platforms, accounts);
 -- Lists by an attribute. Only the posts that have one: the others cost nothing.
 create index posts_by_attribute on posts using gin (attributes) where attributes <> '{}';
@@ -548,17 +548,16 @@ create table actions (
   hidden_by       text,
   redelivers      uuid
 );
--- CLAIM and OUTLOOK. By target, so that what waits for a full one is not read on the way to the others.
+-- CLAIM. By target, so that what waits for a full one is not read on the way to the others.
 create index actions_waiting on actions (verb, target, due_at, id) where state = 'pending';
 create unique index actions_one_retry_of_a_post on actions (provider, post) where verb = 'retry' and state = 'claimed';
--- RETRIES, OPEN_OF_POST, and the history of a post.
+-- RETRIES, OPEN_OF_POST, the history of a post, and what a run asked for, which is about its post: ACTIONS of
+-- tracker/queries/why.py, `newest_actions` of tracker/queries/runs.py.
 create index actions_of_post on actions (provider, post, created_at);
--- Lists of actions: all of them, and those of a state; and RESCUE, for what is claimed is little. The few that wait for
--- a person are found and counted without reading the many that are done, which a list of those meets at every step.
-create index actions_newest on actions (created_at desc, id);
-create index actions_by_state on actions (state, created_at desc, id) where state <> 'done';
--- What a run, and what a silence or a rule that mutes, has made of them.
-create index actions_of_run on actions (run, created_at) where run is not null;
+-- Lists of actions, which stand in one order within each state: `list_actions`, `oldest_chosen`, SINCE of
+-- tracker/queries/events.py; and RESCUE, for what is claimed is little.
+create index actions_by_state on actions (state, created_at, id desc);
+-- What a silence or a rule that mutes has hidden: HIDDEN and NEWEST_HIDDEN of tracker/queries/silences.py.
 create index actions_hidden on actions (hidden_by, created_at) where hidden_by is not null;
 -- CLAIM and ABSORB: what travels together, and what is said of one alert in its order.
 create index actions_of_group on actions (group_key, due_at, id)
@@ -576,8 +575,8 @@ create table action_attempts (
   finished_at timestamptz,
   outcome     text check (outcome in ('done', 'retry', 'discard', 'unknown', 'lost')),
   reason      text,
-  request     jsonb,
-  response    jsonb,
+  request     json,
+  response    json,
   latency_ms  integer,
   primary key (action, attempt)
 );

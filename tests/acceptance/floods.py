@@ -1,4 +1,4 @@
-"""What a stranger may do to a port: `python -m tests.acceptance.floods KIND PORT`, until it is killed."""
+"""What a stranger may do to a port: `python -m tests.acceptance.floods KIND PORT [ADDRESS]`, until it is killed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    Flood = Callable[[int], Awaitable[None]]
+    Knock = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+    Flood = Callable[[Knock], Awaitable[None]]
 
 BUSY = 16
 """Connections on which one request follows the other."""
@@ -44,8 +45,8 @@ REPEATED = {
 def repeated(request: bytes) -> Flood:
     """One request after the other, as fast as the answers come."""
 
-    async def flood(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def flood(knock: Knock) -> None:
+        reader, writer = await knock()
         try:
             while True:
                 writer.write(request)
@@ -58,11 +59,27 @@ def repeated(request: bytes) -> Flood:
     return flood
 
 
+def afresh(request: bytes) -> Flood:
+    """One request after the other, each on a connection of its own, which the answer ends."""
+    last = request.replace(b"Content-Length", b"Connection: close\r\nContent-Length", 1)
+
+    async def flood(knock: Knock) -> None:
+        while True:
+            reader, writer = await knock()
+            try:
+                writer.write(last)
+                await reader.read()
+            finally:
+                writer.close()
+
+    return flood
+
+
 def held(begun: bytes) -> Flood:
     """Something that is begun and never ended."""
 
-    async def flood(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def flood(knock: Knock) -> None:
+        reader, writer = await knock()
         try:
             writer.write(begun)
             await writer.drain()
@@ -73,9 +90,9 @@ def held(begun: bytes) -> Flood:
     return flood
 
 
-async def endless_header(port: int) -> None:
+async def endless_header(knock: Knock) -> None:
     """A header that only grows."""
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    _, writer = await knock()
     try:
         writer.write(b"POST /webhooks/sosyalkopru HTTP/1.1\r\nHost: x\r\nX-A: ")
         while True:
@@ -90,6 +107,7 @@ HALF = (
 )
 KINDS: dict[str, tuple[int, Flood]] = {
     **{kind: (BUSY, repeated(request)) for kind, request in REPEATED.items()},
+    "forged afresh": (BUSY, afresh(REPEATED["forged"])),
     "idle connections": (MANY, held(b"")),
     "half heads": (MANY, held(b"POST /webhooks/sosyalkopru HTTP/1.1\r\nHost: x\r\n")),
     "half-sent bodies": (100, held(HALF)),
@@ -97,23 +115,27 @@ KINDS: dict[str, tuple[int, Flood]] = {
 }
 
 
-async def again_and_again(flood: Flood, port: int) -> None:
+async def again_and_again(flood: Flood, knock: Knock) -> None:
     """Whenever the connection is closed, another one."""
     while True:
         with suppress(OSError, EOFError):
-            await flood(port)
+            await flood(knock)
         await asyncio.sleep(1)
 
 
-async def run(kind: str, port: int) -> None:
-    """Until it is killed."""
+async def run(kind: str, port: int, address: str = "127.0.0.1") -> None:
+    """From that address of this machine, until it is killed."""
+
+    def knock() -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        return asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
     connections, flood = KINDS[kind]
     async with asyncio.TaskGroup() as group:
         for _ in range(connections):
-            group.create_task(again_and_again(flood, port))
+            group.create_task(again_and_again(flood, knock))
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(run(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -91,8 +91,9 @@ async def test_a_new_rule_says_what_it_would_have_fired_on(
     answer = await tried(client, NEW)
     assert (answer["since"], answer["until"]) == ("2026-10-11T13:00:00Z", "2026-11-10T13:00:00Z")
     assert answer["changes"] >= 4
-    (held,) = answer["items"]
+    (held,), (plan,) = answer["items"], answer["plan"]
     assert (held["rule"], held["in_force_since"]) == ("new", None)
+    assert (plan["rule"], plan["change"], plan["armed"]) == ("new", "new", {"count": 0, "keys": []})
     assert [held[side]["count"] for side in ("would", "did", "gained", "lost")] == [2, 0, 2, 0]
     assert {firing["post"] for firing in held["gained"]["newest"]} == {"p1", "p2"}
 

@@ -200,3 +200,10 @@ async def test_the_description_and_its_page_need_a_key_or_a_visitor_who_has_sign
 async def test_what_is_served_is_this_description(reading: httpx2.AsyncClient, shared_database: Database) -> None:
     answer = await reading.get("/schema/openapi.json", headers=await bearer(shared_database, "read"))
     assert answer.json() == DESCRIPTION
+
+
+def test_each_schema_is_told_in_its_own_words() -> None:
+    told = {name: schema["description"] for name, schema in DESCRIPTION["components"]["schemas"].items()}
+    assert {name for name, words in told.items() if words == "One page of a list."} == {
+        name for name in told if name.endswith("Page")
+    }

@@ -76,9 +76,40 @@ def test_one_rule_explains_itself(tracker: CommandLine) -> None:
 
 def test_faulty_rule_files_answer_nothing(tracker: CommandLine) -> None:
     (tracker.rules / "more.toml").write_text('[rule.x]\non = "post.faild"\n')
-    for words in (("posts", "why", "p1"), ("rules", "backtest"), ("rules", "diff")):
+    for words in (("posts", "why", "p1"), ("rules", "backtest"), ("rules", "diff"), ("rules", "plan")):
         ran = tracker(*words)
         assert (ran.code, ran.out, "more.toml:2:6" in ran.err) == (1, "", True)
+
+
+def test_a_plan_tells_what_an_edit_comes_to(tracker: CommandLine) -> None:
+    """Of the files as they are, of a file beside them, and of another folder; for people and for machines."""
+    assert tracker("rules", "plan").lines == ["0 rules would change; 2 rules would not, with 0 timers and 0 runs"]
+    forgotten = """
+[rule.forgotten]
+while = { state = "failed" }
+for   = "1h"
+since = "entered"
+do    = [{ alert = "ops", title = "{{ post.id }} is forgotten" }]
+"""
+    (tracker.folder / "more.toml").write_text(forgotten)
+    ran = tracker("rules", "plan", "--with", "more.toml")
+    assert ran.code == 0
+    assert ran.lines[1].split() == ["forgotten", "new", "0", "2", "0", "0", "0", "2"]
+    assert ran.lines[2:] == [
+        "forgotten armed: sosyalkopru/p1, sosyalkopru/p2",
+        "forgotten fires at once: sosyalkopru/p1, sosyalkopru/p2",
+        "1 rule would change; 2 rules would not, with 0 timers and 0 runs",
+    ]
+    (tracker.folder / "other").mkdir()
+    (tracker.folder / "other" / "a.toml").write_text(forgotten)
+    items = tracker("rules", "plan", "--with", "other", "--json").json["items"]
+    assert {item["rule"]: item["change"] for item in items} == {
+        "forgotten": "new", "stuck": "removed", "told": "removed",
+    }  # fmt: skip
+    (tracker.folder / "more.toml").write_text(forgotten.replace("while", "whiel"))
+    refused = tracker("rules", "plan", "--with", "more.toml")
+    assert (refused.code, refused.out, 'did you mean "while"' in refused.err) == (1, "", True)
+    assert tracker("rules", "plan", "--with", "nowhere.toml").code == 2
 
 
 def test_a_backtest_tells_how_often_beside_how_often(tracker: CommandLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,15 @@ def test_the_schema_is_the_one_that_editors_are_pointed_to(tracker: CommandLine)
     assert shown == json.loads(Path("rules/rules.schema.json").read_text("utf-8"))
 
 
+def test_the_schema_of_an_installation_knows_its_names(tracker: CommandLine) -> None:
+    (tracker.rules / "all.toml").write_text(RULE)
+    shown = json.loads(tracker("rules", "schema", "--config", str(tracker.folder / "config.toml")).out)
+    assert shown["definitions"]["alert"]["properties"]["alert"]["enum"] == ["ops"]
+    offered = shown["definitions"]["pause"]["properties"]["pause"]["anyOf"][0]["enum"]
+    assert offered == sorted(tomllib.loads(RULE)["rule"])
+    assert tracker("rules", "schema", "--config", "nowhere.toml").code == 2
+
+
 NOWHERE = """
 [endpoints.meta]
 url = "http://169.254.169.254/hook"
@@ -143,12 +153,12 @@ def test_what_can_never_be_sent_to_is_told_by_file_and_line_and_fails_nothing(tr
 
 def test_what_is_not_read_and_what_is_empty_is_a_warning(tracker: CommandLine) -> None:
     (tracker.rules / "clients").mkdir()
-    (tracker.rules / "clients" / "acme.toml").write_text(RULE)
+    (tracker.rules / "clients" / "acme.yaml").write_text(RULE)
     ran = tracker("rules", "check")
     assert ran.code == 0
     assert ran.lines == [
         f"{tracker.rules}: holds no rule file: there is no *.toml in it (a warning)",
-        f"{tracker.rules}/clients/acme.toml: is not read: rule files stand right in {tracker.rules} (a warning)",
+        f"{tracker.rules}/clients/acme.yaml: is not read: rule files end in .toml (a warning)",
         "0 rules in 0 files: 2 warnings; otherwise nothing is wrong",
     ]
 

@@ -164,6 +164,15 @@ async def test_files_that_are_refused_are_named_with_their_place(
     assert 'on = "post.failed"' in plain(await visitor.get("/rules/on-failure")).replace("&#34;", '"')
 
 
+WAITING = """
+[rule.late]
+while = { state = "failed" }
+for   = "1m"
+since = "entered"
+do    = [{ alert = "ops", title = "{{ post.id }}" }]
+"""
+
+
 async def test_where_there_is_no_rule_it_says_how_to_begin(database: Database) -> None:
     async with dashboard(database, open_here=True) as client:
         assert "tracker init" in plain(await client.get("/rules"))
@@ -175,12 +184,16 @@ async def test_a_text_is_tried_on_the_log_by_whoever_may_read(database: Database
     async with dashboard(database, rules) as client:
         await sign_in(client, database, "read")
         same = plain(await client.post("/rules/on-failure/trial", data={"text": FAILING}))
-        for part in ("Would have fired 1", "Did fire 1", "Gained 0", "Lost 0", "evaluated: 1"):
+        for part in ("Would have fired 1", "Did fire 1", "Gained 0", "Lost 0", "evaluated: 1", "changes nothing"):
             assert part in same, part
         wider = FAILING.replace('match = { platform = ["x", "insta*"] }\n', "").replace("\n", "\r\n")
         page = await client.post("/rules/on-failure/trial", data={"text": wider, "since": "7d"})
         for part in ("Would have fired 2", "Did fire 1", "Gained 1 Would have fired, and did not. p2", "Lost 0"):
             assert part in plain(page), part
+        assert "When it is saved: timers cancelled 0, set 0, kept 0; runs ended " in plain(page)
+        late = WAITING.replace("rule.late", "rule.on-failure")
+        page = await client.post("/rules/on-failure/trial", data={"text": late, "since": "7d"})
+        assert "It would fire at once for 2: sosyalkopru/p1, sosyalkopru/p2" in plain(page), plain(page)
         assert 'value="7d" selected' in page.text
         assert "# What failed." in plain(await client.get("/rules/on-failure/trial"))
 

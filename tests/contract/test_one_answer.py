@@ -33,7 +33,7 @@ do = [{ alert = "ops", title = "stuck" }]
 """
 TIMER = """
 insert into timers (rule, key, kind, bucket, due_at, meaning, cause, provider, post, data)
-values ('stuck', 'k', 'while', 0, $1, '', 'c', $2, 'p1', '{}')
+values ('stuck', 'sosyalkopru/p1', 'while', 0, $1, '', 'publishing:' || $3, $2, 'p1', '{}')
 """
 
 UNKNOWN = """
@@ -73,7 +73,8 @@ async def test_a_post_of_which_nothing_can_be_said_is_stuck_as_much_as_one_under
 async def test_what_is_about_to_happen_is_worded_alike(database: Database, database_url: str, tmp_path: Path) -> None:
     await project(database, told("p1", "publishing", 1))
     async with database.connection() as conn:
-        await conn.execute(TIMER, NOON + timedelta(minutes=15), PROVIDER)
+        since = NOON + timedelta(seconds=1)
+        await conn.execute(TIMER, since + timedelta(minutes=15), PROVIDER, since.isoformat())
     rules = in_force(tmp_path, RULES)
     async with dashboard(database, rules, open_here=True) as client:
         client.headers |= await bearer(database, "read")
@@ -85,3 +86,27 @@ async def test_what_is_about_to_happen_is_worded_alike(database: Database, datab
     ran = await asyncio.to_thread(tracker.alone, "posts", "show", "p1", "--json")
     assert json.dumps(ran.json["pending"]) == json.dumps(answer["pending"])
     assert [one["says"] for one in answer["pending"]] == ["stuck fires if it is still publishing"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("", "stuck fires if it is still publishing"),
+        ('for = "20m"', "stuck goes on waiting until 2026-11-10 12:20:01 UTC"),
+        ('when = "post.attempt > 1"', "stuck does nothing, as it stands: when wants post.attempt > 1, but it is false"),
+        ('match = { platform = "x" }', 'stuck does nothing, as it stands: match.platform wants "x", but it is nothing'),
+    ],
+)
+async def test_what_comes_is_what_the_engine_would_make_of_it(
+    more: str, says: str, database: Database, tmp_path: Path
+) -> None:
+    """The very timer that stands, let come in thought: not what a rule of that kind usually does."""
+    await project(database, told("p1", "publishing", 1))
+    since = NOON + timedelta(seconds=1)
+    async with database.connection() as conn:
+        await conn.execute(TIMER, since + timedelta(minutes=15), PROVIDER, since.isoformat())
+    text = RULES.replace('for = "15m"', more) if more.startswith("for") else RULES + more
+    async with dashboard(database, in_force(tmp_path, text), open_here=True) as client:
+        client.headers |= await bearer(database, "read")
+        (pending,) = (await client.get("/api/v1/posts/p1")).json()["pending"]
+    assert pending["says"] == says

@@ -47,11 +47,11 @@ def facts(simulator: Simulator, adapter: Adapter) -> dict[str, list[Fact]]:
         headers = {"x-sosyalkopru-signature": sign(SECRET, delivery.body), "x-sosyalkopru-delivery": delivery.id}
         adapter.verify(headers, delivery.body, NOW)
         reading = adapter.read(headers, delivery.body)
-        (item,) = reading.items
+        (post,) = reading.posts
         digest = sha256(delivery.body).digest()
         at = reading.occurred_at or NOW
-        event = LoggedEvent(position, 0, NAME, NAME, reading.kind, item.post, 0, at, at, digest, delivery.body)
-        found.setdefault(str(item.post), []).extend(adapter.facts(event))
+        event = LoggedEvent(position, 0, NAME, NAME, reading.kind, post, 0, at, at, digest, delivery.body)
+        found.setdefault(str(post), []).extend(adapter.facts(event))
     return found
 
 

@@ -16,7 +16,7 @@ from tracker.domain.actions import ActionSpec, Discard, Done, Outcome, Reason, R
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.process.retention import prune_records
-from tracker.store.actions import action_claims, actions
+from tracker.store.actions import action_leases, actions
 from tracker.store.wakeups import wait
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ async def test_a_process_that_dies_after_the_claim_loses_none_of_the_group(datab
     assert await worker.claim() == 1
     await intend(database, an_alert("d", group="g", later=60))
     async with database.transaction() as conn:
-        assert await action_claims.rescue(conn, NOON) == 1
+        assert await action_leases.rescue(conn, NOON) == 1
     for at in (NOON, NOON + timedelta(minutes=2)):
         await work(a_worker(database, alive, at))
     again, new = alive.heard

@@ -16,7 +16,7 @@ from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group
 from tracker.domain.runs.firing import Firing, Outcome
 from tracker.process.batch import Budgets
-from tracker.store.reactions import firings
+from tracker.store.reactions import firings, runs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,8 @@ def firing(number: int, at: datetime, outcome: Outcome = Outcome.FIRED) -> Firin
 async def fire(conn: Connection, number: int, at: datetime, budgets: Budgets) -> bool:
     """Whether there was room for one more, by what was looked up; if so, it is on record."""
     wanted = Fire(RULE, Group("p/x", "p", "x"), f"c{number}", {}, at)
-    spent = await budgets.spent(conn, [wanted], at)
+    found = await runs.recall(conn, [], [], [], [RULE.id], at)
+    spent = await budgets.spent(conn, [wanted], found.totals, at)
     has_room = len(spent.get(RULE.id, ())) < BUDGET.times
     await firings.record(conn, [firing(number, at, Outcome.FIRED if has_room else Outcome.SUPPRESSED)])
     return has_room

@@ -14,7 +14,7 @@ from tests.integration.test_worker import LAPSED, Gate, a_worker, intend, rows
 from tests.integration.told import NOON
 from tracker.act.worker import Capacity
 from tracker.domain.actions import Done, Exchange, Outcome, Reason, Retry, Unknown
-from tracker.store.actions import action_claims
+from tracker.store.actions import action_claims, action_leases, action_outcomes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +43,7 @@ class Mixed:
 
 async def rescue(database: Database) -> int:
     async with database.transaction() as conn:
-        return await action_claims.rescue(conn, NOON)
+        return await action_leases.rescue(conn, NOON)
 
 
 async def test_what_ends_together_is_recorded_in_one_commit(database: Database) -> None:
@@ -57,6 +57,21 @@ async def test_what_ends_together_is_recorded_in_one_commit(database: Database) 
     assert await rows(database, FACTS) == [("action.done", 40)]
     commits = "select (select count(distinct xmin::text) from actions), (select count(distinct xid) from events)"
     assert await rows(database, commits) == [(1, 1)]
+
+
+async def test_an_action_is_claimed_by_one_statement_and_ended_by_another(database: Database) -> None:
+    """Each is a transaction of its own; with the second the fact is in the log, and nobody looks whether more waits."""
+    asked: list[str] = []
+    worker = a_worker(database, Mixed({}))
+    for first in (True, False):  # the first time, a connection asks about types
+        await intend(database)
+        async with database.autocommit() as conn:
+            if not first:
+                conn.add_query_logger(lambda record: asked.append(record.query))
+        assert (await worker.claim(), worker.pause) == (1, Capacity().poll.total_seconds())
+        await worker.settle()
+    assert asked == [action_claims.CLAIM, action_outcomes.RECORD]
+    assert await rows(database, FACTS) == [("action.done", 2)]
 
 
 async def test_every_kind_of_end_goes_its_own_way_in_one_batch(database: Database) -> None:
@@ -169,13 +184,12 @@ select gen_random_uuid(), 'many ' || n, 'send', 'hangs', '{}', $1::timestamptz -
 
 
 async def test_what_waits_for_a_target_that_hangs_is_not_read_to_find_the_others(connection: Connection) -> None:
-    """Neither by whoever claims, nor by whoever asks when the next is due."""
+    """Nor to know when the next is due."""
     await connection.execute(MANY_WAITING, NOON)
     await connection.execute("analyze")
-    values: list[object] = [NOON, 64, 16, ["send hangs"], [16], "w", timedelta(seconds=30)]
-    noon: list[object] = [NOON]
-    for statement, given in ((action_claims.CLAIM, values), (action_claims.OUTLOOK, noon)):
-        read = [node for node in await plan_of(connection, statement, given) if node["Relation Name"] == "actions"]
-        assert "Seq Scan" not in {node["Node Type"] for node in read}
-        looked_at = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read)
-        assert sum(looked_at) <= 10
+    values: list[object] = [NOON, 64, 16, ["send hangs"], [16], "w", timedelta(seconds=30), False]
+    plan = await plan_of(connection, action_claims.CLAIM, values)
+    read = [node for node in plan if node["Relation Name"] == "actions"]
+    assert "Seq Scan" not in {node["Node Type"] for node in read}
+    looked_at = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read)
+    assert sum(looked_at) <= 10

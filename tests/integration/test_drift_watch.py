@@ -96,8 +96,8 @@ async def house(database: Database) -> House:
 class _Noting(Projector):
     """Leaves out what the corridor's reader does not understand."""
 
-    async def fold(self, conn: Any, rows: Any, seen: Any, done: Any) -> Any:
-        return await super().fold(conn, [row for row in rows if row["source"] != PROVIDER], seen, done)
+    async def fold(self, conn: Any, rows: Any, *more: Any) -> Any:
+        return await super().fold(conn, [row for row in rows if row["source"] != PROVIDER], *more)
 
 
 async def test_a_renamed_status_is_told_once_until_it_is_mapped_and_comes_again(house: House) -> None:

@@ -33,14 +33,16 @@ from tracker.domain.rules.step import (
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor
-from tracker.store.actions import action_claims
+from tracker.store.actions import action_leases
 from tracker.store.posts.changes import change_of
+from tracker.store.session import write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.posts.change import Change
     from tracker.store.database import Connection, Database
+    from tracker.store.session import Part
 
 pytestmark = pytest.mark.anyio
 
@@ -58,9 +60,13 @@ class CrashingReactor(Reactor):
         super().__init__(lambda: corridor.rules, corridor.now)
         self._random = random
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
-        await super().react(conn, heard, now)
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
+        parts = await super().react(conn, heard, now)
+        if conn.is_in_transaction():
+            await write_at_once(conn, parts)
+            parts = []
         self._perhaps_die()
+        return parts
 
     async def _ring(self, conn: Connection, ripe: Any, now: datetime) -> None:
         await super()._ring(conn, ripe, now)
@@ -98,7 +104,7 @@ class CrashingCorridor(Corridor):
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
-                if not await action_claims.rescue(conn, self.now()):
+                if not await action_leases.rescue(conn, self.now()):
                     return
 
     async def pass_time(self, until: float) -> None:

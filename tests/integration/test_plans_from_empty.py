@@ -39,16 +39,25 @@ select lpad(n::text, 32, '0')::uuid, n, 'send', 'sink', '{}', $1, 'p', 'p' || n,
   from generate_series(1, 5000) n
 """
 ATTEMPTS = "insert into action_attempts (action, attempt, lease, started_at) select id, 1, 1, $1 from actions"
+NO_EVENTS: list[object] = [[]] * 14
 ENDED = [UUID(f"{n:032}") for n in (100, 2000, 4000)]
 PAGES = {"posts": 20, "firings": 20, "claims": 400, "outcomes": 150}
 
 WORK: dict[str, tuple[str, list[object]]] = {
     "posts": (posts.STANDING, [1, ["p"] * 3, ["p1", "p2000", "p5000"]]),
     "firings": (firings.KNOWN, [["r"] * 3, ["p"] * 3, ["c1", "c2000", "new"]]),
-    "claims": (action_claims.CLAIM, [NOON, 16, 8, [], [], "node", timedelta(seconds=30)]),
+    "claims": (action_claims.CLAIM, [NOON, 16, 8, [], [], "node", timedelta(seconds=30), False]),
     "outcomes": (
-        action_outcomes.FINISH,
-        [ENDED, *[[one] * 3 for one in (1, "done", "ok", None, None, 1, "done", None, NOON)]],
+        action_outcomes.RECORD,
+        [
+            *NO_EVENTS,
+            ENDED,
+            *[[one] * 3 for one in (1, "done", "ok", None, None, 1, "done", None, NOON, False)],
+            [],
+            [],
+            [],
+            [],
+        ],
     ),
 }
 

@@ -28,7 +28,7 @@ from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
 from tracker.process import processor
 from tracker.process.processor import Pace, Processor
-from tracker.store.actions import action_claims, actions
+from tracker.store.actions import action_claims, action_leases, actions
 from tracker.store.actions.action_claims import Room
 from tracker.store.calls import reconciliations
 from tracker.store.checkpoints import assignments, processes
@@ -132,7 +132,9 @@ async def take_everything(database: Database, name: str) -> None:
     await reader(database, name).tend()
     await intend(database, "send", "retry")
     async with database.transaction() as conn:
-        assert len(await action_claims.claim(conn, name, NOON, LONG, Room(9, 9)) or ()) == 2
+        claim = await action_claims.claim(conn, name, NOON, LONG, Room(9, 9))
+        assert claim
+        assert len(claim.actions) == 2
 
 
 async def test_what_a_killed_process_held_is_free_at_once(database: Database) -> None:
@@ -148,7 +150,7 @@ async def test_what_a_killed_process_held_is_free_at_once(database: Database) ->
     assert await rows(database, "select node from nodes") == []
     async with database.transaction() as conn:
         assert await reconciliations.claim(conn, NOON, LONG, [PROVIDER], owner="watcher")
-        assert await action_claims.rescue(conn, NOON) == 1
+        assert await action_leases.rescue(conn, NOON) == 1
     assert await rows(database, "select outcome from action_attempts order by outcome") == [("lost",), (None,)]
 
 

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.cli.doctor_heard import examine_heard
-from tracker.queries.provider_clocks import clocks
+from tracker.cli.doctor_providers import examine_heard
+from tracker.queries.health import provider_clocks
 from tracker.settings import Settings
 from tracker.store.log.event_log import append
 
@@ -42,7 +42,7 @@ async def said(database: Database) -> list[tuple[str, str]]:
 async def test_what_is_ahead_is_counted_with_the_largest_and_the_usual(database: Database) -> None:
     await heard(database, -2, 0.5, 3, 4, 7)
     async with database.transaction() as conn:
-        found = (await clocks(conn, [PROVIDER], NOON))[PROVIDER]
+        found = (await provider_clocks(conn, [PROVIDER], NOON))[PROVIDER]
     assert (found.told, found.ahead, found.largest, found.usual) == (5, 3, 7 * SECOND, 3 * SECOND)
     assert await said(database) == [
         ("warning", "sosyalkopru: 3 of the last 5 are ahead of their arrival, by 7s at most, usually by 3s")

@@ -21,7 +21,7 @@ from tracker.domain.posts.event import Report, State
 from tracker.domain.rate import Rate
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import NotFound, Rejected
-from tracker.facts import commands, redelivery_plans
+from tracker.facts import commands
 from tracker.outbound.client import Reply
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import compiled
@@ -257,7 +257,7 @@ async def test_each_filter_chooses_what_it_says(corridor: Corridor, filters: Act
 async def test_too_many_at_once_are_refused(corridor: Corridor, monkeypatch: pytest.MonkeyPatch) -> None:
     await some_dead(corridor, 4)
     monkeypatch.setattr(redeliveries, "MOST", 3)
-    monkeypatch.setattr(redelivery_plans, "MOST", 3)
+    monkeypatch.setattr(commands, "MOST", 3)
     with pytest.raises(Rejected, match="more than 3 actions"):
         await plan(corridor)
     assert await corridor.rows("select count(*) from redelivery_items") == [(0,)]

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import actions, history, post_views, posts, rule_status, runs, silences, stats
+from tracker.queries import actions, history, pending, posts, rule_status, runs, silences, stats
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
 from tracker.queries.posts import PostQuery
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.anyio
 MANY_POSTS = """
 insert into posts (projection, provider, post, bucket, state, attempt, version, platforms, accounts, entered_at,
                    scheduled_at, published_at, failed_at, last_event_at, first_day, last_day, fold)
-select 1, $1, 'p' || n, 0, case when n % 100 = 0 then 'failed' else 'published' end, 1, 1, '{x}', '{}',
-       at, at, case when n % 100 > 0 then at end, case when n % 100 = 0 then at end, at, $2::date, $2::date, '{}'
+select 1, $1, 'p' || n, 0, case when n % 20 = 0 then 'failed' else 'published' end, 1, 1, '{x}', '{}',
+       at, at, case when n % 20 > 0 then at end, case when n % 20 = 0 then at end, at, $2::date, $2::date, '{}'
   from (select n, $2::timestamptz - n * interval '1 second' as at from generate_series(1, 20000) n) one
 """
 
@@ -63,7 +63,6 @@ async def full(shared_connection: Connection) -> Connection:
         (PostQuery(), "-published_at"),
         (PostQuery(), "scheduled_at"),
         (PostQuery(), "-failed_at"),
-        (PostQuery(), "entered_at"),
         (PostQuery(states=["failed"]), "-last_event_at"),
         (PostQuery(since=NOON - timedelta(hours=3)), "-last_event_at"),
     ],
@@ -78,15 +77,42 @@ async def test_a_page_of_posts_reads_about_a_page(full: Connection, query: PostQ
     assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 60
 
 
-@pytest.mark.parametrize("sort", ["-published_at", "published_at", "entered_at", "-scheduled_at"])
+@pytest.mark.parametrize(("sort", "most"), [("-failed_at", 60), ("failed_at", 60), ("-last_event_at", 0)])
 @pytest.mark.parametrize("deep", [False, True])
-async def test_a_page_of_posts_that_lack_a_time_reads_about_a_page(full: Connection, sort: str, deep: bool) -> None:
-    """They are few, and in the index of the time."""
+async def test_a_page_of_posts_that_lack_a_time_reads_about_a_page(
+    full: Connection, sort: str, most: int, deep: bool
+) -> None:
+    """Where many lack it, they are found on the way; where none does, the index of the last event says so."""
     place = (None, PROVIDER, "p15") if deep else None
-    statement, values = compiled(posts.statement(PostQuery(), posts.keyset_of(sort), True, place, 51))
+    assert await looked_at(full, PostQuery(), sort, place) <= most
+
+
+@pytest.mark.parametrize("sort", ["-scheduled_at", "published_at"])
+@pytest.mark.parametrize("query", [PostQuery(), PostQuery(states=["failed"]), PostQuery(account="none")], ids=str)
+@pytest.mark.parametrize("deep", [False, True])
+async def test_for_posts_that_lack_a_time_a_page_looks_only_so_far(
+    full: Connection, monkeypatch: pytest.MonkeyPatch, sort: str, query: PostQuery, deep: bool
+) -> None:
+    """However few there are."""
+    monkeypatch.setattr(posts, "LOOK", 300)
+    place = (None, PROVIDER, "p15") if deep else None
+    assert 51 <= await looked_at(full, query, sort, place) <= 300
+
+
+@pytest.mark.parametrize("query", [PostQuery(account="a1"), PostQuery(platform="none", account="a1")], ids=str)
+async def test_where_no_post_has_an_account_none_is_read_for_one(full: Connection, query: PostQuery) -> None:
+    """Of what nothing is known, Postgres believes that one in two hundred has it, and would walk over all."""
+    statement, values = compiled(posts.statement(query, posts.keyset_of("-last_event_at"), False, None, 51))
     read = [node for node in await plan_of(full, statement, values) if node["Relation Name"].startswith("posts")]
+    assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) == 0
+
+
+async def looked_at(connection: Connection, query: PostQuery, sort: str, place: tuple[None, str, str] | None) -> int:
+    """How many posts are read for a page of those that lack the time."""
+    statement, values = compiled(posts.statement(query, posts.keyset_of(sort), True, place, 51))
+    read = [node for node in await plan_of(connection, statement, values) if node["Relation Name"].startswith("posts")]
     assert {node["Node Type"] for node in read} <= {"Index Scan", "Bitmap Heap Scan"}
-    assert sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read) <= 210
+    return sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in read)
 
 
 async def test_one_post_is_found_by_its_index(full: Connection) -> None:
@@ -184,7 +210,7 @@ async def test_a_page_of_runs_reads_about_a_page(busy: Connection, query: RunQue
     [
         ("run_moves", runs.newest_moves(SOME_ID)),
         ("timers", runs.timers_of(SOME_ID)),
-        ("actions", runs.newest_actions(SOME_ID)),
+        ("actions", runs.newest_actions(SOME_ID, PROVIDER, "p777", NOON - timedelta(hours=1))),
     ],
 )
 async def test_one_run_reads_only_what_is_its_own(busy: Connection, table: str, statement: AnySelect) -> None:
@@ -225,7 +251,7 @@ async def test_a_page_of_firings_reads_about_a_page_of_each_outcome(busy: Connec
 
 async def test_what_a_post_waits_for_reads_only_what_is_its_own(busy: Connection) -> None:
     for table in ("timers", "runs"):
-        assert await rows_read(busy, table, post_views.PENDING, [PROVIDER, "p777"]) == 1
+        assert await rows_read(busy, table, pending.PENDING, [PROVIDER, "p777"]) == 1
 
 
 async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Connection) -> None:
@@ -250,5 +276,6 @@ async def test_a_page_of_the_past_reads_what_it_looks_at_by_an_index(full: Conne
     ids=str,
 )
 async def test_a_page_of_actions_reads_about_a_page(busy: Connection, query: ActionQuery) -> None:
-    statement = page_of(actions.chosen(query, Action), actions.NEWEST_FIRST, None, 51)
-    assert await rows_read(busy, "actions", *compiled(statement)) <= 60
+    """Of each state in which there are any: of two here."""
+    statement = page_of(actions.chosen(query, Action), actions.NEWEST_FIRST, None, 51, actions.each_of(query))
+    assert await rows_read(busy, "actions", *compiled(statement)) <= 110

@@ -326,7 +326,7 @@ async def test_a_row_of_posts_that_take_one_anothers_place_comes_to_an_end(datab
         async with database.transaction() as conn:
             taken = await action_claims.claim(conn, "w", NOON, timedelta(minutes=1), Room(1, 1))
         assert taken
-        claimed = taken[0]
+        claimed = taken.actions[0]
         found.append(claimed.generation)
     assert found == list(range(1, GENERATIONS + 2))
     async with little_provider() as provider:

@@ -211,6 +211,18 @@ async def test_shares_are_not_joined_when_one_of_them_is_another_nodes_by_now(da
     assert await rows(database, PIECES) == [([*range(8)],), ([*range(8, 16)],)]
 
 
+async def test_shares_are_joined_to_the_one_that_bears_their_lowest_name(database: Database) -> None:
+    """However the rows lie: by its first bucket a share is found by whoever claims it."""
+    first, second = await nodes(database, "first", "second")
+    await tend_all(first, second)
+    await second.leave()
+    await first.tend()
+    async with database.transaction() as conn:
+        await conn.execute("update shares set lease = lease + 1 where share = 0")
+    await first.drain()
+    assert await rows(database, "select share, buckets from shares") == [(0, [*range(16)])]
+
+
 async def waits_for_a_lock(database: Database) -> bool:
     return bool(await rows(database, "select from pg_stat_activity where wait_event_type = 'Lock'"))
 

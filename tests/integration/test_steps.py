@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,7 @@ from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Unavailable
 from tracker.process import processor
 from tracker.process.projector import Projector
+from tracker.process.rebuild import Rebuild
 from tracker.rulebook import load_text
 from tracker.store.checkpoints import subscriptions
 from tracker.store.database import Database
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tracker.domain.posts.change import Change
-    from tracker.store.checkpoints.snapshot import Checkpoint
+    from tracker.process.projector import Folded
     from tracker.store.database import Connection, Row
 
 pytestmark = pytest.mark.anyio
@@ -45,17 +45,21 @@ def only_if_it_can(values: Mapping[str, object]) -> Verdict:
 
 
 class Interrupted(Projector):
-    """Lets something happen in the middle of a step, when it is read and nothing is written."""
+    """Lets something happen in the middle of a step: when the events are read, or (`late`) the posts as well."""
 
-    def __init__(self, corridor: Corridor, happen: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, corridor: Corridor, happen: Callable[[], Awaitable[object]], *, late: bool = False) -> None:
         super().__init__(READERS, processor.NAME)
-        self._corridor, self._happen = corridor, happen
+        self._corridor, self._happen, self._late = corridor, happen, late
         corridor.processor.projector = self
 
-    async def fold(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> list[Change]:
+    async def fold(self, conn: Connection, rows: Sequence[Row], *more: Any) -> Folded:
         self._corridor.processor.projector = Projector(READERS, processor.NAME)
-        await self._happen()
-        return await super().fold(conn, rows, seen, done)
+        if not self._late:
+            await self._happen()
+        folded = await super().fold(conn, rows, *more)
+        if self._late:
+            await self._happen()
+        return folded
 
 
 async def test_of_one_batch_what_can_be_folded_is_and_what_can_be_decided_too(database: Database) -> None:
@@ -102,7 +106,10 @@ async def another(database: Database, corridor: Corridor) -> Corridor:
     return other
 
 
-async def test_a_node_that_loses_its_lease_in_the_middle_of_a_step_doubles_nothing(database: Database) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_node_that_loses_its_lease_in_the_middle_of_a_step_doubles_nothing(
+    database: Database, late: bool
+) -> None:
     corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
     heir = await another(database, corridor)
 
@@ -111,8 +118,9 @@ async def test_a_node_that_loses_its_lease_in_the_middle_of_a_step_doubles_nothi
             await conn.execute("update shares set leased_until = 'epoch'")
         await heir.processor.tend()
         await heir.processor.tend()
+        await heir.settle()
 
-    Interrupted(corridor, lose)
+    Interrupted(corridor, lose, late=late)
     await corridor.keep(*(told(f"p{number}", "failed", number) for number in range(30)))
     with suppress(Unavailable):
         await corridor.processor.drain()
@@ -170,6 +178,40 @@ async def test_a_restart_of_postgres_between_reading_and_writing_costs_a_step(tm
         assert corridor.world.verbs == {"alert": 2}
         assert await corridor.rows("select count(*) from changes where post = 'p1' and source <> 'action'") == [(1,)]
     server.stop()
+
+
+async def test_a_rebuild_that_switches_in_the_middle_of_a_step_loses_nothing(database: Database) -> None:
+    """What the step would write belongs to posts that nobody reads any more."""
+    corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
+    await corridor.tell(told("p1", "publishing", 1))
+
+    async def rebuild() -> None:
+        await Rebuild(database, READERS, corridor.now, lambda _done, _total: None).run()
+
+    Interrupted(corridor, rebuild, late=True)
+    await corridor.keep(told("p1", "failed", 2))
+    with pytest.raises(Unavailable, match="somebody else has moved the processor"):
+        await corridor.processor.drain()
+    await corridor.settle()
+    current = "select post, state from posts where projection = (select version from projections where current)"
+    assert await corridor.rows(current) == [("p1", "failed")]
+    assert corridor.world.verbs == {"alert": 1}
+
+
+async def test_a_step_takes_four_statements_where_rules_act_and_three_where_they_do_not(database: Database) -> None:
+    corridor = await Corridor(database, [on("post.failed", ALERT)]).open()
+    await corridor.tell(told("p1", "failed", 1))
+    statements: list[str] = []
+    async with database.autocommit() as conn:
+        conn.itself.add_query_logger(lambda one: statements.append(one.query))
+    for state, most in (("failed", 4), ("scheduled", 3)):
+        await corridor.keep(told(f"p-{state}", state, 2))
+        statements.clear()
+        await corridor.processor.step()
+        assert len(statements) <= most, statements
+    statements.clear()
+    await corridor.processor.step()
+    assert len(statements) == 1
 
 
 async def test_what_is_read_between_two_looks_for_timers_rings_in_time(database: Database) -> None:

@@ -16,7 +16,7 @@ from tracker.domain.payloads import payload_of
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import Rejected
 from tracker.facts.commands import discard_action, retry_action
-from tracker.store.actions import action_claims, actions
+from tracker.store.actions import action_leases, actions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ async def test_what_a_dead_process_held_is_put_back_as_lost(database: Database) 
     dying = a_worker(database, dead, "dying", Capacity(lease=LAPSED))
     await dying.claim()
     async with database.transaction() as conn:
-        assert await action_claims.rescue(conn, NOON) == 1
+        assert await action_leases.rescue(conn, NOON) == 1
     alive.open.set()
     worker = a_worker(database, alive, "alive")
     await worker.claim()
@@ -112,7 +112,7 @@ async def test_who_has_lost_the_lease_cannot_finish_but_its_attempt_says_what_ha
     first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
     await first.claim()
     async with database.transaction() as conn:
-        await action_claims.rescue(conn, NOON)
+        await action_leases.rescue(conn, NOON)
     quick.open.set()
     second = a_worker(database, quick, "quick")
     await second.claim()
@@ -134,8 +134,8 @@ async def test_slow_work_whose_lease_is_renewed_is_not_done_twice(database: Data
     await worker.claim()
     async with database.transaction() as conn:
         under_way = [row["id"] for row in await conn.fetch("select id from actions")]
-        await action_claims.renew(conn, "slow", LEASE, under_way)
-        assert await action_claims.rescue(conn, NOON) == 0
+        await action_leases.renew(conn, "slow", LEASE, under_way)
+        assert await action_leases.rescue(conn, NOON) == 0
     gate.open.set()
     await worker.settle()
 
@@ -212,7 +212,7 @@ async def test_a_wait_does_not_hide_that_the_attempt_before_was_lost(database: D
     dying = a_worker(database, Gate(), "dying", Capacity(lease=LAPSED))
     await dying.claim()
     async with database.transaction() as conn:
-        await action_claims.rescue(conn, NOON)
+        await action_leases.rescue(conn, NOON)
     gate = Gate(Retry(Reason.CIRCUIT_OPEN, timedelta(0)))
     gate.open.set()
     now = [NOON]
@@ -233,7 +233,7 @@ async def test_who_has_lost_the_lease_cannot_put_off_either(database: Database) 
     first = a_worker(database, slow, "slow", Capacity(lease=LAPSED))
     await first.claim()
     async with database.transaction() as conn:
-        await action_claims.rescue(conn, NOON)
+        await action_leases.rescue(conn, NOON)
     second = a_worker(database, quick, "quick")
     await second.claim()
     slow.open.set()

@@ -68,9 +68,9 @@ def logged(adapter: Adapter, kind: str, body: bytes) -> list[LoggedEvent]:
     reading = adapter.read({}, body)
     return [
         LoggedEvent(
-            7, 0, kind, kind, reading.kind, item.post, part, reading.occurred_at, ARRIVAL, sha256(body).digest(), body
+            7, 0, kind, kind, reading.kind, post, part, reading.occurred_at, ARRIVAL, sha256(body).digest(), body
         )
-        for part, item in enumerate(reading.items)
+        for part, post in enumerate(reading.posts)
     ]
 
 

@@ -98,10 +98,10 @@ def _facts(kind: str, one: Webhook | Answer, post: str, position: int, more: Map
     reading = adapter.read({}, body)
     rows = [
         LoggedEvent(
-            position, 0, kind, kind, reading.kind, item.post, part, reading.occurred_at, moment(one.at),
+            position, 0, kind, kind, reading.kind, post, part, reading.occurred_at, moment(one.at),
             sha256(body).digest(), body,
         )
-        for part, item in enumerate(reading.items)
+        for part, post in enumerate(reading.posts)
     ]  # fmt: skip
     return [fact for row in rows for fact in adapter.facts(row)]
 

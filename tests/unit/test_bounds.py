@@ -32,6 +32,16 @@ class Somebody:
         self.gone.append("late")
         self.bounds.leave(self)
 
+    @property
+    def place(self) -> str:
+        return self.address
+
+    def read_on(self) -> None:
+        raise AssertionError("it sends nothing")
+
+    def take_turn(self) -> None:
+        self.gone.append("took its turn")
+
 
 def bounded(limits: Limits, act: Callable[[Bounds], None]) -> None:
     async def run() -> None:
@@ -134,8 +144,8 @@ def test_the_work_keeps_its_descriptors(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_only_a_trusted_proxy_is_asked_who_asks(peer: str, told: str, wanted: str) -> None:
     proxies = Proxies.named(["127.0.0.1", "10.1.0.0/16"])
-    assert proxies.seen_through(peer, [(b"x-forwarded-for", told.encode())] if told else []) == wanted
-    assert Proxies().seen_through(peer, [(b"x-forwarded-for", told.encode())]) == counted(peer)
+    assert proxies.seen_through(peer, {"x-forwarded-for": told} if told else {}) == wanted
+    assert Proxies().seen_through(peer, {"x-forwarded-for": told}) == counted(peer)
 
 
 def test_whoever_has_one_address_of_ipv6_has_all_beside_it() -> None:

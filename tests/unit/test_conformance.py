@@ -14,7 +14,7 @@ from tests.unit.conformance import MEANINGS, check_case, read_or_refuse, reason
 from tests.unit.conforming import NotApplicable, adapter_of, configured
 from tests.unit.shapes import CASES, SHAPES
 from tracker.errors import Misconfigured, Rejected
-from tracker.providers.mapping import paths, statuses
+from tracker.providers.mapping import mapping, paths
 from tracker.providers.registry import KINDS
 
 DOORS = sorted(kind for kind, shapes in SHAPES.items() if not isinstance(shapes["published"], str))
@@ -79,7 +79,7 @@ def test_no_place_of_a_kind_can_be_lost_unnoticed(kind: str, monkeypatch: pytest
 
     Reasons that are found where no kind says so are left out: they would hide the loss of a place.
     """
-    monkeypatch.setattr(statuses, "REASONS", ())
+    monkeypatch.setattr(mapping, "REASONS", ())
     monkeypatch.setattr(paths, "CODES", ())
     assert not notices(kind, {})
     assert [f"{table}.{name}" for table, name in declared(kind) if not notices(kind, {table: {name: ""}})] == []

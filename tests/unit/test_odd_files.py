@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import Misconfigured
-from tracker.rulebook import load_rules
+from tracker.rulebook import folder, load_kept, load_rules
 from tracker.rulebook.folder import MOST_TOLD, look_of
 from tracker.settings import load_settings
 from tracker.toml import opening, parse
@@ -166,9 +166,9 @@ def test_loops_of_links_end_and_are_told(tmp_path: Path) -> None:
     """In the folder and in that of the templates; what watches for edits does not follow them either."""
     (tmp_path / "r.toml").write_text(GOOD)
     (tmp_path / "templates").mkdir()
-    for folder in (tmp_path, tmp_path / "templates"):
-        (folder / "again").symlink_to(folder)
-        (folder / "above").symlink_to("..")
+    for place in (tmp_path, tmp_path / "templates"):
+        (place / "again").symlink_to(place)
+        (place / "above").symlink_to("..")
     book = load_rules(tmp_path)
     assert not book.faults
     assert [str(doubt) for doubt in book.warnings] == [
@@ -178,10 +178,10 @@ def test_loops_of_links_end_and_are_told(tmp_path: Path) -> None:
 
 
 def test_files_that_are_passed_over_are_told(tmp_path: Path) -> None:
-    """Those of folders, of another case, of other programs, and copies; nothing else of what stands beside rules."""
-    (tmp_path / "clients" / "deep").mkdir(parents=True)
+    """Those of another case, of other programs, and copies; nothing else of what stands beside rules."""
+    (tmp_path / "clients").mkdir()
     (tmp_path / ".git").mkdir()
-    names = ["clients/acme.toml", "clients/deep/globex.toml", "R.TOML", "r.yaml", "r.toml.bak", "r.toml~"]
+    names = ["clients/acme.yaml", "R.TOML", "r.yaml", "r.toml.bak", "r.toml~"]
     for name in [*names, "notes.md", ".git/x.toml", "rules.schema.json"]:
         (tmp_path / name).write_text(GOOD)
     (tmp_path / "r.toml").write_text(GOOD)
@@ -189,9 +189,50 @@ def test_files_that_are_passed_over_are_told(tmp_path: Path) -> None:
     book = load_rules(tmp_path)
     assert not book.faults
     told = {str(Path(doubt.file).relative_to(tmp_path)): doubt.message for doubt in book.warnings}
-    assert told.keys() == set(names)
-    assert told["R.TOML"] == "is not read: rule files end in .toml"
-    assert told["clients/acme.toml"] == f"is not read: rule files stand right in {tmp_path}"
+    assert told == dict.fromkeys(names, "is not read: rule files end in .toml")
+
+
+def test_files_in_folders_below_are_read(tmp_path: Path) -> None:
+    """With their folder in every fault and in what is kept; templates are none, wherever they stand in their folder."""
+    deep = tmp_path / "clients" / "eu" / "acme.toml"
+    deep.parent.mkdir(parents=True)
+    deep.write_text(GOOD)
+    (tmp_path / "r.toml").write_text(GOOD.replace("rule.a", "rule.b"))
+    (tmp_path / "templates" / "mail").mkdir(parents=True)
+    (tmp_path / "templates" / "mail" / "x.toml").write_text("{{ no rule }}")
+    before, book = look_of(tmp_path), load_rules(tmp_path)
+    assert ([rule.id for rule in book.rules], book.faults, book.warnings) == (["a", "b"], (), ())
+    assert book.sources.keys() == {"clients/eu/acme.toml", "r.toml"}
+    assert [rule.id for rule in load_kept(book.sources, tmp_path).rules] == ["a", "b"]
+    deep.write_text(GOOD.replace("title", "titel"))
+    assert look_of(tmp_path) != before
+    assert [fault.file for fault in load_rules(tmp_path).faults] == [str(deep)] * 2
+
+
+def test_the_same_rule_in_two_folders_is_a_fault(tmp_path: Path) -> None:
+    for client in ("acme", "globex"):
+        (tmp_path / client).mkdir()
+        (tmp_path / client / "r.toml").write_text(GOOD)
+    (fault,) = load_rules(tmp_path).faults
+    assert str(fault).startswith(f"{tmp_path}/globex/r.toml:1:2: rule.a: there is a rule of that name already: ")
+
+
+def test_folders_that_are_too_deep_are_told(tmp_path: Path) -> None:
+    deep = tmp_path / "/".join("abcdefghij")
+    deep.mkdir(parents=True)
+    (deep / "r.toml").write_text(GOOD)
+    told = [str(doubt) for doubt in load_rules(tmp_path).warnings]
+    assert f"{tmp_path}/a/b/c/d/e/f/g/h/i: is not read: it is over 8 folders deep" in told
+
+
+def test_too_many_files_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where some are left out nobody can tell which rules are in force."""
+    monkeypatch.setattr(folder, "MOST_ENTRIES", 20)
+    (tmp_path / "clients").mkdir()
+    for number in range(20):
+        (tmp_path / "clients" / f"{number}.toml").write_text(GOOD.replace("rule.a", f"rule.a{number}"))
+    (fault,) = load_rules(tmp_path).faults
+    assert "holds more than 20 files and folders: " in str(fault)
 
 
 def test_of_very_many_files_that_are_passed_over_some_are_told(tmp_path: Path) -> None:

@@ -220,10 +220,10 @@ def test_the_name_of_an_event_and_the_id_of_a_post_can_come_in_headers(tmp_path:
     line = 'headers = ["X-S"], event_header = "X-Event", post_header = "X-Post", about_posts = ["post."]'
     adapter = door(tmp_path, line, "s3cret")
     reading = adapter.read({"x-event": "Post.Live", "x-post": " p1 "}, b"{}")
-    assert (reading.kind, reading.items[0].post) == ("post.live", "p1")
+    assert (reading.kind, reading.posts[0]) == ("post.live", "p1")
     assert reading.headers == {"x-event": "Post.Live", "x-post": " p1 "}
     reading = adapter.read({"x-event": "no", "x-post": "no"}, b'{"type": "post.x", "id": 7}')
-    assert (reading.kind, reading.items[0].post) == ("post.x", "7")
+    assert (reading.kind, reading.posts[0]) == ("post.x", "7")
     with pytest.raises(Rejected, match="names no post"):
         adapter.read({"x-event": "post.live"}, b"{}")
     with pytest.raises(Rejected, match="names no event"):

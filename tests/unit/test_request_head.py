@@ -23,8 +23,8 @@ def status(data: bytes) -> int:
 
 def test_a_plain_head_is_read() -> None:
     assert read_head(GOOD + b"\r\nX-Odd:\t a \xe9 b \t") == Head(
-        b"POST", b"/webhooks/x", b"1",
-        [(b"host", b"tracker"), (b"content-length", b"5"), (b"x-odd", b"a \xe9 b")], 5, is_kept=True, expects=False,
+        "POST", "/webhooks/x", "1", ["Host: tracker", "Content-Length: 5", "X-Odd:\t a \xe9 b \t"],
+        {"host": "tracker", "content-length": "5", "x-odd": "a \xe9 b"}, 5, is_kept=True, expects=False,
     )  # fmt: skip
 
 
@@ -75,13 +75,13 @@ def test_a_method_that_is_not_known_is_not_taken() -> None:
 @pytest.mark.parametrize(
     ("target", "path"),
     [
-        (b"http://host:1234", b"/"),
-        (b"HTTP://host/a/b?c=d", b"/a/b?c=d"),
-        (b"http://host?c=d", b"/?c=d"),
-        (b"https://[::1]:8/x#y", b"/x"),
+        (b"http://host:1234", "/"),
+        (b"HTTP://host/a/b?c=d", "/a/b?c=d"),
+        (b"http://host?c=d", "/?c=d"),
+        (b"https://[::1]:8/x#y", "/x"),
     ],
 )
-def test_an_address_that_is_given_whole_is_read_as_its_path(target: bytes, path: bytes) -> None:
+def test_an_address_that_is_given_whole_is_read_as_its_path(target: bytes, path: str) -> None:
     assert read_head(b"GET %b HTTP/1.1\r\nHost: a" % target).target == path
 
 
@@ -93,6 +93,22 @@ def test_an_offered_upgrade_is_not_passed_on() -> None:
     assert head.plainly() == GOOD.lower().replace(b"post", b"POST").replace(b"http/", b"HTTP/") + (
         b"\r\nx-kept: yes\r\n\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        (b"X-Signature: a\r\nx-signature:a ", "a"),
+        (b"X-Signature: a\r\nx-signature: b", "a\nb"),
+        (b"X-Signature: a\r\nx-signature: b\r\nX-SIGNATURE: a", "a\nb\na"),
+    ],
+)
+def test_what_came_several_times_is_no_header_that_could_come_once(lines: bytes, field: str) -> None:
+    assert read_head(GOOD + b"\r\n" + lines).fields["x-signature"] == field
+
+
+def test_one_of_several_connection_headers_may_end_it() -> None:
+    assert not read_head(GOOD + b"\r\nConnection: keep-alive\r\nConnection: Close").is_kept
 
 
 def test_the_bounds_are_those_that_are_told() -> None:

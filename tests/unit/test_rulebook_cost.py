@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import pytest
@@ -134,9 +135,11 @@ def test_literals_are_known_by_their_kinds() -> None:
     assert isinstance(literals[3], Const)
     assert literals[3].literal is False
     others = parse(Hole("[1.5, 2u, b'a', null, {1: 2.5}]")._expression.serialize())
-    assert others == Make((Const(), Const(), Const(), Const(), Make((Const(1), Const()))))
+    half = (Const(None, (5, struct.pack("<d", number))) for number in (1.5, 2.5))
+    plain = Const(None, (4, 2)), Const(None, (7, b"a")), Const(None, (1, 0))
+    assert others == Make((next(half), *plain, Make((Const(1), next(half)), "map")))
     message = parse(Hole("google.protobuf.StringValue{value: post.id}")._expression.serialize())
-    assert message == Make((Name("post.id"),))
+    assert message == Make((Name("post.id"),), "map google.protobuf.StringValue value")
 
 
 def test_the_limit_is_told_with_the_bound() -> None:

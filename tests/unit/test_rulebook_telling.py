@@ -65,7 +65,8 @@ def test_a_second_demand_is_told_that_the_first_was_met_by_all_there_was() -> No
 def test_machines_are_told_what_was_said_too() -> None:
     outcome = played(ALERT, "0s > post.failed error.message=spam; 0s < alert ops title=no")
     said = {
-        "at": "0s", "verb": "alert", "to": "ops", "title": "p1 failed: spam", "body": "one\ntwo", "severity": "warning",
+        "at": "0s", "verb": "alert", "to": "ops", "rule": "a", "title": "p1 failed: spam",
+        "body": "one\ntwo", "severity": "warning",
     }  # fmt: skip
     assert outcome.what_was_done == [said]
     failure = ET.fromstring(junit([outcome]).encode()).find("testsuite/testcase/failure")  # noqa: S314  (our own)

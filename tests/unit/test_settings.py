@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import Misconfigured
-from tracker.settings import Settings, commented_config, load_settings
+from tracker.settings import Settings, load_settings
+from tracker.settings.commented import commented_config
 from tracker.settings.sources import read_file
 
 ROOT = Path(__file__).parents[2]

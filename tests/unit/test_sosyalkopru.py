@@ -56,7 +56,7 @@ def kept(body: bytes, adapter: Adapter) -> LoggedEvent:
     """The row of the log that a delivery with this body becomes."""
     reading = adapter.read({}, body)
     return LoggedEvent(
-        7, 0, "sosyalkopru", "sosyalkopru", reading.kind, reading.items[0].post, 0, reading.occurred_at, NOW,
+        7, 0, "sosyalkopru", "sosyalkopru", reading.kind, reading.posts[0], 0, reading.occurred_at, NOW,
         sha256(body).digest(), body,
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_the_guides_delivery_is_verified_and_read(adapter: Adapter) -> None:
     headers = sign(SCHEME, [b"two"], body, NOW) | {"x-sosyalkopru-delivery": "d1", "authorization": "x"}
     adapter.verify(headers, body, NOW)
     reading = adapter.read(headers, body)
-    assert (reading.kind, reading.items[0].post, reading.delivery) == ("post.published", "post_01HX5K3M9N2P4", "d1")
+    assert (reading.kind, reading.posts[0], reading.delivery) == ("post.published", "post_01HX5K3M9N2P4", "d1")
     assert reading.occurred_at == datetime(2026, 11, 20, 9, 0, 0, 123000, tzinfo=UTC)
     assert set(reading.headers) == {"x-sosyalkopru-signature", "x-sosyalkopru-delivery"}
 

@@ -12,7 +12,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.reconciliation import Finding
 from tracker.domain.runs.firing import Outcome
 from tracker.domain.runs.run import Phase, RunState
-from tracker.facts import redelivery_plans
+from tracker.facts import commands
 from tracker.queries import actions, reconciliations, redeliveries
 from tracker.store.log import quarantine
 
@@ -31,7 +31,7 @@ DRAWN = {
     "run": {*map(str, RunState)},
     "action": set(actions.STATES),
     "reconciliation": set(reconciliations.STATES) | {*map(str, Finding)},
-    "redelivery": {*redelivery_plans.MOVES, *(state for states in redelivery_plans.MOVES.values() for state in states)},
+    "redelivery": {*commands.MOVES, *(state for states in commands.MOVES.values() for state in states)},
     "circuit": {*map(str, Circuit)},
     "quarantine": set(quarantine.STATES),
 }

@@ -7,26 +7,25 @@ then told that nobody knows how this one ended.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from functools import cached_property, partial
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain.actions import POLICIES, Discard, Done, Exchange, Retry, Unknown, next_attempt
+from msgspec import Struct
+
+from tracker.domain.actions import POLICIES, Claimed, Discard, Done, Exchange, Outcome, Retry, Unknown, next_attempt
 from tracker.domain.payloads import AlertPayload, Companion
 from tracker.errors import Unavailable
 from tracker.facts.own_facts import answered, continued, finished, not_found
 from tracker.runtime.batching import Batcher, settle
-from tracker.store.actions import action_outcomes, alerts
+from tracker.store.actions import action_outcomes
 from tracker.store.actions.action_outcomes import Attempted
 from tracker.store.log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
-    from tracker.domain.actions import Claimed, Outcome
-    from tracker.store.actions.action_outcomes import Lease
-    from tracker.store.database import Connection, Database
+    from tracker.store.database import Database
     from tracker.store.log.event_log import Incoming
 
 OUTCOMES = {Done: "done", Retry: "retry", Discard: "discard", Unknown: "unknown"}
@@ -34,31 +33,26 @@ STATES = {Done: "done", Unknown: "unknown"}
 MOST = 500
 
 
-@dataclass(frozen=True)
-class Ended:
-    """An attempt that began and ended at these moments."""
+class Ended(Struct, frozen=True):
+    """An attempt that began and ended at these moments.
+
+    `due_at` is when the action is attempted again (None: never), `state` its next one: pending, done, dead or unknown.
+    """
 
     claimed: Claimed
     outcome: Outcome
     began: datetime
     at: datetime
     latency_ms: int
+    due_at: datetime | None
+    state: str
 
-    @cached_property
-    def due_at(self) -> datetime | None:
-        """When the action is attempted again; None: never."""
-        claimed = self.claimed
-        return next_attempt(self.outcome, claimed.attempt, POLICIES[claimed.verb], self.at, claimed.idempotency_key)
-
-    @property
-    def state(self) -> str:
-        """The action's next state: pending, done, dead, unknown or discarded."""
-        return "pending" if self.due_at else STATES.get(type(self.outcome), "dead")
-
-    @property
-    def lease(self) -> Lease:
-        """The lease under which the attempt was made: the action and the lease's number."""
-        return self.claimed.id, self.claimed.lease
+    @classmethod
+    def of(cls, claimed: Claimed, outcome: Outcome, began: datetime, at: datetime, latency_ms: int) -> Ended:
+        """What becomes of the action after that outcome."""
+        due_at = next_attempt(outcome, claimed.attempt, POLICIES[claimed.verb], at, claimed.idempotency_key)
+        state = "pending" if due_at else STATES.get(type(outcome), "dead")
+        return cls(claimed, outcome, began, at, latency_ms, due_at, state)
 
     @property
     def waits(self) -> bool:
@@ -94,34 +88,23 @@ class OutcomeWriter:
 
     async def _record(self, batch: Sequence[Ended]) -> Sequence[bool | Unavailable]:
         """Whether each lease held; what is recorded apart from these stays so when the database goes away."""
+        gone = sorted((fact for ended in batch for fact in _gone(ended)), key=lambda fact: fact.delivery)
         try:
-            async with self._database.transaction() as conn:
-                held = await _record(conn, batch)
+            if gone:
+                async with self._database.transaction() as conn:
+                    for fact in gone:
+                        await event_log.append_once(conn, fact)
+            async with self._database.autocommit() as conn:
+                return await action_outcomes.record(conn, [_attempted(ended) for ended in batch])
         except Unavailable as error:
             return [error] * len(batch)
-        return [ended.lease in held for ended in batch]
-
-
-async def _record(conn: Connection, batch: Sequence[Ended]) -> set[Lease]:
-    """The attempts' ends, the actions' next states, and the facts about them; answers which leases still held."""
-    held = await action_outcomes.put_off(conn, [_attempted(ended) for ended in batch if ended.waits])
-    rest = [ended for ended in batch if ended.lease not in held]
-    held |= await action_outcomes.finish(conn, [_attempted(ended) for ended in rest])
-    kept = [ended for ended in rest if ended.lease in held]
-    references = {place: reference for ended in kept for place, reference in _references(ended)}
-    await alerts.remember(conn, references, max(ended.at for ended in batch))
-    if facts := [fact for ended in rest for fact in _facts(ended, ended.lease in held)]:
-        await event_log.append(conn, facts)
-    for fact in sorted((fact for ended in rest for fact in _gone(ended)), key=lambda fact: fact.delivery):
-        await event_log.append_once(conn, fact)
-    return held
 
 
 def _attempted(ended: Ended) -> Attempted:
     outcome = ended.outcome
     return Attempted(
         ended.claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(outcome), ended.latency_ms, ended.state,
-        ended.due_at, ended.at,
+        ended.due_at, ended.at, ended.waits, [*_facts(ended)], dict(_messages(ended)),
     )  # fmt: skip
 
 
@@ -132,15 +115,15 @@ def _record_of(outcome: Outcome) -> Exchange:
     return Exchange(outcome.exchange.request, {"detail": outcome.detail})
 
 
-def _references(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
+def _messages(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
     """The message that each alert of which the action told became, by channel and key."""
     outcome, said = ended.outcome, ended.claimed.payload
     if not isinstance(outcome, Done) or not outcome.reference or not isinstance(said, AlertPayload):
         return
-    told: tuple[AlertPayload | Companion, ...] = (said, *(said.others or ()))
-    for one in told:
-        if isinstance(one.key, str) and one.key:
-            yield (ended.claimed.target, one.key), outcome.reference
+    alerts: tuple[AlertPayload | Companion, ...] = (said, *(said.others or ()))
+    for alert in alerts:
+        if isinstance(alert.key, str) and alert.key:
+            yield (ended.claimed.target, alert.key), outcome.reference
 
 
 def _gone(ended: Ended) -> Iterator[Incoming]:
@@ -150,12 +133,13 @@ def _gone(ended: Ended) -> Iterator[Incoming]:
         yield not_found(claimed.provider, claimed.post, ended.began, ended.at)
 
 
-def _facts(ended: Ended, held: bool) -> Iterator[Incoming]:
+def _facts(ended: Ended) -> Iterator[tuple[Incoming, bool]]:
     """What the other side said and did is a fact whoever has the lease; that the action has ended, where it is held."""
     claimed, outcome, began, at = ended.claimed, ended.outcome, ended.began, ended.at
     if learned := getattr(outcome, "learned", None):
-        yield answered(claimed, learned, began, at)
-    if held and ended.state != "pending":
-        yield finished(claimed, ended.state, outcome.reason, began, at)
+        yield answered(claimed, learned, began, at), False
+    if ended.state != "pending":
+        yield finished(claimed, ended.state, outcome.reason, began, at), True
     if isinstance(outcome, Done) and outcome.continued_as:
-        yield from continued(claimed, outcome.continued_as, began, at)
+        for fact in continued(claimed, outcome.continued_as, began, at):
+            yield fact, False

@@ -19,7 +19,7 @@ from tracker.act.outcome_writer import OUTCOMES, Ended, OutcomeWriter
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
 from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
-from tracker.store.actions import action_claims, alerts
+from tracker.store.actions import action_claims, action_leases
 from tracker.store.actions.action_claims import Room
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.log import event_log
@@ -27,11 +27,13 @@ from tracker.store.wakeups import ACTIONS, keep_stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
     from uuid import UUID
 
     from tracker.domain.actions import Claimed, Outcome
-    from tracker.store.database import Database
+    from tracker.store.actions.action_claims import Claim
+    from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -100,24 +102,33 @@ class Worker:
 
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
+        claim = await self._claim(self._database.autocommit())
+        begun = len(claim.actions) if claim else 0
+        if claim and claim.together and (claim := await self._claim(self._database.transaction(), together=True)):
+            begun += len(claim.actions)
+        return begun
+
+    async def _claim(
+        self, connecting: AbstractAsyncContextManager[Connection], *, together: bool = False
+    ) -> Claim | None:
+        """Begin what fits now; what is told within the message of another is done with the claim of that one."""
         now, free = self._clock(), self._capacity.actions - len(self._running)
         room = Room(free, self._per_target, self._targets) if free > 0 else Room(self._per_target, 1, self._targets)
-        async with self._database.transaction() as conn:
-            claimed = await action_claims.claim(conn, self._node, now, self._capacity.lease, room)
-            if claimed is None:
-                self.pause = SHORTEST_PAUSE
-                return 0
-            claimed, taken = await alerts.gather(conn, claimed, now)
-            if taken:
-                facts = [finished(action, "done", Reason.GROUPED, now, now) for action in taken]
-                await event_log.append(conn, facts)
-            self.pause, self._held_up = SHORTEST_PAUSE if len(claimed) >= free else 0.0, True
-            if len(claimed) < room.most:
-                due, self._held_up = await action_claims.outlook(conn, now)
-                self.pause = self._until(due)
-        for action in claimed:
-            self._begin(action)
-        return len(claimed)
+        async with connecting as conn:
+            claim = await action_claims.claim(conn, self._node, now, self._capacity.lease, room, together=together)
+            if claim and together:
+                claim.actions[:], taken = await action_claims.gather(conn, claim.actions, now)
+                await event_log.append(conn, [finished(one, "done", Reason.GROUPED, now, now) for one in taken])
+        self.pause = SHORTEST_PAUSE
+        if claim:
+            self._held_up = claim.held_up
+            if len(claim.actions) < room.most:
+                self.pause = self._until(claim.next_due)
+            elif len(claim.actions) < free:
+                self.pause = 0.0
+            for action in claim.actions:
+                self._begin(action)
+        return claim
 
     async def settle(self, seconds: float | None = None) -> None:
         """Wait until what is under way has ended; what has not by then is left to the lease."""
@@ -137,7 +148,8 @@ class Worker:
         def ended(done: asyncio.Task[bool]) -> None:
             self._running.pop(claimed.id, None)
             self._targets[target] -= 1
-            self._targets = +self._targets
+            if not self._targets[target]:
+                del self._targets[target]
             error = None if done.cancelled() else done.exception()
             if error:
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
@@ -151,7 +163,7 @@ class Worker:
         began, clock = self._clock(), perf_counter()
         outcome = await self._perform(claimed, began)
         seconds = perf_counter() - clock
-        ended = Ended(claimed, outcome, began, self._clock(), round(seconds * 1000))
+        ended = Ended.of(claimed, outcome, began, self._clock(), round(seconds * 1000))
         metrics.action_seconds.labels(claimed.verb).observe(seconds)
         metrics.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
         _tell(ended, await self._completion.record(ended))
@@ -187,8 +199,8 @@ class Worker:
 
         async def look() -> float:
             async with self._database.transaction() as conn:
-                await action_claims.renew(conn, self._node, self._capacity.lease, list(self._running))
-                if rescued := await action_claims.rescue(conn, self._clock()):
+                await action_leases.renew(conn, self._node, self._capacity.lease, list(self._running))
+                if rescued := await action_leases.rescue(conn, self._clock()):
                     log.warning("worker.rescued", actions=rescued)
             return every.total_seconds()
 

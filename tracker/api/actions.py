@@ -3,44 +3,40 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import get, post
-from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar import get
+from litestar.params import PathParameter
 
-from tracker.api.auth import requires
-from tracker.api.parameters import Clock, Cursor, Limit, ProviderName
-from tracker.api.responses import DECIDING, ONE, READING
+from tracker.api.handlers import DECIDING, ONE, READING, Cursor, Db, Limit, Now, ProviderName, command, state_in, text
 from tracker.facts import commands
 from tracker.queries import actions as queried
 from tracker.queries.actions import STATES, ActionOut, ActionQuery, OneActionOut
 from tracker.queries.paging import Page
-from tracker.store.database import Database
 
-States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
+States = Annotated[list[str] | None, state_in(STATES)]
 
 ActionId = Annotated[UUID, PathParameter(description="The action's id.")]
 
 
 @get("/actions", responses=READING, summary="Actions, the newest first")
 async def list_actions(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    database: Db,
+    now: Now,
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
-    verb: Annotated[str | None, QueryParameter(description="alert, send, retry or reconcile.")] = None,
-    target: Annotated[str | None, QueryParameter(description="A channel, an endpoint or a provider.")] = None,
-    rule: Annotated[str | None, QueryParameter(description="The rule that asked for it.")] = None,
+    verb: Annotated[str | None, text("alert, send, retry or reconcile.")] = None,
+    target: Annotated[str | None, text("A channel, an endpoint or a provider.")] = None,
+    rule: Annotated[str | None, text("The rule that asked for it.")] = None,
     provider: ProviderName = None,
-    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
-    reason: Annotated[str | None, QueryParameter(description="Why its last attempt ended so, as in timeout.")] = None,
-    since: Annotated[str | None, QueryParameter(description="Asked for at this time or later.")] = None,
-    until: Annotated[str | None, QueryParameter(description="Asked for before this time.")] = None,
-    redelivery: Annotated[UUID | None, QueryParameter(description="What this redelivery has done once more.")] = None,
+    post: Annotated[str | None, text("The post's id.")] = None,
+    reason: Annotated[str | None, text("Why its last attempt ended so, as in timeout.")] = None,
+    since: Annotated[str | None, text("Asked for at this time or later.")] = None,
+    until: Annotated[str | None, text("Asked for before this time.")] = None,
+    redelivery: Annotated[UUID | None, text("What this redelivery has done once more.")] = None,
 ) -> Page[ActionOut]:
     """Answers a page."""
     query = ActionQuery.parse(
-        clock(), state=states, verb=verb, target=target, rule=rule, provider=provider, post=post, reason=reason,
+        now, state=states, verb=verb, target=target, rule=rule, provider=provider, post=post, reason=reason,
         since=since, until=until, redelivery=redelivery,
     )  # fmt: skip
     async with database.connection() as conn:
@@ -48,39 +44,23 @@ async def list_actions(
 
 
 @get("/actions/{id:str}", responses=ONE, summary="One action with its attempts")
-async def one_action(database: NamedDependency[Database], id: ActionId) -> OneActionOut:
+async def one_action(database: Db, id: ActionId) -> OneActionOut:
     """Requests and answers are shown without secrets."""
     async with database.connection() as conn:
         return await queried.one_action(conn, id)
 
 
-@post(
-    "/actions/{id:str}/retry",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Attempt it once more",
-)
-async def retry_action(
-    database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
-) -> OneActionOut:
+@command("/actions/{id:str}/retry", DECIDING, "Attempt it once more")
+async def retry_action(database: Db, now: Now, id: ActionId) -> OneActionOut:
     """Only one that is dead, unknown or discarded; otherwise 409."""
     async with database.transaction() as conn:
-        await commands.retry_action(conn, id, clock())
+        await commands.retry_action(conn, id, now)
         return await queried.one_action(conn, id)
 
 
-@post(
-    "/actions/{id:str}/discard",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Never attempt it again",
-)
-async def discard_action(
-    database: NamedDependency[Database], clock: NamedDependency[Clock], id: ActionId
-) -> OneActionOut:
+@command("/actions/{id:str}/discard", DECIDING, "Never attempt it again")
+async def discard_action(database: Db, now: Now, id: ActionId) -> OneActionOut:
     """Only one that is pending, dead or unknown; otherwise 409."""
     async with database.transaction() as conn:
-        await commands.discard_action(conn, id, clock())
+        await commands.discard_action(conn, id, now)
         return await queried.one_action(conn, id)

@@ -6,22 +6,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from litestar import Router
+from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tracker.api import (
-    accounts,
     actions,
-    drifts,
     events,
     health,
     posts,
+    providers,
     quarantine,
-    reconciliations,
     redeliveries,
     rules,
     runs,
@@ -29,12 +28,11 @@ from tracker.api import (
     silences,
     stats,
 )
-from tracker.api.auth import Visitor, may_look_in, refuse_unknown_parameters, requires
+from tracker.api.auth import Visitor, caller, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.description import operation_id
 from tracker.api.events import Told, shown
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
-from tracker.api.slashes import Application, whole
 from tracker.api.webhooks import door
 from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
@@ -48,8 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from litestar import Litestar
-    from litestar.types import ControllerRouterHandler
+    from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
     from tracker.errors import Misconfigured
     from tracker.providers.base import FactReader, Provider
@@ -59,7 +56,7 @@ if TYPE_CHECKING:
 
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
-    posts.retry_post, posts.reconcile_post, accounts.list_accounts, stats.stats,
+    posts.retry_post, posts.reconcile_post, providers.list_accounts, stats.stats,
     events.list_events, events.stream_events, events.one_event,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
@@ -68,8 +65,8 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
-    drifts.list_drifts,
-    reconciliations.list_reconciliations, reconciliations.one_reconciliation, reconciliations.create_reconciliation,
+    providers.list_drifts,
+    providers.list_reconciliations, providers.one_reconciliation, providers.create_reconciliation,
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip
 
@@ -139,6 +136,8 @@ def application(parts: Parts) -> Litestar:
         dependencies={
             "database": _given(parts.database),
             "clock": _given(parts.clock),
+            "now": Provide(parts.clock, sync_to_thread=False),
+            "by": Provide(_name_of_caller, sync_to_thread=False),
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
             "rules": _given(parts.rules),
@@ -160,6 +159,10 @@ def _silent(database: Database) -> Broadcast[Told]:
     broadcast = Broadcast(database, shown)
     broadcast.close()
     return broadcast
+
+
+def _name_of_caller(request: Request[Any, Any, Any]) -> str:
+    return caller(request).name
 
 
 def _given(value: Any) -> Provide:
@@ -188,3 +191,45 @@ def _openapi() -> OpenAPIConfig:
         use_handler_docstrings=True,
         operation_id_creator=operation_id,
     )
+
+
+# What follows keeps ids in addresses whole: a slash that was escaped is part of an id, and not one of the path. Before
+# an address is matched, what stands between its slashes is decoded with the slashes inside it still escaped (and so is
+# what escapes them); the parameters that have been found are whole again before anybody reads them.
+_APART = "tracker.apart"
+"""Whether the path of a scope has slashes that are escaped."""
+
+
+class Application(Litestar):
+    """The framework's application, which leaves an escaped slash where it is."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "http" and b"%2f" in scope["raw_path"].lower():
+            scope[_APART] = True
+            scope["path"] = _apart(scope["raw_path"])
+        await super().__call__(scope, receive, send)
+
+
+def whole(app: ASGIApp) -> ASGIApp:
+    """A middleware that hands path and parameters on as they were meant."""
+
+    async def handing_on(scope: Scope, receive: Receive, send: Send) -> None:
+        given: Any = scope
+        if given.pop(_APART, False):
+            # The parameters of an address are kept by the framework, and are not to be changed in place.
+            given["path_params"] = {name: _joined(value) for name, value in given["path_params"].items()}
+            given["path"] = _joined(given["path"])
+        await app(scope, receive, send)
+
+    return handing_on
+
+
+def _apart(raw_path: bytes) -> str:
+    """The path, decoded but for the slashes within its parts."""
+    parts = raw_path.decode("latin-1").partition("?")[0].split("/")
+    return "/".join(unquote(part).replace("%", "%25").replace("/", "%2F") for part in parts)
+
+
+def _joined(value: Any) -> Any:
+    return value.replace("%2F", "/").replace("%25", "%") if isinstance(value, str) else value

@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 
 from tracker.api.problems import BadParameter, NoKey
 from tracker.errors import NotAllowed, did_you_mean
-from tracker.runtime.http_server import asked_from
+from tracker.runtime.http_server import asked_from, vouch_for
 from tracker.store import keys
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ async def _key(connection: ASGIConnection[Any, Any, Any, Any]) -> keys.Key:
     if key is None:
         raise NoKey("this key is not known, or it was revoked")
     connection.scope["auth"] = key
+    vouch_for(connection.scope)
     return key
 
 

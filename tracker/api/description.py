@@ -12,10 +12,8 @@ from msgspec.json import schema_components
 
 from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
+from tracker.api.handlers import Tagged
 from tracker.api.problems import MEDIA_TYPE
-from tracker.api.responses import Tagged
-from tracker.queries import accounts, actions, events, posts, reconciliations, redeliveries, runs, silences
-from tracker.store.log import quarantine
 
 Document = dict[str, Any]
 
@@ -23,20 +21,6 @@ OPEN = ("/healthz", "/readyz", "/metrics")
 """What answers without a key."""
 
 TIMES = {"since", "until", "as_of"}
-
-KNOWN = {
-    ("list_accounts", "state"): accounts.STATES,
-    ("list_posts", "state"): posts.STATES,
-    ("list_posts", "sort"): posts.SORTS,
-    ("list_events", "sort"): events.SORTS,
-    ("list_actions", "state"): actions.STATES,
-    ("list_runs", "state"): runs.STATES,
-    ("list_silences", "state"): silences.STATES,
-    ("list_quarantine", "state"): quarantine.STATES,
-    ("list_redeliveries", "state"): redeliveries.STATES,
-    ("list_reconciliations", "state"): reconciliations.STATES,
-}
-"""Parameters that take the words of a closed list."""
 
 IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -69,17 +53,18 @@ def operation_id(handler: HTTPRouteHandler, _method: str, _path: object) -> str:
 
 def _complete(app: Litestar) -> Document:
     document: Document = _renamed(app.openapi_schema.to_schema())
-    handlers = {handler.handler_name: handler for handler in _handlers(app)}
-    for path, operation in _operations(document):
-        _complete_operation(operation, path, handlers[operation["operationId"]])
+    handlers = {known.handler_name: known for route in app.routes for known in getattr(route, "route_handlers", ())}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            _complete_operation(operation, path, handlers[operation["operationId"]])
     schemas = document["components"]["schemas"]
-    _, exact = schema_components(
-        [kind for kind in _structs(Struct) if kind.__name__ in schemas], ref_template="#/components/schemas/{name}"
-    )
+    kinds = {kind.__name__: kind for kind in _structs(Struct) if kind.__name__ in schemas}
+    _, exact = schema_components(kinds.values(), ref_template="#/components/schemas/{name}")
     for name, schema in schemas.items():
-        if name in exact:
+        if name in kinds and kinds[name].__module__.startswith("tracker.api."):  # bodies too: told to the last bound
             schema.clear()
-        schema.update(exact.get(name, {"description": "One page of a list."}))
+            schema.update(exact[name])
+        schema["description"] = exact.get(name, {}).get("description", "One page of a list.")
         if name in OF_SCHEMAS:
             schema["examples"] = [OF_SCHEMAS[name]]
     return document
@@ -112,9 +97,8 @@ def _complete_parameter(parameter: Document, operation: str) -> None:
     schema.pop("description", None)
     if schema.get("default", 0) is None:
         del schema["default"]
-    words = KNOWN.get((operation, name))
     inner = schema["items"] if schema["type"] == "array" else schema
-    if words:
+    if words := schema.pop("enum", None):
         inner["enum"] = list(words)
     elif inner["type"] == "string" and "format" not in inner:
         inner |= {"format": "date-time"} if name in TIMES else {"maxLength": LONGEST}
@@ -166,19 +150,8 @@ def _with_references(value: Any, references: dict[str, str]) -> Any:
     return [_with_references(inner, references) for inner in value] if isinstance(value, list) else value
 
 
-def _operations(document: Document) -> Iterator[tuple[str, Document]]:
-    for path, methods in document["paths"].items():
-        for operation in methods.values():
-            yield path, operation
-
-
-def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
-    for route in app.routes:
-        yield from getattr(route, "route_handlers", ())
-
-
 def _structs(kind: type[Struct]) -> Iterator[type[Struct]]:
     for inner in kind.__subclasses__():
-        if inner.__module__.startswith("tracker.api."):
+        if inner.__module__.startswith("tracker."):
             yield inner
         yield from _structs(inner)

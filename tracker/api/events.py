@@ -1,6 +1,6 @@
 """The event log: pages of it, one event, and the stream of what comes in and what it changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -14,18 +14,16 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from tracker.api.auth import requires
-from tracker.api.parameters import LARGEST_NUMBER, Cursor, Limit, ProviderName, Raw
+from tracker.api.handlers import LARGEST_NUMBER, ONE, READING, Cursor, Db, Limit, ProviderName, ProviderNames, Raw, text
 from tracker.api.problems import BadParameter
-from tracker.api.responses import ONE, READING
 from tracker.domain.posts.change import Move
 from tracker.errors import Rejected
 from tracker.parameters import refuse_zero_bytes
 from tracker.queries import events as queried
 from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOut, ProviderTime
 from tracker.queries.paging import Page
-from tracker.queries.post_views import ErrorOut
+from tracker.queries.post_views import ErrorOut, error_out
 from tracker.store.checkpoints.snapshot import ResumeToken
-from tracker.store.database import Database
 from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
 
@@ -100,8 +98,8 @@ ANSWERS = READING | {
 async def stream_events(
     broadcast: NamedDependency[Broadcast[Told]],
     last_event_id: LastEventId = None,
-    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
-    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    type: Annotated[str | None, text("As in post.published.")] = None,
+    post: Annotated[str | None, text("The post's id.")] = None,
     provider: ProviderName = None,
 ) -> Stream:
     """One who comes back with the last id misses nothing and gets nothing twice, whichever process it comes to.
@@ -109,39 +107,33 @@ async def stream_events(
     An event is told once the post that it is about is up to date. A listener that does not keep up is cut off, and
     goes on from its last id.
     """
-    refuse_zero_bytes(type=type, post=post, provider=provider)
-    place = _place(last_event_id)
+    wanted = {"type": type, "post": post, "provider": provider}
+    refuse_zero_bytes(**wanted)
     try:
+        place = ResumeToken.parse(last_event_id) if last_event_id else None
         await broadcast.admit(place)
     except Rejected as error:
         raise BadParameter("Last-Event-ID", str(error)) from error
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(_frames(broadcast, place, (type, post, provider)), media_type=MEDIA_TYPE, headers=headers)
+    return Stream(_frames(broadcast, place, wanted), media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _frames(
-    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: tuple[str | None, str | None, str | None]
+    broadcast: Broadcast[Told], place: ResumeToken | None, wanted: Mapping[str, str | None]
 ) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % COME_BACK
+    asked = [(name, word) for name, word in wanted.items() if word is not None]
     async for news in broadcast.listen(place):
-        if not any(word is not None for word in wanted):
+        if not asked or not news.items:
             yield _all_of(news)
-        elif some := [told.frame for told in news.items if _is_wanted(told, wanted)]:
+        elif some := [told.frame for told in news.items if all(getattr(told, name) == word for name, word in asked)]:
             yield b"".join(some)
-        elif not news.items:
-            yield _all_of(news)
 
 
 @lru_cache(maxsize=64)
 def _all_of(news: News[Told]) -> bytes:
     """Put together once for all who listen; a sign of life moves only the place."""
     return b"".join(told.frame for told in news.items) or f": here\nid: {news.place}\n\n".encode()
-
-
-def _is_wanted(told: Told, wanted: tuple[str | None, str | None, str | None]) -> bool:
-    return all(
-        word is None or word == has for word, has in zip(wanted, (told.type, told.post, told.provider), strict=True)
-    )
 
 
 def shown(change: Announced, place: ResumeToken) -> Told:
@@ -155,17 +147,8 @@ def shown(change: Announced, place: ResumeToken) -> Told:
 
 
 def _moved(move: Move) -> MovedOut:
-    error = ErrorOut(one.code, one.message, one.retryable) if (one := move.problem) else None
+    error = error_out(move.problem)
     return MovedOut(move.target, move.before, move.after, move.attempt, move.occurred_at, error, move.again)
-
-
-def _place(text: str | None) -> ResumeToken | None:
-    if not text:
-        return None
-    try:
-        return ResumeToken.parse(text)
-    except Rejected as error:
-        raise BadParameter("Last-Event-ID", str(error)) from error
 
 
 MOST_RAW = 20
@@ -174,21 +157,22 @@ MOST_RAW = 20
 Position = Annotated[int, PathParameter(description="The event's place in the log.", ge=0, le=LARGEST_NUMBER)]
 
 
+Sort = Annotated[str, QueryParameter(description="position, or -position for the newest first.", enum=queried.SORTS)]
+
+
 @get("/events", responses=READING, summary="The log, in the order of position")
 async def list_events(
     request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    provider_names: NamedDependency[tuple[str, ...]],
+    database: Db,
+    provider_names: ProviderNames,
     limit: Limit = 50,
     cursor: Cursor = None,
-    type: Annotated[str | None, QueryParameter(description="As in post.published.")] = None,
-    post: Annotated[str | None, QueryParameter(description="The post's id.")] = None,
+    type: Annotated[str | None, text("As in post.published.")] = None,
+    post: Annotated[str | None, text("The post's id.")] = None,
     provider: ProviderName = None,
-    source: Annotated[
-        str | None, QueryParameter(description="A provider, or action, manual, reconcile, rule, signal.")
-    ] = None,
+    source: Annotated[str | None, text("A provider, or action, manual, reconcile, rule, signal.")] = None,
     after: Annotated[int | None, QueryParameter(description="Only later positions.", ge=0, le=LARGEST_NUMBER)] = None,
-    sort: Annotated[str, QueryParameter(description="position, or -position for the newest first.")] = "position",
+    sort: Sort = "position",
     raw: Raw = False,
 ) -> Page[EventOut]:
     """Events of transactions under way may still come in at positions just behind the last one shown.
@@ -205,12 +189,7 @@ async def list_events(
 
 
 @get("/events/{position:str}", responses=ONE, summary="One event")
-async def one_event(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    position: Position,
-    raw: Raw = False,
-) -> OneEventOut:
+async def one_event(request: Request[Any, Any, Any], database: Db, position: Position, raw: Raw = False) -> OneEventOut:
     """With the deliveries that repeated it."""
     if raw:
         await requires("admin")(request, request.route_handler)

@@ -12,47 +12,19 @@ do = [{ alert = "ops", title = "{{ post.id }} failed" }]
 """
 
 OF_PARAMETERS: dict[Any, Any] = {
-    "limit": 50,
-    "cursor": "WyItbGFzdF9ldmVudF9hdCIsWyIyMDI2LTExLTMwVDA5OjAwOjAyWiIsInNvc3lhbGtvcHJ1IiwicDEiXV0",
-    "id": ACTION,
-    "provider": "sosyalkopru",
-    "post": "post_81",
-    "rule": "instagram-retry",
-    "since": "2026-11-29T00:00:00Z",
-    "until": "2026-11-30T00:00:00Z",
-    "as_of": "2026-11-29T12:00:00Z",
-    "type": "post.failed",
-    "source": "sosyalkopru",
-    "platform": "instagram",
-    "account": "acc_7",
-    "stuck_for": "15m",
-    "q": "timeout",
-    "after": 4711,
-    "position": 4712,
-    "verb": "send",
-    "target": "cms",
-    "reason": "timeout",
-    "redelivery": PLAN,
-    "raw": True,
-    "dry_run": True,
-    "enabled": True,
-    "authentic": True,
-    "name": "cms.acked",
-    "Last-Event-ID": "1.90321.4-2.90321.4712",
-    ("list_accounts", "state"): ["expired", "disconnected"],
-    ("list_posts", "attribute"): ["campaign:spring"],
-    ("list_posts", "state"): ["failed", "partial"],
-    ("list_posts", "sort"): "-last_event_at",
-    ("list_events", "sort"): "-position",
-    ("list_actions", "state"): ["dead"],
-    ("list_runs", "state"): ["active"],
-    ("list_silences", "state"): ["active"],
-    ("list_quarantine", "state"): ["held"],
-    ("list_redeliveries", "state"): ["running"],
-    ("list_reconciliations", "state"): ["done"],
-    ("list_drifts", "state"): ["open"],
-    ("list_quarantine", "reason"): "not_json",
-}
+    "limit": 50, "cursor": "WyItbGFzdF9ldmVudF9hdCIsWyIyMDI2LTExLTMwVDA5OjAwOjAyWiIsInNvc3lhbGtvcHJ1IiwicDEiXV0",
+    "id": ACTION, "provider": "sosyalkopru", "post": "post_81", "rule": "instagram-retry",
+    "since": "2026-11-29T00:00:00Z", "until": "2026-11-30T00:00:00Z", "as_of": "2026-11-29T12:00:00Z",
+    "type": "post.failed", "source": "sosyalkopru", "platform": "instagram", "account": "acc_7", "stuck_for": "15m",
+    "q": "timeout", "after": 4711, "position": 4712, "verb": "send", "target": "cms", "reason": "timeout",
+    "redelivery": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
+    "Last-Event-ID": "1.90321.4-2.90321.4712", ("list_accounts", "state"): ["expired", "disconnected"],
+    ("list_posts", "attribute"): ["campaign:spring"], ("list_posts", "state"): ["failed", "partial"],
+    ("list_posts", "sort"): "-last_event_at", ("list_events", "sort"): "-position", ("list_actions", "state"): ["dead"],
+    ("list_runs", "state"): ["active"], ("list_silences", "state"): ["active"], ("list_quarantine", "state"): ["held"],
+    ("list_redeliveries", "state"): ["running"], ("list_reconciliations", "state"): ["done"],
+    ("list_drifts", "state"): ["open"], ("list_quarantine", "reason"): "not_json",
+}  # fmt: skip
 """By the name of the parameter, or by (operation, name) where that is not enough."""
 
 _IDS = {
@@ -111,11 +83,7 @@ OF_PROBLEMS: dict[str, tuple[str, str, dict[str, Any]]] = {
 ERROR = {"code": "timeout", "message": "the platform did not answer", "retryable": True}
 
 POST = {
-    "id": "post_81",
-    "provider": "sosyalkopru",
-    "state": "partial",
-    "attempt": 1,
-    "version": 4,
+    "id": "post_81", "provider": "sosyalkopru", "state": "partial", "attempt": 1, "version": 4,
     "targets": [
         {
             "key": "instagram:acc_7", "platform": "instagram", "account": "acc_7", "ordinal": 1, "state": "failed",
@@ -126,81 +94,35 @@ POST = {
             "entered_at": AT, "url": "https://x.com/example/status/81", "error": None, "item": None, "times": 1,
         },
     ],
-    "entered_at": AT,
-    "scheduled_at": "2026-11-30T09:00:00Z",
-    "published_at": None,
-    "failed_at": None,
-    "last_event_at": AT,
-    "error": ERROR,
-    "urls": ["https://x.com/example/status/81"],
-    "excerpt": "The spring collection is here.",
-    "thumbnail": "https://cdn.example.com/spring-1.jpg",
-    "attributes": {"author": "Ada", "campaign": "spring"},
-    "labels": {},
-    "times": 1,
+    "entered_at": AT, "scheduled_at": "2026-11-30T09:00:00Z", "published_at": None, "failed_at": None,
+    "last_event_at": AT, "error": ERROR, "urls": ["https://x.com/example/status/81"],
+    "excerpt": "The spring collection is here.", "thumbnail": "https://cdn.example.com/spring-1.jpg",
+    "attributes": {"author": "Ada", "campaign": "spring"}, "labels": {}, "times": 1,
 }  # fmt: skip
 
 ACCOUNT = {
-    "provider": "sosyalkopru",
-    "account": "acc_7",
-    "platform": "instagram",
-    "name": "Ada's shop",
-    "state": "expired",
-    "since": AT,
-    "last_event": "account.token_expired",
-    "last_event_at": AT,
-}
+    "provider": "sosyalkopru", "account": "acc_7", "platform": "instagram", "name": "Ada's shop", "state": "expired",
+    "since": AT, "last_event": "account.token_expired", "last_event_at": AT,
+}  # fmt: skip
 
 EVENT = {
-    "position": 4712,
-    "type": "post.failed",
-    "source": "sosyalkopru",
-    "provider": "sosyalkopru",
-    "post": "post_81",
-    "part": 0,
-    "delivery": "whd_2f8a",
-    "occurred_at": AT,
-    "received_at": LATER,
-    "conflict": False,
-    "repeats": 1,
+    "position": 4712, "type": "post.failed", "source": "sosyalkopru", "provider": "sosyalkopru", "post": "post_81",
+    "part": 0, "delivery": "whd_2f8a", "occurred_at": AT, "received_at": LATER, "conflict": False, "repeats": 1,
     "raw": None,
-}
+}  # fmt: skip
 
 DEAD = {
-    "id": ACTION,
-    "verb": "send",
-    "target": "cms",
-    "state": "dead",
-    "hidden_by": None,
-    "reason": "http_5xx",
-    "rule": "cms-sync",
-    "run": RUN,
-    "provider": "sosyalkopru",
-    "post": "post_81",
-    "idempotency_key": f"{RUN}:0:1",
-    "attempts": 8,
-    "due_at": LATER,
-    "created_at": AT,
-    "finished_at": "2026-11-30T11:41:12.950Z",
-    "redelivers": None,
-}
+    "id": ACTION, "verb": "send", "target": "cms", "state": "dead", "hidden_by": None, "reason": "http_5xx",
+    "rule": "cms-sync", "run": RUN, "provider": "sosyalkopru", "post": "post_81", "idempotency_key": f"{RUN}:0:1",
+    "attempts": 8, "due_at": LATER, "created_at": AT, "finished_at": "2026-11-30T11:41:12.950Z", "redelivers": None,
+}  # fmt: skip
 
 REDELIVERY = {
-    "id": PLAN,
-    "state": "running",
-    "filters": {"states": ["dead"], "target": "cms"},
-    "idempotency": "same",
-    "rate": "10 in 1s",
-    "note": "the CMS was down over night",
-    "by": "ops",
-    "created_at": "2026-11-30T12:00:00Z",
-    "changed_at": "2026-11-30T12:00:00Z",
-    "total": 1200,
-    "redelivered": 310,
-    "skipped": 2,
-    "left": 888,
+    "id": PLAN, "state": "running", "filters": {"states": ["dead"], "target": "cms"}, "idempotency": "same",
+    "rate": "10 in 1s", "note": "the CMS was down over night", "by": "ops", "created_at": "2026-11-30T12:00:00Z",
+    "changed_at": "2026-11-30T12:00:00Z", "total": 1200, "redelivered": 310, "skipped": 2, "left": 888,
     "ends_at": "2026-11-30T12:02:00Z",
-}
+}  # fmt: skip
 
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
     "KnownAccountOut": ACCOUNT,

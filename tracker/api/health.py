@@ -63,7 +63,7 @@ class Readiness:
         self._here, self._notices = here, notices
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._found: dict[str, str] = {}
+        self._faults: dict[str, str] = {}
         self._risk = ""
 
     def notices(self) -> dict[str, str]:
@@ -74,10 +74,13 @@ class Readiness:
         """What is wrong, by what was looked at; empty when all is well."""
         async with self._looking:
             if time.monotonic() - self._looked_at > FRESH:
-                self._found = {**await self._look(), **self._unkept(), **self._here()}
-                self._found |= self._full() if self._found else {}
+                unkept = self._receiver.fault if self._receiver else ""
+                self._faults = await self._look() | ({"log": unkept} if unkept else {}) | dict(self._here())
+                # A full disk is worth a word where something else is wrong already.
+                if self._faults and self._folder and (free := disk_usage(self._folder).free) <= NO_ROOM:
+                    self._faults["disk"] = f"{free // 2**20} MB are free for {self._folder}: make room there"
                 self._looked_at = time.monotonic()
-            return self._found
+            return self._faults
 
     async def _look(self) -> dict[str, str]:
         try:
@@ -88,16 +91,6 @@ class Readiness:
             return {"database": str(error) or "does not answer"}
         except TrackerError as error:
             return {"migrations": str(error)}
-
-    def _unkept(self) -> dict[str, str]:
-        fault = self._receiver.fault if self._receiver else ""
-        return {"log": fault} if fault else {}
-
-    def _full(self) -> dict[str, str]:
-        """A full disk is worth a word where something else is wrong already."""
-        if self._folder is None or (free := disk_usage(self._folder).free) > NO_ROOM:
-            return {}
-        return {"disk": f"{free // 2**20} MB are free for {self._folder}: make room there"}
 
     async def _silent(self) -> dict[str, str]:
         async with self._database.connection() as conn:

@@ -2,16 +2,30 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, get, post
+from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from tracker.api.auth import caller, requires
-from tracker.api.parameters import Clock, Cursor, Limit, PostId, ProviderName
-from tracker.api.responses import DECIDING, LISTING, ONE, Tagged
+from tracker.api.handlers import (
+    DECIDING,
+    LISTING,
+    ONE,
+    By,
+    Cursor,
+    Db,
+    Limit,
+    Now,
+    PostId,
+    ProviderName,
+    Rules,
+    Tagged,
+    command,
+    state_in,
+    text,
+)
 from tracker.domain.posts.post import Post
 from tracker.errors import NotFound, did_you_mean
 from tracker.facts import commands
@@ -20,61 +34,35 @@ from tracker.queries.actions import OneActionOut, one_action
 from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history
 from tracker.queries.paging import Page
-from tracker.queries.post_views import OnePostOut, PostOut, post_with_pending
+from tracker.queries.pending import post_with_pending
+from tracker.queries.post_views import OnePostOut, PostOut
 from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, STATES, PostQuery, find_post
 from tracker.queries.posts import list_posts as posts_now
 from tracker.queries.why import AnswerOut, answer_out, why
-from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
 
 Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
 
 
-@post(
-    "/posts/{id:str}/retry",
-    status_code=202,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Have the provider try it again",
-)
-async def retry_post(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    id: PostId,
-    provider: ProviderName = None,
-) -> OneActionOut:
+@command("/posts/{id:str}/retry", DECIDING, "Have the provider try it again", 202)
+async def retry_post(by: By, database: Db, now: Now, id: PostId, provider: ProviderName = None) -> OneActionOut:
     """Only one that has failed, at least in part; otherwise 409. The provider is asked first how it stands.
 
     Answers the action that does it: the one that is open already, where there is one.
     """
-    return await _asked(commands.retry_post, request, database, clock, id, provider)
+    return await _asked(commands.retry_post, database, now, by, id, provider)
 
 
-@post(
-    "/posts/{id:str}/reconcile",
-    status_code=202,
-    guards=[requires("operate")],
-    responses=ONE,
-    summary="Ask the provider how it stands",
-)
-async def reconcile_post(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    id: PostId,
-    provider: ProviderName = None,
-) -> OneActionOut:
+@command("/posts/{id:str}/reconcile", ONE, "Ask the provider how it stands", 202)
+async def reconcile_post(by: By, database: Db, now: Now, id: PostId, provider: ProviderName = None) -> OneActionOut:
     """What it says becomes a fact of the log. Answers the action that does it: the open one, where there is one."""
-    return await _asked(commands.reconcile_post, request, database, clock, id, provider)
+    return await _asked(commands.reconcile_post, database, now, by, id, provider)
 
 
-async def _asked(
-    ask: Ask, request: Request[Any, Any, Any], database: Database, clock: Clock, id: str, provider: str | None
-) -> OneActionOut:
+async def _asked(ask: Ask, database: Database, now: datetime, by: str, id: str, provider: str | None) -> OneActionOut:
     async with database.transaction() as conn:
         found = await find_post(conn, id, provider)
-        action = await ask(conn, found.post, caller(request).name, clock())
+        action = await ask(conn, found.post, by, now)
         return await one_action(conn, action)
 
 
@@ -83,38 +71,30 @@ OneRule = Annotated[str | None, QueryParameter(name="rule", description="Only th
 
 @get("/posts/{id:str}/why", responses=ONE, summary="Why a rule fired for a post, and why another did not")
 async def post_why(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    id: PostId,
-    provider: ProviderName = None,
-    only: OneRule = None,
+    database: Db, now: Now, rules: Rules, id: PostId, provider: ProviderName = None, only: OneRule = None
 ) -> Page[AnswerOut]:
     """What fired comes first, then what came closest: the first clause that was false, with the values it met."""
     refuse_zero_bytes(rule=only)
     async with database.connection() as conn:
         post = (await find_post(conn, id, provider)).post
-        found = await why(conn, post, rules.rules(), clock(), only)
+        found = await why(conn, post, rules.rules(), now, only)
     if only and not found:
         known = [rule.id for rule in rules.rules()]
         raise NotFound(f'there is no rule "{only}"{did_you_mean(only, known)}')
     return Page([answer_out(answer) for answer in found], None)
 
 
-States = Annotated[
-    list[str] | None,
-    QueryParameter(name="state", description=f"One or several, with commas or repeated: {', '.join(STATES)}."),
-]
+States = Annotated[list[str] | None, state_in(STATES, "One or several, with commas or repeated")]
 Sort = Annotated[
     str | None,
     QueryParameter(
         description=f"A time, with - in front for the newest first: {', '.join(SORTS)};"
-        f" without it, {NEWEST_FIRST}. Not together with `as_of`."
+        f" without it, {NEWEST_FIRST}. Posts that lack the time come last; where few of them fit, a page may hold fewer"
+        " than `limit`, even none, and `next` still goes on. Not together with `as_of`.",
+        enum=SORTS,
     ),
 ]
-AsOf = Annotated[
-    str | None, QueryParameter(description="A time: the post as the log stood then, with nothing pending.")
-]
+AsOf = Annotated[str | None, text("A time: the post as the log stood then, with nothing pending.")]
 AllAsOf = Annotated[
     str | None,
     QueryParameter(
@@ -141,15 +121,10 @@ Attributes = Annotated[
 ]
 
 
-def text(description: str) -> Any:
-    """An optional text in the query."""
-    return QueryParameter(description=description)
-
-
 @get("/posts", responses=LISTING, response_class=Tagged, summary="Posts, filtered and sorted")
 async def list_posts(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    database: Db,
+    now: Now,
     past: NamedDependency[Past],
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -166,9 +141,9 @@ async def list_posts(
     as_of: AllAsOf = None,
 ) -> Page[PostOut]:
     """Answers a page; the cursor stays right while posts move and new ones arrive. Has an ETag."""
-    then = parse_optional_time("as_of", as_of, clock())
+    then = parse_optional_time("as_of", as_of, now)
     query = PostQuery.parse(
-        then or clock(), state=states, platform=platform, account=account, provider=provider, since=since, until=until,
+        then or now, state=states, platform=platform, account=account, provider=provider, since=since, until=until,
         stuck_for=stuck_for, q=q, attribute=attributes,
     )  # fmt: skip
     async with database.connection() as conn:
@@ -179,16 +154,16 @@ async def list_posts(
 
 @get("/posts/{id:str}", responses=DECIDING, response_class=Tagged, summary="One post, and what will happen to it next")
 async def one_post(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
+    database: Db,
+    now: Now,
+    rules: Rules,
     past: NamedDependency[Past],
     id: PostId,
     provider: ProviderName = None,
     as_of: AsOf = None,
 ) -> OnePostOut:
     """Has an ETag: If-None-Match answers 304 while nothing has changed."""
-    then = parse_optional_time("as_of", as_of, clock())
+    then = parse_optional_time("as_of", as_of, now)
     async with database.connection() as conn:
         found = await find_post(conn, id, provider)
         return await (past.one_post(conn, found, then) if then else post_with_pending(conn, found.post, rules.rules()))
@@ -196,11 +171,7 @@ async def one_post(
 
 @get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
 async def post_history(
-    database: NamedDependency[Database],
-    id: PostId,
-    provider: ProviderName = None,
-    limit: Limit = 200,
-    cursor: Cursor = None,
+    database: Db, id: PostId, provider: ProviderName = None, limit: Limit = 200, cursor: Cursor = None
 ) -> Page[EntryOut]:
     """One timeline in the order in which we came to know things, and did them.
 

@@ -58,20 +58,12 @@ def _rejected(request: Request[Any, Any, Any], error: Rejected) -> Response[Any]
     return problem(request, 409, error.code.replace("_", "-"), str(error))
 
 
-def _not_found(request: Request[Any, Any, Any], error: NotFound) -> Response[Any]:
-    return problem(request, 404, "not-found", str(error))
-
-
 def _not_allowed(request: Request[Any, Any, Any], error: NotAllowed) -> Response[Any]:
     if isinstance(error, NoKey):
         return problem(request, 401, "no-key", str(error), headers={"WWW-Authenticate": 'Bearer realm="tracker"'})
     if isinstance(error, TooOften):
         return problem(request, 429, "too-often", str(error), headers={"Retry-After": str(error.retry_after)})
     return problem(request, 403, "scope", str(error))
-
-
-def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Response[Any]:
-    return problem(request, 503, "unavailable", str(error), headers={"Retry-After": str(error.retry_after)})
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
@@ -114,10 +106,6 @@ def _within(inside: str, name: str) -> str:
     return f"{inside}.{name}" if inside else name
 
 
-def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
-    return problem(request, 400, "bad-parameter", "body: is nested too deep", parameter="body")
-
-
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     detail = _DETAILS.get(error.status_code, error.detail)
@@ -140,13 +128,19 @@ _DETAILS = {
 
 HANDLERS: ExceptionHandlersMap = {
     Rejected: _rejected,
-    NotFound: _not_found,
+    NotFound: lambda request, error: problem(request, 404, "not-found", str(error)),
     NotAllowed: _not_allowed,
-    Unavailable: _unavailable,
+    Unavailable: lambda request, error: problem(
+        request, 503, "unavailable", str(error), headers={"Retry-After": str(error.retry_after)}
+    ),
     ValidationException: _invalid,
     HTTPException: _http,
     Exception: _fault,
 }
 
-OF_BODIES: ExceptionHandlersMap = {RecursionError: _too_deep}
+OF_BODIES: ExceptionHandlersMap = {
+    RecursionError: lambda request, _: problem(
+        request, 400, "bad-parameter", "body: is nested too deep", parameter="body"
+    )
+}
 """For handlers that read a body, beside `HANDLERS`."""

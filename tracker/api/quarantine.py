@@ -2,39 +2,45 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, get, post
+from litestar import Request, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 
 from tracker.api.auth import requires
-from tracker.api.parameters import LARGEST_NUMBER, Clock, Cursor, DryRun, Limit, ProviderName, Raw
-from tracker.api.responses import DECIDING, ONE, READING
+from tracker.api.handlers import (
+    DECIDING,
+    LARGEST_NUMBER,
+    ONE,
+    READING,
+    Cursor,
+    Db,
+    DryRun,
+    Limit,
+    Now,
+    ProviderName,
+    Raw,
+    command,
+    state_in,
+    text,
+)
 from tracker.queries import quarantine as queried
 from tracker.queries.paging import Page
 from tracker.queries.quarantine import OneQuarantinedOut, QuarantinedOut, QuarantineQuery, VerdictOut
 from tracker.receive.quarantine_replay import Replay
-from tracker.store.database import Database
 from tracker.store.log import quarantine
 from tracker.store.log.quarantine import STATES
 
-States = Annotated[
-    list[str] | None,
-    QueryParameter(
-        name="state",
-        description=f"One or several, with commas or repeated: {', '.join(STATES)}; without it, only what is held.",
-    ),
-]
-Reason = Annotated[
-    str | None, QueryParameter(description="The code of what was wrong, as in not_json or signature_wrong.")
-]
-Authentic = Annotated[bool | None, QueryParameter(description="Only those whose signature was right, or was not.")]
+MANY, HELD = "One or several, with commas or repeated", "; without it, only what is held"
+States = Annotated[list[str] | None, state_in(STATES, MANY, HELD)]
+Reason = Annotated[str | None, text("The code of what was wrong, as in not_json or signature_wrong.")]
+Authentic = Annotated[bool | None, text("Only those whose signature was right, or was not.")]
 ItemId = Annotated[int, PathParameter(description="The delivery's number in the quarantine.", ge=1, le=LARGEST_NUMBER)]
 
 
 @get("/quarantine", responses=READING, summary="Deliveries that are not in the log, the newest first")
 async def list_quarantine(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    database: Db,
+    now: Now,
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
@@ -43,14 +49,14 @@ async def list_quarantine(
     authentic: Authentic = None,
 ) -> Page[QuarantinedOut]:
     """Authentic but unusable ones, and the newest of those whose signature was wrong."""
-    query = QuarantineQuery.parse(clock(), state=states, provider=provider, reason=reason, authentic=authentic)
+    query = QuarantineQuery.parse(now, state=states, provider=provider, reason=reason, authentic=authentic)
     async with database.connection() as conn:
         return await queried.list_quarantine(conn, query, cursor, limit)
 
 
 @get("/quarantine/{id:str}", responses=ONE, summary="One delivery of the quarantine")
 async def one_of_quarantine(
-    request: Request[Any, Any, Any], database: NamedDependency[Database], id: ItemId, raw: Raw = False
+    request: Request[Any, Any, Any], database: Db, id: ItemId, raw: Raw = False
 ) -> OneQuarantinedOut:
     """On request with its headers and its body as they came."""
     if raw:
@@ -59,26 +65,14 @@ async def one_of_quarantine(
         return queried.one_quarantined_out(await quarantine.get(conn, id), raw=raw)
 
 
-@post(
-    "/quarantine/{id:str}/replay",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Try to take it into the log",
-)
+@command("/quarantine/{id:str}/replay", DECIDING, "Try to take it into the log")
 async def replay_held(replaying: NamedDependency[Replay], id: ItemId, dry_run: DryRun = False) -> VerdictOut:
     """As the providers are configured now; it keeps its own time. Only one that is held; otherwise 409."""
     verdict = await replaying.decide(id, dry_run=dry_run)
     return VerdictOut(verdict.item, verdict.outcome, verdict.reason or None, verdict.position, dry_run)
 
 
-@post(
-    "/quarantine/{id:str}/discard",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Give it up",
-)
+@command("/quarantine/{id:str}/discard", DECIDING, "Give it up")
 async def discard_held(replaying: NamedDependency[Replay], id: ItemId, dry_run: DryRun = False) -> VerdictOut:
     """It stays on record until retention drops it. Only one that is held; otherwise 409."""
     await replaying.discard(id, dry_run=dry_run)

@@ -1,19 +1,30 @@
 """Redeliveries: ended actions done once more, by a plan that can be tried, watched, paused and cancelled."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from litestar import Request, Response, get, post
-from litestar.di import NamedDependency
+from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import Meta, Struct, field
+from litestar.params import JSONBody, PathParameter
+from msgspec import Meta, Struct, field, structs
 
-from tracker.api.auth import caller, requires
-from tracker.api.parameters import Clock, Cursor, DryRun, Limit
-from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.responses import DECIDING, ONE, PLANNING, READING
+from tracker.api.handlers import (
+    DECIDING,
+    ONE,
+    PLANNING,
+    READING,
+    READS_BODY,
+    By,
+    Cursor,
+    Db,
+    DryRun,
+    Limit,
+    Now,
+    command,
+    state_in,
+)
+from tracker.api.problems import BadParameter
 from tracker.domain.rate import Pace, Rate
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
@@ -76,27 +87,15 @@ VERBS = ("alert", "send", "retry", "reconcile")
 
 TRIED = ResponseSpec(PlannedOut, description="What a dry run found; nothing was planned.", generate_examples=False)
 
-States = Annotated[list[str] | None, QueryParameter(name="state", description=f"One or several: {', '.join(STATES)}.")]
+States = Annotated[list[str] | None, state_in(STATES)]
 PlanId = Annotated[UUID, PathParameter(description="The redelivery's id.")]
 
 
-@post(
-    "/redeliveries",
-    guards=[requires("operate")],
-    responses=PLANNING | {200: TRIED},
-    request_max_body_size=MAX_BODY,
-    exception_handlers=OF_BODIES,
-    summary="Plan to do ended actions once more",
-)
+@command("/redeliveries", PLANNING | {200: TRIED}, "Plan to do ended actions once more", 201, **READS_BODY)
 async def plan_redelivery(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    data: JSONBody[NewRedelivery],
-    dry_run: DryRun = False,
+    by: By, database: Db, now: Now, data: JSONBody[NewRedelivery], dry_run: DryRun = False
 ) -> Response[PlannedOut]:
     """What the filters choose now is settled with the plan; it begins at once. With `dry_run`, it is only shown."""
-    now = clock()
     query, rate = _query(data.filters, now), _rate(data.rate)
     refuse_zero_bytes(note=data.note)
     async with database.transaction(unhurried=True) as conn:
@@ -106,7 +105,8 @@ async def plan_redelivery(
         if not dry_run:
             how = (data.idempotency == "fresh", rate, data.note)
             chosen = compiled(oldest_chosen(query))
-            made = await commands.plan_redelivery(conn, chosen, _told(data.filters), how, caller(request).name, now)
+            told = {name: value for name, value in structs.asdict(data.filters).items() if value is not None}
+            made = await commands.plan_redelivery(conn, chosen, told, how, by, now)
         shown = redelivery_out(await redeliveries.get(conn, made), now) if made else None
     count = sum(share.actions for share in shares)
     planned = PlannedOut(shown, count, shares, [*sample.items])
@@ -115,74 +115,42 @@ async def plan_redelivery(
 
 @get("/redeliveries", responses=READING, summary="Redeliveries, the newest first")
 async def list_redeliveries(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    states: States = None,
+    database: Db, now: Now, limit: Limit = 50, cursor: Cursor = None, states: States = None
 ) -> Page[RedeliveryOut]:
     """Answers a page."""
     async with database.connection() as conn:
-        return await queried.list_redeliveries(conn, states, clock(), cursor, limit)
+        return await queried.list_redeliveries(conn, states, now, cursor, limit)
 
 
 @get("/redeliveries/{id:str}", responses=ONE, summary="One redelivery, and what it has come to")
-async def one_redelivery(
-    database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
-) -> OneRedeliveryOut:
+async def one_redelivery(database: Db, now: Now, id: PlanId) -> OneRedeliveryOut:
     """The actions themselves are listed by `GET /actions?redelivery=<id>`."""
     async with database.connection() as conn:
-        return await queried.one_redelivery(conn, id, clock())
+        return await queried.one_redelivery(conn, id, now)
 
 
-@post(
-    "/redeliveries/{id:str}/pause",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Let it rest",
-)
-async def pause_redelivery(
-    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
-) -> OneRedeliveryOut:
+@command("/redeliveries/{id:str}/pause", DECIDING, "Let it rest")
+async def pause_redelivery(database: Db, by: By, now: Now, id: PlanId) -> OneRedeliveryOut:
     """Only one that is running; otherwise 409. What was redelivered already goes on by itself."""
-    return await _brought(request, database, clock, id, "paused")
+    return await _brought(database, now, by, id, "paused")
 
 
-@post(
-    "/redeliveries/{id:str}/resume",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="Let it go on",
-)
-async def resume_redelivery(
-    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
-) -> OneRedeliveryOut:
+@command("/redeliveries/{id:str}/resume", DECIDING, "Let it go on")
+async def resume_redelivery(database: Db, by: By, now: Now, id: PlanId) -> OneRedeliveryOut:
     """Only one that is paused; otherwise 409. It makes up for nothing: it goes on at its own pace."""
-    return await _brought(request, database, clock, id, "running")
+    return await _brought(database, now, by, id, "running")
 
 
-@post(
-    "/redeliveries/{id:str}/cancel",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=DECIDING,
-    summary="End it",
-)
-async def cancel_redelivery(
-    request: Request[Any, Any, Any], database: NamedDependency[Database], clock: NamedDependency[Clock], id: PlanId
-) -> OneRedeliveryOut:
+@command("/redeliveries/{id:str}/cancel", DECIDING, "End it")
+async def cancel_redelivery(database: Db, by: By, now: Now, id: PlanId) -> OneRedeliveryOut:
     """Only one that is running or paused; otherwise 409. What was redelivered already goes on by itself."""
-    return await _brought(request, database, clock, id, "cancelled")
+    return await _brought(database, now, by, id, "cancelled")
 
 
-async def _brought(
-    request: Request[Any, Any, Any], database: Database, clock: Clock, id: UUID, state: str
-) -> OneRedeliveryOut:
+async def _brought(database: Database, now: datetime, by: str, id: UUID, state: str) -> OneRedeliveryOut:
     async with database.transaction() as conn:
-        await commands.bring_redelivery(conn, id, state, caller(request).name, clock())
-        return await queried.one_redelivery(conn, id, clock())
+        await commands.bring_redelivery(conn, id, state, by, now)
+        return await queried.one_redelivery(conn, id, now)
 
 
 def _query(asked: ChosenBy, now: datetime) -> ActionQuery:
@@ -196,11 +164,6 @@ def _query(asked: ChosenBy, now: datetime) -> ActionQuery:
     since = parse_optional_time("filters.since", asked.since, now)
     until = parse_optional_time("filters.until", asked.until, now)
     return ActionQuery(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)
-
-
-def _told(asked: ChosenBy) -> dict[str, object]:
-    """The filters that were given, and which states they are about."""
-    return {name: value for name in asked.__struct_fields__ if (value := getattr(asked, name)) is not None}
 
 
 def _rate(text: str) -> Rate:

@@ -1,9 +1,9 @@
 """The reference page: the description of the API as one page for people, with nothing to fetch and no script."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from hashlib import sha256
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -45,13 +45,14 @@ class ReferencePage(OpenAPIRenderPlugin):
 
 def page(document: Document) -> str:
     """The whole page."""
-    found = [
-        {"method": method.upper(), "path": path, **operation}
+    operations = [
+        {"method": method.upper(), "path": path, "tag": operation["tags"][0], **operation}
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    found.sort(key=lambda one: (_place(one["tags"][0]), one["path"], one["method"]))
-    groups = [(tag, list(operations)) for tag, operations in groupby(found, key=lambda one: one["tags"][0])]
+    places = {tag: place for place, tag in enumerate(TAGS)}
+    operations.sort(key=lambda one: (places.get(one["tag"], len(TAGS)), one["tag"], one["path"], one["method"]))
+    groups = [(tag, list(several)) for tag, several in groupby(operations, key=itemgetter("tag"))]
     schemas = document["components"]["schemas"]
     return _PAGE.render(info=document["info"], groups=groups, schemas=schemas, style=Markup(STYLE))  # noqa: S704  # ours
 
@@ -63,7 +64,7 @@ def kind_of(schema: Document) -> list[tuple[str, str | None]]:
         return [(name, name)]
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            return _joined([kind_of(kind) for kind in schema[several]], " or ")
+            return [part for kind in schema[several] for part in ((" or ", None), *kind_of(kind))][1:]
     if "enum" in schema:
         return [(" | ".join(msgspec.json.encode(word).decode() for word in schema["enum"]), None)]
     if schema.get("type") == "array":
@@ -86,30 +87,6 @@ def bounds_of(schema: Document) -> str:
     return ", ".join(told)
 
 
-def _place(tag: str) -> tuple[int, str]:
-    return (TAGS.index(tag) if tag in TAGS else len(TAGS), tag)
-
-
-def _joined(kinds: Sequence[list[tuple[str, str | None]]], between: str) -> list[tuple[str, str | None]]:
-    joined = list(kinds[0])
-    for kind in kinds[1:]:
-        joined += [(between, None), *kind]
-    return joined
-
-
-def _pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Paragraphs, each as a list of what is said and, at odd places, what is code."""
-    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-
-
-def _code(text: str) -> list[str]:
-    return text.split("`")
-
-
 _ENVIRONMENT = Environment(
     loader=PackageLoader("tracker.api"),
     autoescape=True,
@@ -118,8 +95,12 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= {
-    "kind": kind_of, "bounds": bounds_of, "pretty": _pretty, "paragraphs": _paragraphs, "code": _code,
-}  # fmt: skip
+    "kind": kind_of,
+    "bounds": bounds_of,
+    "pretty": lambda value: msgspec.json.format(msgspec.json.encode(value), indent=2).decode(),
+    "paragraphs": lambda text: [" ".join(part.split()) for part in text.split("\n\n") if part.strip()],
+    "code": lambda text: text.split("`"),  # what stands at odd places is code
+}
 _PAGE = _ENVIRONMENT.get_template("reference.html")
 STYLE = (_ENVIRONMENT.loader.get_source(_ENVIRONMENT, "reference.css")[0]) if _ENVIRONMENT.loader else ""
 

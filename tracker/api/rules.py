@@ -5,12 +5,10 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
-from tracker.api.auth import caller, requires
-from tracker.api.parameters import Clock, Cursor, Limit
+from tracker.api.handlers import ONE, READING, TRYING, By, Cursor, Db, Limit, Now, Rules, command, text
 from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter, problem
-from tracker.api.responses import ONE, READING, TRYING
 from tracker.domain.rules.rule import Rule
 from tracker.facts import commands
 from tracker.parameters import parse_time
@@ -44,18 +42,16 @@ def _unreadable(request: Request[Any, Any, Any], error: Unreadable) -> Response[
     exception_handlers={Unreadable: _unreadable, **OF_BODIES},
     summary="Try rules on the real log",
 )
-async def backtest(
-    clock: NamedDependency[Clock], trial: NamedDependency[BacktestService], data: JSONBody[NewBacktest]
-) -> BacktestOut:
+async def backtest(now: Now, trial: NamedDependency[BacktestService], data: JSONBody[NewBacktest]) -> BacktestOut:
     """Together with the other rules in force; nothing is done and nothing kept. One at a time."""
-    span = _span(data, clock())
+    span = _span(data, now)
     try:
-        found = await trial.run(data.text, span)
+        found, plans = await trial.run(data.text, span, now)
     except NothingToTry as error:
         raise BadParameter("text", str(error)) from error
     except TooLong as error:
         raise BadParameter("since", str(error)) from error
-    return backtest_out(found, found.rules)
+    return backtest_out(found, found.rules, plans)
 
 
 def _span(asked: NewBacktest, now: datetime) -> Span:
@@ -69,58 +65,39 @@ def _span(asked: NewBacktest, now: datetime) -> Span:
 
 
 RuleId = Annotated[str, PathParameter(description="The rule's id: its name in the file.")]
-Enabled = Annotated[bool | None, QueryParameter(description="Only those that are on, or off.")]
+Enabled = Annotated[bool | None, text("Only those that are on, or off.")]
 
 
 @get("/rules", responses=READING, summary="Rules, by their ids")
 async def list_rules(
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    enabled: Enabled = None,
+    database: Db, now: Now, rules: Rules, limit: Limit = 50, cursor: Cursor = None, enabled: Enabled = None
 ) -> RulesOut:
     """With how each does, and why the files as they are now were refused, if they were."""
     async with database.connection() as conn:
-        page = await rule_status.list_rules(conn, rules, clock(), cursor, limit, enabled)
+        page = await rule_status.list_rules(conn, rules, now, cursor, limit, enabled)
     items = [RuleOut(**rule_fields(status)) for status in page.items]
     faults, footing = [fault_out(fault) for fault in rules.faults()], rules.footing()
     return RulesOut(items, page.next, faults, footing.source, footing.refused_at, footing.kept_at)
 
 
 @get("/rules/{id:str}", responses=ONE, summary="One rule")
-async def one_rule(
-    database: NamedDependency[Database], clock: NamedDependency[Clock], rules: NamedDependency[RuleSource], id: RuleId
-) -> OneRuleOut:
+async def one_rule(database: Db, now: Now, rules: Rules, id: RuleId) -> OneRuleOut:
     """With its steps, in words."""
     rule = rule_called(rules, id)
     async with database.connection() as conn:
-        return await _one(conn, rule, rules, clock())
+        return await _one(conn, rule, rules, now)
 
 
-@post("/rules/{id:str}/enable", status_code=200, guards=[requires("operate")], responses=ONE, summary="Switch it on")
-async def enable_rule(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    id: RuleId,
-) -> OneRuleOut:
+@command("/rules/{id:str}/enable", ONE, "Switch it on")
+async def enable_rule(by: By, database: Db, now: Now, rules: Rules, id: RuleId) -> OneRuleOut:
     """Whatever its file says; it looks at the posts anew, and a canary begins again. To do it twice changes nothing."""
-    return await _switch(database, rule_called(rules, id), rules, clock(), on=True, by=caller(request).name)
+    return await _switch(database, rule_called(rules, id), rules, now, on=True, by=by)
 
 
-@post("/rules/{id:str}/disable", status_code=200, guards=[requires("operate")], responses=ONE, summary="Switch it off")
-async def disable_rule(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    id: RuleId,
-) -> OneRuleOut:
+@command("/rules/{id:str}/disable", ONE, "Switch it off")
+async def disable_rule(by: By, database: Db, now: Now, rules: Rules, id: RuleId) -> OneRuleOut:
     """Whatever its file says, over reloads and restarts; its runs end at their next move."""
-    return await _switch(database, rule_called(rules, id), rules, clock(), on=False, by=caller(request).name)
+    return await _switch(database, rule_called(rules, id), rules, now, on=False, by=by)
 
 
 async def _switch(database: Database, rule: Rule, rules: RuleSource, now: datetime, *, on: bool, by: str) -> OneRuleOut:

@@ -3,21 +3,17 @@
 import re
 from typing import Annotated, Any
 
-from litestar import Request, post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct, json
 
-from tracker.api.auth import caller, requires
-from tracker.api.parameters import Clock
-from tracker.api.problems import MAX_BODY, OF_BODIES, BadParameter
-from tracker.api.responses import TELLING
+from tracker.api.handlers import READS_BODY, TELLING, By, Db, Now, ProviderNames, command
+from tracker.api.problems import BadParameter
 from tracker.domain.rules.event_pattern import EventName, parse_event_pattern
 from tracker.domain.rules.grouping import LONGEST_DATA
 from tracker.facts import commands
 from tracker.parameters import parse_choice, refuse_zero_bytes
 from tracker.queries.posts import find_post
-from tracker.store.database import Connection, Database
+from tracker.store.database import Connection
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
 LONGEST_NAME = LONGEST_ID = 100
@@ -51,30 +47,17 @@ class SignalOut(Struct, frozen=True):
     duplicate: Annotated[bool, Meta(description="One with that id was there already.")]
 
 
-@post(
-    "/signals/{name:str}",
-    status_code=200,
-    guards=[requires("operate")],
-    responses=TELLING,
-    request_max_body_size=MAX_BODY,
-    exception_handlers=OF_BODIES,
-    summary="Say that something has happened",
-)
+@command("/signals/{name:str}", TELLING, "Say that something has happened", **READS_BODY)
 async def signal(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    provider_names: NamedDependency[tuple[str, ...]],
-    name: SignalName,
-    data: JSONBody[NewSignal],
+    by: By, database: Db, now: Now, provider_names: ProviderNames, name: SignalName, data: JSONBody[NewSignal]
 ) -> SignalOut:
     """Rules hear it by `on`, `wait`, `expect` and `cancel_on`, and runs that wait for it go on."""
     _check_name(name)
     _check(data, provider_names)
-    said = {"by": caller(request).name, "data": data.data}
+    said = {"by": by, "data": data.data}
     async with database.transaction() as conn:
         provider = await _provider(conn, data)
-        kept = await commands.signal(conn, name, provider, data.post, data.id, said, clock())
+        kept = await commands.signal(conn, name, provider, data.post, data.id, said, now)
     return SignalOut(kept.position, kept.duplicate)
 
 

@@ -4,28 +4,20 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from litestar import get
-from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
-from tracker.api.parameters import Clock
+from tracker.api.handlers import READING, Db, Now, text
 from tracker.api.problems import BadParameter
-from tracker.api.responses import READING
 from tracker.parameters import parse_optional_time
 from tracker.queries import stats as queried
 from tracker.queries.posts import count_by_state
 from tracker.queries.stats import MOST_ACCOUNTS, AccountOut, LatencyOut, PlatformOut
-from tracker.store.database import Database
 from tracker.store.posts import overdue_posts
 
 LATELY = timedelta(days=30)
 
-Since = Annotated[
-    str | None, QueryParameter(description="Posts whose last event is not before this time; without it, 30 days ago.")
-]
-Until = Annotated[
-    str | None, QueryParameter(description="Posts whose last event is before this time; without it, now.")
-]
+Since = Annotated[str | None, text("Posts whose last event is not before this time; without it, 30 days ago.")]
+Until = Annotated[str | None, text("Posts whose last event is before this time; without it, now.")]
 
 
 class StatsOut(Struct, frozen=True):
@@ -48,12 +40,10 @@ class StatsOut(Struct, frozen=True):
 
 
 @get("/stats", responses=READING, summary="How many posts are where, and how they do")
-async def stats(
-    database: NamedDependency[Database], clock: NamedDependency[Clock], since: Since = None, until: Until = None
-) -> StatsOut:
+async def stats(database: Db, now: Now, since: Since = None, until: Until = None) -> StatsOut:
     """Counted now."""
-    end = parse_optional_time("until", until, clock()) or clock()
-    begin = parse_optional_time("since", since, clock()) or end - LATELY
+    end = parse_optional_time("until", until, now) or now
+    begin = parse_optional_time("since", since, now) or end - LATELY
     if begin >= end:
         raise BadParameter("since", "must be before `until`")
     async with database.snapshot() as conn:

@@ -15,16 +15,17 @@ from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.receiver import Delivery
+from tracker.runtime.http_server import Bounds, Front, Limits, Proxies, connections_within
+from tracker.runtime.http_server.head import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import Receive, Scope, Send
 
     from tracker.receive.receiver import Answer, Receiver
     from tracker.runtime.http_server.head import Head
     from tracker.runtime.http_server.server_state import Answer as Told
+    from tracker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ KEPT = b'{"received":true}'
 DUPLICATE = b'{"received":true,"duplicate":true}'
 NOT_AUTHENTIC = '{"error":"İmza geçersiz"}'.encode()
 AS_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
-PLAIN = re.compile(rb"%b/[A-Za-z0-9._~/-]++" % PREFIX.encode())
+PLAIN = re.compile(PREFIX + "/[A-Za-z0-9._~/-]++")
 DRAINED = 16
 """An oversized body is read on, and thrown away, up to this many times what is allowed, so that the answer is heard."""
 
@@ -62,7 +63,7 @@ def door(receiver: Receiver, max_body: int) -> ASGIRouteHandler:
         if scope.get("method") != "POST":
             await _answer(send, 405, _error("send webhooks by POST"), [(b"allow", b"POST")])
             return
-        headers = headers_of(scope["headers"])
+        headers = fields_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         try:
             body = await _body(receive, headers.get("content-length", ""), max_body)
         except TooLarge:
@@ -89,32 +90,19 @@ class Directly:
         return (
             length is not None
             and length <= self._max_body
-            and head.method == b"POST"
+            and head.method == "POST"
             and not head.expects
             and PLAIN.fullmatch(head.target) is not None
         )
 
     def take(self, head: Head, body: bytes, answer: Told) -> None:
         """Hand the delivery over; the answer may come at once, or after the commit."""
-        target = head.target.decode("ascii")
-        delivery = the_delivery(target[len(PREFIX) :], headers_of(head.headers), body, target)
+        delivery = the_delivery(head.target[len(PREFIX) :], head.fields, body, head.target)
 
         def on_answer(news: Answer | Exception) -> None:
             answer(*answer_to(delivery.provider, news))
 
         self._receiver.take(delivery, on_answer)
-
-
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by their names, which the server has put in lower case.
-
-    What came several times is there once where it says the same, and else in as many lines, which no header can have.
-    """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = value if headers.get(name, value) == value else f"{headers[name]}\n{value}"
-    return headers
 
 
 def the_delivery(path: str, headers: dict[str, str], body: bytes, target: str = "") -> Delivery:
@@ -198,3 +186,27 @@ async def _answer(send: Send, status: int, body: bytes, headers: Headers | None 
         own.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": own})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+DESCRIPTORS = 100
+"""For the log, the embedded Postgres, the event loop and what else is open in any case."""
+
+
+def front_of(settings: Settings, receiver: Receiver | None) -> Front:
+    """What the connections share, by the settings; raises Misconfigured for limits that contradict one another."""
+    server = settings.server
+    if server.max_waiting_bytes < server.max_body:
+        raise settings.fault("server.max_waiting_bytes", "is less than max_body: no body of that size could ever wait")
+    directly = Directly(receiver, server.max_body) if receiver else None
+    proxies = Proxies.named(server.trusted_proxies)
+    reserve = DESCRIPTORS + settings.database.pool + settings.engine.actions
+    limits = Limits(
+        connections=connections_within(server.max_connections, reserve),
+        per_address=server.max_connections_per_address,
+        waiting_bytes=server.max_waiting_bytes,
+        largest=server.max_body,
+        header=server.header_timeout.total_seconds(),
+        body=server.body_timeout.total_seconds(),
+        idle=server.idle_timeout.total_seconds(),
+    )
+    return Front(Bounds(limits), proxies, directly, PREFIX)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from tracker.errors import Misconfigured, TrackerError, printable
+from tracker.errors import BadParameter, Misconfigured, TrackerError, printable
 
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
 
@@ -23,19 +25,31 @@ HOMES = {
     "keys": ("keys",),
     "log": ("log",),
     "posts": ("posts_why", "posts_create", "posts"),
-    "providers": ("mapping_trials", "providers"),
+    "providers": ("providers",),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
-    "rules": ("posts_why", "rules_backtest", "rules"),
+    "rules": ("posts_why", "rules_backtest", "rules_plan", "rules"),
     "send": ("send",),
     "serve": ("serve",),
     "simulate": ("serve",),
-    "webhooks": ("webhook_test", "webhooks"),
+    "webhooks": ("webhooks",),
 }
 """The files that have the commands behind each word: who has said one needs no others."""
 
+
+class CommandLine(TyperGroup):
+    """All commands; what the API calls a bad parameter is an option used wrongly here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BadParameter as error:
+            raise typer.BadParameter(str(error), param_hint=f"--{error.parameter.replace('_', '-')}") from error
+
+
 app = typer.Typer(
     name="tracker",
+    cls=CommandLine,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -67,36 +81,27 @@ def noun(name: str, what: str) -> typer.Typer:
     return commands
 
 
-def every_command() -> typer.Typer:
-    """The command line with all that it knows."""
-    for word in HOMES:
-        _load(word)
+def every_command(words: Iterable[str] = HOMES) -> typer.Typer:
+    """The command line with all that it knows, or what stands behind these words: the import is the registration."""
+    for word in words:
+        for home in HOMES[word]:
+            import_module(f"tracker.cli.{home}")
     return app
 
 
 def command_line(word: str | None = None) -> Any:
     """All commands, ready to be called, or those behind one word; what their helps say is text, also in brackets."""
-    if word in HOMES:
-        _load(word)
-    else:
-        every_command()
-    whole = typer.main.get_command(app)
+    whole = typer.main.get_command(every_command([word] if word in HOMES else HOMES))
     if app.rich_markup_mode:
         _as_text(whole)
     return whole
 
 
-def _load(word: str) -> None:
-    """The import is the registration."""
-    for home in HOMES[word]:
-        import_module(f"tracker.cli.{home}")
-
-
 def _as_text(command: Any) -> None:
     from rich.markup import escape  # noqa: PLC0415  (only where there is a terminal)
 
-    for one in (command, *command.params):
-        one.help = escape(one.help) if one.help else one.help
+    for part in (command, *command.params):
+        part.help = escape(part.help) if part.help else part.help
     for inner in getattr(command, "commands", {}).values():
         _as_text(inner)
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Json, as_options, on_database
-from tracker.cli.output import say, show_json, show_table
+from tracker.cli.context import Config, Cursor, Json, Limit, Provider, ask
+from tracker.cli.output import show_page
 
 if TYPE_CHECKING:
     from tracker.queries.accounts import KnownAccountOut
-    from tracker.queries.paging import Page
-    from tracker.settings import Settings
-    from tracker.store.database import Database
 
 accounts = noun("accounts", "The accounts that posts go to.")
 
@@ -23,31 +20,21 @@ accounts = noun("accounts", "The accounts that posts go to.")
 def show_list(
     state: Annotated[list[str] | None, typer.Option(help="One, or several with commas or repeated.")] = None,
     platform: Annotated[str | None, typer.Option(help="As in instagram.")] = None,
-    provider: Annotated[str | None, typer.Option(help="The provider's name in the configuration.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
+    provider: Provider = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Accounts, by provider and id: what they are called, and whether their provider can publish on them."""
     from tracker.queries.accounts import AccountQuery, list_accounts  # noqa: PLC0415  (takes a third of a second)
 
-    with as_options():
-        query = AccountQuery.parse(state=state, provider=provider, platform=platform)
-
-    async def work(_: Settings, database: Database) -> Page[KnownAccountOut]:
-        async with database.connection() as conn:
-            return await list_accounts(conn, query, cursor, limit)
-
-    with as_options():
-        page = on_database(config, work)
-    if json:
-        show_json(page)
-        return
-    show_table(("provider", "account", "platform", "name", "state", "since", "last event"), map(_row, page.items))
-    if page.next:
-        say(f"there is more: --cursor {page.next}", aside=True)
+    query = AccountQuery.parse(state=state, provider=provider, platform=platform)
+    page = ask(config, lambda conn: list_accounts(conn, query, cursor, limit))
+    headings = ("provider", "account", "platform", "name", "state", "since", "last event")
+    show_page(page, headings, _row, json=json)
 
 
-def _row(one: KnownAccountOut) -> tuple[object, ...]:
-    return (one.provider, one.account, one.platform, one.name, str(one.state), one.since, one.last_event)
+def _row(account: KnownAccountOut) -> tuple[object, ...]:
+    names = ("provider", "account", "platform", "name", "state", "since", "last_event")
+    return tuple(getattr(account, name) for name in names)

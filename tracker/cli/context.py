@@ -8,20 +8,18 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 import tracker
-from tracker.domain.duration import parse_duration
-from tracker.errors import BadParameter, Misconfigured, did_you_mean
-from tracker.runtime import tuning
+from tracker.errors import Misconfigured, did_you_mean
 
 if TYPE_CHECKING:
     from tracker.settings import Settings
-    from tracker.store.database import Database
+    from tracker.store.database import Connection, Database
 
 Result = TypeVar("Result")
 
@@ -34,6 +32,9 @@ Config = Annotated[
     typer.Option("--config", envvar="TRACKER_CONFIG", help="The configuration; ./config.toml if not named."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Provider = Annotated[str | None, typer.Option(help="The provider's name in the configuration.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="How many at most.")]
+Cursor = Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")]
 
 
 def now() -> datetime:
@@ -80,6 +81,7 @@ def on_database(
     is not this version's, and Unavailable when nobody answers, or there is no database.
     """
     from tracker.embedded.server import opened, postgres, require_made  # noqa: PLC0415  (as above)
+    from tracker.runtime import tuning  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
     if not makes:
@@ -91,6 +93,16 @@ def on_database(
 
     with postgres(settings) as (dsn, embedded):
         return tuning.run(run(dsn, embedded is not None))
+
+
+def ask(config: Path | None, question: Callable[[Connection], Awaitable[Result]], *, makes: bool = False) -> Result:
+    """What one question comes to on a connection; `makes` and errors as of `on_database`."""
+
+    async def work(_: Settings, database: Database) -> Result:
+        async with database.connection() as conn:
+            return await question(conn)
+
+    return on_database(config, work, makes=makes)
 
 
 def program() -> str:
@@ -112,23 +124,6 @@ def taking_port(port: int) -> Iterator[None]:
             raise typer.BadParameter(f"port {port}: {error.strerror}", param_hint="--port") from error
         again = " ".join((program(), *sys.argv[1:2], "--port 0"))
         raise typer.BadParameter(f"{port} is taken: `{again}` takes a free one", param_hint="--port") from error
-
-
-@contextmanager
-def as_options() -> Iterator[None]:
-    """What the API calls a bad parameter is an option used wrongly here."""
-    try:
-        yield
-    except BadParameter as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{error.parameter.replace('_', '-')}") from error
-
-
-def duration(option: str, text: str) -> timedelta:
-    """The span that was given to an option."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def known_words(option: str, given: Sequence[str], known: Collection[str]) -> Sequence[str]:

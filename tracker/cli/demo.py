@@ -7,6 +7,7 @@ import shutil
 import socket
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,6 @@ from tracker.cli.context import now, program, taking_port
 from tracker.cli.news import follow_news, show_news
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from tracker.store.database import Database
 
 FOLDER = Path(".tracker") / "demo"
@@ -102,26 +101,21 @@ def demo(
     typer.secho(f"\n  dashboard   http://127.0.0.1:{port}/", bold=True)
     typer.echo(f"  rules       {FOLDER}/rules/demo.toml\n  ask         {program()} posts list --config {config}")
     typer.echo("  stop        Ctrl-C\n")
-    serve(settings, list(Role), companion=_companion(port, provider, rate, seed, seconds), door=door)
+    companion = partial(_companion, port=port, provider=provider, rate=rate, seed=seed, seconds=seconds)
+    serve(settings, list(Role), companion=companion, door=door)
 
 
-def _companion(
-    port: int, provider: int, rate: float, seed: str, seconds: float
-) -> Callable[[Database], Awaitable[None]]:
+async def _companion(database: Database, *, port: int, provider: int, rate: float, seed: str, seconds: float) -> None:
     """The provider and the story-teller, beside the service."""
+    from tracker.simulator import ROUGH, run_simulator  # noqa: PLC0415  (only the demo needs it)
 
-    async def run(database: Database) -> None:
-        from tracker.simulator import ROUGH, run_simulator  # noqa: PLC0415  (only the demo needs it)
-
-        ladder = [timedelta(seconds=20)] * 20
-        async with run_simulator(port=provider, seed=seed, speed=SPEED, faults=ROUGH, ladder=ladder) as simulator:
-            simulator.register(f"http://127.0.0.1:{port}/webhooks/sosyalkopru", secret=SECRET)
-            simulator.start_stream(rate)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds or None):
-                    await follow_news(database, now(), show_news, lambda _: None)
-
-    return run
+    ladder = [timedelta(seconds=20)] * 20
+    async with run_simulator(port=provider, seed=seed, speed=SPEED, faults=ROUGH, ladder=ladder) as simulator:
+        simulator.register(f"http://127.0.0.1:{port}/webhooks/sosyalkopru", secret=SECRET)
+        simulator.start_stream(rate)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds or None):
+                await follow_news(database, now(), show_news, lambda _: None)
 
 
 def _free_port() -> int:

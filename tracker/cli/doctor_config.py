@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.cli.doctor_findings import Finding, ok, problem, warning
+from tracker.cli.doctor import Finding, ok, problem, warning
 from tracker.cli.output import counted
 from tracker.errors import Misconfigured
 from tracker.outbound.configured import build_outbound, unreachable

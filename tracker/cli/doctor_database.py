@@ -8,10 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.cli.context import now
-from tracker.cli.doctor_drift import examine_drift
-from tracker.cli.doctor_findings import Finding, ok, problem, warning
-from tracker.cli.doctor_heard import examine_heard
-from tracker.cli.doctor_providers import examine_standings, examine_webhooks
+from tracker.cli.doctor import Finding, ok, problem, warning
+from tracker.cli.doctor_providers import examine_drift, examine_heard, examine_standings, examine_webhooks
 from tracker.cli.output import written
 from tracker.domain.duration import TOLERANCE
 from tracker.domain.posts.post import FOLD_VERSION

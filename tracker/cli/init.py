@@ -9,7 +9,7 @@ import typer
 
 from tracker.cli import app
 from tracker.cli.context import Json
-from tracker.cli.output import say, show_json
+from tracker.cli.output import say, show_json, write_text
 from tracker.errors import Misconfigured
 
 CHANNEL = """
@@ -45,7 +45,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a commented config.toml and a first rule with its test; nothing is ever overwritten."""
-    from tracker.settings import commented_config  # noqa: PLC0415  (takes a third of a second)
+    from tracker.settings.commented import commented_config  # noqa: PLC0415  (takes a third of a second)
 
     files = {
         folder / "config.toml": commented_config() + CHANNEL,
@@ -55,18 +55,9 @@ def init(
         if file.exists():
             raise Misconfigured("exists already, and is not overwritten", file=str(file))
     for file, text in files.items():
-        _write(file, text)
+        write_text(file, text, anew=True)
         say(f"wrote {file}", aside=json)
     if json:
         show_json({"written": [str(file) for file in files]})
         return
     say("next: name a provider in config.toml, then `tracker serve`; `tracker doctor` says what is still missing")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(text)
-    except OSError as error:
-        raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Json, known_words, now, on_database
-from tracker.cli.output import say, show_json, show_list, show_table
-
-if TYPE_CHECKING:
-    from tracker.settings import Settings
-    from tracker.store.database import Database
-    from tracker.store.keys import KnownKey
+from tracker.cli.context import Config, Json, ask, known_words, now
+from tracker.cli.output import say, show_json, show_records
 
 keys = noun("keys", "Keys for the API.")
 
@@ -34,12 +29,7 @@ def create(
     from tracker.store.keys import SCOPES  # noqa: PLC0415  (as above)
 
     scopes = known_words("--scope", scope or ["read"], SCOPES)
-
-    async def work(_: Settings, database: Database) -> tuple[str, str]:
-        async with database.connection() as conn:
-            return await commands.create_key(conn, name, scopes, now())
-
-    made, text = on_database(config, work, makes=True)
+    made, text = ask(config, lambda conn: commands.create_key(conn, name, scopes, now()), makes=True)
     if json:
         show_json({"id": made, "key": text})
     else:
@@ -52,15 +42,7 @@ def show(config: Config = None, json: Json = False) -> None:
     """All keys, the revoked ones too; what opens the API is not kept and not shown."""
     from tracker.store.keys import list_all  # noqa: PLC0415  (takes half a second)
 
-    async def work(_: Settings, database: Database) -> list[KnownKey]:
-        async with database.connection() as conn:
-            return await list_all(conn)
-
-    rows = on_database(config, work)
-    if json:
-        show_list(rows)
-    else:
-        show_table(COLUMNS, ([getattr(key, name) for name in COLUMNS] for key in rows))
+    show_records(ask(config, list_all), COLUMNS, json=json)
 
 
 @keys.command()
@@ -73,12 +55,7 @@ def revoke(
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
 
     at = now()
-
-    async def work(_: Settings, database: Database) -> None:
-        async with database.connection() as conn:
-            await commands.revoke_key(conn, key, at)
-
-    on_database(config, work)
+    ask(config, lambda conn: commands.revoke_key(conn, key, at))
     if json:
         show_json({"id": key, "revoked_at": at})
     else:

@@ -8,26 +8,20 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tracker.domain.duration import format_duration
-from tracker.errors import printable
+from tracker.errors import Misconfigured, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-
-class Explained(Protocol):
-    """Something that went wrong."""
-
-    @property
-    def code(self) -> str: ...
-
-    @property
-    def message(self) -> str: ...
-
+    from tracker.domain.posts.event import Problem
+    from tracker.queries.paging import Page
+    from tracker.queries.post_views import ErrorOut
 
 NOTHING = "-"
 GAP = "  "
@@ -49,17 +43,36 @@ def show_json(value: object, *, on_one_line: bool = False) -> None:
     import msgspec  # noqa: PLC0415  (only where it is needed)
 
     text = msgspec.json.encode(value)
-    typer.echo(_escaped((text if on_one_line else msgspec.json.format(text, indent=2)).decode()))
-
-
-def _escaped(json: str) -> str:
-    """JSON with those control characters escaped that JSON allows and a terminal may obey."""
-    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", json)
+    json = (text if on_one_line else msgspec.json.format(text, indent=2)).decode()
+    # JSON allows some control characters that a terminal may obey.
+    typer.echo(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", json))
 
 
 def show_list(items: Sequence[object], following: str | None = None) -> None:
     """A list as the API gives it."""
     show_json({"items": items, "next": following})
+
+
+def show_page(page: Page[Any], headings: Sequence[str], row: Callable[[Any], Sequence[object]], *, json: bool) -> None:
+    """A page of a list as the API gives it, or as a table, with how to have the next one."""
+    if json:
+        show_json(page)
+        return
+    show_table(headings, map(row, page.items))
+    if page.next:
+        say(f"there is more: --cursor {page.next}", aside=True)
+
+
+def show_records(records: Sequence[object], columns: Sequence[str], *, json: bool) -> None:
+    """Records as a list for machines, or some of their fields as a table."""
+    if json:
+        show_list(records)
+    else:
+        show_table(columns, ([_field(record, name) for name in columns] for record in records))
+
+
+def _field(record: Any, name: str) -> object:
+    return record.get(name) if isinstance(record, Mapping) else getattr(record, name)
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -110,7 +123,7 @@ def written(value: object) -> str:
     return printable(str(value))
 
 
-def explained(error: Explained | None) -> str | None:
+def explained(error: ErrorOut | Problem | None) -> str | None:
     """What went wrong, with its code."""
     return f"{error.code}: {error.message}".removesuffix(": ") if error else None
 
@@ -118,6 +131,17 @@ def explained(error: Explained | None) -> str | None:
 def listed(named: Mapping[str, str]) -> list[str]:
     """Names with their values, as they are written on the command line."""
     return [f"{name}={text}" for name, text in sorted(named.items())]
+
+
+def write_text(file: Path, text: str, *, anew: bool = False) -> None:
+    """Write a file; `anew`: with the folders around it, but over no other. Raises Misconfigured."""
+    try:
+        if anew:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x" if anew else "w", encoding="utf-8") as written_to:
+            written_to.write(text)
+    except OSError as error:
+        raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error
 
 
 @contextmanager

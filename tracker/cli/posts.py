@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Json, as_options, now, on_database
+from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database
 from tracker.cli.news import follow_news, show_news
-from tracker.cli.output import explained, listed, say, show_json, show_pairs, show_table
+from tracker.cli.output import explained, listed, say, show_json, show_page, show_pairs, show_table
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
@@ -89,8 +89,6 @@ SHOWN = 40
 
 posts = noun("posts", "The posts.")
 
-Provider = Annotated[str | None, typer.Option(help="The provider's name in the configuration.")]
-
 
 @posts.command("list")
 def show_list(
@@ -112,8 +110,8 @@ def show_list(
         typer.Option(help="A time, as in published_at, with - for the newest first.", show_default="-last_event_at"),
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="As they were known then, in the order of their ids.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -131,15 +129,8 @@ def show_list(
                 return await _past(settings).list_posts(conn, query, then, sort, cursor, limit)
             return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
-    with as_options():
-        page = on_database(config, work)
-    if json:
-        show_json(page)
-        return
     headings = ("id", "provider", "state", "attempt", "platforms", "last event", "error", "text", "attributes")
-    show_table(headings, map(_row, page.items))
-    if page.next:
-        say(f"there is more: --cursor {page.next}", aside=True)
+    show_page(on_database(config, work), headings, _row, json=json)
 
 
 @posts.command()
@@ -153,7 +144,7 @@ def show(
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
-    from tracker.queries.post_views import post_with_pending  # noqa: PLC0415  (as above)
+    from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
     from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes a third of a second)
 
@@ -170,10 +161,11 @@ def show(
             )
         return shown, newest.items[::-1]
 
-    with as_options():
-        shown, history = on_database(config, work)
+    shown, history = on_database(config, work)
     if json:
-        show_json(_fields(shown) | {"history": history})
+        from msgspec.structs import asdict  # noqa: PLC0415  (it is loaded by now)
+
+        show_json(asdict(shown) | {"history": history})
     else:
         _tell(shown, history)
 
@@ -200,8 +192,7 @@ def watch(
     """
     from tracker.queries.posts import PostQuery  # noqa: PLC0415  (takes a third of a second)
 
-    with as_options():
-        query = PostQuery.parse(now(), state=state, platform=platform)
+    query = PostQuery.parse(now(), state=state, platform=platform)
     as_table = sys.stdout.isatty() and not (lines or json)
     if not as_table and query != PostQuery():
         raise typer.BadParameter("only the table can be filtered", param_hint="--state, --platform")
@@ -233,41 +224,29 @@ def watch(
 
 def _row(post: PostOut) -> tuple[object, ...]:
     platforms = sorted({target.platform for target in post.targets})
+    text = post.excerpt
+    if text and len(text) > SHOWN:
+        text = f"{text[: SHOWN - 1].rstrip()}…"
     return (
-        post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error),
-        _shortened(post.excerpt), listed(post.attributes),
+        post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error), text,
+        listed(post.attributes),
     )  # fmt: skip
-
-
-def _shortened(excerpt: str | None) -> str | None:
-    return excerpt if excerpt is None or len(excerpt) <= SHOWN else f"{excerpt[: SHOWN - 1].rstrip()}…"
-
-
-def _fields(answer: OnePostOut) -> dict[str, Any]:
-    return {name: getattr(answer, name) for name in answer.__struct_fields__}
 
 
 def _tell(post: OnePostOut, history: list[EntryOut]) -> None:
     names = ("id", "provider", "state", "attempt", "scheduled_at", "published_at", "failed_at", "last_event_at", "urls")
     show_pairs([(name.replace("_", " "), getattr(post, name)) for name in names])
     show_pairs([("text", post.excerpt), ("image", post.thumbnail), ("attributes", listed(post.attributes))])
-    show_pairs(
-        [
-            ("labels", listed(post.labels)),
-            ("error", explained(post.error)),
-            *(("note", note.text) for note in post.notes),
-        ]
-    )
+    notes = [("note", note.text) for note in post.notes]
+    show_pairs([("labels", listed(post.labels)), ("error", explained(post.error)), *notes])
     if post.targets:
         say("\ntargets")
         rows = ((t.key, t.state, t.attempt, t.entered_at, t.url, explained(t.error)) for t in post.targets)
         show_table(("target", "state", "attempt", "since", "url", "error"), rows)
     if post.pending:
         say("\nwhat comes next")
-        waits = ((pending.due_at, pending.says) for pending in post.pending)
-        show_table(("at", "what comes"), waits)
+        show_table(("at", "what comes"), ((pending.due_at, pending.says) for pending in post.pending))
     if history:
         say("\nhistory")
-        show_table(
-            ("at", "what", ""), ((entry.at, entry.type, entry_text(entry.type, entry.data)) for entry in history)
-        )
+        told = ((entry.at, entry.type, entry_text(entry.type, entry.data)) for entry in history)
+        show_table(("at", "what", ""), told)

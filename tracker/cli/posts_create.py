@@ -11,13 +11,13 @@ from uuid import uuid4
 import typer
 
 from tracker.cli import FOUND_PROBLEMS
-from tracker.cli.context import Config, Json, as_options, duration, now, on_database, open_settings
+from tracker.cli.context import Config, Json, now, on_database, open_settings
 from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import say, show_json
 from tracker.cli.posts import posts
 from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_provider
 from tracker.errors import TrackerError
-from tracker.parameters import parse_attributes, parse_future_time
+from tracker.parameters import parse_attributes, parse_future_time, parse_span
 
 if TYPE_CHECKING:
     from tracker.providers.new_post import NewPost
@@ -58,19 +58,15 @@ def create(
     json: Json = False,
 ) -> None:
     """Have the provider publish a post, and follow it until it is published; exit code 1 when it is not."""
-    settings = open_settings(config)
-    name, patience, key = chosen_provider(settings, provider), duration("--within", within), key or str(uuid4())
-    with as_options():
-        from tracker.domain.posts.event import State  # noqa: PLC0415  (takes half a second)
-        from tracker.providers.new_post import NewPost  # noqa: PLC0415  (as above)
+    from tracker.domain.posts.event import State  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.new_post import NewPost  # noqa: PLC0415  (as above)
 
-        post = NewPost(
-            tuple(one.lower() for one in platform),
-            text,
-            tuple(account or ()),
-            parse_future_time("at", at, now()) if at else None,
-            dict(parse_attributes("attribute", attribute)),
-        )
+    settings = open_settings(config)
+    name, patience = chosen_provider(settings, provider), parse_span("within", within, now())
+    key = key or str(uuid4())
+    moment = parse_future_time("at", at, now()) if at else None
+    platforms = tuple(word.lower() for word in platform)
+    post = NewPost(platforms, text, tuple(account or ()), moment, dict(parse_attributes("attribute", attribute)))
 
     async def work(settings: Settings, database: Database) -> tuple[str, str | None]:
         began = now()

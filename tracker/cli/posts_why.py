@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli import FOUND_PROBLEMS
-from tracker.cli.context import Config, Json, known_words, now, on_database, read_settings
+from tracker.cli.context import Config, Json, Provider, ask, known_words, now, on_database
 from tracker.cli.output import say, show_json, show_list, show_pairs, written
-from tracker.cli.posts import Provider, posts
-from tracker.cli.rules import rules
+from tracker.cli.posts import posts
+from tracker.cli.rules import fit_rules, rules
 from tracker.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tracker.domain.posts.post import Post
     from tracker.queries.why import Answer, Reason
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
@@ -40,7 +38,7 @@ def why_post(
     """What each rule did about a post, or the first clause that was false, with the values that it met."""
     from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
-    answers = _asked(_book(config), config, post, rule, provider)
+    answers = _asked(fit_rules(config), config, post, rule, provider)
     if json:
         show_list([answer_out(answer) for answer in answers])
         return
@@ -53,7 +51,7 @@ def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Confi
     """All that one rule made of a post: why it fired, or why it did not."""
     from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
-    book = _book(config)
+    book = fit_rules(config)
     (answer,) = _asked(book, config, post, rule, provider)
     if json:
         show_json(answer_out(answer))
@@ -67,24 +65,25 @@ def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Confi
 def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None) -> None:
     """Print a [[test]] that tells what happened to a post and demands what the rule does about it."""
     from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
-    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
+    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
     from tracker.queries import why  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
 
-    book = _book(config)
+    book = fit_rules(config)
     known_words("RULE", [rule], book.places)
-    (found,) = [one for one in book.rules if one.id == rule]
+    (recorded_rule,) = [known for known in book.rules if known.id == rule]
 
     async def work(settings: Settings, database: Database) -> str:
         readers = fact_readers(build_providers(settings))
         async with database.connection() as conn:
-            about = await _find(conn, post, provider)
+            about = (await find_post(conn, post, provider)).post
             events = await why.events_about(conn, about.provider, about.id)
             recorded = await why.firings_about(conn, about.provider, about.id, rule)
-            taken = await why.actions_of(conn, {one.firing.run for one in recorded if one.firing.run})
+            taken = await why.actions_of(conn, {known.firing.run for known in recorded if known.firing.run})
         facts = [fact for event in events if event.source in readers for fact in readers[event.source].facts(event)]
-        done = [Done(one.created_at, one.verb, one.target, one.state) for one in taken if one.reason != "cancelled"]
-        return record_test(found, [fact for fact in facts if fact.post == about.id], done, now())
+        done = [Done(act.created_at, act.verb, act.target, act.state) for act in taken if act.reason != "cancelled"]
+        return record_test(recorded_rule, [fact for fact in facts if fact.post == about.id], done, now())
 
     try:
         say(on_database(config, work))
@@ -93,34 +92,16 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
 
 
 def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
-    from tracker.queries.why import why  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.why import why  # noqa: PLC0415  (as above)
 
-    async def work(_: Settings, database: Database) -> list[Answer]:
-        async with database.connection() as conn:
-            return await why(conn, await _find(conn, post, provider), book.rules, now(), rule)
+    async def question(conn: Connection) -> list[Answer]:
+        return await why(conn, (await find_post(conn, post, provider)).post, book.rules, now(), rule)
 
-    answers = on_database(config, work)
+    answers = ask(config, question)
     if rule and not answers:
         raise NotFound(f'there is no rule "{rule}"{did_you_mean(rule, book.places)}')
     return answers
-
-
-def _book(config: Path | None) -> Rulebook:
-    """The rules of the files; with a fault nothing can be said of them."""
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
-
-    book = read_rules(read_settings(config))
-    for fault in book.faults:
-        say(str(fault), aside=True)
-    if book.faults:
-        raise typer.Exit(FOUND_PROBLEMS)
-    return book
-
-
-async def _find(conn: Connection, post: str, provider: str | None) -> Post:
-    from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
-
-    return (await find_post(conn, post, provider)).post
 
 
 def _tell(answer: Answer, reasons: Sequence[Reason]) -> None:

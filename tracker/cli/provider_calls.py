@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tracker.cli.context import known_words, on_database
+from tracker.cli.context import known_words
 from tracker.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tracker.outbound.client import Reply
     from tracker.providers.client import ProviderClient
     from tracker.settings import Settings
@@ -47,15 +45,6 @@ def chosen_provider(settings: Settings, name: str | None) -> str:
     return known_words("--provider", [name or names[0]], names)[0]
 
 
-def call_provider(config: Path | None, provider: str, call: str, do: Call[Value], *, makes: bool = False) -> Value:
-    """What the provider answers, for a command that does nothing else; `makes`: a database may be made for it."""
-
-    async def work(settings: Settings, database: Database) -> Value:
-        return await ask_provider(settings, database, provider, call, do)
-
-    return on_database(config, work, makes=makes)
-
-
 async def ask_provider(settings: Settings, database: Database, provider: str, call: str, do: Call[Value]) -> Value:
     """What the provider answers to that call; raises Misconfigured, Rejected or Unavailable, which say why not."""
     from tracker.domain.calls.call_budget import Purpose  # noqa: PLC0415  (takes a while)
@@ -78,12 +67,12 @@ def _refusal(settings: Settings, client: ProviderClient, call: str, reply: Reply
     if reply.reason is Reason.NOT_CONFIGURED:
         lacking = client.lacks(call)
         return settings.fault(f"{key}.{lacking}", LACKING.get(lacking, NO_SUCH.format(client.name)))
-    said = f"{client.name}: {reply.status or reply.reason}: {reply.detail}".removesuffix(": ")
+    answer = f"{client.name}: {reply.status or reply.reason}: {reply.detail}".removesuffix(": ")
     if reply.status in NO_SUCH_CALL and not client.calls[call].documented:
-        said += (
+        answer += (
             f'; its guide does not show "{client.calls[call].text}": '
             f"[{key}] calls.{call} puts it right, or says with an empty text that there is none"
         )
     if reply.status and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Rejected(str(reply.reason), said)
-    return Unheard(said) if reply.sent else Unavailable(said)
+        return Rejected(str(reply.reason), answer)
+    return Unheard(answer) if reply.sent else Unavailable(answer)

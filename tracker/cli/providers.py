@@ -1,19 +1,36 @@
-"""`tracker providers shapes`: what the payloads of a provider usually look like, as it was learnt from the log."""
+"""`tracker providers`: what payloads usually look like, and how posts would stand with a changed mapping."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracker.cli import noun
-from tracker.cli.context import Config, Json, known_words, on_database, open_settings
-from tracker.cli.output import counted, say, show_list, show_table, written
-from tracker.errors import NotFound, did_you_mean
+from tracker.cli import FOUND_PROBLEMS, noun
+from tracker.cli.context import (
+    Config,
+    Json,
+    ask,
+    known_words,
+    now,
+    on_database,
+    open_settings,
+    read_settings,
+    require_configured,
+)
+from tracker.cli.output import counted, explained, progress, say, show_json, show_list, show_table, written
+from tracker.errors import BadParameter, Misconfigured, NotFound, did_you_mean
+from tracker.parameters import parse_time
 
 if TYPE_CHECKING:
-    from tracker.domain.drift.tally import Counts, Tally
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tracker.domain.drift.tally import Tally
     from tracker.domain.drift.usual import Usual
+    from tracker.process.mapping_trial import Differing, Outcome, Stand
+    from tracker.providers.base import Provider
     from tracker.settings import Settings
     from tracker.store.database import Database
 
@@ -37,28 +54,23 @@ def shapes(
 
     settings = open_settings(config)
     known_words("NAME", [name], sorted(settings.providers))
-
-    async def work(_: Settings, database: Database) -> dict[str, Usual]:
-        async with database.connection() as conn:
-            return await store.of_provider(conn, name)
-
-    found = on_database(config, work)
-    if event and event not in found:
-        raise NotFound(f'no event "{event}" of {name} is known{did_you_mean(event, found)}; known: {written([*found])}')
+    events = ask(config, lambda conn: store.of_provider(conn, name))
+    if event and event not in events:
+        known = f"{did_you_mean(event, events)}; known: {written([*events])}"
+        raise NotFound(f'no event "{event}" of {name} is known{known}')
     door = build_providers(settings).get(name)
-    told = [
-        _told(one, usual, watching(settings, name, door)(one)) for one, usual in found.items() if event in (None, one)
-    ] if door else []  # fmt: skip
+    watched = watching(settings, name, door) if door else None
+    shown = [_shape(kind, usual, watched(kind)) for kind, usual in events.items() if watched and event in (None, kind)]
     if json:
-        show_list(told)
+        show_list(shown)
         return
-    for one in told:
-        _show(one)
-    if not told:
+    for shape in shown:
+        _show(shape)
+    if not shown:
         say(f"nothing is known yet of what {name} sends: [jobs.drift] learns it from the log")
 
 
-def _told(event: str, usual: Usual, watched: Any) -> dict[str, Any]:
+def _shape(event: str, usual: Usual, watched: Any) -> dict[str, Any]:
     """What is known of one event."""
     from tracker.domain.drift.tally import total  # noqa: PLC0415  (as above)
 
@@ -72,25 +84,124 @@ def _told(event: str, usual: Usual, watched: Any) -> dict[str, Any]:
         "paths": [
             {
                 "path": path, "name": read.get(path), "share": round(tally.share(path), 4),
-                "types": _counts(tally.paths[path]), "words": dict(sorted(tally.words_at(path).items())),
+                "types": {kind: number for kind, number in sorted(tally.paths[path].items()) if kind},
+                "words": dict(sorted(tally.words_at(path).items())),
             }
             for path in sorted(tally.paths)
         ],
     }  # fmt: skip
 
 
-def _counts(counts: Counts) -> Counts:
-    return {kind: number for kind, number in sorted(counts.items()) if kind}
-
-
-def _show(told: dict[str, Any]) -> None:
-    say(f"{told['event']}: {counted(told['events'], 'event')} looked at, the last at {written(told['last_at'])}")
-    rows = [
-        (one["path"], one["name"], f"{one['share']:.0%}", list(one["types"]), _words(one["words"]))
-        for one in told["paths"]
-    ]
+def _show(shape: dict[str, Any]) -> None:
+    say(f"{shape['event']}: {counted(shape['events'], 'event')} looked at, the last at {written(shape['last_at'])}")
+    rows = []
+    for path in shape["paths"]:
+        words = [f"{word} {number}" for word, number in path["words"].items()]
+        rows.append((path["path"], path["name"], f"{path['share']:.0%}", list(path["types"]), words))
     show_table(COLUMNS, rows)
 
 
-def _words(words: Counts) -> list[str]:
-    return [f"{word} {number}" for word, number in words.items()]
+FEW = 20
+
+
+@providers.command()
+def trial(
+    name: Name,
+    since: Annotated[str, typer.Option(help="How long ago it begins, as in 7d, or a time.")] = "7d",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The file with the changed [providers.NAME]; the configuration itself if not named."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fold the posts of the last days again with a changed mapping, and tell which would stand otherwise."""
+    begin = parse_time("since", since, now())
+    if begin >= now():
+        raise BadParameter("since", "must be in the past")
+    changed = read_settings(config)
+    door = _door(changed, name)
+
+    async def work(settings: Settings, database: Database) -> tuple[datetime, Outcome]:
+        from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
+        from tracker.process.mapping_trial import Tried, as_far_as_folded, attempt  # noqa: PLC0415  (as above)
+        from tracker.providers import build_providers  # noqa: PLC0415  (as above)
+
+        readers = fact_readers({**build_providers(settings), name: door})
+        until = await as_far_as_folded(database, now())
+        with progress("folding again") as tell:
+            return until, await attempt(database, Tried(name, readers, begin, until), tell)
+
+    until, found = on_database(_installation(config), work)
+    if json:
+        show_json(_out(name, begin, until, found))
+    else:
+        _show_trial(name, begin, found)
+    if found.unreadable:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _installation(config: Path | None) -> Path | None:
+    """Where the database is named: the configuration that every command finds, or else the changed one."""
+    try:
+        require_configured(None)
+    except Misconfigured:
+        return config
+    return None
+
+
+def _door(settings: Settings, name: str) -> Provider:
+    """Who reads its webhooks, as the file has it."""
+    from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
+
+    if name not in settings.providers:
+        known = sorted(settings.providers)
+        near = did_you_mean(name, known) or (f"; there is {', '.join(known)}" if known else "")
+        raise settings.fault(f"providers.{name}", f"there is no such provider{near}")
+    doors = build_providers(settings)
+    if name not in doors:
+        raise settings.fault(f"providers.{name}.webhook", "it sends no webhooks, so nothing of the past is read anew")
+    return doors[name]
+
+
+def _show_trial(name: str, begin: datetime, found: Outcome) -> None:
+    say(f"{name} since {written(begin)}: {counted(found.posts, 'post')} folded again, and nothing written", aside=True)
+    say(f"{counted(found.same, 'post')} as now, {found.different} otherwise")
+    for differing in found.differing[:FEW]:
+        say(differing.post)
+        for what, before, after in differences(differing):
+            say(f"  {what}: {before} -> {after}")
+    if found.different > FEW:
+        say(f"and {found.different - FEW} more, of which --json lists {len(found.differing) - FEW}")
+    if found.unreadable:
+        say(f"{counted(found.unreadable, 'post')} beyond reading, as {found.error}", aside=True)
+
+
+def differences(post: Differing) -> Iterator[tuple[str, str, str]]:
+    """What is otherwise of a post: what it is, how it stands, and how it would."""
+    before, after = dict(_lines(post.before)), dict(_lines(post.after))
+    for what in dict.fromkeys((*before, *after)):
+        if before.get(what) != after.get(what):
+            yield what, written(before.get(what)), written(after.get(what))
+
+
+def _lines(stand: Stand | None) -> Iterator[tuple[str, object]]:
+    """How a post stands, line by line."""
+    if stand is None:
+        yield "post", "none"
+        return
+    yield "state", stand.state
+    for name in ("attempt", "scheduled_at", "published_at", "failed_at"):
+        yield name, getattr(stand, name)
+    yield "error", explained(stand.problem)
+    for target in stand.targets:
+        yield target.key, target.state
+        yield f"{target.key} url", target.url
+        yield f"{target.key} error", explained(target.problem)
+
+
+def _out(name: str, begin: datetime, until: datetime, found: Outcome) -> dict[str, Any]:
+    return {
+        "provider": name, "since": begin, "until": until, "posts": found.posts, "same": found.same,
+        "different": found.different, "unreadable": found.unreadable, "error": found.error or None,
+        "differing": [{"post": one.post, "before": one.before, "after": one.after} for one in found.differing],
+    }  # fmt: skip

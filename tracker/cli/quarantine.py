@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.context import Config, Json, as_options, known_words, now, on_database
-from tracker.cli.output import progress, say, show_json, show_list, show_table
+from tracker.cli.context import Config, Cursor, Json, Limit, ask, known_words, now, on_database
+from tracker.cli.output import progress, say, show_page, show_records
 from tracker.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
-    from tracker.queries.paging import Page
-    from tracker.queries.quarantine import OneQuarantinedOut
     from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -37,8 +35,8 @@ Items = Annotated[list[int], typer.Argument(metavar="ID...", help="As `tracker q
 @quarantine.command("list")
 def show(
     state: Annotated[str, typer.Option(help="held, replayed, discarded or any.")] = "held",
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -48,18 +46,8 @@ def show(
     (chosen,) = known_words("--state", [state], STATES)
     query = QuarantineQuery(() if chosen == ANY else (chosen,))
 
-    async def work(_: Settings, database: Database) -> Page[OneQuarantinedOut]:
-        async with database.connection() as conn:
-            return await list_quarantine_raw(conn, query, cursor, limit)
-
-    with as_options():
-        page = on_database(config, work)
-    if json:
-        show_json(page)
-        return
-    show_table(COLUMNS, ([getattr(item, name) for name in COLUMNS] for item in page.items))
-    if page.next:
-        say(f"there is more: --cursor {page.next}", aside=True)
+    page = ask(config, lambda conn: list_quarantine_raw(conn, query, cursor, limit))
+    show_page(page, COLUMNS, lambda item: [getattr(item, name) for name in COLUMNS], json=json)
 
 
 @quarantine.command()
@@ -94,24 +82,23 @@ def replay(
             items += page.items
         return [{name: getattr(item, name) for name in SHOWN} for item in items]
 
-    async def one(replay: Replay, item: int) -> tuple[str, int | None]:
+    async def try_again(replay: Replay, item: int) -> tuple[str, int | None]:
         verdict = await replay.replay(item, dry_run=dry_run)
         return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome, verdict.position
 
-    with as_options():
-        told = _each(config, _named(items) if items else choose, one)
-    _tell(told, ("kept", "duplicate"), json, summary="would become: " if dry_run else "became: ")
+    results = _each(config, _named(items) if items else choose, try_again)
+    _tell(results, ("kept", "duplicate"), json, summary="would become: " if dry_run else "became: ")
 
 
 @quarantine.command()
 def discard(items: Items, config: Config = None, json: Json = False) -> None:
     """Give them up; they stay on record until retention drops them."""
 
-    async def one(replay: Replay, item: int) -> tuple[str, int | None]:
+    async def give_up(replay: Replay, item: int) -> tuple[str, int | None]:
         await replay.discard(item)
         return "discarded", None
 
-    _tell(_each(config, _named(items), one), ("discarded",), json, summary="became: ")
+    _tell(_each(config, _named(items), give_up), ("discarded",), json, summary="became: ")
 
 
 def _named(items: list[int]) -> Find:
@@ -143,26 +130,24 @@ def _each(
         replay = Replay(database, build_providers(settings), now)
         async with database.connection() as conn:
             rows = await find(conn)
-        told = []
+        results = []
         with progress("trying") as bar:
             for done, row in enumerate(rows, 1):
                 try:
                     outcome, position = await do(replay, row["id"])
                 except (NotFound, Rejected) as error:
                     outcome, position = str(error), None
-                told.append({name: row.get(name) for name in SHOWN} | {"outcome": outcome, "position": position})
+                results.append({name: row.get(name) for name in SHOWN} | {"outcome": outcome, "position": position})
                 bar(done, len(rows))
-        return told
+        return results
 
     return on_database(config, work)
 
 
-def _tell(told: list[dict[str, Any]], good: tuple[str, ...], json: bool, *, summary: str) -> None:
-    if json:
-        show_list(told)
-    else:
-        show_table((*SHOWN, "outcome", "position"), ([*one.values()] for one in told))
-        many = Counter(one["outcome"] for one in told)
+def _tell(results: list[dict[str, Any]], good: tuple[str, ...], json: bool, *, summary: str) -> None:
+    show_records(results, (*SHOWN, "outcome", "position"), json=json)
+    if not json:
+        many = Counter(result["outcome"] for result in results)
         say(summary + (", ".join(f"{number} {outcome}" for outcome, number in many.most_common()) or "none"))
-    if any(one["outcome"] not in good for one in told):
+    if any(result["outcome"] not in good for result in results):
         raise typer.Exit(FOUND_PROBLEMS)

@@ -8,8 +8,7 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
-from tracker.cli.output import progress, say, show_list, show_table
-from tracker.errors import Rejected
+from tracker.cli.output import progress, say, show_records
 from tracker.parameters import parse_reconcile_since
 
 if TYPE_CHECKING:
@@ -42,23 +41,16 @@ def reconcile(
     if not names:
         say("there is nobody to ask: no [providers.<name>] has an api_key", aside=True)
         raise typer.Exit(FOUND_PROBLEMS)
-    begins = _begin(since)
-
-    async def work(settings: Settings, database: Database) -> list[ReconciliationOut]:
-        return await _asked(settings, database, names, begins)
-
-    rows = on_database(config, work, makes=True)
-    told = [{name: getattr(row, name) for name in ("id", *COLUMNS)} for row in rows]
-    if json:
-        show_list(told)
-    else:
-        show_table(COLUMNS, ([one[name] for name in COLUMNS] for one in told))
-    if any(one["stopped"] for one in told) or (provider and len(names) < len(wanted)):
+    begin = parse_reconcile_since("since", since, now()) if since else None
+    rows = on_database(config, lambda settings, database: _asked(settings, database, names, begin), makes=True)
+    rounds = [{name: getattr(row, name) for name in ("id", *COLUMNS)} for row in rows]
+    show_records(rounds, COLUMNS, json=json)
+    if any(row["stopped"] for row in rounds) or (provider and len(names) < len(wanted)):
         raise typer.Exit(FOUND_PROBLEMS)
 
 
 async def _asked(
-    settings: Settings, database: Database, names: Sequence[str], begins: datetime | None
+    settings: Settings, database: Database, names: Sequence[str], begin: datetime | None
 ) -> list[ReconciliationOut]:
     """One round for each provider, done here unless a running service takes it first."""
     from tracker.domain.calls.call_budget import Purpose  # noqa: PLC0415  (takes half a second)
@@ -84,16 +76,9 @@ async def _asked(
             for place, name in enumerate(names):
                 tell(place, len(names))
                 async with database.transaction() as conn:
-                    wanted = await commands.ask_providers(conn, [name], begins, "command line", now())
-                for one in wanted:
-                    await asking.finish(one)
+                    wanted = await commands.ask_providers(conn, [name], begin, "command line", now())
+                for round_id in wanted:
+                    await asking.finish(round_id)
                     async with database.connection() as conn:
-                        rounds.append(await one_reconciliation(conn, one))
+                        rounds.append(await one_reconciliation(conn, round_id))
     return rounds
-
-
-def _begin(since: str | None) -> datetime | None:
-    try:
-        return parse_reconcile_since("since", since, now()) if since else None
-    except Rejected as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from error

@@ -9,10 +9,10 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.context import Config, Json, known_words, read_settings
-from tracker.cli.output import counted, say, show_json, show_list
-from tracker.errors import Misconfigured
+from tracker.cli.output import counted, say, show_json, show_list, write_text
 
 if TYPE_CHECKING:
+    from tracker.errors import Misconfigured
     from tracker.rulebook import Rulebook
     from tracker.rulebook.test_runner import Outcome
 
@@ -61,17 +61,14 @@ def play(
     json: Json = False,
 ) -> None:
     """Play the tests that stand beside the rules; exit code 1 when one fails."""
-    from tracker.rulebook.test_runner import run_tests  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook import test_runner  # noqa: PLC0415  (takes half a second)
 
-    book = _read(folder, config)
-    for fault in book.faults:
-        say(str(fault), aside=True)
-    if book.faults:
-        raise typer.Exit(FOUND_PROBLEMS)
+    book = fit_rules(config, folder)
     wanted = known_words("--rule", rule or list(book.places), book.places)
-    outcomes = run_tests([test for test in book.tests if test.rule in wanted], book.rules)
+    played = [test for test in book.tests if not rule or test.plays_all or not set(wanted).isdisjoint(test.rules)]
+    outcomes = test_runner.run_tests(played, book.rules)
     if junit:
-        _write(junit, outcomes)
+        write_text(junit, test_runner.junit(outcomes))
     if json:
         show_list([_outcome(outcome) for outcome in outcomes])
     else:
@@ -81,26 +78,28 @@ def play(
 
 
 @rules.command()
-def schema() -> None:
-    """The JSON Schema of rule files, for an editor's line `#:schema`."""
+def schema(config: Config = None) -> None:
+    """The JSON Schema of rule files, for an editor's line `#:schema`; with --config, of this installation's names."""
     from tracker.rulebook.schema import schema as made  # noqa: PLC0415  (takes half a second)
+    from tracker.rulebook.source import names_in  # noqa: PLC0415  (as above)
 
-    show_json(made())
+    show_json(made(names_in(read_settings(config)) if config else {}))
 
 
-def _read(folder: Path | None, config: Path | None) -> Rulebook:
+def fit_rules(config: Path | None, folder: Path | None = None) -> Rulebook:
+    """The rules of that folder, else of [rules] dir; ends the command where they have faults, which it tells."""
     from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
 
-    return read_rules(read_settings(config), folder)
+    return fit(read_rules(read_settings(config), folder))
 
 
-def _write(file: Path, outcomes: list[Outcome]) -> None:
-    from tracker.rulebook import test_runner  # noqa: PLC0415  (only where it is needed)
-
-    try:
-        file.write_text(test_runner.junit(outcomes), encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(f"cannot be written: {error.strerror}", file=str(file)) from error
+def fit(book: Rulebook) -> Rulebook:
+    """What was read, if it can be put in force: with a fault nothing can be said of it, and the command ends."""
+    for fault in book.faults:
+        say(str(fault), aside=True)
+    if book.faults:
+        raise typer.Exit(FOUND_PROBLEMS)
+    return book
 
 
 def _fault(fault: Misconfigured) -> dict[str, object]:

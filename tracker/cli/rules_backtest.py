@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli import FOUND_PROBLEMS
 from tracker.cli.context import Config, Json, now, on_database, open_settings
 from tracker.cli.output import progress, say, show_json, show_table, written
-from tracker.cli.rules import rules
-from tracker.errors import Misconfigured, Rejected
+from tracker.cli.rules import fit, rules
+from tracker.errors import BadParameter, Misconfigured
 from tracker.parameters import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import datetime
 
-    from tracker.domain.rules.rule_index import RuleIndex
-    from tracker.domain.runs.firing import Firing
+    from tracker.domain.rules.rule import Rule
     from tracker.process.backtest import Backtest, Found, Held, Span
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
@@ -88,10 +85,11 @@ def backtest(
     json: Json = False,
 ) -> None:
     """Play the log to the rules: how often each would have fired, for which posts, beside what is on record."""
-    settings = open_settings(config)
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+
     span = _span(since, until)
-    index, only = _tried(settings, tried) if tried else (_fit(_files(settings)).index, None)
-    found = _played(config, lambda play: play.run(index, span, only))
+    asked, only = tried_rules(open_settings(config), tried)
+    found = _played(config, lambda play: play.run(RuleIndex(asked), span, only))
     _show(found, found.rules, json)
 
 
@@ -107,13 +105,14 @@ def diff(
     json: Json = False,
 ) -> None:
     """What the rule files as they are gain and lose: against what the rules in force did, or against other files."""
-    settings = open_settings(config)
-    span = _span(since, until)
-    after = _fit(_files(settings)).index
+    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
+
+    settings, span = open_settings(config), _span(since, until)
+    after = RuleIndex(tried_rules(settings, None)[0])
     if against is None:
         found = _played(config, lambda play: play.run(after, span))
     else:
-        before = _fit(read_against(settings, against)).index
+        before = fit(read_against(settings, against)).index
         found = _played(config, lambda play: play.compare(before, after, span))
     _show(found, [held for held in found.rules if held.gained or held.lost], json)
 
@@ -128,68 +127,49 @@ def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -
     return on_database(config, work)
 
 
-def _tried(settings: Settings, place: Path) -> tuple[RuleIndex, set[str] | None]:
-    """The rules to try, and which of them to tell of (None: all)."""
-    from tracker.domain.rules.rule_index import RuleIndex  # noqa: PLC0415  (takes half a second)
-    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (as above)
+def tried_rules(settings: Settings, place: Path | None) -> tuple[Sequence[Rule], set[str] | None]:
+    """The rules to try (those of the configured folder, where no place is named), and which to tell of (None: all).
 
-    if place.is_dir():
-        return _fit(read_rules(settings, place)).index, None
-    others = _fit(_files(settings))
-    own = _fit(read_text(settings, place.read_text(encoding="utf-8"), str(place), others.places.keys()))
-    rest = [rule for rule in others.rules if rule.id not in own.places]
-    return RuleIndex([*rest, *own.rules]), set(own.places)
+    Where they are faulty, that is told, and the command is over.
+    """
+    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (takes half a second)
+    from tracker.toml import read_text as text_of  # noqa: PLC0415  (as above)
 
-
-def _files(settings: Settings) -> Rulebook:
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
-
-    return read_rules(settings)
-
-
-def _fit(book: Rulebook) -> Rulebook:
-    for fault in book.faults:
-        say(str(fault), aside=True)
-    if book.faults:
-        raise typer.Exit(FOUND_PROBLEMS)
-    return book
+    if place is None or place.is_dir():
+        return fit(read_rules(settings, place)).rules, None
+    others = fit(read_rules(settings))
+    own = fit(read_text(settings, text_of(place), str(place), others.places.keys()))
+    return [*(rule for rule in others.rules if rule.id not in own.places), *own.rules], set(own.places)
 
 
 def _span(since: str, until: str | None) -> Span:
     from tracker.process.backtest import Span  # noqa: PLC0415  (as above)
 
     at = now()
-    try:
-        begin = parse_time("since", since, at)
-        ends = min(parse_time("until", until, at) if until else at, at)
-    except Rejected as error:
-        raise typer.BadParameter(str(error), param_hint=getattr(error, "parameter", "")) from error
-    if begin >= ends:
-        raise typer.BadParameter("must be before --until", param_hint="--since")
-    return Span(begin, ends)
+    begin = parse_time("since", since, at)
+    end = min(parse_time("until", until, at) if until else at, at)
+    if begin >= end:
+        raise BadParameter("since", "must be before --until")
+    return Span(begin, end)
 
 
-def _show(found: Found, held: Sequence[Held], json: bool) -> None:
+def _show(found: Found, rules: Sequence[Held], json: bool) -> None:
     if json:
         from tracker.process.backtest_service import backtest_out  # noqa: PLC0415  (it is loaded by now)
 
-        show_json(backtest_out(found, held, None))
+        show_json(backtest_out(found, rules, most=None))
         return
     say(f"{written(found.span.since)} to {written(found.span.until)}: {found.changes} changes played", aside=True)
-    show_table(COLUMNS, ([*_counts(one)] for one in held))
-    for one in held:
-        for what, some in (("gained", one.gained), ("lost", one.lost)):
-            _posts(f"{one.rule} {what}", some)
+    show_table(COLUMNS, map(_counts, rules))
+    for rule in rules:
+        for what, firings in (("gained", rule.gained), ("lost", rule.lost)):
+            newest = sorted(firings, key=lambda firing: firing.at, reverse=True)
+            for firing in newest[:MOST_POSTS]:
+                say(f"{rule.rule} {what}: {firing.post or firing.key} at {written(firing.at)}")
+            if len(newest) > MOST_POSTS:
+                say(f"{rule.rule} {what}: and {len(newest) - MOST_POSTS} more, which --json lists")
 
 
-def _counts(one: Held) -> tuple[str | int | datetime | None, ...]:
-    since = one.since if one.revision else "not in these files"
-    return one.rule, len(one.would), len(one.did), len(one.gained), len(one.lost), one.held_back, since
-
-
-def _posts(what: str, some: Sequence[Firing]) -> None:
-    newest = sorted(some, key=lambda one: one.at, reverse=True)
-    for one in newest[:MOST_POSTS]:
-        say(f"{what}: {one.post or one.key} at {written(one.at)}")
-    if len(newest) > MOST_POSTS:
-        say(f"{what}: and {len(newest) - MOST_POSTS} more, which --json lists")
+def _counts(rule: Held) -> tuple[object, ...]:
+    since = rule.since if rule.revision else "not in these files"
+    return rule.rule, len(rule.would), len(rule.did), len(rule.gained), len(rule.lost), rule.held_back, since

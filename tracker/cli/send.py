@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import json as plain_json
 import sys
 from collections.abc import Sequence
@@ -65,7 +64,7 @@ def body_of(words: PayloadMapping, said: SampleWebhook, now: datetime) -> bytes:
     }
     for name, value in (values | _error(said, "error")).items():
         put(body, words.paths[name], value)
-    return json.dumps(body).encode()
+    return plain_json.dumps(body).encode()
 
 
 def _target(words: PayloadMapping, name: str, status: str | None, said: SampleWebhook) -> dict[str, Any]:

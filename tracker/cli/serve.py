@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Annotated
+import signal
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -49,6 +50,7 @@ def serve(
     migrate: Annotated[bool, typer.Option("--migrate", help="Bring the database's schema up to date first.")] = False,
 ) -> None:
     """Run the service: all roles in one process, or the roles named."""
+    signal.signal(signal.SIGTERM, _end)
     from tracker.app import Role, serve  # noqa: PLC0415  (costs a second)
     from tracker.runtime.telemetry import configure_logging  # noqa: PLC0415  (as above)
     from tracker.settings import load_settings  # noqa: PLC0415  (as above)
@@ -57,3 +59,8 @@ def serve(
     settings = load_settings(config, os.environ)
     configure_logging(settings.telemetry.format, settings.telemetry.level)
     serve(settings, [Role(name) for name in roles], migrate=migrate)
+
+
+def _end(*_: object) -> NoReturn:
+    """Undo what has been begun, until the service takes the signal itself: a Postgres of ours is not left behind."""
+    raise SystemExit(0)

@@ -1,25 +1,29 @@
-"""`tracker webhooks`: where a provider sends what happens; its secret is kept, and never shown."""
+"""`tracker webhooks`: where a provider sends what happens; its secret is kept, and never shown; and a test of it."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli import noun
-from tracker.cli.context import Config, Json, known_words, on_database, open_settings
+from tracker.cli import FOUND_PROBLEMS, noun
+from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
 from tracker.cli.output import say, show_json, show_list, show_pairs, show_table
-from tracker.cli.provider_calls import Provider, ask_provider, call_provider, chosen_provider
+from tracker.cli.provider_calls import Provider, ask_provider, chosen_provider
 from tracker.errors import Misconfigured, Rejected, TrackerError
+from tracker.parameters import parse_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.providers.answers import Registered
+    from tracker.providers.answers import Registered, Tested
     from tracker.providers.secret_file import SecretFile
     from tracker.settings import Settings
-    from tracker.store.database import Database
+    from tracker.store.database import Connection, Database
 
 
 webhooks = noun("webhooks", "Where providers send what happens.")
@@ -60,11 +64,11 @@ def register(
     for webhook in earlier:
         say(f"the address was registered already, as {webhook}: while both are, each event comes twice", aside=True)
         say(f"once nothing signed for it is on its way any more: `tracker webhooks delete {webhook}`", aside=True)
-    told = {"id": made.id, "url": url, "events": list(events), "description": description}
+    registered = {"id": made.id, "url": url, "events": list(events), "description": description}
     if json:
-        show_json(told | {"secret_file": str(file.path)})
+        show_json(registered | {"secret_file": str(file.path)})
         return
-    show_pairs([*told.items(), ("secret", f"kept in {file.path}, active from now on")])
+    show_pairs([*registered.items(), ("secret", f"kept in {file.path}, active from now on")])
     if not url.rstrip("/").endswith(f"/webhooks/{name}"):
         say(f"the door is at /webhooks/{name}: something must lead {url} there", aside=True)
 
@@ -72,25 +76,26 @@ def register(
 async def _that_lead_to(settings: Settings, database: Database, provider: str, url: str) -> list[str]:
     """The webhooks that the provider has for that address already, as far as it tells."""
     try:
-        found = await ask_provider(settings, database, provider, "webhooks", lambda api: api.list_webhooks())
+        known = await ask_provider(settings, database, provider, "webhooks", lambda api: api.list_webhooks())
     except TrackerError:
         return []
-    return [one.id for one in found if one.url.rstrip("/") == url.rstrip("/")]
+    return [one.id for one in known if one.url.rstrip("/") == url.rstrip("/")]
 
 
 @webhooks.command("list")
 def show(provider: Provider = None, config: Config = None, json: Json = False) -> None:
     """The webhooks that the provider knows, and whether their secret is kept here."""
     settings = open_settings(config)
-    name = chosen_provider(settings, provider)
-    found = call_provider(config, name, "webhooks", lambda api: api.list_webhooks())
-    kept = of_kept_secrets(settings, name)
-    rows = [(one.id, one.url, one.events, one.description, one.id in kept) for one in found]
-    names = ("id", "url", "events", "description", "secret_kept")
+    name, kept = chosen_provider(settings, provider), of_kept_secrets(settings, chosen_provider(settings, provider))
+    known = on_database(
+        config, lambda _, database: ask_provider(settings, database, name, "webhooks", lambda api: api.list_webhooks())
+    )
+    names = ("id", "url", "events", "description")
+    rows = [{key: getattr(one, key) for key in names} | {"secret_kept": one.id in kept} for one in known]
     if json:
-        show_list([dict(zip(names, row, strict=True)) for row in rows])
+        show_list(rows)
     else:
-        show_table([name.replace("_", " ") for name in names], rows)
+        show_table((*names, "secret kept"), [[*row.values()] for row in rows])
 
 
 @webhooks.command()
@@ -106,7 +111,11 @@ def delete(
     """Have the provider send nothing more to a webhook, and forget its secret."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    call_provider(config, name, "delete", lambda api: api.delete_webhook(webhook), makes=True)
+
+    async def work(_: Settings, database: Database) -> object:
+        return await ask_provider(settings, database, name, "delete", lambda api: api.delete_webhook(webhook))
+
+    on_database(config, work, makes=True)
     kept = not keep_secret and webhook in of_kept_secrets(settings, name)
     forgotten = kept and _secret_file(settings, name).drop(webhook)
     if json:
@@ -147,3 +156,82 @@ def _check_address(settings: Settings, provider: str, url: str) -> None:
         asyncio.run(check_address(url, settings.providers[provider].api_url))
     except Rejected as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
+
+
+TEST = "webhook.test"
+LOOK_EVERY = 0.1
+
+NO_DOOR = "there is no door at that address: it ends with /webhooks/<provider>"
+MEANINGS: dict[int | None, str] = {
+    HTTPStatus.UNAUTHORIZED: "the door does not know the secret: is the service's config.toml the same as this one?",
+    HTTPStatus.NOT_FOUND: NO_DOOR,
+    HTTPStatus.METHOD_NOT_ALLOWED: NO_DOOR,
+    HTTPStatus.SERVICE_UNAVAILABLE: "the door could not keep it: `tracker doctor` says what is wrong",
+    None: "nobody answered there in time: does `tracker serve` run, and does the address lead to it?",
+}
+"""What it means when the provider heard this from the door."""
+
+
+@webhooks.command("test")
+def send_test(
+    webhook: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The one that was registered last, if not named.")
+    ] = None,
+    within: Annotated[str, typer.Option(help="How long the test may take to arrive.")] = "10s",
+    provider: Provider = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Have the provider send a test, and see it arrive in the log; exit code 1 when it did not."""
+    from tracker.queries.events import EventQuery, list_events  # noqa: PLC0415  (takes half a second)
+
+    settings = open_settings(config)
+    name = chosen_provider(settings, provider)
+    patience = parse_span("within", within, now())
+    chosen = webhook or _last(settings, name)
+
+    async def work(_: Settings, database: Database) -> tuple[Tested, int | None]:
+        async with database.connection() as conn:
+            newest = (await list_events(conn, EventQuery(sort="-position"), limit=1)).items
+            before = newest[0].position if newest else 0
+            tested = await ask_provider(settings, database, name, "test", lambda api: api.test_webhook(chosen))
+            return tested, await _arrival(conn, name, before, patience if tested.success else timedelta(0))
+
+    tested, position = on_database(config, work, makes=True)
+    if json:
+        show_json({"id": chosen, "success": tested.success, "status_code": tested.status_code, "position": position})
+    else:
+        _tell(chosen, tested, position, within)
+    if not tested.success or position is None:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _last(settings: Settings, provider: str) -> str:
+    kept = of_kept_secrets(settings, provider)
+    if not kept:
+        hint = "no secret of a webhook is kept here: name one that `tracker webhooks list` shows"
+        raise typer.BadParameter(hint, param_hint="ID")
+    return kept[0]
+
+
+async def _arrival(conn: Connection, provider: str, after: int, patience: timedelta) -> int | None:
+    """The position of the test in the log, once it is there."""
+    from tracker.queries.events import EventQuery, list_events  # noqa: PLC0415  (takes half a second)
+
+    wanted = EventQuery(type=TEST, provider=provider, after=after)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience.total_seconds()):
+            while True:
+                if arrived := (await list_events(conn, wanted, limit=1)).items:
+                    return arrived[0].position
+                await asyncio.sleep(LOOK_EVERY)
+    return None
+
+
+def _tell(webhook: str, tested: Tested, position: int | None, within: str) -> None:
+    arrived = f"at position {position} of the log" if position else "not in the log"
+    if tested.success and position is None:
+        arrived += f" within {within}: does the address lead to another installation?"
+    meaning = "" if tested.success else MEANINGS.get(tested.status_code, "")
+    pairs = [("webhook", webhook), ("success", tested.success), ("status code", tested.status_code)]
+    show_pairs([*pairs, ("arrived", arrived), ("meaning", meaning)])

@@ -2,10 +2,8 @@
 
 routes            the addresses, and what their pages are given
 error_pages       what is said when something is wrong
-session           who looks: a session begun with a key, or somebody at this machine; sign in, sign out, the language
-overview, posts, actions, rules, runs, quarantine, silences, reconciliations, health   the pages
-provider_health   how we stand with a provider, for people
-timeline          a post's history in the groups in which people read it
+session           a visit: who looks, in which language, and what a page or a button answers; sign in, sign out
+overview, posts, rules, runs, quarantine, silences, reconciliations, health   the pages
 query             the filters in an address, and addresses with filters
 rendering         templates into pages, or into the part of a page that is kept up to date; styles and script
 language          every word that we say, in each language

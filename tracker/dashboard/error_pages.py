@@ -10,8 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from tracker.dashboard.query import address
-from tracker.dashboard.rendering import HEADERS, LIVE, Visit, visit_of
-from tracker.dashboard.session import NotSignedIn
+from tracker.dashboard.session import HEADERS, LIVE, NotSignedIn, Visit, visit_of
 from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable
 
 if TYPE_CHECKING:

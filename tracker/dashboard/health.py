@@ -11,12 +11,12 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from tracker.dashboard.overview import MOST_PARKED, Cached, waiting
-from tracker.dashboard.rendering import Visit
+from tracker.dashboard.session import Here
 from tracker.domain.calls.call_budget import Purpose, left
-from tracker.domain.calls.call_limits import CLOCK_OFF, Calling
+from tracker.domain.calls.call_limits import CLOCK_OFF, Calling, CallLimits
 from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
-from tracker.queries import drifts, health, provider_clocks
+from tracker.queries import drifts, health
 from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.settings import Job, Settings
 from tracker.store import migrations
@@ -26,7 +26,6 @@ from tracker.store.checkpoints import processes
 if TYPE_CHECKING:
     from tracker.dashboard.rules import RuleTrouble, Troubled
     from tracker.dashboard.session import Clock
-    from tracker.domain.calls.call_limits import CallLimits
     from tracker.domain.posts.provider_clock import ProviderClock
     from tracker.queries.drifts import DriftOut
     from tracker.queries.health import Lease, Parked, Reader, Sizes
@@ -40,81 +39,55 @@ STANDINGS = (*Calling, "unasked", "keyless")
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """`standing` is one of STANDINGS, `until` when that is over; `left` are calls, `skew` is in seconds.
+    """A configured provider; `limits` say how calls of it went, and `sends` whether it has a door here.
 
-    `heard_at` is when its last webhook came, `times` how the times in them differ from when they came; `troubles` are
-    words for what needs somebody.
+    `heard_at` is when its last webhook came, `times` how the times in them differ from when they came.
     """
 
-    name: str
-    standing: str
-    until: datetime | None
-    left: int
-    budget: str
-    answered_at: datetime | None
-    failed_at: datetime | None
-    failure: str | None
-    credits: int | None
-    credits_kept: int
-    skew: float | None
+    settings: Provider
+    limits: CallLimits
     sends: bool
     heard_at: datetime | None
     silent: bool
-    times: ProviderClock | None = None
+    times: ProviderClock | None
+
+    @property
+    def name(self) -> str:
+        """As in [providers.<name>]."""
+        return self.limits.provider
+
+    @property
+    def standing(self) -> str:
+        """One of STANDINGS."""
+        if not self.settings.api_key.get_secret_value():
+            return "keyless"
+        return self.limits.calling(self.settings.budget) if self.limits.at else "unasked"
+
+    @property
+    def until(self) -> datetime | None:
+        """When that is over, where it is known."""
+        ends: dict[str, datetime | None]
+        ends = {Calling.PAUSED: self.limits.breaker.open_until, Calling.PUT_OFF: self.limits.put_off_until}
+        return ends.get(self.standing)
+
+    @property
+    def left(self) -> int:
+        """How many calls for rules could be made now."""
+        limits = self.limits
+        return left(limits.windows, self.settings.budget, Purpose.REACTION, limits.at) if limits.at else 0
 
     @property
     def troubles(self) -> list[str]:
-        """What is wrong, in words of the dashboard."""
-        found = {
+        """What needs somebody, in words of the dashboard."""
+        has, kept, skew = self.limits.credits, self.settings.credits_kept, self.limits.skew
+        troubles = {
             self.standing: self.standing in set(Calling) - {Calling.ANSWERS},
-            "credits": self.credits is not None and 0 < self.credits_kept >= self.credits,
-            "skew": self.skew is not None and abs(self.skew) > CLOCK_OFF,
+            "credits": has is not None and 0 < kept >= has,
+            "skew": skew is not None and abs(skew) > CLOCK_OFF,
             "silent": self.silent,
             "times": self.times is not None and self.times.off_by is not None,
         }
-        return [word for word, wrong in found.items() if wrong]
-
-
-def provider_health(
-    name: str,
-    settings: Provider,
-    standing: CallLimits | None,
-    *,
-    heard_at: datetime | None,
-    silent: bool,
-    sends: bool,
-    times: ProviderClock | None = None,
-) -> ProviderHealth:
-    """What is known of a configured provider; `standing` is None where it was never called."""
-    now = standing.at if standing else None
-    word, until = _standing(settings, standing)
-    return ProviderHealth(
-        name=name,
-        standing=word,
-        until=until,
-        left=left(standing.windows if standing and now else (), settings.budget, Purpose.REACTION, now) if now else 0,
-        budget=", ".join(map(str, settings.budget)),
-        answered_at=standing.answered_at if standing else None,
-        failed_at=standing.failed_at if standing else None,
-        failure=standing.failure if standing else None,
-        credits=standing.credits if standing else None,
-        credits_kept=settings.credits_kept,
-        skew=standing.skew if standing else None,
-        sends=sends,
-        heard_at=heard_at,
-        silent=silent,
-        times=times,
-    )
-
-
-def _standing(settings: Provider, standing: CallLimits | None) -> tuple[str, datetime | None]:
-    if not settings.api_key.get_secret_value():
-        return "keyless", None
-    if standing is None or standing.at is None:
-        return "unasked", None
-    until = {Calling.PAUSED: standing.breaker.open_until, Calling.PUT_OFF: standing.put_off_until}
-    calling = standing.calling(settings.budget)
-    return calling, until.get(calling)
+        return [word for word, wrong in troubles.items() if wrong]
 
 
 PAUSE = 5.0
@@ -247,15 +220,14 @@ class HealthData:
         return ""
 
     async def _providers(self, conn: Connection, now: datetime) -> list[ProviderHealth]:
-        known = {standing.provider: standing for standing in await call_limits.list_all(conn)}
+        known = {limits.provider: limits for limits in await call_limits.list_all(conn)}
         providers, silent = self._known.settings.providers, await provider_heartbeats.silent(conn)
         last = await provider_heartbeats.last_of_each(conn, providers.keys(), now - LEARNT_FROM)
-        times = await provider_clocks.clocks(conn, self._known.doors, now - LEARNT_FROM)
+        times = await health.provider_clocks(conn, self._known.doors, now - LEARNT_FROM)
         return [
-            provider_health(
-                name, settings, known.get(name), heard_at=last.get(name),
-                silent=name in silent and last.get(name, silent[name]) <= silent[name], sends=name in self._known.doors,
-                times=times.get(name),
+            ProviderHealth(
+                settings, known.get(name) or CallLimits(name), name in self._known.doors, last.get(name),
+                name in silent and last.get(name, silent[name]) <= silent[name], times.get(name),
             )
             for name, settings in providers.items()
         ]  # fmt: skip
@@ -274,6 +246,6 @@ def job_health(name: str, job: Job, last: ScheduleRun | None, now: datetime) -> 
 
 
 @get("/health")
-async def show_health(visit: NamedDependency[Visit], checkup: NamedDependency[HealthData]) -> Response[Any]:
+async def show_health(visit: Here, checkup: NamedDependency[HealthData]) -> Response[Any]:
     """What `tracker doctor` knows, for people."""
     return visit.page("health", found=await checkup.health(), most_parked=MOST_PARKED)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from tracker.dashboard.rendering import Visit
+from tracker.dashboard.session import Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.queries import actions, health, stats
@@ -91,13 +91,9 @@ class Stats:
         """What the chart is drawn from, in a box of 240 by 48."""
         width, most = 240 / SLOTS, max((sum(slot) for slot in self.pace), default=0) or 1
         return [
-            Bar(self.since + n * SLOT, published, failed, round(n * width, 2), *_heights(published, failed, most))
-            for n, (published, failed) in enumerate(self.pace)
+            Bar(self.since + n * SLOT, *ends, round(n * width, 2), *(round(HEIGHT * end / most, 2) for end in ends))
+            for n, ends in enumerate(self.pace)
         ]
-
-
-def _heights(published: int, failed: int, most: int) -> tuple[float, float]:
-    return round(HEIGHT * published / most, 2), round(HEIGHT * failed / most, 2)
 
 
 async def load_stats(conn: Connection, now: datetime) -> Stats:
@@ -214,7 +210,7 @@ class OverviewData:
         self._clock, self._subscriptions, self._troubled = clock, subscriptions, troubled
         self._glance = Cached(database, self._look, 1.0)
         self._counts = Cached(database, count_by_state, 1.0, REST)
-        self._figures = Cached(database, self._count, COUNT_EVERY, REST)
+        self._figures = Cached(database, lambda conn: load_stats(conn, clock()), COUNT_EVERY, REST)
 
     async def overview(self) -> Overview:
         """What it looks like, not longer than a moment ago; what takes long to count, a while ago."""
@@ -222,16 +218,13 @@ class OverviewData:
         states = {state: counted[state] for state in IN_ORDER if state in counted}
         return Overview(states, of_the_day, await self._glance.found())
 
-    async def _count(self, conn: Connection) -> Stats:
-        return await load_stats(conn, self._clock())
-
     async def _look(self, conn: Connection) -> Seen:
         now = self._clock()
         readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
         return Seen(
             failed=await _went_wrong(conn, now - LATELY),
-            stuck=await _newest(conn, still_since=now - STUCK_AFTER),
-            posts=await _newest(conn),
+            stuck=await _newest(conn, PostQuery(still_since=now - STUCK_AFTER)),
+            posts=await _newest(conn, PostQuery()),
             actions=(await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items,
             waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
@@ -240,21 +233,15 @@ class OverviewData:
         )
 
 
-async def _newest(
-    conn: Connection,
-    states: Sequence[str] = (),
-    since: datetime | None = None,
-    still_since: datetime | None = None,
-) -> list[Post]:
-    query = PostQuery(states=states, since=since, still_since=still_since)
+async def _newest(conn: Connection, query: PostQuery) -> list[Post]:
     posts, _ = await page_of_posts(conn, query, NEWEST_FIRST, None, SHOWN)
     return posts
 
 
 async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
     """State by state, because each of them alone is read from an index in the right order."""
-    found = [post for state in WENT_WRONG for post in await _newest(conn, [state], since)]
-    return sorted(found, key=lambda post: (post.last_event_at or since, post.id), reverse=True)[:SHOWN]
+    posts = [post for state in WENT_WRONG for post in await _newest(conn, PostQuery([state], since=since))]
+    return sorted(posts, key=lambda post: (post.last_event_at or since, post.id), reverse=True)[:SHOWN]
 
 
 async def waiting(conn: Connection) -> dict[str, int]:
@@ -265,7 +252,7 @@ async def waiting(conn: Connection) -> dict[str, int]:
 
 
 @get("/")
-async def show_overview(visit: NamedDependency[Visit], lookout: NamedDependency[OverviewData]) -> Response[Any]:
+async def show_overview(visit: Here, lookout: NamedDependency[OverviewData]) -> Response[Any]:
     """The first page."""
     return visit.page(
         "overview", found=await lookout.overview(), stuck_for=STUCK_FOR, lately_for=LATELY_FOR, went_wrong=WENT_WRONG,

@@ -10,18 +10,17 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from tracker.dashboard.query import POST_FILTERS, Query, address, post_asked, post_query
-from tracker.dashboard.rendering import Visit, raw_path, target_names
-from tracker.dashboard.session import Clock
+from tracker.dashboard.rendering import target_names
+from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit, raw_path
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
 from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
-from tracker.queries.post_views import list_pending
+from tracker.queries.pending import list_pending
 from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
@@ -115,34 +114,31 @@ def _belongs_to(entry: EntryOut) -> Name | None:
     return None
 
 
-Ask = Callable[[Connection, Post, str, datetime], Awaitable[UUID]]
-
-
 @post("/provider/retry")
-async def retry_post(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
-) -> Response[Any]:
+async def retry_post(visit: Here, database: Db, now: Now) -> Response[Any]:
     """Only one that has failed, at least in part; the provider is asked first how it stands."""
-    return await _asked(commands.retry_post, "post_retried", visit, database, clock)
+    return await _asked(commands.retry_post, "post_retried", visit, database, now)
 
 
 @post("/provider/ask")
-async def reconcile_post(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
-) -> Response[Any]:
+async def reconcile_post(visit: Here, database: Db, now: Now) -> Response[Any]:
     """What it says becomes a fact of the log."""
-    return await _asked(commands.reconcile_post, "asked", visit, database, clock)
+    return await _asked(commands.reconcile_post, "asked", visit, database, now)
 
 
-async def _asked(ask: Ask, done: str, visit: Visit, database: Database, clock: Clock) -> Response[Any]:
-    by, form = visit.must_operate().name, Query(await visit.request.form())
-    async with database.transaction() as conn:
-        found = await find_post(conn, unquote(form.text("post") or ""), form.text("provider"))
-        await ask(conn, found.post, by, clock())
-    return await visit.back(done)
+async def _asked(
+    ask: Callable[[Connection, Post, str, datetime], Awaitable[UUID]], done: str, visit: Visit, database: Database,
+    now: datetime,
+) -> Response[Any]:  # fmt: skip
+    form = Query(await visit.request.form())
+
+    async def change(conn: Connection, by: str) -> object:
+        known = await find_post(conn, unquote(form.text("post") or ""), form.text("provider"))
+        return await ask(conn, known.post, by, now)
+
+    return await visit.does(done, database, change)
 
 
-ON_A_PAGE = 50
 ENTRIES = 200
 BODY_SHOWN = 8192
 SPANS = ("1h", "24h", "7d", "30d")
@@ -159,12 +155,10 @@ AHEAD = {
 
 
 @get("/posts")
-async def show_posts(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock]
-) -> Response[Any]:
+async def show_posts(visit: Here, database: Db, now: Now) -> Response[Any]:
     """The newest first; the filters are in the address, so that it can be kept and sent."""
     asked = Query(visit.request.query_params)
-    query = post_query(asked, clock())
+    query = post_query(asked, now)
     async with database.connection() as conn:
         posts, following = await page_of_posts(conn, query, NEWEST_FIRST, asked.cursor, ON_A_PAGE)
     given = {
@@ -172,31 +166,22 @@ async def show_posts(
         **{name: asked.text(name) or "" for name in POST_FILTERS},
         "attribute": [f"{name}:{text}" for name, text in query.attributes],
     }
-    more = address("/posts", **given, cursor=following) if following else None
-    first = asked.cursor is None
-    return visit.page("posts", posts=posts, given=given, states=STATES, spans=SPANS, more=more, first=first)
+    return visit.list_page("posts", "/posts", following, given, posts=posts, given=given, states=STATES, spans=SPANS)
 
 
 @get("/posts/{post:path}")
-async def show_post(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], rules: NamedDependency[RuleSource]
-) -> Response[Any]:
+async def show_post(visit: Here, database: Db, rules: Rules) -> Response[Any]:
     """What became of one post, why, and what happens next."""
     asked = Query(visit.request.query_params)
-    post_id, provider = _post_id(visit), asked.text("provider")
-    async with database.connection() as conn:
-        try:
-            found = await find_post(conn, post_id, provider)
-        except BadParameter:  # several providers have one: the list shows them all
-            return Redirect(address("/posts", q=post_id), status_code=303)
-        return visit.page("post", post=found.post, **await _beside(conn, visit, found, rules, asked.cursor))
-
-
-def _post_id(visit: Visit) -> str:
     post_id = post_asked(raw_path(visit.request), visit.request.query_params.get("id"))
     if "\x00" in post_id:
         raise NotFound("no id has a zero byte")
-    return post_id
+    async with database.connection() as conn:
+        try:
+            found = await find_post(conn, post_id, asked.text("provider"))
+        except BadParameter:  # several providers have one: the list shows them all
+            return Redirect(address("/posts", q=post_id), status_code=303)
+        return visit.page("post", post=found.post, **await _beside(conn, visit, found, rules, asked.cursor))
 
 
 async def _beside(
@@ -207,15 +192,14 @@ async def _beside(
     entries = await history.list_history(conn, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True)
     groups = grouped(entries.items)
     attempts = await actions.attempts_of(conn, actions_in(groups))
-    called = await accounts.names_of(
-        conn, {(post.provider, one.account) for one in post.targets.values() if one.account}
-    )
+    of_targets = {(post.provider, target.account) for target in post.targets.values() if target.account}
+    called = await accounts.names_of(conn, of_targets)
     positions = facts_in(groups) if visit.may_see_bodies else []
     return {
         "path": without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),
-        "pending": await list_pending(conn, post.provider, post.id, rules.rules()),
+        "pending": await list_pending(conn, post, rules.rules()),
         "groups": groups,
         "names": target_names(post.targets, {account: name for (_, account), name in called.items()}),
         "attempts": {str(action): made for action, made in attempts.items()},

@@ -10,7 +10,7 @@ from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from tracker.dashboard.query import Query, address, with_done
-from tracker.dashboard.rendering import Visit
+from tracker.dashboard.session import ON_A_PAGE, Db, Here, ProviderNames
 from tracker.errors import BadParameter
 from tracker.queries.quarantine import HELD, QuarantineQuery, list_quarantine, oldest_held
 from tracker.receive.quarantine_replay import Replay, Verdict
@@ -18,7 +18,6 @@ from tracker.store.database import Database
 from tracker.store.log import quarantine
 from tracker.store.log.quarantine import STATES
 
-ON_A_PAGE = 50
 AT_ONCE = 200
 """So many are tried in one go."""
 
@@ -31,13 +30,12 @@ REASONS = (
 SIGNATURES = {"right": True, "wrong": False}
 ASKED = ("provider", "reason")
 
+Replaying = NamedDependency[Replay]
 ItemId = Annotated[int, PathParameter(ge=1, le=LARGEST)]
 
 
 @get("/quarantine")
-async def show_quarantine(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], provider_names: NamedDependency[tuple[str, ...]]
-) -> Response[Any]:
+async def show_quarantine(visit: Here, database: Db, provider_names: ProviderNames) -> Response[Any]:
     """The newest first; without a filter, what is held."""
     asked = Query(visit.request.query_params)
     states, signature = asked.words("state", STATES), asked.words("signature", SIGNATURES)
@@ -47,18 +45,14 @@ async def show_quarantine(
     async with database.connection() as conn:
         page = await list_quarantine(conn, query, asked.cursor, ON_A_PAGE)
     filled: dict[str, object] = {**given, "state": states, "signature": signature}
-    more = address("/quarantine", **filled, cursor=page.next) if page.next else None
-    return visit.page(
-        "quarantine", items=page.items, given=filled, states=STATES, reasons=REASONS, providers=provider_names,
-        more=more,
-        signatures=tuple(SIGNATURES), first=asked.cursor is None, held_only=query.states == (HELD,) and not signature,
+    return visit.list_page(
+        "quarantine", "/quarantine", page.next, filled, items=page.items, given=filled, states=STATES, reasons=REASONS,
+        providers=provider_names, signatures=tuple(SIGNATURES), held_only=query.states == (HELD,) and not signature,
     )  # fmt: skip
 
 
 @get("/quarantine/{item:int}")
-async def show_held(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay], item: ItemId
-) -> Response[Any]:
+async def show_held(visit: Here, database: Db, replaying: Replaying, item: ItemId) -> Response[Any]:
     """One delivery, and what would become of it now."""
     async with database.connection() as conn:
         kept = await quarantine.get(conn, item)
@@ -68,7 +62,7 @@ async def show_held(
 
 
 @post("/quarantine/{item:int}/replay")
-async def replay_held(visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId) -> Response[Any]:
+async def replay_held(visit: Here, replaying: Replaying, item: ItemId) -> Response[Any]:
     """Try to take it into the log."""
     visit.must_operate()
     verdict = await replaying.decide(item)
@@ -76,9 +70,7 @@ async def replay_held(visit: NamedDependency[Visit], replaying: NamedDependency[
 
 
 @post("/quarantine/{item:int}/discard")
-async def discard_held(
-    visit: NamedDependency[Visit], replaying: NamedDependency[Replay], item: ItemId
-) -> Response[Any]:
+async def discard_held(visit: Here, replaying: Replaying, item: ItemId) -> Response[Any]:
     """Give it up."""
     visit.must_operate()
     await replaying.discard(item)
@@ -86,9 +78,7 @@ async def discard_held(
 
 
 @get("/quarantine/replay")
-async def show_replay(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
-) -> Response[Any]:
+async def show_replay(visit: Here, database: Db, replaying: Replaying) -> Response[Any]:
     """What would become of all that are held and match, the oldest first."""
     asked = Query(visit.request.query_params)
     given = {name: asked.text(name) or "" for name in ASKED}
@@ -101,14 +91,15 @@ async def show_replay(
 
 
 @post("/quarantine/replay")
-async def replay_all(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], replaying: NamedDependency[Replay]
-) -> Response[Any]:
+async def replay_all(visit: Here, database: Db, replaying: Replaying) -> Response[Any]:
     """Try those that were shown before."""
     visit.must_operate()
     form = Query(await visit.request.form())
     given = {name: form.text(name) or "" for name in ASKED}
-    await _tried(database, replaying, given, _number("through", form.text("through")), dry_run=False)
+    through = form.text("through") or ""
+    if not re.fullmatch("[0-9]{1,18}", through):
+        raise BadParameter("through", f'"{through}" is not the number of a delivery')
+    await _tried(database, replaying, given, int(through), dry_run=False)
     return Redirect(with_done(address("/quarantine", **given), "replay_all"), status_code=303)
 
 
@@ -121,9 +112,3 @@ async def _tried(
         page = await oldest_held(conn, query, None, AT_ONCE)
     items = [item.id for item in page.items if item.id <= through]
     return [await replaying.replay(item, dry_run=dry_run) for item in items], page.next is not None
-
-
-def _number(name: str, text: str | None) -> int:
-    if text is None or not re.fullmatch("[0-9]{1,18}", text):
-        raise BadParameter(name, f'"{text}" is not the number of a delivery')
-    return int(text)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, Router, get
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.params import PathParameter
 
 from tracker.dashboard import (
-    actions,
     health,
     overview,
     posts,
@@ -24,9 +23,8 @@ from tracker.dashboard import (
 from tracker.dashboard.error_pages import HANDLERS
 from tracker.dashboard.health import HealthData, Installation
 from tracker.dashboard.overview import OverviewData
-from tracker.dashboard.rendering import Visit, raw_path, visit_of
 from tracker.dashboard.rules import RuleTrouble, rule_trouble
-from tracker.dashboard.session import NotSignedIn, Reception, from_our_own_pages
+from tracker.dashboard.session import Here, NotSignedIn, Reception, Visit, from_our_own_pages, raw_path, visit_of
 from tracker.errors import NotFound
 from tracker.queries.key_checks import KeyChecks
 from tracker.rulebook.source import Footing
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @get("/{anything:path}")
-async def nothing_here(guest: NamedDependency[Visit], anything: Annotated[str, PathParameter()]) -> None:
+async def nothing_here(guest: Here, anything: Annotated[str, PathParameter()]) -> None:
     """An address with a slip in it gets a page, and not an answer for programs."""
     raise NotFound(raw_path(guest.request))
 
@@ -51,14 +49,13 @@ MOST_SENT = 64 * 1024
 
 PAGES = (
     overview.show_overview, posts.show_posts, posts.show_post, posts.retry_post, posts.reconcile_post,
-    actions.show_actions, actions.retry, actions.discard,
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
     health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
     rules.show_rules, rules.show_rule, rules.enable, rules.disable, rules.show_trial, rules.run_trial,
-    runs.show_runs, runs.show_run, runs.cancel,
+    runs.show_runs, runs.show_run, runs.cancel, runs.show_actions, runs.retry, runs.discard,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
     nothing_here,
 )  # fmt: skip
@@ -97,7 +94,6 @@ def handlers(
     given = {
         "database": _given(database),
         "checks": _given(checks),
-        "clock": _given(clock),
         "lookout": _given(OverviewData(database, clock, subscriptions, troubled)),
         "checkup": _given(HealthData(database, clock, subscriptions, troubled, installation)),
         "guest": Provide(guest),
@@ -123,7 +119,7 @@ def _given(value: Any) -> Provide:
     return Provide(give, sync_to_thread=False)
 
 
-async def _known(guest: NamedDependency[Visit]) -> Visit:
+async def _known(guest: Here) -> Visit:
     if guest.key is None:
         raise NotSignedIn("sign in with a key")
     return guest

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from tracker.dashboard.query import Query, address, rule_address
-from tracker.dashboard.rendering import Visit
-from tracker.dashboard.session import Clock
+from tracker.dashboard.query import Query, rule_address
+from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit
 from tracker.domain.duration import parse_duration
 from tracker.domain.runs.firing import Outcome
 from tracker.errors import Misconfigured
@@ -20,6 +20,7 @@ from tracker.facts import commands
 from tracker.process.backtest import Found, Span
 from tracker.process.backtest_service import BacktestService, Busy, NothingToTry, TooLong, Unreadable
 from tracker.queries import rule_status
+from tracker.queries.rule_plan import RulePlan
 from tracker.queries.rule_status import MOST_COUNTED, latest_firings
 from tracker.queries.runs import RunQuery, list_runs
 from tracker.rulebook.source import Footing, RuleSource, rule_called
@@ -58,50 +59,36 @@ def rule_trouble(
 
 STATES = ("on", "off")
 OPEN = ("active", "queued")
-ON_A_PAGE = 50
 FIRINGS, RUNS = 10, 5
 
 RuleId = Annotated[str, PathParameter()]
 
 
 @get("/rules")
-async def show_rules(
-    visit: NamedDependency[Visit],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-) -> Response[Any]:
+async def show_rules(visit: Here, database: Db, now: Now, rules: Rules) -> Response[Any]:
     """By their ids, whatever file they stand in."""
     asked = Query(visit.request.query_params)
     states = asked.words("state", STATES)
     enabled = "on" in states if len(set(states)) == 1 else None
     async with database.connection() as conn:
-        page = await rule_status.list_rules(conn, rules, clock(), asked.cursor, ON_A_PAGE, enabled)
-    more = address("/rules", state=states, cursor=page.next) if page.next else None
-    return visit.page(
-        "rules", rules=page.items, chosen=states, states=STATES, first=asked.cursor is None, more=more,
+        page = await rule_status.list_rules(conn, rules, now, asked.cursor, ON_A_PAGE, enabled)
+    return visit.list_page(
+        "rules", "/rules", page.next, {"state": states}, rules=page.items, chosen=states, states=STATES,
         most=MOST_COUNTED, trouble=rule_trouble(rules.faults(), rules.footing()),
     )  # fmt: skip
 
 
 @get("/rules/{rule:str}")
-async def show_rule(
-    visit: NamedDependency[Visit],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    rule: RuleId,
-) -> Response[Any]:
+async def show_rule(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId) -> Response[Any]:
     """What it says, how it does, and what it came to last."""
     known = rule_called(rules, rule)
     cursor = Query(visit.request.query_params).cursor
     async with database.connection() as conn:
-        found = await rule_status.status_of(conn, known, rules, clock())
+        found = await rule_status.status_of(conn, known, rules, now)
         firings = await latest_firings(conn, rule, cursor, FIRINGS)
         runs = await list_runs(conn, RunQuery(OPEN, rule), None, RUNS)
-    more = rule_address(rule, cursor=firings.next) if firings.next else None
-    return visit.page(
-        "rule", found=found, rule=known, firings=firings.items, first=cursor is None, more=more, runs=runs.items,
+    return visit.list_page(
+        "rule", rule_address(rule), firings.next, {}, found=found, rule=known, firings=firings.items, runs=runs.items,
         more_runs=runs.next, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
         trouble=rule_trouble(rules.faults(), rules.footing()), source=rules.texts().get(rule, ""), spans=SPANS,
         since=FIRST_SPAN,
@@ -109,37 +96,26 @@ async def show_rule(
 
 
 @post("/rules/{rule:str}/enable")
-async def enable(
-    visit: NamedDependency[Visit],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    rule: RuleId,
-) -> Response[Any]:
+async def enable(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId) -> Response[Any]:
     """Switch it on, whatever its file says."""
-    return await _switch(visit, database, clock, rules, rule, on=True)
+    return await _switch(visit, database, now, rules, rule, on=True)
 
 
 @post("/rules/{rule:str}/disable")
-async def disable(
-    visit: NamedDependency[Visit],
-    database: NamedDependency[Database],
-    clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-    rule: RuleId,
-) -> Response[Any]:
+async def disable(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId) -> Response[Any]:
     """Switch it off, whatever its file says."""
-    return await _switch(visit, database, clock, rules, rule, on=False)
+    return await _switch(visit, database, now, rules, rule, on=False)
 
 
 async def _switch(
-    visit: Visit, database: Database, clock: Clock, rules: RuleSource, rule: str, *, on: bool
+    visit: Visit, database: Database, now: datetime, rules: RuleSource, rule: str, *, on: bool
 ) -> Response[Any]:
-    by = visit.must_operate().name
+    visit.must_operate()
     known = rule_called(rules, rule)
-    async with database.transaction() as conn:
-        await commands.switch_rule(conn, known, on=on, by=by, now=clock())
-    return await visit.back("enabled" if on else "disabled")
+    return await visit.does(
+        "enabled" if on else "disabled", database,
+        lambda conn, by: commands.switch_rule(conn, known, on=on, by=by, now=now),
+    )  # fmt: skip
 
 
 SPANS = ("24h", "7d", "30d")
@@ -153,9 +129,10 @@ MOST_SENT = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a trial came to: what it found, or the faults of the text, or in a word why there was none."""
+    """What a trial came to: what it found and plans, or the faults of the text, or in a word why there was none."""
 
     found: Found | None = None
+    plans: Sequence[RulePlan] = ()
     faults: Sequence[Misconfigured] = ()
     refused: str | None = None
 
@@ -166,29 +143,24 @@ class Tried:
 
 
 @get("/rules/{rule:str}/trial")
-async def show_trial(visit: NamedDependency[Visit], rules: NamedDependency[RuleSource], rule: RuleId) -> Response[Any]:
+async def show_trial(visit: Here, rules: Rules, rule: RuleId) -> Response[Any]:
     """The form alone."""
     rule_called(rules, rule)
     return _page(visit, rule, rules.texts().get(rule, ""), FIRST_SPAN, None)
 
 
 @post("/rules/{rule:str}/trial", status_code=200, request_max_body_size=MOST_SENT)
-async def run_trial(
-    visit: NamedDependency[Visit],
-    clock: NamedDependency[Clock],
-    trial: NamedDependency[BacktestService],
-    rule: RuleId,
-) -> Response[Any]:
+async def run_trial(visit: Here, now: Now, trial: NamedDependency[BacktestService], rule: RuleId) -> Response[Any]:
     """The form as it was sent, with what its text would have done."""
     sent = await visit.request.form()
     (since,) = Query(sent).words("since", SPANS) or (FIRST_SPAN,)
-    text, now = str(sent.get("text") or "").replace("\r\n", "\n"), clock()
+    text = str(sent.get("text") or "").replace("\r\n", "\n")
     return _page(visit, rule, text, since, await _tried(trial, text, Span(now - parse_duration(since), now)))
 
 
 async def _tried(trial: BacktestService, text: str, span: Span) -> Tried:
     try:
-        return Tried(await trial.run(text, span))
+        return Tried(*await trial.run(text, span, span.until))
     except Unreadable as error:
         return Tried(faults=error.faults)
     except NothingToTry:

@@ -1,61 +1,74 @@
-"""Runs: the rules at work, one of them step by step, and its cancelling."""
+"""Runs, one of them step by step, and its cancelling; and actions, with what somebody can do about them."""
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Any
 
 from litestar import Response, get, post
-from litestar.di import NamedDependency
-from litestar.params import PathParameter
 
-from tracker.dashboard.query import Query, address
-from tracker.dashboard.rendering import Visit
-from tracker.dashboard.session import Clock
+from tracker.dashboard.overview import NEEDS_SOMEBODY
+from tracker.dashboard.query import Query
+from tracker.dashboard.session import ON_A_PAGE, Db, Here, Id, Now, Rules
 from tracker.facts import commands
+from tracker.queries.actions import STATES as ACTION_STATES
+from tracker.queries.actions import ActionQuery, list_actions_with_attempts
 from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run, steps_of
-from tracker.rulebook.source import RuleSource
-from tracker.store.database import Database
-
-ON_A_PAGE = 50
-
-RunId = Annotated[UUID, PathParameter()]
 
 
 @get("/runs")
-async def show_runs(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock],
-    rules: NamedDependency[RuleSource],
-) -> Response[Any]:  # fmt: skip
+async def show_runs(visit: Here, database: Db, now: Now, rules: Rules) -> Response[Any]:
     """The newest first, by state and rule."""
     asked = Query(visit.request.query_params)
-    query = RunQuery.parse(clock(), state=asked.query.getall("state", []), rule=asked.text("rule"))
+    query = RunQuery.parse(now, state=asked.query.getall("state", []), rule=asked.text("rule"))
     async with database.connection() as conn:
         page = await list_runs(conn, query, asked.cursor, ON_A_PAGE)
     names = sorted({*(known.id for known in rules.rules()), *([query.rule] if query.rule else [])})
-    more = address("/runs", state=query.states, rule=query.rule, cursor=page.next) if page.next else None
-    return visit.page(
-        "runs", runs=page.items, chosen=query.states, rule=query.rule, names=names, states=STATES, more=more,
-        first=asked.cursor is None,
+    return visit.list_page(
+        "runs", "/runs", page.next, {"state": query.states, "rule": query.rule}, runs=page.items, chosen=query.states,
+        rule=query.rule, names=names, states=STATES,
     )  # fmt: skip
 
 
 @get("/runs/{run:uuid}")
-async def show_run(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], rules: NamedDependency[RuleSource], run: RunId
-) -> Response[Any]:
+async def show_run(visit: Here, database: Db, rules: Rules, run: Id) -> Response[Any]:
     """Its steps, what it asked for, and what it waits for."""
     async with database.connection() as conn:
-        found = await find_run(conn, run)
-        shown = await one_run(conn, found, rules.rules())
-    rule = next((one for one in rules.rules() if one.id == found.rule), None)
-    return visit.page("run", run=shown, steps=steps_of(found, rule, shown.actions))
+        known = await find_run(conn, run)
+        shown = await one_run(conn, known, rules.rules())
+    rule = next((rule for rule in rules.rules() if rule.id == known.rule), None)
+    return visit.page("run", run=shown, steps=steps_of(known, rule, shown.actions))
 
 
 @post("/runs/{run:uuid}/cancel")
-async def cancel(
-    visit: NamedDependency[Visit], database: NamedDependency[Database], clock: NamedDependency[Clock], run: RunId
-) -> Response[Any]:
+async def cancel(visit: Here, database: Db, now: Now, run: Id) -> Response[Any]:
     """End it, with all that nobody has begun."""
-    by = visit.must_operate().name
-    async with database.transaction() as conn:
-        await commands.cancel_run(conn, run, by, clock())
-    return await visit.back("cancelled")
+    return await visit.does("cancelled", database, lambda conn, by: commands.cancel_run(conn, run, by, now))
+
+
+OTHERS = tuple(state for state in ACTION_STATES if state not in NEEDS_SOMEBODY)
+
+
+@get("/actions")
+async def show_actions(visit: Here, database: Db) -> Response[Any]:
+    """Without a filter, the dead and the doubtful stand before the others."""
+    asked = Query(visit.request.query_params)
+    states = asked.words("state", ACTION_STATES)
+    apart, urgent = not states and asked.cursor is None, []
+    async with database.connection() as conn:
+        if apart:
+            urgent = (await list_actions_with_attempts(conn, ActionQuery(NEEDS_SOMEBODY), None, ON_A_PAGE)).items
+        rest = await list_actions_with_attempts(conn, ActionQuery(states or OTHERS), asked.cursor, ON_A_PAGE)
+    return visit.list_page(
+        "actions", "/actions", rest.next, {"state": states}, urgent=urgent, rest=rest.items, chosen=states,
+        states=ACTION_STATES, apart=apart,
+    )  # fmt: skip
+
+
+@post("/actions/{action:uuid}/retry")
+async def retry(visit: Here, database: Db, now: Now, action: Id) -> Response[Any]:
+    """Attempt it once more."""
+    return await visit.does("retried", database, lambda conn, _: commands.retry_action(conn, action, now))
+
+
+@post("/actions/{action:uuid}/discard")
+async def discard(visit: Here, database: Db, now: Now, action: Id) -> Response[Any]:
+    """Never attempt it again."""
+    return await visit.does("discarded", database, lambda conn, _: commands.discard_action(conn, action, now))

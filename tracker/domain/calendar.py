@@ -24,6 +24,9 @@ NAMES = {"day": EVERY_DAY, "daily": EVERY_DAY, "weekdays": WEEKDAYS, "weekends":
 SHORTEST = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEARS = range(1990, 2101)
+"""In which a moment that somebody names can lie."""
+
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -131,6 +134,33 @@ def parse_calendar(text: str) -> Calendar:
             return Weekly(_days(days), _time(at), parse_zone(zone))
     form = 'an interval ("15m"), or days, a time and a zone ("weekdays 09:00 Europe/Istanbul")'
     raise ValueError(f'"{text}" is no time: write {form}')
+
+
+def parse_moment(text: str) -> datetime:
+    """Read "2026-03-29 01:30 Europe/Istanbul", in UTC; of a time that comes twice the first. Raises ValueError.
+
+    A time that the clocks leave out is none.
+    """
+    match text.split():
+        case [day, at, zone]:
+            there = ZoneInfo(parse_zone(zone))
+            local = datetime.combine(_date(day), _time(at))
+        case _:
+            raise ValueError(f'"{text}" is no moment: write a day, a time and a zone, as in "2026-03-29 01:30 UTC"')
+    first, _ = readings(local, there)
+    if first.astimezone(there).replace(tzinfo=None) != local:
+        raise ValueError(f'"{text}": there is no such time, because the clocks go forward over it')
+    return first
+
+
+def _date(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f'"{text}" is no day of the calendar: write it as in "2026-03-29"') from error
+    if day.year not in YEARS:
+        raise ValueError(f'"{text}" is too far away: write a year from {YEARS[0]} to {YEARS[-1]}')
+    return day
 
 
 def parse_quiet(text: str) -> Quiet:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_SOCKET_PATH = 103  # macOS; Linux has room for 107
 START = 300.0  # a recovery after a crash may take minutes, and must not be interrupted
-STOP, STOP_AT_ONCE = 30.0, 5.0
+STOP, STOP_AT_ONCE = 30.0, 2.0
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -91,18 +91,23 @@ class EmbeddedPostgres:
     def end_at_once(self) -> None:
         """End a server of ours that hangs; what was committed stays. It may take some seconds, on any thread."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._ask_to_end(self._process, signal.SIGQUIT)
             try:
                 self._process.wait(STOP_AT_ONCE)
             except subprocess.TimeoutExpired:
                 self._cluster.signal_processes(signal.SIGKILL)
                 self._process.wait(STOP_AT_ONCE)
 
+    def _ask_to_end(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+        """Also one that was stopped, which hears nothing before it goes on."""
+        process.send_signal(how)
+        self._cluster.signal_processes(signal.SIGCONT)
+
     def stop(self) -> None:
         """End the server if it is ours; open connections are cut, what was committed stays."""
         if self._process and self._process.poll() is None:
             if (vigil := self.vigil()) and not vigil.is_stuck():
-                self._process.send_signal(signal.SIGINT)
+                self._ask_to_end(self._process, signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(STOP)
             self.end_at_once()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PATIENCE = 60.0
-LOOK_EVERY, KNOCK_EVERY = 0.5, 3.0
+LOOK_EVERY, KNOCK_EVERY = 0.5, 1.5
 
 
 def is_made(settings: Settings) -> bool:

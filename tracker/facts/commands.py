@@ -20,10 +20,10 @@ from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
 from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
-from tracker.facts.redelivery_plans import bring_redelivery, plan_redelivery
 from tracker.parameters import parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 from tracker.store import keys
-from tracker.store.actions import actions
+from tracker.store.actions import actions, redeliveries
+from tracker.store.actions.redeliveries import MOST, Plan
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
 from tracker.store.reactions import rule_book, runs, silences
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.posts.post import Post
+    from tracker.domain.rate import Rate
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
@@ -94,6 +95,10 @@ __all__ = [
     "signal", "switch_rule",
 ]  # fmt: skip
 
+MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
+"""From which states a person brings a plan into which."""
+
+SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
 
 
@@ -206,6 +211,46 @@ async def signal(
     """Somebody outside says that something has happened; what comes again under the same `delivery` is the same."""
     delivery = delivery or str(uuid4())
     return await event_log.append_once(conn, signalled(name, provider, post, delivery, now, {**said, "id": delivery}))
+
+
+async def plan_redelivery(
+    conn: Connection,
+    chosen: tuple[str, Sequence[object]],
+    told: Mapping[str, object],
+    how: tuple[bool, Rate, str],
+    by: str,
+    now: datetime,
+) -> UUID:
+    """Plan to do once more what is `chosen` now: the text of a statement (created_at, id) and its values.
+
+    `told` are the filters as they are shown, `how` is whether under fresh ids, how fast, and a note. Raises Rejected
+    when nothing is chosen, or too much.
+    """
+    fresh, rate, note = how
+    made = Plan(uuid4(), told, fresh, str(rate), note, by)
+    total = await redeliveries.make(conn, made, *chosen, now)
+    if total == 0:
+        raise Rejected("nothing_chosen", "no ended action fits these filters")
+    if total > MOST:
+        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
+    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
+    await _say_of_plan(conn, made.id, "redelivery.planned", by, now, **said)
+    return made.id
+
+
+async def bring_redelivery(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
+    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
+    found = await redeliveries.lock(conn, plan_id)
+    if found.state not in MOVES[state]:
+        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
+        raise Rejected("wrong_state", f"redelivery {plan_id} is {found.state}: only one that is {few} can be {verb}")
+    await redeliveries.move(conn, plan_id, state, now)
+    await _say_of_plan(conn, plan_id, SAID[state], by, now, left=found.left)
+
+
+async def _say_of_plan(conn: Connection, plan_id: UUID, event: str, by: str, now: datetime, **said: Any) -> None:
+    fact = _done(event, f"{plan_id}:{event}:{now.isoformat()}", by, now, redelivery=str(plan_id), **said)
+    await event_log.append(conn, [fact])
 
 
 async def _ask_provider(conn: Connection, verb: str, post: Post, payload: Payload, by: str, now: datetime) -> UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -204,6 +205,28 @@ async def resolve(host: str, port: int, allowed: Allowed) -> list[str]:
         if not allowed.permits(host, address):
             raise OutboundError(Reason.BLOCKED, f"{host} leads to {address}, which [outbound] allow does not name")
     return [str(address) for address in addresses]
+
+
+async def dial(host: str, port: int, allowed: Allowed, seconds: float) -> socket.socket:
+    """A connection to the first address of `host` that takes one, within `seconds` for all; raises OutboundError."""
+    loop, addresses = asyncio.get_running_loop(), await resolve(host, port, allowed)
+    refused = OutboundError(Reason.REFUSED, host)
+    for address in addresses:
+        with ExitStack() as unless_connected:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            connection = unless_connected.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            connection.setblocking(False)
+            try:
+                async with asyncio.timeout(seconds / len(addresses)):
+                    await loop.sock_connect(connection, (address, port))
+            except TimeoutError:
+                refused = OutboundError(Reason.TIMEOUT, f"{host} does not take the connection")
+            except OSError as error:
+                refused = OutboundError(Reason.REFUSED, f"{host} port {port}: {error}")
+            else:
+                unless_connected.pop_all()
+                return connection
+    raise refused
 
 
 _under_way: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Task[_Found]] = {}

@@ -14,7 +14,6 @@ from msgspec import Struct, field
 
 from tracker.domain.actions import Exchange, Reason
 from tracker.outbound.addresses import Allowed, OutboundError, parse_url, resolve
-from tracker.outbound.mail import MailServer, Receipt, deliver
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from tracker.outbound.connecting import Caller
+    from tracker.outbound.mail import MailServer, Receipt
 
 
 SHOWN_BODY = 2000
@@ -140,6 +140,8 @@ class Outbound:
 
     async def mail(self, server: MailServer, message: EmailMessage) -> Receipt:
         """Hand a message to a mail server; raises OutboundError, also when no recipient is accepted."""
+        from tracker.outbound.mail import deliver  # noqa: PLC0415  (takes a while)
+
         return await deliver(server, message, self._allowed, self._timeout, self._ssl_context)
 
     async def check_url(self, url: str) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +30,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed, OutboundError, WebAddress, resolve
+from tracker.outbound.addresses import Allowed, OutboundError, WebAddress, dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,7 +125,7 @@ class Guard(BaseConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> ResponseHandler:
         host, port = req.host, req.port or 443
-        connected = await self._dial(host, port)
+        connected = await dial(host, port, self._allowed, self._seconds)
         made = partial(CountedConnection, self._loop, self._resting)
         if not req.is_ssl():
             return (await self._loop.create_connection(made, sock=connected))[1]
@@ -136,28 +135,6 @@ class Guard(BaseConnector):
             return (await self._loop.create_connection(made, sock=connected, ssl=context, server_hostname=host))[1]
         except (OSError, ValueError) as error:
             raise OutboundError(Reason.TLS, f"{host}: {error}") from error
-
-    async def _dial(self, host: str, port: int) -> socket.socket:
-        addresses = await resolve(host, port, self._allowed)
-        share = self._seconds / len(addresses)
-        for place, address in enumerate(addresses, 1):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            with ExitStack() as unless_connected:
-                made = unless_connected.enter_context(socket.socket(family, socket.SOCK_STREAM))
-                made.setblocking(False)
-                try:
-                    async with asyncio.timeout(share):
-                        await self._loop.sock_connect(made, (address, port))
-                except TimeoutError as error:
-                    if place == len(addresses):
-                        raise OutboundError(Reason.TIMEOUT, f"{host} does not take the connection") from error
-                except OSError as error:
-                    if place == len(addresses):
-                        raise OutboundError(Reason.REFUSED, f"{host} port {port}: {error}") from error
-                else:
-                    unless_connected.pop_all()
-                    return made
-        raise AssertionError("resolve gives at least one address")
 
 
 _ADDED = ("accept", "accept-encoding", "content-type", "user-agent")

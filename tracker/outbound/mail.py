@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import aiosmtplib
 
 from tracker.domain.actions import Reason
-from tracker.outbound.addresses import Allowed, OutboundError, resolve
+from tracker.outbound.addresses import Allowed, OutboundError, dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ async def deliver(
     with _told_as_reasons(stage):
         try:
             async with asyncio.timeout(seconds):
-                connection = await _connected(server.host, server.port, allowed, seconds)
+                connection = await dial(server.host, server.port, allowed, seconds)
                 await client.connect(sock=connection)
                 stage.sending = True
                 refused, answer = await client.sendmail(server.sender, server.recipients, message.as_bytes())
@@ -82,27 +82,6 @@ class _Stage:
     """How far a delivery came: whether the message may have been heard."""
 
     sending: bool = False
-
-
-async def _connected(host: str, port: int, allowed: Allowed, seconds: float) -> socket.socket:
-    addresses = await resolve(host, port, allowed)
-    failed: Exception | None = None
-    for address in addresses:
-        found = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        found.setblocking(False)
-        try:
-            async with asyncio.timeout(seconds / len(addresses)):
-                await asyncio.get_running_loop().sock_connect(found, (address, port))
-        except (OSError, TimeoutError) as error:
-            found.close()
-            failed = error
-        except BaseException:
-            found.close()
-            raise
-        else:
-            return found
-    reason = Reason.TIMEOUT if isinstance(failed, TimeoutError) else Reason.REFUSED
-    raise OutboundError(reason, f"{host} port {port}: {failed or 'does not take the connection'}")
 
 
 @contextmanager

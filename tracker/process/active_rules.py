@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
-from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.rearming import switched
 from tracker.errors import Misconfigured
 from tracker.rulebook import Known, Rulebook, load_kept
 from tracker.rulebook.folder import look_of, revision_of_files
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tracker.domain.rules.rule import Rule
+    from tracker.domain.rules.rule_index import RuleIndex
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
@@ -100,10 +101,10 @@ class ActiveRules:
 
     async def take_switches(self, conn: Connection) -> bool:
         """Honour what people have switched by hand; answers whether other rules are in force now."""
-        switched = {switch.rule: switch.enabled for switch in (await rule_book.switches_by_rule(conn)).values()}
-        if switched == self._switched:
+        by_hand = {rule: switch.enabled for rule, switch in (await rule_book.switches_by_rule(conn)).items()}
+        if by_hand == self._switched:
             return False
-        before, self._switched = self._index.by_id.keys(), switched
+        before, self._switched = self._index.by_id.keys(), by_hand
         self._index = self._switch()
         return self._index.by_id.keys() != before
 
@@ -212,7 +213,4 @@ class ActiveRules:
             raise
 
     def _switch(self) -> RuleIndex:
-        if not self._switched:
-            return self._book.index
-        switched = self._switched
-        return RuleIndex(replace(one, enabled=switched.get(one.id, one.enabled)) for one in self._book.rules)
+        return switched(self._book.rules, self._switched) if self._switched else self._book.index

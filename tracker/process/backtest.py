@@ -102,6 +102,7 @@ class Stage:
         self.world.firings.clear()
         self.world.taken.clear()
         self.world.noted.clear()
+        self.world.withdrawn.clear()
 
 
 class Backtest:

@@ -13,6 +13,7 @@ from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.firing import Firing
 from tracker.errors import Rejected, Unavailable
 from tracker.process.backtest import Backtest, Found, Held
+from tracker.queries.rule_plan import RulePlan, rule_plan
 
 if TYPE_CHECKING:
     from tracker.errors import Misconfigured
@@ -70,12 +71,15 @@ class BacktestOut(Struct, frozen=True):
     began: Annotated[datetime, Meta(description="Where the play began, so that what was under way then is known.")]
     changes: Annotated[int, Meta(description="How many changes were played.")]
     items: list[HeldOut]
+    plan: Annotated[list[RulePlan], Meta(description="What becomes of timers and runs if the text is put in force.")]
 
 
-def backtest_out(found: Found, rules: Sequence[Held], most: int | None = MOST_SHOWN) -> BacktestOut:
+def backtest_out(
+    found: Found, rules: Sequence[Held], plans: Sequence[RulePlan] = (), most: int | None = MOST_SHOWN
+) -> BacktestOut:
     """A backtest as it is shown, for these of its rules, with so many firings of each side (None: all)."""
     items = [_held_out(held, most) for held in rules]
-    return BacktestOut(found.span.since, found.span.until, found.began, found.changes, items)
+    return BacktestOut(found.span.since, found.span.until, found.began, found.changes, items, list(plans))
 
 
 def _held_out(held: Held, most: int | None) -> HeldOut:
@@ -131,15 +135,16 @@ class BacktestService:
     def __init__(self, database: Database, rules: RuleSource) -> None:
         self._database, self._rules, self._turn = database, rules, asyncio.Lock()
 
-    async def run(self, text: str, span: Span) -> Found:
-        """What the rules of the text would have done in the span; they stand in for those of the same id.
+    async def run(self, text: str, span: Span, now: datetime) -> tuple[Found, list[RulePlan]]:
+        """What the rules of the text would have done in the span, and what it comes to if they are put in force.
 
-        Raises Unreadable with what is wrong with the text, NothingToTry, TooLong, and Busy.
+        They stand in for those of the same id. Raises Unreadable with what is wrong with the text, NothingToTry,
+        TooLong, and Busy.
         """
         if self._turn.locked():
             raise Busy
         async with self._turn:
-            return await self._played(await asyncio.to_thread(self._read, text), span)
+            return await self._played(await asyncio.to_thread(self._read, text), span, now)
 
     def _read(self, text: str) -> Rulebook:
         if "\x00" in text:
@@ -151,11 +156,15 @@ class BacktestService:
             raise NothingToTry("there is no rule in it: write [rule.<id>] and what it reacts to")
         return book
 
-    async def _played(self, book: Rulebook, span: Span) -> Found:
+    async def _played(self, book: Rulebook, span: Span, now: datetime) -> tuple[Found, list[RulePlan]]:
         own = {rule.id for rule in book.rules}
         tried = RuleIndex([*(rule for rule in self._rules.index() if rule.id not in own), *book.rules])
+        asked = [*(rule for rule in self._rules.rules() if rule.id not in own), *book.rules]
         try:
             async with asyncio.timeout(PATIENCE):
-                return await Backtest(self._database).run(tried, span, own)
+                found = await Backtest(self._database).run(tried, span, own)
+                async with self._database.snapshot(unhurried=True) as conn:
+                    plans = await rule_plan(conn, asked, now)
         except TimeoutError as error:
             raise TooLong from error
+        return found, [one for one in plans if one.rule in own]

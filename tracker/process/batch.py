@@ -28,6 +28,7 @@ from tracker.store.log import event_log
 from tracker.store.posts import changes
 from tracker.store.reactions import firings, rule_pauses, runs, timers
 from tracker.store.reactions.timers import StoredTimer
+from tracker.store.session import require_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tracker.domain.runs.firing import Identity
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
+    from tracker.store.session import Part
 
 MARGIN = timedelta(minutes=1)
 """Batches do not begin strictly in the order of time; what was counted this much further back still counts."""
@@ -61,17 +63,22 @@ class Budgets:
         self._counted: dict[str, _Counted] = {}
 
     async def spent(
-        self, conn: Connection, fires: Sequence[Fire], earliest: datetime, now: datetime | None = None
+        self,
+        conn: Connection,
+        fires: Sequence[Fire],
+        totals: dict[str, int],
+        earliest: datetime,
+        now: datetime | None = None,
     ) -> dict[str, list[datetime]]:
         """When rules fired within the span of their budgets, of those whose budget these firings could use up.
 
-        Firings that are dated later than `now` are none: a clock was ahead.
+        `totals` are how often rules have ever fired. Firings that are dated later than `now` are none: a clock was
+        ahead.
         """
         budgets = {fire.rule.id: fire.rule.budget for fire in fires if fire.rule.budget}
         if not budgets:
             return {}
         more = Counter(fire.rule.id for fire in fires)
-        totals = await firings.totals(conn, budgets)
         near = {
             rule: budget
             for rule, budget in budgets.items()
@@ -124,7 +131,9 @@ async def prepare(
 
     What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
     """
-    # What a rule waits for may have come before it fired: only the history knows.
+    # What a rule waits for may have come before it fired: only the history knows, also that of this very batch.
+    if any(map(_looks_back, occasions)):
+        require_transaction(conn)
     occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
@@ -132,16 +141,20 @@ async def prepare(
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN}:
+        require_transaction(conn)
         await firings.lock_shared_keys(conn, shared)
-    earliest = min((occasion.at for occasion in occasions), default=None)
+    earliest = min(occasion.at for occasion in occasions)
     memory = EngineState(in_force_since=since)
-    # A batch that was handled before, or a fact that came late, brings firings once more that are on record.
-    memory.known = await firings.known(conn, _identities(decisions))
-    # The runs that are told something come first, for their keys count too: when one ends, the next of its key begins.
-    for run in await runs.load(conn, list(run_ids)):
-        memory.keep_run(run)
+    # A batch that was handled before, or a fact that came late, brings firings once more that are on record. The runs
+    # that are told something come first, for their keys count too: when one ends, the next of its key begins.
+    budgeted = {fire.rule.id for fire in fires if fire.rule.budget}
+    found = await runs.recall(conn, _identities(decisions), [*run_ids], keys, budgeted, earliest)
+    memory.known = found.known
+    if any(run.rule in rules.by_id and rules.by_id[run.rule].per not in OWN for run in found.told):
+        require_transaction(conn)
+    for run in found.told:
         keys.add((run.rule, run.key))
-    for run in await runs.load_open(conn, keys):
+    for run in (*found.told, *found.open):
         memory.keep_run(run)
     # A post has one open retry, which runs of other rules and targets may share, or may be about to want.
     tried = {(run.provider, run.post) for run in memory.runs.values() if run.post and _may_try(run, rules)}
@@ -156,31 +169,38 @@ async def prepare(
         memory.keep_run(run)
     # Pauses, silences, counts and budgets are asked for only where something may be held back by them; as of the
     # earliest occasion, for time is what the log says, and a replay must come to the same end.
-    if earliest and (decisions or memory.runs):
+    if found.is_held:
         memory.holds = await rule_pauses.in_force(conn, earliest, now)
-        for firing in await firings.recent(conn, _looked_at(fires, earliest)):
-            if is_ahead(firing.at, now):
-                log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
-                memory.ahead[firing.rule, firing.key] = firing.at
-            else:
-                memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
-        memory.spent = await budgets.spent(conn, fires, earliest, now)
+    for firing in await firings.recent(conn, _looked_at(fires, earliest)):
+        if is_ahead(firing.at, now):
+            log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
+            memory.ahead[firing.rule, firing.key] = firing.at
+        else:
+            memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
+    memory.spent = await budgets.spent(conn, fires, found.totals, earliest, now)
     return Engine(rules, memory), occasions
 
 
-async def write(conn: Connection, effects: Effects, now: datetime) -> None:
-    """Write everything that the engine wants, and wake whoever waits for it."""
-    await firings.record(conn, effects.firings)
-    await runs.save(conn, effects.runs.values(), effects.movements)
-    await timers.remove(conn, effects.disarmed - effects.timers.keys())
-    await timers.set_all(conn, [StoredTimer(timer, run) for timer, run in effects.timers.values()])
-    await rule_pauses.release(conn, effects.released)
-    await rule_pauses.hold(conn, effects.pauses)
-    unsaid = await actions.withdraw(conn, effects.withdrawn, now)
-    if asked := [one for one in effects.actions.values() if not _about(one, unsaid)]:
-        await actions.intend(conn, asked, now)
+async def written(conn: Connection, effects: Effects, now: datetime) -> list[Part]:
+    """What is left to write of all that the engine wants, in one statement; what few want has been written then.
+
+    That takes a transaction. With the commit whoever waits for it is woken.
+    """
+    if effects.released or effects.pauses or effects.labels or effects.withdrawn:
+        require_transaction(conn)
+        await rule_pauses.release(conn, effects.released)
+        await rule_pauses.hold(conn, effects.pauses)
     if effects.labels:
         await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
+    unsaid = await actions.withdraw(conn, effects.withdrawn, now)
+    asked = [one for one in effects.actions.values() if not _about(one, unsaid)]
+    return [
+        *firings.recording(effects.firings),
+        *runs.saving(effects.runs.values(), effects.movements),
+        *timers.removing(effects.disarmed - effects.timers.keys()),
+        *timers.setting([StoredTimer(timer, run) for timer, run in effects.timers.values()]),
+        *actions.intending(conn, asked, now),
+    ]
 
 
 def _may_try(run: Run, rules: RuleIndex) -> bool:

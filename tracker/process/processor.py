@@ -8,6 +8,7 @@ other one finds its place gone, and begins again from where it is. A step that f
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, groupby
@@ -23,6 +24,7 @@ from tracker.runtime import metrics
 from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.session import NeedsTransaction, write_at_once
 from tracker.store.wakeups import EVENTS, keep_stepping
 
 if TYPE_CHECKING:
@@ -36,11 +38,15 @@ if TYPE_CHECKING:
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.checkpoints.subscriptions import SubscriptionState
     from tracker.store.database import Connection, Database, Row
+    from tracker.store.log.feed import Batch
     from tracker.store.wakeups import Wakeups
 
 NAME = "processor"
 REACTIONS = "reactions"
 """Under this name is parked what was folded and could not be decided."""
+
+FEW = 100
+"""So few events are written by one statement; more are copied within a transaction, which costs less for each."""
 
 PLACE = itemgetter("position", "bucket")
 CAUSE = attrgetter("cause")
@@ -159,11 +165,8 @@ class Processor:
         if batch.rows or not (caught_up and is_all) or len(hindmost) > 1 or self._is_long_ago(stands.caught_up_at, now):
             moments = [share.caught_up_at for share in hindmost]
             moment = now if caught_up else min((at for at in moments if at), default=None) if all(moments) else None
-            async with self._database.transaction() as conn:
-                # This is the fence, and it is the first lock that a step takes: who is too late waits for nothing else.
-                stands = await subscriptions.advance(conn, NAME, self._node, hindmost, batch.reached, moment)
-                if batch.rows:
-                    await self._handle(conn, batch.rows, hindmost[0].checkpoint, now, may_park=may_park)
+            with subscriptions.gone_is_unavailable(NAME):
+                stands = await self._move(hindmost, batch, moment, now, may_park=may_park)
         self.has_read = True
         metrics.handled.labels(NAME).inc(len(batch.rows))
         more = False
@@ -174,22 +177,52 @@ class Processor:
         self._stands = stands if is_all else None
         return more or not (caught_up and is_all)
 
-    async def _handle(
-        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, now: datetime, *, may_park: bool
-    ) -> None:
-        """Fold, and let the rules see what has changed."""
-        if not may_park:
-            await self.reactor.react(conn, await self.projector.fold(conn, rows, seen, []), now)
-            return
+    async def _move(
+        self,
+        hindmost: Sequence[SubscriptionState],
+        batch: Batch,
+        moment: datetime | None,
+        now: datetime,
+        *,
+        may_park: bool,
+    ) -> SubscriptionState:
+        """Handle the batch and move the place, by single statements where that is possible; answers how it stands.
+
+        The place moves first, which is the fence, and the first lock that a step takes: whoever is too late waits for
+        nothing else.
+        """
+        stood, rows = hindmost[0], batch.rows
+        moves = subscriptions.moving(NAME, stood, batch.reached, moment)
+        stands = subscriptions.moved_on(stood, batch.reached, moment)
+        if 0 < len(rows) <= FEW and len(hindmost) == 1 and not may_park:
+            async with self._database.autocommit() as conn:
+                with suppress(NeedsTransaction):
+                    folded = await self.projector.fold(conn, rows, stood.checkpoint, [])
+                    reactions = await self.reactor.react(conn, folded.changes, now)
+                    await subscriptions.write_moving(conn, [moves, *folded.parts, *reactions])
+                    return stands
+        async with self._database.transaction() as conn:
+            if not rows or may_park:
+                await subscriptions.write_moving(conn, [moves])
+                await self._all_but_poison(conn, rows, stood.checkpoint, now)
+            else:
+                folded = await self.projector.fold(conn, rows, stood.checkpoint, [], moves)
+                await write_at_once(conn, [*folded.parts, *await self.reactor.react(conn, folded.changes, now)])
+            return await subscriptions.joined(conn, NAME, self._node, hindmost, stands)
+
+    async def _all_but_poison(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, now: datetime) -> None:
+        """Fold what can be folded, let the rules see what they can decide on, and park the rest."""
         done: list[Row] = []
         changes: list[Change] = []
 
         async def fold(some: Sequence[Row]) -> None:
-            changes.extend(await self.projector.fold(conn, some, seen, done))
+            folded = await self.projector.fold(conn, some, seen, done)
+            await write_at_once(conn, folded.parts)
+            changes.extend(folded.changes)
             done.extend(some)
 
         async def react(some: Sequence[Sequence[Change]]) -> None:
-            await self.reactor.react(conn, [*chain.from_iterable(some)], now)
+            await write_at_once(conn, await self.reactor.react(conn, [*chain.from_iterable(some)], now))
 
         await handle_or_park(conn, NAME, rows, fold, PLACE, now)
         of_events = [[*together] for _, together in groupby(changes, CAUSE)]

@@ -1,7 +1,7 @@
 """The fold of a batch: the log's new facts become posts, and each change is recorded.
 
-It costs one read of the posts, one of the histories of those that got a late fact, and two writes, however many events
-the batch holds.
+It costs one read of the posts, one of the histories of those that got a late fact, and one write of the changes,
+however many events the batch holds.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from tracker.domain.posts.arrival import arrive_together
 from tracker.domain.posts.change import Change
 from tracker.store.posts import accounts, posts
 from tracker.store.posts.posts import StoredPost
+from tracker.store.session import require_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
     from tracker.store.posts.posts import Key, Standing
+    from tracker.store.session import Part
 
 POSITION = itemgetter("position")
 
@@ -39,6 +41,14 @@ class Arrival:
 
     fact: Fact
     day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a batch has changed, in the order of the log, and what is left to be written."""
+
+    changes: list[Change]
+    parts: list[Part]
 
 
 class Projector:
@@ -57,15 +67,19 @@ class Projector:
     ) -> None:
         self.readers, self._parked_as, self._version, self._first_number = readers, parked_as, version, first_number
 
-    async def fold(self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row]) -> list[Change]:
-        """Fold the rows' facts into their posts and record the changes, which it answers in the order of the log.
+    async def fold(
+        self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row], moving: Part | None = None
+    ) -> Folded:
+        """Fold the rows' facts into their posts, which are left to be written, and record the changes.
 
-        `seen`, and `done` of this batch, came before them. Raises when one of them cannot be folded.
+        Without a transaction these are left as well, and NeedsTransaction is raised where a fact is late or tells
+        something new of an account. `seen`, and `done` of this batch, came before the rows. A place may be `moving` on
+        with the first statement. Raises whatever keeps a fact from being folded.
         """
         arrivals = arrivals_of(self.readers, sorted(rows, key=POSITION))
         changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
-        standing = await posts.standing(conn, self._version, about_posts)
+        standing = await self._standing(conn, about_posts, moving)
         kept = standing.posts
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
         saved: list[StoredPost] = []
@@ -76,9 +90,19 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
-        await self._write(conn, standing, saved, changes)
         await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
-        return changes
+        parts = [posts.saving(standing.version, saved)] if saved else []
+        if changes and conn.is_in_transaction():
+            live, first = self._version is None, self._first_number
+            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
+        elif changes:
+            parts.append(posts.recording(conn, standing.version, changes, standing.epoch))
+        return Folded(changes, parts)
+
+    async def _standing(self, conn: Connection, keys: Collection[Key], moving: Part | None) -> Standing:
+        if moving is None:
+            return await posts.standing(conn, self._version, keys)
+        return await posts.standing_once_moved(conn, moving, keys)
 
     async def _history(
         self,
@@ -93,6 +117,7 @@ class Projector:
         earlier: dict[Key, list[Fact]] = defaultdict(list)
         if not late:
             return earlier, {}
+        require_transaction(conn)
         known = [key for key in late if key in kept]
         if known:
             from_day = min(kept[key].first_day for key in known)
@@ -103,15 +128,6 @@ class Projector:
             if key in late:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
-
-    async def _write(
-        self, conn: Connection, standing: Standing, saved: Sequence[StoredPost], changes: Sequence[Change]
-    ) -> None:
-        if saved:
-            await posts.save(conn, standing.version, saved)
-        if changes:
-            live, first = self._version is None, self._first_number
-            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
 
 
 def _has_late_fact(kept: StoredPost | None, arrived: Sequence[Arrival]) -> bool:

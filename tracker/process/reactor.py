@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tracker.domain.posts.post import Post, view
-from tracker.domain.rules import periodic
+from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every
@@ -23,6 +23,7 @@ from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import changes, posts
 from tracker.store.reactions import timers
+from tracker.store.session import write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.domain.runs.engine import Engine
     from tracker.store.database import Connection
     from tracker.store.reactions.timers import StoredTimer
+    from tracker.store.session import Part
 
 log = structlog.get_logger(__name__)
 
@@ -79,21 +81,21 @@ class Reactor:
         self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> None:
-        """Let every rule see every change, in the order in which they were recorded."""
+    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
+        """Let every rule see every change, in the order in which they were recorded; answers what is left to write."""
         rules = self._in_force()
         results = [result_of(change) for change in heard]
         occasions = [Occasion(change.received_at, decide(rules, change), change.cause) for change in heard]
         run_ids = [run for run, _ in filter(None, results)]
         if not run_ids and not any(occasion.decisions for occasion in occasions):
-            return
+            return []
         engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.deliver_signal(*result, occasion.at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await self._write(conn, engine, now)
+        return await self._written(conn, engine, now)
 
     async def ring(self, conn: Connection, buckets: Sequence[int], now: datetime, subscription: str) -> bool:
         """Let timers ring that are due, as all is read of these buckets; answers whether there may be more of them."""
@@ -114,7 +116,7 @@ class Reactor:
         await timers.hold_revisions(conn)
         armed = await timers.armed_revisions(conn)
         await timers.forget_revisions(conn, armed.keys() - rules.by_id.keys())
-        new = {rule.id: rule for rule in rules if armed.get(rule.id, ("", now))[0] != rule.revision}
+        new = rearming.meaning_anew(rules, {name: revision for name, (revision, _) in armed.items()})
         self._since = {rule.id: now if rule.id in new else armed[rule.id][1] for rule in rules}
         there = await timers.there_since(conn)
         self._there = {rule.id: there.get(rule.id, now) for rule in rules}
@@ -134,14 +136,14 @@ class Reactor:
         return rules
 
     async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
-        arms = [arm for arm in periodic.first_occasions(rules, now) if arm.rule.id in new]
+        arms = rearming.first_waits(rules, new, now)
         counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
         await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
         after, states = ("", ""), states_awaited(rule for rule in rules if rule.id in new)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
             after = (found[-1].provider, found[-1].id)
-            arms = [arm for post in found for arm in standing(rules, view(post)) if arm.rule.id in new]
+            arms = [arm for post in found for arm in rearming.waits_for(rules, new, view(post))]
             await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
             for arm in arms:
                 counts[arm.rule.id] = counts.get(arm.rule.id, 0) + 1
@@ -173,13 +175,13 @@ class Reactor:
                 engine.ring(kept.run, kept.timer.meaning, kept.timer.due_at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        await self._write(conn, engine, now)
+        await write_at_once(conn, await self._written(conn, engine, now))
 
-    async def _write(self, conn: Connection, engine: Engine, now: datetime) -> None:
+    async def _written(self, conn: Connection, engine: Engine, now: datetime) -> list[Part]:
         effects = engine.drain()
         for timer, _ in effects.timers.values():
             self.alarm.hear(timer.due_at)
-        await batch.write(conn, effects, now)
+        return await batch.written(conn, effects, now)
 
     async def _meaning(
         self,

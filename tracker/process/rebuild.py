@@ -26,6 +26,7 @@ from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
 from tracker.store.posts import accounts, posts, projections, rebuild_rows
 from tracker.store.posts.posts import StoredPost
+from tracker.store.session import write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -182,7 +183,7 @@ class Rebuild:
         done: list[Row] = []
 
         async def fold(some: Sequence[Row]) -> None:
-            await handler.fold(conn, some, seen, done)
+            await write_at_once(conn, (await handler.fold(conn, some, seen, done)).parts)
             done.extend(some)
 
         await handle_or_park(conn, NAME, rows, fold, PLACE, self._clock())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.posts.event import EXACT, Fact, dated
 from tracker.errors import Rejected
-from tracker.providers.base import Item, Reading
+from tracker.providers.base import Reading
 from tracker.providers.mapping.paths import LONGEST_ID, decode, is_id, text_of
 from tracker.providers.times import time_of, unit_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracker.providers.signature import Verifier
 
 MOST_POSTS = 1000
+NO_POST = (None,)
 NOTHINGS = frozenset({b"", b"[]", b"{}", b"null", b"[null]", b"[{}]"})
 
 
@@ -77,18 +78,21 @@ class Adapter:
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Reading:
         """What the delivery is about; raises Rejected, with the code of what is missing."""
+        words = self.words
         try:
-            value = decode(body)
+            event, told, post, moment = words.heading.of(body)
         except ValueError as error:
             raise Rejected("not_json", f"the body is not JSON: {error}") from error
-        kind = self._kind(value, headers)
-        words = self._words(kind) if self.variants else self.words
+        kind = self._kind(event, headers)
+        if self.variants and (others := self._words(kind)) is not words:
+            words = others
+            _, _, post, moment = words.heading.of(body)
         return Reading(
-            kind=kind,
-            items=self._items(value, kind, words, headers),
-            occurred_at=time_of(words.occurred_at(value), words.zone),
-            delivery=self._delivery(value, headers),
-            headers={name: headers[name] for name in self.kept_headers if name in headers},
+            kind,
+            self._posts(post, kind, words, headers, body),
+            time_of(moment, words.zone),
+            self._delivery(told, headers),
+            {name: headers[name] for name in self.kept_headers if name in headers},
         )
 
     def is_reason_to_ask(self, body: bytes) -> bool:
@@ -139,38 +143,39 @@ class Adapter:
                 return words
         return self.words
 
-    def _kind(self, value: Any, headers: Mapping[str, str]) -> str:
-        found = self.words.event(value)
+    def _kind(self, found: Any, headers: Mapping[str, str]) -> str:
         if not isinstance(found, str) or not found.strip():
             found = headers.get(self.event_header, "").partition("\n")[0] or self.unnamed
         if not found:
             raise Rejected("no_event", "the body names no event")
-        kind = found.strip().lower()
+        kind: str = found.strip().lower()
         if not is_id(kind):
             raise Rejected("bad_event", "the event's name cannot be stored")
         return kind
 
-    def _delivery(self, value: Any, headers: Mapping[str, str]) -> str | None:
+    def _delivery(self, told: Any, headers: Mapping[str, str]) -> str | None:
         """The body's own id comes first: it is part of what was signed."""
-        found = text_of(self.words.delivery(value)) or headers.get(self.delivery_header, "").partition("\n")[0]
+        found = text_of(told) or headers.get(self.delivery_header, "").partition("\n")[0]
         return found.strip()[:LONGEST_ID] or None
 
-    def _items(self, value: Any, kind: str, words: PayloadMapping, headers: Mapping[str, str]) -> tuple[Item, ...]:
+    def _posts(
+        self, found: Any, kind: str, words: PayloadMapping, headers: Mapping[str, str], body: bytes
+    ) -> tuple[str | None, ...]:
+        """The posts that it is about; `found` is where the one stands of an event about one."""
         needed = kind.startswith(self.about_posts)
         if not needed and not self.anywhere:
-            return (Item(),)
+            return NO_POST
         if not words.several:
-            named = words.post(value)
-            if self.post_header and named in (None, ""):
-                named = headers.get(self.post_header, "").partition("\n")[0].strip()
-            return (Item(_post(named, kind, needed=needed)),)
-        entries = words.entries(value)
+            if self.post_header and found in (None, ""):
+                found = headers.get(self.post_header, "").partition("\n")[0].strip()
+            return (_post(found, kind, needed=needed),)
+        entries = words.entries(decode(body))
         if len(entries) > MOST_POSTS:
             raise Rejected("too_many_posts", f"{kind} is about more than {MOST_POSTS} posts")
         if not entries:
-            return (Item(_post(None, kind, needed=needed)),)
-        found = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
-        return tuple(Item(_post(one, kind, needed=True)) for one in found)
+            return (_post(None, kind, needed=needed),)
+        named = (words.post(entry) if isinstance(entry, dict) else entry for entry in entries)
+        return tuple(_post(one, kind, needed=True) for one in named)
 
 
 def _read_late(

@@ -6,29 +6,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tracker.domain.posts.event import Fact, LoggedEvent
 
 
-class Item(Struct, frozen=True):
-    """One thing that a delivery is about: a post, or nothing in particular."""
-
-    post: str | None = None
-
-
 class Reading(Struct, frozen=True):
-    """A delivery as far as the door must understand it; `items` has at least one.
+    """A delivery as far as the door must understand it; `posts` has at least one entry, None for nothing in particular.
 
     `delivery` is the sender's own id of it, `headers` are those worth keeping: what was signed can be verified again.
     """
 
     kind: str
-    items: tuple[Item, ...]
+    posts: tuple[str | None, ...]
     occurred_at: datetime | None = None
     delivery: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class FactReader(Protocol):

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from tracker.errors import Rejected
-from tracker.providers.mapping.paths import Path, decode, find
+from tracker.providers.mapping.compiled import CompiledPaths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tracker.providers.mapping.paths import Path
 
 LARGEST = 8 * 1024
 """Bytes of a body or of a query; who only asks says no more."""
@@ -48,8 +50,11 @@ class Handshake:
     challenge: Path = ()
     answer: str = ""
     signature: str = ""
+    asked: CompiledPaths = field(init=False, repr=False, compare=False)
+    """Where the name and the challenge stand: each delivery is looked at."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", CompiledPaths([self.event, self.challenge]))
         if not self.query and not self.event:
             raise BadHandshake("event", "is required, or query: where is the question?")
         for setting, given in (("token_query", self.token_query), ("token", self.token)):
@@ -81,11 +86,10 @@ class Handshake:
         if not self.event or len(body) > LARGEST:
             return None
         try:
-            value = decode(body)
+            name, challenge = self.asked.of(body)
         except ValueError:
             return None
-        challenge = find(value, self.challenge)
-        if find(value, self.event) != self.name or not isinstance(challenge, str) or not _is_fit(challenge):
+        if name != self.name or not isinstance(challenge, str) or not _is_fit(challenge):
             return None
         if not self.answer:
             return challenge

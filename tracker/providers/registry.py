@@ -25,9 +25,8 @@ from tracker.providers.answers import Answers
 from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
 from tracker.providers.mapping.fields import NOWHERE
-from tracker.providers.mapping.mapping import PayloadMapping
+from tracker.providers.mapping.mapping import PayloadMapping, StatusMapping
 from tracker.providers.mapping.paths import zone_of
-from tracker.providers.mapping.statuses import StatusMapping
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier

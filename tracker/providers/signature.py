@@ -6,6 +6,7 @@ import binascii
 import hmac
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from tracker.errors import Rejected, did_you_mean
@@ -150,7 +151,7 @@ class Verifier:
 
     def signature_of(self, text: bytes) -> str:
         """What the first of the secrets makes of a text, in hex."""
-        return hmac.digest(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
+        return _digest(next(iter(self._keys()), b""), text, self.scheme.algorithm).hex()
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str = "", target: str = "") -> None:
         """Raises Rejected, and nothing else, unless one of the secrets has signed.
@@ -167,11 +168,12 @@ class Verifier:
             self._verify(headers, body, now, path, target)
 
     def _verify(self, headers: Mapping[str, str], body: bytes, now: datetime, path: str, target: str) -> None:
-        scheme = self.scheme
-        claims = [headers[name].strip() for name in scheme.headers if name in headers]
-        for claim in claims:
-            if "\n" in claim:
-                raise Rejected("signature_malformed", "the header of the signature came twice, and says two things")
+        scheme, claims = self.scheme, []
+        for name in scheme.headers:
+            if name in headers:
+                claims.append(claim := headers[name].strip())
+                if "\n" in claim:
+                    raise Rejected("signature_malformed", "the header of the signature came twice, and says two things")
         if scheme.form == "path" or (scheme.optional and path and not claims):
             claims = [path]
         elif scheme.form != "shared":
@@ -190,12 +192,11 @@ class Verifier:
         if not candidates:
             raise Rejected("signature_malformed" if claims else "signature_missing")
         text = body if scheme.signed == "{body}" else self._signed_text(headers, body, timestamp, target)
-        if scheme.takes_keys_as_they_are:
-            self._compare(candidates, [hmac.digest(key, text, scheme.algorithm) for key in self.secrets])
-        elif scheme.algorithm in WITH_PUBLIC_KEYS:
+        if scheme.algorithm in WITH_PUBLIC_KEYS:
             self._check(candidates, text)
         else:
-            self._compare(candidates, [hmac.digest(key, text, scheme.algorithm) for key in self._keys()])
+            keys = self.secrets if scheme.takes_keys_as_they_are else self._keys()
+            self._compare(candidates, [_digest(key, text, scheme.algorithm) for key in keys])
         tolerance = scheme.tolerance
         if tolerance and abs(now.timestamp() - seconds_of(timestamp)) > tolerance.total_seconds():
             raise Rejected("signature_stale")
@@ -263,6 +264,18 @@ class Verifier:
                 same |= hmac.compare_digest(one, other)
         if not same:
             raise Rejected("signature_wrong")
+
+
+@lru_cache(maxsize=256)
+def _keyed(key: bytes, algorithm: str) -> hmac.HMAC:
+    return hmac.new(key, digestmod=algorithm)
+
+
+def _digest(key: bytes, text: bytes, algorithm: str) -> bytes:
+    """The HMAC of the text. Taking in the key is half of it for a short text, and is done once for each key."""
+    made = _keyed(key, algorithm).copy()
+    made.update(text)
+    return made.digest()
 
 
 def _decoded(text: str, encoding: str) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -12,15 +13,12 @@ from sqlmodel import col
 
 from tracker.domain.accounts import AccountState
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
+from tracker.queries.paging import Keyset, Page, any_of, fetch, fitting, list_page, of_current_projection
 from tracker.store.session import into
 from tracker.store.tables.posts import Account as Accounts
-from tracker.store.tables.posts import Projection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from sqlalchemy import ColumnElement
 
     from tracker.store.database import Connection
 
@@ -65,17 +63,10 @@ async def list_accounts(
     conn: Connection, query: AccountQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[KnownAccountOut]:
     """A page of accounts, by provider and id."""
-    where = [_current()]
-    if query.states:
-        where.append(any_of(col(Accounts.state), query.states))
-    if query.provider is not None:
-        where.append(col(Accounts.provider) == query.provider)
-    if query.platform is not None:
-        where.append(col(Accounts.platform) == query.platform)
+    where = fitting(Accounts, state=query.states, provider=query.provider, platform=query.platform)
     columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
-    return await list_page(
-        conn, select(*columns).where(*where), BY_NAME, cursor, limit, lambda row: into(KnownAccountOut, row)
-    )
+    shown = select(*columns).where(of_current_projection(Accounts), *where)
+    return await list_page(conn, shown, BY_NAME, cursor, limit, partial(into, KnownAccountOut))
 
 
 async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -84,7 +75,8 @@ async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dic
         return {}
     key = col(Accounts.provider), col(Accounts.account), col(Accounts.name)
     providers, ids = ({one[place] for one in wanted} for place in (0, 1))
-    where = (_current(), any_of(key[0], sorted(providers)), any_of(key[1], sorted(ids)), key[2].is_not(None))
+    of_them = any_of(key[0], sorted(providers)), any_of(key[1], sorted(ids))
+    where = (of_current_projection(Accounts), *of_them, key[2].is_not(None))
     rows = await fetch(conn, select(*key).where(*where))
     return {(row["provider"], row["account"]): row["name"] for row in rows}
 
@@ -92,10 +84,7 @@ async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dic
 async def platforms_of(conn: Connection, provider: str, accounts: Collection[str]) -> dict[str, str]:
     """Of those accounts of a provider whose platform is known, that platform."""
     account, platform = col(Accounts.account), col(Accounts.platform)
-    where = (_current(), col(Accounts.provider) == provider, any_of(account, sorted(accounts)), platform.is_not(None))
+    of_provider = (col(Accounts.provider) == provider, any_of(account, sorted(accounts)))
+    where = (of_current_projection(Accounts), *of_provider, platform.is_not(None))
     rows = await fetch(conn, select(account, platform).where(*where))
     return {row["account"]: row["platform"] for row in rows}
-
-
-def _current() -> ColumnElement[bool]:
-    return col(Accounts.projection) == select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()

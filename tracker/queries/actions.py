@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -12,9 +13,8 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from tracker.errors import NotFound
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
 from tracker.store.session import into
 from tracker.store.tables.operations import RedeliveryItem
 from tracker.store.tables.reactions import Action, ActionAttempt
@@ -110,22 +110,23 @@ async def list_actions(
     conn: Connection, query: ActionQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[ActionOut]:
     """A page of actions, the newest first."""
-    return await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, _action_out)
+    out = partial(into, ActionOut)
+    return await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, out, each=each_of(query))
 
 
 async def list_actions_with_attempts(
     conn: Connection, query: ActionQuery, cursor: str | None = None, limit: int = 50
 ) -> Page[OneActionOut]:
     """A page of actions with what they say and their attempts, the newest first."""
-    page = await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, dict)
+    page = await list_page(conn, chosen(query, Action), NEWEST_FIRST, cursor, limit, dict, each=each_of(query))
     return Page(await with_attempts(conn, page.items), page.next)
 
 
 def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
-    """The actions that the query is about."""
-    where = [any_of(col(Action.state), query.states)] if query.states else []
+    """The actions that the query is about; in any state where `each_of` tells those apart."""
+    states = None if each_of(query) else query.states
     names = ("verb", "target", "rule", "provider", "post", "reason")
-    where += [getattr(Action, name) == value for name in names if (value := getattr(query, name)) is not None]
+    where = fitting(Action, state=states, **{name: getattr(query, name) for name in names})
     if query.since:
         where.append(col(Action.created_at) >= query.since)
     if query.until:
@@ -136,12 +137,15 @@ def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
     return select(*columns).where(*where)
 
 
+def each_of(query: ActionQuery) -> EachOf | None:
+    """The states of which each is in order in an index; None: what the query is about is found by another one."""
+    return None if query.post or query.redelivery else EachOf(col(Action.state), query.states or STATES)
+
+
 async def one_action(conn: Connection, action: UUID) -> OneActionOut:
     """The action with its attempts; raises NotFound."""
-    rows = await fetch(conn, select(Action).where(col(Action.id) == action))
-    if not rows:
-        raise NotFound(f"there is no action {action}")
-    return (await with_attempts(conn, rows))[0]
+    row = await fetch_one(conn, select(Action).where(col(Action.id) == action), f"action {action}")
+    return (await with_attempts(conn, [row]))[0]
 
 
 async def with_attempts(conn: Connection, rows: Sequence[Row | Mapping[str, Any]]) -> list[OneActionOut]:
@@ -165,7 +169,3 @@ async def count_by_state(conn: Connection, states: Sequence[str]) -> dict[str, i
     number, state = func.count().label("actions"), col(Action.state)
     counted = select(state, number).where(any_of(state, states)).group_by(state)
     return {row["state"]: row["actions"] for row in await fetch(conn, counted)}
-
-
-def _action_out(row: Row) -> ActionOut:
-    return into(ActionOut, row)

@@ -11,14 +11,12 @@ from sqlmodel import col
 
 from tracker.domain.drift.findings import Drift, Finding
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.paging import Keyset, Page, list_page
+from tracker.queries.paging import Keyset, Page, fitting, list_page
 from tracker.store.drift import drifts
 from tracker.store.tables.drifting import DriftFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import ColumnElement
+    from collections.abc import Sequence
 
     from tracker.store.database import Connection
     from tracker.store.drift.drifts import Known
@@ -59,13 +57,10 @@ async def list_drifts(
     """A page of findings, the newest first."""
     refuse_zero_bytes(provider=provider)
     wanted = parse_choices("state", states, STATES)
-    where: list[ColumnElement[bool]] = []
+    drifted, ended = select(DriftFound).where(*fitting(DriftFound, provider=provider or None)), col(DriftFound.ended_at)
     if len(set(wanted)) == 1:
-        ended = col(DriftFound.ended_at)
-        where.append(ended.is_(None) if wanted[0] == "open" else ended.is_not(None))
-    if provider:
-        where.append(col(DriftFound.provider) == provider)
-    return await list_page(conn, select(DriftFound).where(*where), NEWEST_FIRST, cursor, limit, _row_out)
+        drifted = drifted.where(ended.is_(None) if wanted[0] == "open" else ended.is_not(None))
+    return await list_page(conn, drifted, NEWEST_FIRST, cursor, limit, lambda row: drift_out(drifts.known(row)))
 
 
 async def open_drifts(conn: Connection) -> list[DriftOut]:
@@ -96,7 +91,3 @@ def says(finding: Finding) -> str:
             return f"{finding.path} of {finding.event} ({finding.name}) is now {finding.found}, and was {finding.was}"
     instead = f"; {finding.instead} is new beside it" if finding.instead else ""
     return f"{finding.path} of {finding.event} ({finding.name}) stands there no more{instead}"
-
-
-def _row_out(row: Mapping[str, Any]) -> DriftOut:
-    return drift_out(drifts.known(row))

@@ -13,8 +13,7 @@ from sqlmodel import col
 
 from tracker.errors import NotFound
 from tracker.parameters import parse_choice, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, fetch, page_of
-from tracker.queries.posts import of_current_projection
+from tracker.queries.paging import AnySelect, Keyset, Page, fetch, of_current_projection, page_of
 from tracker.store.tables.log import Event, Repeat
 from tracker.store.tables.posts import Post
 
@@ -45,8 +44,11 @@ select at, key, what, provider, post, said
     union all
     select t.finished_at, concat_ws(' ', 'action', t.action, t.attempt), 'action', a.provider, a.post,
            a.verb || ' ' || a.target || ': ' || t.outcome
-      from actions a join action_attempts t on t.action = a.id
-     where a.created_at >= $1::timestamptz - interval '1 day' and t.finished_at >= $1
+      from unnest(array['pending', 'claimed', 'done', 'dead', 'unknown', 'discarded']) as tried (state)
+     cross join lateral (select * from actions
+                          where state = tried.state and created_at >= $1::timestamptz - interval '1 day') a
+      join action_attempts t on t.action = a.id
+     where t.finished_at >= $1
   ) news
  where (at, key) > ($1, $2)
  order by at, key

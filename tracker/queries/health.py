@@ -1,4 +1,4 @@
-"""How the installation is doing: the readers' heartbeats, what was set aside, and what waits for a person."""
+"""How the installation is doing: the readers' heartbeats, what was set aside or waits for a person, and clocks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.posts.provider_clock import TOLERATED, ProviderClock
 from tracker.store.session import into
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tracker.store.database import Connection
 
@@ -123,6 +124,22 @@ CLOCK = "select clock_timestamp()"
 VERSION = "select current_setting('server_version_num')::integer"
 
 
+CLOCKS = """
+select source as provider, count(*) as told, count(*) filter (where off > $4::interval) as ahead,
+       greatest(max(off), interval '0') as largest, percentile_cont(0.5) within group (order by off) as usual,
+       percentile_cont(0.25) within group (order by off) as low,
+       percentile_cont(0.75) within group (order by off) as high
+  from (select source, occurred_at - received_at as off
+          from (select source, occurred_at, received_at from events
+                 where day >= $1::date order by position desc limit $2) newest
+         where source = any($3::text[]) and occurred_at is not null) told
+ group by source order by source
+"""
+
+LOOKED_THROUGH = 5000
+"""Events, from the end of the log."""
+
+
 async def readers(conn: Connection, names: Sequence[str], patience: timedelta) -> list[Reader]:
     """How each of the subscriptions is; one that was never begun has no buckets."""
     rows = await conn.fetch(READERS, list(names), patience)
@@ -166,16 +183,10 @@ async def open_days(conn: Connection, today: datetime) -> int:
     return days
 
 
-async def clock(conn: Connection) -> datetime:
-    """The database's time."""
-    now: datetime = await conn.fetchval(CLOCK)
-    return now
-
-
 async def clock_difference(conn: Connection, ours: Callable[[], datetime]) -> timedelta:
     """How far our clock and the database's are apart."""
     before = ours()
-    theirs = await clock(conn)
+    theirs: datetime = await conn.fetchval(CLOCK)
     return abs(theirs - (before + (ours() - before) / 2))
 
 
@@ -199,3 +210,9 @@ async def server_version(conn: Connection) -> int:
     """Postgres' major version."""
     number: int = await conn.fetchval(VERSION)
     return number // 10_000
+
+
+async def provider_clocks(conn: Connection, providers: Collection[str], since: datetime) -> dict[str, ProviderClock]:
+    """Of each provider that has told a time lately."""
+    rows = await conn.fetch(CLOCKS, since.date(), LOOKED_THROUGH, list(providers), TOLERATED)
+    return {row["provider"]: into(ProviderClock, row) for row in rows}

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Text, and_, case, cast, func, select, true, tuple_
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import col
 
-from tracker.errors import BadParameter
+from tracker.errors import BadParameter, NotFound
+from tracker.store.tables.posts import Post, Projection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,13 +82,14 @@ class Keyset:
             return and_(True)
         # One comparison of rows, (at, key) < ($1, $2), needs all columns to go the same way, and mostly `at` falls and
         # the key rises. With `at < $1 or at = $1 and key > $2` Postgres cannot tell where to enter an index. So the
-        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item.
+        # bound of `at` is said by itself, and the rest only sorts out those that have the very `at` of the last item:
+        # as a case, half of which Postgres believes to fit. Of an `or` it believes few to, and may look both halves up.
         at, *key = place
         rest = self._behind_key(key)
         if at is None:  # a place among items without that time: these are listed by themselves, by their keys alone
             return rest
         upto, beyond = (self.at <= at, self.at < at) if self.newest_first else (self.at >= at, self.at > at)
-        return beyond if rest is None else and_(upto, or_(beyond, rest))
+        return beyond if rest is None else and_(upto, case((self.at == at, rest), else_=true()))
 
     def _behind_key(self, key: Sequence[Any]) -> Any:
         """What holds of the items behind `place` that have its very `at`; None: `at` alone tells items apart."""
@@ -144,6 +147,14 @@ async def fetch(conn: Connection, statement: AnySelect) -> list[Row]:
     return rows
 
 
+async def fetch_one(conn: Connection, statement: AnySelect, what: str) -> Row:
+    """The first row of a statement; raises NotFound, which says that there is no such thing as `what`."""
+    rows = await fetch(conn, statement)
+    if not rows:
+        raise NotFound(f"there is no {what}")
+    return rows[0]
+
+
 def compiled(statement: AnySelect) -> tuple[str, list[Any]]:
     """The text of a statement with $1, $2 … and the values in their places; Postgres finds their types."""
     made = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
@@ -153,6 +164,21 @@ def compiled(statement: AnySelect) -> tuple[str, list[Any]]:
 def any_of(column: Column, values: Sequence[Any]) -> Any:
     """`column` is one of the values; one alone is an equality, by which an index also gives the order."""
     return column == values[0] if len(values) == 1 else column == func.any(list(values))
+
+
+def fitting(table: Any, **wanted: Any) -> list[Any]:
+    """What holds of the rows of a table of SQLModel's whose columns are as wanted; of several values, one of them.
+
+    None, and no values at all, are no wish.
+    """
+    several = {name: [*value] if isinstance(value, list | tuple) else [value] for name, value in wanted.items()}
+    return [any_of(col(getattr(table, name)), values) for name, values in several.items() if values not in ([], [None])]
+
+
+def of_current_projection(table: Any = Post) -> ColumnElement[bool]:
+    """The row of a table of SQLModel's belongs to the projection that is shown."""
+    shown = select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()
+    return col(table.projection) == shown
 
 
 def write_cursor(name: str, place: Any) -> str:

@@ -7,7 +7,20 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, cast, exists, func, literal, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.types import Text
 from sqlmodel import col
@@ -24,10 +37,19 @@ from tracker.parameters import (
     parse_span,
     refuse_zero_bytes,
 )
-from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, page_of, write_cursor
+from tracker.queries.paging import (
+    AnySelect,
+    EachOf,
+    Keyset,
+    Page,
+    any_of,
+    fetch,
+    of_current_projection,
+    page_of,
+    write_cursor,
+)
 from tracker.queries.post_views import post_out
 from tracker.store.tables.posts import Post as Posts
-from tracker.store.tables.posts import Projection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +60,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Row
 
 STATES = tuple(str(state) for state in State)
-TIMES = ("last_event_at", "entered_at", "scheduled_at", "published_at", "failed_at")
+TIMES = ("last_event_at", "scheduled_at", "published_at", "failed_at")
 SORTS = tuple(sign + time for time in TIMES for sign in ("-", ""))
 """The times by which posts can be sorted, with - for the newest first."""
 NEWEST_FIRST = "-last_event_at"
@@ -47,7 +69,7 @@ STILL_OPEN = tuple(sorted(set(State) - ENDED))
 
 FOLD = cast(col(Posts.fold), Text).label("fold")
 LOOK = 20_000
-"""No index leads to a word: one page of a search looks no further than this many posts."""
+"""No index leads to a word, nor to what lacks a time: one page looks through no more than this many posts for it."""
 SOUGHT = ("$.**.problem.*", "$.**.url", "$.excerpt", "$.targets.*.account", "$.attributes.*", "$.labels.*")
 MOST_OF_AN_ID = 20
 """Providers that have a post of the same id."""
@@ -120,7 +142,8 @@ async def list_posts(
 ) -> Page[PostOut]:
     """A page of posts as they are shown; `sort` is one of SORTS. Raises BadParameter.
 
-    A search finds the post of that very id first, and then looks through LOOK posts: its page may hold fewer.
+    A search finds the post of that very id first, and then looks through LOOK posts: its page may hold fewer, as may
+    one of posts that lack the time they are sorted by.
     """
     posts, following = await page_of_posts(conn, query, sort, cursor, limit)
     return Page([post_out(post) for post in posts], following)
@@ -131,19 +154,20 @@ async def page_of_posts(
 ) -> tuple[list[Post], str | None]:
     """The posts of a page, and the cursor of the next one.
 
-    Posts that lack the time they are sorted by come first where the newest come first, and last otherwise.
+    Posts that lack the time they are sorted by come last, but first in the list of what was heard of last.
     """
     keyset = keyset_of(parse_choice("sort", sort, SORTS))
     place = keyset.read(cursor)
     posts = await _of_that_id(conn, query) if query.q and place is None else []
-    phases = [True, False] if keyset.newest_first else [False, True]
+    phases = [True, False] if sort == NEWEST_FIRST else [False, True]
     for timeless in phases[phases.index(place[0] is None) :] if place else phases:
         rows = await fetch(conn, statement(query, keyset, timeless, place, limit + 1 - len(posts)))
         posts += [_post(row) for row in rows]
         if len(posts) > limit:
             return posts[:limit], _cursor(keyset, posts[limit - 1])
-        if query.q and (rest := await fetch(conn, end_of_search(query, keyset, timeless, place))):
-            return posts, _cursor(keyset, _post(rest[0]))
+        looks = query.q or _by_looking(keyset, timeless)
+        if looks and (rest := await fetch(conn, end_of_look(query, keyset, timeless, place))):
+            return posts, _cursor(keyset, _post(rest[0]), timeless)
         place = None
     return posts, None
 
@@ -187,48 +211,56 @@ def keyset_of(sort: str) -> Keyset:
 
 def statement(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:
     """The posts that have the time they are sorted by, or those that lack it (`timeless`), behind `place`."""
-    if not query.q:
+    if not query.q and not _by_looking(keyset, timeless):
         return _in_order(query, keyset, timeless, place, limit)
     looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
     posts = looked_through.c
-    return (
-        select(posts.fold)
-        .where(_says(posts.post, posts.fold, query.q), posts.post != query.q)
-        .order_by(*keyset.over(looked_through).order())
-        .limit(limit)
-    )
+    where = [_says(posts.post, posts.fold, query.q), posts.post != query.q] if query.q else []
+    order = keyset.over(looked_through).order()[timeless:]
+    return select(posts.fold).where(posts.fits, *where).order_by(*order).limit(limit)
 
 
-def end_of_search(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None) -> AnySelect:
-    """The last post that a search looks at, if there may be more behind it."""
+def end_of_look(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None) -> AnySelect:
+    """The last post that one page looks at, if there may be more behind it."""
     looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
-    return select(looked_through.c.fold).order_by(*keyset.over(looked_through).order()).offset(LOOK - 1)
-
-
-def of_current_projection() -> ColumnElement[bool]:
-    """The post belongs to the projection that is shown."""
-    return col(Posts.projection) == select(col(Projection.version)).where(col(Projection.current)).scalar_subquery()
+    order = keyset.over(looked_through).order()[timeless:]
+    return select(looked_through.c.fold).order_by(*order).offset(LOOK - 1)
 
 
 def _in_order(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:
-    """Posts that fit all filters but the words searched for: each state alone is in order in an index."""
-    where = [*_filters(query), keyset.at.is_(None) if timeless else keyset.at.is_not(None)]
+    """Posts that fit all filters but the words searched for: each state alone is in order in an index.
+
+    Where no index has those that lack the time, posts in the order of their keys, each with whether it `fits`.
+    """
+    where = _filters(query)
+    if timeless or place is None:  # behind a place, the bound says so, and Postgres would reckon with it twice
+        where.append(keyset.at.is_(None) if timeless else keyset.at.is_not(None))
+    columns = (FOLD, keyset.at, *keyset.key)
+    if _by_looking(keyset, timeless):
+        where += [any_of(col(Posts.state), query.wanted_states)] if query.wanted_states else []
+        posts = select(*columns, and_(*where).label("fits")).where(of_current_projection(), keyset.after(place))
+        return posts.order_by(*keyset.order()[1:]).limit(limit)
     states = EachOf(col(Posts.state), query.wanted_states) if query.wanted_states else None
-    return page_of(select(FOLD, keyset.at, *keyset.key).where(*where), keyset, place, limit, states)
+    return page_of(select(*columns, true().label("fits")).where(*where), keyset, place, limit, states)
+
+
+def _by_looking(keyset: Keyset, timeless: bool) -> bool:
+    """Whether no index has the posts that lack the time: only that of the last event holds them."""
+    return timeless and keyset.at.key != "last_event_at"
 
 
 def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
     at, entered = col(Posts.last_event_at), col(Posts.entered_at)
     where = [of_current_projection()]
-    if query.platform is not None:
-        where.append(col(Posts.platforms).op("@>")(cast([query.platform], ARRAY(Text))))
-    if query.account is not None:
-        where.append(col(Posts.accounts).op("@>")(cast([query.account], ARRAY(Text))))
     if query.provider is not None:
         where.append(col(Posts.provider) == query.provider)
-    if query.attributes:  # only posts that have any are in their index
-        wanted = cast([f"{name}:{text}" for name, text in query.attributes], ARRAY(Text))
-        where += [col(Posts.attributes).op("@>")(wanted), col(Posts.attributes) != literal_column("'{}'::text[]")]
+    for column, wanted in (
+        (Posts.platforms, [query.platform] if query.platform is not None else []),
+        (Posts.accounts, [query.account] if query.account is not None else []),
+        (Posts.attributes, [f"{name}:{text}" for name, text in query.attributes]),
+    ):
+        if wanted:  # where nearly all are empty, to say that it is not keeps Postgres from expecting one in two hundred
+            where += [col(column).op("@>")(cast(wanted, ARRAY(Text))), col(column) != literal_column("'{}'::text[]")]
     if query.since is not None:
         where.append(at >= query.since)
     if query.until is not None:
@@ -259,8 +291,9 @@ async def _of_that_id(conn: Connection, query: PostQuery) -> list[Post]:
     return [_post(row) for row in await fetch(conn, first)]
 
 
-def _cursor(keyset: Keyset, post: Post) -> str:
-    return write_cursor(keyset.name, (getattr(post, str(keyset.at.key)), post.provider, post.id))
+def _cursor(keyset: Keyset, post: Post, timeless: bool = False) -> str:
+    at = None if timeless else getattr(post, str(keyset.at.key))
+    return write_cursor(keyset.name, (at, post.provider, post.id))
 
 
 def _literally(text: str) -> str:

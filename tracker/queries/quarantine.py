@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.events import ArrivalTime, RawOut, raw_out
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, list_page
+from tracker.queries.paging import AnySelect, Keyset, Page, fitting, list_page
 from tracker.store.log.quarantine import STATES
 from tracker.store.session import into
 from tracker.store.tables.log import Quarantined
@@ -126,9 +126,8 @@ def chosen(query: QuarantineQuery, *more: Any) -> AnySelect:
     """The deliveries that the query is about, with what is shown of them, and more columns."""
     names = ("id", "provider", "reason", "authentic", "delivery", "received_at", "state", "settled_at", "times")
     size = func.length(col(Quarantined.body)).label("size")
-    where = [any_of(col(Quarantined.state), query.states)] if query.states else []
-    wanted = ((name, getattr(query, name)) for name in ("provider", "reason", "authentic"))
-    where += [getattr(Quarantined, name) == value for name, value in wanted if value is not None]
+    wanted = {name: getattr(query, name) for name in ("provider", "reason", "authentic")}
+    where = fitting(Quarantined, state=query.states, **wanted)
     if query.since is not None:
         where.append(col(Quarantined.received_at) >= query.since)
     last = func.coalesce(col(Quarantined.last_at), col(Quarantined.received_at)).label("last_at")

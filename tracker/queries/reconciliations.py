@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from sqlalchemy import select
 from sqlmodel import col
 
-from tracker.errors import NotFound
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.paging import Keyset, Page, any_of, fetch, list_page
+from tracker.queries.paging import Keyset, Page, fetch_one, fitting, list_page
 from tracker.store.session import into
 from tracker.store.tables.operations import Reconciliation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tracker.store.database import Connection
 
@@ -57,21 +57,12 @@ async def list_reconciliations(
 ) -> Page[ReconciliationOut]:  # fmt: skip
     """A page of rounds, the newest first."""
     refuse_zero_bytes(provider=provider)
-    wanted = parse_choices("state", states, STATES)
-    where = [any_of(col(Reconciliation.state), wanted)] if wanted else []
-    if provider:
-        where.append(col(Reconciliation.provider) == provider)
-    return await list_page(conn, select(Reconciliation).where(*where), NEWEST_FIRST, cursor, limit, reconciliation_out)
+    wanted = fitting(Reconciliation, state=parse_choices("state", states, STATES), provider=provider or None)
+    rounds = select(Reconciliation).where(*wanted)
+    return await list_page(conn, rounds, NEWEST_FIRST, cursor, limit, partial(into, ReconciliationOut))
 
 
 async def one_reconciliation(conn: Connection, reconciliation: UUID) -> ReconciliationOut:
     """One round, as far as it is; raises NotFound."""
-    rows = await fetch(conn, select(Reconciliation).where(col(Reconciliation.id) == reconciliation))
-    if not rows:
-        raise NotFound(f"there is no reconciliation {reconciliation}")
-    return reconciliation_out(rows[0])
-
-
-def reconciliation_out(row: Mapping[str, Any]) -> ReconciliationOut:
-    """A round as it is shown."""
-    return into(ReconciliationOut, row)
+    one = select(Reconciliation).where(col(Reconciliation.id) == reconciliation)
+    return into(ReconciliationOut, await fetch_one(conn, one, f"reconciliation {reconciliation}"))

@@ -12,8 +12,9 @@ from sqlmodel import col
 
 from tracker.domain.rate import Pace, Rate
 from tracker.parameters import parse_choices
-from tracker.queries.actions import ActionOut, ActionQuery, chosen
-from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, list_page
+from tracker.queries.actions import STATES as ACTION_STATES
+from tracker.queries.actions import ActionOut, ActionQuery, chosen, each_of
+from tracker.queries.paging import AnySelect, Keyset, Page, any_of, fetch, fitting, list_page, page_of
 from tracker.store.actions import redeliveries
 from tracker.store.actions.redeliveries import MOST
 from tracker.store.session import into
@@ -81,8 +82,7 @@ async def list_redeliveries(
     conn: Connection, states: Sequence[str] | None, now: datetime, cursor: str | None = None, limit: int = 50
 ) -> Page[RedeliveryOut]:
     """A page of plans, the newest first."""
-    wanted = parse_choices("state", states, STATES)
-    plans = select(Redelivery).where(*([any_of(col(Redelivery.state), wanted)] if wanted else []))
+    plans = select(Redelivery).where(*fitting(Redelivery, state=parse_choices("state", states, STATES)))
     return await list_page(
         conn, plans, NEWEST_FIRST, cursor, limit, lambda row: redelivery_out(into(redeliveries.Redelivery, row), now)
     )
@@ -96,7 +96,9 @@ async def one_redelivery(conn: Connection, plan: UUID, now: datetime) -> OneRede
 
 async def count_chosen(conn: Connection, query: ActionQuery) -> list[ShareOut]:
     """How many actions a plan would be about, by verb, target and state, the most first; counted to MOST + 1."""
-    some = chosen(query, col(Action.verb), col(Action.target), col(Action.state)).limit(MOST + 1).subquery("chosen")
+    columns = (col(Action.verb), col(Action.target), col(Action.state))
+    in_states = chosen(query, *columns).where(any_of(col(Action.state), query.states or ACTION_STATES))
+    some = in_states.limit(MOST + 1).subquery("chosen")
     number = func.count().label("actions")
     kinds = (some.c.verb, some.c.target, some.c.state)
     counted = select(*kinds, number).group_by(*kinds).order_by(number.desc(), *kinds)
@@ -105,8 +107,9 @@ async def count_chosen(conn: Connection, query: ActionQuery) -> list[ShareOut]:
 
 def oldest_chosen(query: ActionQuery) -> AnySelect:
     """What a plan takes up: the oldest first, MOST + 1 at most, so that too many can be told."""
-    order = (col(Action.created_at), col(Action.id))
-    return chosen(query, *order).order_by(*order).limit(MOST + 1)
+    columns = (col(Action.created_at), col(Action.id))
+    oldest_first = Keyset("", tuple[datetime, UUID], columns[0], columns[1:], newest_first=False, together=True)
+    return page_of(chosen(query, *columns), oldest_first, None, MOST + 1, each_of(query))
 
 
 def redelivery_out(plan: redeliveries.Redelivery, now: datetime) -> RedeliveryOut:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.pause import Pause
     from tracker.rulebook.source import RuleSource
-    from tracker.store.database import Connection, Row
+    from tracker.store.database import Connection
     from tracker.store.reactions.rule_book import Switch
 
 OUTCOMES = tuple(str(outcome) for outcome in Outcome)
@@ -76,7 +77,8 @@ class Tally:
 async def latest_firings(conn: Connection, rule: str, cursor: str | None = None, limit: int = 50) -> Page[ListedFiring]:
     """A page of what the rule came to, the newest first."""
     each = EachOf(col(Firings.outcome), OUTCOMES)
-    return await list_page(conn, firings_of(rule), NEWEST_FIRST, cursor, limit, _firing, each=each)
+    as_listed = partial(into, ListedFiring)
+    return await list_page(conn, firings_of(rule), NEWEST_FIRST, cursor, limit, as_listed, each=each)
 
 
 def firings_of(rule: str) -> AnySelect:
@@ -94,10 +96,6 @@ async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> di
     for row in await conn.fetch(SINCE, list(rules), list(OUTCOMES), since, MOST_COUNTED):
         found[row["rule"]].recent[row["outcome"]] = row["firings"]
     return found
-
-
-def _firing(row: Row) -> ListedFiring:
-    return into(ListedFiring, row)
 
 
 BY_ID = "id"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -13,13 +13,11 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.domain.rules.descriptions import step_in_words, verb_of
-from tracker.domain.runs.run import Phase, Run, RunState
-from tracker.errors import NotFound
+from tracker.domain.runs.run import Run, RunState
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.actions import OneActionOut, with_attempts
-from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, list_page
-from tracker.queries.post_views import Waiting
-from tracker.queries.posts import of_current_projection
+from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, fetch, fetch_one, list_page, of_current_projection
+from tracker.queries.pending import WHAT_COMES, Outlook
 from tracker.store.tables.posts import Post
 from tracker.store.tables.reactions import Action, RunMove, Timer
 from tracker.store.tables.reactions import Run as Runs
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     from tracker.domain.rules.step import Step
     from tracker.queries.actions import ActionOut
     from tracker.store.database import Connection, Row
-
-WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
-"""What the timer of a run is there for, by the phase of the run."""
 
 Place = tuple[str, int]
 """A branch, and the number of a step in it."""
@@ -180,6 +175,8 @@ def run_step_out(step: RunStep) -> RunStepOut:
 STATES = tuple(str(state) for state in RunState)
 MOST_SHOWN = 500
 """Moves and actions of one run."""
+CLOCKS = timedelta(days=1)
+"""By so much the clocks of those who wrote a run and its actions down may disagree."""
 
 NEWEST_FIRST = Keyset("-started_at", tuple[datetime, UUID], col(Runs.started_at), (col(Runs.id),))
 
@@ -223,18 +220,17 @@ def chosen(query: RunQuery) -> AnySelect:
 
 async def find_run(conn: Connection, run: UUID) -> Run:
     """The run as it is now; raises NotFound."""
-    rows = await fetch(conn, select(col(Runs.data)).where(col(Runs.id) == run))
-    if not rows:
-        raise NotFound(f"there is no run {run}")
-    return Run.from_data(rows[0]["data"])
+    row = await fetch_one(conn, select(col(Runs.data)).where(col(Runs.id) == run), f"run {run}")
+    return Run.from_data(row["data"])
 
 
 async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOut:
     """The run with every move that it made and everything that it asked for; `rules` are those in force."""
     known = {rule.id: rule for rule in rules}
     rule = known.get(run.rule)
-    actions = await with_attempts(conn, (await fetch(conn, newest_actions(run.id)))[::-1])
-    what, waiting = WHAT_COMES.get(run.phase, "run"), Waiting(known)
+    asked = await fetch(conn, newest_actions(run.id, run.provider, run.post, run.started_at))
+    actions = await with_attempts(conn, asked[::-1])
+    what, outlook = WHAT_COMES.get(run.phase, "run"), Outlook(known)
     return OneRunOut(
         **run_fields(run),
         rule_now=rule.revision if rule else None,
@@ -244,7 +240,7 @@ async def one_run(conn: Connection, run: Run, rules: Sequence[Rule]) -> OneRunOu
         ],
         actions=actions,
         timers=[
-            TimerOut(row["due_at"], what, waiting.timer(what, run.rule, row["meaning"]))
+            TimerOut(row["due_at"], what, outlook.of_run(run, row["meaning"], row["due_at"]))
             for row in await fetch(conn, timers_of(run.id))
         ],
     )
@@ -255,10 +251,11 @@ def newest_moves(run: UUID) -> AnySelect:
     return select(RunMove).where(col(RunMove.run) == run).order_by(col(RunMove.number).desc()).limit(MOST_SHOWN)
 
 
-def newest_actions(run: UUID) -> AnySelect:
-    """The last actions that the run asked for, the last one first."""
+def newest_actions(run: UUID, provider: str, post: str | None, began: datetime) -> AnySelect:
+    """The last actions that the run asked for, the last one first: they are about its post, and no older than it is."""
     order = (col(Action.created_at).desc(), col(Action.id))
-    return select(Action).where(col(Action.run) == run).order_by(*order).limit(MOST_SHOWN)
+    about = (col(Action.provider) == provider, col(Action.post) == post, col(Action.created_at) >= began - CLOCKS)
+    return select(Action).where(*about, col(Action.run) == run).order_by(*order).limit(MOST_SHOWN)
 
 
 def timers_of(run: UUID) -> AnySelect:

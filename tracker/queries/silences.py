@@ -11,9 +11,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from tracker.domain.runs.pause import MATCHED
-from tracker.errors import NotFound
 from tracker.parameters import parse_choices
-from tracker.queries.paging import AnySelect, Keyset, Page, fetch, list_page
+from tracker.queries.paging import AnySelect, Keyset, Page, fetch_one, list_page
 from tracker.store.session import into
 from tracker.store.tables.reactions import Silence
 
@@ -107,10 +106,8 @@ def in_states(states: Sequence[str], now: datetime) -> AnySelect:
 
 async def one_silence(conn: Connection, silence: UUID, now: datetime) -> SilenceOut:
     """One silence, over or not, with what it hid; raises NotFound."""
-    rows = await fetch(conn, select(Silence).where(col(Silence.id) == silence))
-    if not rows:
-        raise NotFound(f"there is no silence {silence}")
-    return _silence_out(rows[0], await _hid(conn, [silence], NEWEST_OF_ONE), now)
+    row = await fetch_one(conn, select(Silence).where(col(Silence.id) == silence), f"silence {silence}")
+    return _silence_out(row, await _hid(conn, [silence], NEWEST_OF_ONE), now)
 
 
 async def _hid(conn: Connection, silences: Sequence[UUID], newest: int) -> dict[UUID, HidOut]:

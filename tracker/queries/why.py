@@ -44,9 +44,16 @@ select f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.po
 """
 
 ACTIONS = """
-select run, id, verb, target, state, reason, hidden_by, due_at, created_at, finished_at
-  from actions where run = any($1::uuid[])
- order by created_at desc, id
+select a.run, a.id, a.verb, a.target, a.state, a.reason, a.hidden_by, a.due_at, a.created_at, a.finished_at
+  from runs r
+ cross join lateral (
+       select * from actions where provider = r.provider and post = r.post and run = r.id
+        union all
+       select * from actions
+        where r.post is null and provider = r.provider and post is null and run = r.id
+          and created_at >= r.started_at - interval '1 day') a
+ where r.id = any($1::uuid[])
+ order by a.created_at desc, a.id
  limit $2
 """
 

@@ -59,12 +59,14 @@ class AppendBatcher:
 
     def add(self, event: Incoming, on_receipt: OnReceipt) -> None:
         """Take the event; `on_receipt` gets its Receipt, or why there is none. Raises Unavailable where it is full."""
-        if len(self._batcher) >= self._most or self._batcher.weight > MOST_BYTES:
+        waiting = len(self._batcher)
+        if waiting >= self._most or self._batcher.weight > MOST_BYTES:
             metrics.refused_full.inc()
-            raise Unavailable(f"{len(self._batcher)} deliveries are waiting to be kept already", retry_after=2)
+            raise Unavailable(f"{waiting} deliveries are waiting to be kept already", retry_after=2)
         self._batcher.add(event, on_receipt)
-        self._arrived[1].set()
-        if len(self._batcher) >= MANY:
+        if not waiting:
+            self._arrived[1].set()
+        elif waiting + 1 >= MANY:
             self._arrived[MANY].set()
 
     async def run(self) -> None:

@@ -240,21 +240,21 @@ class Receiver:
 
 def incoming(provider: str, reading: Reading, body: bytes, now: datetime) -> Incoming:
     """The event to keep of a delivery that came `now`; without a delivery id its body is its id."""
-    first, *more = reading.items
-    digest = sha256(body).digest()
+    posts, digest = reading.posts, sha256(body).digest()
+    first = posts[0]
     return Incoming(
-        source=provider,
-        provider=provider,
-        delivery=reading.delivery or f"body:{digest.hex()}",
-        body_hash=digest,
-        kind=reading.kind,
-        post=first.post,
-        bucket=bucket_of(provider, first.post),
-        received_at=now,
-        body=body,
-        headers=reading.headers,
-        occurred_at=reading.occurred_at,
-        more_posts=tuple((item.post, bucket_of(provider, item.post)) for item in more if item.post),
+        provider,
+        provider,
+        reading.delivery or f"body:{digest.hex()}",
+        digest,
+        reading.kind,
+        first,
+        bucket_of(provider, first),
+        now,
+        body,
+        reading.headers,
+        reading.occurred_at,
+        tuple((post, bucket_of(provider, post)) for post in posts[1:] if post) if len(posts) > 1 else (),
     )
 
 

@@ -146,11 +146,11 @@ def _undeclared(name: str, text: str, offset: int, known: Collection[str]) -> Ba
     if is_call:
         instead = f" ({_NO_FUNCTION[name]})" if name in _NO_FUNCTION else did_you_mean(name, FUNCTIONS)
         return BadText(f"{name}: no function of that name{instead or _THERE_ARE}", offset)
-    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else _nearest(name, known)
+    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else nearest(name, known)
     return BadText(f"{name}: not a value that rules can read{meant}", offset)
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str] = DEFAULTS) -> str:
     """The right name that is meant, or else what its noun has."""
     noun, _, field = name.partition(".")
     fields = [one.partition(".")[2] for one in known if one.startswith(f"{noun}.")]

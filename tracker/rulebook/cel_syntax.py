@@ -19,9 +19,10 @@ Fields = list[tuple[int, Any]]
 
 
 class Const(Struct, frozen=True):
-    """A value written in the expression; of kinds other than these it is not told."""
+    """A value written in the expression; of kinds other than these, `other` is the kind with the value's bytes."""
 
     literal: str | int | bool | None = None
+    other: tuple[int, Any] | None = None
 
 
 class Name(Struct, frozen=True):
@@ -47,9 +48,10 @@ class Call(Struct, frozen=True):
 
 
 class Make(Struct, frozen=True):
-    """A list or a map of `parts` (the keys of a map among them)."""
+    """A list or a map of `parts` (the keys of a map among them); a message is one `of` its name and fields."""
 
     parts: tuple[Node, ...]
+    of: str = "list"
 
 
 class Loop(Struct, frozen=True):
@@ -124,7 +126,7 @@ def _node(data: bytes) -> Node:
 
 def _const(fields: Fields, _: int) -> Node:
     ((kind, found),) = fields
-    return Const(_LITERALS[kind](found) if kind in _LITERALS else None)
+    return Const(_LITERALS[kind](found)) if kind in _LITERALS else Const(None, (kind, found))
 
 
 def _field(message: dict[int, Any]) -> Node:
@@ -145,7 +147,10 @@ def _loop(fields: Fields, _: int) -> Node:
 def _map(fields: Fields, _: int) -> Node:
     """The second fields are its entries; the first is the name of a message, where one is made."""
     entries = [_fields(found) for number, found in fields if number == 2]  # noqa: PLR2004
-    return Make(tuple(_node(found) for entry in entries for number, found in entry if number in (3, 4)))
+    parts = tuple(_node(found) for entry in entries for number, found in entry if number in (3, 4))
+    names = [found.decode() for number, found in fields if number == 1]
+    names += [found.decode() for entry in entries for number, found in entry if number == 2]  # noqa: PLR2004
+    return Make(parts, " ".join(["map", *names]))
 
 
 _KINDS: Mapping[int, Callable[[Fields, int], Node]] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
@@ -11,9 +13,11 @@ from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
 from tracker.errors import did_you_mean
+from tracker.rulebook.context import way_back
 from tracker.rulebook.expressions import Condition
 
 if TYPE_CHECKING:
+    from tracker.rulebook.context import Known
     from tracker.rulebook.reading import Table
 
 AFTERWARDS = ("exhausted", "resolved")
@@ -36,7 +40,7 @@ def check_branches(rule: Rule, table: Table) -> None:
     for name in branches.values if branches else ():
         if branches and name not in reached:
             branches.fault_at_key(name, 'is never reached: no step has it as its "else"')
-    circle = next((way for name in reached if (way := _circle(rule, name))), ())
+    circle = next((way for name in reached if (way := way_back(name, partial(_ways, rule)))), ())
     if circle:
         led_to = next(name for name in circle if name not in AFTERWARDS)
         _at_else(table, led_to, f"never comes to an end: {' -> '.join(circle)}")
@@ -54,17 +58,22 @@ def _missing(rule: Rule, table: Table) -> bool:
 
 def _at_else(table: Table, branch: str, message: str) -> None:
     """At the step that leads to the branch; at the step that runs a workflow where it is one of that."""
+    workflow = branch.rpartition(".")[0]
+    key = "run" if workflow else "else"
+    step = next((step for step in _steps(table) if step.values.get(key) == (workflow or branch)), None)
+    if step:
+        step.fault(key, message)
+    else:
+        table.fault("do", message)
+
+
+def _steps(table: Table) -> Iterator[Table]:
+    """The steps that stand in the rule itself."""
     branches = table.table("branch")
     sequences = [(table, name) for name in ("do", *AFTERWARDS)]
     sequences += [(branches, name) for name in branches.values] if branches else []
-    workflow = branch.rpartition(".")[0]
     for owner, name in sequences:
-        for step in owner.tables(name):
-            key = "run" if workflow else "else"
-            if step.values.get(key) == (workflow or branch):
-                step.fault(key, message)
-                return
-    table.fault("do", message)
+        yield from owner.tables(name)
 
 
 def _ways(rule: Rule, branch: str) -> list[str]:
@@ -75,24 +84,10 @@ def _ways(rule: Rule, branch: str) -> list[str]:
 
 
 def _reached(rule: Rule) -> list[str]:
-    found = ["do", *(["resolved"] if "resolved" in rule.branches else [])]
-    for branch in found:
-        found += [name for name in dict.fromkeys(_ways(rule, branch)) if name not in found]
-    return found
-
-
-def _circle(rule: Rule, start: str) -> tuple[str, ...]:
-    """The way from a branch back to itself; empty where there is none."""
-    ways: list[tuple[str, ...]] = [(start, name) for name in _ways(rule, start)]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop()
-        if way[-1] == start:
-            return way
-        if way[-1] not in seen:
-            seen.add(way[-1])
-            ways += [(*way, name) for name in _ways(rule, way[-1])]
-    return ()
+    reached = ["do", *(["resolved"] if "resolved" in rule.branches else [])]
+    for branch in reached:
+        reached += [name for name in dict.fromkeys(_ways(rule, branch)) if name not in reached]
+    return reached
 
 
 OWN = (GroupBy.POST, GroupBy.TARGET)
@@ -113,8 +108,8 @@ LEADS_TO = (State.RETRYING, State.PUBLISHING, State.PUBLISHED)
 ATTEMPTS = frozenset({"post.attempt", "target.attempt"})
 
 
-def check(rule: Rule, table: Table) -> None:
-    """Note with the table what does not go together."""
+def check(rule: Rule, table: Table, known: Known) -> None:
+    """Note with the table what does not go together, and warn of what is odd with these providers."""
     check_branches(rule, table)
     if isinstance(rule.trigger, Every):
         _check_clock(rule, table)
@@ -123,25 +118,14 @@ def check(rule: Rule, table: Table) -> None:
         _check_ends(rule, table)
     _check_words(rule, table)
     _check_retries(rule, table)
-    _check_oddities(rule, table)
-
-
-def saying(table: Table, key: str) -> Iterator[Table]:
-    """The rule's own tables in which the key stands: steps, or the rule itself."""
-    if key in table:
-        yield table
-    branches = table.table("branch")
-    sequences = [(table, name) for name in ("do", "exhausted", "resolved")]
-    sequences += [(branches, name) for name in branches.values] if branches else []
-    for owner, name in sequences:
-        yield from (step for step in owner.tables(name) if key in step)
+    _check_oddities(rule, table, known)
 
 
 def _fault(table: Table, key: str, message: str) -> None:
-    """Where the key stands first, or at `do` where it comes from a workflow."""
-    found = next(saying(table, key), None)
-    if found:
-        found.fault(key, message)
+    """Where the key stands first, in the rule or one of its steps, or at `do` where it comes from a workflow."""
+    saying = next((part for part in (table, *_steps(table)) if key in part), None)
+    if saying:
+        saying.fault(key, message)
     else:
         table.fault("do", f"{key}: {message}")
 
@@ -243,7 +227,8 @@ def reaches(word: EventPattern, state: State) -> bool:
     return word.is_glob and EventName(word.pattern).names(f"post.{state}")
 
 
-def _check_oddities(rule: Rule, table: Table) -> None:
+def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
+    """What a rule may say, and is better known before it does."""
     alerts = any(isinstance(step, AlertStep) for step in rule.all_steps)
     if rule.quiet and not alerts and "quiet" not in table.inherited:
         table.warn("quiet", "holds alerts, and this rule has none")
@@ -257,3 +242,17 @@ def _check_oddities(rule: Rule, table: Table) -> None:
     )
     if states and names_only_states and not states & starting:
         table.warn("match", f"never holds: the state is then {' or '.join(sorted(starting))}")
+    if isinstance(rule.trigger, While) and rule.trigger.since_entered:
+        table.warn(
+            "since",
+            "asks for the old ones too: whatever has been in that state for so long is told of as soon as the rule is"
+            " in force",
+        )
+    of_providers = [word for match in rule.match if match.field == "provider" for word in match.words]
+    for provider in sorted(known.retrying) if rule.retries and rule.per is GroupBy.TARGET else ():
+        if not of_providers or any(fnmatchcase(provider, word) for word in of_providers):
+            table.warn(
+                "per",
+                f'"{provider}" retries whole posts: one retry serves all targets of a post, and is a try of each'
+                ' (per = "post" says so)',
+            )

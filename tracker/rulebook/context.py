@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct, field
@@ -25,23 +25,28 @@ MOST_IN_ALL = 100
 """Steps that a workflow may come to, with those that it runs."""
 
 
+def way_back(start: str, ways_from: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
+    """A way from a name back to itself, MOST_IN_ALL steps long at most; empty where there is none."""
+    ways: list[tuple[str, ...]] = [(start, further) for further in ways_from(start)]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        if way[-1] == start:
+            return way
+        if way[-1] not in seen and len(way) <= MOST_IN_ALL:
+            seen.add(way[-1])
+            ways += [(*way, further) for further in ways_from(way[-1])]
+    return ()
+
+
 class Workflows(Struct, frozen=True, dict=True):
     """The tables of all workflows by name."""
 
     tables: Mapping[str, Table] = field(default_factory=dict)
 
     def circle(self, name: str) -> tuple[str, ...]:
-        """The way from a workflow back to itself; empty where there is none."""
-        ways: list[tuple[str, ...]] = [(name, inner) for inner in self._run_by(name)]
-        seen: set[str] = set()
-        while ways:
-            way = ways.pop()
-            if way[-1] == name:
-                return way
-            if way[-1] not in seen and len(way) <= MOST_IN_ALL:
-                seen.add(way[-1])
-                ways += [(*way, inner) for inner in self._run_by(way[-1])]
-        return ()
+        """The way from a workflow back to itself, over the workflows that it runs; empty where there is none."""
+        return way_back(name, self._run_by)
 
     def reached_from(self, table: Table) -> list[Table]:
         """The workflows that a rule, or one of these themselves, runs."""

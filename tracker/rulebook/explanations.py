@@ -140,16 +140,11 @@ class Explanation(Struct, frozen=True):
     @property
     def rank(self) -> tuple[int, float]:
         """The most telling ones first: what fired, then what came closest; among equals the newest."""
-        return self._closeness(), -self.at.timestamp() if self.at else 0.0
-
-    def _closeness(self) -> int:
-        if self.firing:
-            return 0 if self.firing.outcome in ACTED else 1
-        if self.outcome in (UNSEEN, Outcome.ERROR):
-            return 1
-        if self.clause is None:
-            return 2
-        return 3 + _FIRST_TO_LAST.index(self.clause.key.partition(".")[0])
+        if self.firing or self.outcome in (UNSEEN, Outcome.ERROR):
+            place = 0 if self.firing and self.firing.outcome in ACTED else 1
+        else:
+            place = 3 + _FIRST_TO_LAST.index(self.clause.key.partition(".")[0]) if self.clause else 2
+        return place, -self.at.timestamp() if self.at else 0.0
 
 
 def on_record(firing: Firing, event: str) -> Explanation:

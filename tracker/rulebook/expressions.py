@@ -21,7 +21,7 @@ from tracker.rulebook.cel_checks import LISTS, doubtful, misread
 from tracker.rulebook.cel_faults import explained, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.rulebook.local_times import EXAMPLE, at, wrong_arguments
-from tracker.rulebook.reading import Doubtful
+from tracker.rulebook.reading import Doubtful, article
 from tracker.rulebook.scope import NOTHING_MORE, Scope, filled, known_in
 from tracker.toml.positions import BadText
 
@@ -65,37 +65,37 @@ _IN_TEXTS = _known_to((), in_text=True)
 
 
 class Condition(Doubtful):
-    """A compiled `when`: values in, verdict out."""
+    """A compiled `when`: values in, verdict out. `tree` is what it says."""
 
     def __init__(self, text: str, scope: Scope = NOTHING_MORE) -> None:
         """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
         self.text, self.scope = text, scope
         self._environment = _known_to(scope.declared, in_text=False)
-        self._expression, self._tree = _compile(self._environment, text, scope)
+        self._expression, self.tree = _compile(self._environment, text, scope)
         self.supplied = scope.read(self.reads)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
-            raise BadText(f"must be true or false, but it is {_article(plain_type(kind.name()))}")
-        self._shortcut = fast_path(self._tree)
+            raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
+        self._shortcut = fast_path(self.tree)
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """The variables on which it rests."""
-        return _read_in(self._tree, self.scope)
+        return _read_in(self.tree, self.scope)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
-        return misread(self._tree, self.text)
+        return misread(self.tree, self.text)
 
     def doubts(self) -> Iterator[BadText]:
         """What it reads that may not be there."""
-        return doubtful(self._tree, self.text)
+        return doubtful(self.tree, self.text)
 
     @property
     def conjunctions(self) -> list[int]:
         """Where in `text` its outermost `&&` stand."""
         at = offsets(self._expression.serialize())
-        return [at[node.id] for node in [*conjunction(self._tree)][1::2] if isinstance(node, Call)]
+        return [at[node.id] for node in [*conjunction(self.tree)][1::2] if isinstance(node, Call)]
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
@@ -128,19 +128,19 @@ class Condition(Doubtful):
 
 
 class Hole:
-    """A compiled expression in a text, where it stands `at`: values in, value out."""
+    """A compiled expression in a text, where it stands `at`: values in, value out. `tree` is what it says."""
 
     def __init__(self, text: str, at: int = 0, scope: Scope = NOTHING_MORE) -> None:
         self.text, self.at = text, at
-        self._expression, self._tree, self.reads = _compiled_hole(text, scope.declared)
+        self._expression, self.tree, self.reads = _compiled_hole(text, scope.declared)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
-        return misread(self._tree, self.text)
+        return misread(self.tree, self.text)
 
     def doubts(self) -> Iterator[BadText]:
         """What it reads that may not be there."""
-        return doubtful(self._tree, self.text)
+        return doubtful(self.tree, self.text)
 
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""
@@ -199,7 +199,3 @@ def _wrong_time(moment: Node, *said: Node) -> Iterator[str]:
         yield f"at shows a time: write {EXAMPLE}"
     literals = [one.literal if isinstance(one, Const) else one for one in said]
     yield from wrong_arguments(literals[0], literals[1] if literals[1:] else None)
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

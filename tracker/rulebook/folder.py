@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from tracker.errors import Misconfigured
 from tracker.toml import read_text
@@ -20,64 +19,68 @@ MOST_IN_ALL = 32 * 2**20
 """Characters of all rule files together."""
 
 MOST_ENTRIES = 10_000
-"""Files and folders that are looked at."""
+"""Files and folders that there may be, those that are no rules among them."""
 
 MOST_TOLD = 20
 """Files of which it is said that they are not read."""
 
 _DEEPEST = 8
-_LOCK = ".#"
-"""How the locks of an editor begin, which are links to nothing."""
+"""Folders within folders that are gone into."""
 
 Sources = Mapping[str, str]
 """Texts by the names of their files within the folder: rule files, and the templates that they use."""
 
 
-class Files(Protocol):
-    """Rule files and the templates beside them."""
-
-    def path(self, name: str) -> str:
-        """What faults call the file of that name."""
-
-    def names(self) -> list[str]:
-        """The rule files, in the order in which they are read. Raises Misconfigured where they cannot be listed."""
-
-    def templates(self) -> list[str]:
-        """The names of the templates, each with its folder."""
-
-    def text(self, name: str) -> str:
-        """What stands in a file. Raises Misconfigured."""
-
-    def passed_over(self) -> list[Misconfigured]:
-        """What is not read, though it looks as if it should be."""
-
-
-class Folder:
-    """The files as they are now."""
+class Files(ABC):
+    """Rule files and the templates beside them; `folder` is where they stand, or stood."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, name: str) -> str:
-        """The file's name with the folder."""
+        """What faults call the file of that name."""
         return str(self._folder / name)
 
+    @abstractmethod
     def names(self) -> list[str]:
-        """Every *.toml, folders and pipes of that name too, so that somebody is told."""
+        """The rule files, in the order in which they are read. Raises Misconfigured where they cannot be listed."""
+
+    @abstractmethod
+    def templates(self) -> list[str]:
+        """The names of the templates, each with its folder."""
+
+    @abstractmethod
+    def text(self, name: str) -> str:
+        """What stands in a file. Raises Misconfigured."""
+
+    def passed_over(self) -> list[Misconfigured]:
+        """What is not read, though it looks as if it should be."""
+        return []
+
+
+class Folder(Files):
+    """The files as they are now."""
+
+    def names(self) -> list[str]:
+        """Every *.toml, also in folders below; folders and pipes of that name too, so that somebody is told."""
         try:
-            names = [name for name in islice(_names(self._folder), MOST_ENTRIES + 1) if _is_read(name)]
+            with os.scandir(self._folder):
+                entries = list(_below(self._folder))
         except FileNotFoundError as error:
             raise self._missing("there is no such folder") from error
         except NotADirectoryError as error:
             raise self._missing("is not a folder") from error
         except OSError as error:
             raise self._missing(f"cannot be read: {error.strerror or error}") from error
-        return sorted(names)
+        if len(entries) > MOST_ENTRIES:
+            raise self._missing(f"holds more than {MOST_ENTRIES} files and folders")
+        names = [path.relative_to(self._folder) for path, _ in entries if _is_read(path.name)]
+        return sorted(name.as_posix() for name in names if name.parts[0] != TEMPLATES)
 
     def templates(self) -> list[str]:
         """Every file below the folder of templates."""
         beside = self._folder / TEMPLATES
-        return sorted(path.relative_to(self._folder).as_posix() for path in _below(beside) if path.is_file())
+        return sorted(path.relative_to(self._folder).as_posix() for path, _ in _below(beside) if path.is_file())
 
     def text(self, name: str) -> str:
         """The file's text, opened with care; raises Misconfigured."""
@@ -85,7 +88,7 @@ class Folder:
         return read_text(path, LARGEST_TEMPLATE) if name.startswith(f"{TEMPLATES}/") else read_text(path)
 
     def passed_over(self) -> list[Misconfigured]:
-        """Files in folders below, and such as another program would read, or a shell on another system."""
+        """Such as another program would read, or a shell on another system; and folders that are not gone into."""
         found = list(self._unread())
         if len(found) > MOST_TOLD:
             rest = Misconfigured(f"{len(found) - MOST_TOLD} more files are not read", file=str(self._folder))
@@ -93,47 +96,34 @@ class Folder:
         return found
 
     def _unread(self) -> Iterator[Misconfigured]:
-        for path in _below(self._folder):
-            name = path.relative_to(self._folder)
-            if name.parts[0] == TEMPLATES or (len(name.parts) == 1 and _is_read(path.name)):
+        for path, entered in _below(self._folder):
+            if entered or _is_read(path.name) or path.relative_to(self._folder).parts[0] == TEMPLATES:
                 continue
             if path.is_dir():
-                yield Misconfigured("is not read: it is a link to a folder", file=str(path))
+                why = "it is a link to a folder" if path.is_symlink() else f"it is over {_DEEPEST} folders deep"
+                yield Misconfigured(f"is not read: {why}", file=str(path))
             elif _looks_like_rules(path.name):
-                where = (
-                    "rule files end in .toml" if len(name.parts) == 1 else f"rule files stand right in {self._folder}"
-                )
-                yield Misconfigured(f"is not read: {where}", file=str(path))
+                yield Misconfigured("is not read: rule files end in .toml", file=str(path))
 
     def _missing(self, what: str) -> Misconfigured:
         return Misconfigured(f"{what}: make it, or put [rules] dir right", file=str(self._folder), key="rules.dir")
 
 
-class KeptFiles:
+class KeptFiles(Files):
     """The files as they were when they were last good."""
 
     def __init__(self, sources: Sources, folder: Path) -> None:
-        self._sources, self._folder = sources, folder
-
-    def path(self, name: str) -> str:
-        """The path at which the file stood."""
-        return str(self._folder / name)
+        super().__init__(folder)
+        self._sources = sources
 
     def names(self) -> list[str]:
-        """Those that are no templates."""
         return sorted(name for name in self._sources if not name.startswith(f"{TEMPLATES}/"))
 
     def templates(self) -> list[str]:
-        """Those that rules used."""
         return sorted(name for name in self._sources if name.startswith(f"{TEMPLATES}/"))
 
     def text(self, name: str) -> str:
-        """The file's text as it was kept."""
         return self._sources[name]
-
-    def passed_over(self) -> list[Misconfigured]:
-        """Nothing."""
-        return []
 
 
 def revision_of_files(sources: Sources) -> str:
@@ -148,7 +138,8 @@ def revision_of_files(sources: Sources) -> str:
 def look_of(folder: Path) -> frozenset[tuple[str, int, int, int]]:
     """By what an edit of the rule files, or of the templates beside them, is noticed."""
     found = set()
-    for path in (folder, *_beside(folder), *_below(folder / TEMPLATES)):
+    below = (path for path, _ in _below(folder) if _is_read(path.name) or TEMPLATES in path.relative_to(folder).parts)
+    for path in (folder, *below):
         for look in (path.stat, path.lstat):
             with suppress(OSError):
                 known = look()
@@ -156,18 +147,8 @@ def look_of(folder: Path) -> frozenset[tuple[str, int, int, int]]:
     return frozenset(found)
 
 
-def _beside(folder: Path) -> Iterator[Path]:
-    with suppress(OSError):
-        yield from (folder / name for name in islice(_names(folder), MOST_ENTRIES) if _is_read(name))
-
-
-def _names(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        yield from (entry.name for entry in entries)
-
-
 def _is_read(name: str) -> bool:
-    return name.endswith(".toml") and not name.startswith(_LOCK)
+    return name.endswith(".toml")
 
 
 def _looks_like_rules(name: str) -> bool:
@@ -175,21 +156,23 @@ def _looks_like_rules(name: str) -> bool:
     return bool(suffixes & {".toml", ".yaml", ".yml"})
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Every file below, and links to folders, which are not followed; hidden ones are nobody's business."""
-    left, looked_at = [(folder, 0)], 0
+def _below(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Every file and folder below, and whether what is in it comes too: links are not followed, hidden ones not told.
+
+    There is one more than MOST_ENTRIES where there are too many.
+    """
+    return islice(_found_below(folder), MOST_ENTRIES + 1)
+
+
+def _found_below(folder: Path) -> Iterator[tuple[Path, bool]]:
+    left = [(folder, 0)]
     while left:
         inner, depth = left.pop()
-        names: list[str] = []
-        with suppress(OSError):
-            names = sorted(islice(_names(inner), MOST_ENTRIES - looked_at))
-        for name in names:
-            looked_at += 1
-            path = inner / name
-            with suppress(OSError):
-                if name.startswith("."):
-                    continue
-                if stat.S_ISDIR(path.lstat().st_mode):
-                    left.extend([(path, depth + 1)] if depth < _DEEPEST else [])
-                else:
-                    yield path
+        entries: list[os.DirEntry[str]] = []
+        with suppress(OSError), os.scandir(inner) as found:
+            entries = sorted(islice(found, MOST_ENTRIES + 1), key=lambda entry: entry.name)
+        for entry in entries:
+            if not entry.name.startswith("."):
+                entered = entry.is_dir(follow_symlinks=False) and depth < _DEEPEST
+                left += [(inner / entry.name, depth + 1)] if entered else []
+                yield inner / entry.name, entered

@@ -35,14 +35,17 @@ def meant_platform(word: str) -> str | None:
 
 Form = Literal[
     "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
-    "free", "values",
+    "free", "value", "values",
 ]  # fmt: skip
-"""`words` are one text or a list, `named` are tables by free names, `free` are texts by
-free names, `values` are texts, numbers or flags by the names of `keys`."""
+"""`words` are one text or a list, `named` are tables by free names, `free` are texts by free names; a `value` is a
+text, a number or a flag, and `values` are some by free names."""
 
 
 class Key(Struct, frozen=True):
-    """What may stand under a key. `offers` are words that editors suggest, `among` the only ones that there are."""
+    """What may stand under a key. `offers` are words that editors suggest, `among` the only ones that there are.
+
+    `of` says of what it is a name (channels, addressees, providers, attributes, rules); `strict` that no other is one.
+    """
 
     says: str
     form: Form = "text"
@@ -51,6 +54,8 @@ class Key(Struct, frozen=True):
     least: int = 0
     most: int = 0
     needed: bool = False
+    of: str = ""
+    strict: bool = False
     keys: Mapping[str, Key] = field(default_factory=dict)
 
 
@@ -67,7 +72,7 @@ _WHEN = "A condition in CEL, judged when the rule would fire."
 MATCH: Mapping[str, Key] = {
     "platform": Key("Platforms or globs, one of which the post or target is on.", "words", offers=PLATFORMS),
     "account": Key("Accounts or globs, one of which the post or target belongs to.", "words"),
-    "provider": Key("Providers, as they are called in the configuration, or globs.", "words"),
+    "provider": Key("Providers, as they are called in the configuration, or globs.", "words", of="providers"),
     "state": Key("States or globs, in one of which the post or target is.", "words", offers=_STATES),
     "attributes.*": Key("Values or globs, one of which the attribute of that name has.", "words"),
 }
@@ -107,7 +112,9 @@ RULE: Mapping[str, Key] = {
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
     "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
     "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
-    "mutes": Key("Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words"),
+    "mutes": Key(
+        "Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words", of="rules"
+    ),
     "canary": Key("So long after an edit it is only recorded what the rule would have done.", "span"),
     "budget": Key('How often it may fire before it is held as a whole, as in "50 per hour".'),
     "severity": Key("The severity of its alerts that name none.", "choice", SEVERITIES),
@@ -143,7 +150,7 @@ _BODY = {
 }
 STEPS: Mapping[str, Mapping[str, Key]] = {
     "alert": {
-        "alert": Key("Tell people: the name of a channel, or several.", "words"),
+        "alert": Key("Tell people: the name of a channel, or several.", "words", of="channels", strict=True),
         "title": Key("One line, with {{ CEL }} holes.", needed=True),
         **_BODY,
         "severity": Key("How grave it is.", "choice", SEVERITIES),
@@ -152,7 +159,7 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "repeat": Key("Say it again each time that this has passed and it is not over.", "span"),
     },
     "send": {
-        "send": Key("Tell another system: the name of an endpoint or a channel."),
+        "send": Key("Tell another system: the name of an endpoint or a channel.", of="addressees", strict=True),
         "event": Key("The name under which it hears of it."),
         "data": Key("What it is told, name by name, in place of how the post stands.", "free"),
         **_BODY,
@@ -169,10 +176,10 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
     },
     "reconcile": {"reconcile": Key("Ask the provider how the post stands, and wait for the answer.", "choice", ASKED)},
     "pause": {
-        "pause": Key("Hold another rule, for what this one is about."),
+        "pause": Key("Hold another rule, for what this one is about.", of="rules"),
         "for": Key("How long.", "span", needed=True),
     },
-    "resume": {"resume": Key("End the pauses of another rule, for what this one is about.")},
+    "resume": {"resume": Key("End the pauses of another rule, for what this one is about.", of="rules")},
     "set": {"set": Key("Put labels on the post; an empty text takes one away.", "free")},
     "run": {
         "run": Key("Do the steps of a [workflow] of that name here."),
@@ -187,16 +194,24 @@ WORKFLOW: Mapping[str, Key] = {
     "branch": Key("Steps by name, for the `else` of a wait.", "named"),
 }
 GIVEN: Mapping[str, Key] = {
-    name: Key("A value that each fact has unless its line says otherwise.")
+    name: Key(
+        "A value that each fact has unless its line says otherwise.", "value",
+        of="providers" if name == "provider" else "",
+    )
     for name in (
         "provider", "post", "platform", "account", "account.name", "attempt", "url", "text", "scheduled_at",
         "error.code", "error.message", "error.retryable",
     )
+} | {
+    "labels": Key("Labels that each post has when it is first heard of.", "values"),
+    "attributes": Key("Attributes that each post has when it is first heard of.", "values", of="attributes"),
 }  # fmt: skip
 TEST: Mapping[str, Key] = {
-    "rule": Key("The rule that is tested.", needed=True),
+    "rule": Key("The rule that is tested.", of="rules"),
+    "rules": Key('Rules that are played together; "*" for all that are in force.', "words", offers=("*",), of="rules"),
     "name": Key("What the test shows, as a sentence."),
-    "given": Key("What each fact of the timeline has unless its line says otherwise.", "values", keys=GIVEN),
+    "starts": Key("When the timeline begins: a day, a time and a zone.", offers=("2026-01-05 09:00 UTC",)),
+    "given": Key("What each fact of the timeline has unless its line says otherwise.", "table", keys=GIVEN),
     "timeline": Key("Line by line: a time, then > happens, < must happen, ! must not, then what.", needed=True),
 }
 FILE: Mapping[str, Key] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +21,13 @@ from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import ABOUT_WHAT_IS_GATHERED, FILE, NEVER_BY_THE_CLOCK, RULE
 from tracker.rulebook.reading import OF_THE_FILE, Faults, Table
+from tracker.rulebook.rule_test import RuleTest, read_test
 from tracker.rulebook.rules import read_rule, read_workflow
-from tracker.rulebook.source_text import texts_of
-from tracker.rulebook.tables import read_table
+from tracker.rulebook.tables import ARGUMENTS, read_table
 from tracker.rulebook.template_files import TemplateFiles
 from tracker.rulebook.test_checks import misfits
-from tracker.rulebook.timeline import RuleTest, read_test
 from tracker.toml import parse
+from tracker.toml.positions import Path as KeyPath
 from tracker.toml.positions import Positions
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ class Rulebook(Struct, frozen=True, dict=True):
 
 
 def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
-    """All rules of `folder`/*.toml; `known` are the names of channels, endpoints and providers to check against."""
+    """All rules of the *.toml in and below `folder`, checked against the names that are `known`."""
     files = Folder(folder)
     try:
         names = files.names()
@@ -224,3 +226,62 @@ def _united(key: str, documents: Sequence[_Document]) -> dict[str, Table]:
 
 def _sorted(faults: Sequence[Misconfigured]) -> list[Misconfigured]:
     return sorted(faults, key=lambda fault: (fault.line or 0, fault.column or 0))
+
+
+NAMED = 2
+"""The length of the paths of rules and workflows, as in rule.x."""
+
+
+def texts_of(rules: Mapping[str, Table], workflows: Workflows, lookups: Mapping[str, Table]) -> dict[str, str]:
+    """Each rule as it is written, with all of the files on which it rests, fit to be read as a file of its own."""
+    files: dict[int, Excerpts] = {}
+
+    def excerpt(table: Table) -> str:
+        positions = table.faults.positions
+        if id(positions) not in files:
+            files[id(positions)] = Excerpts(positions)
+        return files[id(positions)].of(table.path)
+
+    def whole(rule: Table) -> str:
+        named = rule.values.get(ARGUMENTS)
+        looked_up = [lookups[name] for name in named if name in lookups] if isinstance(named, dict) else []
+        shared = [Table({}, (OF_THE_FILE,), rule.faults)] if rule.inherited else []
+        return "\n".join(dict.fromkeys(map(excerpt, (rule, *workflows.reached_from(rule), *looked_up, *shared))))
+
+    return {name: whole(rule) for name, rule in rules.items()}
+
+
+class Excerpts:
+    """The parts of one file by the names of their tables, which are all found at once."""
+
+    def __init__(self, positions: Positions) -> None:
+        self._text = positions.text
+        self._spans: dict[KeyPath, list[tuple[int, int]]] = defaultdict(list)
+        self._values: dict[KeyPath, list[int]] = defaultdict(list)
+        starts = [_with_comments(self._text, offset) for offset, _ in positions.headers]
+        for span, (_, opened) in zip(pairwise([*starts, len(self._text)]), positions.headers, strict=True):
+            self._spans[opened[:NAMED]].append(span)
+        for found, offset in positions.values.items():
+            self._values[found[:NAMED]].append(offset)
+
+    def of(self, path: KeyPath) -> str:
+        """The tables at and below the path, with the comments right above each; else the whole text.
+
+        A table may be written without a header of its own, as in `rule.x.on = "…"`; then nothing can be cut out.
+        """
+        own = self._spans.get(path, [])
+        if any(not any(start <= offset < end for start, end in own) for offset in self._values.get(path, [])):
+            return self._text
+        return "\n".join(self._text[start:end].strip() + "\n" for start, end in own)
+
+
+def _with_comments(text: str, header: int) -> int:
+    """Where the header's line begins, or the first of the comment lines right above it."""
+    start = text.rfind("\n", 0, header) + 1
+    while start:
+        above = text.rfind("\n", 0, start - 1) + 1
+        line = text[above:start].strip()
+        if not line.startswith("#") or line.endswith(("'''", '"""')):
+            break
+        start = above
+    return start

@@ -258,3 +258,8 @@ def _kind(value: object) -> str:
         empty = "" if value else "n empty"
         return f"a{empty} {'list' if isinstance(value, list) else 'table'}"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def article(noun: str) -> str:
+    """The noun with its article."""
+    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"

@@ -23,9 +23,10 @@ from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
 from tracker.rulebook.grammar import PERFORMED
-from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
-from tracker.rulebook.test_runner import BEGINNING, PROVIDER, fact_of, run_test
-from tracker.rulebook.timeline import Line, RuleTest, parse_timeline
+from tracker.rulebook.rule_simulation import Message, RuleSimulation, calm
+from tracker.rulebook.rule_test import BEGINNING, PROVIDER, RuleTest
+from tracker.rulebook.test_runner import fact_of, run_test
+from tracker.rulebook.timeline import Line, parse_timeline
 from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)
@@ -138,18 +139,18 @@ def _line(at: timedelta, word: str, fields: Mapping[str, str]) -> _Written:
     return line
 
 
-def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], until: timedelta) -> list[Taken]:
+def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], until: timedelta) -> list[Message]:
     """What the rule does on a test's clock."""
     world = RuleSimulation(RuleIndex([calm(rule)]), BEGINNING)
     for line in _parsed([*lines, _Written(until, 1, "!  alert")]):
         world.wait_until(BEGINNING + line.at)
         if line.mark == ">":
-            world.hear(fact_of(line, given, world.now))
+            world.hear(fact_of(line, given, world.now, BEGINNING))
     world.wait_until(BEGINNING + until)
     return world.taken[:MOST_DEMANDS]
 
 
-def _demands(taken: Iterable[Taken]) -> Iterator[_Written]:
+def _demands(taken: Iterable[Message]) -> Iterator[_Written]:
     for one in taken:
         action = one.asked.action
         to = "" if action.verb in ("retry", "reconcile", "set") else f" {_quoted(action.target)}"
@@ -157,7 +158,7 @@ def _demands(taken: Iterable[Taken]) -> Iterator[_Written]:
         yield _Written(one.at - BEGINNING, 1, f"<  {action.verb}{to}{resolved}")
 
 
-def _must_not(rule: Rule, taken: Iterable[Taken], until: timedelta) -> Iterator[_Written]:
+def _must_not(rule: Rule, taken: Iterable[Message], until: timedelta) -> Iterator[_Written]:
     """At the end, what the rule can do and has not done; a test must demand something, be it only that."""
     did = {one.asked.action.verb for one in taken}
     can = dict.fromkeys(verb_of(step) for step in rule.all_steps)
@@ -166,7 +167,7 @@ def _must_not(rule: Rule, taken: Iterable[Taken], until: timedelta) -> Iterator[
         yield _Written(until, 1, f"!  {verb}")
 
 
-def _remarks(done: Iterable[Done], taken: Iterable[Taken], origin: datetime) -> Iterator[_Written]:
+def _remarks(done: Iterable[Done], taken: Iterable[Message], origin: datetime) -> Iterator[_Written]:
     """Where the record and the rehearsal part."""
     rehearsed = Counter((one.asked.action.verb, one.asked.action.target) for one in taken)
     for one in sorted(done, key=lambda one: one.at):
@@ -183,7 +184,7 @@ def _proved(rule: Rule, given: Mapping[str, str], lines: Sequence[_Written]) -> 
     """The table, without the demands that a test cannot make to the millisecond."""
     kept = sorted(lines, key=lambda line: (line.at, line.rank))
     for _ in range(len(kept)):
-        outcome = run_test(RuleTest(rule.id, rule.id, given, _parsed(kept), "", 1, 1), rule)
+        outcome = run_test(RuleTest((rule.id,), rule.id, given, _parsed(kept), "", 1, 1), RuleIndex([calm(rule)]))
         if outcome.passed:
             return _table(rule, given, kept)
         if outcome.line is None or outcome.line.mark == ">":

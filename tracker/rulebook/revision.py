@@ -1,25 +1,31 @@
-"""A rule's revision: a short name for what it means."""
+"""A rule's revision: a short name for what it means, the same for all texts that come to the same.
+
+An expression is known by its tree, so that blanks, redundant brackets, remarks and the names of loops' variables are
+looks; a text by its literal parts and the trees in its holes; a template by the tree of its blocks.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
 from tracker.domain.rules.choice import Choice
-from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import Step
-from tracker.rulebook.expressions import Condition
+from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node
+from tracker.rulebook.expressions import Condition, Hole
 from tracker.rulebook.scope import Supplier
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
+
+if TYPE_CHECKING:
+    from tracker.domain.rules.rule import Rule
 
 LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
 """What a rule can change without meaning something else."""
@@ -27,8 +33,9 @@ LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
 ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""
 
-_TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|\s+""")
-_LOOSE = re.compile(r" ?([^\w\s\"'\x00]) ?")
+_AS_THEY_ARE = frozenset({str, int, bool, float, type(None)})
+_JOINING = ("_&&_", "_||_")
+NOTHING_BOUND: Mapping[str, str] = {}
 
 
 def revision_of(rule: Rule) -> str:
@@ -38,17 +45,24 @@ def revision_of(rule: Rule) -> str:
 
 
 def _plain(value: object) -> object:
+    if type(value) in _AS_THEY_ARE:  # most are
+        return value
+    if isinstance(value, Hole):
+        return {"cel": written(value.tree)}
     if isinstance(value, Condition):
-        return _with_rows(_expression(value.text), value.supplied)
-    if isinstance(value, Template | TemplateFile):
-        return _with_rows(value.text, value.supplied)
+        return _with_rows({"cel": written(value.tree)}, value.supplied)
+    if isinstance(value, Template):
+        parts = [part if isinstance(part, str) else _plain(part) for part in value.parts]
+        return _with_rows(parts, value.supplied)
+    if isinstance(value, TemplateFile):
+        return _with_rows(value.meaning, value.supplied)
     if isinstance(value, Choice):
         return {"row": value.meaning}
     if isinstance(value, Struct):
         return {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
-        parts = [_plain(one) for one in value]
-        return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)
+        several = [_plain(one) for one in value]
+        return several if any(isinstance(one, ORDERED) for one in value) else sorted(several, key=json.dumps)
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, time):
@@ -56,10 +70,10 @@ def _plain(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
-def _with_rows(text: str, supplied: Mapping[str, Supplier]) -> object:
-    """The text, with what the tables hold that it reads: an edit there is one of the rule."""
+def _with_rows(meaning: object, supplied: Mapping[str, Supplier]) -> object:
+    """With what the tables hold that it reads: an edit there is one of the rule."""
     rows = {name: one.meaning for name, one in supplied.items() if isinstance(one, Choice)}
-    return {"text": text, "rows": rows} if rows else text
+    return {"reads": meaning, "rows": rows} if rows else meaning
 
 
 def _named(value: Struct) -> dict[str, object]:
@@ -79,13 +93,29 @@ def _defaults(kind: type[Struct]) -> dict[str, object]:
     }
 
 
-def _expression(text: str) -> str:
-    """The expression with its blanks outside quotes reduced to those that part words."""
-    strings: list[str] = []
+def written(node: Node, bound: Mapping[str, str] = NOTHING_BOUND) -> str:
+    """The expression as everybody would write it who means the same; `bound` are the names of loops' variables."""
+    match node:
+        case Const(literal, other):
+            return json.dumps(literal) if other is None else repr(other)
+        case Name(name):
+            return bound.get(name, name)
+        case Field(of, field, asked):
+            return f"{'has ' if asked else ''}{written(of, bound)}.{json.dumps(field)}"
+        case Call(function):
+            return f"{function}({', '.join(written(one, bound) for one in _joined(node))})"
+        case Make(parts, of):
+            return f"{of}[{', '.join(written(one, bound) for one in parts)}]"
+        case Loop():
+            own = {**bound, node.name: f"${len(bound)}", node.kept: f"${len(bound) + 1}"}
+            inner = (written(one, own) for one in (node.goes_on, node.step, node.result))
+            return f"loop({', '.join((written(node.over, bound), written(node.start, bound), *inner))})"
 
-    def keep(match: re.Match[str]) -> str:
-        strings.append(match[1] or "")
-        return "\x00" if match[1] else " "
 
-    bare = _LOOSE.sub(r"\1", _TOKEN.sub(keep, text)).strip()
-    return "\x01".join([bare, *(one for one in strings if one)])
+def _joined(call: Call) -> Iterator[Node]:
+    """The arguments; of those that join, in whichever way brackets pair them, what they join."""
+    for one in call.args:
+        if isinstance(one, Call) and one.function == call.function and call.function in _JOINING:
+            yield from _joined(one)
+        else:
+            yield one

@@ -1,4 +1,4 @@
-"""One rule from its table, with its steps and its revision: a short name for what it means."""
+"""One rule from its table, with its steps and its revision."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
-from tracker.rulebook.remarks import remark
+from tracker.rulebook.reading import article
 from tracker.rulebook.revision import revision_of
 from tracker.rulebook.scope import Scope, joined, link_of
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
 from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
-from tracker.rulebook.verbs import READERS, article, read_alerts
+from tracker.rulebook.verbs import READERS, read_alerts
 from tracker.toml.positions import together
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
-        check(rule, table)
-        remark(rule, table, context.known)
+        check(rule, table, context.known)
     if len(table.faults.found) != before:
         return None
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)

@@ -31,6 +31,15 @@ def read_text(settings: Settings, text: str, file: str, others: Collection[str])
     return load_text(text, file, _known(settings), settings.rules.dir, others)
 
 
+def names_in(settings: Settings) -> dict[str, Collection[str]]:
+    """What rule files of this installation can name, by what it is of (`Key.of`)."""
+    known, attributes = _known(settings), {name for one in settings.providers.values() for name in one.attributes}
+    return {
+        "channels": known.channels or (), "addressees": known.addressees or (), "providers": known.providers or (),
+        "attributes": attributes, "rules": read_rules(settings).places.keys(),
+    }  # fmt: skip
+
+
 def _known(settings: Settings) -> Known:
     channels, endpoints = settings.names("channels"), settings.names("endpoints")
     retrying = [name for name, provider in settings.providers.items() if provider.retry != "never"]
@@ -91,34 +100,27 @@ class RuleSource(Protocol):
 
 
 class NoRules:
-    """The rules of an installation that has none."""
+    """The rules of an installation that has none; a text is checked against no configuration."""
 
     def index(self) -> RuleIndex:
-        """An index without a rule."""
         return RuleIndex()
 
     def read(self, text: str) -> Rulebook:
-        """The rules of a text, checked against no configuration."""
         return load_text(text)
 
     def rules(self) -> Sequence[Rule]:
-        """No rule."""
         return ()
 
     def places(self) -> Mapping[str, tuple[str, int]]:
-        """No place."""
         return {}
 
     def texts(self) -> Mapping[str, str]:
-        """No text."""
         return {}
 
     def faults(self) -> Sequence[Misconfigured]:
-        """No fault."""
         return ()
 
     def footing(self) -> Footing:
-        """The footing of files of which none is refused."""
         return Footing()
 
 

@@ -1,16 +1,27 @@
-"""What a template file may say, and where it says something else."""
+"""Jinja for template files: what they may say, where they say something else, and the sandbox that fills them.
+
+Whoever reads no template does not load this.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import wraps
+from itertools import islice
+from typing import Any
 
-from jinja2 import meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_checks import KEPT, LISTS, unasked, wrong_field
-from tracker.rulebook.local_times import wrong_arguments
+from tracker.rulebook.cel_faults import nearest
+from tracker.rulebook.local_times import at, wrong_arguments
+from tracker.rulebook.template_files import LONGEST_PAGE
+from tracker.rulebook.templates import shown
 
 FILTERS = (
     "abs", "at", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items",
@@ -39,15 +50,15 @@ _WHY = {
     nodes.Extends: "a template stands alone: it extends no other",
     nodes.Concat: 'texts are not put together with "~": write one {{ … }} beside the other',
 }
-Wrong = tuple[int, str]
+Wrong = tuple[int | None, str]
+"""The line, where there is one, and what is wrong there."""
 
 
 def check(tree: nodes.Template, known: Collection[str] = DEFAULTS) -> Iterator[Wrong]:
     """Each thing that a template may not say, with its line; `known` are the names of the values that there are."""
-    nouns = tuple(dict.fromkeys(name.partition(".")[0] for name in known))
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-    odd = list(_odd(tree, dict.fromkeys(known), own, 0))
-    yield from odd or [*_unknown_nouns(tree, nouns), *_items(tree, {}), *_times(tree), *_kept(tree, frozenset())]
+    odd = list(_odd(tree, known, own, 0))
+    yield from odd or [*_unknown_nouns(tree, known), *_items(tree, {}), *_times(tree), *_kept(tree, frozenset())]
 
 
 def reads(tree: nodes.Template, known: Collection[str] = DEFAULTS) -> dict[str, int]:
@@ -134,7 +145,8 @@ def _of_kept(node: nodes.Node | None) -> tuple[str, str] | None:
     return (name, node.attr) if name in KEPT else None
 
 
-def _unknown_nouns(tree: nodes.Template, nouns: Collection[str]) -> Iterator[Wrong]:
+def _unknown_nouns(tree: nodes.Template, known: Collection[str]) -> Iterator[Wrong]:
+    nouns = tuple(dict.fromkeys(name.partition(".")[0] for name in known))
     unknown = meta.find_undeclared_variables(tree) - set(nouns) - LOCALS
     seen: set[str] = set()
     for name in tree.find_all(nodes.Name):
@@ -158,26 +170,21 @@ def _odd(node: nodes.Node, known: Collection[str], own: set[str], depth: int) ->
 def _wrong(node: nodes.Node, depth: int) -> str | None:
     if not isinstance(node, ALLOWED):
         return _WHY.get(type(node), f'"{type(node).__name__.lower()}" is not for templates of rules')
-    if isinstance(node, nodes.For):
-        return _wrong_loop(node, depth)
-    if isinstance(node, nodes.List | nodes.Tuple) and not _is_plain(node):
-        return "a list in a template is of plain words and numbers"
-    if isinstance(node, nodes.Assign) and not isinstance(node.target, nodes.Name):
-        return "one name is set at a time"
-    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        return f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)}'
+    match node:
+        case nodes.For() if depth > DEEPEST:
+            return f"loops stand at most {DEEPEST} deep"
+        case nodes.For(recursive=True):
+            return "a loop cannot run itself"
+        case nodes.List() | nodes.Tuple():
+            # Names stand in a tuple only where a loop gives them their values.
+            plain = (isinstance(item, nodes.Const) or _is_target(item) for item in node.items)
+            if not all(plain):
+                return "a list in a template is of plain words and numbers"
+        case nodes.Assign() if not isinstance(node.target, nodes.Name):
+            return "one name is set at a time"
+        case nodes.Filter() if node.name not in FILTERS:
+            return f'there is no filter "{node.name}"{did_you_mean(node.name, FILTERS)}'
     return None
-
-
-def _wrong_loop(node: nodes.For, depth: int) -> str | None:
-    if depth > DEEPEST:
-        return f"loops stand at most {DEEPEST} deep"
-    return "a loop cannot run itself" if node.recursive else None
-
-
-def _is_plain(node: nodes.List | nodes.Tuple) -> bool:
-    """Names stand in a tuple only where a loop gives them their values."""
-    return all(isinstance(item, nodes.Const) or _is_target(item) for item in node.items)
 
 
 def _is_target(item: nodes.Node) -> bool:
@@ -186,11 +193,96 @@ def _is_target(item: nodes.Node) -> bool:
 
 def _unknown_field(node: nodes.Getattr, known: Collection[str], own: set[str]) -> str | None:
     """A field that a noun does not have; what items and labels hold is not known before."""
-    if not isinstance(node.node, nodes.Name) or node.node.name in own or _dotted(node) in known:
+    name = _dotted(node)
+    noun = name.partition(".")[0]
+    if name in known or noun in own or not any(one.startswith(f"{noun}.") for one in known):
         return None
-    noun = node.node.name
-    fields = [name.partition(".")[2] for name in known if name.startswith(f"{noun}.")]
-    if not fields:
-        return None
-    hint = did_you_mean(node.attr, fields).replace('"', f'"{noun}.', 1) or f" ({noun} has {', '.join(fields)})"
-    return f"{noun}.{node.attr}: not a value that rules can read{hint}"
+    return f"{name}: not a value that rules can read{nearest(name, known)}"
+
+
+TURNS = "turns"
+GREATEST, MOST_TURNS = 10**18, 1000
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Knows the filters that are safe, and no globals; what a map holds goes before what a map can do."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
+        own = {"at": at, "join": _join, TURNS: _turns}
+        self.filters = {name: _cut(self.filters[name]) for name in FILTERS if name not in own} | own
+        self.globals = {}
+
+    def bounded(self, text: str) -> Template:
+        """The template, whose loops have so many turns at most."""
+        tree = self.parse(text)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, TURNS, [], [], None, None, lineno=loop.lineno)
+        return Template.from_code(self, self.compile(tree), {})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A value of a map by its name, also where maps have a method of that name."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic of numbers and times; texts stand beside one another without it."""
+        if not isinstance(left, NUMERIC) or not isinstance(right, NUMERIC):
+            raise SecurityError(f'"{operator}" is for numbers and times')
+        made = super().call_binop(context, operator, left, right)
+        if isinstance(made, int) and abs(made) > GREATEST:
+            raise SecurityError("the number is too great")
+        return made
+
+
+def _finalize(value: object) -> str:
+    return str(value) if isinstance(value, StrictUndefined) else shown(value)
+
+
+def _turns(values: Any) -> list[Any]:
+    if isinstance(values, str):
+        raise SecurityError("a text has no parts to go through")
+    return list(islice(values, MOST_TURNS))
+
+
+def _cut(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, whose text is never longer than a page."""
+
+    @wraps(filter_)
+    def cut(*args: Any, **options: Any) -> Any:
+        made = filter_(*args, **options)
+        return made[:LONGEST_PAGE] if isinstance(made, str) else made
+
+    return cut
+
+
+def _join(values: Any, separator: str = "", attribute: str | None = None) -> str:
+    """The parts as one text, as long as a page can be."""
+    parts: list[str] = []
+    left = LONGEST_PAGE
+    for value in values:
+        part = shown(value[attribute] if attribute else value)
+        left -= len(part) + len(separator)
+        parts.append(part)
+        if left < 0:
+            break
+    return separator.join(parts)
+
+
+def compiled(text: str, known: Collection[str] = DEFAULTS) -> tuple[str, Template, dict[str, int]] | list[Wrong]:
+    """What it means, the template, and the lines of what it reads; or else everything that is wrong with it."""
+    try:
+        tree = _SANDBOX.parse(text)
+        return list(check(tree, known)) or (repr(tree), _SANDBOX.bounded(text), reads(tree, known))
+    except TemplateSyntaxError as error:
+        return [(error.lineno, (error.message or "is no template").rstrip("."))]
+    except (RecursionError, SyntaxError, MemoryError):
+        return [(1, "is nested too deeply: take brackets and blocks apart")]
+    except (TemplateError, ValueError) as error:
+        return [(None, f"cannot be compiled: {error or type(error).__name__}")]
+
+
+_SANDBOX = Sandbox()

@@ -25,27 +25,27 @@ class Template(Doubtful):
 
     def __init__(self, text: str, longest: int, *, one_line: bool = False, scope: Scope = NOTHING_MORE) -> None:
         """Raises BadText, with the offset in `text`, for a hole that cannot be evaluated."""
-        self.text, self._longest, self._one_line = text, longest, one_line
-        self._parts = list(_parts(text, scope))
-        self.reads = frozenset().union(*(part.reads for part in self._parts if isinstance(part, Hole)))
+        self._longest, self._one_line = longest, one_line
+        self.parts = list(_parts(text, scope))
+        self.reads = frozenset().union(*(part.reads for part in self.parts if isinstance(part, Hole)))
         self.supplied = scope.read(self.reads)
 
     def misread(self) -> Iterator[BadText]:
         """What its holes read in vain."""
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, Hole):
                 yield from _in_hole(part.text, part.at, part.misread())
 
     def doubts(self) -> Iterator[BadText]:
         """What its holes read that may not be there."""
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, Hole):
                 yield from _in_hole(part.text, part.at, part.doubts())
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its holes filled, at most `longest` characters; a hole without a value says why."""
         values = filled(values, self.supplied)
-        text = "".join(part if isinstance(part, str) else self._fill(part, values) for part in self._parts)
+        text = "".join(part if isinstance(part, str) else self._fill(part, values) for part in self.parts)
         text = " ".join(text.split()) if self._one_line else text
         return text if len(text) <= self._longest else text[: self._longest - 1] + "…"
 

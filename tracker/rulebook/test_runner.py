@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -12,14 +12,16 @@ from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
+from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.event_pattern import StateEntered, parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
-from tracker.rulebook.rule_simulation import RuleSimulation, Taken, calm
+from tracker.rulebook.rule_simulation import Message, RuleSimulation, TooLong, calm
+from tracker.rulebook.rule_test import POST, PROVIDER, RuleTest
 from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
-from tracker.rulebook.timeline import DATA, Line, RuleTest
+from tracker.rulebook.timeline import DATA, NAMED, Line
 
 
 def junit(outcomes: Iterable[Outcome]) -> str:
@@ -46,7 +48,7 @@ def _case(suite: Element, outcome: Outcome) -> None:
     if not outcome.passed:
         said = f"{outcome.line.text.strip()}: {outcome.wrong}" if outcome.line else outcome.wrong
         failure = SubElement(case, "failure", type="demand", message=_clean(said))
-        done = "".join(f"\n{in_words(one, _at(one))}" for one in outcome.done)
+        done = "".join(f"\n{in_words(one, outcome.at(one), several=test.plays_several)}" for one in outcome.done)
         failure.text = f"{_clean(outcome.place)}: {_clean(said)}{_clean(done)}"
 
 
@@ -60,11 +62,9 @@ def _clean(text: str) -> str:
     return printable(text, keep="\n\t")
 
 
-BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
-CONTAINING = frozenset({"title", "body"})
+CONTAINING = frozenset({"body"})
 ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
 """By which fields an event about an account, and no post, tells of it."""
-POST, PROVIDER = "p1", "sosyalkopru"
 
 
 class Outcome(Struct, frozen=True):
@@ -73,7 +73,7 @@ class Outcome(Struct, frozen=True):
     test: RuleTest
     wrong: str = ""
     line: Line | None = None
-    done: tuple[Taken, ...] = ()
+    done: tuple[Message, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -82,59 +82,79 @@ class Outcome(Struct, frozen=True):
     @property
     def what_was_done(self) -> list[dict[str, Any]]:
         """Up to the line that is not met, for machines."""
-        return [as_data(one, _at(one)) for one in self.done]
+        return [as_data(one, self.at(one)) for one in self.done]
 
     @property
     def place(self) -> str:
         """The file and the line of the demand that was not met, or else of the test."""
         return f"{self.test.file}:{self.test.first + self.line.number - 1 if self.line else self.test.line}"
 
+    def at(self, message: Message) -> str:
+        """When it was done, as its timeline counts."""
+        return _at(message, self.test)
+
 
 def run_tests(tests: Iterable[RuleTest], rules: Iterable[Rule]) -> list[Outcome]:
-    """Every test against its rule, also one that is switched off."""
+    """Every test against its rules: also one that is switched off, if it is named."""
     by_id = {rule.id: rule for rule in rules}
-    return [run_test(test, by_id[test.rule]) for test in tests if test.rule in by_id]
+    stages: dict[tuple[str, ...], RuleIndex] = {}
+    outcomes = []
+    for test in tests:
+        if test.rules not in stages and test.plays_all:
+            stages[test.rules] = RuleIndex(calm(rule, enabled=rule.enabled) for rule in by_id.values())
+        elif test.rules not in stages and by_id.keys() >= set(test.rules):
+            stages[test.rules] = RuleIndex(calm(by_id[name]) for name in test.rules)
+        if test.rules in stages:
+            outcomes.append(run_test(test, stages[test.rules]))
+    return outcomes
 
 
-def run_test(test: RuleTest, rule: Rule) -> Outcome:
+def run_test(test: RuleTest, rules: RuleIndex) -> Outcome:
     """Play the timeline up to the first line that is not met."""
-    world = RuleSimulation(RuleIndex([calm(rule)]), BEGINNING)
-    left: list[Taken] = []
+    world = RuleSimulation(rules, test.starts)
+    left: list[Message] = []
     for line in test.timeline:
         seen = len(world.taken)
-        world.wait_until(BEGINNING + line.at)
-        if line.mark == ">":
-            _happen(world, line, test.given, rule)
+        try:
+            world.wait_until(test.starts + line.at)
+            if line.mark == ">":
+                _happen(world, line, test)
+        except (TooLong, OverflowError) as error:
+            return Outcome(test, str(error), line, tuple(world.taken))
         left += world.taken[seen:]
-        wrong = _demand(line, left, world.taken)
+        wrong = _demand(line, left, world.taken, test)
         if wrong or world.unfit:
             wrong = wrong or f"the condition of {world.unfit[0]}"
             return Outcome(test, wrong, line, tuple(world.taken))
     return Outcome(test)
 
 
-def _happen(world: RuleSimulation, line: Line, given: Mapping[str, str], rule: Rule) -> None:
+def _happen(world: RuleSimulation, line: Line, test: RuleTest) -> None:
     if line.word == "@restart":
         world.restart()
     elif line.word == "@reload":
-        world.reload([rule])
+        world.reload()
     else:
-        world.hear(fact_of(line, given, world.now))
+        fact = fact_of(line, test.given, world.now, test.starts)
+        labels, attributes = (_under(kind, test.given) for kind in NAMED)
+        world.hear(fact, Post(fact.provider, fact.post or "", labels=labels, attributes=attributes))
 
 
-def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
+def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetime) -> Fact:
     """The fact that a line tells; without `at` it is told the moment it happens."""
+    about_account = line.word.startswith("account.") and "post" not in line.fields
     told = {**given, **line.fields}
+    if about_account:
+        told.pop("post", None)
     word = parse_event_pattern(line.word)
     state = word.state if isinstance(word, StateEntered) else None
-    occurred_at = BEGINNING + parse_duration(told["at"]) if "at" in told else now
+    occurred_at = starts + parse_duration(told["at"]) if "at" in told else now
     problem = _problem(told)
     platforms = [name.strip() for name in told.get("platform", "").split(",") if name.strip()]
     targets = tuple(
         TargetFact(name, told.get("account"), platforms[: place + 1].count(name), state, None, told.get("url"), problem)
         for place, name in enumerate(platforms)
     )
-    about_account = line.word.startswith("account.") and "post" not in told
     account = {name: told[key] for name, key in ACCOUNT.items() if told.get(key)}
     return Fact(
         id=f"{line.number:04}",
@@ -148,17 +168,18 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime) -> Fact:
         state=state,
         targets=targets if state else (),
         problem=problem,
-        scheduled_at=BEGINNING + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
+        scheduled_at=starts + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail={"account": account} if about_account and "account" in told else _data(told),
+        detail={"account": account} if about_account and "account" in told else _under(DATA, line.fields),
         excerpt=told.get("text"),
+        labels=_under("labels", line.fields),
+        attributes=_under("attributes", line.fields),
     )
 
 
-def _data(told: Mapping[str, str]) -> dict[str, object]:
-    """What the event brings along: texts by their names."""
-    return {name.partition(".")[2]: text for name, text in told.items() if DATA.fullmatch(name)}
+def _under(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
+    return {name.partition(".")[2]: text for name, text in told.items() if name.startswith(f"{kind}.")}
 
 
 def _problem(told: Mapping[str, str]) -> Problem | None:
@@ -168,45 +189,51 @@ def _problem(told: Mapping[str, str]) -> Problem | None:
     return Problem(told.get("error.code", ""), told.get("error.message", ""), retryable)
 
 
-def _demand(line: Line, left: list[Taken], done: Sequence[Taken]) -> str:
+def _demand(line: Line, left: list[Message], done: Sequence[Message], test: RuleTest) -> str:
     """Why the line is not met; empty where it is. What a line has demanded is not left for another."""
     if line.mark == ">":
         return ""
-    fitting = [one for one in left if _fits(line, one)]
+    moment = test.starts + line.at
+    fitting = sorted((one for one in left if _fits(line, one)), key=lambda one: one.at)
     if line.mark == "!":
-        fitting = [one for one in fitting if one.at <= BEGINNING + line.at]
-        return f"it must not, but it did at {_at(fitting[0])}{_said(fitting[0])}" if fitting else ""
-    now = next((one for one in fitting if one.at == BEGINNING + line.at), None)
+        fitting = [one for one in fitting if one.at <= moment]
+        return f"it must not, but it did at {_at(fitting[0], test)}{_said(fitting[0], test)}" if fitting else ""
+    now = next((one for one in fitting if one.at == moment), None)
     if now:
         left.remove(now)
         return ""
     if fitting:
-        return f"it did not then, but at {_at(fitting[0])}"
-    if others := all_in_words((one, _at(one)) for one in left):
+        return f"it did not then, but at {_at(fitting[0], test)}"
+    if others := all_in_words(((one, _at(one, test)) for one in left), several=test.plays_several):
         return f"it did not; what was done: {others}"
     if not done:
         return "it did not; nothing was done"
-    return f"it did not; all that was done is demanded above: {all_in_words((one, _at(one)) for one in done)}"
+    above = all_in_words(((one, _at(one, test)) for one in done), several=test.plays_several)
+    return f"it did not; all that was done is demanded above: {above}"
 
 
-def _said(one: Taken) -> str:
-    told = in_words(one, _at(one))
-    plain = f"{one.asked.action.verb} {one.asked.action.target} at {_at(one)}"
+def _said(one: Message, test: RuleTest) -> str:
+    told = in_words(one, _at(one, test), several=test.plays_several)
+    plain = f"{one.asked.action.verb} {one.asked.action.target} at {_at(one, test)}"
     return "" if told == plain else f": {told}"
 
 
-def _fits(line: Line, one: Taken) -> bool:
+def _fits(line: Line, one: Message) -> bool:
     known = fields_of(one)
-    return one.asked.action.verb == line.word and all(
-        _says(name, known.get(name), text) for name, text in line.fields.items()
+    return (
+        one.asked.action.verb == line.word
+        and not one.hidden
+        and all(_says(name, known, text) for name, text in line.fields.items())
     )
 
 
-def _says(name: str, value: object, wanted: str) -> bool:
-    """Whether a field is as wanted; a title or a body need only contain it."""
-    text = "" if value is None else str(value)
+def _says(name: str, known: Mapping[str, Any], wanted: str) -> bool:
+    """Whether a field is as wanted; a title, of any alert in a message, or a body need only contain it."""
+    if name == "title":
+        return any(wanted in title for title in (known.get("title") or "", *known.get("others", ())))
+    text = "" if known.get(name) is None else str(known[name])
     return wanted in text if name in CONTAINING else text.lower() == wanted.lower()
 
 
-def _at(one: Taken) -> str:
-    return format_duration(one.at - BEGINNING)
+def _at(one: Message, test: RuleTest) -> str:
+    return format_duration(one.at - test.starts)

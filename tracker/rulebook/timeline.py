@@ -1,4 +1,4 @@
-"""The `[[test]]`s beside rules, and their timelines: what happens to a post, and what a rule must do about it.
+"""The timelines of tests: what happens to a post, and what rules must do about it.
 
 0s   >  post.failed  error.code=timeout error.retryable=true      > this happens
 1m   <  retry                                                     < this must be done, at just that time
@@ -12,39 +12,39 @@ import re
 import shlex
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
+from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, TEST, meant_platform
-from tracker.toml.positions import BadText, Place, together
-
-if TYPE_CHECKING:
-    from tracker.rulebook.reading import Table
+from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, meant_platform
+from tracker.toml.positions import BadText, together
 
 COMMANDS = ("@restart", "@reload")
 SPANS = ("scheduled_at", "at")
 """Fields that are moments, written as the time since the beginning."""
 FLAGS = ("error.retryable", "resolved")
-FACT_FIELDS = (*GIVEN, "at")
+NAMED = ("labels", "attributes")
+"""Of a post: what has names of its own, as in `labels.tier=vip`."""
+
+DATA = "data"
+"""What an event carries, name by name."""
+
+FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), "at")
 DEMANDED: Mapping[str, tuple[str, ...]] = {
-    "alert": ("to", "post", "target", "title", "body", "severity", "resolved"),
-    "send": ("to", "post", "body", "event"),
-    "retry": ("to", "post", "target"),
-    "reconcile": ("to", "post"),
-    "pause": ("to",),
+    "alert": ("to", "post", "target", "title", "body", "severity", "resolved", "rule"),
+    "send": ("to", "post", "body", "event", "rule"),
+    "retry": ("to", "post", "target", "rule"),
+    "reconcile": ("to", "post", "rule"),
+    "pause": ("to", "rule"),
     "resume": ("to",),
-    "set": ("to", "post"),
+    "set": ("to", "post", "rule"),
 }
 """What can be demanded of what each verb does."""
 
 ACTION_FIELDS = tuple(dict.fromkeys(name for names in DEMANDED.values() for name in names))
-
-DATA = re.compile(r"data\.[A-Za-z_][A-Za-z0-9_]*")
-"""What an event brings along, name by name."""
 
 _LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)(?:\s+(.*?))?\s*")
 
@@ -124,11 +124,20 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
             name, value = "to", part
         elif equals and verb and name in ACTION_FIELDS and name not in known:
             raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
-        elif not equals or (name not in known and (verb or not DATA.fullmatch(name))):
+        elif not equals or (name not in known and (verb or not _has_own_name(name))):
             there_are = did_you_mean(name, known) or f" (it may have {', '.join(known)})"
             raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
     return fields
+
+
+def _has_own_name(field: str) -> bool:
+    kind, point, name = field.partition(".")
+    if not point or kind not in (*NAMED, DATA):
+        return False
+    if not NAME.fullmatch(name):
+        raise ValueError(f'"{name}" is no name of {kind}: write {NAMES}')
+    return True
 
 
 def checked(name: str, value: str) -> str:
@@ -146,64 +155,3 @@ def checked(name: str, value: str) -> str:
             if meant := meant_platform(word.strip()):
                 raise ValueError(f'"{word.strip()}" is no platform (did you mean "{meant}"?)')
     return value
-
-
-class RuleTest(Struct, frozen=True):
-    """What a rule must and must not do. `given` are the fields that each fact has unless its line says otherwise.
-
-    `line` is where the test begins in its file, and `first` where its timeline does.
-    """
-
-    rule: str
-    name: str
-    given: Mapping[str, str]
-    timeline: tuple[Line, ...]
-    file: str
-    line: int
-    first: int
-
-
-def read_test(table: Table) -> RuleTest | None:
-    """The test, or None where it is faulty; the reasons are noted with the table."""
-    before = len(table.faults.found)
-    table.only(TEST, "a test")
-    for needed in ("rule", "timeline"):
-        if needed not in table:
-            table.fault("", f'a test needs a "{needed}"')
-    given = table.table("given")
-    if given:
-        given.only(GIVEN, "given")
-    told = _given(given) if given else {}
-    rule, timeline = table.text("rule"), table.parsed("timeline", parse_timeline)
-    if rule is not None:
-        table.faults.mention((*table.path, "rule"), rule)
-    if timeline is not None:
-        _check_accounts(table, told, timeline)
-    if rule is None or timeline is None or len(table.faults.found) != before:
-        return None
-    positions = table.faults.positions
-    line, first = positions.key(table.path).line, positions.inside((*table.path, "timeline"), 0).line
-    return RuleTest(rule, table.text("name") or rule, told, timeline, table.faults.file, line, first)
-
-
-def _check_accounts(table: Table, given: Mapping[str, str], timeline: tuple[Line, ...]) -> None:
-    """An account is one of a platform; without it nothing would be told of it."""
-    path = (*table.path, "timeline")
-    start = table.faults.positions.inside(path, 0).line
-    for line in timeline:
-        told = {**given, **line.fields} if line.mark == ">" and line.word.startswith("post.") else {}
-        if "account" in told and "platform" not in told:
-            wrong = f"account={told['account']} goes with platform=: an account is one of a platform"
-            table.faults.note(path, wrong, Place(start + line.number - 1, line.column))
-            return
-
-
-def _given(table: Table) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for name, value in table.values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        try:
-            told[name] = checked(name, text)
-        except ValueError as error:
-            table.fault(name, str(error))
-    return told

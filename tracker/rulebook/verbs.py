@@ -179,8 +179,3 @@ READERS: Mapping[str, Callable[[Table, Context], Step | None]] = {
     "resume": _resume,
     "set": _set,
 }
-
-
-def article(noun: str) -> str:
-    """The noun with its article."""
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

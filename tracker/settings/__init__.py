@@ -8,7 +8,6 @@ from tracker.settings.channels import (
     SlackChannel,
     WebhookChannel,
 )
-from tracker.settings.commented import commented_config
 from tracker.settings.jobs import Job, Jobs, ReconcileJob
 from tracker.settings.load import load_settings
 from tracker.settings.providers import Provider, Webhook
@@ -39,6 +38,5 @@ __all__ = [
     "Telemetry",
     "Webhook",
     "WebhookChannel",
-    "commented_config",
     "load_settings",
 ]

@@ -63,7 +63,7 @@ def _validated(
         settings = Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         errors = [one for one in error.errors(include_url=False) if not _is_about(unknown, one)]
-        wrong = [(_place(one), _fault(one, data, origins)) for one in errors]
+        wrong = [(tuple(map(str, one["loc"][:2])), _fault(one, data, origins)) for one in errors]
     faults = [*faults, *wrong]
     if any(place[0] not in OPTIONAL for place, _ in faults):
         raise _told([fault for _, fault in faults])
@@ -83,11 +83,6 @@ def _leave_out(data: dict[str, Any], place: Key) -> None:
         data[place[0]].pop(place[1], None)
     else:
         data[place[0]] = {}
-
-
-def _place(error: ErrorDetails) -> Key:
-    """The section, and the name within it."""
-    return tuple(str(part) for part in error["loc"][:2])
 
 
 def _is_about(unknown: Collection[Key], error: ErrorDetails) -> bool:
@@ -149,14 +144,10 @@ def known_keys(table: Key) -> list[str]:
             further = NamedJob if model is Jobs else None
             model = model.model_fields[part].annotation if part in model.model_fields else further
         elif model is Channel:
-            kinds = {kind: one for one in get_args(get_args(Channel)[0]) for kind in _kind_of(one)}
-            model = kinds.get(part)
+            kinds = get_args(get_args(Channel)[0])
+            model = next((one for one in kinds if part in get_args(one.model_fields["kind"].annotation)), None)
         else:
             model = (get_args(model) or (None,))[-1]
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _kind_of(channel: type[BaseModel]) -> tuple[str, ...]:
-    return get_args(channel.model_fields["kind"].annotation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -36,24 +37,18 @@ def _flat(value: Any) -> Any:
     return flat
 
 
-def _meaning(value: Any) -> Any:
-    """A state, or nothing."""
-    if value == "" or value is None:
-        return None
-    if value not in list(State):
-        near = did_you_mean(str(value), list(State))
-        raise ValueError(f'"{value}" is not a state{near}; known: {", ".join(State)}, and "" for none')
-    return State(value)
+def _one_of(states: type[StrEnum], what: str, none: str) -> BeforeValidator:
+    """Reads a state, or nothing; `none` says that there may be nothing."""
 
+    def read(value: Any) -> Any:
+        if value in ("", None):
+            return None
+        if value not in list(states):
+            near = did_you_mean(str(value), list(states))
+            raise ValueError(f'"{value}" is not {what}{near}; known: {", ".join(states)}, and ""{none}')
+        return states(value)
 
-def _account_meaning(value: Any) -> Any:
-    """A state of an account, or nothing."""
-    if value == "" or value is None:
-        return None
-    if value not in list(AccountState):
-        near = did_you_mean(str(value), list(AccountState))
-        raise ValueError(f'"{value}" is not a state of an account{near}; known: {", ".join(AccountState)}, and ""')
-    return AccountState(value)
+    return BeforeValidator(read)
 
 
 def _web_address(text: str) -> str:
@@ -70,8 +65,8 @@ def _auth(text: str) -> str:
 
 
 Paths = Annotated[dict[str, str], BeforeValidator(_flat)]
-Meaning = Annotated[State | None, BeforeValidator(_meaning)]
-AccountMeaning = Annotated[AccountState | None, BeforeValidator(_account_meaning)]
+Meaning = Annotated[State | None, _one_of(State, "a state", " for none")]
+AccountMeaning = Annotated[AccountState | None, _one_of(AccountState, "a state of an account", "")]
 Form = Literal["list", "map", "one"]
 Lists = Literal["whole", "part"]
 

@@ -1,14 +1,14 @@
 """A publishing provider to develop, demo and test against: documented API, signed webhooks, and a known truth.
 
-story, wishes     what happens to a post
-faults            what goes wrong on the way to us
-chance, clock     the seed and the time that everything else is given
+story             what happens to a post, also by the wishes in its text
+faults            the seed that decides, and what goes wrong on the way to us
+clock             the time that everything else is given
 dialects          how each kind of provider tells of it, and signs
 metering          what calls of the API cost, and how many there may be
-posts, stream     the book of what really happened, and new posts for it without end
+posts             the book of what really happened
 deliveries        webhooks, sent at least once
 wire, api, server the provider's language, its API, and HTTP
-simulator         all of it, running
+simulator         all of it, running, and new posts for it without end
 """
 
 from tracker.simulator.clock import ManualClock

@@ -13,8 +13,9 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from tracker.simulator.clock import after
 from tracker.simulator.dialects import WebhookBody
+from tracker.simulator.dialects.dialect import TEST
 from tracker.simulator.faults import Chance, fate
-from tracker.simulator.wire import Refusal, event_body
+from tracker.simulator.wire import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tracker.simulator.faults import Faults
 
 ACCEPTED = range(200, 300)
-TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Deliveries:
     async def test(self, webhook: Webhook) -> Try:
         """Send a test now, once, and tell what came back."""
         name = "evt_" + Chance(self._seed).about("test").name(f"event {len(self.all)}")
-        body = (self._dialect.test or _nothing_special)(name, self._clock.now())
+        body = self._dialect.test(name, self._clock.now())
         delivery = self._record(webhook, None, WebhookBody(TEST, body))
         return await self._request(delivery, delivery.id)
 
@@ -174,10 +174,9 @@ class Deliveries:
 
     async def _request(self, delivery: Delivery, name: str) -> Try:
         at = self._clock.now()
-        headers = {"Content-Type": "application/json"} | (
-            {self._dialect.delivery: name} if self._dialect.delivery else {}
-        )
-        headers |= self._dialect.sign(delivery.webhook.secret, delivery.body, at)
+        headers = {"Content-Type": "application/json", **self._dialect.sign(delivery.webhook.secret, delivery.body, at)}
+        if self._dialect.delivery:
+            headers[self._dialect.delivery] = name
         try:
             async with asyncio.timeout(self._deadline):
                 status = await self._post(delivery.webhook.url, delivery.body, headers)
@@ -194,8 +193,3 @@ class Deliveries:
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             await response.read()
             return response.status
-
-
-def _nothing_special(_: str, at: datetime) -> bytes:
-    """A test of a provider that shows none."""
-    return event_body(TEST, at, {})

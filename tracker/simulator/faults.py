@@ -91,18 +91,13 @@ class Fate:
 def fate(seed: str, webhook: str, post: str, nth: int, faults: Faults) -> Fate:
     """The fate of the `nth` (from 1) delivery about a post to a webhook."""
     chance = Chance(seed).about(webhook, post, nth)
-    if chance.happens("lost", faults.lost) or _silent(Chance(seed).about(webhook, post), nth, faults):
+    of_post = Chance(seed).about(webhook, post)
+    silent = of_post.happens("silent", faults.silent) and nth >= of_post.pick("since", (1, 2, 3))
+    if chance.happens("lost", faults.lost) or silent:
         return Fate(lost=True)
     zero = timedelta(0)
     delay = chance.span("delay", zero, faults.latest) if chance.happens("late", faults.late) else zero
     if not chance.happens("repeated", faults.repeated):
         return Fate(delay)
-    return Fate(delay, tuple(delay + chance.span(f"again {n}", zero, faults.latest) for n in range(_times(chance))))
-
-
-def _silent(chance: Chance, nth: int, faults: Faults) -> bool:
-    return chance.happens("silent", faults.silent) and nth >= chance.pick("since", (1, 2, 3))
-
-
-def _times(chance: Chance) -> int:
-    return chance.pick("times", (1, 1, 1, 2, 3))
+    times = chance.pick("times", (1, 1, 1, 2, 3))
+    return Fate(delay, tuple(delay + chance.span(f"again {n}", zero, faults.latest) for n in range(times)))

@@ -26,15 +26,6 @@ class Limit:
     per: timedelta = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A call that was answered."""
-
-    method: str
-    endpoint: str
-    status: int
-
-
 class Meter:
     """Counts calls, and takes `price` credits for each; `balance` can be set, None is without end."""
 
@@ -44,7 +35,7 @@ class Meter:
         self._window, self._in_window = self._began, 0
         self._requests, self._spent = 0, 0
         self._endpoints: Counter[str] = Counter()
-        self._recent: deque[Done] = deque(maxlen=SHOWN_REQUESTS)
+        self._recent: deque[dict[str, object]] = deque(maxlen=SHOWN_REQUESTS)
 
     def admit(self, request: Request) -> None:
         """Count the call and take its price; asking for the usage costs nothing. Raises Refusal with 429 or 402."""
@@ -60,7 +51,8 @@ class Meter:
     def note(self, request: Request, endpoint: str, status: int) -> None:
         """Remember how a call was answered."""
         self._endpoints[endpoint] += 1
-        self._recent.append(Done(request.method, endpoint, status))
+        shown = {"method": request.method, "endpoint": endpoint, "statusCode": status, "durationMs": 1}
+        self._recent.append(shown)
 
     def usage(self) -> dict[str, object]:
         """`data` of GET /v1/usage, as documented."""
@@ -82,10 +74,7 @@ class Meter:
             "apiKey": key,
             "currentMonth": {"requests": self._requests, "creditsUsed": self._spent} | period,
             "topEndpoints": [{"endpoint": endpoint, "requests": requests} for endpoint, requests in busiest],
-            "recentRequests": [
-                {"method": done.method, "endpoint": done.endpoint, "statusCode": done.status, "durationMs": 1}
-                for done in reversed(self._recent)
-            ],
+            "recentRequests": [*reversed(self._recent)],
         }
 
     def _count(self, now: datetime) -> None:

@@ -108,7 +108,10 @@ class Posts:
             raise Refusal(409, "not_failed", f"The post {name} has not failed: it is {post.state.upper()}")
         post.attempt += 1
         post.status, post.problem, post.updated_at = State.PUBLISHING, None, self._now()
-        post.targets = tuple(_taken_up(target) for target in post.targets)
+        post.targets = tuple(
+            target if target.state is State.PUBLISHED else replace(target, state=State.PUBLISHING, problem=None)
+            for target in post.targets
+        )
         self._begin(post)
         return post
 
@@ -152,10 +155,6 @@ class Posts:
             problem=post.problem,
         )
         self._announce(happened)
-
-
-def _taken_up(target: Target) -> Target:
-    return target if target.state is State.PUBLISHED else replace(target, state=State.PUBLISHING, problem=None)
 
 
 def _truth(post: Post) -> Truth:

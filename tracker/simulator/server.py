@@ -67,7 +67,8 @@ class Front:
         """One request."""
         request = await _read(scope, receive)
         answer = await self._answer(request)
-        self._note(request, answer.status if answer else None)
+        key, status = request.headers.get("idempotency-key"), answer.status if answer else None
+        self.calls.append(Call(self._clock.now(), request.method, request.path, key, status))
         if answer is None:
             await self._hold(receive)
             answer = refused(REFUSALS[Outage.UNAVAILABLE])
@@ -84,10 +85,6 @@ class Front:
             return None
         answer = await self._api.answer(request)
         return None if outage is Outage.ANSWER_LOST else answer
-
-    def _note(self, request: Request, status: int | None) -> None:
-        key = request.headers.get("idempotency-key")
-        self.calls.append(Call(self._clock.now(), request.method, request.path, key, status))
 
     async def _hold(self, receive: Receive) -> None:
         """Keep the caller waiting until it hangs up, or until we close."""

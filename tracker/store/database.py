@@ -117,19 +117,16 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *, unhurried: bool = False) -> AsyncGenerator[Connection]:
         """A connection inside one transaction, committed when the block ends well; `unhurried` for what takes long."""
-        with away_is_unavailable():
-            async with self._working.acquire(timeout=PATIENCE) as connection:
-                with self._lent(connection):
-                    async with connection.transaction(), _in_no_hurry(connection, unhurried):
-                        yield connection
-                self._tidy.add(connection.get_server_pid())
+        async with self.autocommit() as connection, connection.transaction(), _in_no_hurry(connection, unhurried):
+            yield connection
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Connection]:
-        """A connection for work, each of whose statements is a transaction of its own."""
+        """A connection for work, each of whose statements is a transaction of its own; others are woken at the end."""
         with away_is_unavailable():
             async with self._working.acquire(timeout=PATIENCE) as connection:
                 with self._lent(connection):
+                    connection.itself.tells_later = True
                     yield connection
                 self._tidy.add(connection.get_server_pid())
 
@@ -152,7 +149,7 @@ class Database:
             yield
             self.waker.wake(session.told)
         finally:
-            session.expendable = False
+            session.expendable = session.tells_later = False
             session.told.clear()
 
     async def _prepare_to_ask(self, session: Session) -> None:

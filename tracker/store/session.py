@@ -7,17 +7,19 @@ socket notices by itself that the other side is gone, where the network says not
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from tracker.store.database import Row
@@ -104,6 +106,8 @@ class Session(asyncpg.Connection):  # type: ignore[misc]  # as above
     hung_up: Callable[[Session], object] | None = None
     """Told when a statement is given up that the server may still be at."""
     waker: Waker | None = None
+    tells_later = False
+    """Whether others are woken only when whoever has the session gives it back."""
     _given_up = False
     _loop: asyncio.AbstractEventLoop
 
@@ -219,6 +223,57 @@ async def hang_up(session: asyncpg.Connection) -> None:
     with suppress(Exception):
         await session.close(timeout=CLOSE)
     session.terminate()
+
+
+class NeedsTransaction(Exception):
+    """What was begun with statements of their own takes more than one that must be kept together."""
+
+
+def require_transaction(conn: asyncpg.Connection) -> None:
+    """Raise NeedsTransaction unless a transaction is open."""
+    if not conn.is_in_transaction():
+        raise NeedsTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is written in one statement together with other parts: `steps` of SQL by name, and the values of $1 on."""
+
+    steps: tuple[tuple[str, str], ...]
+    values: Sequence[object]
+
+
+async def write_at_once(conn: asyncpg.Connection, parts: Sequence[Part]) -> None:
+    """Write all parts in one statement; no part sees what another one writes."""
+    if parts:
+        await fetch_at_once(conn, parts, "select")
+
+
+async def fetch_at_once(conn: asyncpg.Connection, parts: Sequence[Part], query: str, *values: object) -> list[Row]:
+    """Write all parts, and ask something that may name their steps, in one statement."""
+    text = together(query, len(values), tuple((part.steps, len(part.values)) for part in parts))
+    rows: list[Row] = await conn.fetch(text, *values, *(value for part in parts for value in part.values))
+    return rows
+
+
+@lru_cache(maxsize=200)
+def together(query: str, first: int, parts: tuple[tuple[tuple[tuple[str, str], ...], int], ...]) -> str:
+    """The statement that writes the parts and asks: the parameters of the query, which has so many, come first."""
+    steps, shift = [], first
+    for part, count in parts:
+        steps += [f"{name} as ({_shifted(sql, shift)})" for name, sql in part]
+        shift += count
+    return f"with {', '.join(steps)} {query}"
+
+
+def _shifted(sql: str, by: int) -> str:
+    """The statement with its parameters numbered from there on."""
+    return re.sub(r"\$(\d+)", lambda number: f"${int(number[1]) + by}", sql)
+
+
+def columns_of(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
+    """The columns of rows, each of which has so many values, for `unnest`."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 def notice_silence(door: socket.socket | None) -> None:

@@ -94,7 +94,7 @@ def wake_after_commit(conn: Connection, channel: str) -> None:
     On a connection that is not of a Database nobody is woken.
     """
     waker: Waker | None = getattr(conn, "waker", None)
-    if waker and conn.is_in_transaction():
+    if waker and (conn.is_in_transaction() or conn.itself.tells_later):
         conn.itself.told.add(channel)
     elif waker:
         waker.wake([channel])

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Kind:
     """A fault: in which scene it can happen, how often beside others, and how many seconds it lasts.
 
-    `through`: the service must go on while it lasts. `grace`: so much later it may be back than after others, because
-    what is broken must first be known to be broken.
+    `through`: the service must go on while it lasts. `alone`: what is broken must first be known to
+    be broken, and no other fault comes before it is well again.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Kind:
     shortest: float = 0.0
     longest: float = 0.0
     through: bool = False
-    grace: float = 0.0
+    alone: bool = False
 
 
 EMBEDDED, REMOTE, CLOCK, NIGHT, STANDBY, DISK = "embedded", "remote", "clock", "night", "standby", "disk"
@@ -35,8 +35,8 @@ KINDS = (
     Kind("kill-postmaster", EMBEDDED, 8),
     Kind("kill-child", EMBEDDED, 10),
     Kind("kill-both", EMBEDDED, 6, 0.0, 0.5),
-    Kind("kill-recovery", EMBEDDED, 1, grace=20),
-    Kind("hang-postgres", EMBEDDED, 1, grace=20),
+    Kind("kill-recovery", EMBEDDED, 1, alone=True),
+    Kind("hang-postgres", EMBEDDED, 1, alone=True),
     Kind("freeze-service", EMBEDDED, 6, 0.3, 3.0),
     Kind("freeze-postgres", EMBEDDED, 6, 0.3, 3.0),
     Kind("restart", EMBEDDED, 5),
@@ -144,6 +144,6 @@ def _step(chance: random.Random, number: int, kind: Kind) -> Step:
         kind=kind,
         pause=chance.uniform(0.0, 0.6),
         hold=chance.uniform(kind.shortest, kind.longest),
-        hurried=chance.random() < HURRIED and not kind.through and not kind.grace and kind.scene in COMMON,
+        hurried=chance.random() < HURRIED and not kind.through and not kind.alone and kind.scene in COMMON,
         seed=chance.randrange(2**32),
     )

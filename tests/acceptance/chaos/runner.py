@@ -85,7 +85,7 @@ async def _step(scene: Scene, step: Step, limits: Limits, report: Report) -> Non
     outcome = Outcome(step)
     try:
         async with asyncio.timeout(HUNG):
-            outcome.back = await _hurt(scene, outcome, limits.back + step.kind.grace)
+            outcome.back = await _hurt(scene, outcome, limits.back)
             if not step.hurried:
                 outcome.broken += await after_each(scene)
     except Missed as reason:

@@ -75,7 +75,8 @@ class Pair:
         os.kill(pid, signal.SIGKILL)
         gone.proxy.cut()
         gone.proxy.refuse()
-        await _execute(self.primary.dsn, "select pg_promote(true, 60)")
+        await _execute(self.primary.dsn, "select pg_promote(false)")  # one that waits may hold up what it waits for
+        await _until(self.primary.dsn, "select not pg_is_in_recovery()")
         self.standby = gone
 
     async def rebuild(self) -> None:

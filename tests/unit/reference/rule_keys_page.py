@@ -14,7 +14,8 @@ TITLE = "Keys of rule files"
 FORMS = {
     "text": "text", "words": "text or list of them", "flag": "true or false", "number": "number", "span": "duration",
     "flag or span": "true, false or duration", "table": "table", "tables": "tables", "named": "tables by name",
-    "steps": "list of steps", "free": "texts by name", "values": "values by name",
+    "steps": "list of steps", "free": "texts by name", "value": "text, number or flag",
+    "values": "values by name",
 }  # fmt: skip
 HEAD = ("key", "what stands there", "what it says")
 

@@ -37,7 +37,7 @@ Heard = tuple[datetime, tuple[str, ...]]
 
 
 class Taken(Struct, frozen=True):
-    """An action that was asked for, and when; in `noted`, anything that rules did, and when it was due."""
+    """An action that was asked for, or anything else that rules did, and when."""
 
     at: datetime
     asked: ActionRequest
@@ -48,7 +48,8 @@ class Simulation:
     """`firings` and `taken` gather all that has happened up to `now`.
 
     `noted` holds, beside the actions, the pauses, their ends and the labels, each as if it were an action. `labelled`
-    is told of labels put on posts, `after_action` of what was taken to have gone well.
+    is told of labels put on posts, `after_action` of what was taken to have gone well. `withdrawn` were to be taken
+    back, if they were not begun.
     """
 
     rules: RuleIndex
@@ -57,6 +58,7 @@ class Simulation:
     firings: list[Firing] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     noted: list[Taken] = field(default_factory=list)
+    withdrawn: list[UUID] = field(default_factory=list)
     memory: EngineState = field(default_factory=EngineState)
     after_action: Callable[[ActionRequest], None] = lambda _: None
     labelled: Callable[[Label, Run], None] = lambda _label, _run: None
@@ -237,7 +239,7 @@ class Simulation:
             effects = self._engine.drain()
             self._take_in(effects)
             noted = (*without_actions(effects, at), *effects.actions.values())
-            self.noted += [Taken(max(at, asked.action.due_at), asked) for asked in noted]
+            self.noted += [Taken(at, asked) for asked in noted]
             done = [asked for asked in effects.actions.values() if self._is_taken(asked)]
             self.taken += [Taken(at, asked) for asked in effects.actions.values()]
             if not done:
@@ -252,6 +254,7 @@ class Simulation:
 
     def _take_in(self, effects: Effects) -> None:
         self.firings += effects.firings
+        self.withdrawn += effects.withdrawn
         for key in effects.disarmed - effects.timers.keys():
             self._unset(key)
         for timer, owner in effects.timers.values():

@@ -55,12 +55,17 @@ STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
 """The steps at which a run can stand in a phase."""
 
 
+def can_stand(rule: Rule, phase: Phase, branch: str, step: int) -> bool:
+    """Whether the rule, as it is now, has the step at which a run stands."""
+    steps = rule.steps(branch)
+    return phase not in STANDS_AT or (step < len(steps) and isinstance(steps[step], STANDS_AT[phase]))
+
+
 def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     """Move the run by one signal. Total: a signal that means nothing in the run's state changes nothing."""
     if run.state is not RunState.ACTIVE:
         return Advance(run)
-    stands_at = STANDS_AT.get(run.phase)
-    if stands_at and not isinstance(_step(run, rule), stands_at) and not isinstance(signal, Cancelled):
+    if not can_stand(rule, run.phase, run.branch, run.step) and not isinstance(signal, Cancelled):
         signal = Cancelled("the rule was edited")
     moved = _hear(run, rule, signal, now)
     if moved.run == run:

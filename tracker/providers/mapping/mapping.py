@@ -4,28 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.accounts import AccountState
-from tracker.domain.posts.event import Report, State
+from tracker.domain.posts.event import Problem, Report, State
 from tracker.providers.account_words import AccountWords
 from tracker.providers.describing import Describing
+from tracker.providers.entries import EMPTY
+from tracker.providers.mapping.compiled import CompiledPaths
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
-from tracker.providers.mapping.paths import Finder, Path, ProblemFinder, at, finder, parse_path, surroundings, text_at
-from tracker.providers.mapping.statuses import StatusMapping
+from tracker.providers.mapping.paths import (
+    Finder,
+    Path,
+    ProblemFinder,
+    at,
+    code_of,
+    finder,
+    parse_path,
+    prose_of,
+    surroundings,
+    text_at,
+    text_of,
+    word_of,
+)
 from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, TargetMapping
 from tracker.providers.remarks import UNKNOWN_STATUS, UNREADABLE_TIME, shown
 from tracker.providers.times import tells_no_time, time_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, tzinfo
 
-    from tracker.domain.posts.event import Problem, TargetFact
+    from tracker.domain.posts.event import TargetFact
     from tracker.providers.mapping.fields import FieldPath
     from tracker.providers.remarks import Remark
 
+UNSPECIFIED = "unspecified"
+REASONS = ("error", "errors", "errorMessage", "error_message", "message", "reason", "details")
+"""Where a provider may tell why something failed that has nothing to say at its own place."""
+
+STATED = ("status", "state", "name", "value")
+"""Where the word stands in a status that is told by a table."""
+
 MOST_ATTEMPTS = 10_000
-ALWAYS = ("event", "delivery", "post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
+HEADING = ("event", "delivery", "post", "occurred_at")
+ALWAYS = ("post", "occurred_at", "status", "attempt", "scheduled_at", "updated_at")
 ENDS = SOUND | TRIED
 NO_ATTRIBUTES: Mapping[str, str] = {}
 NO_STATES: Mapping[str, AccountState | None] = {}
@@ -33,10 +56,71 @@ NAMES = IN_WEBHOOKS.keys() | IN_ANSWERS.keys()
 
 
 @dataclass(frozen=True, slots=True)
+class StatusMapping:
+    """Words in upper case. Those in `silent` are known, and tell nothing of how the post stands."""
+
+    statuses: Mapping[str, State]
+    silent: frozenset[str]
+    retryable: Mapping[str, bool]
+
+    @classmethod
+    def build(cls, statuses: Mapping[str, State | None], retryable: Mapping[str, bool]) -> Self:
+        """A status that means None is silent."""
+        upper = {word.upper(): state for word, state in statuses.items()}
+        return cls(
+            {word: state for word, state in upper.items() if state},
+            frozenset(word for word, state in upper.items() if state is None),
+            {word.upper(): helps for word, helps in retryable.items()},
+        )
+
+    def status(self, found: Any) -> tuple[State | None, str | None]:
+        """The state that was found, and the provider's word for it; a truth value counts as "true" or "false"."""
+        if found.__class__ is str and found in self.statuses:
+            return self.statuses[found], found
+        if found is None:
+            return None, None
+        if isinstance(found, dict):
+            found = next((found[name] for name in STATED if name in found), found)
+        raw = word_of(found) or (None if found in EMPTY else shown(found))
+        if not raw:
+            return None, None
+        word = raw.upper()
+        if word in self.silent:
+            return None, None
+        return self.statuses.get(word), raw
+
+    def problem(self, value: Any, where: ProblemFinder) -> Problem | None:
+        """What went wrong; None where neither a code nor a message stands there."""
+        table = where.table(value)
+        if table is None:
+            return None
+        if not isinstance(table, dict):
+            return _plain(table)
+        code, message = where.code(table), where.message(table)
+        if code is None and message is None:
+            return None
+        said = prose_of(message)
+        code = text_of(code) or code_of(message) or (code_of(table) if where.apart else None)
+        if not code and not said:
+            return None
+        return Problem(code or UNSPECIFIED, said or "", self._helps(where.helps(table)))
+
+    def reason(self, tables: Iterable[Any]) -> Problem | None:
+        """Why something failed, from wherever one of the tables says so: only what is known to have failed is asked."""
+        found = (_plain(table.get(name), table) for table in tables if isinstance(table, dict) for name in REASONS)
+        return next((problem for problem in found if problem), None)
+
+    def _helps(self, found: Any) -> bool | None:
+        if isinstance(found, bool):
+            return found
+        return self.retryable.get(found.upper()) if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadMapping:
     """Paths by the names of places, statuses in upper case, and event names in lower case.
 
-    `ends` are events that come only at an end of the post, whatever they are called.
+    `ends` are events that come only at an end of the post, whatever they are called. `heading` finds HEADING.
     """
 
     paths: Mapping[str, Path]
@@ -50,8 +134,7 @@ class PayloadMapping:
     ends: frozenset[str]
     describing: Describing
     accounts: AccountWords
-    event: Finder
-    delivery: Finder
+    heading: CompiledPaths
     post: Finder
     occurred_at: Finder
     status: Finder
@@ -79,12 +162,13 @@ class PayloadMapping:
         paths = {name: parse_path(told.get(name, "")) for name in sorted(NAMES)}
         targets = TargetMapping.build(form, paths, meanings, whole=whole)
         always = {name: finder(paths[name]) for name in ALWAYS}
+        heading = CompiledPaths([paths[name] for name in HEADING])
         problem = ProblemFinder.of(paths, "error")
         around = surroundings([paths["error_message"], paths["status"], paths["post"]])
         describing, accounts = Describing.build(paths, attributes), AccountWords.build(paths, account_states)
         return cls(
             paths, meanings.statuses, events, zone, meanings, targets, problem, around, ends, describing, accounts,
-            **always,
+            heading, **always,
         )  # fmt: skip
 
     def text(self, body: Any, name: str) -> str | None:
@@ -161,3 +245,9 @@ class PayloadMapping:
 def _is_sound(named: State | None, targets: tuple[TargetFact, ...]) -> bool:
     """Whether nothing has failed: what stands there of an error is old."""
     return named in SOUND or (named is None and bool(targets) and all(target.state in SOUND for target in targets))
+
+
+def _plain(found: Any, beside: Any = None) -> Problem | None:
+    """What a text, a list or a table says that stands for a reason itself; the code may stand `beside` a text."""
+    code, message = code_of(found) or (code_of(beside) if isinstance(found, str) else None), prose_of(found)
+    return Problem(code or UNSPECIFIED, message or "") if code or message else None

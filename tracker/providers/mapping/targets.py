@@ -25,12 +25,12 @@ from tracker.providers.mapping.paths import (
     surroundings,
     text_of,
 )
-from tracker.providers.mapping.statuses import StatusMapping
 from tracker.providers.remarks import UNKNOWN_STATUS, UNPLACED_ENTRY, cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracker.providers.mapping.mapping import StatusMapping
     from tracker.providers.remarks import Remark
 
 Form = Literal["list", "map", "one"]

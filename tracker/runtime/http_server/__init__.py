@@ -3,7 +3,7 @@
 from tracker.runtime.http_server.bounds import Bounds, Limits, connections_within
 from tracker.runtime.http_server.connection import Server, bound, claimed, configured, listening, until_over
 from tracker.runtime.http_server.server_state import Front, Proxies
-from tracker.runtime.http_server.uvicorn_protocol import asked_from
+from tracker.runtime.http_server.uvicorn_protocol import asked_from, vouch_for
 
 __all__ = [
     "Bounds",
@@ -18,4 +18,5 @@ __all__ = [
     "connections_within",
     "listening",
     "until_over",
+    "vouch_for",
 ]

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.runtime.http_server.turns import Rounds, Turns
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 SHARE_AT_LEAST = 4
 """Of all descriptors, one in so many is for connections, however much the work may need."""
@@ -51,11 +53,21 @@ class Occupant(Protocol):
     deadline: float
     known: bool
 
+    @property
+    def place(self) -> Hashable:
+        """Where it waits for a turn."""
+
     def give_way(self) -> None:
         """Make room; it says that it has left by itself."""
 
     def late(self) -> None:
         """Its deadline has passed."""
+
+    def take_turn(self) -> None:
+        """Its request is answered now."""
+
+    def read_on(self) -> None:
+        """More of its body is read now."""
 
 
 def connections_within(most: int, reserve: int) -> int:
@@ -87,6 +99,7 @@ class Bounds:
         self._sending: dict[Occupant, None] = {}
         self._ending: dict[Occupant, None] = {}
         self._looking: asyncio.TimerHandle | None = None
+        self.turns, self.rounds = Turns(), Rounds()
 
     def enter(self, one: Occupant) -> bool:
         """Whether there is room for one more; somebody who waits makes some."""
@@ -111,6 +124,7 @@ class Bounds:
         if one in self._everyone:
             del self._everyone[one]
             self._forget_address(one.address)
+        self._wait_no_longer(one)
         self.hold(one, 0)
         for places in (self._strangers, self._between, self._sending, self._ending):
             places.pop(one, None)
@@ -143,6 +157,7 @@ class Bounds:
     def ends(self, one: Occupant) -> None:
         """It has been told all that it will be, and has not hung up yet."""
         self.works(one)
+        self._wait_no_longer(one)
         self.hold(one, 0)
         self._ending[one] = None
 
@@ -156,6 +171,10 @@ class Bounds:
                 return False
             heaviest.give_way()
         return True
+
+    def _wait_no_longer(self, one: Occupant) -> None:
+        self.turns.leave(one)
+        self.rounds.leave(one)
 
     def _forget_address(self, address: str) -> None:
         self._by_address[address] -= 1

@@ -13,6 +13,7 @@ import socket
 from contextlib import contextmanager, suppress
 from functools import partial
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -20,6 +21,7 @@ import uvicorn
 from tracker.runtime.http_server.head import MOST_BYTES, Head, Refused, check_begun, read_head
 from tracker.runtime.http_server.presence import ANSWERED_BY, BODY, CLOSING, FULL, HEAD, RELAYED, RETRY, Presence
 from tracker.runtime.http_server.server_state import answer
+from tracker.runtime.http_server.turns import PAUSE
 from tracker.runtime.http_server.uvicorn_protocol import Relay, heard
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     Fault = Callable[[str, str], Exception]
 
 BACKLOG = 2048
+UNREAD = 32 * 1024
+"""Bytes of each connection that the system keeps for us: one that sends much holds up the others for no longer."""
 
 
 def configured(app: Any, front: Front, *, shutdown: float = 20, **more: Any) -> uvicorn.Config:
@@ -82,6 +86,7 @@ def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD)
         door.bind(address)
     except BaseException:
         door.close()
@@ -155,7 +160,7 @@ class Connection(Presence):
             if end < 0:
                 self._begin_head()
                 return
-            head = read_head(bytes(buffer[:end]))
+            head = read_head(buffer[:end])
         except Refused as refused:
             self._refuse(refused)
             return
@@ -166,7 +171,31 @@ class Connection(Presence):
             self._front.bounds.hold(self, 0)
         if self._front.proxies.trusted and not self._is_admitted(head):
             self._refuse(Refused(FULL, "too many are connected from your address: come again", RETRY))
-        elif self._relay is None and self._front.direct and self._front.direct.fits(head):
+        elif self._is_unproven(head):
+            self._queue(0 if head.target.startswith(self._front.door) else PAUSE)
+        else:
+            self._go_ahead(head)
+
+    def take_turn(self) -> None:
+        """Go on with the request whose head has been read."""
+        if self._transport.is_closing():
+            return
+        self.read_on()
+        self._go_ahead(cast("Head", self._head))
+        if self._half_closed and self._phase in {BODY, RELAYED}:
+            self._transport.close()
+
+    def _is_unproven(self, head: Head) -> bool:
+        """Whether nothing speaks for the request: others like it were refused, or it comes to us without a key."""
+        if not head.target.startswith(self._front.door):
+            return not self.proven
+        proxies = self._front.proxies
+        if not self.known or (proxies.trusted and proxies.include(self._peer())):  # through a proxy come others
+            return self._front.bounds.turns.are_owed_by(self.address)
+        return self.refused
+
+    def _go_ahead(self, head: Head) -> None:
+        if self._relay is None and self._front.direct and self._front.direct.fits(head):
             self._phase = BODY
             self._take_body(head, cast("int", head.length))
         else:
@@ -195,7 +224,10 @@ class Connection(Presence):
         front.bounds.works(self)
         self._phase, self.deadline = ANSWERED_BY, inf
         if front.bounds.hold(self, length):
+            self.refused, begun = False, perf_counter()
             cast("Direct", front.direct).take(head, body, self._answer)
+            if self.refused:
+                front.bounds.turns.refused(self.address, perf_counter() - begun)
         else:
             self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
 
@@ -223,7 +255,9 @@ class Connection(Presence):
 
     def _relayed(self) -> None:
         """The usual server has answered."""
-        self.known = True
+        if self._relay:
+            self._was_told(self._relay.status)
+            self.proven |= self._relay.has_key
         if self._phase is ANSWERED_BY:
             if self._transport.is_closing():
                 self._end(CLOSING)
@@ -234,7 +268,7 @@ class Connection(Presence):
         transport, head = self._transport, self._head
         if self._phase is not ANSWERED_BY or transport.is_closing():
             return
-        self.known = True
+        self._was_told(status)
         self._state.total_requests += 1
         is_kept = head is not None and head.is_kept and not self._stopping
         transport.write(answer(self._front.stamp.of(self._state.default_headers), status, body, more, is_kept))
@@ -246,4 +280,4 @@ class Connection(Presence):
 
     def _is_admitted(self, head: Head) -> bool:
         front = self._front
-        return front.bounds.comes_from(self, front.proxies.seen_through(self._peer(), head.headers))
+        return front.bounds.comes_from(self, front.proxies.seen_through(self._peer(), head.fields))

@@ -22,7 +22,7 @@ LINGERING = 2.0
 """Seconds for which somebody who was refused may read why, and is not listened to."""
 CLOSING = 10.0
 MOST_DROPPED = 4 * 2**20
-SLOW, FULL = 408, 503
+SLOW, FULL, REFUSALS = 408, 503, range(400, 500)
 RETRY = ((b"retry-after", b"2"),)
 
 
@@ -34,9 +34,10 @@ class Phase(Enum):
     RELAYED = 3
     ANSWERED_BY = 4
     ENDING = 5
+    QUEUED = 6
 
 
-HEAD, BODY, RELAYED, ANSWERED_BY, ENDING = Phase
+HEAD, BODY, RELAYED, ANSWERED_BY, ENDING, QUEUED = Phase
 
 
 class Presence(asyncio.Protocol):
@@ -45,7 +46,7 @@ class Presence(asyncio.Protocol):
     __slots__ = (
         "_app_state", "_buffer", "_config", "_dropped", "_front", "_half_closed", "_head", "_line", "_loop",
         "_phase", "_reading_paused", "_relay", "_seen", "_state", "_stopping", "_transport", "_writing_paused",
-        "address", "deadline", "held", "known",
+        "address", "deadline", "held", "known", "proven", "refused",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,7 @@ class Presence(asyncio.Protocol):
         self._head: Head | None = None
         self._relay: Relay | None = None
         self._reading_paused = self._writing_paused = self._half_closed = self._stopping = self.known = False
+        self.refused = self.proven = False
         self.deadline, self.address = inf, ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,14 +96,14 @@ class Presence(asyncio.Protocol):
                 self._transport.abort()
             return
         self._buffer += data
-        if phase is ANSWERED_BY or self._writing_paused:
+        if phase is ANSWERED_BY or phase is QUEUED or self._writing_paused:
             self._wait_with(len(data))
         else:
             self._read()
 
     def eof_received(self) -> bool:
         """Who says nothing more may still listen to the answer that is due."""
-        waits = self._phase is ANSWERED_BY and not (self._relay and self._relay.has_begun)
+        waits = self._phase in {ANSWERED_BY, QUEUED} and not (self._relay and self._relay.has_begun)
         self._half_closed = waits or (self._phase is HEAD and bool(self._buffer))
         return self._half_closed
 
@@ -148,13 +150,17 @@ class Presence(asyncio.Protocol):
             self._refuse(Refused(SLOW, "the request came too slowly"))
 
     @abstractmethod
+    def take_turn(self) -> None:
+        """Go on with the request whose head has been read."""
+
+    @abstractmethod
     def _read(self) -> None:
         """More has come, or it is this request's turn."""
 
     def _refuse(self, refused: Refused) -> None:
         """Say why, unless an answer has begun, and listen no more."""
         begun = self._relay is not None and self._relay.has_begun and not self._relay.has_ended
-        at_door = self._head.target if self._head else bytes(self._buffer[:512])
+        at_door = self._head.target if self._head else self._buffer[:512].decode("latin-1")
         self._end(LINGERING)
         if begun or self._transport.is_closing():
             self._transport.abort()
@@ -165,14 +171,15 @@ class Presence(asyncio.Protocol):
             self._relay.leave()
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        if self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        self.read_on()
 
     def _end(self, seconds: float) -> None:
         self._phase, self._buffer = ENDING, bytearray()
         self.deadline = self._loop.time() + seconds
         self._front.bounds.ends(self)
+
+    def _was_told(self, status: int) -> None:
+        self.known, self.refused = True, status in REFUSALS
 
     def _wait_for_next(self) -> None:
         if self._stopping or (self._half_closed and not self._buffer):
@@ -193,11 +200,20 @@ class Presence(asyncio.Protocol):
         if self._writing_paused:
             return
         self.deadline = self._loop.time() + self._front.bounds.limits.idle
+        self.read_on()
+        if self._buffer:
+            self._loop.call_soon(self._go_on)
+
+    def _pause(self) -> None:
+        self._reading_paused = True
+        if self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Listen again, if nobody does."""
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()
-        if self._buffer:
-            self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         if self._phase is HEAD and self._buffer and not self._writing_paused and not self._transport.is_closing():
@@ -205,9 +221,7 @@ class Presence(asyncio.Protocol):
 
     def _wait_with(self, size: int) -> None:
         """What comes before the last answer is out waits, and nothing more is read."""
-        self._reading_paused = True
-        if self._transport.is_reading():
-            self._transport.pause_reading()
+        self._pause()
         if not self._front.bounds.hold(self, self.held + size):
             self._transport.abort()
 
@@ -216,7 +230,25 @@ class Presence(asyncio.Protocol):
         if not self.held:
             self.deadline = self._loop.time() + bounds.limits.body
             bounds.sends(self)
-        if not bounds.hold(self, max(size, 1)):
+        if bounds.hold(self, max(size, 1)):
+            self._pause()
+            bounds.rounds.wait(self)
+        else:
+            self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
+
+    @property
+    def place(self) -> tuple[str, bool]:
+        """Where it waits for a turn: with those of its address, who come for the first time not behind the others."""
+        return self.address, self.refused
+
+    def _queue(self, pause: float) -> None:
+        """Wait for a turn, which lasts `pause` seconds, before the request is looked at whose head has been read."""
+        bounds, size = self._front.bounds, len(self._buffer)
+        self._phase, self.deadline = QUEUED, self._loop.time() + bounds.limits.body
+        bounds.sends(self)
+        if bounds.hold(self, size):
+            bounds.turns.wait(self, pause)
+        else:
             self._refuse(Refused(FULL, "too much is waiting: send it again", RETRY))
 
     def _peer(self) -> str:

@@ -13,16 +13,12 @@ import msgspec
 from tracker.runtime.http_server.bounds import Bounds, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tracker.runtime.http_server.head import Head
-
-    Answer = Callable[[int, bytes, Sequence[tuple[bytes, bytes]]], None]
-    from collections.abc import Iterable, Sequence
-
-    from tracker.runtime.http_server.head import Refused
+    from tracker.runtime.http_server.head import Head, Refused
 
     Headers = Sequence[tuple[bytes, bytes]]
+    Answer = Callable[[int, bytes, Headers], None]
 
 USUAL_BODY = 64
 """Bytes; what is longer than the usual answers is not kept ready."""
@@ -56,10 +52,10 @@ def answer(stamp: bytes, status: int, body: bytes, more: Headers, is_kept: bool)
     return b"".join([*lines, b"\r\n" if is_kept else b"connection: close\r\n\r\n", body])
 
 
-def refusal(stamp: bytes, refused: Refused, asked: bytes, door: bytes) -> bytes:
+def refusal(stamp: bytes, refused: Refused, asked: str, door: str) -> bytes:
     """The answer to a request that is not taken; `asked` is its target, or the whole of it where it has none."""
-    target = asked if asked.startswith(b"/") else [*asked.split(b" ", 2), b"", b""][1]
-    is_elsewhere = target.startswith(b"/") and not target.startswith(door)
+    target = asked if asked.startswith("/") else [*asked.split(" ", 2), "", ""][1]
+    is_elsewhere = target.startswith("/") and not target.startswith(door)
     body = msgspec.json.encode(_problem(refused) if is_elsewhere else {"error": str(refused)})
     kind = b"application/problem+json" if is_elsewhere else b"application/json"
     lines = [_status_line(refused.status), stamp, _content(kind, body)]
@@ -115,11 +111,11 @@ class Proxies:
         """Under which name a connection is counted; empty for a proxy, behind which there are many."""
         return "" if self.include(peer) else counted(peer)
 
-    def seen_through(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def seen_through(self, peer: str, fields: Mapping[str, str]) -> str:
         """Who asks: whoever is connected, or whom the last of our proxies has seen."""
         if not self.include(peer):
             return counted(peer)
-        told = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        told = fields.get("x-forwarded-for", "").replace("\n", ",")
         address = peer
         for word in reversed([word.strip() for word in told.split(",") if word.strip()]):
             address = _without_port(word)
@@ -167,5 +163,5 @@ class Front:
     bounds: Bounds = field(default_factory=lambda: Bounds(Limits()))
     proxies: Proxies = field(default_factory=Proxies)
     direct: Direct | None = None
-    door: bytes = b"/webhooks"
+    door: str = "/webhooks"
     stamp: Stamp = field(default_factory=Stamp)

@@ -116,6 +116,13 @@ def asked_from(scope: Any) -> str:
     return told if isinstance(told, str) else str((scope.get("client") or [""])[0])
 
 
+def vouch_for(scope: Any) -> None:
+    """Say that whoever asks has a key: what it asks next on this connection waits for no turn."""
+    request = scope.get("state", {}).get(_REQUEST)
+    if isinstance(request, _Request):
+        request.has_key = True
+
+
 class Relay:
     """Passes requests on to a protocol of uvicorn's, on the same transport, and hears when each is answered."""
 
@@ -141,6 +148,16 @@ class Relay:
     def has_ended(self) -> bool:
         """Whether it has answered all of it."""
         return self._request is not None and self._request.has_ended
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the application vouches for who asked the last request."""
+        return self._request is not None and self._request.has_key
+
+    @property
+    def status(self) -> int:
+        """What the application has answered to the last request; 0 before it has."""
+        return self._request.status if self._request else 0
 
     def begin(self, head: Head, address: str, answered: Callable[[], None]) -> None:
         """Pass on a head; `answered` is called when the answer is out."""
@@ -193,11 +210,11 @@ class Relay:
 class _Request:
     """One request that was passed on, as far as its answer has come."""
 
-    __slots__ = ("_answered", "has_begun", "has_ended")
+    __slots__ = ("_answered", "has_begun", "has_ended", "has_key", "status")
 
     def __init__(self, answered: Callable[[], None]) -> None:
-        self._answered = answered
-        self.has_begun = self.has_ended = False
+        self._answered, self.status = answered, 0
+        self.has_begun = self.has_ended = self.has_key = False
 
     def end(self) -> None:
         if not self.has_ended:
@@ -215,7 +232,7 @@ def heard(app: Any) -> Any:
             return
 
         async def telling(message: dict[str, Any]) -> None:
-            request.has_begun = True
+            request.has_begun, request.status = True, message.get("status", request.status)
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 request.end()

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tracker.simulator.dialects.dialect import Dialect, Happened, WebhookBody, over_body
 from tracker.simulator.wire import DELIVERY, EVENTS, SIGNATURE, event_body, outcome, stamp
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 def _tell(happened: Happened) -> list[WebhookBody]:
@@ -18,8 +13,4 @@ def _tell(happened: Happened) -> list[WebhookBody]:
     return [WebhookBody(happened.event, event_body(happened.event, happened.at, data))]
 
 
-def _test(_: str, at: datetime) -> bytes:
-    return event_body("webhook.test", at, {})
-
-
-SOSYALKOPRU = Dialect("sosyalkopru", EVENTS, _tell, over_body(SIGNATURE, "sha256="), DELIVERY, test=_test)
+SOSYALKOPRU = Dialect("sosyalkopru", EVENTS, _tell, over_body(SIGNATURE, "sha256="), DELIVERY)

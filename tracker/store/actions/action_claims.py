@@ -1,7 +1,8 @@
-"""Actions claimed under a lease: what is due and fits, what is kept, and what a dead process held, put back."""
+"""Actions claimed under a lease: what is due and fits, and the alerts that travel in the message of another."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,17 @@ import asyncpg
 from msgspec.structs import replace
 
 from tracker.domain.actions import Claimed
-from tracker.domain.payloads import payload_of
+from tracker.domain.payloads import AlertPayload, Companion, payload_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
     from tracker.store.database import Connection, Row
+
+
+MOST_TOGETHER = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,19 @@ class Room:
     most: int
     of_each: int
     under_way: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was claimed, and what is left: when the next is due (None: nothing, or all room is taken).
+
+    `held_up`: something due waits for what is under way; `together`: some are due that are told together.
+    """
+
+    actions: list[Claimed]
+    next_due: datetime | None
+    held_up: bool
+    together: bool
 
 
 WAITING = """
@@ -61,25 +78,26 @@ CLAIM = f"""{WAITING}, targets as materialized (
                  and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
         -- One word about an alert (its key, on one channel) at a time, in the order in which they were meant: an end or
         -- a correction edits the message of the beginning, and may not overtake it. At one moment the end comes last.
-        and not (a.verb = 'alert' and exists (
-              select from actions o
-               where o.target = a.target and o.payload ->> 'key' = a.payload ->> 'key' and o.verb = 'alert'
-                 and o.state in ('pending', 'claimed')
+        and not (a.verb = 'alert' and (
+              select true from actions o
+               where o.target = a.target and o.verb = 'alert' and o.state in ('pending', 'claimed')
+                 and o.payload ->> 'key' >= a.payload ->> 'key' and o.payload ->> 'key' <= a.payload ->> 'key'
                  and (o.created_at, coalesce(o.payload ->> 'resolved', ''), o.id)
-                   < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)))
-        -- Nor may it overtake the message of another alert, within which the beginning was told (`alerts.gather`).
+                   < (a.created_at, coalesce(a.payload ->> 'resolved', ''), a.id)
+               order by o.payload ->> 'key' limit 1) is not null)
+        -- Nor may it overtake the message of another alert, within which the beginning was told (`gather`).
         and not (a.verb = 'alert' and exists (
               select from alert_messages m join actions o on o.id = (m.reference ->> 'within')::uuid
                where m.channel = a.target and m.key = a.payload ->> 'key' and o.id <> a.id
                  and o.state in ('pending', 'claimed')))
-        -- Of a group that nobody has begun to tell only the earliest, which will take the others along. One that was
-        -- attempted before has done so, and goes on by itself.
-        and not (a.attempts = 0 and a.group_key is not null and a.id <> (
+        -- Of a group that nobody has begun to tell only the earliest, which will take the others along, or without
+        -- $8 only one that is alone in it. One that was attempted before has done so, and goes on by itself.
+        and not (a.attempts = 0 and a.group_key is not null and array[a.id] <> array(
               select o.id from actions o
                where o.group_key = a.group_key and o.state = 'pending' and o.attempts = 0
                  and o.verb = a.verb and o.target = a.target
                order by o.due_at, o.id
-               limit 1))
+               limit case when $8 then 1 else 2 end))
       order by a.due_at, a.id
       limit t.room
         for update skip locked) one
@@ -94,9 +112,28 @@ CLAIM = f"""{WAITING}, targets as materialized (
 ), begun as (
   -- On record before the call is made: where the process dies over it, it is known that it may have happened.
   insert into action_attempts (action, attempt, lease, started_at) select id, attempts, lease, $1 from claimed
+), outlook as (
+  select case when (select count(*) from claimed) < $2 then (
+           select min(later.due_at)
+             from waiting w
+            cross join lateral (select due_at from actions
+                                 where state = 'pending' and verb = w.verb and target = w.target and due_at > $1
+                                 order by due_at limit 1) later) end as next_due,
+         (select count(*) from claimed) >= $2 or exists (
+           select from waiting w
+            cross join lateral (select from actions
+                                 where state = 'pending' and verb = w.verb and target = w.target and due_at <= $1
+                                   and id not in (select id from claimed)
+                                 order by due_at limit 1) left_over
+            where w.due_at <= $1) as held_up,
+         not $8 and (
+           select true from actions
+            where state = 'pending' and attempts = 0 and group_key is not null and due_at <= $1
+              and id not in (select id from claimed)
+            order by group_key, due_at, id limit 1) is not null as together
 )
-select c.id, c.verb, c.target, c.payload, c.idempotency_key, c.attempts, c.lease, c.provider, c.post, c.rule, c.run,
-       c.created_at, c.group_key,
+select o.*, c.id, c.verb, c.target, c.payload, c.idempotency_key, c.attempts, c.lease, c.provider, c.post, c.rule,
+       c.run, c.created_at, c.group_key,
        -- What is redelivered under an id of its own was attempted before under another one, perhaps with success.
        coalesce(case when c.attempts > 1 then (
          select outcome from action_attempts where action = c.id and attempt = c.attempts - 1) end,
@@ -104,9 +141,12 @@ select c.id, c.verb, c.target, c.payload, c.idempotency_key, c.attempts, c.lease
        case when c.verb = 'alert' then (
          select reference from alert_messages
           where channel = c.target and key = c.payload ->> 'key' and not reference ? 'within') end as reference
-  from claimed c
+  from outlook o left join claimed c on true
 """
 """Claims what is due, in one statement, so that workers on all nodes share the work without talking to each other.
+
+It tells what is left, too: when the next is due, whether one that is due waits for others, and whether there are
+some that are told together, which takes a transaction ($8).
 
 Rows that another worker is just claiming are skipped. What it has claimed meanwhile, this statement cannot see: for
 retries, where that matters, an index refuses a second one of a post, and `claim` answers None.
@@ -136,56 +176,88 @@ select a.id, (select max(generation) from line where action = a.id) as generatio
 """
 """What else was done about the posts of these retries. One post has one claimed retry, so none of it can change."""
 
-RENEW = """
-with mine as (
-  select id from actions where owner = $1 and state = 'claimed' and id = any($3::uuid[]) for update skip locked
+ABSORB = """
+with followers as (
+  select l.id as leader, o.id
+    from actions l
+   cross join lateral (
+         select a.id from actions a
+          where a.group_key = l.group_key and a.state = 'pending' and a.attempts = 0
+            and a.verb = l.verb and a.target = l.target
+          order by a.due_at, a.id
+          limit $3
+            for update skip locked) o
+   where l.id = any($1::uuid[])
 )
-update actions a set leased_until = clock_timestamp() + $2::interval from mine where a.id = mine.id
-"""
-"""One that is locked is just being finished; were it not, there are two more turns before the lease lapses."""
-
-RESCUE = """
-with lapsed as (
-  select id, attempts from actions
-   where state = 'claimed' and leased_until < clock_timestamp()
-   limit 500
-     for update skip locked
-), lost as (
-  update action_attempts t set outcome = 'lost', reason = 'lost', finished_at = $1
-    from lapsed where t.action = lapsed.id and t.attempt = lapsed.attempts and t.outcome is null
-)
-update actions a set state = 'pending', owner = null, leased_until = null, due_at = $1
-  from lapsed where a.id = lapsed.id
+update actions a set state = 'done', reason = 'grouped', finished_at = $2
+  from followers f where a.id = f.id
+returning a.*, f.leader
 """
 
-OUTLOOK = f"""{WAITING}
-select min(later.due_at), coalesce(bool_or(w.due_at <= $1), false)
-  from waiting w
-  left join lateral (select due_at from actions
-                      where state = 'pending' and verb = w.verb and target = w.target and due_at > $1
-                      order by due_at limit 1) later on true
+LEAD = """
+update actions a set payload = a.payload || t.more
+  from unnest($1::uuid[], $2::jsonb[]) t (id, more) where a.id = t.id
+"""
+
+REMEMBER_WITHIN = """
+insert into alert_messages (channel, key, reference, sent_at)
+select a.target, a.payload ->> 'key', jsonb_build_object('within', max(t.leader::text)), $3
+  from unnest($1::uuid[], $2::uuid[]) t (follower, leader) join actions a on a.id = t.follower
+ where a.payload ? 'key'
+ group by a.target, a.payload ->> 'key'
+ order by a.target, a.payload ->> 'key'
+on conflict (channel, key) do update set reference = excluded.reference, sent_at = excluded.sent_at
 """
 
 
-async def claim(conn: Connection, node: str, now: datetime, lease: timedelta, room: Room) -> list[Claimed] | None:
+async def claim(
+    conn: Connection, node: str, now: datetime, lease: timedelta, room: Room, *, together: bool = False
+) -> Claim | None:
     """Take what is due and fits, from the target that waits longest on; the attempt is on record before it is made.
 
     What is said of one alert on one channel goes out in the order in which it was meant, also where it was told within
-    the message of another; of a group that nobody has begun to tell, only the earliest is taken. None: another has just
-    claimed one of them, and the transaction is lost.
+    the message of another. Where several wait that are told together, the earliest is taken if `together`, to `gather`
+    the others in the same transaction. None: another has just claimed one of them, and a transaction is lost.
     """
     try:
         under_way = (list(room.under_way), list(room.under_way.values()))
-        rows = await conn.fetch(CLAIM, now, room.most, room.of_each, *under_way, node, lease)
+        rows = await conn.fetch(CLAIM, now, room.most, room.of_each, *under_way, node, lease, together)
     except asyncpg.UniqueViolationError:
         return None
-    claimed = [claimed_from(row) for row in rows]
-    retries = [one.id for one in claimed if one.verb == "retry"]
-    known = {row["id"]: row for row in await conn.fetch(RETRIES, retries)} if retries else {}
-    return [
-        replace(one, other=known[one.id]["other"], generation=known[one.id]["generation"]) if one.id in known else one
-        for one in claimed
-    ]
+    claimed = [claimed_from(row) for row in rows if row["id"]]
+    if retries := [one.id for one in claimed if one.verb == "retry"]:
+        known = {action: more for action, *more in await conn.fetch(RETRIES, retries)}
+        more = [known.get(one.id, (one.generation, one.other)) for one in claimed]
+        claimed = [replace(one, generation=nth, other=other) for one, (nth, other) in zip(claimed, more, strict=True)]
+    return Claim(claimed, rows[0]["next_due"], rows[0]["held_up"], rows[0]["together"])
+
+
+async def gather(conn: Connection, claimed: Sequence[Claimed], now: datetime) -> tuple[list[Claimed], list[Claimed]]:
+    """Have each first attempt take along what waits in its group; answers the claimed, as they are now, and the taken.
+
+    What is taken is done from here on; what it says is in the payload of the one that leads, under `others`, as
+    {"title", "post", "key"}. A later attempt takes nothing along, so that it says what the first one said. Until the
+    message is out, its place is remembered as {"within": the action that leads}.
+    """
+    leaders = {one.id: one for one in claimed if one.group is not None and one.attempt == 1}
+    if not leaders:
+        return list(claimed), []
+    rows = await conn.fetch(ABSORB, list(leaders), now, MOST_TOGETHER)
+    others: dict[UUID, list[Companion]] = defaultdict(list)
+    taken = []
+    for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
+        taken.append(follower := claimed_from(row))
+        if isinstance(said := follower.payload, AlertPayload):
+            others[row["leader"]].append(Companion(said.title, said.post, said.key))
+    await conn.execute(LEAD, list(others), [{"others": said} for said in others.values()])
+    await conn.execute(REMEMBER_WITHIN, [row["id"] for row in rows], [row["leader"] for row in rows], now)
+    return [_joined(one, tuple(others.get(one.id, ()))) for one in claimed], taken
+
+
+def _joined(leader: Claimed, others: tuple[Companion, ...]) -> Claimed:
+    if not others or not isinstance(said := leader.payload, AlertPayload):
+        return leader
+    return replace(leader, payload=replace(said, others=others))
 
 
 def claimed_from(row: Row) -> Claimed:
@@ -196,20 +268,3 @@ def claimed_from(row: Row) -> Claimed:
         row.get("previous"), row["provider"], row["post"], row["rule"], row["run"], row["created_at"],
         row["group_key"], row.get("reference"),
     )  # fmt: skip
-
-
-async def renew(conn: Connection, node: str, lease: timedelta, actions: Collection[UUID]) -> None:
-    """Have the leases of these actions last so much longer, where the node still has them."""
-    await conn.execute(RENEW, node, lease, list(actions))
-
-
-async def rescue(conn: Connection, now: datetime) -> int:
-    """Make actions pending again whose lease has lapsed; answers how many, 500 at most."""
-    status: str = await conn.execute(RESCUE, now)
-    return int(status.rsplit(maxsplit=1)[-1])
-
-
-async def outlook(conn: Connection, now: datetime) -> tuple[datetime | None, bool]:
-    """When the earliest pending action is due that is not due yet, and whether one that is due waits for others."""
-    due, held_up = await conn.fetchrow(OUTLOOK, now)
-    return due, held_up

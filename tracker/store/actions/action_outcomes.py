@@ -1,25 +1,29 @@
-"""How attempts ended, many in one go: each on record, each action moved on only where its lease still holds."""
+"""How attempts ended, many in one statement: their ends, the actions moved on, and the facts about it in the log."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-from uuid import UUID
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tracker.domain.actions import Claimed, Exchange
+from tracker.store.log import event_log
+from tracker.store.log.event_log import Incoming
+from tracker.store.wakeups import EVENTS
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from tracker.domain.actions import Claimed, Exchange
     from tracker.store.database import Connection
 
-Lease: TypeAlias = tuple[UUID, int]
-"""An action, and the number of the lease under which it was claimed."""
 
+class Attempted(Struct, frozen=True):
+    """An attempt that has ended in `outcome`, and what becomes of its action: a pending one is due at `due_at`.
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """An attempt that has ended in `outcome`, and what becomes of its action: a pending one is due at `due_at`."""
+    One that `waits` was no attempt. Of the facts about it, those with True are so only where the lease still holds, as
+    are `messages`, what alerts became, by channel and key.
+    """
 
     claimed: Claimed
     outcome: str
@@ -29,71 +33,76 @@ class Attempted:
     state: str
     due_at: datetime | None
     ended_at: datetime
+    waits: bool
+    facts: Sequence[tuple[Incoming, bool]] = ()
+    messages: Mapping[tuple[str, str], Mapping[str, object]] = {}
 
 
-FINISH = """
+HELD = "($14::integer[])[ord] is null or ($14::integer[])[ord] in (select nth from moved)"
+"""The fourteenth value says of each fact of which attempt's lease it is true; null: of any."""
+
+RECORD = f"""
 with ended as materialized (
   select t.*
-    from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::integer[], $8::text[],
-                $9::timestamptz[], $10::timestamptz[])
-      as t (id, lease, outcome, reason, request, response, latency_ms, state, due_at, ended_at)
-), held as materialized (
-  select e.id, e.lease, e.state, e.reason, e.due_at, e.ended_at
-    from (select id, lease, state, reason, due_at, ended_at from ended order by id) e
-   cross join lateral (select lease, state from actions where id = e.id limit 1 for update) a
-   where a.lease = e.lease and a.state = 'claimed'
+    from unnest($15::uuid[], $16::bigint[], $17::text[], $18::text[], $19::json[], $20::json[], $21::integer[],
+                $22::text[], $23::timestamptz[], $24::timestamptz[], $25::boolean[]) with ordinality
+      as t (id, lease, outcome, reason, request, response, latency_ms, state, due_at, ended_at, waits, nth)
+), moved as (
+  update actions a
+     set state = e.state, reason = e.reason, due_at = coalesce(e.due_at, a.due_at), leased_until = null,
+         attempts = a.attempts - e.waits::integer,
+         finished_at = case when e.state <> 'pending' then e.ended_at end
+    from (select id, lease, reason, state, due_at, ended_at, waits, nth from ended order by id) e
+   where a.id = e.id and a.lease = e.lease and a.state || '' = 'claimed'
+  returning a.id, a.lease, e.waits, e.nth
 ), attempted as (
   update action_attempts t
      set finished_at = e.ended_at, outcome = e.outcome, reason = e.reason, request = e.request, response = e.response,
          latency_ms = e.latency_ms
     from ended e
-   where t.action = any($1::uuid[]) and t.action = e.id and t.lease = e.lease and (select count(*) from held) >= 0
-)
-update actions a
-   set state = h.state, reason = h.reason, due_at = coalesce(h.due_at, a.due_at), leased_until = null,
-       finished_at = case when h.state <> 'pending' then h.ended_at end
-  from held h
- where a.id = h.id
-returning a.id, a.lease
-"""
-"""The actions are locked in one order, and before the attempts, as whoever rescues does. The limit keeps it one look
-into the index for each, whatever the planner believes about how few there are; what is held brings along what becomes
-of it, for a join of two lists would be walked as often as they are long."""
-
-PUT_OFF = """
-with held as (
-  update actions a
-     set state = 'pending', attempts = a.attempts - 1, reason = t.reason, due_at = t.due_at, leased_until = null
-    from unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[]) as t (id, lease, reason, due_at)
-   where a.id = t.id and a.lease = t.lease and a.state = 'claimed'
-  returning a.id, a.lease
+   where t.action = any($15::uuid[]) and t.action = e.id and t.lease = e.lease and (select count(*) from moved) >= 0
+     and not (e.waits and e.nth in (select nth from moved))
 ), unmade as (
-  delete from action_attempts t using held where t.action = held.id and t.lease = held.lease
-)
-select id, lease from held
+  delete from action_attempts t using moved m
+   where m.waits and t.action = any($15::uuid[]) and t.action = m.id and t.lease = m.lease
+), remembered as (
+  insert into alert_messages (channel, key, reference, sent_at)
+  select distinct on (channel, key) channel, key, reference, ended_at
+    from unnest($26::integer[], $27::text[], $28::text[], $29::jsonb[]) as t (nth, channel, key, reference)
+    join ended using (nth)
+   where nth in (select nth from moved)
+   order by channel, key, nth desc
+  on conflict (channel, key) do update set reference = excluded.reference, sent_at = excluded.sent_at
+), {event_log.APPENDING.format(wanted=HELD)}
+select nth::integer - 1 as held, null as place from moved
+ union all
+select null, place from kept
 """
+"""Each action is moved on only where its lease still holds. They are updated in one order, and before the attempts, as
+whoever rescues does. That a state is asked for as no index has it, keeps it one look for each into the index of the
+keys, whatever the planner believes about how few there are."""
 
 
-async def finish(conn: Connection, attempts: Sequence[Attempted]) -> set[Lease]:
-    """Record how each attempt ended, and move the actions on whose lease still holds; answers those leases.
+async def record(conn: Connection, attempts: Sequence[Attempted]) -> list[bool]:
+    """Record how each attempt ended, and answer whether its lease still held; outside a transaction, in one commit.
 
-    An attempt is recorded even when the lease was lost meanwhile.
+    An attempt is recorded even when the lease was lost meanwhile, but for one that waits.
     """
-    rows = [
+    facts = [(nth if held else None, fact) for nth, a in enumerate(attempts, 1) for fact, held in a.facts]
+    ended = [
         (a.claimed.id, a.claimed.lease, a.outcome, a.reason, a.exchange.request, a.exchange.response, a.latency_ms,
-         a.state, a.due_at, a.ended_at)
+         a.state, a.due_at, a.ended_at, a.waits)
         for a in attempts
     ]  # fmt: skip
-    return await _held(conn, FINISH, rows)
-
-
-async def put_off(conn: Connection, attempts: Sequence[Attempted]) -> set[Lease]:
-    """Make actions pending as if they had not been claimed: nothing was done. Answers the leases that still held."""
-    return await _held(conn, PUT_OFF, [(a.claimed.id, a.claimed.lease, a.reason, a.due_at) for a in attempts])
-
-
-async def _held(conn: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> set[Lease]:
-    if not rows:
-        return set()
-    columns = (list(column) for column in zip(*rows, strict=True))
-    return {(row["id"], row["lease"]) for row in await conn.fetch(statement, *columns)}
+    messages = [(nth, *place, said) for nth, a in enumerate(attempts, 1) for place, said in a.messages.items()]
+    rows = await event_log.write(
+        conn, RECORD, [fact for _, fact in facts], [nth for nth, _ in facts],
+        *map(list, zip(*ended, strict=True)), *(map(list, zip(*messages, strict=True)) if messages else [[]] * 4),
+    )  # fmt: skip
+    held, kept = {row["held"] for row in rows}, {row["place"] for row in rows}
+    wanted = {place for place, (nth, _) in enumerate(facts) if nth is None or nth - 1 in held}
+    if again := [facts[place][1] for place in sorted(wanted - kept)]:
+        await event_log.append(conn, again)
+    if wanted:
+        wake_after_commit(conn, EVENTS)
+    return [nth in held for nth in range(len(attempts))]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import NotFound, Rejected
-from tracker.store.session import into
+from tracker.store.session import Part, columns_of, into, write_at_once
 from tracker.store.wakeups import ACTIONS
 from tracker.store.waking import wake_after_commit
 
@@ -72,13 +72,20 @@ DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_
 
 async def intend(conn: Connection, asked: Collection[ActionRequest], now: datetime) -> None:
     """Record the actions, each once, and wake the workers; one whose rule is "" was asked for by a person."""
+    await write_at_once(conn, intending(conn, asked, now))
+
+
+def intending(conn: Connection, asked: Collection[ActionRequest], now: datetime) -> list[Part]:
+    """The actions, each recorded once; with the commit the workers are woken."""
+    if not asked:
+        return []
     rows = [
         (s.id, s.idempotency_key, s.verb, s.target, s.payload, s.due_at, s.group, one.rule, one.revision, one.run,
          one.provider, one.post, bucket_of(one.provider, one.post), one.fate, one.why)
         for one in asked for s in [one.action]
     ]  # fmt: skip
-    await conn.execute(INTEND, *(list(column) for column in zip(*rows, strict=True)), now)
     wake_after_commit(conn, ACTIONS)
+    return [Part((("intended", INTEND),), [*columns_of(rows, 15), now])]
 
 
 async def withdraw(conn: Connection, ids: Sequence[UUID], now: datetime) -> set[UUID]:

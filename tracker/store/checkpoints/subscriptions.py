@@ -8,16 +8,20 @@ finds no place to move, and nothing of what it writes with that move is kept.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from tracker.errors import Unavailable
 from tracker.store.checkpoints.snapshot import Checkpoint, beginning
 from tracker.store.log.feed import EVENTS, read_after, without_a_part
+from tracker.store.session import Part, fetch_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from tracker.store.database import Connection, Row
@@ -116,13 +120,14 @@ update shares s
 returning s.buckets
 """
 
-ADVANCE = """
-with passed as (
-  delete from places where name = $1 and share = $2 and step = $3 returning step
-)
-insert into places (name, share, step, epoch, snapshot, caught_up_at) select $1, $2, step + 1, $4, $5, $6 from passed
+LEAVE = "delete from places where name = $1 and share = $2 and step = $3 returning step"
+
+MOVE = """
+insert into places (name, share, step, epoch, snapshot, caught_up_at)
+select $1::text, $2::smallint, (select step + 1 from passed), $4::integer, $5::pg_snapshot, $6::timestamptz
 returning step
 """
+"""Where the place is gone there is no next step, which no place may be without: the whole statement fails."""
 
 CAUGHT_UP_EVERYWHERE = """
 select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1 and not bucket = any($2::smallint[])
@@ -187,15 +192,53 @@ async def advance(
 
     Raises Unavailable where they stand there no more.
     """
-    first, *others = stood
-    step = await conn.fetchval(ADVANCE, name, first.share, first.step, reached.epoch, reached.raw, caught_up_at)
-    buckets = first.buckets
-    if step is not None and others:
-        joined = [other.share for other in others]
-        buckets = await conn.fetchval(JOIN, name, first.share, joined, [other.step for other in others], node)
-    if step is None or buckets is None:
+    with gone_is_unavailable(name):
+        await write_moving(conn, [moving(name, stood[0], reached, caught_up_at)])
+        return await joined(conn, name, node, stood, moved_on(stood[0], reached, caught_up_at))
+
+
+async def write_moving(conn: Connection, parts: Sequence[Part]) -> None:
+    """Write the parts at once; one of them moves a place, and that comes before all others."""
+    await fetch_at_once(conn, parts, "select from moved")
+
+
+def moved_on(stood: SubscriptionState, reached: Checkpoint, caught_up_at: datetime | None) -> SubscriptionState:
+    """How a share stands once its place is moved."""
+    return replace(stood, step=stood.step + 1, checkpoint=reached, caught_up_at=caught_up_at)
+
+
+@contextmanager
+def gone_is_unavailable(name: str) -> Iterator[None]:
+    """Raises Unavailable where a place of the subscription is to be moved that is not there any more."""
+    try:
+        yield
+    except asyncpg.NotNullViolationError as error:
+        if error.table_name != "places":
+            raise
+        raise Unavailable(f"somebody else has moved the {name} meanwhile") from error
+
+
+def moving(name: str, stood: SubscriptionState, reached: Checkpoint, caught_up_at: datetime | None) -> Part:
+    """Moves the place of a share; `moved` has its next step. Fails where it stands there no more."""
+    values = (name, stood.share, stood.step, reached.epoch, reached.raw, caught_up_at)
+    return Part((("passed", LEAVE), ("moved", MOVE)), values)
+
+
+async def joined(
+    conn: Connection, name: str, node: str, stood: Sequence[SubscriptionState], stands: SubscriptionState
+) -> SubscriptionState:
+    """How the first of shares stands that stood together, once the others are joined to it.
+
+    Raises Unavailable where they stood there no more.
+    """
+    others = stood[1:]
+    if not others:
+        return stands
+    steps = [other.step for other in others]
+    buckets = await conn.fetchval(JOIN, name, stands.share, [other.share for other in others], steps, node)
+    if buckets is None:
         raise Unavailable(f"somebody else has moved the {name} meanwhile")
-    return replace(first, buckets=buckets, step=step, checkpoint=reached, caught_up_at=caught_up_at)
+    return replace(stands, buckets=buckets)
 
 
 async def caught_up_everywhere(conn: Connection, name: str, but: Sequence[int] = ()) -> datetime | None:

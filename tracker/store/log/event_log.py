@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from tracker.store.database import Connection
+    from tracker.store.database import Connection, Row
 
 MAX_BATCH = 1000
 
@@ -66,24 +65,23 @@ class Incoming(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     occurred_at: datetime | None = None
     more_posts: tuple[tuple[str, int], ...] = ()
-    conflict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """Where the event is kept; `duplicate` when it was there already."""
 
     position: int
     duplicate: bool = False
 
 
-APPEND_NEW_DELIVERIES = """
-with incoming as materialized (
-  select t.*, nextval('events_position_seq') as position
-    from unnest($1::date[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-                $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::jsonb[], $13::bytea[]) with ordinality
-      as t (day, bucket, source, provider, delivery, body_hash, kind, post,
-            occurred_at, received_at, conflict, headers, body, ord)
+APPENDING = """incoming as materialized (
+  select t.*, nextval('events_position_seq') as position,
+         coalesce(t.open, (t.received_at at time zone 'UTC')::date) as day
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+                $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bytea[], $12::date[]) with ordinality
+      as t (bucket, source, provider, delivery, body_hash, kind, post,
+            occurred_at, received_at, headers, body, open, ord)
+   where {wanted}
 ), claimed as (
   insert into deliveries (source, delivery, body_hash, position, day)
   select source, delivery, body_hash, position, day from incoming order by ord
@@ -93,11 +91,14 @@ with incoming as materialized (
   insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
                       occurred_at, received_at, conflict, headers, body)
   select position, day, (select max(epoch) from log_epochs), bucket, source, provider, delivery, body_hash, kind, post,
-         0, occurred_at, received_at, conflict, headers, body
+         0, occurred_at, received_at, $13, headers::json, body
     from incoming join claimed using (position)
-)
-select ord::integer - 1 as place, position from incoming join claimed using (position)
-"""
+), kept as (
+  select ord::integer - 1 as place, position from incoming join claimed using (position)
+)"""
+"""Parts of a statement that keeps what is wanted and new of its first thirteen values, by `write`."""
+
+APPEND = f"with {APPENDING.format(wanted='true')} select place, position from kept"
 
 APPEND_FURTHER_PARTS = """
 insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part,
@@ -121,7 +122,10 @@ HOLD_DELIVERY = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 FIND_BODY = "select position from deliveries where source = $1 and body_hash = $2"
 
-FIND_DELIVERY = "select position from deliveries where source = $1 and delivery = $2"
+FIND_DELIVERY = """
+select position from deliveries where source = $1 and delivery >= $2 and delivery <= $2 order by delivery limit 1
+"""
+"""In the order of its key, so that an index of bodies is never as good."""
 
 RECORD_REPEAT = """
 insert into repeats (source, delivery, same, position, received_at) values ($1, $2, $3, $4, $5)
@@ -174,32 +178,53 @@ async def position_of(conn: Connection, source: str, body_hash: bytes) -> int | 
 
 
 async def _append(conn: Connection, events: Sequence[Incoming]) -> list[Receipt]:
-    new = dict(await _append_new(conn, events))
-    for place, position in new.items():
-        if events[place].more_posts:
-            await _append_parts(conn, position, events[place])
-    return [
-        Receipt(new[place]) if place in new else await _append_known(conn, event) for place, event in enumerate(events)
-    ]
+    new, receipts = await _append_new(conn, events), []
+    for place, event in enumerate(events):
+        position = new.get(place)
+        if position is None:
+            receipts.append(await _append_known(conn, event))
+            continue
+        if event.more_posts:
+            await _append_parts(conn, position, event)
+        receipts.append(Receipt(position))
+    return receipts
 
 
-async def _append_new(conn: Connection, events: Sequence[Incoming]) -> list[tuple[int, int]]:
-    days = [event.received_at.date() for event in events]
+async def _append_new(conn: Connection, events: Sequence[Incoming], *, conflict: bool = False) -> dict[int, int]:
+    """The positions of those that were not there, by their places among the events."""
+    return dict(await write(conn, APPEND, events, conflict=conflict))
+
+
+async def write(
+    conn: Connection, statement: str, events: Sequence[Incoming], *more: object, conflict: bool = False
+) -> list[Row]:
+    """What a statement of which APPENDING is a part answers, given the events and `more` values.
+
+    It wakes nobody. Outside a transaction it is done once more where Postgres stops it because two wait for each other.
+    """
     try:
         async with conn.transaction() if conn.is_in_transaction() else nullcontext():
-            return await _insert(conn, events, days)
+            return await _insert(conn, statement, events, [], conflict, more)
     except asyncpg.DeadlockDetectedError:
         if conn.is_in_transaction():
             raise
-        return await _append_new(conn, events)
+        return await write(conn, statement, events, *more, conflict=conflict)
     except asyncpg.CheckViolationError:
+        days = [event.received_at.date() for event in events]
         opened = {day: await _open_day(conn, day) for day in set(days)}
-        return await _insert(conn, events, [opened[day] for day in days])
+        return await _insert(conn, statement, events, [opened[day] for day in days], conflict, more)
 
 
-async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[date]) -> list[tuple[int, int]]:
+async def _insert(
+    conn: Connection,
+    statement: str,
+    events: Sequence[Incoming],
+    days: Sequence[date],
+    conflict: bool,
+    more: Sequence[object],
+) -> list[Row]:
+    """`days` are the partitions they go into, where these are not those of when they came."""
     columns: list[list[Any]] = [
-        list(days),
         [e.bucket for e in events],
         [e.source for e in events],
         [e.provider for e in events],
@@ -209,11 +234,11 @@ async def _insert(conn: Connection, events: Sequence[Incoming], days: Sequence[d
         [e.post for e in events],
         [e.occurred_at for e in events],
         [e.received_at for e in events],
-        [e.conflict for e in events],
-        [e.headers for e in events],
+        [msgspec.json.encode(e.headers).decode() for e in events],
         [e.body for e in events],
     ]
-    return [(row["place"], row["position"]) for row in await conn.fetch(APPEND_NEW_DELIVERIES, *columns)]
+    rows: list[Row] = await conn.fetch(statement, *columns, days, conflict, *more)
+    return rows
 
 
 async def _append_parts(conn: Connection, position: int, event: Incoming) -> None:
@@ -225,9 +250,9 @@ async def _append_known(conn: Connection, event: Incoming) -> Receipt:
     """The delivery id or the body was seen: the same body is a repeat, another body under the same id is kept."""
     row = await conn.fetchrow(FIND_EARLIER_DELIVERY, event.source, event.delivery, event.body_hash)
     if row is None or not row["same_body"]:
-        flagged = replace(event, delivery=f"{event.delivery}~{event.body_hash.hex()[:32]}", conflict=True)
-        appended = await _append_new(conn, [flagged])
-        return Receipt(appended[0][1]) if appended else await _append_known(conn, flagged)
+        flagged = replace(event, delivery=f"{event.delivery}~{event.body_hash.hex()[:32]}")
+        appended = await _append_new(conn, [flagged], conflict=True)
+        return Receipt(appended[0]) if appended else await _append_known(conn, flagged)
     same = "delivery" if row["same_delivery"] else "body"
     await conn.execute(RECORD_REPEAT, event.source, event.delivery, same, row["position"], event.received_at)
     return Receipt(row["position"], duplicate=True)

@@ -57,7 +57,7 @@ select e.* from unnest($2::text[], $3::text[]) as wanted (provider, post)
 
 SAVE_BASELINES = """
 insert into baselines (provider, post, through, fold)
-select provider, post, $1, fold from unnest($2::text[], $3::text[], $4::jsonb[]) as t (provider, post, fold)
+select provider, post, $1, fold from unnest($2::text[], $3::text[], $4::json[]) as t (provider, post, fold)
 on conflict (provider, post) do update set through = excluded.through, fold = excluded.fold
 """
 

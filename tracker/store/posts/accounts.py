@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracker.domain.accounts import Account, merged
+from tracker.store.session import require_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -58,6 +59,7 @@ async def learn(conn: Connection, projection: int, said: Mapping[Key, Account]) 
     """Add what is said; whoever has something new takes a turn, so that nothing of another is lost."""
     if not said or not _news(await _load(conn, projection, said), said):
         return
+    require_transaction(conn)
     await conn.execute(TAKE_TURN, projection)
     if news := _news(await _load(conn, projection, said), said):
         await conn.execute(SAVE, [_row(projection, one) for one in sorted(news, key=attrgetter("provider", "id"))])

@@ -10,6 +10,7 @@ import msgspec
 
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
+from tracker.store.session import Part, columns_of, fetch_at_once, write_at_once
 from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
@@ -45,8 +46,8 @@ class Standing:
 
 CURRENT_PROJECTION = "select version from projections where current"
 
-STANDING = """
-select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
+KEPT = """
+v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
   from (select coalesce($1::smallint, (select version from projections where current)) as version) v
   left join lateral (
        select p.*
@@ -56,6 +57,8 @@ select v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.l
                                and (provider, post) <= (wanted.provider, wanted.post)
                              order by provider, post limit 1) p) p on true
 """
+STANDING = f"select {KEPT}"
+STANDING_ONCE_MOVED = f"select {KEPT} cross join moved"
 """The order keeps it one look for each into the index of the keys, also in a plan made when there were few posts."""
 
 BASELINES = """
@@ -71,7 +74,8 @@ select e.*
        select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
          from events
         where provider = wanted.provider and post = wanted.post and day >= $3
-          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))) e
+          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))
+        order by position) e
  where not exists (select from parked where subscription = $6 and item = e.position)
 """
 
@@ -90,6 +94,14 @@ CHANGE_COLUMNS = (
     "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
 )  # fmt: skip
 
+INSERT_CHANGES = f"""
+insert into changes ({", ".join(CHANGE_COLUMNS)})
+select * from unnest($1::smallint[], $2::boolean[], $3::integer[], $4::smallint[], $5::text[], $6::text[],
+                     $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[],
+                     $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::json[], $18::json[],
+                     $19::json[], $20::json[])
+"""
+
 FACTS_OF_AN_EVENT = 8
 """So many changes of one event have numbers in the order of the log."""
 
@@ -102,7 +114,15 @@ async def current_projection(conn: Connection) -> int:
 
 async def standing(conn: Connection, projection: int | None, keys: Collection[Key]) -> Standing:
     """The posts with these keys (provider, id) that the projection knows; None: the one that people read."""
-    rows = await conn.fetch(STANDING, projection, *_columns(keys, 2))
+    return _standing(await conn.fetch(STANDING, projection, *columns_of(keys, 2)))
+
+
+async def standing_once_moved(conn: Connection, moving: Part, keys: Collection[Key]) -> Standing:
+    """The posts that people read as they stand once a place is moved, whose next step is in `moved`."""
+    return _standing(await fetch_at_once(conn, [moving], STANDING_ONCE_MOVED, None, *columns_of(keys, 2)))
+
+
+def _standing(rows: Sequence[Row]) -> Standing:
     kept = [
         StoredPost(msgspec.json.decode(row["fold"], type=Post), row["first_day"], row["last_day"])
         for row in rows
@@ -124,7 +144,7 @@ async def baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, Post]:
 
 async def dated_baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, tuple[Post, date]]:
     """The baselines of these posts, each with the last day of the log that it stands for."""
-    rows = await conn.fetch(BASELINES, *_columns(keys, 2))
+    rows = await conn.fetch(BASELINES, *columns_of(keys, 2))
     found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
     return {(post.provider, post.id): (post, through) for post, through in found}
 
@@ -133,7 +153,7 @@ async def earlier_events(
     conn: Connection, keys: Collection[Key], from_day: date, seen: Checkpoint, subscription: str
 ) -> list[LoggedEvent]:
     """The events of these posts that `seen` sees, without those that are parked."""
-    rows = await conn.fetch(EARLIER_EVENTS, *_columns(keys, 2), from_day, seen.epoch, seen.raw, subscription)
+    rows = await conn.fetch(EARLIER_EVENTS, *columns_of(keys, 2), from_day, seen.epoch, seen.raw, subscription)
     return [logged(row) for row in rows]
 
 
@@ -146,10 +166,15 @@ def logged(row: Row) -> LoggedEvent:
 
 
 async def save(conn: Connection, projection: int, posts: Iterable[StoredPost]) -> None:
-    """Write the posts as they are now; every column but the days follows from the fold."""
+    """Write the posts as they are now."""
+    await write_at_once(conn, [saving(projection, posts)])
+
+
+def saving(projection: int, posts: Iterable[StoredPost]) -> Part:
+    """The posts as they are now; every column but the days follows from the fold."""
     rows = [row_of_post(projection, kept) for kept in posts]
     rows.sort(key=itemgetter(1, 2))
-    await conn.execute(SAVE, rows)
+    return Part((("saved_posts", SAVE),), [rows])
 
 
 def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
@@ -177,6 +202,13 @@ async def record_changes(
     await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
     if live:
         wake_after_commit(conn, CHANGES)
+
+
+def recording(conn: Connection, projection: int, changes: Sequence[Change], epoch: int) -> Part:
+    """A few changes, as `record_changes` keeps them."""
+    wake_after_commit(conn, CHANGES)
+    rows = [row_of_change(projection, True, epoch, change) for change in changes]
+    return Part((("recorded_changes", INSERT_CHANGES),), columns_of(rows, len(CHANGE_COLUMNS)))
 
 
 async def copy_changes(
@@ -219,8 +251,3 @@ def _numbers(first: int, changes: Iterable[Change]) -> Iterator[int]:
         if nth == FACTS_OF_AN_EVENT:
             raise ValueError(f"event {cause} says more than {nth} things")
         yield first + cause * FACTS_OF_AN_EVENT + nth
-
-
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]

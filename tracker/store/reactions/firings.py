@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.runs.firing import Firing, Outcome
+from tracker.store.session import Part, write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,24 +35,24 @@ select f.*
   from unnest($1::text[], $2::text[], $3::timestamptz[]) as wanted (rule, key, since)
  cross join lateral (select * from firings
                       where rule = wanted.rule and key = wanted.key and fired_at >= wanted.since
-                      order by fired_at desc, number desc limit $4) f
+                      order by fired_at desc limit $4) f
  order by f.number
 """
 
-SPENT = """
-select wanted.rule, array(select fired_at from firings
-                           where rule = wanted.rule and fired_at > wanted.since and fired_at <= $4
-                             and outcome in ('fired', 'queued')
-                           order by fired_at desc limit wanted.most) as times
+BEGAN = """unnest(array['fired', 'queued']) as began (outcome)
+         cross join lateral (select fired_at from firings
+                              where rule = wanted.rule and outcome = began.outcome and fired_at > wanted.since
+                                and ($4::timestamptz is null or fired_at <= $4)
+                              order by fired_at desc limit wanted.most) f"""
+"""One look for each into the index by outcome: it alone has them in this order."""
+
+SPENT = f"""
+select wanted.rule, array(select fired_at from {BEGAN} order by fired_at desc limit wanted.most) as times
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
-COUNTS = """
-select wanted.rule, (select count(*)
-                       from (select from firings
-                              where rule = wanted.rule and fired_at > wanted.since
-                                and outcome in ('fired', 'queued')
-                              limit wanted.most) f)
+COUNTS = f"""
+select wanted.rule, (select count(*) from (select from {BEGAN} limit wanted.most) f)
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
@@ -62,21 +63,21 @@ select rule, sum(firings)::bigint from rule_counts
 """
 
 RECORD = """
-with kept as (
-  insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
-  select *
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::uuid[], $10::timestamptz[], $11::timestamptz[])
-  on conflict (rule, key, cause) do nothing
-  returning rule, key, cause, outcome, fired_at
-), counted as (
-  select k.rule, k.outcome, t.bucket, count(*) as firings, max(k.fired_at) as last_at
-    from kept k join unnest($1::text[], $2::text[], $3::text[], $12::smallint[]) as t (rule, key, cause, bucket)
-                using (rule, key, cause)
-   group by 1, 2, 3
-   order by 1, 2, 3
-)
-insert into rule_counts (rule, outcome, bucket, firings, last_at) select * from counted
+insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
+select *
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+              $9::uuid[], $10::timestamptz[], $11::timestamptz[])
+on conflict (rule, key, cause) do nothing
+returning rule, key, cause, outcome, fired_at
+"""
+
+COUNT = """
+insert into rule_counts (rule, outcome, bucket, firings, last_at)
+select k.rule, k.outcome, t.bucket, count(*) as firings, max(k.fired_at) as last_at
+  from recorded k join unnest($1::text[], $2::text[], $3::text[], $12::smallint[]) as t (rule, key, cause, bucket)
+                       using (rule, key, cause)
+ group by 1, 2, 3
+ order by 1, 2, 3
     on conflict (rule, outcome, bucket) do update
    set firings = rule_counts.firings + excluded.firings, last_at = greatest(rule_counts.last_at, excluded.last_at)
 """
@@ -93,14 +94,6 @@ MOST_RECENT = 2000
 async def lock_shared_keys(conn: Connection, names: Collection[str]) -> None:
     """Hold, to the end of the transaction, keys that several buckets share; always in the same order."""
     await conn.execute(LOCK_SHARED_KEYS, list(names))
-
-
-async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]:
-    """The identities (rule, key, cause) among these that are on record already."""
-    if not wanted:
-        return set()
-    columns = (list(column) for column in zip(*wanted, strict=True))
-    return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns)}
 
 
 async def recent(conn: Connection, wanted: Mapping[tuple[str, str], datetime]) -> list[Firing]:
@@ -140,20 +133,28 @@ async def counts(conn: Connection, since: Mapping[str, datetime], most: Sequence
     """How often each rule fired since its moment, counted to the number in `most` that stands in its place."""
     if not since:
         return {}
-    return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most)))
+    return dict(map(tuple, await conn.fetch(COUNTS, list(since), list(since.values()), most, None)))
 
 
-async def totals(conn: Connection, rules: Collection[str]) -> dict[str, int]:
-    """How often each rule has ever fired, of those that have."""
-    return dict(map(tuple, await conn.fetch(TOTALS, list(rules))))
+async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]:
+    """The identities (rule, key, cause) among these that are on record already."""
+    if not wanted:
+        return set()
+    columns = (list(column) for column in zip(*wanted, strict=True))
+    return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns)}
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
-    """Keep the firings, each once, and count them by rule."""
+    """Keep the firings."""
+    await write_at_once(conn, recording(firings))
+
+
+def recording(firings: Sequence[Firing]) -> list[Part]:
+    """The firings, each kept once, and counted by rule."""
     rows = [
         (f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.at, f.occurred_at,
          bucket_of(f.provider, f.post))
         for f in firings
     ]  # fmt: skip
-    if rows:
-        await conn.execute(RECORD, *(list(column) for column in zip(*rows, strict=True)))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return [Part((("recorded", RECORD), ("counted", COUNT)), columns)] if rows else []

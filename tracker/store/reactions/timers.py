@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.rules.decision import Timer
+from tracker.store.session import Part, columns_of, write_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,20 +88,23 @@ async def hold_revisions(conn: Connection) -> None:
 
 async def set_all(conn: Connection, timers: Collection[StoredTimer]) -> None:
     """Set the timers, each in place of the one that stands under its rule, key and kind."""
+    await write_at_once(conn, setting(timers))
+
+
+def setting(timers: Collection[StoredTimer]) -> list[Part]:
+    """The timers, each set in place of the one that stands under its rule, key and kind."""
     rows = [
         (t.rule, t.key, t.kind, bucket_of(t.provider, t.post), t.due_at, t.meaning, t.cause, kept.run, t.provider,
          t.post, t.target, t.data)
         for kept in timers
         for t in [kept.timer]
     ]  # fmt: skip
-    if rows:
-        await conn.execute(SET, *(list(column) for column in zip(*rows, strict=True)))
+    return [Part((("set_timers", SET),), columns_of(rows, 12))] if rows else []
 
 
-async def remove(conn: Connection, keys: Collection[Key]) -> None:
-    """Take away the timers under these (rule, key, kind), where they are there."""
-    if keys:
-        await conn.execute(REMOVE, *(list(column) for column in zip(*keys, strict=True)))
+def removing(keys: Collection[Key]) -> list[Part]:
+    """Takes away the timers under these (rule, key, kind), where they are there."""
+    return [Part((("removed_timers", REMOVE),), columns_of(keys, 3))] if keys else []
 
 
 async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[StoredTimer]:

@@ -6,7 +6,19 @@ from typing import Any
 from sqlalchemy import Date, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, BYTES, JSON, MOMENT, SMALL, TEXT, Xid8, column, number, primary
+from tracker.store.tables.columns import (
+    BIG,
+    BYTES,
+    JSON,
+    JSON_AS_WRITTEN,
+    MOMENT,
+    SMALL,
+    TEXT,
+    Xid8,
+    column,
+    number,
+    primary,
+)
 
 
 class LogEpoch(SQLModel, table=True):
@@ -56,7 +68,7 @@ class Event(SQLModel, table=True):
     occurred_at: datetime | None = column(MOMENT)
     received_at: datetime = column(MOMENT)
     conflict: bool
-    headers: dict[str, Any] = column(JSON)
+    headers: dict[str, Any] = column(JSON_AS_WRITTEN)
     body: bytes = column(BYTES)
 
 
@@ -95,7 +107,7 @@ class Baseline(SQLModel, table=True):
     provider: str = primary(TEXT)
     post: str = primary(TEXT)
     through: date
-    fold: dict[str, Any] = column(JSON)
+    fold: dict[str, Any] = column(JSON_AS_WRITTEN)
 
 
 class Quarantined(SQLModel, table=True):

@@ -108,12 +108,18 @@ class Post(SQLModel, table=True):
 
     __tablename__ = "posts"
     __table_args__ = (
-        Index("posts_newest", text("last_event_at desc"), "provider", "post"),
-        Index("posts_by_state", "state", text("last_event_at desc"), "provider", "post"),
-        Index("posts_by_entered_at", text("entered_at desc"), "provider", "post"),
-        Index("posts_by_scheduled_at", text("scheduled_at desc"), "provider", "post"),
-        Index("posts_by_published_at", text("published_at desc"), "provider", "post"),
-        Index("posts_by_failed_at", text("failed_at desc"), "provider", "post"),
+        Index("posts_newest", "last_event_at", text("provider desc"), text("post desc")),
+        Index("posts_by_state", "state", "last_event_at", text("provider desc"), text("post desc")),
+        *(
+            Index(
+                f"posts_by_{time}",
+                time,
+                text("provider desc"),
+                text("post desc"),
+                postgresql_where=text(f"{time} is not null"),
+            )
+            for time in ("scheduled_at", "published_at", "failed_at")
+        ),
         Index("posts_by_id", "post"),
         Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
         Index(

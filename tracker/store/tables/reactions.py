@@ -7,7 +7,19 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, text
 from sqlmodel import SQLModel
 
-from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, SMALL, TEXT, column, counted, primary
+from tracker.store.tables.columns import (
+    BIG,
+    BYTES,
+    ID,
+    JSON,
+    JSON_AS_WRITTEN,
+    MOMENT,
+    SMALL,
+    TEXT,
+    column,
+    counted,
+    primary,
+)
 
 OPEN_RUN = "state = any (array['active'::text, 'queued'::text])"
 
@@ -191,15 +203,7 @@ class Action(SQLModel, table=True):
             postgresql_where=text("verb = 'retry'::text and state = 'claimed'::text"),
         ),
         Index("actions_of_post", "provider", "post", "created_at"),
-        Index("actions_newest", text("created_at desc"), "id"),
-        Index(
-            "actions_by_state",
-            "state",
-            text("created_at desc"),
-            "id",
-            postgresql_where=text("state <> 'done'::text"),
-        ),
-        Index("actions_of_run", "run", "created_at", postgresql_where=text("run is not null")),
+        Index("actions_by_state", "state", "created_at", text("id desc")),
         Index("actions_hidden", "hidden_by", "created_at", postgresql_where=text("hidden_by is not null")),
         Index(
             "actions_of_group",
@@ -253,8 +257,8 @@ class ActionAttempt(SQLModel, table=True):
     finished_at: datetime | None = column(MOMENT)
     outcome: str | None = column(TEXT)
     reason: str | None = column(TEXT)
-    request: dict[str, Any] | None = column(JSON)
-    response: dict[str, Any] | None = column(JSON)
+    request: dict[str, Any] | None = column(JSON_AS_WRITTEN)
+    response: dict[str, Any] | None = column(JSON_AS_WRITTEN)
     latency_ms: int | None = column(Integer)
 
 

@@ -1,15 +1,61 @@
-"""How the API says no, as its description tells it, and that nothing has changed: one shape for each."""
+"""What handlers share: what they are given, common parameters, and how the description tells their answers."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any
 
-from litestar import Request, Response
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
 from litestar.response.base import ASGIResponse
 from msgspec import Meta, Struct
 
-from tracker.api.problems import MEDIA_TYPE
+from tracker.api.auth import requires
+from tracker.api.problems import MAX_BODY, MEDIA_TYPE, OF_BODIES
+from tracker.queries.paging import MAX_LIMIT
 from tracker.queries.rule_views import FaultOut
+from tracker.rulebook.source import RuleSource
+from tracker.store.database import Database
+
+Db = NamedDependency[Database]
+Now = NamedDependency[datetime]
+By = NamedDependency[str]
+"""The name of the key that asks."""
+Rules = NamedDependency[RuleSource]
+ProviderNames = NamedDependency[tuple[str, ...]]
+
+LARGEST_NUMBER = 2**63 - 1
+
+Limit = Annotated[int, QueryParameter(description="Items on one page.", ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, QueryParameter(description="The `next` of the page before.")]
+ProviderName = Annotated[str | None, QueryParameter(description="The provider's name in the configuration.")]
+DryRun = Annotated[bool, QueryParameter(description="Only say what would become of it.")]
+Raw = Annotated[bool, QueryParameter(description="With headers and body as they were signed (admin).")]
+PostId = Annotated[
+    str, PathParameter(description="The post's id at its provider, escaped: a slash in it is written %2F.")
+]
+
+
+def text(description: str) -> QueryParameter:
+    """A parameter of the address that is described so."""
+    return QueryParameter(description=description)
+
+
+def state_in(words: tuple[str, ...], how: str = "One or several", more: str = "") -> QueryParameter:
+    """The parameter `state`: some words of a closed list."""
+    return QueryParameter(name="state", description=f"{how}: {', '.join(words)}{more}.", enum=words)
+
+
+def command(path: str, responses: dict[int, ResponseSpec], summary: str, status_code: int = 200, **more: Any) -> post:
+    """A POST by which somebody changes something, who needs a key that may operate."""
+    guards = [requires("operate")]
+    return post(path, status_code=status_code, guards=guards, responses=responses, summary=summary, **more)
+
+
+READS_BODY: Mapping[str, Any] = {"request_max_body_size": MAX_BODY, "exception_handlers": OF_BODIES}
+"""For handlers that read one."""
 
 
 class Tagged(Response[Any]):
@@ -55,7 +101,7 @@ def _refused(why: str) -> ResponseSpec:
     return ResponseSpec(ProblemOut, description=why, media_type=MEDIA_TYPE, generate_examples=False)
 
 
-READING = {
+READING: dict[int, ResponseSpec] = {
     400: _refused("A parameter cannot be used; it is named."),
     401: _refused("No key, or one that is not known."),
     403: _refused("The key does not reach this far."),

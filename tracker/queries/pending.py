@@ -1,0 +1,143 @@
+"""What is going to happen to a post unless something else happens first: what the engine makes of what waits for it.
+
+A timer is let come, in thought, at its time: by `due` for a rule that waits, by `advance` for a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.posts.post import Post, view
+from tracker.domain.rules.decision import Arm, CameTo, Failed, Fire, Refusal, Timer, Trace
+from tracker.domain.rules.descriptions import either
+from tracker.domain.rules.rule import While
+from tracker.domain.rules.step import RetryStep, WaitStep
+from tracker.domain.rules.timers import due
+from tracker.domain.runs.run import Phase, Run, RunState
+from tracker.domain.runs.run_signals import Perform, TimerDue
+from tracker.domain.runs.workflow import advance
+from tracker.queries.post_views import OnePostOut, PendingOut, one_post_out
+from tracker.rulebook.explanations import moment, refused
+from tracker.store.session import into
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.domain.posts.change import PostView
+    from tracker.domain.rules.grouping import Group
+    from tracker.domain.rules.rule import Rule
+    from tracker.store.database import Connection, Row
+
+WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+"""What the timer of a run is there for, by the phase of the run; of any other, `run`."""
+
+PENDING = """
+select t.due_at, t.kind, t.rule, t.key, t.meaning, t.cause, t.provider, t.post, t.target, t.data, t.run,
+       r.data as run_data, null as verb, null::uuid as action, null as state, 0 as attempts,
+       null::timestamptz as created_at
+  from timers t left join runs r on r.id = t.run
+ where t.provider = $1 and t.post = $2
+union all
+select due_at, 'action', rule, '', '', '', provider, post, target, null, run,
+       null, verb, id, state, attempts, created_at
+  from actions where provider = $1 and post = $2 and state in ('pending', 'claimed')
+ order by due_at, rule
+"""
+
+
+async def post_with_pending(conn: Connection, post: Post, rules: Sequence[Rule]) -> OnePostOut:
+    """The post as it is shown by itself, with what is going to happen to it; `rules` are those in force."""
+    return one_post_out(post, await list_pending(conn, post, rules))
+
+
+async def list_pending(conn: Connection, post: Post, rules: Sequence[Rule]) -> list[PendingOut]:
+    """What is going to happen to the post, the soonest first."""
+    outlook, seen = Outlook({rule.id: rule for rule in rules}), view(post)
+    return [_pending(row, outlook, seen) for row in await conn.fetch(PENDING, post.provider, post.id)]
+
+
+def _pending(row: Row, outlook: Outlook, seen: PostView) -> PendingOut:
+    if row["kind"] == "action":
+        return into(PendingOut, row, what="action", says=outlook.of_action(row))
+    if row["run_data"] is None:
+        return into(PendingOut, row, what=row["kind"], says=outlook.of_rule(into(Timer, row), seen))
+    run = Run.from_data(row["run_data"])
+    what = WHAT_COMES.get(run.phase, "run")
+    return into(PendingOut, row, what=what, says=outlook.of_run(run, row["meaning"], row["due_at"]))
+
+
+class _Rang(Trace):
+    """Hears what a rule made of the one timer that is let come, and of nothing else."""
+
+    subject: Group
+    came_to: CameTo
+
+    def occurred(self, *_: object) -> None:
+        return
+
+    def stands(self, *_: object) -> None:
+        return
+
+    def ended(self, *_: object) -> None:
+        return
+
+    def rang(self, rule: Rule, timer: Timer, subject: Group, came_to: CameTo) -> None:
+        self.subject, self.came_to = subject, came_to
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Lets timers come in thought, and says what follows; of a rule that is none of `rules` it is not known."""
+
+    rules: Mapping[str, Rule]
+
+    def of_rule(self, timer: Timer, seen: PostView) -> str:
+        """What a rule does that waits for a post, if the post stays as it is."""
+        rule, rang = self.rules.get(timer.rule), _Rang()
+        if rule is None:
+            return f"{timer.rule} looks again"
+        match due(rule, timer, seen, timer.due_at, rang):
+            case Fire() if isinstance(rule.trigger, While):
+                return f"{rule.id} fires if it is still {either(sorted(rule.trigger.states))}"
+            case Fire():
+                return f"{rule.id} fires if {either(getattr(rule.trigger, 'words', ()))} has not happened"
+            case Failed(detail=detail):
+                return f"{rule.id} cannot judge its condition: {detail}"
+            case Arm(_, later):
+                return f"{rule.id} goes on waiting until {moment(later.due_at)}"
+        if isinstance(rang.came_to, Refusal):
+            clause = refused(rule, rang.subject, rang.came_to)
+            return f"{rule.id} does nothing, as it stands: {clause.key} wants {clause.wanted}, but {clause.was}"
+        return f"{rule.id} looks again"
+
+    def of_run(self, run: Run, meaning: str, due_at: datetime) -> str:
+        """What a run does when its timer comes."""
+        rule = self.rules.get(run.rule)
+        if rule is None:
+            return f"{run.rule} looks again"
+        moved = advance(run, rule, TimerDue(meaning), due_at)
+        if moved.run.state is RunState.CANCELLED:
+            return f"{run.rule} ends: {moved.run.why}"
+        steps = rule.steps(run.branch)
+        match steps[run.step] if run.step < len(steps) and moved.run != run else None:
+            case RetryStep(tries=tries) if run.phase is Phase.BACKOFF:
+                return f"{run.rule} retries: try {moved.run.tries} of {tries}"
+            case WaitStep(words) if run.phase is Phase.WAITING:
+                way = "goes on" if moved.run.branch == run.branch else f"goes to {moved.run.branch}"
+                return f"{run.rule} stops waiting for {either(words)}, and {way}"
+        if any(isinstance(intent, Perform) for intent in moved.intents):
+            return f"{run.rule} says again that it is not over"
+        return f"{run.rule} looks again"
+
+    def of_action(self, row: Mapping[str, Any]) -> str:
+        """What is done, and what it waits for."""
+        what = f"{row['verb']} {row['target']}"
+        if row["attempts"]:
+            return f"{what}: attempt {row['attempts'] + (row['state'] == 'pending')}"
+        rule, due_at = self.rules.get(row["rule"] or ""), row["due_at"]
+        if rule is None or rule.quiet is None or row["verb"] != "alert" or due_at <= row["created_at"]:
+            return what
+        is_held = rule.quiet.over_at(due_at - timedelta(milliseconds=1)) == due_at
+        return f"{what}, held by the quiet hours until then" if is_held else what
