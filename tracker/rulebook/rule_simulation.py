@@ -137,7 +137,7 @@ class RuleSimulation:
         world.restore_timers((_timer(json.loads(text)), run) for text, run in stored)
 
     def reload(self) -> None:
-        """The same rules are put in force once more."""
+        """Put the rules in force once more."""
         self.world.exchange(self.rules)
 
     def _next_due(self) -> datetime | None:
