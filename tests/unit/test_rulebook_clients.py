@@ -16,9 +16,8 @@ from tracker.domain.posts.event import Fact, State, TargetFact
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.simulation import Taken
 from tracker.rulebook import Known, load_kept, load_rules, load_text
-from tracker.rulebook.rule_simulation import RuleSimulation
+from tracker.rulebook.rule_simulation import Message, RuleSimulation
 
 NAMES = Known(channels={"ops", "acme", "globex", "boss"}, endpoints={"cms", "acme-cms", "globex-cms"})
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +46,7 @@ def revisions(text: str) -> dict[str, str]:
     return {rule.id: rule.revision for rule in book.rules}
 
 
-def done(text: str, *facts: Fact, folder: Path | None = None) -> list[Taken]:
+def done(text: str, *facts: Fact, folder: Path | None = None) -> list[Message]:
     book = load_rules(folder, NAMES) if folder else load_text(text, "r.toml", NAMES)
     assert [str(one) for one in book.faults] == []
     world = RuleSimulation(RuleIndex(book.rules), facts[0].received_at)
