@@ -162,7 +162,8 @@ def _compiled_hole(text: str, declared: tuple[tuple[str, type], ...]) -> tuple[c
 
 
 def _read_in(tree: Node, scope: Scope) -> frozenset[str]:
-    return frozenset(node.name for node in walk(tree) if isinstance(node, Name)).intersection(known_in(scope))
+    names = {node.name for node in walk(tree) if isinstance(node, Name)}
+    return frozenset(name for name in names if name in DEFAULTS or name in scope.kinds)
 
 
 def _compile(environment: cel.Env, text: str, scope: Scope) -> tuple[cel.Expression, Node]:

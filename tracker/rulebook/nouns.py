@@ -81,26 +81,21 @@ def _place_of(name: str, text: str) -> int:
     return found.start() if found else 0
 
 
-def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, public_url: str | None = None) -> Nouns:
-    """What the steps of a rule know."""
+def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, linked: bool = True) -> Nouns:
+    """What the steps of a rule know; not `linked`: nobody has said where people reach this installation."""
     if trigger is None:
         return Nouns()
     gathers = isinstance(trigger, Every) and bool(trigger.over)
-    missing = _missing(_shape(trigger), per, gathers)
-    return Nouns({**({} if retries else {"run.tries": _NO_TRIES}), **_addressless(public_url), **missing})
+    missing = _missing(_shape(trigger), per, gathers, linked)
+    return Nouns(missing if retries else {**missing, "run.tries": _NO_TRIES})
 
 
-def nouns_in_condition(trigger: Trigger | None, per: Per, *, public_url: str | None = None) -> Nouns:
+def nouns_in_condition(trigger: Trigger | None, per: Per, *, linked: bool = True) -> Nouns:
     """What its `when` knows, which in a rule of the clock is judged of each thing that is gathered."""
     if trigger is None:
         return Nouns()
     shape = _about(trigger.over) if isinstance(trigger, Every) else _shape(trigger)
-    return Nouns({**_addressless(public_url), **_missing(shape, per, gathers=False)})
-
-
-def _addressless(public_url: str | None) -> Mapping[str, str]:
-    """`public_url` is "" where the configuration has none, and None where it is not known."""
-    return {"post.link": NO_ADDRESS} if public_url == "" else {}
+    return Nouns(_missing(shape, per, False, linked))
 
 
 def _shape(trigger: Trigger) -> str:
@@ -118,8 +113,8 @@ def _about(words: Iterable[EventPattern]) -> str:
 
 
 @cache
-def _missing(shape: str, per: Per, gathers: bool) -> Mapping[str, str]:
-    missing: dict[str, str] = {}
+def _missing(shape: str, per: Per, gathers: bool, linked: bool) -> Mapping[str, str]:
+    missing = {} if linked else {"post.link": NO_ADDRESS}
     for name in DEFAULTS:
         why = _of_run(name, shape, gathers) if name.startswith("run.") else _of_what_happens(name, shape, per)
         if why:

@@ -56,10 +56,8 @@ def _plain(value: object) -> object:
         return _with_rows(parts, value.supplied)
     if isinstance(value, TemplateFile):
         return _with_rows(value.meaning, value.supplied)
-    if isinstance(value, Choice):
-        return {"row": value.meaning}
     if isinstance(value, Struct):
-        return {"is": type(value).__name__, **_named(value)}
+        return {"row": value.meaning} if isinstance(value, Choice) else {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
         several = [_plain(one) for one in value]
         return several if any(isinstance(one, ORDERED) for one in value) else sorted(several, key=json.dumps)
@@ -72,6 +70,8 @@ def _plain(value: object) -> object:
 
 def _with_rows(meaning: object, supplied: Mapping[str, Supplier]) -> object:
     """With what the tables hold that it reads: an edit there is one of the rule."""
+    if not supplied:  # as most do not
+        return meaning
     rows = {name: one.meaning for name, one in supplied.items() if isinstance(one, Choice)}
     return {"reads": meaning, "rows": rows} if rows else meaning
 
@@ -81,16 +81,15 @@ def _named(value: Struct) -> dict[str, object]:
     return {
         name: _plain(found)
         for name, default in _defaults(type(value)).items()
-        if name not in LOOKS and (found := getattr(value, name)) != default
+        if (found := getattr(value, name)) != default
     }
 
 
 @cache
 def _defaults(kind: type[Struct]) -> dict[str, object]:
-    """The fields of such values with their defaults; what must always be said equals none."""
-    return {
-        one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in fields(kind)
-    }
+    """The fields of such values that mean something, with their defaults; what must always be said equals none."""
+    meant = [one for one in fields(kind) if one.name not in LOOKS]
+    return {one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in meant}
 
 
 def written(node: Node, bound: Mapping[str, str] = NOTHING_BOUND) -> str:

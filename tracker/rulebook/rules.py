@@ -23,7 +23,7 @@ from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFL
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.reading import article
 from tracker.rulebook.revision import revision_of
-from tracker.rulebook.scope import Scope, joined, link_of
+from tracker.rulebook.scope import Scope, joined, linking
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
 from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
@@ -143,13 +143,16 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     severity = table.choice("severity", SEVERITIES, "warning")
     per = table.parsed("per", read_per) or GroupBy.POST
     public_url = context.known.public_url
-    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), public_url=public_url)
-    scope = joined(Scope({"post.link": link_of(public_url or "")}), read_with(table, context.tables, nouns))
+    linked = public_url != ""
+    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), linked=linked)
+    scope = linking(public_url or "")
+    if ARGUMENTS in table:
+        scope = joined(scope, read_with(table, context.tables, nouns))
     about = {key: table.text(key) or "" for key in ("owner", "runbook")}
     context = replace(
         context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope, **about
     )
-    judged = nouns_in_condition(trigger, per, public_url=public_url)
+    judged = nouns_in_condition(trigger, per, linked=linked)
     do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,

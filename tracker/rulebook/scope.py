@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct, field
@@ -51,8 +52,9 @@ def filled(values: Mapping[str, object], supplied: Mapping[str, Supplier]) -> Ma
     return {**values, **{name: supply(values) for name, supply in supplied.items()}} if supplied else values
 
 
-def link_of(public_url: str) -> Supplier:
-    """Where people find a post, on the dashboard of this installation."""
+@cache
+def linking(public_url: str) -> Scope:
+    """Where people find a post: on the dashboard of this installation."""
     base = public_url.rstrip("/")
 
     def link(values: Mapping[str, object]) -> str:
@@ -61,7 +63,7 @@ def link_of(public_url: str) -> Supplier:
             return f"{base}/posts/dots?id={post}&{query}"
         return f"{base}/posts/{quote(post, safe='')}?{query}" if post else ""
 
-    return link
+    return Scope({"post.link": link})
 
 
 def known_in(scope: Scope) -> tuple[str, ...]:
