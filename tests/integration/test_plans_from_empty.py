@@ -39,7 +39,7 @@ select lpad(n::text, 32, '0')::uuid, n, 'send', 'sink', '{}', $1, 'p', 'p' || n,
   from generate_series(1, 5000) n
 """
 ATTEMPTS = "insert into action_attempts (action, attempt, lease, started_at) select id, 1, 1, $1 from actions"
-NO_EVENTS: list[object] = [[]] * 14
+NO_EVENTS: list[object] = [*[[]] * 12, False, []]
 ENDED = [UUID(f"{n:032}") for n in (100, 2000, 4000)]
 PAGES = {"posts": 20, "firings": 20, "claims": 400, "outcomes": 150}
 

@@ -51,7 +51,7 @@ class Process:
 
     @property
     def titles(self) -> list[str]:
-        return [str(getattr(rule.do[0], "title").parts[0]) for rule in self.rules.index()]  # noqa: B009  (of any step)
+        return [getattr(rule.do[0], "title")({}) for rule in self.rules.index()]  # noqa: B009  (of any step)
 
     async def kept(self) -> rule_book.Standing:
         async with self.database.connection() as conn:

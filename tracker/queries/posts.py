@@ -44,6 +44,7 @@ from tracker.queries.paging import (
     Page,
     any_of,
     fetch,
+    fitting,
     of_current_projection,
     page_of,
     write_cursor,
@@ -186,8 +187,8 @@ async def find_post(conn: Connection, post: str, provider: str | None = None) ->
 
 def of_that_id(post: str, provider: str | None) -> AnySelect:
     """The posts of that id, one for each provider that has one."""
-    of_id = select(FOLD, col(Posts.first_day)).where(of_current_projection(), col(Posts.post) == post)
-    return of_id.where(col(Posts.provider) == provider) if provider else of_id
+    wanted = fitting(Posts, post=post, provider=provider or None)
+    return select(FOLD, col(Posts.first_day)).where(of_current_projection(), *wanted)
 
 
 async def count_by_state(conn: Connection) -> dict[str, int]:
@@ -200,13 +201,8 @@ async def count_by_state(conn: Connection) -> dict[str, int]:
 
 def keyset_of(sort: str) -> Keyset:
     """The order that `sort`, one of SORTS, asks for."""
-    return Keyset(
-        sort,
-        tuple[datetime | None, str, str],
-        getattr(Posts, sort.lstrip("-")),
-        (col(Posts.provider), col(Posts.post)),
-        newest_first=sort.startswith("-"),
-    )
+    at, key, newest_first = getattr(Posts, sort.lstrip("-")), (col(Posts.provider), col(Posts.post)), sort[0] == "-"
+    return Keyset(sort, tuple[datetime | None, str, str], at, key, newest_first=newest_first)
 
 
 def statement(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[Any] | None, limit: int) -> AnySelect:
@@ -251,9 +247,7 @@ def _by_looking(keyset: Keyset, timeless: bool) -> bool:
 
 def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
     at, entered = col(Posts.last_event_at), col(Posts.entered_at)
-    where = [of_current_projection()]
-    if query.provider is not None:
-        where.append(col(Posts.provider) == query.provider)
+    where = [of_current_projection(), *fitting(Posts, provider=query.provider)]
     for column, wanted in (
         (Posts.platforms, [query.platform] if query.platform is not None else []),
         (Posts.accounts, [query.account] if query.account is not None else []),

@@ -6,8 +6,9 @@ The processor does it, and a plan says beforehand what it would come to.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tracker.domain.posts.change import PostView
 from tracker.domain.rules import periodic
