@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -171,14 +172,27 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         scheduled_at=starts + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail={"account": account} if about_account and "account" in told else _under(DATA, line.fields),
+        detail={"account": account} if about_account and "account" in told else _carried(line.fields),
         excerpt=told.get("text"),
         labels=_under("labels", line.fields),
         attributes=_under("attributes", line.fields),
     )
 
 
-def _under(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
+def _carried(told: Mapping[str, str]) -> dict[str, object]:
+    """What an event brings: numbers and flags are what they look like, all else is text."""
+    return {name: _scalar(text) for name, text in _under(DATA, told).items()}
+
+
+def _scalar(text: str) -> object:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float) else text
+
+
+def _under(kind: str, told: Mapping[str, str]) -> dict[str, str]:
     return {name.partition(".")[2]: text for name, text in told.items() if name.startswith(f"{kind}.")}
 
 
