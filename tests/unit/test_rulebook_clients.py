@@ -102,6 +102,7 @@ def test_a_condition_that_reads_no_row_is_judged_all_the_same() -> None:
     assert to(TABLE + rule, failed(1, "acme-tr"))[0] == "alert acme"
 
 
+LOOP = "{{ post.targets.map(a, post.targets.map(b, post.targets.map(c, client.cms + client.cms)))[0][0][0] }}"
 REFUSED = {
     "a channel that is none, in any row": (
         (TABLE.replace('channel = "globex"', 'channel = "globx"') + FAILED),
@@ -149,6 +150,14 @@ REFUSED = {
     "a name that is taken": (
         TABLE.replace("table.client", "table.post") + FAILED.replace("client", "post"),
         "are names of other values",
+    ),
+    "a value that is too long": (
+        (TABLE.replace('"acme-cms"', '"' + "x" * 501 + '"') + FAILED),
+        "cms: is 501 characters long; 500 are allowed",
+    ),
+    "loops over what a table holds": (
+        TABLE + FAILED.replace('{{ client.cms }}" }, {', LOOP + '" }, {'),
+        "steps of work",
     ),
     "a value that is no literal": (
         TABLE.replace("tries = 1", "tries = [1]") + FAILED,

@@ -135,7 +135,7 @@ class _Estimate(Struct, frozen=True):
             case Const(literal):
                 return Bulk(len(literal) if isinstance(literal, str) else SMALL), 1
             case Name(name):
-                return self.known.get(name, Bulk(SMALL)), 1
+                return self.known.get(name, Bulk(TEXT)), 1  # what a table holds, or a workflow was given
             case Field(of, field, _):
                 bulk, work = self.of(of)
                 return (Bulk(NAME) if field == "platforms" and bulk == _ITEM else bulk.each), work + 1

@@ -16,6 +16,7 @@ from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.rules.choice import BY, Choice, Literal
 from tracker.domain.rules.grouping import ATTRIBUTES, DEFAULTS
 from tracker.errors import did_you_mean
+from tracker.rulebook.cel_analysis import TEXT
 from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.scope import Scope, Supplier
 
@@ -79,6 +80,8 @@ def _row(row: Table) -> Mapping[str, Literal]:
     for column, value in row.values.items():
         if not WORD.fullmatch(column):
             row.fault_at_key(column, "a name in a row is made of a–z, 0–9 and _, and begins with a letter")
+        elif isinstance(value, str) and len(value) > TEXT:
+            row.fault(column, f"is {len(value)} characters long; {TEXT} are allowed")
         elif isinstance(value, str | int | bool):
             found[column] = value
         else:
@@ -132,6 +135,8 @@ def literal(text: str, scope: Scope) -> str | Choice | None:
 
     Raises ValueError for any other hole.
     """
+    if len(text) > TEXT:
+        raise ValueError(f"is {len(text)} characters long; {TEXT} are allowed")
     if "{{" not in text:
         return text
     hole = SOLE_HOLE.fullmatch(text)
