@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import resource
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import a_database, a_postgres, machine, spending
-from tracker.domain.posts.arrival import arrive
-from tracker.domain.posts.event import Fact, Problem, State, TargetFact
-from tracker.domain.posts.post import Post
+from benchmarks.processing import a_processor, readers
+from benchmarks.stories import PER_COMMIT, append_all
+from tracker.domain.posts.event import State, bucket_of
 from tracker.process.backtest import Backtest, Span
 from tracker.rulebook import load_text
-from tracker.store.posts import posts
+from tracker.store.log.event_log import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.domain.posts.change import Change
     from tracker.store.database import Database
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -37,7 +38,6 @@ FAILED = (
     (State.PUBLISHED, 3840),
 )  # fmt: skip
 PLATFORMS = ("instagram", "x", "linkedin", "facebook", "tiktok")
-PER_COPY = 5000
 
 RULES = (
     """
@@ -91,41 +91,40 @@ def rule_text(rules: int) -> str:
     )
 
 
-def facts(posts: int) -> Iterator[Fact]:
+def webhooks(posts: int) -> Iterator[Incoming]:
     """Every post goes through a story of a bit more than an hour, on two platforms; they begin evenly."""
-    return merge(*(_step(posts, place) for place in range(len(STORY))), key=lambda fact: fact.received_at)
+    return merge(*(_step(posts, place) for place in range(len(STORY))), key=lambda event: event.received_at)
 
 
-def _step(posts: int, place: int) -> Iterator[Fact]:
+def _step(posts: int, place: int) -> Iterator[Incoming]:
     for n in range(posts):
         state, seconds = (STORY if n % FAILING else FAILED)[place]
-        moment = START + n * (SPAN / posts) + timedelta(seconds=seconds)
-        problem = Problem("timeout", "the platform timed out", n % 3 > 0) if state is State.FAILED else None
-        targets = tuple(
-            TargetFact(name, account=f"a{n % 97}", state=state, problem=problem)
+        moment, post = START + n * (SPAN / posts) + timedelta(seconds=seconds), f"post_{n:010d}"
+        error = {"code": "timeout", "message": "the platform timed out", "retryable": n % 3 > 0}
+        shared = {"status": state.upper() if state else None} | ({"error": error} if state is State.FAILED else {})
+        targets = [
+            {"platform": name, "accountId": f"a{n % 97}", "platformPostUrl": None, **shared}
             for name in (PLATFORMS[n % 5], PLATFORMS[(n + 1) % 5])
-        )
-        yield Fact(
-            f"{place}-{n}", "sosyalkopru", f"post_{n:010d}", f"post.{state or 'updated'}", "sosyalkopru", moment,
-            moment, n * len(STORY) + place + 1, state=state, targets=targets, problem=problem,
-            scheduled_at=moment + timedelta(hours=1) if state is State.SCHEDULED else None,
+        ]
+        data = {"postId": post, "platforms": targets, **shared}
+        if state is State.SCHEDULED:
+            data["scheduledAt"] = (moment + timedelta(hours=1)).isoformat()
+        kind = f"post.{state or 'updated'}"
+        body = json.dumps({"event": kind, "timestamp": moment.isoformat(), "data": data}).encode()
+        yield Incoming(
+            "sosyalkopru", "sosyalkopru", f"{place}-{n}", sha256(body).digest(), kind, post,
+            bucket_of("sosyalkopru", post), moment, body, {}, moment,
         )  # fmt: skip
 
 
 async def fill(database: Database, events: int, count: int) -> None:
-    """The changes that so many events make, as the processor writes them."""
-    known: dict[str, Post] = {}
-    page: list[Change] = []
+    """So many events, made into posts."""
     async with database.connection() as conn:
-        for fact in islice(facts(count), events):
-            post, change = arrive(known.get(fact.post or ""), fact, (), None)
-            known[fact.post or ""] = post
-            page.append(change)
-            if len(page) == PER_COPY:
-                await posts.record_changes(conn, 1, live=True, changes=page, epoch=1)
-                page = []
-        await posts.record_changes(conn, 1, live=True, changes=page, epoch=1)
-        await conn.execute("analyze changes")
+        await append_all(conn, islice(webhooks(count), events), PER_COMMIT)
+    await (await a_processor(database)).drain()
+    async with database.connection() as conn:
+        await conn.execute("update places set caught_up_at = $1", START + 2 * SPAN)
+        await conn.execute("vacuum analyze")
 
 
 async def measure(dsn: str, events: int, count: int, rules: int) -> None:
@@ -135,7 +134,7 @@ async def measure(dsn: str, events: int, count: int, rules: int) -> None:
         book = load_text(rule_text(rules))
         assert not book.faults, book.faults
         with spending() as spent:
-            found = await Backtest(database).run(book.index, Span(START, START + 2 * SPAN))
+            found = await Backtest(database, readers()).run(book.index, Span(START, START + 2 * SPAN))
         print(f"backtest   {spent.wall:.1f} s   {spent.per(events)}")
         print(f"{sum(len(one.would) for one in found.rules):,} firings", end="; ")
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, with the filling")

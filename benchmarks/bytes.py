@@ -62,7 +62,10 @@ select coalesce(parent.relname, c.relname) as name, coalesce(parent_table.relnam
 """
 
 DAYS = "select count(*) from log_days"
-DONE = "select count(*) from changes where live and event = 'action.done'"
+DONE = """
+select count(*) from events e join subscriptions s on s.name = 'processor' and s.bucket = e.bucket
+ where e.kind = 'action.done' and (e.epoch < s.epoch or e.epoch = s.epoch and pg_visible_in_snapshot(e.xid, s.snapshot))
+"""
 
 
 def compare(bench: Bench) -> list[Comparison]:

@@ -1,4 +1,4 @@
-"""A store with many events in it, filled by SQL: posts, the log, its ledger, changes, and actions that are done."""
+"""A store with many events in it, filled by SQL: posts, the log, its ledger, transitions, and actions that are done."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The lists and the pages of one post, with many posts in the store: how long each takes over HTTP, one at a time.
 
 `python -m benchmarks.lists [--posts N] [--events N] [--times N] [--folder F]`. The store is filled by SQL: events and
-changes are spread evenly over the posts and over thirty days, and one post has a thousand of them. With --folder it
+transitions are spread evenly over the posts and over thirty days, and one post has a thousand of them. With --folder it
 is kept there, and used again by the next run.
 """
 
@@ -24,6 +24,7 @@ import uvicorn
 import uvloop
 
 from benchmarks.measuring import a_database, machine, until_open
+from benchmarks.processing import readers
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
 from tracker.embedded.embedded import EmbeddedPostgres
@@ -81,11 +82,10 @@ select at::date, 1, n % 16, 'sosyalkopru', 'sosyalkopru', 'd-' || n, decode(md5(
  order by one.n desc
 """
 
-CHANGES = f"""
-insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, before, after, attempt,
-                     occurred_at, received_at, source, fact, moves, notes)
-select 1, true, 1, n % 16, 'sosyalkopru', {POST}, n, 'post.published', 'moved', 'publishing', 'published', 1,
-       at, at, 'sosyalkopru', n::text, '[]', '[]'
+TRANSITIONS = f"""
+insert into transitions (cause, received_at, occurred_at, attempt, projection, superseded, again, provider, post,
+                         before, after)
+select n, at, at, 1, 1, false, false, 'sosyalkopru', {POST}, 'publishing', 'published'
   from (select n, $4::timestamptz - (n + 0.5) * $3::interval as at from generate_series($1::bigint, $2::bigint) n) one
  order by one.n desc
 """
@@ -127,7 +127,7 @@ async def fill(dsn: str, posts: int, events: int) -> None:
     connection = await asyncpg.connect(dsn)
     for day in range(DAYS + 2):
         await event_log.ensure_day(connection, (NOW - timedelta(days=day)).date())
-    for statement, count in ((POSTS, posts), (EVENTS, events), (CHANGES, events)):
+    for statement, count in ((POSTS, posts), (EVENTS, events), (TRANSITIONS, events)):
         step, more = timedelta(days=DAYS) / count, () if statement is POSTS else (posts,)
         for begin in range((count - 1) // CHUNK * CHUNK, -1, -CHUNK):
             await connection.execute(statement, begin, min(begin + CHUNK, count) - 1, step, NOW, *more)
@@ -142,7 +142,7 @@ async def fill(dsn: str, posts: int, events: int) -> None:
 async def serve(dsn: str) -> None:
     async with Database.open(dsn) as database:
         pages = handlers(database, lambda: NOW, open_here=True)
-        app = application(Parts(database=database, clock=lambda: NOW, receiver=None, more=pages))
+        app = application(Parts(database=database, clock=lambda: NOW, receiver=None, readers=readers(), more=pages))
         await uvicorn.Server(uvicorn.Config(app, port=PORT, lifespan="off", log_level="error")).serve()
 
 

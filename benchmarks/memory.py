@@ -14,13 +14,14 @@ from benchmarks.comparing import Comparison, Figures, Side, alternate
 from benchmarks.load import Load
 from benchmarks.placing import OTHERS, on_cores
 from benchmarks.serving import tracker, until_ready
-from benchmarks.tables import counted
+from benchmarks.tables import number
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 EVENTS = 1_000_000
 MEBIBYTE = 2**20
+FOLDED = "select coalesce(sum(version), 0) from posts"
 RESIDENT = 150.0
 PART_OF_A_RUSH = 5.0
 EMPTY, FULL, AGAIN = "just started", "after the events", "started again"
@@ -62,7 +63,7 @@ def _filled(bench: Bench, dsn: str, events: int, _run: int) -> Figures:
             load.rush(PART_OF_A_RUSH, events - sent)
             sent += load.answers
             bench.tell(f"memory: {sent:,} of {events:,} events, {_held(server)['resident']:.0f} MiB")
-        while counted(dsn, "changes") < sent:
+        while number(dsn, FOLDED) < sent:
             time.sleep(0.5)
         return {"per_second": sent / (time.perf_counter() - began)} | _held(server)
 

@@ -1,8 +1,8 @@
 """The stream of events: how late its listeners hear, and what they cost the process that serves them.
 
 `python -m benchmarks.stream [--listeners N] [--rate R] [--seconds S]`. Every listener hears every event; how late
-is measured at one of twenty, from just before the event's transaction commits. Then all listeners come back at once
-with the id of the first event, and read from the database what they have missed.
+is measured at one of twenty, from just before the event is appended, and so with what the processor does to it. Then
+all listeners come back at once with the id of the first event, and read from the database what they have missed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import uvicorn
 import uvloop
 
 from benchmarks.measuring import a_database, a_postgres, cpu_of, machine, postgres_cpu, until_open
+from benchmarks.processing import a_processor, readers
+from benchmarks.stories import webhooks
 from tracker.api.application import Parts, application
 from tracker.api.events import shown
-from tracker.domain.posts.change import Change, Move
-from tracker.domain.posts.event import State
 from tracker.store import keys
 from tracker.store.database import Database
-from tracker.store.posts import posts
+from tracker.store.log.event_log import append
 from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Broadcast, Limits
 
@@ -49,7 +49,7 @@ def now() -> datetime:
 
 async def serve(dsn: str, listeners: int) -> None:
     async with Database.open(dsn) as database, Wakeups(dsn).listening() as wakeups:
-        broadcast = Broadcast(database, shown, Limits(listeners=2 * listeners))
+        broadcast = Broadcast(database, readers(), shown, Limits(listeners=2 * listeners))
         reading = asyncio.create_task(broadcast.run(wakeups))
         app = application(Parts(database=database, clock=now, receiver=None, broadcast=broadcast))
         await uvicorn.Server(uvicorn.Config(app, port=PORT, lifespan="off", log_level="error")).serve()
@@ -133,28 +133,22 @@ class Hall:
                 await asyncio.sleep(0.02)
 
 
-def a_change(number: int) -> Change:
-    move = Move(None, State.PUBLISHING, State.PUBLISHED, f"f{number}", 1, now())
-    return Change(
-        "sosyalkopru", f"post_{number:010d}", "post.published", "sosyalkopru", "moved", State.PUBLISHING,
-        State.PUBLISHED, 1, now(), now(), number, f"f{number}", (move,),
-    )  # fmt: skip
-
-
 async def tell(database: Database, hall: Hall, rate: int, seconds: float) -> None:
     """So many events a second, each in a transaction of its own."""
+    count = round(rate * seconds)
     began = time.perf_counter()
     async with database.connection() as conn:
-        for number in range(round(rate * seconds)):
+        for number, event in enumerate(webhooks(count)):
             await asyncio.sleep(began + number / rate - time.perf_counter())
-            hall.sent[number] = time.perf_counter()
-            async with conn.transaction():
-                await posts.record_changes(conn, 1, live=True, changes=[a_change(number)], epoch=1)
+            sent = time.perf_counter()
+            (receipt,) = await append(conn, [event])
+            hall.sent[receipt.position] = sent
 
 
 async def measure(dsn: str, listeners: int, rate: int, seconds: float) -> None:
     hall = Hall()
-    async with a_database(dsn) as database:
+    async with a_database(dsn) as database, Wakeups(dsn).listening() as wakeups:
+        projecting = asyncio.create_task((await a_processor(database)).run(wakeups))
         async with database.connection() as conn:
             _, key = await keys.create(conn, "benchmark", ["read"], now())
         with a_server(dsn, listeners) as server:
@@ -172,6 +166,7 @@ async def measure(dsn: str, listeners: int, rate: int, seconds: float) -> None:
             full = server.memory_info().rss
             _report(hall, listeners, rate, (full, alone), (cpu / wall, postgres / wall))
             await _all_come_back(hall, listeners, key, round(rate * seconds) - 1)
+        projecting.cancel()
 
 
 async def _all_come_back(hall: Hall, listeners: int, key: str, missed: int) -> None:

@@ -35,7 +35,11 @@ WARM, MEASURED, COUNTED = 1, 10**9, 2 * 10**9
 """The first post of each part of a run. Statements are counted apart, for it costs CPU to write them down."""
 SHOWN = 25
 
-SETTLED = "select count(*) from changes where live and event = 'action.done' and post >= '{}'"
+SETTLED = """
+select count(*) from events e join subscriptions s on s.name = 'processor' and s.bucket = e.bucket
+ where e.kind = 'action.done' and (e.epoch < s.epoch or e.epoch = s.epoch and pg_visible_in_snapshot(e.xid, s.snapshot))
+   and e.post >= '{}'
+"""
 WAL = "select (pg_current_wal_lsn() - '0/0')::bigint"
 
 

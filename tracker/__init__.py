@@ -3,7 +3,7 @@
 Agents walk one corridor. They never meet: they leave things for each other in Postgres, so that each can be stopped,
 replayed, moved to another process or read alone.
 
-    provider ─▶ receiver ─▶ ▒event log▒ ─▶ processor ─▶ ▒posts, changes, runs, timers, actions▒ ─▶ worker
+    provider ─▶ receiver ─▶ ▒event log▒ ─▶ processor ─▶ ▒posts, transitions, runs, timers, actions▒ ─▶ worker
                     ▲           fold + decide, one step, one transaction                          │
                     ├──────── facts: what we did, or people did by hand, is a fact and comes in like the rest ◀─┘
                     └──────── reconciler: asks the provider what is true, and comes in by the same door

@@ -134,7 +134,7 @@ class _Service:
             outbound = await stack.enter_async_context(build_outbound(settings))
             for fault in unreachable(settings):
                 log.warning("outbound.unreachable", fault=str(fault))
-            receiver, broadcast = self._receiver(database), Broadcast(database, shown)
+            receiver, broadcast = self._receiver(database), Broadcast(database, self._readers, shown)
             try:
                 await self._arrive(database)
                 for name, agent in self._others(database, listening, outbound):

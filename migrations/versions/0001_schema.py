@@ -46,8 +46,11 @@ create table events (
 ) partition by range (day);
 -- The feed EVENTS.
 create index events_unread on events (epoch, xid, position);
--- EARLIER_EVENTS of a late fact, what a day says of a post when it is dropped, and the events of a post as people ask.
+-- OF_POSTS of look_back.py, what a day says of a post when it is dropped, and the events of a post as people ask.
 create index events_of_post on events (provider, post, position) where post is not null;
+-- OF_PROVIDER, GATHERED and BEGINS of tracker/store/log/look_back.py, and TAKE_NOTE of provider_heartbeats.py: a part
+-- of a day. Rows come in nearly this order, so that an index of the blocks is enough.
+create index events_by_arrival on events using brin (received_at) with (autosummarize = on);
 
 -- A key of a partitioned table is unique within a day at most, and a delivery must be new among those of all days.
 create table deliveries (
@@ -128,6 +131,8 @@ begin
   end if;
   execute format('drop table %I', part);
   delete from log_days where day = wanted;
+  delete from transitions where received_at >= wanted::timestamp at time zone 'UTC'
+                            and received_at < (wanted + 1)::timestamp at time zone 'UTC';
 end $$;
 """
 
@@ -292,47 +297,33 @@ create table accounts (
   primary key (projection, provider, account)
 );
 
-create sequence changes_id_seq;
-
-create table changes (
-  projection  smallint not null,
-  id          bigint not null default nextval('changes_id_seq'),
-  epoch       integer not null,
-  xid         xid8 not null default pg_current_xact_id(),
-  bucket      smallint not null,
-  live        boolean not null,
-  provider    text not null,
-  post        text,
+-- What moved, for lists and figures over time: a row for each state that a post, or one of its targets (`target`), came
+-- into by the event `cause`. What else an event changed is worked out again from the log.
+create table transitions (
   cause       bigint not null,
-  event       text not null,
-  kind        text not null,
-  before      text,
-  after       text,
-  attempt     integer not null,
-  occurred_at timestamptz not null,
   received_at timestamptz not null,
-  source      text not null,
-  fact        text not null,
-  moves       json not null,
-  notes       json not null,
-  context     json,
-  detail      json,
-  primary key (id, projection)
+  occurred_at timestamptz not null,
+  attempt     integer not null,
+  projection  smallint not null,
+  superseded  boolean not null,
+  again       boolean not null,
+  provider    text not null,
+  post        text not null,
+  target      text,
+  before      text,
+  after       text not null,
+  error       text
 ) partition by list (projection);
--- The feed NEWS. What a rebuild writes has been reacted to before, and is not read again.
-create index changes_unread on changes (epoch, xid, id) where live;
--- OF_POST and NEWEST_OF_POST of tracker/store/posts/changes.py, STOOD of a backtest, and the history of a post.
-create index changes_of_post on changes (post, provider, id);
--- OF_PROVIDER, ARRIVED, and IN_ORDER of a backtest. Rows come in nearly this order, so that an index of the blocks is
--- enough to find a stretch of time.
-create index changes_by_arrival on changes using brin (received_at);
+-- SINCE of tracker/queries/events.py, GATHERED of tracker/store/log/look_back.py, and drop_log_day. Rows come in nearly
+-- this order, so that an index of the blocks is enough to find a stretch of time.
+create index transitions_by_arrival on transitions using brin (received_at) with (autosummarize = on);
 
 create function ensure_projection(wanted smallint) returns void language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('tracker.projections'));
   if exists (select from projections where version = wanted) then return; end if;
   execute format('create table %I partition of posts for values in (%L)', 'posts_v' || wanted, wanted);
-  execute format('create table %I partition of changes for values in (%L)', 'changes_v' || wanted, wanted);
+  execute format('create table %I partition of transitions for values in (%L)', 'transitions_v' || wanted, wanted);
   insert into projections (version) values (wanted);
 end $$;
 
@@ -341,7 +332,7 @@ create function begin_projection(wanted smallint) returns void language plpgsql 
 declare kind text;
 begin
   perform pg_advisory_xact_lock(hashtext('tracker.projections'));
-  foreach kind in array array['posts', 'changes'] loop
+  foreach kind in array array['posts', 'transitions'] loop
     execute format('create table %I (like %I including defaults, constraint filled_first check (projection = %L))',
                    kind || '_v' || wanted, kind, wanted);
   end loop;
@@ -363,7 +354,7 @@ begin
     raise exception 'projection % is in use', unwanted using errcode = 'restrict_violation';
   end if;
   execute format('drop table if exists %I', 'posts_v' || unwanted);
-  execute format('drop table if exists %I', 'changes_v' || unwanted);
+  execute format('drop table if exists %I', 'transitions_v' || unwanted);
   delete from projections where version = unwanted;
 end $$;
 

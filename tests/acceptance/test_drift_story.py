@@ -79,7 +79,7 @@ class Run:
     async def publish(self, number: int) -> list[str]:
         """So many posts, until all that is told of them is in the log and folded."""
         posts = [self.simulator.create(["x"], "#publish") for _ in range(number)]
-        told = "select count(distinct post) = $2 from changes where post = any($1) and event = 'post.published'"
+        told = "select count(distinct post) = $2 from transitions where post = any($1) and after = 'published'"
         await self.until(f"{number} posts are told of", told, posts, number)
         return posts
 

@@ -210,10 +210,7 @@ async def digest(stage: Stage) -> None:
         "(select coalesce(sum((payload->'data'->>'count')::int), 0) from actions"
         " where rule = 'digest' and state = 'done')"
     )
-    happened = (
-        "(select count(*) from changes, json_array_elements(moves) move"
-        " where move->>'target' is null and move->>'after' in ('published', 'failed'))"
-    )
+    happened = "(select count(*) from transitions where target is null and after in ('published', 'failed'))"
     await stage.until("every event is in a digest", f"select {counted} = {happened}")
 
 

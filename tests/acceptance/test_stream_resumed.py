@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,32 @@ import pytest
 
 from tests.contract.serving import bearer
 from tests.contract.streaming import first_id, listen, record, streaming
+from tests.integration.corridor import READERS
+from tests.integration.told import NOON
+from tests.processing import a_processor
 from tracker.store.database import Database, set_codecs
+from tracker.store.log.event_log import ensure_day
+from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
 
 pytestmark = pytest.mark.anyio
 
 WRITERS, TRANSACTIONS, LISTENERS = 8, 40, 6
+
+
+@asynccontextmanager
+async def processing(database: Database) -> AsyncIterator[None]:
+    """What is told is what has been folded."""
+    node = await a_processor(database, READERS)
+    async with Wakeups(database.dsn).listening() as wakeups:
+        running = asyncio.create_task(node.run(wakeups))
+        yield
+        running.cancel()
 
 
 async def write(url: str, numbers: count[int], chance: random.Random, kept: list[int]) -> None:
@@ -53,9 +70,9 @@ async def follow(
             async for one in heard:
                 last = one.id
                 if one.data:
-                    got.append(one.data["position"])
+                    got.append(int(one.data["post"][1:]))
                     patience -= 1
-                if one.data and one.data["position"] == 0:
+                if one.data and one.data["post"] == "p0":
                     until.set()
                 if not patience or until.is_set():
                     break
@@ -65,9 +82,15 @@ async def test_whoever_resumes_misses_nothing_and_gets_nothing_twice(database: D
     """A transaction that stays open all the time is told when it commits, and one that is slow stalls nobody."""
     numbers, kept = count(2), list[int]()
     headers = await bearer(database, "read")
+    async with database.connection() as conn:
+        await ensure_day(conn, NOON.date())
     held = await asyncpg.connect(database_url)
     await set_codecs(held)
-    async with streaming(database, Limits(pace=0.01)) as here, streaming(database, Limits(pace=0.03)) as there:
+    async with (
+        processing(database),
+        streaming(database, Limits(pace=0.01)) as here,
+        streaming(database, Limits(pace=0.03)) as there,
+    ):
         clients = [here, there]
         for client in clients:
             client.headers |= headers

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from tests.contract.serving import serving
+from tests.integration.corridor import READERS
 from tests.integration.told import NOON, PROVIDER
 from tracker.api.application import Parts, application
 from tracker.dashboard import handlers
@@ -41,7 +42,8 @@ async def dashboard(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor who has not signed in; forms are sent from a page of ours. `parts` are more of the application."""
     pages = handlers(database, clock, **options)
-    app = application(Parts(database, clock, None, rules=rules, more=pages, **(parts or {})))
+    more: dict[str, Any] = {"readers": READERS, **(parts or {})}
+    app = application(Parts(database, clock, None, rules=rules, more=pages, **more))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         yield client

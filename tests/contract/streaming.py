@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.contract.serving import serving
-from tests.integration.told import NOON, PROVIDER
+from tests.integration.corridor import READERS
+from tests.integration.told import NOON, told
 from tracker.api import Parts, application
 from tracker.api.events import Told, shown
-from tracker.domain.posts.change import Change
-from tracker.store.posts import posts
+from tracker.store.log.event_log import append
 from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Broadcast, Limits
 
@@ -39,7 +39,7 @@ class Heard:
 @asynccontextmanager
 async def streaming(database: Database, limits: Limits = USUAL) -> AsyncIterator[httpx2.AsyncClient]:
     """A process that shares the stream, and a client for it that carries no key."""
-    broadcast: Broadcast[Told] = Broadcast(database, shown, limits)
+    broadcast: Broadcast[Told] = Broadcast(database, READERS, shown, limits)
     async with Wakeups(database.dsn).listening() as wakeups:
         reading = asyncio.create_task(broadcast.run(wakeups))
         try:
@@ -88,11 +88,6 @@ async def first_id(client: httpx2.AsyncClient) -> str:
 
 
 async def record(conn: Connection, *numbers: int) -> None:
-    """One change for each number, as the processor records them."""
-    changes = [
-        Change(
-            PROVIDER, f"p{number}", "post.updated", PROVIDER, "noted", None, None, 1, NOON, NOON, number, f"f{number}"
-        )
-        for number in numbers
-    ]
-    await posts.record_changes(conn, 1, live=True, changes=changes, epoch=1)
+    """One event for each number, about the post of that number, which moves nothing."""
+    for number in numbers:
+        await append(conn, [told(f"p{number}", None, number, kind="post.updated")])

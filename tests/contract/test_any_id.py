@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.contract.command_line import CommandLine, said, take
 from tests.contract.dashboard import sign_in
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import PROVIDER, told
 from tracker.api import Parts, application
 from tracker.dashboard import handlers
@@ -73,7 +73,8 @@ async def corridor(database: Database) -> Corridor:
 @pytest.fixture
 async def client(database: Database, corridor: Corridor) -> AsyncIterator[httpx2.AsyncClient]:
     """The API and the dashboard, and somebody who has signed in to both."""
-    app = application(Parts(database, corridor.now, None, providers=(PROVIDER,), more=handlers(database, corridor.now)))
+    pages = handlers(database, corridor.now)
+    app = application(Parts(database, corridor.now, None, providers=(PROVIDER,), readers=READERS, more=pages))
     async with serving(app) as client:
         client.headers["Origin"] = str(client.base_url).rstrip("/")
         await sign_in(client, database, "operate")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.serving import bearer, project, serving
+from tests.integration.corridor import READERS
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import ActionSpec
@@ -32,7 +33,7 @@ NOW = NOON + timedelta(hours=1)
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may read."""
-    app = application(Parts(database, lambda: NOW, None, providers=(PROVIDER,)))
+    app = application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers=READERS))
     async with serving(app) as client:
         client.headers |= await bearer(database, "read")
         yield client

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.serving import bearer, project, serving
 from tests.integration.blocking import until_blocked
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
@@ -53,7 +53,8 @@ def rules(tmp_path: Path) -> ActiveRules:
 @pytest.fixture
 async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may read."""
-    async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
+    parts = Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers=READERS, rules=rules)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "read")
         yield client
 
@@ -174,7 +175,7 @@ async def test_others_are_answered_while_the_log_is_played_and_one_is_played_at_
 ) -> None:
     await project(database, *(told(f"p{n}", "failed", n) for n in range(200)))
     async with database.transaction() as holding:
-        await holding.execute("lock table changes in access exclusive mode")
+        await holding.execute("lock table events in access exclusive mode")
         playing = asyncio.create_task(client.post("/api/v1/rules/backtest", json={"text": NEW}, timeout=120))
         await until_blocked(database)
         assert (await client.get("/api/v1/silences")).status_code == 200

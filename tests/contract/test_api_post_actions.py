@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import Done
@@ -35,7 +35,8 @@ async def corridor(database: Database) -> Corridor:
 
 @pytest.fixture
 async def client(database: Database, corridor: Corridor) -> AsyncIterator[httpx2.AsyncClient]:
-    async with serving(application(Parts(database, corridor.now, None, providers=(PROVIDER,)))) as client:
+    parts = Parts(database, corridor.now, None, providers=(PROVIDER,), readers=READERS)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import PROVIDER
 from tracker.act.redelivery import Redeliverer
 from tracker.api import Parts, application
@@ -42,7 +42,8 @@ async def corridor(database: Database) -> Corridor:
 
 @pytest.fixture
 async def client(database: Database, corridor: Corridor) -> AsyncIterator[httpx2.AsyncClient]:
-    async with serving(application(Parts(database, corridor.now, None, providers=(PROVIDER,)))) as client:
+    parts = Parts(database, corridor.now, None, providers=(PROVIDER,), readers=READERS)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 

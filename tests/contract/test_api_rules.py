@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
@@ -59,7 +59,8 @@ def rules(tmp_path: Path) -> ActiveRules:
 @pytest.fixture
 async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
-    async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
+    parts = Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers=READERS, rules=rules)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
@@ -41,7 +41,8 @@ do = [{ alert = "ops", title = "somebody complains about {{ post.id }}" }]
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
-    async with serving(application(Parts(database, lambda: NOON, None, providers=(PROVIDER,)))) as client:
+    parts = Parts(database, lambda: NOON, None, providers=(PROVIDER,), readers=READERS)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 
@@ -64,9 +65,10 @@ async def test_a_signal_ends_a_wait_and_stands_in_the_history_of_its_post(
     assert not (await signal(client, "cms.acked", post="p1", data={"url": "https://cms.example/1"}))["duplicate"]
     await corridor.settle()
     assert corridor.world.verbs == {"alert": 1}
-    assert await corridor.rows("select detail->'data'->>'url', detail->>'by' from changes where source = 'signal'") == [
-        ("https://cms.example/1", "test operate")
-    ]
+    said = "select body->'detail'->'data'->>'url', body->'detail'->>'by' from"
+    assert await corridor.rows(
+        f"{said} (select convert_from(body, 'UTF8')::json as body from events where source = 'signal') told"
+    ) == [("https://cms.example/1", "test operate")]
     history = (await client.get("/api/v1/posts/p1/history")).json()["items"]
     facts = [entry["data"] for entry in history if entry["type"] == "fact"]
     assert [(fact["event"], fact["source"]) for fact in facts] == [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.serving import bearer, serving
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
@@ -65,7 +65,8 @@ def rules(tmp_path: Path) -> ActiveRules:
 @pytest.fixture
 async def client(database: Database, rules: ActiveRules, watch: Watch) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
-    async with serving(application(Parts(database, watch.now, None, providers=(PROVIDER,), rules=rules))) as client:
+    parts = Parts(database, watch.now, None, providers=(PROVIDER,), readers=READERS, rules=rules)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 

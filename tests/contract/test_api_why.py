@@ -68,7 +68,8 @@ def rules(tmp_path: Path) -> ActiveRules:
 @pytest.fixture
 async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may read."""
-    async with serving(application(Parts(database, lambda: NOW, None, providers=(PROVIDER,), rules=rules))) as client:
+    parts = Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers=READERS, rules=rules)
+    async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "read")
         yield client
 

@@ -235,7 +235,7 @@ async def test_one_text_is_tried_at_a_time_and_the_other_is_kept(
     """Over the API or here; and what takes too long is given up."""
     await a_few_firings(database, rules)
     async with database.transaction() as holding:
-        await holding.execute("lock table changes in access exclusive mode")
+        await holding.execute("lock table events in access exclusive mode")
         playing = asyncio.create_task(visitor.post("/rules/on-failure/trial", data={"text": FAILING}, timeout=60))
         await until_blocked(database)
         busy = await visitor.post("/rules/on-failure/trial", data={"text": "# mine"})

@@ -63,7 +63,8 @@ class Place:
     def __init__(self, database: Database, kind: str) -> None:
         self.database, self.kind = database, kind
         self.adapter = build_providers(configured(kind))[kind]
-        self.corridor = Corridor(database, [], readers=fact_readers({kind: self.adapter}))
+        self.readers = fact_readers({kind: self.adapter})
+        self.corridor = Corridor(database, [], readers=self.readers)
         self.receiver = Receiver(database, {kind: self.adapter}, self.corridor.now)
 
     async def deliver(self, *bodies: Any) -> None:
@@ -84,7 +85,8 @@ class Place:
         await self.corridor.settle()
 
     def serving(self) -> Any:
-        return serving(application(Parts(self.database, self.corridor.now, None, providers=(self.kind,))))
+        parts = Parts(self.database, self.corridor.now, None, providers=(self.kind,), readers=self.readers)
+        return serving(application(parts))
 
 
 async def shown(client: httpx2.AsyncClient, post: str) -> dict[str, Any]:

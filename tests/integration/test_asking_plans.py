@@ -1,4 +1,4 @@
-"""What asking reads, of providers, of rules and of the log: an index, or the part of the changes that it must."""
+"""What asking reads, of providers, of rules and of the log: an index, or the part of the log that it must."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tracker.queries.paging import Keyset, compiled, page_of
 from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import provider_heartbeats, reconciliations
-from tracker.store.log import event_log
-from tracker.store.posts import change_history, changes, overdue_posts
+from tracker.store.log import event_log, look_back
+from tracker.store.posts import overdue_posts
 from tracker.store.tables.log import Event
 from tracker.store.tables.operations import Reconciliation, Redelivery
 
@@ -37,13 +37,17 @@ select 1, $1, 'p' || n, 0, case n % 200 when 0 then 'publishing' when 1 then 'sc
        $2::timestamptz - n * interval '1 second', $2::date, $2::date, '{}'
   from generate_series(1, 20000) n
 """
-MANY_CHANGES = """
-insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, before, after, attempt,
-                     occurred_at, received_at, source, fact, moves, notes, context)
-select 1, true, 1, 0, $1, 'p' || n, n, 'post.published', 'moved', 'publishing', 'published', 1,
-       $2::timestamptz + n * interval '1 minute', $2::timestamptz + n * interval '1 minute', $1, 'f' || n, '[]', '[]',
-       '{}'
-  from generate_series(1, 40000) n
+MANY_TRANSITIONS = """
+insert into transitions (cause, received_at, occurred_at, attempt, projection, superseded, again, provider, post,
+                         before, after)
+select n, at, at, 1, 1, false, false, $1, 'p' || n, 'publishing', 'published'
+  from (select n, $2::timestamptz + n * interval '1 minute' as at from generate_series(1, 40000) n) one
+"""
+A_BUSY_DAY = """
+insert into events (position, day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part, occurred_at,
+                    received_at, conflict, headers, body)
+select 100000 + n, $2::date, 1, 0, $1, $1, 'b' || n, '', 'post.published', 'b' || n, 0, at, at, false, '{}', ''
+  from (select n, $2::timestamptz + n * interval '1 second' as at from generate_series(1, 40000) n) one
 """
 MANY_EVENTS = """
 insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part, occurred_at,
@@ -71,9 +75,9 @@ select gen_random_uuid(), 'reconcile', $1, $2::timestamptz - n * interval '10 mi
 
 @pytest.fixture(scope="module")
 async def full(shared_connection: Connection) -> Connection:
-    """Twenty thousand posts and rounds of questions, and forty thousand changes over a month."""
+    """Twenty thousand posts and rounds of questions, and forty thousand transitions over a month."""
     await event_log.ensure_day(shared_connection, NOON.date())
-    for statement in (MANY_POSTS, MANY_CHANGES, MANY_ROUNDS, MANY_REFUSED, MANY_PLANS):
+    for statement in (MANY_POSTS, MANY_TRANSITIONS, MANY_ROUNDS, MANY_REFUSED, MANY_PLANS):
         await shared_connection.execute(statement, PROVIDER, NOON)
     await shared_connection.execute("vacuum analyze")  # which is also what tells the index by arrival of new rows
     return shared_connection
@@ -159,25 +163,33 @@ async def test_the_events_of_a_post_are_found_by_the_post(full: Connection, quer
     assert 1 <= touched(read, "events") <= 10
 
 
-async def test_what_happened_since_is_found_by_when_it_came(full: Connection) -> None:
+async def test_what_moved_since_is_found_by_when_it_came(full: Connection) -> None:
     """An hour of the month, within the two ranges of a coarse index that it may lie in."""
     month_later = NOON + timedelta(minutes=39_000)
-    read = await plan_of(full, changes.OF_PROVIDER, [PROVIDER, month_later, 2**62, 5000])
-    assert touched(read, "changes") <= 12_000
-    arrived = await plan_of(full, changes.ARRIVED, [month_later, month_later + HOUR, None, 500])
-    assert touched(arrived, "changes") <= 12_000
+    assert touched(await plan_of(full, events.SINCE, [month_later, "", 500]), "transitions") <= 16_000
 
 
-async def test_a_backtest_of_an_hour_reads_an_hour(full: Connection) -> None:
-    since = NOON + timedelta(minutes=20_000)
-    read = await plan_of(full, change_history.IN_ORDER, [1, since, since + HOUR])
-    assert touched(read, "changes") <= 12_000
+async def test_what_came_in_a_part_of_a_day_is_found_by_when_it_came(full: Connection) -> None:
+    """For digests, for rules that wait for what happens to other posts, for a backtest and for the deadman."""
+    day = (NOON + timedelta(days=30)).replace(hour=0)
+    await event_log.ensure_day(full, day.date())
+    await full.execute(A_BUSY_DAY, PROVIDER, day)
+    await full.execute("vacuum analyze events")
+    since = day + 6 * HOUR
+    asked: list[tuple[str, list[object]]] = [
+        (look_back.GATHERED, [since, since + HOUR, ["post.published"], [], 50_000]),
+        (look_back.OF_PROVIDER, [PROVIDER, since + 5 * HOUR, 2**62, 5000]),
+        (provider_heartbeats.TAKE_NOTE, [since + 5 * HOUR, since + 6 * HOUR]),
+        (look_back.IN_ORDER, [since, 100_000 + 6 * 3600, since + HOUR]),
+    ]
+    for statement, values in asked:
+        assert touched(await plan_of(full, statement, values), "events") <= 20_000
 
 
 async def test_why_reads_what_is_about_the_post(full: Connection) -> None:
     asked: list[tuple[str, list[object]]] = [
         (why.FIRINGS, [PROVIDER, "p7", None, 50]),
-        (why.EVENTS, [PROVIDER, "p7", 500]),
+        (look_back.OF_POSTS, [[PROVIDER], ["no"], 2**62, None, None, "processor", None]),
     ]
     for statement, values in asked:
         read = await plan_of(full, statement, values)

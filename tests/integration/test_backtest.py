@@ -61,7 +61,7 @@ async def unchanged(database: Database, seed: int, monkeypatch: pytest.MonkeyPat
     halfway = NOON + (corridor.now() - NOON) / 2
     counted: Counter[str] = Counter()
     for span in (Span(NOON, corridor.now()), Span(halfway, corridor.now())):
-        found = await Backtest(database).run(RuleIndex(rules), span)
+        found = await Backtest(database, READERS).run(RuleIndex(rules), span)
         recorded = await on_record(database, rules, span)
         assert said(fired(found)) == said(one for one in recorded if one.outcome in ACTED), f"seed {seed}"
         assert sum(one.held_back for one in found.rules) == sum(one.outcome not in ACTED for one in recorded)
@@ -114,20 +114,21 @@ async def a_story(database: Database, rules: RuleIndex) -> Corridor:
 async def test_a_new_rule_says_what_it_would_have_done(database: Database) -> None:
     corridor = await a_story(database, rules_of(RULES))
     narrower = rules_of(RULES.replace('on = "post.failed"\ndo', 'on = "post.failed"\nmatch = { platform = "x" }\ndo'))
-    found = await Backtest(database).run(narrower, Span(NOON, corridor.now()), {"told"})
+    found = await Backtest(database, READERS).run(narrower, Span(NOON, corridor.now()), {"told"})
     (held,) = found.rules
     assert (len(held.would), len(held.did)) == (3, 4)
     assert ([one.post for one in held.gained], [one.post for one in held.lost]) == ([], ["p1"])
     assert held.since is None
     new = rules_of('[rule.new]\non = "post.publishing"\n' + TELL)
-    (held,) = (await Backtest(database).run(new, Span(NOON, corridor.now()), {"new"})).rules
+    (held,) = (await Backtest(database, READERS).run(new, Span(NOON, corridor.now()), {"new"})).rules
     assert Counter(one.post for one in held.gained) == {"long": 1, "p1": 1, "p2": 3}
     assert held.did == []
 
 
 async def test_a_rule_that_is_gone_loses_all_that_it_did(database: Database) -> None:
     corridor = await a_story(database, rules_of(RULES))
-    found = await Backtest(database).run(rules_of(f'[rule.x]\non = "post.failed"\n{TELL}'), Span(NOON, corridor.now()))
+    other = rules_of(f'[rule.x]\non = "post.failed"\n{TELL}')
+    found = await Backtest(database, READERS).run(other, Span(NOON, corridor.now()))
     by_id = {held.rule: held for held in found.rules}
     assert (by_id["told"].revision, len(by_id["told"].lost)) == (None, 4)
 
@@ -137,7 +138,7 @@ async def test_a_span_begins_with_what_was_under_way_before(database: Database) 
     stuck = rules_of(f'[rule.stuck]\nwhile = {{ state = "publishing" }}\nfor = "49d"\n{TELL}')
     corridor = await a_story(database, stuck)
     span = Span(NOON + timedelta(days=45), corridor.now())
-    found = await Backtest(database).run(stuck, span)
+    found = await Backtest(database, READERS).run(stuck, span)
     assert found.began > NOON
     assert [(one.post, one.at - NOON) for one in found.rules[0].would] == [("long", timedelta(days=49))]
     assert found.rules[0].gained == found.rules[0].lost == []
@@ -147,7 +148,7 @@ async def test_two_sets_of_rules_are_held_against_one_another(database: Database
     corridor = await a_story(database, rules_of(RULES))
     before = rules_of(RULES)
     after = rules_of(RULES.replace("[rule.told]", "[rule.tell]").replace('backoff = "1m"', 'backoff = "20m"'))
-    found = await Backtest(database).compare(before, after, Span(NOON, corridor.now()))
+    found = await Backtest(database, READERS).compare(before, after, Span(NOON, corridor.now()))
     compared = {one.rule: (len(one.gained), len(one.lost)) for one in found.rules}
     assert compared["tell"] == (4, 0)
     assert compared["told"] == (0, 4)
@@ -157,7 +158,7 @@ async def test_the_log_can_be_tried_after_a_rebuild(database: Database) -> None:
     rules = rules_of(RULES)
     corridor = await a_story(database, rules)
     await Rebuild(database, READERS, corridor.now, lambda _done, _total: None).run()
-    found = await Backtest(database).run(rules, Span(NOON, corridor.now()))
+    found = await Backtest(database, READERS).run(rules, Span(NOON, corridor.now()))
     assert {held.rule: len(held.would) for held in found.rules} == {"again": 3, "late": 0, "told": 4}
     assert [one for one in found.rules if one.gained or one.lost] == []
 
@@ -167,7 +168,7 @@ async def test_what_the_service_has_not_come_to_is_left_out(database: Database) 
     corridor = await a_story(database, rules)
     corridor.at += 60
     await corridor.keep(told("p9", "failed", int(corridor.at)))
-    found = await Backtest(database).run(rules, Span(NOON, corridor.now()))
+    found = await Backtest(database, READERS).run(rules, Span(NOON, corridor.now()))
     assert found.span.until == corridor.now() - timedelta(seconds=60)
     assert [one for one in found.rules if one.gained or one.lost] == []
 
@@ -175,7 +176,7 @@ async def test_what_the_service_has_not_come_to_is_left_out(database: Database) 
 async def test_progress_is_told_up_to_the_end(database: Database) -> None:
     corridor = await a_story(database, rules_of(RULES))
     heard: list[tuple[int, int]] = []
-    await Backtest(database, lambda done, total: heard.append((done, total))).run(
+    await Backtest(database, READERS, lambda done, total: heard.append((done, total))).run(
         rules_of(RULES), Span(NOON, corridor.now())
     )
     assert heard
@@ -186,7 +187,7 @@ async def test_a_backtest_writes_nothing(database: Database) -> None:
     corridor = await a_story(database, rules_of(RULES))
     counts = "select (select count(*) from firings), (select count(*) from runs), (select count(*) from actions)"
     before = await corridor.rows(counts)
-    await Backtest(database).run(rules_of(f'[rule.x]\non = "post.*"\n{TELL}'), Span(NOON, corridor.now()))
+    await Backtest(database, READERS).run(rules_of(f'[rule.x]\non = "post.*"\n{TELL}'), Span(NOON, corridor.now()))
     assert await corridor.rows(counts) == before
     async with database.connection() as conn:
         assert "x" not in await timers.armed_revisions(conn)

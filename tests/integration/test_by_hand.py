@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+MANUAL = """
+(select position, kind, convert_from(body, 'UTF8')::json->'detail' as detail from events where source = 'manual') told
+"""
+
 ALERT = AlertStep("ops", lambda _: "look")
 RETRY = RetryStep("publish", 3, Backoff(timedelta(minutes=1)))
 FILE = """
@@ -79,7 +83,7 @@ async def test_a_rule_that_is_switched_off_does_nothing_until_it_is_switched_on(
     corridor.rules = rules.index()
     await corridor.tell(told("p2", "failed", 3))
     assert corridor.world.verbs == {"alert": 1}
-    said = "select event, detail->>'rule', detail->>'by' from changes where source = 'manual' order by id"
+    said = f"select kind, detail->>'rule', detail->>'by' from {MANUAL} order by position"
     assert await corridor.rows(said) == [("rule.disabled", "on-failure", "Ada"), ("rule.enabled", "on-failure", "Ada")]
 
 
@@ -154,7 +158,7 @@ async def test_a_run_that_is_cancelled_by_hand_does_nothing_more(database: Datab
     assert await corridor.rows("select state, data->>'why' from runs") == [("cancelled", "by hand")]
     assert await corridor.rows("select * from timers") == []
     assert await corridor.rows("select said from run_moves order by number desc limit 1") == [("cancelled: by hand",)]
-    assert await corridor.rows("select post from changes where event = 'run.cancelled'") == [("p1",)]
+    assert await corridor.rows("select post from events where kind = 'run.cancelled'") == [("p1",)]
     with pytest.raises(Rejected, match="cancelled"):
         await cancel(database, run)
 
@@ -216,7 +220,7 @@ async def test_a_silence_hides_alerts_until_somebody_ends_it(database: Database)
     assert await corridor.rows("select state, hidden_by from actions where post = 'p1'") == [
         ("hidden", f"silence {silence.id}")
     ]
-    said = "select event, detail->>'by' from changes where source = 'manual' order by id"
+    said = f"select kind, detail->>'by' from {MANUAL} order by position"
     assert await corridor.rows(said) == [("silence.begun", "Ada"), ("silence.ended", "Bob")]
 
 

@@ -16,9 +16,9 @@ from tracker.store.actions import action_claims, action_leases, actions
 from tracker.store.checkpoints import subscriptions
 from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.checkpoints.subscriptions import SubscriptionState
-from tracker.store.log import event_log
+from tracker.store.log import event_log, look_back
 from tracker.store.log.feed import EVENTS
-from tracker.store.posts import changes, posts
+from tracker.store.posts import posts
 from tracker.store.reactions import firings, runs, timers
 from tracker.store.session import together
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-MANY_CHANGES = """
-insert into changes (projection, live, epoch, bucket, provider, post, cause, event, kind, attempt, occurred_at,
-                     received_at, source, fact, moves, notes)
-select 1, true, 1, n % 16, 'p', 'p' || n, n, 'post.published', 'moved', 1, $1, $1, 'p', n, '[]', '[]'
-  from generate_series(1, 5000) n
-"""
 MANY_EVENTS = """
 insert into events (day, epoch, bucket, source, provider, delivery, body_hash, kind, post, part, received_at, conflict,
                     headers, body)
@@ -70,9 +64,9 @@ MOVED_AND_STANDING = together(posts.STANDING_ONCE_MOVED, 3, ((PLACE.steps, len(P
 NEEDED: dict[str, tuple[str, list[object], str]] = {
     "a post by its key": (posts.STANDING, [1, ["p"], ["p7"]], r"posts_v1_pkey"),
     "new events": (EVENTS.fresh, [1, BUCKETS, SEEN, 10, 20, 500, "1:1:"], r"events_\d+_epoch_xid_position_idx"),
-    "facts of a late one": (
-        posts.EARLIER_EVENTS,
-        [["p"], ["p7"], NOON.date(), 1, SEEN, "processor"],
+    "the facts of a post": (
+        look_back.OF_POSTS,
+        [["p"], ["p7"], 99, None, None, "processor", None],
         r"events_\d+_provider_post_position_idx",
     ),
     "what a step reads": (
@@ -81,7 +75,6 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
         r"events_\d+_epoch_xid_position_idx",
     ),
     "the next timer": (timers.NEXT_DUE, [BUCKETS], r"timers_due"),
-    "changes of a post": (changes.OF_POST, ["p", "p7", NOON, 99, 500], r"changes_v1_post_provider_id_idx"),
     "a firing": (firings.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
     "firings lately": (firings.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
     "a budget": (firings.COUNTS, [["r"], [NOON], [20], None], r"firings_of_rule"),
@@ -104,6 +97,10 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
 }
 
 
+BY_STATISTICS = {"the facts of a post", "an alert", "firings lately", "a budget", "a delivery"}
+"""Of an empty table one index is as good as another; these are planned anew once Postgres has counted what is in it."""
+
+
 @pytest.mark.parametrize("need", NEEDED)
 async def test_what_is_done_over_and_over_goes_by_its_index(database: Database, need: str) -> None:
     statement, values, index = NEEDED[need]
@@ -112,7 +109,7 @@ async def test_what_is_done_over_and_over_goes_by_its_index(database: Database, 
         await prepared(conn, statement)
         empty = await explained(conn, values, "")
         await conn.execute(POSTS, NOON, NOON.date())
-        for filling in (MANY_FIRINGS, ACTIONS, ATTEMPTS, MANY_CHANGES, MANY_EVENTS, DELIVERED, MANY_TIMERS, MANY_RUNS):
+        for filling in (MANY_FIRINGS, ACTIONS, ATTEMPTS, MANY_EVENTS, DELIVERED, MANY_TIMERS, MANY_RUNS):
             await conn.execute(filling, NOON)
         await conn.execute("analyze; deallocate work")
         await prepared(conn, statement)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.corridor import Corridor
+from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.posts.event import State
@@ -35,8 +35,8 @@ from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
 from tracker.process.reactor import Reactor
 from tracker.store.actions import action_leases
-from tracker.store.posts.changes import change_of
 from tracker.store.session import write_at_once
+from tracker.stream import changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class CrashingReactor(Reactor):
     """Dies now and then, when all is written and nothing is committed."""
 
     def __init__(self, corridor: CrashingCorridor, random: Random) -> None:
-        super().__init__(lambda: corridor.rules, corridor.now)
+        super().__init__(lambda: corridor.rules, corridor.now, READERS)
         self._random = random
 
     async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
@@ -228,9 +228,9 @@ async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
     index.there_since = dict.fromkeys(index.by_id, NOON)
     world = Simulation(index, NOON, on_record={UUID(str(one)) for one in on_record})
     async with corridor.database.connection() as conn:
-        rows = await conn.fetch("select * from changes order by id")
-    for row in rows:
-        change = change_of(row)
+        rows = await conn.fetch("select * from events order by position")
+        made = await changes.of_events(conn, READERS, rows)
+    for change in made:
         world.pass_time(change.received_at)
         world.see(change)
     world.pass_time(corridor.now())

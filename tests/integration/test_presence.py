@@ -263,7 +263,7 @@ async def test_who_was_buried_alive_writes_nothing_of_what_others_have_now(datab
     await heir.tend()
     assert await reader(database, "n").step() is False
     await heir.drain()
-    assert await rows(database, "select count(*) from changes where live") == [(1,)]
+    assert await rows(database, "select count(*) from transitions") == [(1,)]
 
 
 class Far:
@@ -297,7 +297,7 @@ async def test_who_has_lost_its_session_claims_and_reads_nothing_until_it_has_an
         return refused[0] >= 4
 
     async def done() -> bool:
-        return await rows(database, "select count(*) from changes where live") == [(1,)] and far.performed == 1
+        return await rows(database, "select count(*) from transitions") == [(1,)] and far.performed == 1
 
     async with Wakeups(database.dsn).listening() as listening:
         running = [asyncio.create_task(one.run(listening)) for one in (worker, reading)]

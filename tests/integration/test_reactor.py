@@ -166,7 +166,7 @@ async def test_an_action_that_fails_is_tried_again_under_the_same_key_and_dies_i
     assert len({claimed.idempotency_key for claimed in corridor.world.performed}) == 1
     assert [claimed.attempt for claimed in corridor.world.performed] == list(range(1, 9))
     assert await corridor.rows("select state, reason from actions") == [("dead", "gone")]
-    assert await corridor.rows("select event from changes where source = 'action'") == [("action.dead",)]
+    assert await corridor.rows("select kind from events where source = 'action'") == [("action.dead",)]
 
 
 async def test_a_rule_about_a_platform_waits_for_nothing_that_has_come_to_another_of_its_posts(

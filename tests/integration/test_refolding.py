@@ -41,7 +41,7 @@ async def an_older_one(database: Database) -> Corridor:
 
 
 def refolding(database: Database, corridor: Corridor) -> Refolding:
-    reacting = Reactor(lambda: corridor.rules, corridor.now)
+    reacting = Reactor(lambda: corridor.rules, corridor.now, READERS)
 
     async def anew() -> Difference:
         return await Rebuild(database, READERS, corridor.now, lambda _done, _total: None, processes=1).run()

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from tests.unit.histories import fact, target
 from tracker.domain.accounts import Account, AccountFact, AccountState, Said, gathered, merged
+from tracker.domain.posts.arrival import about_no_post
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.rules.grouping import GroupBy, environment, group_of, groups_of
-from tracker.process.projector import about_no_post
 from tracker.rulebook import Known, load_text
 from tracker.rulebook.test_runner import run_tests
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tracker.errors import Rejected
 from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken, beginning, resume_tokens
-from tracker.store.log.feed import NEWS, Batch
+from tracker.store.log.feed import EVENTS, Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,18 +47,18 @@ def test_any_other_text_is_refused_or_is_a_place(text: str) -> None:
 
 
 def rows(*pairs: tuple[int, int]) -> list[Any]:
-    return [{"xid": xid, "id": key} for xid, key in pairs]
+    return [{"xid": xid, "position": key} for xid, key in pairs]
 
 
 def after(found: Iterable[tuple[Any, ResumeToken]]) -> list[tuple[int, int, str]]:
-    return [(row["xid"], row["id"], str(place)) for row, place in found]
+    return [(row["xid"], row["position"], str(place)) for row, place in found]
 
 
 def test_a_place_has_seen_all_that_came_before_its_row_and_nothing_else() -> None:
     """First what had been under way (5 and 7; 6 is still), then what is new (11 and 12; 10 is still under way)."""
     seen, reached = Checkpoint(1, 10, 5, (5, 6, 7)), Checkpoint(1, 13, 6, (6, 10))
     batch = Batch(rows((5, 1), (7, 2), (7, 3), (11, 8), (12, 9)), reached)
-    assert after(resume_tokens(NEWS, seen, batch)) == [
+    assert after(resume_tokens(EVENTS, seen, batch)) == [
         (5, 1, "1.10.5-4-3.5.1"), (7, 2, "1.10.4-3.7.2"), (7, 3, "1.10.4-3.7.3"), (11, 8, "1.11.5-1.11.8"),
         (12, 9, "1.12.6-2.12.9"),
     ]  # fmt: skip

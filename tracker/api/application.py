@@ -144,7 +144,7 @@ def application(parts: Parts) -> Litestar:
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
-            "trial": _given(BacktestService(parts.database, parts.rules)),
+            "trial": _given(BacktestService(parts.database, parts.readers, parts.rules)),
         },
         state=State({"checks": parts.checks or KeyChecks(parts.database), "visitor": parts.visitor}),
         exception_handlers=HANDLERS,
@@ -156,7 +156,7 @@ def application(parts: Parts) -> Litestar:
 
 def _silent(database: Database) -> Broadcast[Told]:
     """Where nobody reads, nobody may listen."""
-    broadcast = Broadcast(database, shown)
+    broadcast = Broadcast(database, {}, shown)
     broadcast.close()
     return broadcast
 

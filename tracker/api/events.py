@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from tracker.api.auth import requires
 from tracker.api.handlers import LARGEST_NUMBER, ONE, READING, Cursor, Db, Limit, ProviderName, ProviderNames, Raw, text
 from tracker.api.problems import BadParameter
-from tracker.domain.posts.change import Move
+from tracker.domain.posts.change import Change, Move
 from tracker.errors import Rejected
 from tracker.parameters import refuse_zero_bytes
 from tracker.queries import events as queried
@@ -24,7 +24,6 @@ from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOu
 from tracker.queries.paging import Page
 from tracker.queries.post_views import ErrorOut, error_out
 from tracker.store.checkpoints.snapshot import ResumeToken
-from tracker.store.posts.changes import Announced
 from tracker.stream.broadcast import Broadcast, News
 
 MEDIA_TYPE = "text/event-stream"
@@ -136,7 +135,7 @@ def _all_of(news: News[Told]) -> bytes:
     return b"".join(told.frame for told in news.items) or f": here\nid: {news.place}\n\n".encode()
 
 
-def shown(change: Announced, place: ResumeToken) -> Told:
+def shown(change: Change, place: ResumeToken) -> Told:
     """A change as it is sent, with the place behind it as its id."""
     told = StreamedOut(
         change.cause, change.event, change.source, change.provider, change.post, change.kind, change.before,

@@ -71,13 +71,19 @@ OneRule = Annotated[str | None, QueryParameter(name="rule", description="Only th
 
 @get("/posts/{id:str}/why", responses=ONE, summary="Why a rule fired for a post, and why another did not")
 async def post_why(
-    database: Db, now: Now, rules: Rules, id: PostId, provider: ProviderName = None, only: OneRule = None
+    database: Db,
+    now: Now,
+    rules: Rules,
+    past: NamedDependency[Past],
+    id: PostId,
+    provider: ProviderName = None,
+    only: OneRule = None,
 ) -> Page[AnswerOut]:
     """What fired comes first, then what came closest: the first clause that was false, with the values it met."""
     refuse_zero_bytes(rule=only)
     async with database.connection() as conn:
         post = (await find_post(conn, id, provider)).post
-        found = await why(conn, post, rules.rules(), now, only)
+        found = await why(conn, await past.changes(conn, post), post, rules.rules(), now, only)
     if only and not found:
         known = [rule.id for rule in rules.rules()]
         raise NotFound(f'there is no rule "{only}"{did_you_mean(only, known)}')
@@ -171,7 +177,12 @@ async def one_post(
 
 @get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
 async def post_history(
-    database: Db, id: PostId, provider: ProviderName = None, limit: Limit = 200, cursor: Cursor = None
+    database: Db,
+    past: NamedDependency[Past],
+    id: PostId,
+    provider: ProviderName = None,
+    limit: Limit = 200,
+    cursor: Cursor = None,
 ) -> Page[EntryOut]:
     """One timeline in the order in which we came to know things, and did them.
 
@@ -180,4 +191,5 @@ async def post_history(
     """
     async with database.connection() as conn:
         found = await find_post(conn, id, provider)
-        return await list_history(conn, found.post.provider, found.post.id, found.first_day, cursor, limit)
+        known = await past.changes(conn, found.post)
+        return await list_history(conn, known, found.post.provider, found.post.id, found.first_day, cursor, limit)

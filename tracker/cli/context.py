@@ -18,6 +18,7 @@ import tracker
 from tracker.errors import Misconfigured, did_you_mean
 
 if TYPE_CHECKING:
+    from tracker.queries.as_of import Past
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
 
@@ -52,6 +53,15 @@ def open_settings(config: Path | None, *, anywhere: bool = False) -> Settings:
     settings = read_settings(config, anywhere=anywhere)
     configure_logging(settings.telemetry.format, "warning")
     return settings
+
+
+def past_of(settings: Settings) -> Past:
+    """The past, as those tell it who read the sources of the log."""
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (only where the past is asked for)
+    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
+    from tracker.queries.as_of import Past  # noqa: PLC0415  (as above)
+
+    return Past(fact_readers(build_providers(settings)))
 
 
 def read_settings(config: Path | None, *, anywhere: bool = False) -> Settings:

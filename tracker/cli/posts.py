@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database
+from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database, past_of
 from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import explained, listed, say, show_json, show_page, show_pairs, show_table
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
-    from tracker.queries.as_of import Past
     from tracker.queries.events import News
     from tracker.queries.history import EntryOut
     from tracker.queries.paging import Page
@@ -126,7 +125,7 @@ def show_list(
         )  # fmt: skip
         async with database.connection() as conn:
             if then:
-                return await _past(settings).list_posts(conn, query, then, sort, cursor, limit)
+                return await past_of(settings).list_posts(conn, query, then, sort, cursor, limit)
             return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
     headings = ("id", "provider", "state", "attempt", "platforms", "last event", "error", "text", "attributes")
@@ -151,13 +150,14 @@ def show(
     async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[EntryOut]]:
         then = parse_optional_time("as_of", as_of, now())
         async with database.connection() as conn:
-            found = await find_post(conn, post, provider)
+            found, past = await find_post(conn, post, provider), past_of(settings)
             if then:
-                shown = await _past(settings).one_post(conn, found, then)
+                shown = await past.one_post(conn, found, then)
             else:
                 shown = await post_with_pending(conn, found.post, read_rules(settings).rules)
+            known = await past.changes(conn, found.post)
             newest = await list_history(
-                conn, shown.provider, shown.id, found.first_day, limit=entries, newest_first=True, upto=then
+                conn, known, shown.provider, shown.id, found.first_day, limit=entries, newest_first=True, upto=then
             )
         return shown, newest.items[::-1]
 
@@ -168,14 +168,6 @@ def show(
         show_json(asdict(shown) | {"history": history})
     else:
         _tell(shown, history)
-
-
-def _past(settings: Settings) -> Past:
-    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (only where the past is asked for)
-    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
-    from tracker.queries.as_of import Past  # noqa: PLC0415  (as above)
-
-    return Past(fact_readers(build_providers(settings)))
 
 
 @posts.command()

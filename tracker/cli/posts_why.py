@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.context import Config, Json, Provider, ask, known_words, now, on_database
+from tracker.cli.context import Config, Json, Provider, known_words, now, on_database, past_of
 from tracker.cli.output import say, show_json, show_list, show_pairs, written
 from tracker.cli.posts import posts
 from tracker.cli.rules import fit_rules, rules
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from tracker.queries.why import Answer, Reason
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
-    from tracker.store.database import Connection, Database
+    from tracker.store.database import Database
 
 FEW = 3
+MOST_EVENTS = 500
 
 PostId = Annotated[str, typer.Option("--post", help="The post's id at its provider.")]
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="The rule's id.")]
@@ -69,6 +70,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
     from tracker.queries import why  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
     from tracker.rulebook.recording import Done, record_test  # noqa: PLC0415  (as above)
+    from tracker.store.log import look_back  # noqa: PLC0415  (as above)
 
     book = fit_rules(config)
     known_words("RULE", [rule], book.places)
@@ -78,7 +80,7 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
         readers = fact_readers(build_providers(settings))
         async with database.connection() as conn:
             about = (await find_post(conn, post, provider)).post
-            events = await why.events_about(conn, about.provider, about.id)
+            events = (await look_back.of_posts(conn, [(about.provider, about.id)]))[-MOST_EVENTS:]
             recorded = await why.firings_about(conn, about.provider, about.id, rule)
             taken = await why.actions_of(conn, {known.firing.run for known in recorded if known.firing.run})
         facts = [fact for event in events if event.source in readers for fact in readers[event.source].facts(event)]
@@ -95,10 +97,12 @@ def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, pro
     from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
     from tracker.queries.why import why  # noqa: PLC0415  (as above)
 
-    async def question(conn: Connection) -> list[Answer]:
-        return await why(conn, (await find_post(conn, post, provider)).post, book.rules, now(), rule)
+    async def work(settings: Settings, database: Database) -> list[Answer]:
+        async with database.connection() as conn:
+            about = (await find_post(conn, post, provider)).post
+            return await why(conn, await past_of(settings).changes(conn, about), about, book.rules, now(), rule)
 
-    answers = ask(config, question)
+    answers = on_database(config, work)
     if rule and not answers:
         raise NotFound(f'there is no rule "{rule}"{did_you_mean(rule, book.places)}')
     return answers

@@ -118,11 +118,13 @@ def diff(
 
 
 def _played(config: Path | None, play: Callable[[Backtest], Awaitable[Found]]) -> Found:
-    from tracker.process.backtest import Backtest  # noqa: PLC0415  (takes half a second)
+    from tracker.facts.codec import fact_readers  # noqa: PLC0415  (takes half a second)
+    from tracker.process.backtest import Backtest  # noqa: PLC0415  (as above)
+    from tracker.providers import build_providers  # noqa: PLC0415  (as above)
 
-    async def work(_: Settings, database: Database) -> Found:
+    async def work(settings: Settings, database: Database) -> Found:
         with progress("playing the log") as tell:
-            return await play(Backtest(database, tell))
+            return await play(Backtest(database, fact_readers(build_providers(settings)), tell))
 
     return on_database(config, work)
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from tracker.dashboard.query import POST_FILTERS, Query, address, post_asked, post_query
@@ -20,6 +21,7 @@ from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
 from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
+from tracker.queries.as_of import Past
 from tracker.queries.pending import list_pending
 from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
@@ -170,7 +172,7 @@ async def show_posts(visit: Here, database: Db, now: Now) -> Response[Any]:
 
 
 @get("/posts/{post:path}")
-async def show_post(visit: Here, database: Db, rules: Rules) -> Response[Any]:
+async def show_post(visit: Here, database: Db, rules: Rules, past: NamedDependency[Past]) -> Response[Any]:
     """What became of one post, why, and what happens next."""
     asked = Query(visit.request.query_params)
     post_id = post_asked(raw_path(visit.request), visit.request.query_params.get("id"))
@@ -181,22 +183,25 @@ async def show_post(visit: Here, database: Db, rules: Rules) -> Response[Any]:
             found = await find_post(conn, post_id, asked.text("provider"))
         except BadParameter:  # several providers have one: the list shows them all
             return Redirect(address("/posts", q=post_id), status_code=303)
-        return visit.page("post", post=found.post, **await _beside(conn, visit, found, rules, asked.cursor))
+        return visit.page("post", post=found.post, **await _beside(conn, visit, found, rules, past, asked.cursor))
 
 
 async def _beside(
-    conn: Connection, visit: Visit, found: FoundPost, rules: RuleSource, cursor: str | None
+    conn: Connection, visit: Visit, found: FoundPost, rules: RuleSource, past: Past, cursor: str | None
 ) -> dict[str, Any]:
     """What the page says beside the post itself."""
     post, first_day = found.post, found.first_day
-    entries = await history.list_history(conn, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True)
+    known = await past.changes(conn, post)
+    entries = await history.list_history(
+        conn, known, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True
+    )
     groups = grouped(entries.items)
     attempts = await actions.attempts_of(conn, actions_in(groups))
     of_targets = {(post.provider, target.account) for target in post.targets.values() if target.account}
     called = await accounts.names_of(conn, of_targets)
     positions = facts_in(groups) if visit.may_see_bodies else []
     return {
-        "path": without_repeats(await history.path(conn, post.provider, post.id, STATES_OF_A_PATH)),
+        "path": without_repeats(history.path(known, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),
         "pending": await list_pending(conn, post, rules.rules()),

@@ -1,8 +1,9 @@
 """Backtests: the real log played to rules in memory, and what they would have done held against what was done.
 
-The rules see every change as it was recorded, and every timer comes at its time; what an action came to is taken from
-the log where it was really asked for. So rules that have not changed come to what is on record. One thing is not in
-the log: while the service was away, timers waited for it, and so it did not act on what had ended in the meantime.
+The rules see every change as the log tells it, worked out again, and every timer comes at its time; what an action
+came to is taken from the log where it was really asked for. So rules that have not changed come to what is on record.
+One thing is not in the log: while the service was away, timers waited for it, and so it did not act on what had ended
+in the meantime.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from tracker.domain.runs.simulation import Simulation
 from tracker.process import processor
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
-from tracker.store.posts import change_history, posts
+from tracker.store.log import look_back
 from tracker.store.reactions import firings, timers
+from tracker.stream import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from tracker.domain.posts.change import Change
     from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.domain.runs.firing import Identity
-    from tracker.store.database import Connection, Database, Row
+    from tracker.store.database import Connection, Database
+    from tracker.stream.changes import Readers
 
 PAGE = 500
 BREATH = 0.005
@@ -108,27 +112,32 @@ class Stage:
 class Backtest:
     """One play of the log; `progress` is told (seconds of the log that are done, seconds in all)."""
 
-    def __init__(self, database: Database, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-        self._database, self._progress = database, progress
+    def __init__(
+        self,
+        database: Database,
+        readers: Readers,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> None:
+        self._database, self._readers, self._progress = database, readers, progress
 
     async def run(self, rules: RuleIndex, span: Span, only: Collection[str] | None = None) -> Found:
         """What the rules would have done, beside what is on record; `only` names those to tell of."""
         async with self._database.snapshot(unhurried=True) as conn:
             span = await _as_far_as_decided(conn, span)
             armed = await timers.armed_revisions(conn)
-            began, changes, (stage,) = await self._play(conn, [rules], span, armed)
+            began, number, (stage,) = await self._play(conn, [rules], span, armed)
             names = sorted({*rules.by_id, *(armed if only is None else only)})
             did = await firings.between(conn, names, span.since, span.until)
         told = [_held(name, rules, armed, stage.firings, did) for name in names if only is None or name in only]
-        return Found(span, began, changes, told)
+        return Found(span, began, number, told)
 
     async def compare(self, before: RuleIndex, after: RuleIndex, span: Span) -> Found:
         """What the rules `after` would have done, beside what those `before` would have done."""
         async with self._database.snapshot(unhurried=True) as conn:
             armed = await timers.armed_revisions(conn)
-            began, changes, (old, new) = await self._play(conn, [before, after], span, armed)
+            began, number, (old, new) = await self._play(conn, [before, after], span, armed)
         names = sorted({*before.by_id, *after.by_id})
-        return Found(span, began, changes, [_held(name, after, armed, new.firings, old.firings) for name in names])
+        return Found(span, began, number, [_held(name, after, armed, new.firings, old.firings) for name in names])
 
     async def _play(
         self,
@@ -137,32 +146,33 @@ class Backtest:
         span: Span,
         armed: Mapping[str, tuple[str, datetime]],
     ) -> tuple[datetime, int, list[Stage]]:
-        version = await posts.current_projection(conn)
-        first = await change_history.first_arrival(conn, version) or span.since
+        first = await look_back.first_arrival(conn) or span.since
         lead = max(reach(rules) for rules in rule_sets)
         began = max(span.since - lead, first)
-        known = await change_history.actions_on_record(conn, version, began)
+        known = await look_back.actions_on_record(conn, began)
         stages = [
             Stage(rules, Simulation(rules, began, known, memory=_memory(rules, armed), at_a_glance=True))
             for rules in rule_sets
         ]
-        if began > first:
-            await _set_the_scene(conn, version, began, stages)
+        states = {str(state) for stage in stages for state in stage.rules.waiting}
+        if began > first and states:
+            # Every rule waits for what was there already.
+            async for stood in changes.stood(conn, self._readers, began, states):
+                for stage in stages:
+                    stage.world.stand(stood)
         with collected_seldom():
-            changes = await self._follow(conn, version, stages, Span(began, span.until), span, lead)
+            number = await self._follow(conn, stages, Span(began, span.until), span, lead)
         for stage in stages:
             stage.world.pass_time(span.until)
             stage.gather(span)
-        return began, changes, stages
+        return began, number, stages
 
-    async def _follow(
-        self, conn: Connection, version: int, stages: Sequence[Stage], whole: Span, span: Span, lead: timedelta
-    ) -> int:
+    async def _follow(self, conn: Connection, stages: Sequence[Stage], whole: Span, span: Span, lead: timedelta) -> int:
         seen, total = 0, round((whole.until - whole.since).total_seconds())
-        async with aclosing(change_history.in_order(conn, version, whole.since, whole.until, PAGE)) as pages:
-            async for rows in pages:
-                await _see(rows, stages)
-                seen += len(rows)
+        async with aclosing(changes.in_order(conn, self._readers, whole.since, whole.until, PAGE)) as pages:
+            async for page in pages:
+                await _see(page, stages)
+                seen += len(page)
                 for stage in stages:
                     stage.gather(span)
                     if seen % FORGET_EVERY == 0:
@@ -171,11 +181,10 @@ class Backtest:
         return seen
 
 
-async def _see(rows: Sequence[Row], stages: Sequence[Stage]) -> None:
+async def _see(page: Sequence[Change], stages: Sequence[Stage]) -> None:
     """Let every world see the changes; others have their turn in between."""
     began = time.perf_counter()
-    for row in rows:
-        change = change_history.written(row)
+    for change in page:
         for stage in stages:
             stage.world.pass_time(change.received_at)
             stage.world.see(change)
@@ -219,15 +228,6 @@ async def _as_far_as_decided(conn: Connection, span: Span) -> Span:
     """The span without what the service itself has not come to yet."""
     upto = await subscriptions.caught_up_everywhere(conn, processor.NAME)
     return Span(span.since, min(span.until, upto) if upto else span.until)
-
-
-async def _set_the_scene(conn: Connection, version: int, at: datetime, stages: Sequence[Stage]) -> None:
-    """Let every rule wait for what was there already."""
-    states = {str(state) for stage in stages for state in stage.rules.waiting}
-    if states:
-        async for view in change_history.stood(conn, version, at, states):
-            for stage in stages:
-                stage.world.stand(view)
 
 
 def _memory(rules: RuleIndex, armed: Mapping[str, tuple[str, datetime]]) -> EngineState:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.rulebook import Rulebook
     from tracker.rulebook.source import RuleSource
     from tracker.store.database import Database
+    from tracker.stream.changes import Readers
 
 MOST_SHOWN = 200
 
@@ -132,8 +133,8 @@ class Busy(Unavailable):
 class BacktestService:
     """Tries rule texts for everybody; nothing is done, and nothing is kept."""
 
-    def __init__(self, database: Database, rules: RuleSource) -> None:
-        self._database, self._rules, self._turn = database, rules, asyncio.Lock()
+    def __init__(self, database: Database, readers: Readers, rules: RuleSource) -> None:
+        self._database, self._readers, self._rules, self._turn = database, readers, rules, asyncio.Lock()
 
     async def run(self, text: str, span: Span, now: datetime) -> tuple[Found, list[RulePlan]]:
         """What the rules of the text would have done in the span, and what it comes to if they are put in force.
@@ -162,7 +163,7 @@ class BacktestService:
         asked = [*(rule for rule in self._rules.rules() if rule.id not in own), *book.rules]
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await Backtest(self._database).run(tried, span, own)
+                found = await Backtest(self._database, self._readers).run(tried, span, own)
                 async with self._database.snapshot(unhurried=True) as conn:
                     plans = await rule_plan(conn, asked, now)
         except TimeoutError as error:

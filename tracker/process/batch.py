@@ -24,11 +24,11 @@ from tracker.domain.runs.engine_state import OPEN, EngineState
 from tracker.domain.runs.run import TRYING
 from tracker.facts.own_facts import labelled
 from tracker.store.actions import actions
-from tracker.store.log import event_log
-from tracker.store.posts import changes
+from tracker.store.log import event_log, look_back
 from tracker.store.reactions import firings, rule_pauses, runs, timers
 from tracker.store.reactions.timers import StoredTimer
 from tracker.store.session import require_transaction
+from tracker.stream import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
     from tracker.store.session import Part
+    from tracker.stream.changes import Readers
 
 MARGIN = timedelta(minutes=1)
 """Batches do not begin strictly in the order of time; what was counted this much further back still counts."""
@@ -126,15 +127,14 @@ async def prepare(
     run_ids: Iterable[UUID],
     budgets: Budgets,
     now: datetime,
+    readers: Readers,
 ) -> tuple[Engine, list[Occasion]]:
     """An engine that remembers all that the occasions may touch, and the occasions with what was looked up for them.
 
     What was decided at a moment that is still to come holds nothing back: a clock was ahead that is right `now`.
     """
-    # What a rule waits for may have come before it fired: only the history knows, also that of this very batch.
-    if any(map(_looks_back, occasions)):
-        require_transaction(conn)
-    occasions = [await _looked_back(conn, one) if _looks_back(one) else one for one in occasions]
+    # What a rule waits for may have come before it fired: only the history knows.
+    occasions = [await _looked_back(conn, readers, one) if _looks_back(one) else one for one in occasions]
     decisions = [decision for occasion in occasions for decision in occasion.decisions]
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
     keys = {(d.rule.id, _key(d)) for d in decisions}
@@ -212,24 +212,25 @@ def _looks_back(occasion: Occasion) -> bool:
     return any(isinstance(one, Fire) and one.rule.waits_for for one in occasion.decisions)
 
 
-async def _looked_back(conn: Connection, occasion: Occasion) -> Occasion:
+async def _looked_back(conn: Connection, readers: Readers, occasion: Occasion) -> Occasion:
     """The occasion, in which firings know which of the words that their rules wait for had come already."""
-    return Occasion(
-        occasion.at, [await _with_earlier(conn, one, occasion) for one in occasion.decisions], occasion.cause
-    )
+    decisions = [await _with_earlier(conn, readers, one, occasion) for one in occasion.decisions]
+    return Occasion(occasion.at, decisions, occasion.cause)
 
 
-async def _with_earlier(conn: Connection, decision: Decision, occasion: Occasion) -> Decision:
+async def _with_earlier(conn: Connection, readers: Readers, decision: Decision, occasion: Occasion) -> Decision:
     if not isinstance(decision, Fire) or not decision.rule.waits_for:
         return decision
-    subject, since, before = decision.subject, decision.occurred_at, occasion.cause or 2**62
+    subject, since, before = decision.subject, decision.occurred_at, occasion.cause or look_back.ALL
     if decision.rule.per not in OWN:
-        found = await changes.of_provider(conn, subject.provider, since, before)
+        rows = await look_back.of_provider(conn, subject.provider, since, before)
+        found = await changes.of_events(conn, readers, rows)
     elif subject.post:
-        found = await changes.of_post(conn, subject.provider, subject.post, since, before)
+        found = await changes.of_post(conn, readers, (subject.provider, subject.post), before)
     else:
         return decision
-    return decision.having_heard(words_heard(decision.rule, subject.key, found))
+    lately = [change for change in found if change.occurred_at >= since]
+    return decision.having_heard(words_heard(decision.rule, subject.key, lately))
 
 
 def _identities(decisions: Iterable[Decision]) -> set[Identity]:

@@ -19,8 +19,9 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tracker.domain.accounts import gathered
+from tracker.domain.posts.arrival import about_no_post, arrive_together
 from tracker.errors import Unavailable
-from tracker.process.projector import about_no_post, arrivals_of, facts_in, follow
+from tracker.process.projector import arrivals_of, facts_in
 from tracker.runtime import tuning
 from tracker.runtime.batching import bisect
 from tracker.runtime.tuning import collected_seldom
@@ -45,11 +46,10 @@ SPAN = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """A version of the projection that is filled with what `upto` sees; its changes are numbered from `first` on."""
+    """A version of the projection that is filled with what `upto` sees."""
 
     readers: Mapping[str, FactReader]
     version: int
-    first: int
     upto: Checkpoint
 
 
@@ -149,10 +149,10 @@ async def _write(
         starts = await posts.dated_baselines(conn, about_posts)
         for key, arrived in about_posts.items():
             start, *through = starts.get(key, (None,))
-            post, made = follow(None, arrived, [], start)
+            post, made = arrive_together(None, [arrival.fact for arrival in arrived], (), start)
             changes += made
             days = [*through, *(arrival.day for arrival in arrived)]
             saved.append(StoredPost(post, min(days), max(days)))
-        await rebuild_rows.fill(conn, filling.version, filling.first, saved, changes)
+        await rebuild_rows.fill(conn, filling.version, saved, changes)
     gathered(facts_in(arrivals), accounts)
     return [None] * len(page)

@@ -27,6 +27,7 @@ from tracker.runtime import tuning
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
 from tracker.store.database import Database
+from tracker.store.log import look_back
 from tracker.store.posts import posts
 from tracker.store.posts import tried as store
 
@@ -174,7 +175,9 @@ async def _page(conn: Connection, tried: Tried, version: int, names: Sequence[st
     starts = await posts.baselines(conn, keys)
     facts: dict[str, list[Fact]] = defaultdict(list)
     outcome, broken = Outcome(len(names)), set()
-    for event in await store.events_of(conn, tried.provider, names, tried.until):
+    for event in await look_back.of_posts(conn, keys):
+        if event.received_at > tried.until:
+            continue
         try:
             for fact in facts_of(tried.readers, event):
                 facts[fact.post or ""].append(fact)

@@ -83,7 +83,7 @@ class Processor:
         require: Callable[[], None] = nobody_asks,
     ) -> None:
         self._database, self._node, self._clock, self._pace, self._require = database, node, clock, pace, require
-        self.projector, self.reactor = Projector(readers, NAME), Reactor(rules, clock)
+        self.projector, self.reactor = Projector(readers, NAME), Reactor(rules, clock, readers)
         self._tended, self._woken = float("-inf"), asyncio.Event()
         self._stands: SubscriptionState | None = None
         """All that this node holds, as its last step has left it; None: it is to be looked up."""

@@ -1,4 +1,4 @@
-"""The fold of a batch: the log's new facts become posts, and each change is recorded.
+"""The fold of a batch: the log's new facts become posts, and what moved is kept.
 
 It costs one read of the posts, one of the histories of those that got a late fact, and one write of the changes,
 however many events the batch holds.
@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
-
 from tracker.domain.accounts import gathered
-from tracker.domain.posts.arrival import arrive_together
-from tracker.domain.posts.change import Change
+from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late
+from tracker.store.log import look_back
 from tracker.store.posts import accounts, posts
 from tracker.store.posts.posts import StoredPost
 from tracker.store.session import require_transaction
+from tracker.store.wakeups import CHANGES
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
+    from tracker.domain.posts.change import Change
     from tracker.domain.posts.event import Fact, LoggedEvent
     from tracker.domain.posts.post import Post
     from tracker.providers.base import FactReader
@@ -54,8 +55,7 @@ class Folded:
 class Projector:
     """Folds batches of the log for one projection: the current one, or (`version` given) one that is being built.
 
-    `parked_as` names what is set aside of the log. The changes of a projection that is built may be numbered from
-    `first_number` on, in the order of the log.
+    `parked_as` names what is set aside of the log.
     """
 
     def __init__(
@@ -63,14 +63,13 @@ class Projector:
         readers: Mapping[str, FactReader],
         parked_as: str,
         version: int | None = None,
-        first_number: int | None = None,
     ) -> None:
-        self.readers, self._parked_as, self._version, self._first_number = readers, parked_as, version, first_number
+        self.readers, self._parked_as, self._version = readers, parked_as, version
 
     async def fold(
         self, conn: Connection, rows: Sequence[Row], seen: Checkpoint, done: Sequence[Row], moving: Part | None = None
     ) -> Folded:
-        """Fold the rows' facts into their posts, which are left to be written, and record the changes.
+        """Fold the rows' facts into their posts, which are left to be written, and answer what changed.
 
         Without a transaction these are left as well, and NeedsTransaction is raised where a fact is late or tells
         something new of an account. `seen`, and `done` of this batch, came before the rows. A place may be `moving` on
@@ -85,19 +84,17 @@ class Projector:
         saved: list[StoredPost] = []
         for key, arrived in about_posts.items():
             before = kept.get(key)
-            post, made = follow(before.post if before else None, arrived, earlier.get(key, []), starts.get(key))
+            facts = [arrival.fact for arrival in arrived]
+            post, made = arrive_together(before.post if before else None, facts, earlier.get(key, []), starts.get(key))
             changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
         await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
-        parts = [posts.saving(standing.version, saved)] if saved else []
-        if changes and conn.is_in_transaction():
-            live, first = self._version is None, self._first_number
-            await posts.record_changes(conn, standing.version, live, changes, standing.epoch, first)
-        elif changes:
-            parts.append(posts.recording(conn, standing.version, changes, standing.epoch))
-        return Folded(changes, parts)
+        if self._version is None:
+            wake_after_commit(conn, CHANGES)
+        moved = await posts.keeping(conn, standing.version, changes)
+        return Folded(changes, [posts.saving(standing.version, saved), *moved] if saved else [])
 
     async def _standing(self, conn: Connection, keys: Collection[Key], moving: Part | None) -> Standing:
         if moving is None:
@@ -113,30 +110,20 @@ class Projector:
         done: Sequence[Row],
     ) -> tuple[dict[Key, list[Fact]], dict[Key, Post]]:
         """The facts behind the posts that got a late one, and what stands for facts that are kept no longer."""
-        late = [key for key, arrived in arrivals.items() if _has_late_fact(kept.get(key), arrived)]
+        stood = {key: known.post for key, known in kept.items()}
+        late = [key for key in arrivals if is_one_late(stood.get(key), [one.fact for one in arrivals[key]])]
         earlier: dict[Key, list[Fact]] = defaultdict(list)
         if not late:
             return earlier, {}
         require_transaction(conn)
-        known = [key for key in late if key in kept]
-        if known:
-            from_day = min(kept[key].first_day for key in known)
-            for event in await posts.earlier_events(conn, known, from_day, seen, self._parked_as):
+        if known := [key for key in late if key in kept]:
+            for event in await look_back.of_posts(conn, known, seen=seen, parked_as=self._parked_as):
                 for fact in facts_of(self.readers, event):
                     earlier[fact.provider, fact.post or ""].append(fact)
         for key, arrived in arrivals_of(self.readers, sorted(done, key=POSITION)).items():
             if key in late:
                 earlier[key] += [arrival.fact for arrival in arrived]
         return earlier, await posts.baselines(conn, late)
-
-
-def _has_late_fact(kept: StoredPost | None, arrived: Sequence[Arrival]) -> bool:
-    last = kept.post.last_order if kept else None
-    for arrival in arrived:
-        if last and arrival.fact.order <= last:
-            return True
-        last = arrival.fact.order
-    return False
 
 
 def arrivals_of(readers: Mapping[str, FactReader], rows: Iterable[Row]) -> dict[Key, list[Arrival]]:
@@ -159,30 +146,3 @@ def facts_of(readers: Mapping[str, FactReader], event: LoggedEvent) -> tuple[Fac
     if reader is None:
         raise LookupError(f'no [providers.{event.source}] in the configuration reads events of "{event.source}"')
     return reader.facts(event)
-
-
-def follow(
-    post: Post | None, arrived: Sequence[Arrival], known: Sequence[Fact], start: Post | None
-) -> tuple[Post, list[Change]]:
-    """A post after what has arrived beside the `known`; `start` stands for facts that are kept no longer."""
-    return arrive_together(post, [arrival.fact for arrival in arrived], known, start)
-
-
-def about_no_post(fact: Fact) -> Change:
-    """A change that changes no post; the account that it is about, if any, stands in its detail."""
-    account = {"account": asdict(fact.account)} if fact.account else {}
-    return Change(
-        provider=fact.provider,
-        post=None,
-        event=fact.event,
-        source=fact.source,
-        kind="noted",
-        before=None,
-        after=None,
-        attempt=0,
-        occurred_at=fact.occurred_at,
-        received_at=fact.received_at,
-        cause=fact.position,
-        fact=fact.id,
-        detail=dict(fact.detail) | account or None,
-    )

@@ -14,16 +14,16 @@ import structlog
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
-from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
 from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import subscriptions
-from tracker.store.posts import changes, posts
+from tracker.store.posts import posts
 from tracker.store.reactions import timers
 from tracker.store.session import write_at_once
+from tracker.stream import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection
     from tracker.store.reactions.timers import StoredTimer
     from tracker.store.session import Part
+    from tracker.stream.changes import Readers
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +76,8 @@ class Alarm:
 class Reactor:
     """Lets the rules react; `rules` answers with those in force, at each call."""
 
-    def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime]) -> None:
-        self._rules, self._clock, self.alarm = rules, clock, Alarm()
+    def __init__(self, rules: Callable[[], RuleIndex], clock: Callable[[], datetime], readers: Readers) -> None:
+        self._rules, self._clock, self._readers, self.alarm = rules, clock, readers, Alarm()
         self._since: dict[str, datetime] = {}
         self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
@@ -89,7 +90,9 @@ class Reactor:
         run_ids = [run for run, _ in filter(None, results)]
         if not run_ids and not any(occasion.decisions for occasion in occasions):
             return []
-        engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
+        engine, occasions = await batch.prepare(
+            conn, rules, self._since, occasions, run_ids, self._budgets, now, self._readers
+        )
         for occasion, result in zip(occasions, results, strict=True):
             if result:
                 engine.deliver_signal(*result, occasion.at)
@@ -167,7 +170,9 @@ class Reactor:
         known = await posts.load(conn, [(k.timer.provider, k.timer.post) for k in ripe if k.timer.post])
         occasions = [Occasion(kept.timer.due_at, await self._meaning(conn, rules, kept, known, now)) for kept in ripe]
         run_ids = [kept.run for kept in ripe if kept.run]
-        engine, occasions = await batch.prepare(conn, rules, self._since, occasions, run_ids, self._budgets, now)
+        engine, occasions = await batch.prepare(
+            conn, rules, self._since, occasions, run_ids, self._budgets, now, self._readers
+        )
         for kept in ripe:
             engine.effects.disarm((kept.timer.rule, kept.timer.key, kept.timer.kind))
         for kept, occasion in zip(ripe, occasions, strict=True):
@@ -195,16 +200,14 @@ class Reactor:
         if kept.run or rule is None:
             return []
         if timer.kind == periodic.KIND:
-            return periodic.occasion(rule, timer, await _gathered(conn, kept, rule.trigger), now)
+            return periodic.occasion(rule, timer, await _gathered(conn, self._readers, kept, rule.trigger), now)
         return [due(rule, timer, _view(known.get((timer.provider, timer.post or ""))), now)]
 
 
-async def _gathered(conn: Connection, kept: StoredTimer, trigger: object) -> Sequence[Change]:
+async def _gathered(conn: Connection, readers: Readers, kept: StoredTimer, trigger: object) -> Sequence[Change]:
     if not isinstance(trigger, Every) or not trigger.over:
         return []
-    named = [word for word in trigger.over if isinstance(word, EventName)]
-    names = None if any(word.is_glob for word in named) else [word.pattern for word in named]
-    return await changes.arrived(conn, periodic.since_of(kept.timer), kept.timer.due_at, names)
+    return await changes.gathered(conn, readers, trigger.over, periodic.since_of(kept.timer), kept.timer.due_at)
 
 
 async def _certain(

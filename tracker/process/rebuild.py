@@ -88,9 +88,7 @@ class Rebuild:
                 await accounts.forget_left_over(conn)
                 self.version = version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
-                filling = Filling(
-                    self._readers, version, await rebuild_rows.reserve_numbers(conn), await self._hindmost(conn)
-                )
+                filling = Filling(self._readers, version, await self._hindmost(conn))
             left = await self._fill(filling, total)
             handler = Projector(self._readers, NAME, version)
             async with self._database.transaction(unhurried=True) as conn:
@@ -122,7 +120,7 @@ class Rebuild:
                 for key, one in part.accounts.items():
                     self._accounts[key] = merged(self._accounts[key], one) if key in self._accounts else one
                 self._progress(self._read, max(total, self._read))
-        await asyncio.gather(*(self._index(filling.version, kind) for kind in ("posts", "changes")))
+        await asyncio.gather(*(self._index(filling.version, kind) for kind in ("posts", "transitions")))
         return left
 
     async def _index(self, version: int, kind: str) -> None:
@@ -142,7 +140,7 @@ class Rebuild:
     async def _complete(self, conn: Connection, filling: Filling, left: Sequence[int]) -> None:
         """What has poison in it goes the processor's own way, which parks the poison."""
         if rows := await rebuild_rows.of_positions(conn, left):
-            handler = Projector(self._readers, NAME, filling.version, filling.first)
+            handler = Projector(self._readers, NAME, filling.version)
             await self._fold_or_park(conn, handler, rows, beginning(1))
 
     async def _follow(self, handler: Projector, seen: Checkpoint, total: int) -> Checkpoint:

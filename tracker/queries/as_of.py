@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,20 @@ from tracker.errors import BadParameter, NotFound, Rejected
 from tracker.queries import history
 from tracker.queries.paging import Page, read_cursor, write_cursor
 from tracker.queries.post_views import OnePostOut, PostOut, one_post_out, post_out
+from tracker.store.log import look_back
 from tracker.store.posts import posts
+from tracker.stream import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
-    from tracker.domain.posts.event import Fact, LoggedEvent
-    from tracker.providers.base import FactReader
+    from tracker.domain.posts.change import Change
+    from tracker.domain.posts.event import Fact
     from tracker.queries.posts import FoundPost, PostQuery
     from tracker.store.database import Connection, Row
+    from tracker.store.posts.posts import Key
+    from tracker.stream.changes import Readers
 
 DAY = timedelta(days=1)
 LOOK = 2000
@@ -33,29 +36,29 @@ AT_ONCE = 50
 
 
 class Past:
-    """What was known when, read from the log by those who can read its sources."""
+    """What was known when, and what changed it, read from the log by those who can read its sources."""
 
-    def __init__(self, readers: Mapping[str, FactReader]) -> None:
+    def __init__(self, readers: Readers) -> None:
         self._readers = readers
+
+    async def changes(self, conn: Connection, post: Post) -> list[Change]:
+        """All that changed the post, as far as the log is kept."""
+        return await changes.of_post(conn, self._readers, (post.provider, post.id))
 
     async def one_post(self, conn: Connection, now: FoundPost, moment: datetime) -> OnePostOut:
         """The post as it was shown at that moment, with nothing pending; raises as `post` does."""
-        return one_post_out(await self.post(conn, now.post.provider, now.post.id, now.first_day, moment), [])
+        return one_post_out(await self.post(conn, now.post.provider, now.post.id, moment), [])
 
-    async def post(self, conn: Connection, provider: str, post: str, first_day: date, moment: datetime) -> Post:
-        """The post as it was known at that moment; `first_day` is the first day of the log that has anything of it.
+    async def post(self, conn: Connection, provider: str, post: str, moment: datetime) -> Post:
+        """The post as it was known at that moment.
 
         Raises NotFound when nothing was known of it by then, and Rejected (no_longer_kept) when the log of that time
         is not kept any more.
         """
-        kept = await history.baseline(conn, provider, post)
-        through, start = kept or (None, None)
+        start, through = (await posts.dated_baselines(conn, [(provider, post)])).get((provider, post), (None, None))
         if through and moment.date() <= through:
             raise Rejected("no_longer_kept", f'the log of "{post}" is kept from {through + DAY} on')
-        events = await history.events_by(conn, provider, post, first_day, moment)
-        facts = [
-            fact for event in events for fact in self._facts(event) if (fact.provider, fact.post) == (provider, post)
-        ]
+        facts = (await self._facts(conn, [(provider, post)], moment))[provider, post]
         if not facts and start is None:
             raise NotFound(f'nothing was known of a post "{post}" at {moment:%Y-%m-%dT%H:%M:%SZ}')
         return fold(provider, post, facts, start).post
@@ -92,15 +95,13 @@ class Past:
         """The posts of which something was known at the moment, in the order of `filed`."""
         keys = [(row["provider"], row["post"]) for row in filed]
         starts = await posts.baselines(conn, keys)
-        facts: dict[tuple[str, str], list[Fact]] = defaultdict(list)
-        for event in await history.events_of_many_by(conn, filed, moment):
-            for fact in self._facts(event):
-                facts[fact.provider, fact.post or ""].append(fact)
+        facts = await self._facts(conn, keys, moment)
         return [fold(*key, facts[key], starts.get(key)).post for key in keys if key in facts or key in starts]
 
-    def _facts(self, event: LoggedEvent) -> tuple[Fact, ...]:
-        reader = self._readers.get(event.source)
-        return reader.facts(event) if reader else ()
+    async def _facts(self, conn: Connection, keys: Collection[Key], moment: datetime) -> dict[Key, list[Fact]]:
+        """What had arrived of these posts by that moment."""
+        events = await look_back.of_posts(conn, keys)
+        return changes.facts_of(self._readers, [event for event in events if event.received_at <= moment])
 
 
 def fits(post: Post, query: PostQuery) -> bool:

@@ -30,12 +30,11 @@ PAGE = 500
 SINCE = """
 select at, key, what, provider, post, said
   from (
-    select c.received_at as at, 'state ' || c.id as key, 'state' as what, c.provider, c.post,
-           coalesce(c.before || ' → ', '') || c.after as said
-      from (select * from changes
-             where projection = (select version from projections where current)
-             order by id desc limit 20000) c
-     where c.live and c.received_at >= $1 and c.after is distinct from c.before
+    select t.received_at as at, 'state ' || t.cause as key, 'state' as what, t.provider, t.post,
+           coalesce(t.before || ' → ', '') || t.after as said
+      from transitions t
+     where t.projection = (select version from projections where current) and t.received_at >= $1
+       and t.target is null and not t.superseded and t.after is distinct from t.before
     union all
     select f.fired_at, concat_ws(' ', 'rule', f.rule, f.key, f.cause), 'rule', f.provider, f.post,
            f.rule || ' ' || f.outcome
@@ -69,10 +68,7 @@ class News:
 
 
 async def since(conn: Connection, moment: datetime, key: str = "") -> list[News]:
-    """The next lines, PAGE at most, after the one with that moment and key.
-
-    It looks at the newest 20 000 changes, and at actions of the last day.
-    """
+    """The next lines, PAGE at most, after the one with that moment and key; of actions, those of the last day."""
     return [News(*row) for row in await conn.fetch(SINCE, moment, key, PAGE)]
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tracker.domain.posts.change import Move
-from tracker.domain.posts.post import Post
 from tracker.queries.paging import Page, read_cursor, write_cursor
-from tracker.store.posts.posts import logged
-from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from tracker.domain.posts.event import LoggedEvent
+    from tracker.domain.posts.change import Change
     from tracker.store.database import Connection, Row
 
 
@@ -29,7 +27,7 @@ LAST_RANK = 99
 
 
 _SAID_OF_A_MOVE = dict(zip(Move.__struct_fields__[::-1], Move.__struct_defaults__[::-1], strict=False))
-"""What is left out of a move that is kept, because it says nothing new."""
+"""What is left out of a move that is written, because it says nothing new."""
 
 
 class EntryOut(Struct, frozen=True):
@@ -54,15 +52,12 @@ def _utc(column: str) -> str:
 
 
 TIMELINE = f"""
-with changed as (
-  select * from changes
-   where projection = (select version from projections where current) and provider = $1 and post = $2
-), timeline as (
+with timeline as (
   select e.received_at as at, 0 as rank, lpad(e.position::text, 20, '0') as key, 'fact' as type,
          jsonb_build_object(
            'position', e.position, 'event', e.kind, 'source', e.source, 'delivery', e.delivery,
            'occurred_at', {_utc("coalesce(e.occurred_at, e.received_at)")}, 'received_at', {_utc("e.received_at")},
-           'late', exists (select from changed c where c.cause = e.position and c.kind = 'revised'),
+           'late', e.position = any($8::bigint[]),
            'conflict', e.conflict,
            'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'processor'),
            'repeats', coalesce((
@@ -71,13 +66,6 @@ with changed as (
                from repeats r where r.position = e.position), '[]')) as entry
     from events e
    where e.provider = $1 and e.post = $2 and e.day >= $3
-  union all
-  select c.received_at, 1, lpad(c.id::text, 20, '0'), 'change',
-         jsonb_build_object(
-           'kind', c.kind, 'event', c.event, 'position', c.cause, 'before', c.before, 'after', c.after,
-           'attempt', c.attempt, 'occurred_at', {_utc("c.occurred_at")}, 'moves', c.moves, 'notes', c.notes)
-    from changed c
-   where c.moves::text <> '[]' or c.notes::text <> '[]'
   union all
   select f.fired_at, 2, f.rule || ' ' || f.cause, 'firing',
          jsonb_build_object('rule', f.rule, 'key', f.key, 'outcome', f.outcome, 'detail', f.detail, 'run', f.run,
@@ -132,26 +120,6 @@ NEWEST_FIRST = f"""
  limit $7
 """
 
-PATH = """
-select move->>'after' as state, (move->>'attempt')::integer as attempt, (move->>'occurred_at')::timestamptz as at
-  from changes c cross join lateral json_array_elements(c.moves) move
- where c.projection = (select version from projections where current) and c.provider = $1 and c.post = $2
-   and move->>'target' is null and not coalesce((move->>'superseded')::boolean, false)
-   and not coalesce((move->>'again')::boolean, false)
- order by 3 desc, c.id desc
- limit $3
-"""
-
-BASELINE = "select through, fold::text from baselines where provider = $1 and post = $2"
-
-EVENTS_BY = """
-select e.* from events e
- where e.provider = $1 and e.post = $2 and e.day >= $3 and e.received_at <= $4
-   and not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
- order by e.position
-"""
-
-
 FIRST_DAY_KEPT = "select min(day) from log_days"
 
 IN_ORDER_OF_ID = """
@@ -160,17 +128,6 @@ select p.provider, p.post, p.first_day, p.last_event_at, p.platforms, p.accounts
    and (p.provider, p.post) > ($1, $2) and ($3::text is null or p.provider = $3)
  order by p.provider, p.post
  limit $4
-"""
-
-EVENTS_OF_MANY_BY = """
-select e.*
-  from unnest($1::text[], $2::text[], $3::date[]) as wanted (provider, post, first_day)
- cross join lateral (
-       select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
-         from events
-        where provider = wanted.provider and post = wanted.post and day >= wanted.first_day and received_at <= $4) e
- where not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
- order by e.position
 """
 
 
@@ -186,25 +143,9 @@ async def in_order_of_id(conn: Connection, after: tuple[str, str], provider: str
     return rows
 
 
-async def events_of_many_by(conn: Connection, posts: Sequence[Row], moment: datetime) -> list[LoggedEvent]:
-    """The events of these posts (rows of `in_order_of_id`) that had arrived by that moment, without the parked."""
-    columns = ([row[name] for row in posts] for name in ("provider", "post", "first_day"))
-    return [logged(row) for row in await conn.fetch(EVENTS_OF_MANY_BY, *columns, moment)]
-
-
-async def baseline(conn: Connection, provider: str, post: str) -> tuple[date, Post] | None:
-    """What stands for the facts of the post that the log no longer keeps, and the last day that it stands for."""
-    row = await conn.fetchrow(BASELINE, provider, post)
-    return (row["through"], msgspec.json.decode(row["fold"], type=Post)) if row else None
-
-
-async def events_by(conn: Connection, provider: str, post: str, first_day: date, moment: datetime) -> list[LoggedEvent]:
-    """The events of the post that had arrived by that moment, without those that are parked."""
-    return [logged(row) for row in await conn.fetch(EVENTS_BY, provider, post, first_day, moment)]
-
-
 async def list_history(
     conn: Connection,
+    known: Sequence[Change],
     provider: str,
     post: str,
     first_day: date,
@@ -216,22 +157,41 @@ async def list_history(
 ) -> Page[EntryOut]:
     """A page of the history in the order in which we came to know it; raises BadParameter for a foreign cursor.
 
-    `first_day` is the day of the log before which nothing is kept of the post; `upto` leaves out what came later.
+    `known` is all that changed the post; `first_day` is the day of the log before which nothing is kept of it; `upto`
+    leaves out what came later.
     """
-    begins = read_cursor(cursor, HISTORY, tuple[datetime, int, str]) if cursor else (None, 0, "")
-    if cursor is None and upto and newest_first:
+    begins = read_cursor(cursor, HISTORY, tuple[datetime, int, str]) if cursor else None
+    if begins is None and upto and newest_first:
         begins = (upto, LAST_RANK, "")
+    late = [change.cause for change in known if change.kind == "revised"]
     statement = NEWEST_FIRST if newest_first else OLDEST_FIRST
-    rows = await conn.fetch(statement, provider, post, first_day, *begins, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    items = [EntryOut(row["at"], row["type"], _in_full(row["entry"])) for row in rows[:limit]]
-    return Page(items, write_cursor(HISTORY, (last["at"], last["rank"], last["key"])) if last else None)
+    rows = await conn.fetch(statement, provider, post, first_day, *(begins or (None, 0, "")), limit + 1, late)
+    told = [(row["at"], row["rank"], row["key"], row["type"], row["entry"]) for row in rows]
+    shown = [change for change in known if change.moves or change.notes]
+    changed = [_entry(change) for change in (reversed(shown) if newest_first else shown)]
+    told += [one for one in changed if begins is None or (one[:3] < begins if newest_first else one[:3] > begins)]
+    told.sort(key=itemgetter(0, 1), reverse=newest_first)
+    last = told[limit - 1] if len(told) > limit else None
+    items = [EntryOut(at, kind, entry) for at, _, _, kind, entry in told[:limit]]
+    return Page(items, write_cursor(HISTORY, last[:3]) if last else None)
 
 
-def _in_full(entry: dict[str, Any]) -> dict[str, Any]:
-    return {**entry, "moves": [{**_SAID_OF_A_MOVE, **move} for move in entry["moves"]]} if "moves" in entry else entry
+def _entry(change: Change) -> tuple[datetime, int, str, str, dict[str, Any]]:
+    """When we came to know it, its rank among equal times, its key, and what is shown."""
+    shown = {
+        "kind": change.kind, "event": change.event, "position": change.cause, "before": change.before,
+        "after": change.after, "attempt": change.attempt, "occurred_at": change.occurred_at,
+        "notes": change.notes,
+    }  # fmt: skip
+    moves = [_SAID_OF_A_MOVE | msgspec.to_builtins(move) for move in change.moves]
+    return change.received_at, 1, f"{change.cause:020}", "change", msgspec.to_builtins(shown) | {"moves": moves}
 
 
-async def path(conn: Connection, provider: str, post: str, limit: int) -> list[PathStep]:
+def path(known: Sequence[Change], limit: int) -> list[PathStep]:
     """The last `limit` states that the post as a whole came into, the first one first."""
-    return [into(PathStep, row) for row in reversed(await conn.fetch(PATH, provider, post, limit))]
+    moves = [
+        move for change in known for move in change.moves
+        if move.target is None and not move.superseded and not move.again
+    ]  # fmt: skip
+    moves.sort(key=lambda move: move.occurred_at)
+    return [PathStep(move.after, move.attempt, move.occurred_at) for move in moves[-limit:]]

@@ -17,22 +17,19 @@ from tracker.domain.posts.post import Post, view
 from tracker.domain.runs.firing import Firing
 from tracker.rulebook.explain import Story, explain
 from tracker.rulebook.explanations import OFF, Clause, Explanation, moment, on_record
-from tracker.store.posts import changes
-from tracker.store.posts.posts import logged
 from tracker.store.reactions import rule_book, timers
 from tracker.store.reactions.firings import firing_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tracker.domain.posts.event import LoggedEvent
+    from tracker.domain.posts.change import Change
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.firing import Identity
     from tracker.store.database import Connection
 
 MOST_FIRINGS = 500
 MOST_ACTIONS = 500
-MOST_EVENTS = 500
 
 FIRINGS = """
 select f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.fired_at, f.occurred_at,
@@ -55,13 +52,6 @@ select a.run, a.id, a.verb, a.target, a.state, a.reason, a.hidden_by, a.due_at, 
  where r.id = any($1::uuid[])
  order by a.created_at desc, a.id
  limit $2
-"""
-
-EVENTS = """
-select * from (select position, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
-                 from events where provider = $1 and post = $2
-                order by position desc limit $3) e
- order by position
 """
 
 
@@ -102,11 +92,6 @@ async def actions_of(conn: Connection, runs: Collection[UUID]) -> list[ActionTak
     return [ActionTaken(*row) for row in reversed(rows)]
 
 
-async def events_about(conn: Connection, provider: str, post: str) -> list[LoggedEvent]:
-    """The last events about the post that the log keeps, the first one first."""
-    return [logged(row) for row in await conn.fetch(EVENTS, provider, post, MOST_EVENTS)]
-
-
 MOST_CHANGES = 200
 """How far back a post's changes are looked at; firings on record are told in any case."""
 
@@ -133,8 +118,13 @@ class Answer:
     reasons: Sequence[Reason]
 
 
-async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime, only: str | None) -> list[Answer]:
-    """What each rule (or `only` one) made of the post; what fired comes first, then what came closest."""
+async def why(
+    conn: Connection, known: Sequence[Change], post: Post, rules: Sequence[Rule], now: datetime, only: str | None
+) -> list[Answer]:
+    """What each rule (or `only` one) made of the post; what fired comes first, then what came closest.
+
+    `known` is all that changed the post.
+    """
     recorded = await firings_about(conn, post.provider, post.id, only)
     runs = {one.firing.run for one in recorded if one.firing.run}
     taken: dict[UUID, list[ActionTaken]] = defaultdict(list)
@@ -145,7 +135,7 @@ async def why(conn: Connection, post: Post, rules: Sequence[Rule], now: datetime
     revisions = {rule.id: rule.revision for rule in wanted}
     armed = await timers.armed_revisions(conn)
     story = Story(
-        await changes.newest_of_post(conn, post.provider, post.id, MOST_CHANGES),
+        known[-MOST_CHANGES:],
         view(post),
         {one.firing.identity: one.firing for one in recorded},
         now,

@@ -169,7 +169,7 @@ class Rules(Section):
 class Retention(Section):
     """[retention]"""
 
-    events: PositiveSpan = Field(default=timedelta(days=365), description="The log, by whole days.")
+    events: PositiveSpan = Field(default=timedelta(days=365), description="The log and its moves, by whole days.")
     repeats: PositiveSpan = Field(
         default=timedelta(days=30), description="The record of deliveries that repeated one another."
     )

@@ -1,7 +1,8 @@
-"""The broadcast: one reader of the changes for all who listen in this process, each from the place that it names.
+"""The broadcast: one reader of the log for all who listen in this process, each from the place that it names.
 
 A listener that comes back first reads from the database what it has missed, up to where the one reader stands, and
-then shares what that reads from there on. Both go by snapshots, so nothing is lost or repeated where they meet.
+then shares what that reads from there on. Both go by snapshots, so nothing is lost or repeated where they meet. What an
+event changed is worked out again, and told once it has been folded.
 """
 
 from __future__ import annotations
@@ -19,27 +20,31 @@ from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
 from tracker.runtime import metrics
 from tracker.store.checkpoints.snapshot import ResumeToken, resume_tokens
+from tracker.store.checkpoints.subscriptions import seen_by_all
 from tracker.store.log import epoch, feed
-from tracker.store.log.feed import NEWS
-from tracker.store.posts.changes import Announced, announced
+from tracker.store.log.feed import EVENTS
 from tracker.store.wakeups import CHANGES, wait
+from tracker.stream.changes import Followed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
+    from tracker.domain.posts.change import Change
     from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
+    from tracker.stream.changes import Readers
 
 log = structlog.get_logger(__name__)
 
 ALL = tuple(range(BUCKETS))
+PROCESSOR = "processor"
 PAGE = 1000
 CATCHING_UP = 4
 """So many listeners at once may read what they have missed; the others wait for their turn."""
 
 Item = TypeVar("Item")
-Render = Callable[[Announced, ResumeToken], Item]
+Render = Callable[["Change", ResumeToken], Item]
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -106,13 +111,14 @@ class _Listener(Generic[Item]):
 
 
 class Broadcast(Generic[Item]):
-    """Shares the changes as `render` shows them; `run` reads them, as long as anybody listens."""
+    """Shares what events change as `render` shows it; `run` reads them, as long as anybody listens."""
 
-    def __init__(self, database: Database, render: Render[Item], limits: Limits = Limits()) -> None:
-        self._database, self._render, self._limits = database, render, limits
+    def __init__(self, database: Database, readers: Readers, render: Render[Item], limits: Limits = Limits()) -> None:
+        self._database, self._readers, self._render, self._limits = database, readers, render, limits
         self._listeners: set[_Listener[Item]] = set()
         self._present = 0
         self._at: Checkpoint | None = None
+        self._followed = Followed(readers)
         self._begun = self._ended = 0
         self._step_over, self._woken = asyncio.Event(), asyncio.Event()
         self._turns = asyncio.Semaphore(CATCHING_UP)
@@ -164,7 +170,7 @@ class Broadcast(Generic[Item]):
                 async for news in self._missed(place, None):
                     yield news
                     reached = news.place
-            at = await self._joined(mine)
+            at = await self._joined(mine, reached)
             if at is None:
                 return
             if reached is not None:
@@ -174,37 +180,46 @@ class Broadcast(Generic[Item]):
             while (latest := await mine.next()) is not None:
                 yield latest
 
-    async def _joined(self, mine: _Listener[Item]) -> Checkpoint | None:
+    async def _joined(self, mine: _Listener[Item], reached: ResumeToken | None) -> Checkpoint | None:
         """Where the one reader stands, which shares with this listener all that it reads from there on.
 
-        It has made a step by then that began after this was called, so that it knows at least as much as anybody did.
+        It has made a step by then that began after this was called, and knows all that the listener has reached.
         """
         wanted = self._begun + 1
         self._woken.set()
-        while self._ended < wanted and not self._is_closed:
+        while not self._is_closed:
+            if self._ended >= wanted and self._at and (reached is None or self._at.holds(reached.beyond)):
+                self._listeners.add(mine)
+                return self._at
             await self._step_over.wait()
-        self._listeners.add(mine)
-        return None if self._is_closed else self._at
+        return None
 
     async def _missed(self, place: ResumeToken, upto: Checkpoint | None) -> AsyncGenerator[News[Item]]:
         """What came between the place and `upto`, or (None) the present, page by page."""
+        followed = Followed(self._readers)
         if place.xid:
-            yield await self._rest(place)
+            yield await self._rest(place, followed)
         seen, target = place.beyond, None
         while seen != target and not self._is_closed:
             async with self._turns, self._database.connection() as conn:
-                target = upto or await feed.head(conn)
-                news = await self._read(conn, seen, target)
+                target = upto or await seen_by_all(conn, PROCESSOR)
+                if target is None or not target.holds(seen):
+                    return
+                news = await self._read(conn, followed, seen, target)
             seen = news.place.seen
             yield news
 
-    async def _rest(self, place: ResumeToken) -> News[Item]:
+    async def _rest(self, place: ResumeToken, followed: Followed) -> News[Item]:
         """What is left of a transaction in the middle of which somebody hung up."""
-        seen, xid = place.seen, place.xid
         async with self._turns, self._database.connection() as conn:
-            rows = await feed.rest_of(conn, NEWS, seen.epoch, xid, place.key, ALL)
+            rows = await feed.all_of(conn, EVENTS, place.seen, place.xid, ALL)
+            changes = await followed.changes(conn, rows, place.seen)
         return News(
-            [self._render(announced(row), ResumeToken(seen, xid, row[NEWS.key])) for row in rows],
+            [
+                self._render(change, ResumeToken(place.seen, place.xid, change.cause))
+                for change in changes
+                if change.cause > place.key
+            ],
             ResumeToken(place.beyond),
         )
 
@@ -212,10 +227,10 @@ class Broadcast(Generic[Item]):
         self._begun += 1
         number = self._begun
         async with self._database.connection() as conn:
-            upto = await feed.head(conn)
+            upto = await seen_by_all(conn, PROCESSOR)
             self._at = self._at or upto
-            while self._at != upto:
-                news = await self._read(conn, self._at, upto)
+            while self._at and upto and self._at != upto and upto.holds(self._at):
+                news = await self._read(conn, self._followed, self._at, upto)
                 self._at = news.place.seen
                 if news.items:
                     self._share(news)
@@ -223,12 +238,11 @@ class Broadcast(Generic[Item]):
         self._step_over.set()
         self._step_over = asyncio.Event()
 
-    async def _read(self, conn: Connection, seen: Checkpoint, upto: Checkpoint) -> News[Item]:
-        batch = await feed.read_after(conn, NEWS, seen, upto, ALL, PAGE)
-        return News(
-            [self._render(announced(row), at) for row, at in resume_tokens(NEWS, seen, batch)],
-            ResumeToken(batch.reached),
-        )
+    async def _read(self, conn: Connection, followed: Followed, seen: Checkpoint, upto: Checkpoint) -> News[Item]:
+        batch = await feed.read_after(conn, EVENTS, seen, upto, ALL, PAGE)
+        places = {row[EVENTS.key]: at for row, at in resume_tokens(EVENTS, seen, batch)}
+        changes = await followed.changes(conn, batch.rows, seen)
+        return News([self._render(change, places[change.cause]) for change in changes], ResumeToken(batch.reached))
 
     def _share(self, news: News[Item]) -> None:
         for listener in [*self._listeners]:
@@ -239,7 +253,7 @@ class Broadcast(Generic[Item]):
         if self._present:
             await wait(self._woken, self._limits.poll)
             return
-        self._at = None
+        self._at, self._followed = None, Followed(self._readers)
         while not self._present:
             self._woken.clear()
             await self._woken.wait()

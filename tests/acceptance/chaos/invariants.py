@@ -26,8 +26,11 @@ LOG = "select body, delivery from events where source = 'sosyalkopru' and part =
 KNOWN_ACTIONS = "select id from actions where id = any($1::uuid[])"
 PARKED = "select subscription, item, error from parked limit 5"
 UNPROJECTED = """
-select count(*) from events e where not exists (
-  select from changes c join projections v on v.version = c.projection and v.current where c.cause = e.position)
+select coalesce(sum(facts - coalesce(p.version, 0)), 0)::int
+  from (select provider, post, count(distinct (body_hash, part)) as facts from events
+         where post is not null group by provider, post) e
+  left join posts p on p.projection = (select version from projections where current)
+                   and p.provider = e.provider and p.post = e.post
 """
 POSTS = "select post, state from posts p join projections v on v.version = p.projection and v.current"
 SENT = """

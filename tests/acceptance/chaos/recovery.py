@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NUMBERS = count(1)
 POLL = 0.03
 STEPS = {
-    "projected": "select exists (select from changes where provider = 'sosyalkopru' and post = $1)",
+    "projected": "select exists (select from posts where provider = 'sosyalkopru' and post = $1)",
     "acted": "select exists (select from actions where post = $1 and rule = 'tell' and state = 'done')",
 }
 OFTEN = "select count(*) from firings where rule = 'often' and outcome = 'fired'"

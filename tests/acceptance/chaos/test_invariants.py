@@ -28,7 +28,7 @@ select day, epoch, bucket, source, provider, delivery, body_hash, kind, post, pa
   from events where post = 'p1'
 """
 LIE = "update posts set state = 'failed', fold = jsonb_set(fold::jsonb, '{state}', '\"failed\"') where post = 'p1'"
-FORGET = "delete from changes where post = 'p1'"
+FORGET = "update posts set version = version - 1 where post = 'p1'"
 PARK = "insert into parked values ('processor', 1, 1, 'broken', now())"
 SEND = """
 insert into actions (id, idempotency_key, verb, target, rule, bucket, provider, post, payload, state, due_at,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import compress
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from tracker.domain.posts.change import FIELDS, Change, Move, Note
 from tracker.domain.posts.event import Fact
@@ -19,6 +19,16 @@ def stands_last(post: Post | None, fact: Fact) -> bool:
     """Whether the fact can be applied without the post's earlier facts."""
     last = post and post.last_order
     return not last or fact.occurred_at > last[0] or fact.order > last
+
+
+def is_one_late(post: Post | None, facts: Sequence[Fact]) -> bool:
+    """Whether one of these facts, which come in this order, stands before one that had come."""
+    last = post.last_order if post else None
+    for fact in facts:
+        if last and fact.order <= last:
+            return True
+        last = fact.order
+    return False
 
 
 def arrive(
@@ -150,3 +160,23 @@ def _changed(before: Post, after: Post, moves: tuple[Move, ...]) -> tuple[str, .
 
 def _urls(post: Post) -> set[str]:
     return {part.url for part in post.parts if part.url}
+
+
+def about_no_post(fact: Fact) -> Change:
+    """A change that changes no post; the account that it is about, if any, stands in its detail."""
+    account = {"account": asdict(fact.account)} if fact.account else {}
+    return Change(
+        provider=fact.provider,
+        post=None,
+        event=fact.event,
+        source=fact.source,
+        kind="noted",
+        before=None,
+        after=None,
+        attempt=0,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.position,
+        fact=fact.id,
+        detail=dict(fact.detail) | account or None,
+    )

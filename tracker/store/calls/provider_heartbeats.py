@@ -17,9 +17,9 @@ LAST_LOOKED = "select max(last_at) from heard_hours"
 TAKE_NOTE = """
 insert into heard_hours (provider, hour, last_at)
 select source, date_trunc('hour', received_at, 'UTC'), max(received_at)
-  from changes
- where projection = (select version from projections where current)
-   and received_at >= $1 and received_at <= $2 and source = provider
+  from events
+ where day >= ($1::timestamptz at time zone 'UTC')::date and received_at >= $1 and received_at <= $2
+   and source = provider
  group by 1, 2
     on conflict (provider, hour) do update set last_at = greatest(heard_hours.last_at, excluded.last_at)
 """

@@ -180,6 +180,13 @@ async def stands(conn: Connection, name: str) -> list[SubscriptionState]:
     return [_standing(row) for row in await conn.fetch(STANDS, name)]
 
 
+async def seen_by_all(conn: Connection, name: str) -> Checkpoint | None:
+    """What all of the subscription have handled: the hindmost place, or None while others have not seen all of that."""
+    places = [share.checkpoint for share in await stands(conn, name)]
+    hindmost = min(places, key=lambda place: place.order, default=beginning(1))
+    return hindmost if all(place.holds(hindmost) for place in places) else None
+
+
 async def advance(
     conn: Connection,
     name: str,

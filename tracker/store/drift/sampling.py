@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection
 
 COLUMNS = "position, day, provider, kind, post, received_at"
-WEBHOOKS = Feed("events", "position", COLUMNS, only="source = provider and part = 0", by_day=True)
+WEBHOOKS = Feed(COLUMNS, only="source = provider and part = 0")
 
 PAGE, PAGES = 5000, 4
 """Rows without their bodies that one look reads, at most."""

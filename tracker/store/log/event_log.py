@@ -14,7 +14,7 @@ sees and the old one did not:
   few transactions named in it. A transaction that stays open for an hour is one probe, not a wider range.
 
 Within a batch rows come by (xid, position), and a batch that is cut for its size is cut between transactions, so
-that the checkpoint after it is again a plain snapshot. `feed.py` reads this way for the log and for the changes.
+that the checkpoint after it is again a plain snapshot. `feed.py` reads this way.
 
 Transaction ids belong to one cluster. A restored dump starts a new epoch (`epoch.py`), and a reader finishes the
 rows of the old one before it goes on in the new.

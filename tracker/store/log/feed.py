@@ -1,4 +1,4 @@
-"""Reading on: what a new snapshot sees in the log, or among the changes, and a checkpoint does not."""
+"""Reading on: what a new snapshot sees in the log and a checkpoint does not."""
 
 from __future__ import annotations
 
@@ -22,34 +22,25 @@ def _not_sealed(seen: int) -> str:
 
 
 class Feed:
-    """The queries by which a table is read in the order (xid, `key`), each on the index made for it."""
+    """The queries by which the log is read in the order (xid, `key`), each on the index made for it."""
 
-    def __init__(self, table: str, key: str, columns: str, only: str = "true", by_day: bool = False) -> None:
-        self.table, self.key, self.columns, self.only, self.by_day = table, key, columns, only, by_day
+    key = "position"
+
+    def __init__(self, columns: str, only: str = "true") -> None:
+        self.columns, self.only = columns, only
         self.stragglers = self.seen_by("$3", "xid = any($4::xid8[])", 5)
         self.fresh = self.seen_by("$3", "xid >= $4 and xid < $5", 7) + " limit $6"
 
     def seen_by(self, target: str, xids: str, seen: int) -> str:
         """The query of what the snapshot `target` sees of these transactions; `seen` is the checkpoint's parameter."""
         return (
-            f"select xid, {self.columns} from {self.table}"
+            f"select xid, {self.columns} from events"
             f" where epoch = $1 and bucket = any($2::smallint[]) and pg_visible_in_snapshot(xid, {target})"
-            f" and {self.only} and {xids} {_not_sealed(seen) if self.by_day else ''} order by xid, {self.key}"
+            f" and {self.only} and {xids} {_not_sealed(seen)} order by xid, {self.key}"
         )
 
 
-EVENTS = Feed(
-    "events",
-    "position",
-    "position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body",
-    by_day=True,
-)
-NEWS = Feed(
-    "changes",
-    "id",
-    "id, bucket, provider, post, cause, event, source, kind, before, after, attempt, occurred_at, received_at, moves",
-    only="live",
-)
+EVENTS = Feed("position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +62,11 @@ async def head(conn: Connection) -> Checkpoint:
     return Checkpoint.of(row["epoch"], row["snapshot"])
 
 
-async def rest_of(conn: Connection, feed: Feed, epoch: int, xid: int, key: int, buckets: Sequence[int]) -> list[Row]:
-    """The rows that one transaction wrote after that key, of a feed that is not kept by day."""
-    rows = await conn.fetch(feed.stragglers, epoch, list(buckets), whole(epoch).raw, [xid])
-    return [row for row in rows if row[feed.key] > key]
+async def all_of(conn: Connection, feed: Feed, seen: Checkpoint, xid: int, buckets: Sequence[int]) -> list[Row]:
+    """The rows that a transaction wrote which `seen` does not hold."""
+    values = (seen.epoch, list(buckets), whole(seen.epoch).raw, [xid], seen.raw)
+    rows: list[Row] = await conn.fetch(feed.stragglers, *values)
+    return rows
 
 
 async def read_after(
@@ -83,10 +75,9 @@ async def read_after(
     """The next rows after `seen` that `upto` sees: about `limit` of them, but never a part of a transaction."""
     target = upto if seen.epoch == upto.epoch else whole(seen.epoch)
     common = (seen.epoch, list(buckets), target.raw)
-    days = [seen.raw] if feed.by_day else []
     ended = [xid for xid in seen.running if target.sees(xid)]
-    rows = list(await conn.fetch(feed.stragglers, *common, ended, *days)) if ended else []
-    fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, *days)
+    rows = list(await conn.fetch(feed.stragglers, *common, ended, seen.raw)) if ended else []
+    fresh = await conn.fetch(feed.fresh, *common, seen.xmax, target.xmax, limit, seen.raw)
     if len(fresh) < limit and target is not upto:
         return Batch(rows + fresh, beginning(await _epoch_after(conn, seen.epoch)))
     return await without_a_part(conn, feed, seen, target, buckets, limit, rows + fresh)
@@ -103,7 +94,7 @@ async def without_a_part(
     last = fresh[-1]["xid"]
     if fresh[0]["xid"] < last:
         return Batch([row for row in rows if row["xid"] < last], target.cut_after(last - 1))
-    values = (seen.epoch, list(buckets), target.raw, last, last + 1, None, *([seen.raw] if feed.by_day else []))
+    values = (seen.epoch, list(buckets), target.raw, last, last + 1, None, seen.raw)
     stragglers = [row for row in rows if row["xid"] < last]
     return Batch([*stragglers, *await conn.fetch(feed.fresh, *values)], target.cut_after(last))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from tracker.domain.posts.post import Post
 from tracker.store.posts.posts import logged
+from tracker.store.session import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,23 +110,23 @@ async def posts_of_day(conn: Connection, day: date, after: tuple[str, str], limi
 
 async def posts_that_ended_by(conn: Connection, day: date, keys: Sequence[tuple[str, str]]) -> list[Post]:
     """The posts among these that have no event after the day, as they are."""
-    rows = await conn.fetch(POSTS_THAT_ENDED_BY, day, *_columns(keys))
+    rows = await conn.fetch(POSTS_THAT_ENDED_BY, day, *columns_of(keys, 2))
     return [msgspec.json.decode(row["fold"], type=Post) for row in rows]
 
 
 async def events_of_day(conn: Connection, day: date, keys: Sequence[tuple[str, str]]) -> list[LoggedEvent]:
     """The events of these posts in the day, in the order of their positions."""
-    return [logged(row) for row in await conn.fetch(EVENTS_OF_DAY, day, *_columns(keys))]
+    return [logged(row) for row in await conn.fetch(EVENTS_OF_DAY, day, *columns_of(keys, 2))]
 
 
 async def save_baselines(conn: Connection, day: date, posts: Sequence[Post]) -> None:
     """Keep the posts as what stands from now on for their events up to the day."""
-    columns = _columns([(post.provider, post.id) for post in posts])
+    columns = columns_of([(post.provider, post.id) for post in posts], 2)
     await conn.execute(SAVE_BASELINES, day, *columns, list(posts))
 
 
 async def drop(conn: Connection, day: date) -> None:
-    """Forget the day's events; which deliveries were seen is not forgotten."""
+    """Forget the day's events, and what they moved; which deliveries were seen is not forgotten."""
     await conn.execute(DROP, day)
 
 
@@ -144,7 +145,3 @@ async def prune_actions(conn: Connection, before: datetime) -> None:
     await conn.execute(PRUNE_ACTIONS, before)
     await conn.execute(PRUNE_ALERT_MESSAGES, before)
     await conn.execute(PRUNE_RUNS, before)
-
-
-def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return [provider for provider, _ in keys], [post for _, post in keys]

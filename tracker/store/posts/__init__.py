@@ -1,1 +1,1 @@
-"""The projection: posts, their changes, and building it anew."""
+"""The projection: posts, what moved, and building it anew."""

@@ -1,4 +1,4 @@
-"""Posts and changes as the fold reads and writes them: each function is one statement for a whole batch."""
+"""Posts, and what moved, as the fold reads and writes them: each function is one statement for a whole batch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import msgspec
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
 from tracker.store.session import Part, columns_of, fetch_at_once, write_at_once
-from tracker.store.wakeups import CHANGES
-from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
     from tracker.domain.posts.change import Change
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
 
 
@@ -37,17 +34,16 @@ class StoredPost:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A projection, the newest epoch of the log, and those of some posts that the projection knows."""
+    """A projection, and those of some posts that it knows."""
 
     version: int
-    epoch: int
     posts: dict[Key, StoredPost]
 
 
 CURRENT_PROJECTION = "select version from projections where current"
 
 KEPT = """
-v.version, (select max(epoch) from log_epochs) as epoch, p.first_day, p.last_day, p.fold::text
+v.version, p.first_day, p.last_day, p.fold::text
   from (select coalesce($1::smallint, (select version from projections where current)) as version) v
   left join lateral (
        select p.*
@@ -67,18 +63,6 @@ select b.provider, b.post, b.through, b.fold::text
  cross join lateral (select * from baselines where provider = wanted.provider and post = wanted.post limit 1) b
 """
 
-EARLIER_EVENTS = """
-select e.*
-  from unnest($1::text[], $2::text[]) as wanted (provider, post)
- cross join lateral (
-       select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
-         from events
-        where provider = wanted.provider and post = wanted.post and day >= $3
-          and (epoch < $4 or epoch = $4 and pg_visible_in_snapshot(xid, $5))
-        order by position) e
- where not exists (select from parked where subscription = $6 and item = e.position)
-"""
-
 SAVE = """
 insert into posts select * from unnest($1::posts[])
     on conflict (projection, provider, post) do update
@@ -89,21 +73,10 @@ insert into posts select * from unnest($1::posts[])
        fold = excluded.fold, attributes = excluded.attributes
 """
 
-CHANGE_COLUMNS = (
-    "projection", "live", "epoch", "bucket", "provider", "post", "cause", "event", "kind", "before", "after",
-    "attempt", "occurred_at", "received_at", "source", "fact", "moves", "notes", "context", "detail",
-)  # fmt: skip
 
-INSERT_CHANGES = f"""
-insert into changes ({", ".join(CHANGE_COLUMNS)})
-select * from unnest($1::smallint[], $2::boolean[], $3::integer[], $4::smallint[], $5::text[], $6::text[],
-                     $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[],
-                     $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::json[], $18::json[],
-                     $19::json[], $20::json[])
-"""
-
-FACTS_OF_AN_EVENT = 8
-"""So many changes of one event have numbers in the order of the log."""
+KEEP = "insert into transitions select * from unnest($1::transitions[])"
+FEW = 200
+"""More rows are copied, which costs less for each of them."""
 
 
 async def current_projection(conn: Connection) -> int:
@@ -129,7 +102,7 @@ def _standing(rows: Sequence[Row]) -> Standing:
         if row["fold"]
     ]
     known = {(k.post.provider, k.post.id): k for k in kept}
-    return Standing(rows[0]["version"], rows[0]["epoch"], known)
+    return Standing(rows[0]["version"], known)
 
 
 async def load(conn: Connection, keys: Collection[Key]) -> dict[Key, StoredPost]:
@@ -147,14 +120,6 @@ async def dated_baselines(conn: Connection, keys: Collection[Key]) -> dict[Key, 
     rows = await conn.fetch(BASELINES, *columns_of(keys, 2))
     found = [(msgspec.json.decode(row["fold"], type=Post), row["through"]) for row in rows]
     return {(post.provider, post.id): (post, through) for post, through in found}
-
-
-async def earlier_events(
-    conn: Connection, keys: Collection[Key], from_day: date, seen: Checkpoint, subscription: str
-) -> list[LoggedEvent]:
-    """The events of these posts that `seen` sees, without those that are parked."""
-    rows = await conn.fetch(EARLIER_EVENTS, *columns_of(keys, 2), from_day, seen.epoch, seen.raw, subscription)
-    return [logged(row) for row in rows]
 
 
 def logged(row: Row) -> LoggedEvent:
@@ -190,64 +155,23 @@ def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-async def record_changes(
-    conn: Connection,
-    projection: int,
-    live: bool,
-    changes: Sequence[Change],
-    epoch: int,
-    first_number: int | None = None,
-) -> None:
-    """Keep the changes; only live ones are told to those who listen."""
-    await copy_changes(conn, "changes", projection, live, changes, epoch, first_number)
-    if live:
-        wake_after_commit(conn, CHANGES)
+async def keeping(conn: Connection, projection: int, changes: Iterable[Change]) -> list[Part]:
+    """Keep what moved by these changes; a few rows, and all without a transaction, are left to be written with more."""
+    rows = rows_of_moves(projection, changes)
+    if len(rows) > FEW and conn.is_in_transaction():
+        await conn.copy_records_to_table("transitions", records=rows)
+        return []
+    return [Part((("kept_transitions", KEEP),), [rows])] if rows else []
 
 
-def recording(conn: Connection, projection: int, changes: Sequence[Change], epoch: int) -> Part:
-    """A few changes, as `record_changes` keeps them."""
-    wake_after_commit(conn, CHANGES)
-    rows = [row_of_change(projection, True, epoch, change) for change in changes]
-    return Part((("recorded_changes", INSERT_CHANGES),), columns_of(rows, len(CHANGE_COLUMNS)))
-
-
-async def copy_changes(
-    conn: Connection,
-    table: str,
-    projection: int,
-    live: bool,
-    changes: Sequence[Change],
-    epoch: int,
-    first_number: int | None,
-) -> None:
-    """Add changes to the table, numbered as they come, or from `first_number` on in the order of the log."""
-    rows: Iterable[tuple[object, ...]] = (row_of_change(projection, live, epoch, change) for change in changes)
-    columns: tuple[str, ...] = CHANGE_COLUMNS
-    if first_number is not None:
-        rows, columns = map(_with_number, _numbers(first_number, changes), rows), ("id", *CHANGE_COLUMNS)
-    await conn.copy_records_to_table(table, records=rows, columns=columns)
-
-
-def row_of_change(projection: int, live: bool, epoch: int, change: Change) -> tuple[object, ...]:
-    """The values of CHANGE_COLUMNS for a change."""
-    c = change
-    return (
-        projection, live, epoch, bucket_of(c.provider, c.post), c.provider, c.post, c.cause, c.event, c.kind, c.before,
-        c.after, c.attempt, c.occurred_at, c.received_at, c.source, c.fact, c.moves, c.notes, c.context,
-        c.detail,
-    )  # fmt: skip
-
-
-def _with_number(number: int, row: tuple[object, ...]) -> tuple[object, ...]:
-    return (number, *row)
-
-
-def _numbers(first: int, changes: Iterable[Change]) -> Iterator[int]:
-    """One for each; those of one event stand side by side."""
-    cause, nth = -1, 0
-    for change in changes:
-        nth = nth + 1 if change.cause == cause else 0
-        cause = change.cause
-        if nth == FACTS_OF_AN_EVENT:
-            raise ValueError(f"event {cause} says more than {nth} things")
-        yield first + cause * FACTS_OF_AN_EVENT + nth
+def rows_of_moves(projection: int, changes: Iterable[Change]) -> list[tuple[object, ...]]:
+    """All columns of `transitions`, in their order, for each move."""
+    return [
+        (
+            change.cause, change.received_at, move.occurred_at, move.attempt, projection, move.superseded, move.again,
+            change.provider, change.post, move.target, move.before, move.after,
+            move.problem.code if move.problem else None,
+        )
+        for change in changes
+        for move in change.moves
+    ]  # fmt: skip

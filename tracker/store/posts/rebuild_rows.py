@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from tracker.store.database import PLANNED_FOR_ITS_VALUES
 from tracker.store.log.feed import EVENTS
-from tracker.store.posts.posts import FACTS_OF_AN_EVENT, copy_changes, row_of_post
+from tracker.store.posts.posts import row_of_post, rows_of_moves
 from tracker.store.session import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
     from tracker.domain.posts.change import Change
     from tracker.store.checkpoints.snapshot import Checkpoint
@@ -53,19 +53,6 @@ BUILD_IN_MEMORY = "set local maintenance_work_mem = '256MB'"
 
 FINISH = "select finish_projection($1, $2::smallint)"
 
-RESERVE_NUMBERS = """
-select setval('changes_id_seq', nextval('changes_id_seq') + $1 * (coalesce(max(position), 0) + 1))
-       - $1 * (coalesce(max(position), 0) + 1) from events
-"""
-
-NEWEST_EPOCH = "select max(epoch) from log_epochs"
-
-
-async def reserve_numbers(conn: Connection) -> int:
-    """The first of the numbers that are free for changes of all that is in the log; later changes come after them."""
-    first: int = await conn.fetchval(RESERVE_NUMBERS, FACTS_OF_AN_EVENT)
-    return first
-
 
 async def spans(conn: Connection, wanted: int, events: int) -> list[Span]:
     """The log cut into about so many spans of posts, as equal as a sample of it tells."""
@@ -103,17 +90,15 @@ async def of_positions(conn: Connection, positions: Collection[int]) -> list[Row
     return rows
 
 
-async def fill(
-    conn: Connection, projection: int, first_number: int, posts: Sequence[StoredPost], changes: Sequence[Change]
-) -> None:
-    """Add posts that are not there yet, and what their events changed; the numbers of changes follow the log."""
+async def fill(conn: Connection, projection: int, posts: Sequence[StoredPost], changes: Iterable[Change]) -> None:
+    """Add posts that are not there yet, and what their events moved."""
     await conn.copy_records_to_table(f"posts_v{projection}", records=[row_of_post(projection, kept) for kept in posts])
-    epoch = await conn.fetchval(NEWEST_EPOCH)
-    await copy_changes(conn, f"changes_v{projection}", projection, False, changes, epoch, first_number)
+    moved = rows_of_moves(projection, changes)
+    await conn.copy_records_to_table(f"transitions_v{projection}", records=moved)
 
 
 async def index(conn: Connection, projection: int, kind: str) -> None:
-    """Make the table that was filled a partition of `kind`, posts or changes, with all its indexes."""
+    """Make the table that was filled a partition of `kind`, posts or transitions, with all its indexes."""
     await conn.execute(BUILD_IN_MEMORY)
     await conn.execute(FINISH, kind, projection)
 

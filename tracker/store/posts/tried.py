@@ -1,16 +1,12 @@
-"""What a mapping is tried on: the posts of a provider that something was heard of lately, with all their events."""
+"""What a mapping is tried on: the posts of a provider that something was heard of lately."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.store.posts.posts import logged
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from tracker.domain.posts.event import LoggedEvent
     from tracker.store.database import Connection
 
 OF_PROVIDER = """
@@ -28,16 +24,6 @@ select post from (select post, row_number() over (order by post) as number {OF_P
 NEXT = f"""
 select p.post {OF_PROVIDER} and p.post >= $3 and p.post > $4 and ($5::text is null or p.post < $5)
  order by p.post limit $6
-"""
-
-EVENTS = """
-select e.*
-  from unnest($2::text[]) as wanted (post)
- cross join lateral (
-       select position, day, bucket, source, provider, kind, post, part, occurred_at, received_at, body_hash, body
-         from events where provider = $1 and post = wanted.post and received_at <= $3) e
- where not exists (select from parked p where p.subscription = 'processor' and p.item = e.position)
- order by e.position
 """
 
 
@@ -58,8 +44,3 @@ async def posts_after(
 ) -> list[str]:
     """The next posts from `first` on, after `after` and before `end`, in the order of their ids."""
     return [row["post"] for row in await conn.fetch(NEXT, provider, since, first, after, end, limit)]
-
-
-async def events_of(conn: Connection, provider: str, posts: Sequence[str], until: datetime) -> list[LoggedEvent]:
-    """All that the log has of these posts up to that moment, without what is parked."""
-    return [logged(row) for row in await conn.fetch(EVENTS, provider, list(posts), until)]

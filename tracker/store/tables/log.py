@@ -50,6 +50,7 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("events_unread", "epoch", "xid", "position"),
         Index("events_of_post", "provider", "post", "position", postgresql_where=text("post is not null")),
+        Index("events_by_arrival", "received_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
         {"postgresql_partition_by": "range (day)"},
     )
 

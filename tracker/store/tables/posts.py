@@ -1,9 +1,9 @@
-"""Tables of what the log says: who has read how far, the posts, and the changes to them."""
+"""Tables of what the log says: who has read how far, the posts, and what moved."""
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Index, Integer, text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, text
 from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import (
@@ -17,7 +17,6 @@ from tracker.store.tables.columns import (
     TEXT,
     TEXTS,
     PgSnapshot,
-    Xid8,
     column,
     primary,
 )
@@ -90,7 +89,7 @@ class Parked(SQLModel, table=True):
 
 
 class Projection(SQLModel, table=True):
-    """A version of the posts and changes; one is current."""
+    """A version of the posts and transitions; one is current."""
 
     __tablename__ = "projections"
     __table_args__ = (Index("projections_current", "current", unique=True, postgresql_where=text("current")),)
@@ -169,36 +168,23 @@ class Account(SQLModel, table=True):
     fold: dict[str, Any] = column(JSON_AS_WRITTEN)
 
 
-class Change(SQLModel, table=True):
-    """What an event meant for a post."""
-
-    __tablename__ = "changes"
-    __table_args__ = (
-        Index("changes_unread", "epoch", "xid", "id", postgresql_where=text("live")),
-        Index("changes_of_post", "post", "provider", "id"),
-        Index("changes_by_arrival", "received_at", postgresql_using="brin"),
-        {"postgresql_partition_by": "list (projection)"},
-    )
-
-    projection: int = primary(SMALL)
-    id: int = primary(BIG, "nextval('changes_id_seq'::regclass)")
-    epoch: int = column(Integer)
-    xid: int = column(Xid8, "pg_current_xact_id()")
-    bucket: int = column(SMALL)
-    live: bool
-    provider: str = column(TEXT)
-    post: str | None = column(TEXT)
-    cause: int = column(BIG)
-    event: str = column(TEXT)
-    kind: str = column(TEXT)
-    before: str | None = column(TEXT)
-    after: str | None = column(TEXT)
-    attempt: int = column(Integer)
-    occurred_at: datetime = column(MOMENT)
-    received_at: datetime = column(MOMENT)
-    source: str = column(TEXT)
-    fact: str = column(TEXT)
-    moves: list[Any] = column(JSON_AS_WRITTEN)
-    notes: list[Any] = column(JSON_AS_WRITTEN)
-    context: dict[str, Any] | None = column(JSON_AS_WRITTEN)
-    detail: dict[str, Any] | None = column(JSON_AS_WRITTEN)
+# A table without a key, which no class can be mapped to: nothing in it is ever looked up or changed one by one.
+TRANSITIONS = Table(
+    "transitions",
+    SQLModel.metadata,
+    Column("cause", BIG, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
+    Column("occurred_at", MOMENT, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("projection", SMALL, nullable=False),
+    Column("superseded", Boolean, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("provider", TEXT, nullable=False),
+    Column("post", TEXT, nullable=False),
+    Column("target", TEXT),
+    Column("before", TEXT),
+    Column("after", TEXT, nullable=False),
+    Column("error", TEXT),
+    Index("transitions_by_arrival", "received_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
+    postgresql_partition_by="list (projection)",
+)
