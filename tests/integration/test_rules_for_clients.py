@@ -39,6 +39,13 @@ count = ">= 3 in 1h"
 once  = "1d"
 do    = [{ alert = "ops", title = "{{ run.count }} of {{ post.attributes.map(name, post.attributes[name]) }}" }]
 """
+REWRITTEN = """
+[rule.rewritten]
+every = "1m"
+over  = { events = "post.reconciled", since = "last-run" }
+when  = '"text" in change.fields && change.before == "scheduled"'
+do    = [{ alert = "ops", title = "{{ run.count }}: {{ run.items.map(i, i.post_id) }}" }]
+"""
 TITLES = "select payload->>'title' from actions where rule = 'campaign' or post = 'p0' order by 1"
 
 
@@ -60,3 +67,20 @@ async def test_posts_of_a_campaign_are_counted_over_the_buckets_and_a_client_is_
     for number, post in enumerate(posts):
         await corridor.tell(failed(post, number, ("spring", "autumn", "")[number % 3]))
     assert await corridor.rows(TITLES) == [("3 of autumn",), ("3 of spring",), ("Acme: x failed",)]
+
+
+async def test_what_the_clock_gathers_is_chosen_by_what_has_changed(database: Database, tmp_path: Path) -> None:
+    """The past is worked out again for it, with what each event changed."""
+    corridor = await Corridor(database, in_force(tmp_path, REWRITTEN).index()).open()
+    for second, post, text in (
+        (1, "p1", "one"),
+        (2, "p1", "two"),
+        (3, "p2", "one"),
+        (4, "p1", "two"),
+        (5, "p2", "two"),
+    ):
+        at = NOON + timedelta(seconds=second)
+        corridor.at = second
+        await corridor.tell(reconciled(PROVIDER, post, Report(State.SCHEDULED, "scheduled", excerpt=text), at, at))
+    await corridor.wait_until(70)
+    assert await corridor.rows("select payload->>'title' from actions") == [("2: p1, p2",)]
