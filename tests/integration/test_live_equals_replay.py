@@ -103,6 +103,7 @@ class CrashingCorridor(Corridor):
                 await super().settle()
             except Unavailable:
                 self.processor.reactor = CrashingReactor(self, self._random)
+                await self.arm()  # as a service does at its start, which so learns since when its rules are there
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
