@@ -45,6 +45,8 @@ expect = "post.publishing"
 within = "10m"
 of = "post.scheduled_at"
 enabled = false
+description = "what it is for"
+owner = "social team"
 do = [{ alert = "ops", title = "never" }]
 """
 
@@ -93,6 +95,8 @@ async def test_one_rule_tells_its_steps_in_words(client: httpx2.AsyncClient) -> 
     rule = await get(client, "/rules/on-failure")
     assert rule["steps"] == [{"path": "0", "verb": "alert", "says": "alert ops"}]
     assert (rule["match"], rule["once"], rule["mode"]) == ({"platform": ["x", "insta*"]}, 600.0, "single")
+    rule = await get(client, "/rules/dormant")
+    assert (rule["description"], rule["owner"], rule["runbook"]) == ("what it is for", "social team", "")
 
 
 async def test_a_rule_counts_what_it_came_to_and_when_it_last_fired(

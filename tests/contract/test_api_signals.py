@@ -27,6 +27,11 @@ FILE = """
 on = "post.published"
 do = [{ wait = "cms.acked" }, { alert = "ops", title = "the CMS has it" }]
 
+[rule.approved]
+on   = "legal.approved"
+when = "has(event.data.by) && event.data.score > 3"
+do   = [{ alert = "ops", title = "{{ post.id }}: approved by {{ has(event.data.by) ? event.data.by : '' }}" }]
+
 [rule.complaint]
 on = "support.complained"
 do = [{ alert = "ops", title = "somebody complains about {{ post.id }}" }]
@@ -106,3 +111,21 @@ async def test_a_signal_may_be_about_a_provider_or_about_nothing(client: httpx2.
     assert [(event["type"], event["provider"], event["post"]) for event in events] == [
         ("account.disconnected", PROVIDER, None), ("deploy.finished", "", None),
     ]  # fmt: skip
+
+
+async def test_what_a_signal_brings_is_read_by_rules(client: httpx2.AsyncClient, corridor: Corridor) -> None:
+    await corridor.tell(told("p1", "published", 0))
+    await signal(client, "legal.approved", post="p1", data={"score": 3, "by": "nobody"})
+    await signal(client, "legal.approved", post="p1", data={"score": 4, "by": "Ada"})
+    await corridor.settle()
+    assert await corridor.rows("select payload->>'title' from actions where rule = 'approved'") == [
+        ("p1: approved by Ada",)
+    ]
+
+
+async def test_a_signal_brings_no_more_than_a_run_can_keep(client: httpx2.AsyncClient) -> None:
+    """To the byte: brackets, quotes, the name and the colon are eight."""
+    assert (await signal(client, "cms.acked", data={"a": "x" * (8192 - 8)}))["position"]
+    refused = await client.post("/api/v1/signals/cms.acked", json={"data": {"a": "x" * (8192 - 7)}})
+    assert refused.status_code == 400
+    assert "has 8193 bytes; 8192 are allowed" in refused.text

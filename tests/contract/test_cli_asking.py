@@ -22,6 +22,8 @@ RULES = """
 [rule.told]
 on = "post.failed"
 when = "error.retryable && post.attempt < 2"
+owner = "social team"
+runbook = "https://wiki.example.com/told"
 do = [{ alert = "ops", title = "{{ post.id }} failed" }]
 
 [rule.stuck]
@@ -70,6 +72,10 @@ def test_a_post_says_why_by_rule_and_the_closest_comes_first(tracker: CommandLin
 def test_one_rule_explains_itself(tracker: CommandLine) -> None:
     ran = tracker("rules", "explain", "told", "--post", "p2")
     assert ran.lines[1].endswith("when: wants error.retryable, but it is false, with error.retryable = false")
+    assert [line.split() for line in ran.lines[2:]] == [
+        ["owner", "social", "team"],
+        ["runbook", "https://wiki.example.com/told"],
+    ]
     shown = tracker("rules", "explain", "told", "--post", "p2", "--json").json
     assert shown["reasons"][0]["clause"]["wanted"] == "error.retryable"
 

@@ -51,6 +51,20 @@ do = [{{ reconcile = "post" }}]
 """
 
 
+OWNED = """[table.client]
+"*" = { channel = "ops" }
+
+[rule.owned]
+on = "post.failed"
+per = "target"
+with = { client = "account" }
+description = "what <b>it</b> is for"
+owner = "social team"
+runbook = "https://wiki.example.com/owned"
+do = [{ alert = "{{ client.channel }}", title = "x" }]
+"""
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> ActiveRules:
     return in_force(tmp_path, FILE)
@@ -232,3 +246,15 @@ async def test_one_text_is_tried_at_a_time_and_the_other_is_kept(
     monkeypatch.setattr("tracker.process.backtest_service.PATIENCE", 0.001)
     long = await visitor.post("/rules/on-failure/trial", data={"text": FAILING})
     assert (long.status_code, "Try a shorter span" in long.text) == (422, True)
+
+
+async def test_a_rule_says_what_it_is_for_whose_it_is_and_where_one_reads_on(
+    database: Database, tmp_path: Path
+) -> None:
+    async with dashboard(database, in_force(tmp_path, OWNED), open_here=True) as visitor:
+        page = await visitor.get("/rules/owned")
+    assert "&lt;b&gt;it&lt;/b&gt;" in page.text
+    said = plain(page)
+    assert "Owner: social team" in said
+    assert "Runbook: https://wiki.example.com/owned" in said
+    assert "{{ client.channel }}" in said

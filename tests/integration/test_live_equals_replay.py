@@ -15,8 +15,9 @@ from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count
+from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import parse_event_pattern
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import ByAttribute, GroupBy, Per
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, Mode, On, Rule, Trigger, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import (
@@ -51,6 +52,7 @@ WORDS = (*(f"post.{state}" for state in STATES), "publishing -> failed", "post.*
 SPANS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300))
 PLATFORMS = ("instagram", "x")
 POSTS = 4
+CAMPAIGN = ByAttribute("attributes.campaign")
 
 
 class CrashingReactor(Reactor):
@@ -101,6 +103,7 @@ class CrashingCorridor(Corridor):
                 await super().settle()
             except Unavailable:
                 self.processor.reactor = CrashingReactor(self, self._random)
+                await self.arm()  # as a service does at its start, which so learns since when its rules are there
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
@@ -127,7 +130,8 @@ class CrashingCorridor(Corridor):
 
 def a_rule(random: Random, name: str, others: list[str]) -> Rule:
     """Anything that a rule file may say, but for the clock; so no branch leads back to itself."""
-    per = random.choice([GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM])
+    kinds: list[Per] = [GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM, CAMPAIGN]
+    per = random.choice(kinds)
     own = per in (GroupBy.POST, GroupBy.TARGET)
     trigger = _trigger(random) if own else On((parse_event_pattern(random.choice(WORDS)),))
     counted = isinstance(trigger, On) and random.random() < 0.3
@@ -140,7 +144,10 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         trigger=trigger,
         do=tuple(_steps(random, others, own)),
         branches=branches if own else {"late": (ALERT,), "exhausted": (ALERT,)},
-        match=(Match("platform", (random.choice(PLATFORMS),)),) if random.random() < 0.3 else (),
+        match=(
+            *([Match("platform", (random.choice(PLATFORMS),))] if random.random() < 0.3 else ()),
+            *([Match(CAMPAIGN, ("*",))] if per is CAMPAIGN else ()),
+        ),
         when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=per,
         count=Count(random.randint(2, 3), random.choice(SPANS)) if counted else None,
@@ -154,6 +161,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
 
 
 ALERT = AlertStep("ops", lambda _: "look")
+CLIENT = Choice("client.channel", "attributes.campaign", (("a", "acme"), ("*", "ops")))
 
 
 def _trigger(random: Random) -> Trigger:
@@ -173,6 +181,9 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     steps: list[Step] = [
         ALERT,
         AlertStep("ops", lambda _: "held", resolves=own, repeat=random.choice([None, SPANS[2]]) if own else None),
+        AlertStep(
+            CLIENT, lambda values: f"{values['change.before']} {values['change.fields']} {values['post.targets']}"
+        ),
         SendStep("cms", lambda _: "x"),
         WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
         PauseStep(other, random.choice(SPANS)),
@@ -206,7 +217,9 @@ def a_fact(random: Random, at: float) -> Any:
         return told(post, None, second, extra="acked", kind="cms.acked")
     state = random.choice(STATES)
     named = random.random() < 0.5
-    return told(post, state, second, targets={name: random.choice(STATES) for name in PLATFORMS} if named else None)
+    extra = {"attributes": {"campaign": random.choice("ab")}} if random.random() < 0.5 else None
+    targets = {name: random.choice(STATES) for name in PLATFORMS} if named else None
+    return told(post, state, second, targets=targets, extra=extra)
 
 
 async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
@@ -242,11 +255,11 @@ async def compared(database: Database, seed: int) -> int:
     assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
     unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
     rows = await corridor.rows(
-        "select id, case when hidden_by is null then '' else state end, payload->>'of' from actions"
+        "select id, target, case when hidden_by is null then '' else state end, payload->>'of' from actions"
     )
-    asked = [row[:2] for row in rows if row[2] not in unsaid]
+    asked = [row[:3] for row in rows if row[3] not in unsaid]
     wanted = [
-        (one.asked.action.id, "" if one.asked.fate == "pending" else one.asked.fate)
+        (one.asked.action.id, one.asked.action.target, "" if one.asked.fate == "pending" else one.asked.fate)
         for one in world.taken
         # What nobody was told needs no end and no correction.
         if str(getattr(one.asked.action.payload, "of", None)) not in unsaid

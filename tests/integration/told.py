@@ -65,5 +65,6 @@ class Reader:
                 position=event.position,
                 state=State(said["state"]) if said["state"] else None,
                 targets=targets,
+                attributes=(said["extra"] or {}).get("attributes", {}) if isinstance(said["extra"], dict) else {},
             ),
         )

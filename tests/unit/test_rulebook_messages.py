@@ -65,8 +65,8 @@ KEYS = {
     ),
     "another program's trigger": ('[rule.x]\ntrigger = "x"\n' + DO, 'write on = "post.failed"'),
     "another program's actions": (HEAD + "actions = []\n", "write do = [{ … }]"),
-    "a description": (HEAD + DO + 'description = "x"\n', "write it as a remark: # …"),
-    "an owner": (HEAD + DO + 'owner = "x"\n', "write it as a remark: # …"),
+    "a comment": (HEAD + DO + 'comment = "x"\n', "write it as a remark: # …"),
+    "a note": (HEAD + DO + 'note = "x"\n', "write it as a remark: # …"),
     "a message": (
         HEAD + 'do = [{ alert = "ops", title = "x", message = "y" }]',
         'do[0].message: an alert step has no such key (write body = "…")',
@@ -99,7 +99,7 @@ KEYS = {
     ),
     "a list where one word stands": (
         HEAD + 'per = ["account", "platform"]\n' + DO,
-        'per: must be one of "post", "target", "account", "platform", "provider", but it is a list',
+        "per: must be a text in quotes, but it is a list",
     ),
     "a retry of something": (HEAD + 'do = [{ retry = "post" }]', '"post" is not for "retry": write "publish"'),
     "a number for a duration": (HEAD + DO + "once = 3600\n", 'with its unit, as in "90s" or "15m", but it is 3600'),
@@ -115,13 +115,13 @@ CEL = {
     "a duration and a text": ('post.published_at - post.scheduled_at > "30m"', 'write duration("30m")'),
     "a number in quotes": ('post.attempt == "3"', "write the number without quotes"),
     "now": ("now() > post.scheduled_at", "what waits is said by while … for or expect … within"),
-    "an unknown function": ("foo(1)", "foo: no function of that name (there are all, bool, contains,"),
+    "an unknown function": ("foo(1)", "foo: no function of that name (there are all, at, bool, contains,"),
     "another noun": ("run.attempts > 3", 'write "run.tries"'),
     "is": ("error.code is 'x'", '"is" is not CEL (write "==" or "!=")'),
     "in a text": ("error.code in 'x'", '"in" cannot be used with (text, text)'),
     "an open quote": ("error.code == 'x", "a quote is never closed"),
     "one equals sign": ("error.code = 'x'", '"=" is not CEL (write "==")'),
-    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, post, target, error, account, run)"),
+    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, change, post, target, error, account, run)"),
 }
 EVERY = {**TOML, **KEYS} | {name: (f"{HEAD}when = '''{when}'''\n{DO}", wrong) for name, (when, wrong) in CEL.items()}
 

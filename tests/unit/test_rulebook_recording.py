@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.histories import EPOCH, deliveries, fact, target
 from tests.unit.test_explain import RULES, a_rule
@@ -40,6 +41,28 @@ def failed(second: int, message: str = 'it\'s "late"', **more: object) -> Fact:
         TargetFact("x", None, 1, State.PUBLISHED, url="https://x.com/1"),
     )
     return fact(second, State.PARTIAL, targets, problem=problem, **more)
+
+
+SAID = """
+[rule.said]
+on   = ["post.failed", "legal.approved"]
+when = "post.attributes.exists(name, name == 'campaign') && (event.name != 'legal.approved' || event.data.score > 3)"
+do   = [{ alert = "ops", title = "{{ post.text }}: {{ has(event.data.by) ? event.data.by : '' }}" }]
+"""
+
+
+def test_what_a_rule_reads_of_texts_attributes_and_signals_is_recorded() -> None:
+    attributes, data = {"campaign": "spring sale"}, {"score": 4, "by": "Ada", "vip": True, "tags": ["x"]}
+    facts = [
+        fact(0, State.FAILED, excerpt="Spring is here", attributes=attributes),
+        replace(fact(60, None), event="legal.approved", source="signal", detail={"data": data}),
+    ]
+    done = [Done(EPOCH + timedelta(seconds=at), "alert", "ops", "done") for at in (0, 60)]
+    table = record_test(a_rule(SAID), facts, done, NOW)
+    assert 'attributes.campaign="spring sale" text="Spring is here"' in table
+    assert "data.score=4 data.by=Ada data.vip=true" in table
+    assert table.count("<  alert ops") == 2
+    assert played(SAID, table).passed
 
 
 def test_what_happened_and_what_was_done_become_a_test_that_passes() -> None:

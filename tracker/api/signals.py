@@ -4,11 +4,12 @@ import re
 from typing import Annotated, Any
 
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 from tracker.api.handlers import READS_BODY, TELLING, By, Db, Now, ProviderNames, command
 from tracker.api.problems import BadParameter
 from tracker.domain.rules.event_pattern import EventName, parse_event_pattern
+from tracker.domain.rules.grouping import LONGEST_DATA
 from tracker.facts import commands
 from tracker.parameters import parse_choice, refuse_zero_bytes
 from tracker.queries.posts import find_post
@@ -33,7 +34,10 @@ class NewSignal(Struct, frozen=True, forbid_unknown_fields=True):
     provider: Annotated[str | None, Meta(description="Its name in the configuration; a post has it anyway.")] = None
     post: Annotated[str | None, Meta(description="The post's id.")] = None
     id: Id | None = None
-    data: Annotated[dict[str, Any], Meta(description="Kept with it, and shown in the post's history.")] = {}
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="Kept with it, shown in its history, and event.data for rules; 8 KiB."),
+    ] = {}
 
 
 class SignalOut(Struct, frozen=True):
@@ -90,6 +94,8 @@ def _check(asked: NewSignal, provider_names: tuple[str, ...]) -> None:
     if asked.post == "":
         raise BadParameter("post", "is empty: leave it out where the signal is about no post")
     _check_plain(asked.data, 0)
+    if (size := len(json.encode(asked.data))) > LONGEST_DATA:
+        raise BadParameter("data", f"has {size} bytes; {LONGEST_DATA} are allowed: runs of rules keep it")
 
 
 def _check_plain(value: object, depth: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.context import Config, Json, Provider, known_words, now, on_database, past_of
-from tracker.cli.output import say, show_json, show_list, written
+from tracker.cli.output import say, show_json, show_list, show_pairs, written
 from tracker.cli.posts import posts
 from tracker.cli.rules import fit_rules, rules
 from tracker.errors import NotFound, did_you_mean
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.queries.why import Answer, Reason
+    from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Database
 
@@ -38,7 +39,7 @@ def why_post(
     """What each rule did about a post, or the first clause that was false, with the values that it met."""
     from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
-    answers = _asked(config, post, rule, provider)
+    answers = _asked(fit_rules(config), config, post, rule, provider)
     if json:
         show_list([answer_out(answer) for answer in answers])
         return
@@ -51,11 +52,14 @@ def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Confi
     """All that one rule made of a post: why it fired, or why it did not."""
     from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
 
-    (answer,) = _asked(config, post, rule, provider)
+    book = fit_rules(config)
+    (answer,) = _asked(book, config, post, rule, provider)
     if json:
         show_json(answer_out(answer))
-    else:
-        _tell(answer, answer.reasons)
+        return
+    _tell(answer, answer.reasons)
+    asked = next(one for one in book.rules if one.id == answer.rule)
+    show_pairs((name, getattr(asked, name)) for name in ("description", "owner", "runbook"))
 
 
 @rules.command()
@@ -89,11 +93,9 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
         raise NotFound(f"{post}: {error}") from error
 
 
-def _asked(config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
+def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
     from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
     from tracker.queries.why import why  # noqa: PLC0415  (as above)
-
-    book = fit_rules(config)
 
     async def work(settings: Settings, database: Database) -> list[Answer]:
         async with database.connection() as conn:

@@ -131,7 +131,7 @@ def parse_calendar(text: str) -> Calendar:
                 raise ValueError(f'"{text}" is too often: the shortest interval is {format_duration(SHORTEST)}')
             return Interval(span)
         case [days, at, zone]:
-            return Weekly(_days(days), _time(at), _zone(zone))
+            return Weekly(_days(days), _time(at), parse_zone(zone))
     form = 'an interval ("15m"), or days, a time and a zone ("weekdays 09:00 Europe/Istanbul")'
     raise ValueError(f'"{text}" is no time: write {form}')
 
@@ -143,7 +143,7 @@ def parse_moment(text: str) -> datetime:
     """
     match text.split():
         case [day, at, zone]:
-            there = ZoneInfo(_zone(zone))
+            there = ZoneInfo(parse_zone(zone))
             local = datetime.combine(_date(day), _time(at))
         case _:
             raise ValueError(f'"{text}" is no moment: write a day, a time and a zone, as in "2026-03-29 01:30 UTC"')
@@ -175,7 +175,7 @@ def parse_quiet(text: str) -> Quiet:
 
 def _quiet(days: frozenset[int], hours: str, zone: str) -> Quiet:
     start, _, end = hours.partition("-")
-    return Quiet(_time(start), _time("00:00" if end == "24:00" else end), days, _zone(zone))
+    return Quiet(_time(start), _time("00:00" if end == "24:00" else end), days, parse_zone(zone))
 
 
 def _days(text: str) -> frozenset[int]:
@@ -194,7 +194,8 @@ def _time(text: str) -> time:
     return time(int(match[1]), int(match[2]))
 
 
-def _zone(text: str) -> str:
+def parse_zone(text: str) -> str:
+    """A time zone by its name; raises ValueError with the nearest one."""
     try:
         ZoneInfo(text)
     except (LookupError, ValueError, OSError) as error:

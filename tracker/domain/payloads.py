@@ -21,7 +21,8 @@ class Companion(msgspec.Struct, frozen=True):
 class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What people on a channel are told, and which earlier alert (`of`, by its `key`) it takes back or repeats.
 
-    What is unset says nothing, and is not in the JSON: `event` and `data` are those of a `send` to a channel.
+    What is unset says nothing, and is not in the JSON: `event` and `data` are those of a `send` to a channel, and
+    `owner` and `runbook` those of the rule.
     """
 
     title: str = ""
@@ -40,6 +41,8 @@ class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Companion, ...] | UnsetType = UNSET
     event: str | UnsetType = UNSET
     data: Any = UNSET
+    owner: str | UnsetType = UNSET
+    runbook: str | UnsetType = UNSET
 
 
 class SendPayload(msgspec.Struct, frozen=True, kw_only=True):

@@ -152,9 +152,13 @@ class ActiveRules:
         return self._guarded(lambda: read_rules(self._settings))
 
     def _read_kept(self, packed: bytes) -> Rulebook:
-        budget = self._settings.rules.budget
+        known = Known(budget=self._settings.rules.budget, public_url=self._settings.server.public_url or None)
         return self._guarded(
-            lambda: load_kept(rule_book.unpacked(packed), self._settings.rules.dir, Known(budget=budget))
+            lambda: load_kept(
+                rule_book.unpacked(packed),
+                self._settings.rules.dir,
+                known,
+            )
         )
 
     def _guarded(self, read: Callable[[], Rulebook]) -> Rulebook:

@@ -17,7 +17,7 @@ from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
 from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppressed
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import OPEN, EngineState
@@ -109,8 +109,6 @@ class Budgets:
 
 log = structlog.get_logger(__name__)
 
-SHARED = frozenset({GroupBy.ACCOUNT, GroupBy.PLATFORM, GroupBy.PROVIDER})
-
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
@@ -142,7 +140,7 @@ async def prepare(
     keys = {(d.rule.id, _key(d)) for d in decisions}
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
-    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per in SHARED}:
+    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN}:
         require_transaction(conn)
         await firings.lock_shared_keys(conn, shared)
     earliest = min(occasion.at for occasion in occasions)
@@ -152,7 +150,7 @@ async def prepare(
     budgeted = {fire.rule.id for fire in fires if fire.rule.budget}
     found = await runs.recall(conn, _identities(decisions), [*run_ids], keys, budgeted, earliest)
     memory.known = found.known
-    if any(run.rule in rules.by_id and rules.by_id[run.rule].per in SHARED for run in found.told):
+    if any(run.rule in rules.by_id and rules.by_id[run.rule].per not in OWN for run in found.told):
         require_transaction(conn)
     for run in found.told:
         keys.add((run.rule, run.key))
@@ -224,7 +222,7 @@ async def _with_earlier(conn: Connection, readers: Readers, decision: Decision, 
     if not isinstance(decision, Fire) or not decision.rule.waits_for:
         return decision
     subject, since, before = decision.subject, decision.occurred_at, occasion.cause or look_back.ALL
-    if decision.rule.per in SHARED:
+    if decision.rule.per not in OWN:
         rows = await look_back.of_provider(conn, subject.provider, since, before)
         found = await changes.of_events(conn, readers, rows)
     elif subject.post:

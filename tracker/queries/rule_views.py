@@ -59,7 +59,9 @@ class RuleOut(Struct, frozen=True):
     enabled: bool
     switched: Annotated[SwitchOut | None, Meta(description="null: it is what its file says.")]
     trigger: Annotated[str, Meta(description="What sets it going, in words.")]
-    per: Annotated[str, Meta(description="What it counts as one: post, target, account, platform or provider.")]
+    per: Annotated[
+        str, Meta(description="What it counts as one: post, target, account, platform, provider, attributes.x.")
+    ]
     file: str | None
     line: int | None
     in_force_since: Annotated[datetime | None, Meta(description="null: no process has put this revision in force.")]
@@ -86,6 +88,9 @@ class OneRuleOut(RuleOut, frozen=True):
     once: Annotated[float | None, Meta(description="Its cooldown, in seconds.")]
     budget: str | None
     mutes: list[str]
+    description: Annotated[str, Meta(description="What it is for; empty where its file does not say so.")]
+    owner: str
+    runbook: Annotated[str, Meta(description="Where people read what to do.")]
     steps: Annotated[list[StepOut], Meta(description="Those of `do`, then those of each branch.")]
 
 
@@ -142,6 +147,9 @@ def rule_details(rule: Rule) -> dict[str, Any]:
         "once": rule.once.total_seconds() if rule.once else None,
         "budget": str(rule.budget) if rule.budget else None,
         "mutes": list(rule.mutes),
+        "description": rule.description,
+        "owner": rule.owner,
+        "runbook": rule.runbook,
         "steps": steps_out(rule),
     }
 

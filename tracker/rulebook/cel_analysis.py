@@ -14,8 +14,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from tracker.domain.posts.change import FIELDS
 from tracker.domain.posts.description import MOST_ATTRIBUTES
-from tracker.domain.rules.grouping import DEFAULTS, LONGEST_MESSAGE
+from tracker.domain.rules.grouping import DEFAULTS, LONGEST_DATA, LONGEST_MESSAGE
 from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, conjunction
 from tracker.toml.positions import BadText
@@ -80,11 +81,13 @@ class Bulk(Struct, frozen=True):
     weight: int
     count: int = 1
     element: Bulk | None = None
+    anything: bool = False
+    """Whether nobody knows beforehand what it is: then its elements may be as much."""
 
     @property
     def each(self) -> Bulk:
         """One of its elements."""
-        return self.element or Bulk(self.weight)
+        return self if self.anything else self.element or Bulk(self.weight)
 
     def beside(self, other: Bulk) -> Bulk:
         """The bulk of this and the other one put together."""
@@ -107,6 +110,10 @@ VARIABLES: Mapping[str, Bulk] = {name: _bulk_of(name, value) for name, value in 
     "post.platforms": _many(MOST_PLATFORMS, Bulk(NAME)),
     "post.labels": _many(MOST_LABELS, Bulk(TEXT)),
     "post.attributes": _many(MOST_ATTRIBUTES, Bulk(TEXT)),
+    "post.urls": _many(MOST_PLATFORMS, Bulk(ADDRESS)),
+    "post.targets": _many(MOST_PLATFORMS, Bulk(LONGEST_MESSAGE + ADDRESS + 6 * NAME, 8, Bulk(LONGEST_MESSAGE))),
+    "change.fields": _many(len(FIELDS), Bulk(NAME)),
+    "event.data": Bulk(LONGEST_DATA, LONGEST_DATA // 4, anything=True),
     "run.items": _many(MOST_ITEMS, _ITEM),
 }
 
@@ -128,7 +135,7 @@ class _Estimate(Struct, frozen=True):
             case Const(literal):
                 return Bulk(len(literal) if isinstance(literal, str) else SMALL), 1
             case Name(name):
-                return self.known.get(name, Bulk(SMALL)), 1
+                return self.known.get(name, Bulk(TEXT)), 1  # what a table holds, or a workflow was given
             case Field(of, field, _):
                 bulk, work = self.of(of)
                 return (Bulk(NAME) if field == "platforms" and bulk == _ITEM else bulk.each), work + 1
@@ -163,6 +170,8 @@ class _Estimate(Struct, frozen=True):
             return Bulk(SMALL), work + min(bulk.weight for bulk in bulks) // 100 + max(bulk.count for bulk in bulks)
         if function in _SEARCHING:
             return Bulk(SMALL), work + whole // 10
+        if function == "at":
+            return Bulk(TEXT), work + TEXT
         if function in ("string", "dyn", "bytes"):
             return bulks[0], work + whole
         return Bulk(SMALL), work

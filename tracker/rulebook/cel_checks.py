@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from tracker.domain.posts.change import FIELDS
 from tracker.domain.posts.event import State
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, parts_of, walk
 from tracker.rulebook.grammar import meant_platform
 from tracker.toml.positions import BadText
 
-ITEM = (
-    "event", "at", "post_id", "post_provider", "error_code", "error_message", "platforms", "accounts", "url",
-)  # fmt: skip
-"""What each of run.items has."""
+LISTS: Mapping[str, tuple[str, ...]] = {
+    "run.items": (
+        "event", "at", "post_id", "post_provider", "error_code", "error_message", "platforms", "accounts", "url",
+    ),
+    "post.targets": (
+        "key", "platform", "account", "state", "attempt", "url", "error_code", "error_message",
+    ),
+}  # fmt: skip
+"""The lists of things, and what each of the things in them has."""
 
-KEPT = ("post.labels", "post.attributes")
+KEPT = ("post.labels", "post.attributes", "event.data")
 """Maps of which nobody knows beforehand what is in them."""
 
 _STATES = tuple(map(str, State))
-_ITEMS, _AN_ITEM = "run.items", "an item"
+_ONE = " of"
+"""What stands behind the name of a list where one of the things in it is meant."""
+
 _Asked = frozenset[tuple[str, str]]
 
 
-def wrong_field(field: str) -> str:
-    """Why an item has no such field; empty where it has."""
-    if field in ITEM:
+def wrong_field(name: str, field: str) -> str:
+    """Why the things in the list of that name have no such field; empty where they have."""
+    if field in LISTS[name]:
         return ""
-    hint = did_you_mean(field, ITEM) or f" (it has {', '.join(ITEM)})"
-    return f"{field}: an item of run.items has no such field{hint}"
+    hint = did_you_mean(field, LISTS[name]) or f" (it has {', '.join(LISTS[name])})"
+    return f"{field}: an item of {name} has no such field{hint}"
 
 
 def unasked(name: str, field: str, has: str) -> str:
@@ -39,9 +47,9 @@ def unasked(name: str, field: str, has: str) -> str:
 
 def misread(tree: Node, text: str) -> Iterator[BadText]:
     """Everything that the expression reads in vain; a look at its text spares most expressions the work."""
-    if _ITEMS in text:
+    if any(name in text for name in LISTS):
         yield from _fields(tree, text, {})
-    if ".state" in text or ".platform" in text:
+    if ".state" in text or ".platform" in text or "change." in text:
         yield from _words(tree, text)
 
 
@@ -52,14 +60,19 @@ def doubtful(tree: Node, text: str) -> Iterator[BadText]:
 
 
 def _fields(node: Node, text: str, known: dict[str, str]) -> Iterator[BadText]:
-    """`known` are the variables of loops that hold items, or lists of them."""
+    """`known` are the variables of loops that hold things of a list, or lists of them."""
+    of, words = _compared(node)
+    if isinstance(of, Field) and _kind(of.of, known) == f"post.targets{_ONE}":
+        yield from (
+            BadText(wrong, _place(one, text)) for one in words if (wrong := _no_word(f"target.{of.field}", one))
+        )
     match node:
-        case Field(of, field, _) | Call("_[_]", (of, Const(str(field)))) if _kind(of, known) == _AN_ITEM:
-            if wrong := wrong_field(field):
+        case Field(of, field, _) | Call("_[_]", (of, Const(str(field)))) if _kind(of, known).endswith(_ONE):
+            if wrong := wrong_field(_kind(of, known).removesuffix(_ONE), field):
                 yield BadText(wrong, _place(field, text))
-        case Loop() if _kind(node.over, known) == _ITEMS:
+        case Loop() if (name := _kind(node.over, known)) in LISTS:
             yield from _fields(node.over, text, known)
-            inner = {**known, node.name: _AN_ITEM}
+            inner = {**known, node.name: f"{name}{_ONE}"}
             for part in (node.goes_on, node.step, node.result):
                 yield from _fields(part, text, inner)
             return
@@ -70,35 +83,41 @@ def _fields(node: Node, text: str, known: dict[str, str]) -> Iterator[BadText]:
 def _kind(node: Node, known: dict[str, str]) -> str:
     match node:
         case Name(name):
-            return _ITEMS if name == _ITEMS else known.get(name, "")
-        case Call("_[_]", (of, _)):
-            return _AN_ITEM if _kind(of, known) == _ITEMS else ""
-        case Loop() if _kind(node.over, known) == _ITEMS:
+            return name if name in LISTS else known.get(name, "")
+        case Call("_[_]", (of, _)) if (name := _kind(of, known)) in LISTS:
+            return f"{name}{_ONE}"
+        case Loop() if (name := _kind(node.over, known)) in LISTS:
             match node.step:
                 case Call("_?_:_", (_, Call("_+_", (_, Make((Name(added),)))), _)) if added == node.name:
-                    return _ITEMS
+                    return name
     return ""
+
+
+def _compared(node: Node) -> tuple[Node, list[str]]:
+    """What is compared with words that stand in the expression, and these words."""
+    match node:
+        case Call("_==_" | "_!=_", (of, Const(str(word)))) | Call("_==_" | "_!=_", (Const(str(word)), of)):
+            return of, [word]
+        case Call("@in", (Const(str(word)), Name("post.platforms" | "change.fields") as of)):
+            return of, [word]
+        case Call("@in", (of, Make(parts))):
+            return of, [part.literal for part in parts if isinstance(part, Const) and isinstance(part.literal, str)]
+    return node, []
 
 
 def _words(tree: Node, text: str) -> Iterator[BadText]:
     """Words with which a state or a platform is compared, and which it never is."""
     for node in walk(tree):
-        match node:
-            case Call("_==_" | "_!=_", (Name(name), Const(str(word)))):
-                words = [word]
-            case Call("_==_" | "_!=_", (Const(str(word)), Name(name))):
-                words = [word]
-            case Call("@in", (Const(str(word)), Name("post.platforms" as name))):
-                words = [word]
-            case Call("@in", (Name(name), Make(parts))):
-                words = [part.literal for part in parts if isinstance(part, Const) and isinstance(part.literal, str)]
-            case _:
-                continue
-        yield from (BadText(wrong, _place(word, text)) for word in words if (wrong := _no_word(name, word)))
+        of, words = _compared(node)
+        if isinstance(of, Name):
+            yield from (BadText(wrong, _place(word, text)) for word in words if (wrong := _no_word(of.name, word)))
 
 
 def _no_word(name: str, word: str) -> str:
-    if name in ("post.state", "target.state") and word and word not in _STATES:
+    if name == "change.fields" and word not in FIELDS:
+        near = did_you_mean(word, FIELDS) or f" (there are {', '.join(FIELDS)})"
+        return f'"{word}" is nothing that can change{near}'
+    if name in ("post.state", "target.state", "change.before") and word and word not in _STATES:
         near = did_you_mean(word, _STATES) or f" (there are {', '.join(_STATES)})"
         return f'"{word}" is not a state{near}'
     if name in ("target.platform", "account.platform", "post.platforms") and (meant := meant_platform(word)):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
+from tracker.rulebook.local_times import EXAMPLE
 from tracker.toml.positions import BadText, together
 
 FUNCTIONS = (
-    "all", "bool", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one", "filter",
+    "all", "at", "bool", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one", "filter",
     "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
     "getMonth", "getSeconds", "has", "int", "map", "matches", "size", "startsWith", "string", "timestamp", "type",
 )  # fmt: skip
@@ -46,17 +47,20 @@ _SLIPS = tuple(
 )
 _MEANT: Mapping[str, str] = {
     "True": "true", "False": "false", "None": '""', "nil": '""', "run.attempts": "run.tries",
-    "run.attempt": "run.tries", "post.text": "post.excerpt", "post.attempts": "post.attempt",
+    "run.attempt": "run.tries", "post.excerpt": "post.text", "post.attempts": "post.attempt",
     "post.platform": "post.platforms", "error.text": "error.message", "error.type": "error.code",
     "event.time": "event.occurred_at", "event.type": "event.name", "items": "run.items", "platform": "target.platform",
     "labels": "post.labels",
+    "signal.data": "event.data", "event.detail": "event.data", "post.url": "post.urls", "post.caption": "post.text",
+    "change.changed": "change.fields", "change.after": "post.state", "post.target": "post.targets",
 }  # fmt: skip
 """Names that other programs have for what ours are called."""
 
 _THERE_ARE = f" (there are {', '.join(one for one in FUNCTIONS if not one.startswith('get'))}, getHours and its like)"
 _NO_FUNCTION: Mapping[str, str] = {
     "now": "what waits is said by while … for or expect … within; event.occurred_at is when it happened",
-    "format": "times are written as they are; another form is for whoever is sent them",
+    "format": f"write {EXAMPLE}",
+    "strftime": f"write {EXAMPLE}",
     "lower": "matches takes (?i), as in error.message.matches('(?i)limit')",
     "upper": "matches takes (?i), as in error.message.matches('(?i)limit')",
     "toLowerCase": "matches takes (?i), as in error.message.matches('(?i)limit')",
@@ -66,9 +70,12 @@ _NO_FUNCTION: Mapping[str, str] = {
 }
 
 
-def explained(message: str, text: str) -> BadText:
-    """The evaluator's complaints in our words: all of them, but of a slip in the grammar only what it is."""
-    found = [_one(match, text) for match in _ERROR.finditer(message)]
+def explained(message: str, text: str, known: Collection[str] = DEFAULTS) -> BadText:
+    """The evaluator's complaints in our words: all of them, but of a slip in the grammar only what it is.
+
+    `known` are the names of the values that there are.
+    """
+    found = [_one(match, text, known) for match in _ERROR.finditer(message)]
     if not found:
         return BadText(reason(message.partition("\n")[0]))
     if "Syntax error" in message:
@@ -114,14 +121,15 @@ def _to_fit(kinds: list[str]) -> str:
     return f" ({said})" if said else ""
 
 
-def _one(match: re.Match[str], text: str) -> BadText:
+def _one(match: re.Match[str], text: str, known: Collection[str]) -> BadText:
     offset, message = _offset(text, int(match[1]), int(match[2])), reason(match[3])
     if name := _UNDECLARED.search(message):
-        return _undeclared(name[1], text, offset)
+        return _undeclared(name[1], text, offset, known)
     if overload := _OVERLOAD.search(message):
         kinds = [plain_type(kind) for kind in overload[2].split(", ")]
         operator = overload[1].removeprefix("@")
-        return BadText(f'"{operator}" cannot be used with ({", ".join(kinds)}){_to_fit(kinds)}', offset)
+        hint = f" (write {EXAMPLE})" if operator == "at" else _to_fit(kinds)
+        return BadText(f'"{operator}" cannot be used with ({", ".join(kinds)}){hint}', offset)
     if "token recognition error" in message and "at: '" in message and message.partition("at: '")[2][:1] in ("'", '"'):
         return BadText("a quote is never closed", offset)
     if "'<EOF>'" in message.partition(" expecting ")[0]:
@@ -129,7 +137,7 @@ def _one(match: re.Match[str], text: str) -> BadText:
     return BadText(f"{message.partition(' expecting ')[0].replace('Syntax error: ', '')}: {_FORM}", offset)
 
 
-def _undeclared(name: str, text: str, offset: int) -> BadText:
+def _undeclared(name: str, text: str, offset: int, known: Collection[str]) -> BadText:
     is_call = text.startswith("(", offset)
     start = offset - len(name if is_call else name.rpartition(".")[0])
     offset = start if text.startswith(name, max(start, 0)) else offset
@@ -138,16 +146,17 @@ def _undeclared(name: str, text: str, offset: int) -> BadText:
     if is_call:
         instead = f" ({_NO_FUNCTION[name]})" if name in _NO_FUNCTION else did_you_mean(name, FUNCTIONS)
         return BadText(f"{name}: no function of that name{instead or _THERE_ARE}", offset)
-    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else nearest(name)
+    meant = f' (write "{_MEANT[name]}")' if name in _MEANT else nearest(name, known)
     return BadText(f"{name}: not a value that rules can read{meant}", offset)
 
 
-def nearest(name: str) -> str:
+def nearest(name: str, known: Collection[str] = DEFAULTS) -> str:
     """The right name that is meant, or else what its noun has."""
     noun, _, field = name.partition(".")
-    fields = [one.partition(".")[2] for one in DEFAULTS if one.startswith(f"{noun}.")]
+    fields = [one.partition(".")[2] for one in known if one.startswith(f"{noun}.")]
     if not fields:
-        return did_you_mean(name, DEFAULTS) or did_you_mean(noun, NOUNS) or f" (there are {', '.join(NOUNS)})"
+        nouns = dict.fromkeys(one.partition(".")[0] for one in known)
+        return did_you_mean(name, known) or did_you_mean(noun, nouns) or f" (there are {', '.join(nouns)})"
     near = did_you_mean(field, fields)
     return near.replace('"', f'"{noun}.', 1) if near else f" ({noun} has {', '.join(fields)})"
 

@@ -230,7 +230,7 @@ def reaches(word: EventPattern, state: State) -> bool:
 def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     """What a rule may say, and is better known before it does."""
     alerts = any(isinstance(step, AlertStep) for step in rule.all_steps)
-    if rule.quiet and not alerts:
+    if rule.quiet and not alerts and "quiet" not in table.inherited:
         table.warn("quiet", "holds alerts, and this rule has none")
     lasts = rule.resolves or any(isinstance(step, RetryStep | WaitStep) for step in rule.all_steps)
     if rule.mutes and not lasts:

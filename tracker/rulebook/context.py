@@ -8,10 +8,13 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from tracker.domain.rate import Rate
+from tracker.domain.rules.choice import Addressee, Choice
 from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
 from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.reading import Table
+from tracker.rulebook.scope import NOTHING_MORE, Scope
+from tracker.rulebook.tables import REST, LookupTable, asked_in, literal
 from tracker.rulebook.template_files import TemplateFile, TemplateFiles
 from tracker.rulebook.templates import Template
 from tracker.toml.positions import BadText, together
@@ -96,7 +99,7 @@ class Known(Struct, frozen=True):
     """The names that rules may use; None where they are not known, so that nothing is checked against them.
 
     `budget` is that of a rule which has none of its own; None is no budget. `retrying` are the providers that can try a
-    post again: always the whole of it.
+    post again: always the whole of it. `public_url` is where people reach this installation; "": nobody has said so.
     """
 
     channels: Collection[str] | None = None
@@ -104,6 +107,7 @@ class Known(Struct, frozen=True):
     providers: Collection[str] | None = None
     budget: Rate | None = None
     retrying: Collection[str] = ()
+    public_url: str | None = None
 
     @property
     def addressees(self) -> Collection[str] | None:
@@ -119,6 +123,8 @@ class Context(Struct, frozen=True):
     `rule` is theirs, empty for a workflow on its own; `event` is what a message is called that has no name of its own;
     `prefix` stands before the names of branches, and `trail` are the workflows in which we are. `nouns` are what the
     rule knows: what a text of its own reads in vain is refused there, what one of a workflow does where that is run.
+    `scope` are the values that texts can read besides; `tables` are those of all files. `owner` and `runbook` are the
+    rule's.
     """
 
     known: Known
@@ -130,17 +136,48 @@ class Context(Struct, frozen=True):
     prefix: str = ""
     trail: tuple[str, ...] = ()
     nouns: Nouns = NOUNS_UNKNOWN
+    scope: Scope = NOTHING_MORE
+    tables: Mapping[str, LookupTable | None] = field(default_factory=dict)
+    owner: str = ""
+    runbook: str = ""
     found: dict[str, tuple[Step, ...]] = field(default_factory=dict)
 
     def text(self, written: str, longest: int, *, one_line: bool = False) -> Template:
         """The text with its holes. Raises BadText for what is wrong with it."""
-        template = Template(written, longest, one_line=one_line)
+        template = Template(written, longest, one_line=one_line, scope=self.scope)
+        if lacked := list(self.scope.lacked(template.reads)):
+            raise together(lacked)
         self.nouns.check(written, template, elsewhere=bool(self.trail))
         return template
 
+    def addressee(self, what: str, known: Collection[str] | None) -> Callable[[str], Addressee]:
+        """A check that a name, and whatever a table can make of it, is among those known."""
+
+        def check(text: str) -> Addressee:
+            found = literal(text, self.scope)
+            if found is None:
+                return Choice(text, "provider", ((REST, text),))
+            if isinstance(found, str):
+                return named(what, known)(found)
+            for name, row in found.all.items():
+                try:
+                    named(what, known)(name)
+                except ValueError as error:
+                    raise ValueError(f'{text}, the row "{row}": {error}') from error
+            return found
+
+        return check
+
+    def asked(self, workflow: Table) -> set[str]:
+        """The arguments that a workflow reads, its template files included."""
+        files = [step["template"] for step in _steps(workflow) if isinstance(step.get("template"), str)]
+        return asked_in(workflow.values).union(*(asked_in(self.pages.source(str(name))) for name in files))
+
     def page(self, name: str) -> TemplateFile | None:
         """The file of that name. Raises ValueError where there is none, or where it reads what the rule lacks."""
-        page = self.pages.page(name)
+        page = self.pages.page(name, self.scope)
+        if lacked := list(self.scope.lacked(page.reads if page else ())):
+            raise together(lacked)
         missed = self.nouns.missed(page.reads) if page else {}
         if missed and self.trail:
             self.nouns.lacking.update(missed)

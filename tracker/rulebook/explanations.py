@@ -20,6 +20,7 @@ from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Predicate, Rule, Verdict, While
 from tracker.domain.runs.firing import ACTED, Firing, Outcome
 from tracker.rulebook.expressions import Condition
+from tracker.rulebook.scope import filled
 from tracker.toml.positions import BadText
 
 _QUOTED = re.compile(
@@ -60,7 +61,7 @@ def first_unmet(when: Predicate, values: Mapping[str, object]) -> Unmet:
 def _compiled(when: Predicate) -> Sequence[Predicate]:
     """Each clause by itself; the whole condition where one of them cannot stand alone."""
     try:
-        return [Condition(text) for text in clauses(when)] if isinstance(when, Condition) else [when]
+        return [Condition(text, when.scope) for text in clauses(when)] if isinstance(when, Condition) else [when]
     except BadText:
         return [when]
 
@@ -68,7 +69,7 @@ def _compiled(when: Predicate) -> Sequence[Predicate]:
 def _told(clause: Predicate, verdict: Verdict, values: Mapping[str, object]) -> Unmet:
     if not isinstance(clause, Condition):
         return Unmet("when", verdict, {})
-    read = sorted(clause.reads)
+    read, values = sorted(clause.reads), filled(values, clause.supplied)
     return Unmet(clause.text, verdict, {name: values[name] for name in read if name in values})
 
 

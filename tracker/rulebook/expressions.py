@@ -17,10 +17,12 @@ from cel_expr_python import cel
 from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
 from tracker.rulebook.cel_analysis import check_cost, fast_path
-from tracker.rulebook.cel_checks import doubtful, misread
+from tracker.rulebook.cel_checks import LISTS, doubtful, misread
 from tracker.rulebook.cel_faults import explained, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
+from tracker.rulebook.local_times import EXAMPLE, at, wrong_arguments
 from tracker.rulebook.reading import Doubtful, article
+from tracker.rulebook.scope import NOTHING_MORE, Scope, filled, known_in
 from tracker.toml.positions import BadText
 
 LONGEST = 2000
@@ -28,29 +30,49 @@ MOST_KEPT = 1024
 """Holes that are kept compiled."""
 
 
+_OF_KINDS = {bool: cel.Type.BOOL, int: cel.Type.INT, datetime: cel.Type.TIMESTAMP, timedelta: cel.Type.DURATION}
+
+
 def _type(name: str, value: object) -> cel.Type:
     """The type of a variable follows from its default; only what a list holds does not."""
     if isinstance(value, list):
-        return cel.Type.List(_ITEM if name == "run.items" else cel.Type.STRING)
+        return cel.Type.List(_ITEM if name in LISTS else cel.Type.STRING)
     if isinstance(value, dict):
-        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
-    types = {bool: cel.Type.BOOL, int: cel.Type.INT, datetime: cel.Type.TIMESTAMP, timedelta: cel.Type.DURATION}
-    return types.get(type(value), cel.Type.STRING)
+        return _ITEM if name == "event.data" else cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
+    return _OF_KINDS.get(type(value), cel.Type.STRING)
 
 
 _ITEM = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _VARIABLES = {name: _type(name, value) for name, value in DEFAULTS.items()}
-_IN_TEXTS = cel.NewEnv(variables=_VARIABLES)
-_IN_CONDITIONS = cel.NewEnv(variables={name: kind for name, kind in _VARIABLES.items() if not name.startswith("run.")})
+_AT = cel.FunctionDecl("at", [
+    cel.Overload(f"at_{kind.name()}_{len(form)}", cel.Type.STRING, [kind, cel.Type.STRING, *form], impl=at)
+    for kind in (cel.Type.TIMESTAMP, cel.Type.STRING) for form in ([], [cel.Type.STRING])
+])  # fmt: skip
+
+
+def _environment(variables: Mapping[str, cel.Type]) -> cel.Env:
+    return cel.NewEnv(variables=variables, functions=[_AT])
+
+
+@lru_cache(MOST_KEPT)
+def _known_to(declared: tuple[tuple[str, type], ...], *, in_text: bool) -> cel.Env:
+    """The environment in which names of a scope's own are known besides."""
+    usual = {name: kind for name, kind in _VARIABLES.items() if in_text or not name.startswith("run.")}
+    return _environment(usual | {name: _OF_KINDS.get(kind, cel.Type.STRING) for name, kind in declared})
+
+
+_IN_TEXTS = _known_to((), in_text=True)
 
 
 class Condition(Doubtful):
     """A compiled `when`: values in, verdict out. `tree` is what it says."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, scope: Scope = NOTHING_MORE) -> None:
         """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
-        self.text = text
-        self._expression, self.tree = _compile(_IN_CONDITIONS, text)
+        self.text, self.scope = text, scope
+        self._environment = _known_to(scope.declared, in_text=False)
+        self._expression, self.tree = _compile(self._environment, text, scope)
+        self.supplied = scope.read(self.reads)
         kind = self._expression.return_type()
         if kind != cel.Type.BOOL:
             raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
@@ -59,7 +81,7 @@ class Condition(Doubtful):
     @cached_property
     def reads(self) -> frozenset[str]:
         """The variables on which it rests."""
-        return _read_in(self.tree)
+        return _read_in(self.tree, self.scope)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
@@ -77,6 +99,7 @@ class Condition(Doubtful):
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
+        values = filled(values, self.supplied)
         try:
             holds = self._shortcut.holds(values)
         except (KeyError, TypeError):
@@ -88,20 +111,28 @@ class Condition(Doubtful):
     def evaluate(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds, evaluated by CEL without the shortcut; what cannot be evaluated is an error."""
         try:
-            found = self._expression.eval(_activation(values)).value()
+            found = self._expression.eval(self._activation(values)).value()
         except Exception as error:  # the evaluator's bindings raise what they like, and a batch must go on
             return Verdict("error", reason(str(error)))
         if found is True:
             return TRUE
         return FALSE if found is False else Verdict("error", reason(str(found)))
 
+    def _activation(self, values: Mapping[str, object]) -> Any:
+        """The values in the evaluator's own form, made once for all conditions that look at them."""
+        if not isinstance(values, Environment):
+            return self._environment.Activation(dict(values))
+        if values.prepared is None:
+            values.prepared = self._environment.Activation(values)
+        return values.prepared
+
 
 class Hole:
     """A compiled expression in a text, where it stands `at`: values in, value out. `tree` is what it says."""
 
-    def __init__(self, text: str, at: int = 0) -> None:
+    def __init__(self, text: str, at: int = 0, scope: Scope = NOTHING_MORE) -> None:
         self.text, self.at = text, at
-        self._expression, self.tree, self.reads = _compiled_hole(text)
+        self._expression, self.tree, self.reads = _compiled_hole(text, scope.declared)
 
     def misread(self) -> Iterator[BadText]:
         """What it reads in vain."""
@@ -123,26 +154,19 @@ class Hole:
 
 
 @lru_cache(MOST_KEPT)
-def _compiled_hole(text: str) -> tuple[cel.Expression, Node, frozenset[str]]:
+def _compiled_hole(text: str, declared: tuple[tuple[str, type], ...]) -> tuple[cel.Expression, Node, frozenset[str]]:
     """The expression of a hole, its tree and what it reads. Most rules' texts have holes that others have too."""
-    expression, tree = _compile(_IN_TEXTS, text)
-    return expression, tree, _read_in(tree)
+    scope = Scope(kinds=dict(declared))
+    expression, tree = _compile(_known_to(declared, in_text=True), text, scope)
+    return expression, tree, _read_in(tree, scope)
 
 
-def _read_in(tree: Node) -> frozenset[str]:
-    return frozenset(node.name for node in walk(tree) if isinstance(node, Name)) & DEFAULTS.keys()
+def _read_in(tree: Node, scope: Scope) -> frozenset[str]:
+    names = {node.name for node in walk(tree) if isinstance(node, Name)}
+    return frozenset(name for name in names if name in DEFAULTS or name in scope.kinds)
 
 
-def _activation(values: Mapping[str, object]) -> Any:
-    """The values in the evaluator's own form, made once for all conditions that look at them."""
-    if not isinstance(values, Environment):
-        return _IN_CONDITIONS.Activation(dict(values))
-    if values.prepared is None:
-        values.prepared = _IN_CONDITIONS.Activation(values)
-    return values.prepared
-
-
-def _compile(environment: cel.Env, text: str) -> tuple[cel.Expression, Node]:
+def _compile(environment: cel.Env, text: str, scope: Scope) -> tuple[cel.Expression, Node]:
     if not text.strip():
         raise BadText("is empty")
     if len(text) > LONGEST:
@@ -150,7 +174,7 @@ def _compile(environment: cel.Env, text: str) -> tuple[cel.Expression, Node]:
     try:
         expression = environment.compile(text)
     except Exception as error:
-        raise explained(str(error), text) from error
+        raise explained(str(error), text, known_in(scope)) from error
     tree = parse(expression.serialize())
     _check(tree, text)
     return expression, tree
@@ -164,4 +188,15 @@ def _check(node: Node, text: str) -> None:
                 said = _IN_TEXTS.compile(f'"".matches({json.dumps(pattern, ensure_ascii=False)})').eval(data={})
                 if said.type() == cel.Type.ERROR:
                     raise BadText(reason(str(said.value())), max(text.find(pattern), 0))
+            case Call("at", args):
+                for wrong in _wrong_time(*args):
+                    raise BadText(wrong, max(text.find("at("), 0))
     check_cost(node)
+
+
+def _wrong_time(moment: Node, *said: Node) -> Iterator[str]:
+    """What is wrong with the arguments of an `at`: the times of items are texts, no other text is a time."""
+    if isinstance(moment, Const) or (isinstance(moment, Name) and isinstance(DEFAULTS.get(moment.name), str)):
+        yield f"at shows a time: write {EXAMPLE}"
+    literals = [one.literal if isinstance(one, Const) else one for one in said]
+    yield from wrong_arguments(literals[0], literals[1] if literals[1:] else None)

@@ -74,7 +74,9 @@ MATCH: Mapping[str, Key] = {
     "account": Key("Accounts or globs, one of which the post or target belongs to.", "words"),
     "provider": Key("Providers, as they are called in the configuration, or globs.", "words", of="providers"),
     "state": Key("States or globs, in one of which the post or target is.", "words", offers=_STATES),
+    "attributes.*": Key("Values or globs, one of which the attribute of that name has.", "words"),
 }
+"""A name that ends in `*` stands for every name that begins so."""
 WATCHED: Mapping[str, Key] = {
     "state": Key("The state, or several, that must have held.", "words", among=_STATES, needed=True)
 }
@@ -96,7 +98,10 @@ RULE: Mapping[str, Key] = {
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
     "when": Key(_WHEN),
-    "per": Key("What the rule counts as one.", "choice", tuple(GroupBy)),
+    "per": Key(
+        "What the rule counts as one: post, target, account, platform, provider, or attributes.<name>.",
+        offers=(*GroupBy, "attributes.campaign"),
+    ),
     "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
@@ -105,6 +110,7 @@ RULE: Mapping[str, Key] = {
     "branch": Key("Steps by name, for the `else` of a wait.", "named"),
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
+    "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
     "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
     "mutes": Key(
         "Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words", of="rules"
@@ -113,7 +119,20 @@ RULE: Mapping[str, Key] = {
     "budget": Key('How often it may fire before it is held as a whole, as in "50 per hour".'),
     "severity": Key("The severity of its alerts that name none.", "choice", SEVERITIES),
     "enabled": Key("Whether it is in force.", "flag"),
+    "description": Key("What it is for, shown wherever the rule is."),
+    "owner": Key("Whose it is, shown with it and below its alerts."),
+    "runbook": Key("Where people read what to do, shown with it and below its alerts."),
 }
+DEFAULTS: Mapping[str, Key] = {
+    name: RULE[name]
+    for name in (
+        "match", "per", "once", "mode", "quiet", "canary", "budget", "severity", "with", "enabled", "owner", "runbook",
+    )
+}  # fmt: skip
+"""What the rules of a file can have from its [defaults]."""
+
+NEVER_BY_THE_CLOCK = ("once",)
+ABOUT_WHAT_IS_GATHERED = ("match", "per")
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
     "while": ("while", "for"),
     "expect": ("expect", "within"),
@@ -131,7 +150,7 @@ _BODY = {
 }
 STEPS: Mapping[str, Mapping[str, Key]] = {
     "alert": {
-        "alert": Key("Tell people: the name of a channel.", of="channels", strict=True),
+        "alert": Key("Tell people: the name of a channel, or several.", "words", of="channels", strict=True),
         "title": Key("One line, with {{ CEL }} holes.", needed=True),
         **_BODY,
         "severity": Key("How grave it is.", "choice", SEVERITIES),
@@ -162,7 +181,10 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
     },
     "resume": {"resume": Key("End the pauses of another rule, for what this one is about.", of="rules")},
     "set": {"set": Key("Put labels on the post; an empty text takes one away.", "free")},
-    "run": {"run": Key("Do the steps of a [workflow] of that name here.")},
+    "run": {
+        "run": Key("Do the steps of a [workflow] of that name here."),
+        "with": Key("Arguments, which its texts and channels read as with.<name>.", "free"),
+    },
 }
 PERFORMED = tuple(verb for verb in STEPS if verb not in ("wait", "run"))
 """The verbs that a test can demand."""
@@ -177,8 +199,8 @@ GIVEN: Mapping[str, Key] = {
         of="providers" if name == "provider" else "",
     )
     for name in (
-        "provider", "post", "platform", "account", "account.name", "attempt", "url", "scheduled_at", "error.code",
-        "error.message", "error.retryable",
+        "provider", "post", "platform", "account", "account.name", "attempt", "url", "text", "scheduled_at",
+        "error.code", "error.message", "error.retryable",
     )
 } | {
     "labels": Key("Labels that each post has when it is first heard of.", "values"),
@@ -195,5 +217,7 @@ TEST: Mapping[str, Key] = {
 FILE: Mapping[str, Key] = {
     "rule": Key("Rules by their ids.", "named"),
     "workflow": Key("Sequences of steps that rules run by name.", "named"),
+    "table": Key("Tables that rules look things up in: by a glob, what each row holds.", "named"),
+    "defaults": Key("What the rules of this file have where they say nothing themselves.", "table", keys=DEFAULTS),
     "test": Key("Timelines that rules must pass.", "tables"),
 }

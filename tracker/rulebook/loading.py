@@ -15,13 +15,15 @@ from msgspec.structs import replace
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
+from tracker.rulebook import grammar
 from tracker.rulebook.context import Context, Known, Workflows
 from tracker.rulebook.cross_rule_checks import rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
-from tracker.rulebook.grammar import FILE, RULE
-from tracker.rulebook.reading import Faults, Table
+from tracker.rulebook.grammar import ABOUT_WHAT_IS_GATHERED, FILE, NEVER_BY_THE_CLOCK, RULE
+from tracker.rulebook.reading import OF_THE_FILE, Faults, Table
 from tracker.rulebook.rule_test import RuleTest, read_test
 from tracker.rulebook.rules import read_rule, read_workflow
+from tracker.rulebook.tables import ARGUMENTS, read_table
 from tracker.rulebook.template_files import TemplateFiles
 from tracker.rulebook.test_checks import misfits
 from tracker.toml import parse
@@ -98,6 +100,15 @@ class _Document(Struct, frozen=True):
     faults: Faults
     top: Table | None = None
 
+    def completed(self, rule: Table) -> Table:
+        """A rule with what the file's defaults say of what it does not say itself, as far as that goes with it."""
+        defaults = self.top.table(OF_THE_FILE) if self.top and OF_THE_FILE in self.top else None
+        if defaults is None:
+            return rule
+        unfit: tuple[str, ...] = NEVER_BY_THE_CLOCK if "every" in rule else ()
+        unfit += ABOUT_WHAT_IS_GATHERED if "every" in rule and "over" not in rule else ()
+        return rule.inheriting(defaults, grammar.DEFAULTS.keys() - set(unfit))
+
     def named(self, key: str) -> dict[str, Table]:
         """The tables under `key` by their names."""
         tables = self.top.table(key) if self.top else None
@@ -144,6 +155,8 @@ def _parsed(text: str, file: str) -> _Document:
         top.fault_at_key(homeless[0], "stands in no rule: put [rule.<name>] above it")
     housed = {key: one for key, one in document.table.items() if key not in homeless}
     Table(housed, (), faults).only(FILE, "a rule file")
+    if defaults := top.table(OF_THE_FILE):
+        defaults.only(grammar.DEFAULTS, "defaults")
     if not document.table:
         faults.warn((), "is empty: there is no rule, workflow or test in it")
     return _Document(file, faults, top)
@@ -157,11 +170,13 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
     """First the workflows of all files, then the rules that may run them."""
     pages = TemplateFiles(files)
     workflows: dict[str, Table] = _united("workflow", documents)
-    context = Context(known, pages, Workflows(workflows))
+    lookups = _united("table", documents)
+    tables = {name: read_table(name, table) for name, table in lookups.items()}
+    context = Context(known, pages, Workflows(workflows), tables=tables)
     for name, table in workflows.items():
         _bounded(table, partial(read_workflow, name, table, context))
-    tables = _united("rule", documents)
-    read = (_bounded(table, partial(read_rule, name, table, context)) for name, table in tables.items())
+    own = _united("rule", documents)
+    read = (_bounded(table, partial(read_rule, name, table, context)) for name, table in own.items())
     rules = tuple(rule for rule in read if rule)
     tests = tuple(
         test
@@ -170,7 +185,7 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
         for table in one.top.tables("test")
         if (test := _bounded(table, partial(read_test, table)))
     )
-    places = {name: (table.faults.file, table.faults.positions.key(table.path).line) for name, table in tables.items()}
+    places = {name: (table.faults.file, table.faults.positions.key(table.path).line) for name, table in own.items()}
     mentions = [mention for one in documents for mention in one.faults.mentions]
     found = [fault for one in documents for fault in _sorted(one.faults.found)]
     odd = [fault for one in documents for fault in _sorted(one.faults.odd)]
@@ -182,7 +197,7 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
         faults=(*found, *pages.found, *strays(mentions, {*places, *others}), *unfit),
         warnings=(*odd, *rivals(rules, places)),
         places=places,
-        texts=texts_of(tables, context.workflows),
+        texts=texts_of(own, context.workflows, lookups),
         sources=pages.texts,
     )
 
@@ -200,7 +215,8 @@ def _united(key: str, documents: Sequence[_Document]) -> dict[str, Table]:
     """The named tables of all files; a name that stands twice is a fault of the later."""
     united: dict[str, Table] = {}
     for document in documents:
-        for name, table in document.named(key).items():
+        for name, written in document.named(key).items():
+            table = document.completed(written) if key == "rule" else written
             first = united.setdefault(name, table)
             if first is not table:
                 place = f"{first.faults.file}:{first.faults.positions.key(first.path).line}"
@@ -216,8 +232,8 @@ NAMED = 2
 """The length of the paths of rules and workflows, as in rule.x."""
 
 
-def texts_of(rules: Mapping[str, Table], workflows: Workflows) -> dict[str, str]:
-    """Each rule as it is written, with the workflows that it runs, fit to be read as a file of its own."""
+def texts_of(rules: Mapping[str, Table], workflows: Workflows, lookups: Mapping[str, Table]) -> dict[str, str]:
+    """Each rule as it is written, with all of the files on which it rests, fit to be read as a file of its own."""
     files: dict[int, Excerpts] = {}
 
     def excerpt(table: Table) -> str:
@@ -226,10 +242,13 @@ def texts_of(rules: Mapping[str, Table], workflows: Workflows) -> dict[str, str]
             files[id(positions)] = Excerpts(positions)
         return files[id(positions)].of(table.path)
 
-    return {
-        name: "\n".join(dict.fromkeys(map(excerpt, (rule, *workflows.reached_from(rule)))))
-        for name, rule in rules.items()
-    }
+    def whole(rule: Table) -> str:
+        named = rule.values.get(ARGUMENTS)
+        looked_up = [lookups[name] for name in named if name in lookups] if isinstance(named, dict) else []
+        shared = [Table({}, (OF_THE_FILE,), rule.faults)] if rule.inherited else []
+        return "\n".join(dict.fromkeys(map(excerpt, (rule, *workflows.reached_from(rule), *looked_up, *shared))))
+
+    return {name: whole(rule) for name, rule in rules.items()}
 
 
 class Excerpts:

@@ -10,19 +10,27 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from tracker.domain.rules.event_pattern import EventName, EventPattern
-from tracker.domain.rules.grouping import DEFAULTS, GroupBy
+from tracker.domain.rules.grouping import DEFAULTS, Per, is_of_whole_posts
 from tracker.domain.rules.rule import Every, Expect, On, Trigger
 from tracker.toml.positions import BadText, together
 
 _SEVERAL = 'a post has several targets, and the rule counts the post as one: write per = "target"'
-_INSTEAD = {"platform": "post.platforms", "state": "post.state", "attempt": "post.attempt"}
+_INSTEAD = {
+    "platform": "post.platforms", "state": "post.state", "attempt": "post.attempt", "url": "post.urls",
+    "account": "post.targets",
+}  # fmt: skip
 _NO_POST = "what sets this rule going is about an account, and no post: read account.id, post.provider or event.name"
 _NO_ACCOUNT = 'the rule counts the post as one, which has several accounts: write per = "account" or per = "target"'
 _BY_THE_CLOCK = "a time of the clock is about no post: what was gathered is in run.items, as in {}"
 _ITEMS = "run.items.map(i, i.{})"
+NO_ADDRESS = (
+    'nobody knows under which address people reach this installation: write public_url = "https://tracker.example.org"'
+    " under [server] in the configuration"
+)
 _LIKE = {
     "post.id": "post_id", "post.provider": "post_provider", "error.code": "error_code",
     "error.message": "error_message",
+    "post.urls": "url",
     "target.url": "url", "post.platforms": "platforms", "target.platform": "platforms", "target.account": "accounts",
     "account.id": "accounts", "event.name": "event", "event.occurred_at": "at",
 }  # fmt: skip
@@ -73,21 +81,21 @@ def _place_of(name: str, text: str) -> int:
     return found.start() if found else 0
 
 
-def nouns_of(trigger: Trigger | None, per: GroupBy, *, retries: bool) -> Nouns:
-    """What the steps of a rule know."""
+def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, linked: bool = True) -> Nouns:
+    """What the steps of a rule know; not `linked`: nobody has said where people reach this installation."""
     if trigger is None:
         return Nouns()
     gathers = isinstance(trigger, Every) and bool(trigger.over)
-    missing = _missing(_shape(trigger), per, gathers)
+    missing = _missing(_shape(trigger), per, gathers, linked)
     return Nouns(missing if retries else {**missing, "run.tries": _NO_TRIES})
 
 
-def nouns_in_condition(trigger: Trigger | None, per: GroupBy) -> Nouns:
+def nouns_in_condition(trigger: Trigger | None, per: Per, *, linked: bool = True) -> Nouns:
     """What its `when` knows, which in a rule of the clock is judged of each thing that is gathered."""
     if trigger is None:
         return Nouns()
     shape = _about(trigger.over) if isinstance(trigger, Every) else _shape(trigger)
-    return Nouns(_missing(shape, per, gathers=False))
+    return Nouns(_missing(shape, per, False, linked))
 
 
 def _shape(trigger: Trigger) -> str:
@@ -105,8 +113,8 @@ def _about(words: Iterable[EventPattern]) -> str:
 
 
 @cache
-def _missing(shape: str, per: GroupBy, gathers: bool) -> Mapping[str, str]:
-    missing: dict[str, str] = {}
+def _missing(shape: str, per: Per, gathers: bool, linked: bool) -> Mapping[str, str]:
+    missing = {} if linked else {"post.link": NO_ADDRESS}
     for name in DEFAULTS:
         why = _of_run(name, shape, gathers) if name.startswith("run.") else _of_what_happens(name, shape, per)
         if why:
@@ -122,20 +130,22 @@ def _of_run(name: str, shape: str, gathers: bool) -> str:
     return _NOT_LONG if name == "run.held" and shape not in ("timer", "waited") else ""
 
 
-def _of_what_happens(name: str, shape: str, per: GroupBy) -> str:
+def _of_what_happens(name: str, shape: str, per: Per) -> str:
     noun, _, field_ = name.partition(".")
     if shape == "clock":
         if name in ("event.source", "event.occurred_at"):
             return ""
         like = _LIKE.get(name)
         return _BY_THE_CLOCK.format(_ITEMS.format(like or "post_id"))
-    if name == "event.name":
-        return _NO_EVENT if shape == "timer" else ""
+    if name in ("event.name", "event.data") or noun == "change":
+        if shape == "timer":
+            return _NO_EVENT
+        return _NO_POST if shape == "account" and noun == "change" else ""
     if shape == "account" and (noun in ("target", "error") or (noun == "post" and field_ != "provider")):
         return _NO_POST
-    if per is GroupBy.POST and noun == "target":
+    if is_of_whole_posts(per) and noun == "target":
         instead = _INSTEAD.get(field_)
         return f"{_SEVERAL}, or read {instead}" if instead else _SEVERAL
-    if per is GroupBy.POST and noun == "account" and shape in ("post", "timer", "waited"):
+    if is_of_whole_posts(per) and noun == "account" and shape in ("post", "timer", "waited"):
         return _NO_ACCOUNT
     return ""

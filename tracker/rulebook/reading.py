@@ -15,6 +15,9 @@ from tracker.toml import key_text
 from tracker.toml.positions import BadText, Path, Place, Positions
 
 T = TypeVar("T")
+OF_THE_FILE = "defaults"
+"""The table of a file whose values its rules share: what is wrong with one is wrong once."""
+
 NOTHING: Mapping[str, str] = {}
 
 
@@ -45,7 +48,9 @@ class Faults(Struct):
     mentions: list[Mention] = field(default_factory=list)
 
     def note(self, path: Path, message: str, place: Place | None = None) -> None:
-        self.found.append(self._at(path, message, place))
+        fault = self._at(path, message, place)
+        if path[:1] != (OF_THE_FILE,) or str(fault) not in map(str, self.found):
+            self.found.append(fault)
 
     def warn(self, path: Path, message: str, place: Place | None = None) -> None:
         """It can be put in force, but somebody should look at it."""
@@ -66,14 +71,21 @@ class Table(Struct, frozen=True):
     values: Mapping[str, object]
     path: Path
     faults: Faults
+    inherited: Mapping[str, Path] = field(default_factory=dict)
+    """Where the values stand that are not its own, by their keys."""
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
 
     def fault(self, key: str, message: str) -> None:
         """Something is wrong with the value of `key`, or with the table as a whole where that is absent."""
-        path = (*self.path, key) if key in self.values else self.path
-        self.faults.note(path, message)
+        if key in self.inherited:
+            message = f"{message} (so it is for [{key_text(self.path)}])"
+        self.faults.note(self.at(key) if key in self.values else self.path, message)
+
+    def at(self, key: str) -> Path:
+        """Where the value of the key stands."""
+        return self.inherited.get(key) or (*self.path, key)
 
     def fault_at_key(self, key: str, message: str) -> None:
         """The key itself is wrong, whatever its value."""
@@ -82,7 +94,12 @@ class Table(Struct, frozen=True):
 
     def warn(self, key: str, message: str) -> None:
         """Something is odd about the value of `key`."""
-        self.faults.warn((*self.path, key), message)
+        self.faults.warn(self.at(key), message)
+
+    def inheriting(self, defaults: Table, keys: Collection[str]) -> Table:
+        """This table with those of these keys from the other one that it does not have itself."""
+        more = {key: value for key, value in defaults.values.items() if key in keys and key not in self.values}
+        return Table({**self.values, **more}, self.path, self.faults, {key: defaults.at(key) for key in more})
 
     def aside(self) -> Table:
         """This table with faults of its own, for those that have been noted before and are not to be noted again."""
@@ -159,7 +176,7 @@ class Table(Struct, frozen=True):
     def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
         """What `parse` makes of the text; a ValueError is noted with the key, a bad text where it goes wrong."""
         text = self.text(key)
-        return None if text is None else self._made((*self.path, key), text, parse)
+        return None if text is None else self._made(self.at(key), text, parse)
 
     def several(self, key: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """What `parse` makes of one text or of each text in a list."""
@@ -167,12 +184,12 @@ class Table(Struct, frozen=True):
         if value is None:
             return ()
         if isinstance(value, str):
-            made = self._made((*self.path, key), value, parse)
+            made = self._made(self.at(key), value, parse)
             return () if made is None else (made,)
         if not isinstance(value, list) or not value:
             self._wrong(key, "must be a text in quotes, or a list of them", value)
             return ()
-        found = [self._element((*self.path, key, place), one, parse) for place, one in enumerate(value)]
+        found = [self._element((*self.at(key), place), one, parse) for place, one in enumerate(value)]
         return tuple(one for one in found if one is not None)
 
     def table(self, key: str) -> Table | None:
@@ -182,7 +199,7 @@ class Table(Struct, frozen=True):
         if not isinstance(value, dict):
             self._wrong(key, "must be a table: { … }", value)
             return None
-        return Table(value, (*self.path, key), self.faults)
+        return Table(value, self.at(key), self.faults)
 
     def tables(self, key: str) -> list[Table]:
         """A list of tables."""
@@ -194,7 +211,7 @@ class Table(Struct, frozen=True):
             return []
         found: list[Table] = []
         for place, one in enumerate(value):
-            path = (*self.path, key, place)
+            path = (*self.at(key), place)
             if isinstance(one, dict):
                 found.append(Table(one, path, self.faults))
             else:

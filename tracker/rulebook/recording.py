@@ -26,7 +26,7 @@ from tracker.rulebook.grammar import PERFORMED
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, calm
 from tracker.rulebook.rule_test import BEGINNING, PROVIDER, RuleTest
 from tracker.rulebook.test_runner import fact_of, run_test
-from tracker.rulebook.timeline import Line, parse_timeline
+from tracker.rulebook.timeline import DATA, Line, parse_timeline
 from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)
@@ -100,6 +100,10 @@ def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
         fields["scheduled_at"] = format_duration(_rounded(fact.scheduled_at - origin))
     if fact.attempt is not None:
         fields["attempt"] = str(fact.attempt)
+    fields |= {f"attributes.{name}": value for name, value in fact.attributes.items()}
+    fields |= {f"{DATA}.{name}": text for name, text in _carried(fact)}
+    if fact.excerpt:
+        fields["text"] = fact.excerpt
     targets = [target for target in fact.targets if target.state]
     if not targets:
         word = f"post.{fact.state}" if fact.state else fact.event
@@ -112,6 +116,14 @@ def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
         own |= {name: value for name, value in (("account", one.account), ("url", one.url)) if value}
         problem = one.problem or (fact.problem if one.state is State.FAILED else None)
         yield _line(at, f"post.{one.state}", own | fields | _problem(problem))
+
+
+def _carried(fact: Fact) -> Iterator[tuple[str, str]]:
+    """What a signal brought that a line can tell: texts, numbers and flags."""
+    data = fact.detail.get("data") if fact.source == "signal" else None
+    for name, value in data.items() if isinstance(data, Mapping) else ():
+        if isinstance(value, str | int | float):
+            yield name, value if isinstance(value, str) else json.dumps(value)
 
 
 def _alike(target: TargetFact) -> tuple[str, ...]:

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, get_args
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
+from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.step import Step
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node
 from tracker.rulebook.expressions import Condition, Hole
+from tracker.rulebook.scope import Supplier
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 
 if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
 
-LOOKS = frozenset({"revision", "enabled"})
+LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
 """What a rule can change without meaning something else."""
 
 ORDERED = get_args(Step)
@@ -45,17 +47,20 @@ def revision_of(rule: Rule) -> str:
 def _plain(value: object) -> object:
     if type(value) in _AS_THEY_ARE:  # most are
         return value
-    if isinstance(value, (Condition, Hole)):
+    if isinstance(value, Hole):
         return {"cel": written(value.tree)}
+    if isinstance(value, Condition):
+        return _with_rows({"cel": written(value.tree)}, value.supplied)
     if isinstance(value, Template):
-        return [part if isinstance(part, str) else _plain(part) for part in value.parts]
+        parts = [part if isinstance(part, str) else _plain(part) for part in value.parts]
+        return _with_rows(parts, value.supplied)
     if isinstance(value, TemplateFile):
-        return value.meaning
+        return _with_rows(value.meaning, value.supplied)
     if isinstance(value, Struct):
-        return {"is": type(value).__name__, **_named(value)}
+        return {"row": value.meaning} if isinstance(value, Choice) else {"is": type(value).__name__, **_named(value)}
     if isinstance(value, tuple | frozenset):
-        parts = [_plain(one) for one in value]
-        return parts if any(isinstance(one, ORDERED) for one in value) else sorted(parts, key=json.dumps)
+        several = [_plain(one) for one in value]
+        return several if any(isinstance(one, ORDERED) for one in value) else sorted(several, key=json.dumps)
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, time):
@@ -63,21 +68,28 @@ def _plain(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
+def _with_rows(meaning: object, supplied: Mapping[str, Supplier]) -> object:
+    """With what the tables hold that it reads: an edit there is one of the rule."""
+    if not supplied:  # as most do not
+        return meaning
+    rows = {name: one.meaning for name, one in supplied.items() if isinstance(one, Choice)}
+    return {"reads": meaning, "rows": rows} if rows else meaning
+
+
 def _named(value: Struct) -> dict[str, object]:
     """The fields that say something; one at its default says nothing, so that a new field changes no old rule."""
     return {
         name: _plain(found)
         for name, default in _defaults(type(value)).items()
-        if name not in LOOKS and (found := getattr(value, name)) != default
+        if (found := getattr(value, name)) != default
     }
 
 
 @cache
 def _defaults(kind: type[Struct]) -> dict[str, object]:
-    """The fields of such values with their defaults; what must always be said equals none."""
-    return {
-        one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in fields(kind)
-    }
+    """The fields of such values that mean something, with their defaults; what must always be said equals none."""
+    meant = [one for one in fields(kind) if one.name not in LOOKS]
+    return {one.name: one.default if one.default_factory is NODEFAULT else one.default_factory() for one in meant}
 
 
 def written(node: Node, bound: Mapping[str, str] = NOTHING_BOUND) -> str:

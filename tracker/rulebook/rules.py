@@ -23,9 +23,12 @@ from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFL
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.reading import article
 from tracker.rulebook.revision import revision_of
+from tracker.rulebook.scope import Scope, joined, linking
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
-from tracker.rulebook.triggers import read_match, read_trigger, read_word
-from tracker.rulebook.verbs import READERS
+from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
+from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
+from tracker.rulebook.verbs import READERS, read_alerts
+from tracker.toml.positions import together
 
 if TYPE_CHECKING:
     from tracker.rulebook.reading import Table
@@ -61,6 +64,8 @@ def _read(table: Table, context: Context) -> Iterator[Step]:
     table.only(STEPS[verbs[0]], f"{article(verbs[0])} step", OF_STEPS)
     if verbs[0] == "run":
         yield from _run(table, context)
+    elif verbs[0] == "alert":
+        yield from read_alerts(table, context)
     elif step := READERS[verbs[0]](table, context):
         yield step
 
@@ -92,10 +97,16 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if workflows.size(name) > MOST_IN_ALL:
         table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
         return ()
-    inner = replace(context, rule="", prefix=f"{name}.", trail=(*context.trail, name))
+    inner = replace(
+        context, rule="", prefix=f"{name}.", trail=(*context.trail, name), scope=_given(table, name, context)
+    )
     workflow = workflows.tables[name].aside()
     branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
     context.found.update(branches)
+    known = {str(fault) for fault in workflows.tables[name].faults.found}
+    for fault in workflow.faults.found:
+        if str(fault) not in known:
+            table.fault("run", f'"{name}" does not fit here: {fault.key}: {fault.message}')
     if not context.trail:
         for why in context.nouns.lacking.values():
             table.fault("run", f'"{name}" does not fit here: {why}')
@@ -104,6 +115,20 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if any(isinstance(step, PauseStep | ResumeStep) and step.rule == context.rule for step in every):
         table.fault("run", f'"{name}" would pause or resume the very rule that runs it')
     return steps
+
+
+def _given(table: Table, name: str, context: Context) -> Scope:
+    """What a workflow is given here; what it reads and is not given is a fault, and so is what it does not read."""
+    found = table.texts(ARGUMENTS, lambda text: (literal(text, context.scope),))
+    given, asked = table.table(ARGUMENTS), context.asked(context.workflows.tables[name])
+    for one in given.values if given else ():
+        if given and one not in asked:
+            there_are = did_you_mean(one, asked) or (f" (it reads {', '.join(sorted(asked))})" if asked else "")
+            given.fault_at_key(one, f'"{name}" reads no {ARGUMENTS}.{one}{there_are}')
+    for one in sorted(asked - (given.values.keys() if given else set())):
+        table.fault("run", f'"{name}" reads {ARGUMENTS}.{one}: give it one, as in {ARGUMENTS} = {{ {one} = "…" }}')
+    unknown = unknown_arguments([one for one in sorted(asked) if found.get(one, (None,))[0] is None])
+    return joined(arguments({one: value for one, (value,) in found.items() if value is not None}), unknown)
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -116,9 +141,18 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     _check_name("rule", name, table)
     trigger = read_trigger(table)
     severity = table.choice("severity", SEVERITIES, "warning")
-    per = GroupBy(table.choice("per", tuple(GroupBy), GroupBy.POST))
-    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table))
-    context = replace(context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns)
+    per = table.parsed("per", read_per) or GroupBy.POST
+    public_url = context.known.public_url
+    linked = public_url != ""
+    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), linked=linked)
+    scope = linking(public_url or "")
+    if ARGUMENTS in table:
+        scope = joined(scope, read_with(table, context.tables, nouns))
+    about = {key: table.text(key) or "" for key in ("owner", "runbook")}
+    context = replace(
+        context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope, **about
+    )
+    judged = nouns_in_condition(trigger, per, linked=linked)
     do, branches = read_steps(table, "do", context), _branches(table, context)
     rule = Rule(
         id=name,
@@ -126,8 +160,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         trigger=trigger or On(()),
         do=do,
         branches={**context.found, **branches},
-        match=read_match(table, context.known.providers),
-        when=table.parsed("when", partial(_condition, nouns_in_condition(trigger, per))),
+        match=(*read_match(table, context.known.providers), *sharing(per)),
+        when=table.parsed("when", partial(_condition, judged, scope)),
         per=per,
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
@@ -138,6 +172,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         canary=table.span("canary"),
         budget=table.parsed("budget", Rate.parse),
         enabled=table.flag("enabled", default=True),
+        description=table.text("description") or "",
+        **about,
     )
     if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
@@ -148,8 +184,10 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
 
 
-def _condition(nouns: Nouns, text: str) -> Condition:
-    condition = Condition(text)
+def _condition(nouns: Nouns, scope: Scope, text: str) -> Condition:
+    condition = Condition(text, scope)
+    if lacked := list(scope.lacked(condition.reads)):
+        raise together(lacked)
     nouns.check(text, condition)
     return condition
 
@@ -161,7 +199,7 @@ def read_workflow(name: str, table: Table, context: Context) -> None:
     if "do" not in table:
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     before = len(table.faults.found)
-    context = replace(context, trail=(name,), found={})
+    context = replace(context, trail=(name,), found={}, scope=unknown_arguments(context.asked(table)))
     steps, branches = read_steps(table, "do", context), read_branches(table, context)
     if len(table.faults.found) == before:
         check_branches(Rule(name, "", On(()), steps, {**context.found, **branches}), table)

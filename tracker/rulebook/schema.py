@@ -7,8 +7,10 @@ wrong; `tracker rules check` has the last word.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from re import escape
 
 from tracker.domain.calendar import NAMES as DAYS
+from tracker.domain.posts.description import NAME as ATTRIBUTE
 from tracker.domain.posts.event import State
 from tracker.domain.rules.grouping import GroupBy
 from tracker.rulebook.checks import NOT_BY_THE_CLOCK, OWN
@@ -25,6 +27,11 @@ FLAG: Schema = {"type": "boolean"}
 TEXT: Schema = {"type": "string", "minLength": 1}
 ANY_TEXT: Schema = {"type": "string"}
 SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+LITERAL: Schema = {"type": ["string", "integer", "boolean"]}
+SOLE_HOLE: Schema = {"type": "string", "pattern": r"^\s*\{\{\s*[a-z]\w*\.\w+\s*\}\}\s*$"}
+EACH = "*"
+"""At the end of a key: whatever name follows."""
+
 SPAN: Schema = {
     "type": "string",
     "minLength": 2,
@@ -47,6 +54,7 @@ PATTERNS = {
     "every": rf"({_SPAN}|({_DAY})(,({_DAY}))*\s+{_TIME}\s+{_ZONE})",
     "quiet": rf"(({_DAY})(,({_DAY}))*\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
     "count": rf">=? ?\d{{1,4}} in {_SPAN}",
+    "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
     "starts": rf"[0-9W-]{{7,10}}\s+{_TIME}\s+{_ZONE}",
@@ -99,6 +107,11 @@ class _Schema:
                     "dependencies": _combinations(),
                 },
                 "workflow": self._table(WORKFLOW),
+                "table": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": "object", "additionalProperties": LITERAL},
+                },
                 "test": {**self._table(TEST), "oneOf": [{"required": ["rule"]}, {"required": ["rules"]}]},
                 "steps": {"type": "array", "minItems": 1, "maxItems": MOST_STEPS, "items": step},
                 "step": self._step(),
@@ -125,20 +138,22 @@ class _Schema:
         return {**table, "dependencies": further} if further else table
 
     def _table(self, keys: Mapping[str, Key]) -> Schema:
+        said = {name: {"description": key.says, **self._forms[key.form](name, key)} for name, key in keys.items()}
         table: Schema = {
             "type": "object",
-            "properties": {
-                name: {"description": key.says, **self._forms[key.form](name, key)} for name, key in keys.items()
-            },
+            "properties": {name: one for name, one in said.items() if not name.endswith(EACH)},
             "additionalProperties": False,
         }
+        if begun := {f"^{escape(name[:-1])}": one for name, one in said.items() if name.endswith(EACH)}:
+            table["patternProperties"] = begun
         return {**table, "required": _needed(keys)} if _needed(keys) else table
 
     def _offering(self, name: str, key: Key) -> Schema:
         """Any text of the right form, with words that an editor can suggest; or just the words that there are."""
         known = sorted(self._names.get(key.of, ()))
         if key.among or (key.strict and key.of in self._names):
-            return {"enum": [*key.among, *known]}
+            words: Schema = {"enum": [*key.among, *known]}
+            return {"anyOf": [words, SOLE_HOLE]} if key.strict else words
         text: Schema = {"type": "string", "pattern": rf"^\s*({PATTERNS[name]})\s*$"} if name in PATTERNS else TEXT
         offers = [*key.offers, *known]
         return {"anyOf": [{"enum": offers}, text]} if offers else text

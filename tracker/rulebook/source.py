@@ -43,7 +43,9 @@ def names_in(settings: Settings) -> dict[str, Collection[str]]:
 def _known(settings: Settings) -> Known:
     channels, endpoints = settings.names("channels"), settings.names("endpoints")
     retrying = [name for name, provider in settings.providers.items() if provider.retry != "never"]
-    return Known(channels, endpoints, settings.providers.keys(), settings.rules.budget, retrying)
+    return Known(
+        channels, endpoints, settings.providers.keys(), settings.rules.budget, retrying, settings.server.public_url
+    )
 
 
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"

@@ -5,7 +5,7 @@ Whoever reads no template does not load this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
 from itertools import islice
@@ -17,20 +17,20 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
-from tracker.rulebook.cel_checks import KEPT, unasked, wrong_field
-from tracker.rulebook.cel_faults import NOUNS, nearest
+from tracker.rulebook.cel_checks import KEPT, LISTS, unasked, wrong_field
+from tracker.rulebook.cel_faults import nearest
+from tracker.rulebook.local_times import at, wrong_arguments
 from tracker.rulebook.template_files import LONGEST_PAGE
 from tracker.rulebook.templates import shown
 
 FILTERS = (
-    "abs", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items", "join",
-    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "round", "select", "selectattr",
-    "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "wordcount",
+    "abs", "at", "capitalize", "count", "default", "dictsort", "escape", "first", "float", "groupby", "int", "items",
+    "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "round", "select",
+    "selectattr", "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "wordcount",
 )  # fmt: skip
 """Those that make no text longer than they were given."""
 
 NUMERIC = (int, float, datetime, timedelta)
-ITEMS = "run.items"
 SAME = frozenset({"list", "sort", "reject", "rejectattr", "select", "selectattr", "unique"})
 """Filters that leave the items as they are."""
 
@@ -54,20 +54,20 @@ Wrong = tuple[int | None, str]
 """The line, where there is one, and what is wrong there."""
 
 
-def check(tree: nodes.Template) -> Iterator[Wrong]:
-    """Each thing that a template may not say, with its line."""
+def check(tree: nodes.Template, known: Collection[str] = DEFAULTS) -> Iterator[Wrong]:
+    """Each thing that a template may not say, with its line; `known` are the names of the values that there are."""
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-    odd = list(_odd(tree, frozenset(NOUNS) - own, 0))
-    yield from odd or [*_unknown_nouns(tree), *_items(tree, frozenset()), *_kept(tree, frozenset())]
+    odd = list(_odd(tree, known, own, 0))
+    yield from odd or [*_unknown_nouns(tree, known), *_items(tree, {}), *_times(tree), *_kept(tree, frozenset())]
 
 
-def reads(tree: nodes.Template) -> dict[str, int]:
+def reads(tree: nodes.Template, known: Collection[str] = DEFAULTS) -> dict[str, int]:
     """The values that a template reads, each with the first line where it does."""
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     found: dict[str, int] = {}
     for node in tree.find_all(nodes.Getattr):
         name = _dotted(node)
-        if name in DEFAULTS and name.partition(".")[0] not in own:
+        if name in known and name.partition(".")[0] not in own:
             found.setdefault(name, node.lineno)
     return found
 
@@ -83,23 +83,34 @@ def _dotted(node: nodes.Getattr) -> str:
     return f"{node.node.name}.{node.attr}" if isinstance(node.node, nodes.Name) else ""
 
 
-def _is_items(node: nodes.Node | None) -> bool:
-    """Whether the value is run.items, or some of them in some order."""
+def _times(tree: nodes.Template) -> Iterator[Wrong]:
+    """Zones and formats that there are not."""
+    for node in tree.find_all(nodes.Filter):
+        said = [one.value if isinstance(one, nodes.Const) else node for one in node.args]
+        if node.name == "at" and (node.kwargs or not 1 <= len(said) <= 2):  # noqa: PLR2004  (a zone and a format)
+            yield node.lineno, 'at takes a zone, and a format where wanted: | at("Europe/Istanbul", "%H:%M")'
+        elif node.name == "at":
+            yield from ((node.lineno, wrong) for wrong in wrong_arguments(said[0], said[1] if said[1:] else None))
+
+
+def _list_of(node: nodes.Node | None) -> str:
+    """The name of the list that the value is, or of which it is a part in some order."""
     while isinstance(node, nodes.Filter) and node.name in SAME:
         node = node.node
-    return isinstance(node, nodes.Getattr) and _dotted(node) == ITEMS
+    name = _dotted(node) if isinstance(node, nodes.Getattr) else ""
+    return name if name in LISTS else ""
 
 
-def _items(node: nodes.Node, names: frozenset[str]) -> Iterator[Wrong]:
-    """Fields that no item has; `names` are those that loops over items give them."""
+def _items(node: nodes.Node, names: Mapping[str, str]) -> Iterator[Wrong]:
+    """Fields that no item has; `names` are those that loops over lists give them, each with the list."""
     if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
-        own = {node.target.name}
-        names = names | own if _is_items(node.iter) else names - own
-    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name in names:
-        fields = [node.attr]
+        names = {**names, node.target.name: _list_of(node.iter)}
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and names.get(node.node.name):
+        name, fields = names[node.node.name], [node.attr]
     else:
-        fields = list(_by_field(node)) if isinstance(node, nodes.Filter) and _is_items(node.node) else []
-    yield from ((node.lineno, wrong) for field in fields if (wrong := wrong_field(field)))
+        name = _list_of(node.node) if isinstance(node, nodes.Filter) else ""
+        fields = list(_by_field(node)) if isinstance(node, nodes.Filter) and name else []
+    yield from ((node.lineno, wrong) for field in fields if (wrong := wrong_field(name, field)))
     for child in node.iter_child_nodes():
         yield from _items(child, names)
 
@@ -134,25 +145,26 @@ def _of_kept(node: nodes.Node | None) -> tuple[str, str] | None:
     return (name, node.attr) if name in KEPT else None
 
 
-def _unknown_nouns(tree: nodes.Template) -> Iterator[Wrong]:
-    unknown = meta.find_undeclared_variables(tree) - set(NOUNS) - LOCALS
+def _unknown_nouns(tree: nodes.Template, known: Collection[str]) -> Iterator[Wrong]:
+    nouns = tuple(dict.fromkeys(name.partition(".")[0] for name in known))
+    unknown = meta.find_undeclared_variables(tree) - set(nouns) - LOCALS
     seen: set[str] = set()
     for name in tree.find_all(nodes.Name):
         if name.name in unknown and name.name not in seen:
             seen.add(name.name)
-            hint = did_you_mean(name.name, NOUNS) or f" (there are {', '.join(NOUNS)})"
+            hint = did_you_mean(name.name, nouns) or f" (there are {', '.join(nouns)})"
             yield name.lineno, f"{name.name}: not a value that rules can read{hint}"
 
 
-def _odd(node: nodes.Node, nouns: frozenset[str], depth: int) -> Iterator[Wrong]:
-    """`nouns` are those to which the template gives no meaning of its own."""
+def _odd(node: nodes.Node, known: Collection[str], own: set[str], depth: int) -> Iterator[Wrong]:
+    """To the names that are its `own` the template gives a meaning itself."""
     depth += isinstance(node, nodes.For)
-    wrong = _unknown_field(node, nouns) if isinstance(node, nodes.Getattr) else _wrong(node, depth)
+    wrong = _unknown_field(node, known, own) if isinstance(node, nodes.Getattr) else _wrong(node, depth)
     if wrong:
         yield node.lineno, wrong
         return
     for child in node.iter_child_nodes():
-        yield from _odd(child, nouns, depth)
+        yield from _odd(child, known, own, depth)
 
 
 def _wrong(node: nodes.Node, depth: int) -> str | None:
@@ -179,12 +191,13 @@ def _is_target(item: nodes.Node) -> bool:
     return isinstance(item, nodes.Name) and item.ctx == "store"
 
 
-def _unknown_field(node: nodes.Getattr, nouns: frozenset[str]) -> str | None:
+def _unknown_field(node: nodes.Getattr, known: Collection[str], own: set[str]) -> str | None:
     """A field that a noun does not have; what items and labels hold is not known before."""
     name = _dotted(node)
-    if name.partition(".")[0] not in nouns or name in DEFAULTS:
+    noun = name.partition(".")[0]
+    if name in known or noun in own or not any(one.startswith(f"{noun}.") for one in known):
         return None
-    return f"{name}: not a value that rules can read{nearest(name)}"
+    return f"{name}: not a value that rules can read{nearest(name, known)}"
 
 
 TURNS = "turns"
@@ -198,7 +211,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
-        self.filters = {name: _cut(self.filters[name]) for name in FILTERS} | {"join": _join, TURNS: _turns}
+        own = {"at": at, "join": _join, TURNS: _turns}
+        self.filters = {name: _cut(self.filters[name]) for name in FILTERS if name not in own} | own
         self.globals = {}
 
     def bounded(self, text: str) -> Template:
@@ -258,11 +272,11 @@ def _join(values: Any, separator: str = "", attribute: str | None = None) -> str
     return separator.join(parts)
 
 
-def compiled(text: str) -> tuple[str, Template, dict[str, int]] | list[Wrong]:
+def compiled(text: str, known: Collection[str] = DEFAULTS) -> tuple[str, Template, dict[str, int]] | list[Wrong]:
     """What it means, the template, and the lines of what it reads; or else everything that is wrong with it."""
     try:
         tree = _SANDBOX.parse(text)
-        return list(check(tree)) or (repr(tree), _SANDBOX.bounded(text), reads(tree))
+        return list(check(tree, known)) or (repr(tree), _SANDBOX.bounded(text), reads(tree, known))
     except TemplateSyntaxError as error:
         return [(error.lineno, (error.message or "is no template").rstrip("."))]
     except (RecursionError, SyntaxError, MemoryError):

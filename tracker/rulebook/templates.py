@@ -12,6 +12,7 @@ from tracker.domain.rules.grouping import EPOCH
 from tracker.rulebook.cel_faults import NOUNS
 from tracker.rulebook.expressions import Hole
 from tracker.rulebook.reading import Doubtful
+from tracker.rulebook.scope import NOTHING_MORE, Scope, filled
 from tracker.toml.positions import BadText, together
 
 OPENING, CLOSING = "{{", "}}"
@@ -22,11 +23,12 @@ _OTHER_HOLE = re.compile(rf"\$?\{{\s*{_NAME}\s*\}}|%\({_NAME}\)s|<%=?\s*{_NAME}\
 class Template(Doubtful):
     """A text with holes. What goes into a hole is text and nothing more: it is not looked at for further holes."""
 
-    def __init__(self, text: str, longest: int, *, one_line: bool = False) -> None:
+    def __init__(self, text: str, longest: int, *, one_line: bool = False, scope: Scope = NOTHING_MORE) -> None:
         """Raises BadText, with the offset in `text`, for a hole that cannot be evaluated."""
         self._longest, self._one_line = longest, one_line
-        self.parts = list(_parts(text))
+        self.parts = list(_parts(text, scope))
         self.reads = frozenset().union(*(part.reads for part in self.parts if isinstance(part, Hole)))
+        self.supplied = scope.read(self.reads)
 
     def misread(self) -> Iterator[BadText]:
         """What its holes read in vain."""
@@ -42,6 +44,7 @@ class Template(Doubtful):
 
     def __call__(self, values: Mapping[str, object]) -> str:
         """The text with its holes filled, at most `longest` characters; a hole without a value says why."""
+        values = filled(values, self.supplied)
         text = "".join(part if isinstance(part, str) else self._fill(part, values) for part in self.parts)
         text = " ".join(text.split()) if self._one_line else text
         return text if len(text) <= self._longest else text[: self._longest - 1] + "…"
@@ -68,7 +71,7 @@ def shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _parts(text: str) -> Iterator[str | Hole]:
+def _parts(text: str, scope: Scope) -> Iterator[str | Hole]:
     """What the text is made of. Raises BadText for everything in it that is wrong."""
     at = 0
     wrong: list[BadText] = []
@@ -81,7 +84,7 @@ def _parts(text: str) -> Iterator[str | Hole]:
         wrong += _no_holes(text[at:opening], at)
         yield text[at:opening]
         try:
-            yield _hole(text, start, end)
+            yield _hole(text, start, end, scope)
         except BadText as error:
             wrong.append(error)
         at = end + len(CLOSING)
@@ -99,11 +102,11 @@ def _no_holes(literal: str, at: int) -> Iterator[BadText]:
         yield BadText(f'"{match[0]}" would go out as it stands: write "{meant}"', at + match.start())
 
 
-def _hole(text: str, start: int, end: int) -> Hole:
+def _hole(text: str, start: int, end: int, scope: Scope) -> Hole:
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     try:
-        return Hole(inner.strip(), start)
+        return Hole(inner.strip(), start, scope)
     except BadText as error:
         raise together(_in_hole(inner.strip(), start, error.all)) from error
 

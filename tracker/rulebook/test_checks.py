@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
+from tracker.domain.rules.choice import addressees
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.rule import Every, Expect, Rule
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
@@ -63,8 +64,8 @@ def _cast(rules: Sequence[Rule]) -> _Cast:
     steps = [step for rule in rules for step in rule.all_steps]
     sends = [step for step in steps if isinstance(step, SendStep)]
     named = {
-        "alert": {step.channel for step in steps if isinstance(step, AlertStep)},
-        "send": {step.endpoint for step in sends},
+        "alert": {to for step in steps if isinstance(step, AlertStep) for to in addressees(step.channel)},
+        "send": {to for step in sends for to in addressees(step.endpoint)},
         "pause": {step.rule for step in steps if isinstance(step, PauseStep)},
         "resume": {step.rule for step in steps if isinstance(step, ResumeStep)},
     }
@@ -86,7 +87,7 @@ def _of_demand(line: Line, cast: _Cast, posts: Collection[str], senders: Collect
         else:
             there_are = f"it names {', '.join(sorted(named))}" if named else "no step of it does that"
         yield f'{which} step {line.word} = "{to}"{did_you_mean(to, named) or f" ({there_are})"}'
-    sends = [step for step in cast.sends if step.endpoint == (to or step.endpoint)]
+    sends = [step for step in cast.sends if not to or to in addressees(step.endpoint)]
     if line.word == "send" and "body" in line.fields and sends and not any(step.body for step in sends):
         yield 'body: no such send of the rule has a text: give it one with "body" or "template"'
     for field, what, known in (

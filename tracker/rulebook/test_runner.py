@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,7 +22,7 @@ from tracker.errors import printable
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, TooLong, calm
 from tracker.rulebook.rule_test import POST, PROVIDER, RuleTest
 from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
-from tracker.rulebook.timeline import NAMED, Line
+from tracker.rulebook.timeline import DATA, NAMED, Line
 
 
 def junit(outcomes: Iterable[Outcome]) -> str:
@@ -171,10 +172,24 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         scheduled_at=starts + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail={"account": account} if about_account and "account" in told else {},
+        detail={"account": account} if about_account and "account" in told else _carried(line.fields),
+        excerpt=told.get("text"),
         labels=_under("labels", line.fields),
         attributes=_under("attributes", line.fields),
     )
+
+
+def _carried(told: Mapping[str, str]) -> dict[str, object]:
+    """What an event brings: numbers and flags are what they look like, all else is text."""
+    return {name: _scalar(text) for name, text in _under(DATA, told).items()}
+
+
+def _scalar(text: str) -> object:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float) else text
 
 
 def _under(kind: str, told: Mapping[str, str]) -> dict[str, str]:

@@ -29,6 +29,9 @@ FLAGS = ("error.retryable", "resolved")
 NAMED = ("labels", "attributes")
 """Of a post: what has names of its own, as in `labels.tier=vip`."""
 
+DATA = "data"
+"""What an event carries, name by name."""
+
 FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), "at")
 DEMANDED: Mapping[str, tuple[str, ...]] = {
     "alert": ("to", "post", "target", "title", "body", "severity", "resolved", "rule"),
@@ -130,7 +133,7 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
 
 def _has_own_name(field: str) -> bool:
     kind, point, name = field.partition(".")
-    if not point or kind not in NAMED:
+    if not point or kind not in (*NAMED, DATA):
         return False
     if not NAME.fullmatch(name):
         raise ValueError(f'"{name}" is no name of {kind}: write {NAMES}')

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_calendar
+from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.rules.event_pattern import (
     EventName,
     EventPattern,
@@ -14,6 +14,7 @@ from tracker.domain.rules.event_pattern import (
     parse_event_pattern,
     parse_state,
 )
+from tracker.domain.rules.grouping import ATTRIBUTES, ByAttribute, GroupBy, Per
 from tracker.domain.rules.rule import Every, Expect, Match, On, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import named
@@ -29,9 +30,7 @@ from tracker.rulebook.grammar import (
     WATCHED,
     meant_platform,
 )
-
-if TYPE_CHECKING:
-    from tracker.rulebook.reading import Table
+from tracker.rulebook.reading import Table
 
 
 def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, ...]:
@@ -39,7 +38,16 @@ def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, 
     match = table.table("match")
     if match is None:
         return ()
-    match.only(MATCH, "match")
+    if isinstance(match.values.get("attributes"), dict):
+        match.fault_at_key("attributes", 'stands in quotes, as in match = { "attributes.campaign" = "spring-*" }')
+        return ()
+    attributes = [key for key in match.values if key.startswith(ATTRIBUTES)]
+    for key in attributes:
+        if not NAME.fullmatch(key.removeprefix(ATTRIBUTES)):
+            match.fault_at_key(key, f"is no name of an attribute: write {NAMES}")
+    Table({key: one for key, one in match.values.items() if key not in attributes}, match.path, match.faults).only(
+        MATCH, "match"
+    )
     check = named("provider", providers)
     checks: dict[str, Callable[[str], str]] = {
         "platform": _platform,
@@ -47,8 +55,24 @@ def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, 
         "provider": lambda text: text if is_glob(text) else check(text),
         "state": lambda text: text if is_glob(text) else str(parse_state(text)),
     }
-    found = [Match(key, match.several(key, checks[key])) for key in MATCH if key in match]
+    found = [Match(key, match.several(key, checks.get(key, str))) for key in (*checks, *attributes) if key in match]
     return tuple(one for one in found if one.words)
+
+
+def read_per(text: str) -> Per:
+    """What a rule counts as one. Raises ValueError."""
+    if text in tuple(GroupBy):
+        return GroupBy(text)
+    if text.startswith(ATTRIBUTES) and NAME.fullmatch(text.removeprefix(ATTRIBUTES)):
+        return ByAttribute(text)
+    known = ", ".join(f'"{one}"' for one in GroupBy)
+    near = did_you_mean(text, tuple(GroupBy)) or ' (an attribute is written as in "attributes.campaign")'
+    raise ValueError(f'"{text}" is none of {known}{near}')
+
+
+def sharing(per: Per) -> tuple[Match, ...]:
+    """What a post must be so that the rule can count it as one of several: without the attribute it is of none."""
+    return (Match(str(per), ("*",)),) if isinstance(per, ByAttribute) else ()
 
 
 def _platform(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from tracker.domain.rules.step import (
     Step,
     WaitStep,
 )
-from tracker.rulebook.context import Context, named
+from tracker.rulebook.context import Context
 from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_word
@@ -70,14 +70,19 @@ MOST_LABELS = 20
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
-def _alert(table: Table, context: Context) -> AlertStep | None:
-    channel = table.parsed("alert", named("channel", context.known.channels))
+def read_alerts(table: Table, context: Context) -> Iterator[AlertStep]:
+    """An alert for each channel that the step names."""
+    channels = table.several("alert", context.addressee("channel", context.known.channels))
     title = table.parsed("title", lambda text: context.text(text, LONGEST_TITLE, one_line=True))
     if "title" not in table:
         table.fault("", 'an alert needs a "title"')
     body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
     resolves, group, repeat = table.flag("resolves", default=False), _group(table), table.span("repeat")
-    return AlertStep(channel, title, body, severity, resolves, group, repeat) if channel and title else None
+    if title:
+        for channel in dict.fromkeys(channels):
+            yield AlertStep(
+                channel, title, body, severity, resolves, group, repeat, owner=context.owner, runbook=context.runbook
+            )
 
 
 def _group(table: Table) -> timedelta | None:
@@ -98,7 +103,7 @@ def _body(table: Table, context: Context) -> Render | None:
 
 
 def _send(table: Table, context: Context) -> SendStep | None:
-    endpoint = table.parsed("send", named("endpoint or channel", context.known.addressees))
+    endpoint = table.parsed("send", context.addressee("endpoint or channel", context.known.addressees))
     event = table.parsed("event", lambda text: context.text(text, LONGEST_EVENT, one_line=True))
     event = event or Template(context.event, LONGEST_EVENT, one_line=True)
     data = table.texts("data", lambda text: context.text(text, LONGEST_TEXT)) if "data" in table else None
@@ -166,7 +171,6 @@ def _set(table: Table, context: Context) -> SetStep | None:
 
 
 READERS: Mapping[str, Callable[[Table, Context], Step | None]] = {
-    "alert": _alert,
     "send": _send,
     "retry": _retry,
     "wait": _wait,

@@ -21,6 +21,7 @@ from tracker.settings.values import (
     Networks,
     PositiveSpan,
     PostgresUrl,
+    PublicUrl,
     Secrets,
     SecretWebAddress,
     Section,
@@ -41,6 +42,10 @@ class Server(Section):
         default="127.0.0.1", description="The address to listen on; 0.0.0.0 listens on all of this machine's."
     )
     port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    public_url: PublicUrl = Field(
+        default="",
+        description="Where people reach this installation, as https://tracker.example.org: rules link to posts by it.",
+    )
     share_port: bool = Field(
         default=False,
         description="Several processes of this machine may listen on this port; the kernel shares connections out.",

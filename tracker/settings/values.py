@@ -245,6 +245,7 @@ CallBudget = Annotated[InstanceOf[Rate], BeforeValidator(_read_budget), PlainSer
 CallBudgets = Annotated[tuple[InstanceOf[Rate], ...], BeforeValidator(_read_budgets), PlainSerializer(_write_budgets)]
 Zone = Annotated[str, AfterValidator(_zone)]
 LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
+PublicUrl = Annotated[str, AfterValidator(lambda address: address and _web_address(address))]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]

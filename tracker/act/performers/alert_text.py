@@ -31,9 +31,10 @@ def title_of(said: AlertPayload | Companion) -> str:
 
 
 def body_of(said: AlertPayload) -> str:
-    """The body, and a line for each of the first alerts that travel along."""
+    """The body, a line for each of the first alerts that travel along, and whom and what to turn to."""
     body = printable(said.body, "", "\n\t")
-    return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said)) if line)
+    about = " · ".join(f"{name}: {text}" for name, text in (("owner", said.owner), ("runbook", said.runbook)) if text)
+    return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said), about) if line)
 
 
 def message_of(claimed: Claimed, sent: SendPayload) -> AlertPayload:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LOGGED = ("title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again")
+LOGGED = (
+    "title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again", "owner",
+    "runbook",
+)  # fmt: skip
 SENT = ("title", "body", "severity", "event", "data")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import compress
 
 from msgspec.structs import asdict, replace
 
-from tracker.domain.posts.change import Change, Move, Note
+from tracker.domain.posts.change import FIELDS, Change, Move, Note
 from tracker.domain.posts.event import Fact
 from tracker.domain.posts.late_facts import History, not_known
 from tracker.domain.posts.notes import note
@@ -140,7 +141,25 @@ def _change(
         after.attempt, fact.occurred_at, fact.received_at, fact.position, fact.id, moves, notes,
         context=view(after),
         detail=dict(fact.detail) if fact.detail else None,
+        fields=_changed(before, after, moves),
     )  # fmt: skip
+
+
+def _changed(before: Post, after: Post, moves: tuple[Move, ...]) -> tuple[str, ...]:
+    """Which of FIELDS are other than before."""
+    changed = (
+        any(not move.again for move in moves),
+        before.scheduled_at != after.scheduled_at,
+        before.excerpt != after.excerpt,
+        before.targets is not after.targets and _urls(before) != _urls(after),
+        before.labels != after.labels,
+        before.attributes != after.attributes,
+    )
+    return tuple(compress(FIELDS, changed))
+
+
+def _urls(post: Post) -> set[str]:
+    return {part.url for part in post.parts if part.url}
 
 
 def about_no_post(fact: Fact) -> Change:

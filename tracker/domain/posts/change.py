@@ -8,6 +8,9 @@ from msgspec import Struct, field
 
 from tracker.domain.posts.event import Problem, State
 
+FIELDS = ("state", "scheduled_at", "text", "urls", "labels", "attributes")
+"""What a fact can change of a post, as rules call it; a state is that of the post or of one of its targets."""
+
 
 class Move(Struct, frozen=True, gc=False, omit_defaults=True):
     """The whole post (`target` None) or one target entered a state because of the fact `by`.
@@ -83,7 +86,8 @@ class Change(Struct, frozen=True):
     """One fact's arrival. `kind` is moved, noted (nothing moved) or revised (it belonged earlier in the history).
 
     `before` and `after` are the post's state as known before and after the arrival; `cause` is the event's
-    position in the log and `fact` the fact's id. A fact of no post has neither state nor context.
+    position in the log and `fact` the fact's id. A fact of no post has neither state nor context. `fields` are those
+    of FIELDS that are other than before.
     """
 
     provider: str
@@ -102,3 +106,4 @@ class Change(Struct, frozen=True):
     notes: tuple[Note, ...] = ()
     context: PostView | None = None
     detail: dict[str, object] | None = None
+    fields: tuple[str, ...] = ()

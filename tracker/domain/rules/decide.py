@@ -28,8 +28,9 @@ from tracker.domain.rules.decision import (
     Suppressed,
     Trace,
 )
-from tracker.domain.rules.grouping import Group, GroupBy, account_told, to_plain
+from tracker.domain.rules.grouping import Group, GroupBy, account_told
 from tracker.domain.rules.match_context import MatchContext, Occurrence
+from tracker.domain.rules.plain_values import to_plain
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 from tracker.domain.rules.timers import kind_of, standing, wait_after

@@ -12,18 +12,41 @@ from tracker.domain.posts.change import Change, Move, PostView, TargetView
 from tracker.domain.posts.event import Problem, State
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ATTRIBUTES = "attributes."
 LONGEST_MESSAGE = 4000
 """Strangers write the messages of errors, and conditions may multiply them."""
 
+LONGEST_DATA = 8192
+"""Bytes that a signal may bring along as data; they stay with each run that it sets going."""
+
 
 class GroupBy(StrEnum):
-    """What a rule counts as one."""
+    """What a rule counts as one; see also ByAttribute."""
 
     POST = "post"
     TARGET = "target"
     ACCOUNT = "account"
     PLATFORM = "platform"
     PROVIDER = "provider"
+
+
+class ByAttribute(str):
+    """What a rule counts as one: the posts that share an attribute, `attributes.` and its name. Others it passes over.
+
+    It is a text, so that it is kept and shown as a GroupBy is.
+    """
+
+    __slots__ = ()
+
+    @property
+    def attribute(self) -> str:
+        """The attribute's name."""
+        return self.removeprefix(ATTRIBUTES)
+
+
+Per = GroupBy | ByAttribute
+OWN = frozenset({GroupBy.POST, GroupBy.TARGET})
+"""What belongs to one post; all else is shared by several."""
 
 
 class Environment(dict[str, object]):
@@ -40,6 +63,9 @@ DEFAULTS: Mapping[str, object] = {
     "event.name": "",
     "event.source": "",
     "event.occurred_at": EPOCH,
+    "event.data": {},
+    "change.before": "",
+    "change.fields": [],
     "post.id": "",
     "post.provider": "",
     "post.state": "",
@@ -49,8 +75,11 @@ DEFAULTS: Mapping[str, object] = {
     "post.published_at": EPOCH,
     "post.failed_at": EPOCH,
     "post.labels": {},
-    "post.excerpt": "",
     "post.attributes": {},
+    "post.text": "",
+    "post.urls": [],
+    "post.link": "",
+    "post.targets": [],
     "target.key": "",
     "target.platform": "",
     "target.account": "",
@@ -83,11 +112,15 @@ class Group(Struct, frozen=True):
     platforms: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     state: State | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     @property
     def within(self) -> frozenset[str]:
         """The scopes that the group lies in, its own included: a target's, its post's, its account's and so on."""
-        wider = [(GroupBy.PROVIDER, self.provider), (GroupBy.POST, f"{self.provider}/{self.post or ''}")]
+        wider: list[tuple[str, str]] = [
+            (GroupBy.PROVIDER, self.provider),
+            (GroupBy.POST, f"{self.provider}/{self.post or ''}"),
+        ]
         wider += [(GroupBy.TARGET, f"{self.provider}/{self.post}/{self.target}")] if self.target else []
         wider += [(GroupBy.PLATFORM, f"{self.provider}/{platform}") for platform in self.platforms]
         wider += [
@@ -95,18 +128,19 @@ class Group(Struct, frozen=True):
             for platform in self.platforms
             for account in self.accounts or ("?",)
         ]
+        wider += [(f"{ATTRIBUTES}{name}", f"{self.provider}/{value}") for name, value in self.attributes]
         return frozenset(scope_of(per, key) for per, key in wider)
 
 
-def scope_of(per: GroupBy, key: str) -> str:
+def scope_of(per: str, key: str) -> str:
     """The name of everything under a key, whichever rule counts by it."""
     return f"{per} {key}"
 
 
-def group_of(per: GroupBy, provider: str, post: str | None, view: PostView | None, target: str | None) -> Group:
+def group_of(per: Per, provider: str, post: str | None, view: PostView | None, target: str | None) -> Group:
     """What `per` makes of a target of a post (or, with no target, of the post as a whole)."""
     one = _target(view, target)
-    if target is None or one is None:
+    if one is None or isinstance(per, ByAttribute):
         return _whole(per, provider, post, view)
     keys = {
         GroupBy.POST: f"{provider}/{post}",
@@ -116,28 +150,39 @@ def group_of(per: GroupBy, provider: str, post: str | None, view: PostView | Non
         GroupBy.PROVIDER: provider,
     }
     accounts = (one.account,) if one.account else ()
-    return Group(keys[per], provider, post, one.key, (one.platform,), accounts, one.state)
+    attributes = tuple(view.attributes.items()) if view else ()
+    return Group(keys[per], provider, post, one.key, (one.platform,), accounts, one.state, attributes)
 
 
-def _whole(per: GroupBy, provider: str, post: str | None, view: PostView | None) -> Group:
+def _whole(per: Per, provider: str, post: str | None, view: PostView | None) -> Group:
     keys = {GroupBy.PROVIDER: provider, GroupBy.PLATFORM: f"{provider}/?", GroupBy.ACCOUNT: f"{provider}/?:?"}
-    accounts = tuple(t.account for t in view.targets if t.account) if view else ()
-    key = keys.get(per, f"{provider}/{post or ''}")
-    return Group(key, provider, post, None, view.platforms if view else (), accounts, view.state if view else None)
+    if isinstance(per, ByAttribute):
+        key = f"{provider}/{view.attributes.get(per.attribute, '') if view else ''}"
+    else:
+        key = keys.get(per, f"{provider}/{post or ''}")
+    if view is None:
+        return Group(key, provider, post)
+    accounts, attributes = tuple(t.account for t in view.targets if t.account), tuple(view.attributes.items())
+    return Group(key, provider, post, None, view.platforms, accounts, view.state, attributes)
 
 
-def moves_for(per: GroupBy, change: Change) -> tuple[Move, ...]:
+def is_of_whole_posts(per: Per) -> bool:
+    """Whether what counts as one is made of posts, and not of their targets."""
+    return per is GroupBy.POST or isinstance(per, ByAttribute)
+
+
+def moves_for(per: Per, change: Change) -> tuple[Move, ...]:
     """The moves that concern such groups: of the post as a whole, or of its targets where it has any."""
-    by_target = per is not GroupBy.POST and change.context is not None and bool(change.context.targets)
+    by_target = not is_of_whole_posts(per) and change.context is not None and bool(change.context.targets)
     return tuple(move for move in change.moves if (move.target is not None) == by_target)
 
 
-def groups_of(per: GroupBy, change: Change) -> list[Group]:
+def groups_of(per: Per, change: Change) -> list[Group]:
     """Every group of that kind in the post that changed, each once."""
     view = change.context
     if change.post is None and (account := account_told(change)):
         return [_of_account(per, change.provider, account)]
-    keys: list[str | None] = [target.key for target in view.targets] if view and per is not GroupBy.POST else []
+    keys: list[str | None] = [target.key for target in view.targets] if view and not is_of_whole_posts(per) else []
     found = [group_of(per, change.provider, change.post, view, key) for key in keys or [None]]
     return list({subject.key: subject for subject in found}.values())
 
@@ -148,9 +193,23 @@ def environment(change: Change, move: Move | None, subject: Group) -> Environmen
     values["event.name"] = change.event
     values["event.source"] = change.source
     values["event.occurred_at"] = change.occurred_at
+    values["event.data"] = _carried(change)
+    values["change.before"] = str((move.before if move else _stood(change, subject)) or "")
+    values["change.fields"] = list(change.fields)
     if change.post is None:
         values.update({f"account.{name}": text for name, text in account_told(change).items()})
     return values
+
+
+def _carried(change: Change) -> object:
+    """What the event tells beside how the post stands: of a signal what its sender gave it as data."""
+    detail = change.detail or {}
+    return detail.get("data", {}) if change.source == "signal" else detail
+
+
+def _stood(change: Change, subject: Group) -> State | None:
+    """The state before a change that has not moved what the rule is about."""
+    return change.before if subject.target is None else subject.state
 
 
 def account_told(change: Change) -> dict[str, str]:
@@ -161,9 +220,9 @@ def account_told(change: Change) -> dict[str, str]:
     return {name: text for name in ("id", "platform", "name") if isinstance(text := account.get(name), str) and text}
 
 
-def _of_account(per: GroupBy, provider: str, account: Mapping[str, str]) -> Group:
+def _of_account(per: str, provider: str, account: Mapping[str, str]) -> Group:
     platform, id_ = account.get("platform", "?"), account["id"]
-    keys = {
+    keys: dict[str, str] = {
         GroupBy.ACCOUNT: f"{provider}/{platform}:{id_}",
         GroupBy.PLATFORM: f"{provider}/{platform}",
         GroupBy.PROVIDER: provider,
@@ -184,8 +243,9 @@ def describe(
         values["post.attempt"] = view.attempt
         values["post.platforms"] = list(view.platforms)
         values["post.labels"] = dict(view.labels)
-        values["post.excerpt"] = view.excerpt or ""
         values["post.attributes"] = dict(view.attributes)
+        values["post.text"], values["post.urls"] = view.excerpt or "", list(view.urls)
+        values["post.targets"] = [_listed(target) for target in view.targets]
         for name in ("scheduled_at", "published_at", "failed_at"):
             values[f"post.{name}"] = getattr(view, name) or EPOCH
     if one:
@@ -210,44 +270,19 @@ def _target_values(one: TargetView) -> dict[str, object]:
     }
 
 
+def _listed(one: TargetView) -> dict[str, object]:
+    """A target as one of a list, as plain JSON."""
+    return {
+        "key": one.key,
+        "platform": one.platform,
+        "account": one.account or "",
+        "state": str(one.state),
+        "attempt": one.attempt,
+        "url": one.url or "",
+        "error_code": one.problem.code if one.problem else "",
+        "error_message": one.problem.message[:LONGEST_MESSAGE] if one.problem else "",
+    }
+
+
 def _target(view: PostView | None, key: str | None) -> TargetView | None:
     return next((target for target in view.targets if target.key == key), None) if view and key else None
-
-
-def to_plain(values: Mapping[str, object]) -> dict[str, object]:
-    """The values that are not absent, as plain JSON: small enough to keep with a run."""
-    return {name: _plain(value) for name, value in values.items() if value != DEFAULTS[name]}
-
-
-def from_plain(plain: Mapping[str, object]) -> Environment:
-    """The inverse of `to_plain`; what this version does not know is dropped."""
-    values = Environment(DEFAULTS)
-    for name in DEFAULTS.keys() & plain.keys():
-        values[name] = _typed(DEFAULTS[name], plain[name])
-    return values
-
-
-def to_nested(values: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """The values as other systems get them: one object for each noun, null for what is absent, no run in it."""
-    nouns: dict[str, dict[str, object]] = {}
-    for name, value in values.items():
-        noun, _, field = name.partition(".")
-        absent = isinstance(value, datetime | str) and value == DEFAULTS[name]
-        nouns.setdefault(noun, {})[field] = None if absent else _plain(value)
-    return {noun: fields for noun, fields in nouns.items() if noun != "run"}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return value
-
-
-def _typed(default: object, value: object) -> object:
-    if isinstance(default, datetime):
-        return datetime.fromisoformat(str(value))
-    if isinstance(default, timedelta):
-        return timedelta(seconds=float(str(value)))
-    return value

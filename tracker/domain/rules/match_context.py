@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from tracker.domain.posts.change import Change, Move
 from tracker.domain.rules.event_pattern import EventPattern, happened
-from tracker.domain.rules.grouping import Environment, Group, GroupBy, environment, group_of, groups_of, moves_for
+from tracker.domain.rules.grouping import Environment, Group, Per, environment, group_of, groups_of, moves_for
 from tracker.domain.rules.rule import Rule
 
 
@@ -30,18 +30,18 @@ class MatchContext(Struct):
     """A change, and what has been worked out about it so far."""
 
     change: Change
-    _moves: dict[GroupBy, tuple[Move, ...]] = field(default_factory=dict)
-    _subjects: dict[tuple[GroupBy, str | None], Group] = field(default_factory=dict)
+    _moves: dict[Per, tuple[Move, ...]] = field(default_factory=dict)
+    _subjects: dict[tuple[Per, str | None], Group] = field(default_factory=dict)
     _found: dict[str, list[Occurrence]] = field(default_factory=dict)
 
-    def moves(self, per: GroupBy) -> tuple[Move, ...]:
+    def moves(self, per: Per) -> tuple[Move, ...]:
         """The change's moves that concern subjects of that kind."""
         found = self._moves.get(per)
         if found is None:
             found = self._moves[per] = moves_for(per, self.change)
         return found
 
-    def subject(self, per: GroupBy, target: str | None) -> Group:
+    def subject(self, per: Per, target: str | None) -> Group:
         """What such a rule is about where that target (None: the post as a whole) has moved."""
         found = self._subjects.get((per, target))
         if found is None:
@@ -68,7 +68,7 @@ class MatchContext(Struct):
             found = occurrence.values = environment(self.change, occurrence.move, occurrence.subject)
         return found
 
-    def _occurrences(self, per: GroupBy, words: Iterable[EventPattern]) -> Iterator[Occurrence]:
+    def _occurrences(self, per: Per, words: Iterable[EventPattern]) -> Iterator[Occurrence]:
         change = self.change
         for move in happened(words, change, self.moves(per)):
             if move:

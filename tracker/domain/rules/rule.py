@@ -15,7 +15,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import EventPattern, entered, is_glob
-from tracker.domain.rules.grouping import Group, GroupBy
+from tracker.domain.rules.grouping import ATTRIBUTES, Group, GroupBy, Per
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
 
 _STARTED = frozenset({State.PUBLISHING, State.RETRYING, State.PARTIAL, State.FAILED, State.PUBLISHED})
@@ -136,6 +136,8 @@ class Match(Struct, frozen=True, dict=True):
             return subject.platforms
         if self.field == "account":
             return subject.accounts
+        if self.field.startswith(ATTRIBUTES):
+            return tuple(value for name, value in subject.attributes if self.field == f"{ATTRIBUTES}{name}")
         return (subject.provider,) if self.field == "provider" else (subject.state or "",)
 
 
@@ -152,7 +154,7 @@ class Rule(Struct, frozen=True, dict=True):
     branches: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     match: tuple[Match, ...] = ()
     when: Predicate | None = None
-    per: GroupBy = GroupBy.POST
+    per: Per = GroupBy.POST
     count: Count | None = None
     once: timedelta | None = None
     cancel_on: tuple[EventPattern, ...] = ()
@@ -162,6 +164,9 @@ class Rule(Struct, frozen=True, dict=True):
     canary: timedelta | None = None
     budget: Rate | None = None
     enabled: bool = True
+    description: str = ""
+    owner: str = ""
+    runbook: str = ""
 
     def steps(self, branch: str) -> tuple[Step, ...]:
         """The steps of `do` or of a branch; a branch that is not there has none."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from tracker.domain.actions import Backoff
+from tracker.domain.rules.choice import Addressee
 from tracker.domain.rules.event_pattern import EventPattern
 
 Render = Callable[[Mapping[str, object]], str]
@@ -18,22 +19,24 @@ class AlertStep(Struct, frozen=True):
     """Tell people on a channel; `resolves` tells them again when what it was about is over.
 
     With `group` it waits so long for others like it and they go out as one; with `repeat` it is said again each time
-    that this has passed and what it was about is not over.
+    that this has passed and what it was about is not over. `owner` and `runbook` are those of its rule.
     """
 
-    channel: str
+    channel: Addressee
     title: Render
     body: Render | None = None
     severity: str = "warning"
     resolves: bool = False
     group: timedelta | None = None
     repeat: timedelta | None = None
+    owner: str = ""
+    runbook: str = ""
 
 
 class SendStep(Struct, frozen=True):
     """Tell another system, or a channel; without `data` it is told how the post stands, with `body` also a text."""
 
-    endpoint: str
+    endpoint: Addressee
     event: Render
     data: Mapping[str, Render] | None = None
     body: Render | None = None

@@ -27,7 +27,8 @@ from tracker.domain.rules.decision import (
     Trace,
 )
 from tracker.domain.rules.event_pattern import EventName
-from tracker.domain.rules.grouping import Environment, Group, GroupBy, describe, from_plain, group_of, to_plain
+from tracker.domain.rules.grouping import Environment, Group, GroupBy, Per, describe, group_of
+from tracker.domain.rules.plain_values import from_plain, to_plain
 from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 
@@ -45,7 +46,7 @@ def standing(
 ) -> Iterator[Arm]:
     """Every timer that a post calls for as it stands: after a change, or when a rule is new to it."""
     marks = labels_of(view.provider, view) & index.marks if marks is None else marks
-    found: dict[GroupBy, list[Group]] = {}
+    found: dict[Per, list[Group]] = {}
     for rule in index if trace else index.waits_in([view.state, *(target.state for target in view.targets)], marks):
         if rule.per not in found:
             found[rule.per] = _subjects(rule, view)
@@ -158,7 +159,9 @@ def _values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datet
     values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
     kept = timer.data.get("context")
     if isinstance(kept, dict):
-        values.update({name: value for name, value in from_plain(kept).items() if name.startswith("event.")})
+        values.update(
+            {name: value for name, value in from_plain(kept).items() if name.startswith(("event.", "change."))}
+        )
     values["run.rule"] = rule.id
     return values
 

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload
+from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.decision import Fire
-from tracker.domain.rules.grouping import Group, GroupBy, from_plain, scope_of
+from tracker.domain.rules.grouping import Group, scope_of
+from tracker.domain.rules.plain_values import from_plain
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep
@@ -32,9 +34,11 @@ def scope_of_run(run: Run) -> RunScope:
     known = from_plain(run.context)
     platform, account = str(known["target.platform"]), str(known["target.account"])
     platforms = (platform,) if platform else tuple(map(str, _listed(known["post.platforms"])))
+    told = known["post.attributes"]
+    attributes = tuple(told.items()) if isinstance(told, dict) else ()
     return RunScope(
-        run.key, run.provider, run.post, run.target, platforms, (account,) if account else (), None,
-        scope_of(GroupBy(run.per), run.key),
+        run.key, run.provider, run.post, run.target, platforms, (account,) if account else (), None, attributes,
+        scope_of(run.per, run.key),
     )  # fmt: skip
 
 
@@ -154,8 +158,9 @@ class Admission(Struct, frozen=True):
         return Verdict(Outcome.SUPPRESSED, f"its budget of {budget} is used up", tripped=budget.per)
 
     def channel_of(self, rule: Rule) -> str | None:
-        """The channel of the rule's first alert; None: it has none."""
-        return next((step.channel for step in rule.all_steps if isinstance(step, AlertStep)), None)
+        """The channel of the rule's first alert, of a table the one of its last row; None: it has none."""
+        named = next((step.channel for step in rule.all_steps if isinstance(step, AlertStep)), None)
+        return named.usual if isinstance(named, Choice) else named
 
     def warning(self, fire: Fire, channel: str, until: datetime, at: datetime) -> ActionSpec:
         """The alert that a rule is held because it fires too often."""

@@ -154,7 +154,7 @@ def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = Fal
         updated_at=now,
         context=fire.context,
         state=RunState.QUEUED if queued else RunState.ACTIVE,
-        per=fire.rule.per,
+        per=str(fire.rule.per),
         alone=fire.rule.mode is not Mode.PARALLEL,
         seen=fire.earlier,
         shadow=shadow,

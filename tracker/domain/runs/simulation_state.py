@@ -11,7 +11,7 @@ from tracker.domain.duration import format_duration
 from tracker.domain.payloads import OtherPayload
 from tracker.domain.rules.decide import Busy
 from tracker.domain.rules.decision import Timer
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.engine_state import OPEN, ActionRequest, Effects
 from tracker.domain.runs.run import Run
 
@@ -59,7 +59,7 @@ class UnderWay:
 
     def move(self, run: Run) -> None:
         """Note whether the run, as it is now, is open."""
-        own, post = run.per in (GroupBy.POST, GroupBy.TARGET), (run.provider, run.post or "")
+        own, post = run.per in OWN, (run.provider, run.post or "")
         if own and run.state in OPEN:
             _note(self._running, post, run.rule, run.id)
         elif own:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
-from tracker.domain.rules.grouping import Environment, from_plain, to_nested
+from tracker.domain.rules.choice import addressee_of
+from tracker.domain.rules.grouping import Environment
+from tracker.domain.rules.plain_values import from_plain, to_nested
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -38,11 +40,13 @@ def values_of(run: Run) -> Environment:
 
 def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
     """The action of an alert; one that is grouped waits for others."""
-    body = step.body(values_of(run)) if step.body else ""
-    payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves)
-    group = f"{run.rule}/{step.channel}" if step.group else None
+    known = values_of(run)
+    body, channel = step.body(known) if step.body else "", addressee_of(step.channel, known)
+    about = {name: text for name, text in (("owner", step.owner), ("runbook", step.runbook)) if text}
+    payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves, **about)
+    group = f"{run.rule}/{channel}" if step.group else None
     due_at = now + (step.group or timedelta(0))
-    return ActionSpec("alert", step.channel, payload, _key(run, "1"), due_at, group)
+    return ActionSpec("alert", channel, payload, _key(run, "1"), due_at, group)
 
 
 def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
@@ -53,7 +57,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
         data = {**_gathered(run), **{name: render(known) for name, render in step.data.items()}}
     text = step.body(known) if step.body else UNSET
     payload = SendPayload(event=step.event(known), data=data, text=text)
-    return ActionSpec("send", step.endpoint, payload, _key(run, "1"), now)
+    return ActionSpec("send", addressee_of(step.endpoint, known), payload, _key(run, "1"), now)
 
 
 def _gathered(run: Run) -> dict[str, object]:
@@ -184,7 +188,7 @@ def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
     """An alert is remembered as long as something may still have to be said to those who got it."""
     title = step.title(values_of(run))
     action = raise_alert(run, step, title, now)
-    notice = Notice(run.path, step.channel, title, step.severity, action.id, step.resolves, step.repeat)
+    notice = Notice(run.path, action.target, title, step.severity, action.id, step.resolves, step.repeat)
     run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
     return Moved(_past(run), (Perform(action),))
 
