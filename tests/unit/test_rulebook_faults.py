@@ -81,6 +81,19 @@ TRIGGERS = {
             )
         ],
     ),
+    "a cron line without its zone": (
+        '[rule.a]\nevery = "0 9 * * 1-5"\n' + DO,
+        [
+            (
+                'r.toml:2:9: rule.a.every: "0 9 * * 1-5": a cron line has its zone behind it, as in "0 9 * * 1-5'
+                ' Europe/Istanbul"'
+            )
+        ],
+    ),
+    "a cron line that never comes": (
+        '[rule.a]\nevery = "0 9 30 2 * UTC"\n' + DO,
+        ['r.toml:2:9: rule.a.every: "0 9 30 2 *" never comes: no month of the line has that many days'],
+    ),
     "a digest of nothing": (
         '[rule.a]\nevery = "1h"\nover = { event = "post.failed", since = "yesterday" }\n' + DO,
         [

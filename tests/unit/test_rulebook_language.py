@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tracker.domain.calendar import EVERY_DAY, WEEKDAYS, Quiet, Weekly
+from tracker.domain.calendar import EVERY_DAY, Quiet
+from tracker.domain.cron import parse_schedule
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count, Rate
+from tracker.domain.rules.descriptions import trigger_in_words
 from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.domain.rules.rule import Every, Mode, Rule
@@ -89,7 +91,26 @@ def test_a_time_of_the_clock_is_read() -> None:
         'do = [{ send = "team", body = "{{ run.count }}" }]'
     )
     words = (StateEntered(State.PUBLISHED), Transition(None, State.FAILED), EventName("account.*"))
-    assert rule.trigger == Every(Weekly(WEEKDAYS, time(9), "Europe/Istanbul"), words, skip_empty=True)
+    assert rule.trigger == Every(parse_schedule("weekdays 09:00 Europe/Istanbul"), words, skip_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("weekdays 09:00 Europe/Istanbul", "0 9 * * 1-5 Europe/Istanbul"),
+        ("1st,15th 09:00 UTC", "0 9 1,15 * * UTC"),
+        ("last day 18:30 UTC", "30 18 L * * UTC"),
+        ("first,third monday 09:00 UTC", "0 9 * * mon#1,mon#3 UTC"),
+        ("last friday 09:00 UTC", "0 9 * * 5L UTC"),
+        ("day 00:00 UTC", "@daily UTC"),
+    ],
+)
+def test_a_cron_line_and_the_words_for_it_mean_the_same(words: str, line: str) -> None:
+    in_words, by_cron = (
+        rule_of(f'[rule.a]\nevery = "{text}"\ndo = [{{ send = "team", body = "x" }}]') for text in (words, line)
+    )
+    assert in_words.revision == by_cron.revision
+    assert [trigger_in_words(rule.trigger) for rule in (in_words, by_cron)] == [f"every {words}", f"every {line}"]
 
 
 def test_alerts_are_grouped_repeated_and_taken_back() -> None:

@@ -91,7 +91,10 @@ RULE: Mapping[str, Key] = {
     "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
     "within": Key("How long what is expected may take.", "span"),
     "of": Key("The time of the post from which the wait counts; `on` counts from an event.", "choice", tuple(TIMES)),
-    "every": Key("A time of the clock: an interval, or days, a time and a zone."),
+    "every": Key(
+        "A time of the clock: an interval; days of the week or month, a time and a zone; or a cron line and a zone.",
+        offers=("weekdays 09:00 Europe/Istanbul", "1st 09:00 UTC", "last day 09:00 UTC", "first monday 09:00 UTC"),
+    ),
     "over": Key("What has happened since the last time, as run.items.", "table", keys=GATHERED),
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),

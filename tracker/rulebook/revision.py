@@ -25,8 +25,8 @@ from tracker.rulebook.templates import Template
 if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
 
-LOOKS = frozenset({"revision", "enabled"})
-"""What a rule can change without meaning something else."""
+LOOKS = frozenset({"revision", "enabled", "line"})
+"""What a rule can change without meaning something else; a Cron's `line` is only how it was written."""
 
 ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""

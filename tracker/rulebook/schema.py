@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from tracker.domain.calendar import NAMES as DAYS
+from tracker.domain.calendar import NAMES as WEEK
+from tracker.domain.cron import NTH, ORDINALS
 from tracker.domain.posts.event import State
 from tracker.domain.rules.grouping import GroupBy
 from tracker.rulebook.checks import NOT_BY_THE_CLOCK, OWN
@@ -40,12 +41,15 @@ _LABELS: Schema = {
 }
 _SPAN = r"(\d{1,9}(ms|[wdhms]))+"
 _TIME, _ZONE = r"([01]?\d|2[0-3]):[0-5]\d", r"[A-Za-z][A-Za-z0-9_+/-]*"
-_DAY = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in DAYS)
+_DAY = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in WEEK)
+_DAYS, _NTH, _DATE = rf"({_DAY})(,({_DAY}))*", f"({'|'.join(NTH)})", f"({'|'.join(ORDINALS)})"
+_DATES = rf"(last day|{_NTH}(,{_NTH})*\s+{_DAYS}|{_DATE}(,{_DATE})*)"
+_CRON = r"(@[A-Za-z]+|[^\s@]\S*(\s+\S+){4})"
 _STATE = rf"(\*|(post\.)?({'|'.join(State)}))"
 _NAME = r"[^\s.>]+\.\S+"
 PATTERNS = {
-    "every": rf"({_SPAN}|({_DAY})(,({_DAY}))*\s+{_TIME}\s+{_ZONE})",
-    "quiet": rf"(({_DAY})(,({_DAY}))*\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
+    "every": rf"({_SPAN}|({_CRON}|({_DAYS}|{_DATES})\s+{_TIME})\s+{_ZONE})",
+    "quiet": rf"({_DAYS}\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
     "count": rf">=? ?\d{{1,4}} in {_SPAN}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from tracker.domain.calendar import parse_calendar
+from tracker.domain.calendar import parse_zone
+from tracker.domain.cron import Schedule, parse_schedule
 from tracker.domain.rules.event_pattern import (
     EventName,
     EventPattern,
@@ -64,6 +65,7 @@ def _platform(text: str) -> str:
 OURS = frozenset({"post.labelled"})
 """Events that tell only what rules did; those of actions no word can name."""
 
+CRON_FIELDS = 5
 SHAPES = "on, while … for, expect … within, or every"
 
 
@@ -138,7 +140,7 @@ def _time(text: str) -> str:
 
 
 def _every(table: Table) -> Every | None:
-    calendar, over = table.parsed("every", parse_calendar), table.table("over")
+    schedule, over = table.parsed("every", _schedule), table.table("over")
     skips = table.choice("empty", EMPTY, "send") == "skip"
     words: tuple[EventPattern, ...] = ()
     if over:
@@ -147,4 +149,16 @@ def _every(table: Table) -> Every | None:
         words = over.several("events", read_word)
         if "events" not in over:
             table.fault("over", 'needs "events": over = { events = ["post.published"], since = "last-run" }')
-    return Every(calendar, words, skips) if calendar else None
+    return Every(schedule, words, skips) if schedule else None
+
+
+def _schedule(text: str) -> Schedule:
+    """A cron line with its zone, or what people say instead. Raises ValueError."""
+    match text.split():
+        case [*line, zone] if text.lstrip().startswith("@") or len(line) >= CRON_FIELDS - 1:
+            if zone.startswith("@") or len(line) == CRON_FIELDS - 1:
+                raise ValueError(f'"{text}": a cron line has its zone behind it, as in "0 9 * * 1-5 Europe/Istanbul"')
+            from tracker.settings.jobs import parse_cron  # noqa: PLC0415  (takes a while)
+
+            return parse_cron(" ".join(line), parse_zone(zone))
+    return parse_schedule(text)

@@ -41,8 +41,8 @@ def trigger_in_words(trigger: Trigger) -> str:
         case Expect():
             since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
             return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
-        case Every(calendar):
-            return f"every {calendar}"
+        case Every(schedule):
+            return f"every {schedule}"
         case _:
             assert_never(trigger)
 

@@ -10,7 +10,8 @@ from functools import cached_property
 
 from msgspec import Struct, field
 
-from tracker.domain.calendar import Calendar, Quiet
+from tracker.domain.calendar import Quiet
+from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
@@ -80,7 +81,7 @@ class Every(Struct, frozen=True):
     `skip_empty`: nothing happens where nothing was gathered.
     """
 
-    calendar: Calendar
+    schedule: Schedule
     over: tuple[EventPattern, ...] = ()
     skip_empty: bool = False
 
