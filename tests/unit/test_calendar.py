@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.calendar import parse_quiet
+from tracker.domain.calendar import parse_quiet, quiet_until
 from tracker.domain.cron import parse_schedule
 
 ZONES = ("Europe/Istanbul", "Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe")
@@ -72,14 +72,18 @@ def test_each_day_has_one_time_and_none_is_left_out(zone: str, days: str, at: ob
         ("22:00-08:00 Europe/Istanbul", "2026-11-28T05:00Z", None),
         ("22:00-08:00 Europe/Berlin", "2026-03-29T00:30Z", "2026-03-29T06:00Z"),
         ("22:00-08:00 Europe/Berlin", "2026-10-25T00:30Z", "2026-10-25T07:00Z"),
-        ("weekends 00:00-24:00 UTC", "2026-11-28T12:00Z", "2026-11-29T00:00Z"),
+        ("weekends 00:00-24:00 UTC", "2026-11-28T12:00Z", "2026-11-30T00:00Z"),
         ("weekends 00:00-24:00 UTC", "2026-11-27T12:00Z", None),
         ("friday 22:00-06:00 UTC", "2026-11-28T03:00Z", "2026-11-28T06:00Z"),
         ("friday 22:00-06:00 UTC", "2026-11-27T03:00Z", None),
+        ("22:00-08:00 UTC + weekends 00:00-24:00 UTC", "2026-11-27T23:00Z", "2026-11-30T08:00Z"),
+        ("22:00-08:00 UTC + weekends 00:00-24:00 UTC", "2026-11-27T21:59Z", None),
+        ("weekends 00:00-24:00 UTC + 22:00-08:00 UTC", "2026-11-30T07:59Z", "2026-11-30T08:00Z"),
+        ("day 08:00-12:00 UTC + day 12:00-13:00 UTC", "2026-11-30T08:00Z", "2026-11-30T13:00Z"),
     ],
 )
 def test_when_the_quiet_is_over(text: str, at: str, over: str | None) -> None:
-    found = parse_quiet(text).over_at(datetime.fromisoformat(at))
+    found = quiet_until(map(parse_quiet, text.split(" + ")), datetime.fromisoformat(at))
     assert found == (datetime.fromisoformat(over) if over else None)
 
 

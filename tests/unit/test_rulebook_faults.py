@@ -38,6 +38,15 @@ KEYS = {
         ALERT + 'quiet = "22:00-08:00 Europe/Istambul"',
         ['r.toml:4:9: rule.a.quiet: "Europe/Istambul" is no time zone (did you mean "Europe/Istanbul"?)'],
     ),
+    "quiet hours without an end": (
+        ALERT + 'quiet = ["08:00-20:00 UTC", "20:00-08:00 UTC"]',
+        [
+            (
+                "r.toml:4:9: rule.a.quiet: is never over, so nobody would be told: leave out hours, or write"
+                ' "enabled = false"'
+            )
+        ],
+    ),
     "a mode nearly right": (
         ALERT + 'mode = "paralel"',
         [

@@ -62,7 +62,7 @@ def test_what_refines_a_trigger_is_read() -> None:
     assert rule.count == Count(6, 10 * MINUTE)
     assert rule.once == HOUR
     assert rule.mode is Mode.RESTART
-    assert rule.quiet == Quiet(time(22), time(8), EVERY_DAY, "Europe/Istanbul")
+    assert rule.quiet == (Quiet(time(22), time(8), EVERY_DAY, "Europe/Istanbul"),)
     assert rule.mutes == ("b",)
     assert rule.canary == 24 * HOUR
     assert rule.budget == Rate(50, HOUR)
@@ -71,7 +71,7 @@ def test_what_refines_a_trigger_is_read() -> None:
 def test_a_rule_that_says_nothing_more_is_plain() -> None:
     rule = rule_of(HEAD + 'do = [{ alert = "ops", title = "x" }]')
     assert (rule.count, rule.once, rule.mode, rule.quiet, rule.mutes, rule.canary) == (
-        None, None, Mode.SINGLE, None, (), None,
+        None, None, Mode.SINGLE, (), (), None,
     )  # fmt: skip
 
 

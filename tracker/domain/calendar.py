@@ -7,7 +7,7 @@ twice comes at its first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -53,6 +53,10 @@ class Interval(Struct, frozen=True):
         return format_duration(self.span)
 
 
+LONGEST_QUIET = timedelta(days=8)
+"""What lasts longer is never over, for it leaves out no time of the week."""
+
+
 class Quiet(Struct, frozen=True):
     """Hours from `start` to `end`, local time, on the days on which they begin."""
 
@@ -71,6 +75,16 @@ class Quiet(Struct, frozen=True):
             if day.weekday() in self.days and begins <= moment < ends:
                 return ends
         return None
+
+
+def quiet_until(hours: Iterable[Quiet], moment: datetime) -> datetime | None:
+    """When the quiet in which the moment lies is over, with what of it follows at once; None where it lies in none."""
+    end, hours = moment, tuple(hours)
+    while later := max((over for one in hours if (over := one.over_at(end))), default=None):
+        end = later
+        if end - moment > LONGEST_QUIET:
+            break
+    return end if end > moment else None
 
 
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -141,6 +141,7 @@ ORDINALS = {f"{number}{_ENDINGS.get(number, 'th')}": number for number in range(
 _ALL_DAYS, _ALL_MONTHS = frozenset(range(1, 32)), frozenset(range(1, 13))
 _ALL_WEEKDAYS = frozenset((day, ANY) for day in range(7))
 _PLACES = f"place in a month; known: {', '.join(NTH)}"
+_DATES = 'day of the month: write one from "1st" to "31st"'
 SHORTEST = timedelta(seconds=10)
 FORMS = (
     'an interval ("15m"), days, a time and a zone ("weekdays 09:00 Europe/Istanbul"), days of the month ("1st 09:00'
@@ -157,7 +158,7 @@ def parse_schedule(text: str) -> Schedule:
                 raise ValueError(f'"{text}" is too often: the shortest interval is {format_duration(SHORTEST)}')
             return Interval(span)
         case [dates, at, zone] if dates[0].isdigit():
-            numbers = {_known(name, ORDINALS, 'day of the month: write one from "1st" to "31st"') for name in dates.split(",")}
+            numbers = {_known(name, ORDINALS, _DATES) for name in dates.split(",")}
             written = ",".join(name for name, number in ORDINALS.items() if number in numbers)
             return _daily(written, at, zone, days=frozenset(numbers))
         case [names, at, zone]:

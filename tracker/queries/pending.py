@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.calendar import quiet_until
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.decision import Arm, CameTo, Failed, Fire, Refusal, Timer, Trace
 from tracker.domain.rules.descriptions import either
@@ -137,7 +138,7 @@ class Outlook:
         if row["attempts"]:
             return f"{what}: attempt {row['attempts'] + (row['state'] == 'pending')}"
         rule, due_at = self.rules.get(row["rule"] or ""), row["due_at"]
-        if rule is None or rule.quiet is None or row["verb"] != "alert" or due_at <= row["created_at"]:
+        if rule is None or not rule.quiet or row["verb"] != "alert" or due_at <= row["created_at"]:
             return what
-        is_held = rule.quiet.over_at(due_at - timedelta(milliseconds=1)) == due_at
+        is_held = quiet_until(rule.quiet, due_at - timedelta(milliseconds=1)) == due_at
         return f"{what}, held by the quiet hours until then" if is_held else what

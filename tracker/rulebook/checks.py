@@ -229,9 +229,11 @@ def reaches(word: EventPattern, state: State) -> bool:
 
 def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     """What a rule may say, and is better known before it does."""
-    alerts = any(isinstance(step, AlertStep) for step in rule.all_steps)
+    alerts = [step for step in rule.all_steps if isinstance(step, AlertStep)]
     if rule.quiet and not alerts:
         table.warn("quiet", "holds alerts, and this rule has none")
+    elif rule.quiet and all(step.severity == "critical" for step in alerts):
+        table.warn("quiet", "holds nothing: all alerts of the rule are critical, which are told at any hour")
     lasts = rule.resolves or any(isinstance(step, RetryStep | WaitStep) for step in rule.all_steps)
     if rule.mutes and not lasts:
         table.warn("mutes", "mutes nothing: the rule's runs end at once")

@@ -108,7 +108,11 @@ RULE: Mapping[str, Key] = {
     "branch": Key("Steps by name, for the `else` of a wait.", "named"),
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
-    "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
+    "quiet": Key(
+        "Hours, with a zone, in which alerts are held that are not critical.",
+        "words",
+        offers=("22:00-08:00 Europe/Istanbul", "weekends 00:00-24:00 UTC"),
+    ),
     "mutes": Key(
         "Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words", of="rules"
     ),

@@ -158,7 +158,7 @@ class Rule(Struct, frozen=True, dict=True):
     once: timedelta | None = None
     cancel_on: tuple[EventPattern, ...] = ()
     mode: Mode = Mode.SINGLE
-    quiet: Quiet | None = None
+    quiet: tuple[Quiet, ...] = ()
     mutes: tuple[str, ...] = ()
     canary: timedelta | None = None
     budget: Rate | None = None

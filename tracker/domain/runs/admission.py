@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.domain.actions import ActionSpec
+from tracker.domain.calendar import quiet_until
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decision import Fire
@@ -52,8 +53,12 @@ def fate_of(
     why = None if said.resolved else _hidden_by(rules, memory, run, (action.target, said.severity), at)
     if why:
         return replace(asked, fate="hidden", why=why)
-    later = _after_the_quiet(action, rule)
-    return asked if later is action else replace(asked, action=later)
+    # What is critical is told at any hour.
+    over = quiet_until(rule.quiet, action.due_at) if rule.quiet and said.severity != "critical" else None
+    if over is None:
+        return asked
+    # It comes as one with the rest of the night.
+    return replace(asked, action=replace(action, due_at=over, group=action.group or f"{rule.id}/{action.target}/quiet"))
 
 
 def with_fate(run: Run, asked: ActionRequest) -> Run:
@@ -96,14 +101,6 @@ def _values(run: Run, told: tuple[str, str], subject: Group) -> Mapping[str, tup
         "account": subject.accounts,
         "post": (run.post,) if run.post else (),
     }
-
-
-def _after_the_quiet(action: ActionSpec, rule: Rule) -> ActionSpec:
-    """What would disturb waits until the morning, and comes as one with the rest of the night."""
-    over = rule.quiet.over_at(action.due_at) if rule.quiet else None
-    if over is None:
-        return action
-    return replace(action, due_at=over, group=action.group or f"{rule.id}/{action.target}/quiet")
 
 
 def _listed(value: object) -> list[object]:
