@@ -143,7 +143,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         match=(Match("platform", (random.choice(PLATFORMS),)),) if random.random() < 0.3 else (),
         when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=per,
-        count=Count(random.randint(2, 3), random.choice(SPANS)) if counted else None,
+        count=Count(random.randint(2, 3), random.choice(SPANS), random.random() < 0.4) if counted else None,
         once=random.choice([None, None, random.choice(SPANS)]),
         cancel_on=tuple(
             map(parse_event_pattern, random.sample(["post.removed", "post.published"], random.randint(0, 1)))

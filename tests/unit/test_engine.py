@@ -18,9 +18,11 @@ from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import parse_event_pattern
+from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
+from tracker.domain.runs.firing import ROW_ENDED
 from tracker.domain.runs.pause import Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import Simulation
@@ -95,6 +97,32 @@ def test_a_count_fires_when_it_is_reached_and_begins_anew() -> None:
 
 def test_what_lies_outside_the_window_does_not_count() -> None:
     assert failing(Stage(counting(3)), 0, 50, 100, 150).outcomes == ["counted"] * 4
+
+
+def in_a_row(least: int = 3) -> Stage:
+    return Stage(on("post.failed", per=GroupBy.PROVIDER, count=Count(least, timedelta(days=30), in_a_row=True)))
+
+
+def test_a_success_begins_a_row_anew() -> None:
+    stage = in_a_row()
+    for second, (post, state) in enumerate([("p1", F), ("p2", F), ("p3", U), ("p4", F), ("p5", F), ("p6", F)]):
+        stage.tell(second, state, post)
+    assert stage.outcomes == ["counted", "counted", "counted", "counted", "counted", "fired"]
+    details = [firing.detail for firing in stage.world.firings]
+    assert details[1:5] == ["2 of 3 in a row", ROW_ENDED, "1 of 3 in a row", "2 of 3 in a row"]
+
+
+def test_a_success_where_nothing_is_counted_leaves_no_trace() -> None:
+    stage = in_a_row().tell(0, U, "p1")
+    stage.tell(1, F, "p2").tell(2, F, "p3").tell(3, F, "p4").tell(4, U, "p5")
+    assert stage.outcomes == ["counted", "counted", "fired"]
+
+
+def test_a_row_goes_by_when_things_were_true() -> None:
+    late_success = in_a_row().tell(0, F, "p1").tell(20, F, "p2").tell(30, U, "p3", late=20).tell(31, F, "p4")
+    assert late_success.world.firings[-1].detail == "2 of 3 in a row"
+    late_failure = in_a_row().tell(0, F, "p1").tell(10, U, "p2").tell(20, F, "p3", late=15).tell(21, F, "p4")
+    assert [one.detail for one in late_failure.world.firings][2:] == ["0 of 3 in a row", "1 of 3 in a row"]
 
 
 def test_a_cooldown_suppresses_by_name_and_then_is_over() -> None:

@@ -27,7 +27,10 @@ KEYS = {
     "a count and a rate that are none": (
         ALERT + 'count = "5 in 10m"\nbudget = "50 an hour"',
         [
-            'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m" or ">= 6 in 10m"',
+            (
+                'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m", ">= 6 in 10m" or'
+                ' "3 in a row"'
+            ),
             (
                 'r.toml:5:10: rule.a.budget: "50 an hour" is not a rate: write how many times in what span,'
                 ' as in "600 in 1h" or "50 per hour"'
@@ -46,6 +49,10 @@ KEYS = {
                 ' "enabled = false"'
             )
         ],
+    ),
+    "a row of successes": (
+        '[rule.a]\non = ["post.failed", "post.published"]\ncount = "3 in a row"\n' + DO,
+        ['r.toml:3:9: rule.a.count: "post.published" begins a row anew, so it cannot be what is counted in one'],
     ),
     "a mode nearly right": (
         ALERT + 'mode = "paralel"',

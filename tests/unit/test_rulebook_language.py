@@ -84,6 +84,12 @@ def test_a_rule_without_a_budget_has_that_of_the_configuration() -> None:
     assert other.revision == rule.revision
 
 
+def test_a_row_is_read() -> None:
+    rule = rule_of(HEAD + 'count = "3 in a row"\ndo = [{ alert = "ops", title = "x" }]')
+    assert rule.count == Count(3, timedelta(days=30), in_a_row=True)
+    assert str(rule.count) == "3 in a row"
+
+
 def test_a_time_of_the_clock_is_read() -> None:
     rule = rule_of(
         '[rule.a]\nevery = "weekdays 09:00 Europe/Istanbul"\nempty = "skip"\n'

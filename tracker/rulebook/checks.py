@@ -178,6 +178,8 @@ def _check_ends(rule: Rule, table: Table) -> None:
     """What speaks of an end needs something that can end."""
     if rule.count and not isinstance(rule.trigger, On):
         table.fault("count", 'goes with "on": what lasts or is missing happens once')
+    if rule.count and rule.count.in_a_row and State.PUBLISHED in _starting(rule):
+        table.fault("count", '"post.published" begins a row anew, so it cannot be what is counted in one')
     if not isinstance(rule.trigger, On):
         return
     can_be_left = bool(entered(rule.trigger.words))

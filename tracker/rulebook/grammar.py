@@ -100,7 +100,9 @@ RULE: Mapping[str, Key] = {
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
     "when": Key(_WHEN),
     "per": Key("What the rule counts as one.", "choice", tuple(GroupBy)),
-    "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
+    "count": Key(
+        'How often it must have happened in what span, as in "> 5 in 10m", or "3 in a row": a success begins it anew.'
+    ),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
     "mode": Key("What a firing does while a run for the same thing is under way.", "choice", tuple(Mode)),

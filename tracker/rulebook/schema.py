@@ -50,7 +50,7 @@ _NAME = r"[^\s.>]+\.\S+"
 PATTERNS = {
     "every": rf"({_SPAN}|({_CRON}|({_DAYS}|{_DATES})\s+{_TIME})\s+{_ZONE})",
     "quiet": rf"({_DAYS}\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
-    "count": rf">=? ?\d{{1,4}} in {_SPAN}",
+    "count": rf"(>=? ?\d{{1,4}} in {_SPAN}|\d{{1,4}} in a row)",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
     "starts": rf"[0-9W-]{{7,10}}\s+{_TIME}\s+{_ZONE}",

@@ -12,6 +12,7 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.calendar import quiet_until
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload
+from tracker.domain.rate import Count
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group, GroupBy, from_plain, scope_of
 from tracker.domain.rules.rule import Rule
@@ -129,10 +130,10 @@ class Admission(Struct, frozen=True):
             return Verdict(Outcome.SUPPRESSED, f"paused by {pause.by} until {_shown(pause.until)}")
         count = 0
         if rule.count:
-            count = rule.count.reached(self.memory.tally(rule.id, key, at - 2 * rule.count.window), fire.occurred_at)
+            count = self._counted(rule.count, fire, at)
             if count < rule.count.least:
-                span = format_duration(rule.count.window)
-                return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} within {span}")
+                within = "in a row" if rule.count.in_a_row else f"within {format_duration(rule.count.window)}"
+                return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} {within}")
         if rule.once and (last := self.memory.last_acted(rule.id, key, at, rule.once)):
             return Verdict(
                 Outcome.SUPPRESSED, f"once in {format_duration(rule.once)}, and it fired at {_shown(last.at)}"
@@ -140,6 +141,13 @@ class Admission(Struct, frozen=True):
         ahead = self.memory.ahead.get((rule.id, key))
         told = f"a firing of {_shown(ahead)} counts as none: the clock was ahead" if ahead else ""
         return self._within_budget(rule, at) or Verdict(count=count, detail=told)
+
+    def _counted(self, count: Count, fire: Fire, at: datetime) -> int:
+        rule, key = fire.rule.id, fire.subject.key
+        if not count.in_a_row:
+            return count.reached(self.memory.tally(rule, key, at - 2 * count.window), fire.occurred_at)
+        row = self.memory.row(rule, key, at - count.window, fire.occurred_at)
+        return 0 if row is None else len(row) + 1
 
     def _within_budget(self, rule: Rule, at: datetime) -> Verdict | None:
         budget = rule.budget
