@@ -101,6 +101,7 @@ class CrashingCorridor(Corridor):
                 await super().settle()
             except Unavailable:
                 self.processor.reactor = CrashingReactor(self, self._random)
+                await self.arm()
                 continue
             async with self.database.transaction() as conn:
                 await conn.execute("update actions set leased_until = 'epoch' where state = 'claimed'")
@@ -163,6 +164,9 @@ def _trigger(random: Random) -> Trigger:
     if kind < 0.8:
         state = random.choice([State.PUBLISHING, State.FAILED, State.SCHEDULED])
         return While(frozenset({state}), random.choice(SPANS), since_entered=random.random() < 0.3)
+    if kind < 0.9:
+        states = frozenset(random.sample([State.PUBLISHING, State.FAILED, State.SCHEDULED], random.randint(1, 2)))
+        return Expect((), -random.choice(SPANS), "scheduled_at", states=states)
     return Expect(
         (parse_event_pattern("post.published"),), random.choice(SPANS), None, (parse_event_pattern("post.publishing"),)
     )
@@ -206,7 +210,9 @@ def a_fact(random: Random, at: float) -> Any:
         return told(post, None, second, extra="acked", kind="cms.acked")
     state = random.choice(STATES)
     named = random.random() < 0.5
-    return told(post, state, second, targets={name: random.choice(STATES) for name in PLATFORMS} if named else None)
+    due = int(at) + random.choice([-20, 10, 90, 400]) if random.random() < 0.4 else None
+    targets = {name: random.choice(STATES) for name in PLATFORMS} if named else None
+    return told(post, state, second, targets=targets, due=due)
 
 
 async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:

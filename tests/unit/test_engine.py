@@ -19,7 +19,7 @@ from tracker.domain.posts.post import Post
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule import Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
 from tracker.domain.runs.firing import ROW_ENDED
@@ -27,6 +27,7 @@ from tracker.domain.runs.pause import Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import Simulation
 
+A, S = State.AWAITING_APPROVAL, State.SCHEDULED
 F, P, U, G = State.FAILED, State.PUBLISHING, State.PUBLISHED, State.REMOVED
 WAIT = WaitStep((parse_event_pattern("cms.acked"),))
 
@@ -39,12 +40,14 @@ class Stage:
         self.posts: dict[str, Post] = {}
         self.facts: dict[str, list[Fact]] = {}
 
-    def tell(self, second: int, state: State | None, post: str = "p1", event: str = "", late: int = 0) -> Stage:
+    def tell(
+        self, second: int, state: State | None, post: str = "p1", event: str = "", late: int = 0, due: int | None = None
+    ) -> Stage:
         """At that second somebody says that the post is in the state, `late` seconds after it was true."""
         now = EPOCH + timedelta(seconds=second)
         told = replace(
             fact(second, state, post=post), event=event or f"post.{state}", occurred_at=now - timedelta(seconds=late),
-            received_at=now, id=str(uuid4()), position=second,
+            received_at=now, id=str(uuid4()), position=second, scheduled_at=at(due) if due is not None else None,
         )  # fmt: skip
         self.world.pass_time(now)
         earlier = self.facts.setdefault(post, [])
@@ -242,6 +245,28 @@ def test_an_alert_is_repeated_until_what_it_is_about_is_over() -> None:
     stage = Stage(during(P, lasting=MINUTE, do=[AlertStep("ops", Text("stuck"), resolves=True, repeat=MINUTE)]))
     stage.tell(0, P).wait(185).tell(186, U).wait(1000)
     assert stage.titles == ["stuck", "Still, after 1m: stuck", "Still, after 2m: stuck", "Resolved: stuck"]
+
+
+def ahead(there_since: datetime | None = None) -> Stage:
+    """Nobody has approved a post a minute before its time."""
+    stage = Stage(replace(on(), trigger=Expect((), -MINUTE, "scheduled_at", states=frozenset({A}))))
+    if there_since:
+        stage.world.rules.there_since = {"r": there_since}
+    return stage
+
+
+def test_what_comes_too_late_before_its_time_is_told_at_once_and_after_it_never() -> None:
+    assert [one.at for one in ahead().tell(0, A, due=600).wait(900).world.firings] == [at(540)]
+    assert [one.at for one in ahead().tell(0, S, due=600).tell(570, A).wait(900).world.firings] == [at(570)]
+    assert ahead().tell(0, S, due=600).tell(600, A).wait(900).outcomes == []
+    assert ahead().tell(0, A, due=600).tell(539, S).wait(900).outcomes == []
+
+
+def test_a_new_time_is_looked_ahead_of_anew_and_a_new_rule_looks_at_no_old_one() -> None:
+    stage = ahead().tell(0, A, due=600).tell(500, A, due=1000).wait(2000).tell(2001, A, due=3000).wait(4000)
+    assert [one.at for one in stage.world.firings] == [at(940), at(2940)]
+    assert ahead(at(600)).tell(0, A, due=600).wait(900).outcomes == []
+    assert [one.at for one in ahead(at(570)).tell(0, A, due=600).wait(900).world.firings] == [at(570)]
 
 
 def test_an_absence_that_a_late_fact_disproves_is_corrected() -> None:

@@ -87,7 +87,29 @@ KEYS = {
 }
 
 TRIGGERS = {
-    "none": ("[rule.a]\n" + DO, ["r.toml:1:2: rule.a: has no trigger: on, while … for, expect … within, or every"]),
+    "none": (
+        "[rule.a]\n" + DO,
+        ["r.toml:1:2: rule.a: has no trigger: on, while … for, before … of … while, expect … within, or every"],
+    ),
+    "ahead of nothing": (
+        '[rule.a]\nbefore = "15m"\n' + DO,
+        [
+            'r.toml:2:10: rule.a.before: needs "of": of = "post.scheduled_at"',
+            'r.toml:2:10: rule.a.before: needs "while": while = { state = "awaiting_approval" }',
+        ],
+    ),
+    "ahead of what nobody knows": (
+        '[rule.a]\nbefore = "15m"\nof = "post.failed_at"\nwhile = { state = ["draft", "removed"] }\nfor = "1h"\n' + DO,
+        [
+            'r.toml:3:6: rule.a.of: nobody knows "post.failed_at" before it has come: write "post.scheduled_at"',
+            'r.toml:4:9: rule.a.while: nothing is to come of a post that is "removed"',
+            'r.toml:5:7: rule.a.for: does not go with "before", which looks at one moment',
+        ],
+    ),
+    "a time that nothing counts from": (
+        '[rule.a]\nwhile = { state = "draft" }\nfor = "1h"\nof = "post.scheduled_at"\n' + DO,
+        ['r.toml:4:6: rule.a.of: goes with "expect" or "before", of which this rule has none'],
+    ),
     "a time of the clock in words of one's own": (
         '[rule.a]\nevery = "workdays 09:00 Europe/Istanbul"\n' + DO,
         [
@@ -132,7 +154,12 @@ TRIGGERS = {
     ),
     "two at once": (
         ALERT + 'while = { state = "publishing" }\nfor = "1m"',
-        ["r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, expect … within, or every"],
+        [
+            (
+                "r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, before … of … while,"
+                " expect … within, or every"
+            )
+        ],
     ),
     "a state nearly right, in a list": (
         '[rule.a]\non = ["post.published", "post.faild"]\n' + DO,

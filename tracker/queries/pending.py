@@ -13,7 +13,6 @@ from tracker.domain.calendar import quiet_until
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.decision import Arm, CameTo, Failed, Fire, Refusal, Timer, Trace
 from tracker.domain.rules.descriptions import either
-from tracker.domain.rules.rule import While
 from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.domain.rules.timers import due
 from tracker.domain.runs.run import Phase, Run, RunState
@@ -100,8 +99,8 @@ class Outlook:
         if rule is None:
             return f"{timer.rule} looks again"
         match due(rule, timer, seen, timer.due_at, rang):
-            case Fire() if isinstance(rule.trigger, While):
-                return f"{rule.id} fires if it is still {either(sorted(rule.trigger.states))}"
+            case Fire() if states := getattr(rule.trigger, "states", ()):
+                return f"{rule.id} fires if it is still {either(sorted(states))}"
             case Fire():
                 return f"{rule.id} fires if {either(getattr(rule.trigger, 'words', ()))} has not happened"
             case Failed(detail=detail):

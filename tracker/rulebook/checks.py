@@ -164,7 +164,7 @@ def _check_per(rule: Rule, table: Table) -> None:
     if rule.per in OWN:
         return
     if not isinstance(rule.trigger, On):
-        what = "while" if isinstance(rule.trigger, While) else "expect"
+        what = "before" if "before" in table else "while" if isinstance(rule.trigger, While) else "expect"
         table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
     for key, what in ABOUT_A_POST.items():
         if _uses(rule, table, key):

@@ -91,6 +91,7 @@ RULE: Mapping[str, Key] = {
     "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
     "within": Key("How long what is expected may take.", "span"),
     "of": Key("The time of the post from which the wait counts; `on` counts from an event.", "choice", tuple(TIMES)),
+    "before": Key("So long before the time `of` the post, it may not stand in the state of `while` any more.", "span"),
     "every": Key(
         "A time of the clock: an interval; days of the week or month, a time and a zone; or a cron line and a zone.",
         offers=("weekdays 09:00 Europe/Istanbul", "1st 09:00 UTC", "last day 09:00 UTC", "first monday 09:00 UTC"),
@@ -124,6 +125,7 @@ RULE: Mapping[str, Key] = {
     "enabled": Key("Whether it is in force.", "flag"),
 }
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
+    "before": ("before", "of", "while"),
     "while": ("while", "for"),
     "expect": ("expect", "within"),
     "every": ("every",),
@@ -131,8 +133,8 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
 }
 """The shapes of a trigger, and the keys that each needs."""
 
-GOES_WITH = {"for": "while", "since": "while", "within": "expect", "of": "expect", "over": "every", "empty": "over"}
-"""Keys that mean nothing without another."""
+GOES_WITH = {"for": "while", "since": "while", "within": "expect", "over": "every", "empty": "over"}
+"""Keys that mean nothing without another; "of" goes with "expect" or "before"."""
 
 _BODY = {
     "body": Key("The text below, with {{ CEL }} holes."),

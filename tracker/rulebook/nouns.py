@@ -95,7 +95,9 @@ def _shape(trigger: Trigger) -> str:
         return "clock"
     if isinstance(trigger, On):
         return _about(trigger.words)
-    return "waited" if isinstance(trigger, Expect) and trigger.on else "timer"
+    if isinstance(trigger, Expect) and (trigger.on or trigger.states):
+        return "waited" if trigger.on else "ahead"
+    return "timer"
 
 
 def _about(words: Iterable[EventPattern]) -> str:
@@ -130,12 +132,12 @@ def _of_what_happens(name: str, shape: str, per: GroupBy) -> str:
         like = _LIKE.get(name)
         return _BY_THE_CLOCK.format(_ITEMS.format(like or "post_id"))
     if name == "event.name":
-        return _NO_EVENT if shape == "timer" else ""
+        return _NO_EVENT if shape in ("timer", "ahead") else ""
     if shape == "account" and (noun in ("target", "error") or (noun == "post" and field_ != "provider")):
         return _NO_POST
     if per is GroupBy.POST and noun == "target":
         instead = _INSTEAD.get(field_)
         return f"{_SEVERAL}, or read {instead}" if instead else _SEVERAL
-    if per is GroupBy.POST and noun == "account" and shape in ("post", "timer", "waited"):
+    if per is GroupBy.POST and noun == "account" and shape in ("post", "timer", "waited", "ahead"):
         return _NO_ACCOUNT
     return ""

@@ -148,18 +148,31 @@ class _Schema:
         return {"anyOf": [{"enum": offers}, text]} if offers else text
 
 
+TOGETHER = ({"on", "expect"}, {"before", "while"})
+"""Two triggers that are one."""
+
+
 def _combinations() -> Schema:
     """Which keys of a rule go together, by the key that minds."""
     shapes: dict[str, Schema] = {
         name: {
             "required": list(TRIGGERS[name]),
-            "properties": _none_of(other for other in TRIGGERS if other != name and {name, other} != {"on", "expect"}),
+            "properties": _none_of(other for other in TRIGGERS if other != name and {name, other} not in TOGETHER),
         }
         for name in TRIGGERS
     }
     whole_posts = {"per": {"enum": [str(per) for per in GroupBy if per in OWN]}}
     without_count: Schema = {"properties": _none_of(["count"])}
     shapes["while"]["allOf"] = [{"properties": whole_posts}, without_count]
+    del shapes["while"]["required"]
+    shapes["while"]["oneOf"] = [{"required": ["for"]}, {"required": ["before"]}]
+    shapes["before"]["allOf"] = [
+        {"properties": whole_posts},
+        without_count,
+        {"properties": _none_of(["since"])},
+        {"properties": {"of": {"enum": ["post.scheduled_at"]}}},
+    ]
+    shapes["of"] = {"anyOf": [{"required": ["expect"]}, {"required": ["before"]}]}
     shapes["expect"]["allOf"] = [{"properties": whole_posts}, without_count]
     shapes["expect"]["oneOf"] = [{"required": ["of"]}, {"required": ["on"]}]
     without_over = {"properties": _none_of(["match", "when", "per"])}

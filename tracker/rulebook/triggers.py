@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_zone
 from tracker.domain.cron import Schedule, parse_schedule
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.event_pattern import (
     EventName,
     EventPattern,
@@ -32,6 +33,7 @@ from tracker.rulebook.grammar import (
 )
 
 if TYPE_CHECKING:
+    from tracker.domain.posts.event import State
     from tracker.rulebook.reading import Table
 
 
@@ -66,7 +68,8 @@ OURS = frozenset({"post.labelled"})
 """Events that tell only what rules did; those of actions no word can name."""
 
 CRON_FIELDS = 5
-SHAPES = "on, while … for, expect … within, or every"
+SHAPES = "on, while … for, before … of … while, expect … within, or every"
+PAIRS = (["expect", "on"], ["before", "while"])
 
 
 def read_trigger(table: Table) -> Trigger | None:
@@ -79,10 +82,12 @@ def read_trigger(table: Table) -> Trigger | None:
         table.fault("", f"has no trigger: {SHAPES}")
     if not shapes:
         return None
-    if len(shapes) > 1 and shapes != ["expect", "on"]:
+    if "of" in table and not {"expect", "before"} & set(shapes):
+        table.fault("of", 'goes with "expect" or "before", of which this rule has none')
+    if len(shapes) > 1 and shapes not in PAIRS:
         table.fault(shapes[0], f"a rule has one trigger: {SHAPES}")
         return None
-    return {"on": _on, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
+    return {"on": _on, "before": _before, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
 
 
 def read_word(text: str) -> EventPattern:
@@ -102,16 +107,34 @@ def _on(table: Table) -> On | None:
 def _while(table: Table) -> While | None:
     if "for" not in table:
         table.fault("while", 'needs a "for": how long the state must have held')
-    watched, lasting = table.table("while"), table.span("for")
+    states, lasting = _states(table), table.span("for")
+    entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
+    return While(frozenset(states), lasting, entered) if states and lasting else None
+
+
+def _states(table: Table) -> tuple[State, ...]:
+    watched = table.table("while")
     if watched is None:
-        return None
+        return ()
     watched.only(WATCHED, "while")
     if "state" not in watched:
         table.fault("while", 'needs a state: while = { state = "publishing" }')
-        return None
-    states = watched.several("state", parse_state)
-    entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
-    return While(frozenset(states), lasting, entered) if states and lasting else None
+    return watched.several("state", parse_state)
+
+
+def _before(table: Table) -> Expect | None:
+    lead, states, of = table.span("before"), _states(table), table.parsed("of", _time)
+    for key, what in (("of", '"post.scheduled_at"'), ("while", '{ state = "awaiting_approval" }')):
+        if key not in table:
+            table.fault("before", f'needs "{key}": {key} = {what}')
+    for key in ("for", "since"):
+        if key in table:
+            table.fault(key, 'does not go with "before", which looks at one moment')
+    if of and of != "scheduled_at":
+        table.fault("of", f'nobody knows "post.{of}" before it has come: write "post.scheduled_at"')
+    if over := sorted(WITHDRAWN & set(states)):
+        table.fault("while", f'nothing is to come of a post that is "{over[0]}"')
+    return Expect((), -lead, of, states=frozenset(states)) if lead and states and of else None
 
 
 def _expect(table: Table) -> Expect | None:

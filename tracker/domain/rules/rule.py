@@ -55,16 +55,22 @@ class While(Struct, frozen=True):
 
 
 class Expect(Struct, frozen=True, dict=True):
-    """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names."""
+    """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names.
+
+    With `states`: none but them has been entered, so long before that time (`within` is then less than nothing).
+    """
 
     words: tuple[EventPattern, ...]
     within: timedelta
     of: str | None = None
     on: tuple[EventPattern, ...] = ()
+    states: frozenset[State] = frozenset()
 
     @cached_property
     def met(self) -> frozenset[State]:
         """The states in which what is expected has happened; the state that started the wait is none of them."""
+        if self.states:
+            return frozenset(State) - self.states
         states = entered(self.words)
         beyond = frozenset[State]().union(*(_BEYOND.get(state, frozenset()) for state in states))
         return states | (beyond - (_IMPLIED[self.of] if self.of else entered(self.on)))
@@ -200,7 +206,7 @@ class Rule(Struct, frozen=True, dict=True):
         trigger = self.trigger
         if isinstance(trigger, While):
             return trigger.lasting
-        return trigger.within if isinstance(trigger, Expect) else timedelta(0)
+        return max(trigger.within, timedelta(0)) if isinstance(trigger, Expect) else timedelta(0)
 
     @cached_property
     def waits_for(self) -> tuple[EventPattern, ...]:
