@@ -105,6 +105,7 @@ def test_quiet_hours_end_and_are_then_over(zone: str, moment: datetime) -> None:
         ("day 25:00 UTC", 'write it as in "09:00"'),
         ("day 09:00 Europe/Istambul", "Europe/Istanbul"),
         ("5s", "too often"),
+        ("monthly 09:00 UTC", 'as in "1st 09:00 UTC"'),
         ("1th 09:00 UTC", 'from "1st" to "31st"'),
         ("32nd 09:00 UTC", 'from "1st" to "31st"'),
         ("frist monday 09:00 UTC", "known: first, second"),

@@ -161,6 +161,9 @@ def parse_schedule(text: str) -> Schedule:
             numbers = {_known(name, ORDINALS, _DATES) for name in dates.split(",")}
             written = ",".join(name for name, number in ORDINALS.items() if number in numbers)
             return _daily(written, at, zone, days=frozenset(numbers))
+        case ["weekly" | "monthly" as often, at, zone]:
+            day = "monday" if often == "weekly" else "1st"
+            raise ValueError(f'"{often}" names no day: write one, as in "{day} {at} {zone}"')
         case [names, at, zone]:
             days = parse_days(names)
             written = next((name for name, known in NAMES.items() if known == days), _named(days))
