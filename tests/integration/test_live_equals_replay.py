@@ -150,7 +150,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         ),
         when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=per,
-        count=Count(random.randint(2, 3), random.choice(SPANS)) if counted else None,
+        count=Count(random.randint(2, 3), random.choice(SPANS), random.random() < 0.4) if counted else None,
         once=random.choice([None, None, random.choice(SPANS)]),
         cancel_on=tuple(
             map(parse_event_pattern, random.sample(["post.removed", "post.published"], random.randint(0, 1)))
@@ -171,6 +171,9 @@ def _trigger(random: Random) -> Trigger:
     if kind < 0.8:
         state = random.choice([State.PUBLISHING, State.FAILED, State.SCHEDULED])
         return While(frozenset({state}), random.choice(SPANS), since_entered=random.random() < 0.3)
+    if kind < 0.9:
+        states = frozenset(random.sample([State.PUBLISHING, State.FAILED, State.SCHEDULED], random.randint(1, 2)))
+        return Expect((), -random.choice(SPANS), "scheduled_at", states=states)
     return Expect(
         (parse_event_pattern("post.published"),), random.choice(SPANS), None, (parse_event_pattern("post.publishing"),)
     )
@@ -218,8 +221,9 @@ def a_fact(random: Random, at: float) -> Any:
     state = random.choice(STATES)
     named = random.random() < 0.5
     extra = {"attributes": {"campaign": random.choice("ab")}} if random.random() < 0.5 else None
+    due = int(at) + random.choice([-20, 10, 90, 400]) if random.random() < 0.4 else None
     targets = {name: random.choice(STATES) for name in PLATFORMS} if named else None
-    return told(post, state, second, targets=targets, extra=extra)
+    return told(post, state, second, targets=targets, extra=extra, due=due)
 
 
 async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:

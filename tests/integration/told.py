@@ -27,9 +27,14 @@ def told(
     targets: Mapping[str, str] | None = None,
     extra: object = None,
     kind: str | None = None,
+    due: int | None = None,
 ) -> Incoming:
-    """A delivery that says, `second` seconds after noon, that the post (or its targets) is in that state."""
-    body = json.dumps({"state": state, "second": second, "post": post, "targets": targets, "extra": extra}).encode()
+    """A delivery that says, `second` seconds after noon, that the post (or its targets) is in that state.
+
+    `due` is the post's time, in seconds after noon.
+    """
+    said = {"state": state, "second": second, "post": post, "targets": targets, "extra": extra}
+    body = json.dumps(said if due is None else {**said, "due": due}).encode()
     return Incoming(
         source=PROVIDER,
         provider=PROVIDER,
@@ -66,5 +71,6 @@ class Reader:
                 state=State(said["state"]) if said["state"] else None,
                 targets=targets,
                 attributes=(said["extra"] or {}).get("attributes", {}) if isinstance(said["extra"], dict) else {},
+                scheduled_at=NOON + timedelta(seconds=said["due"]) if "due" in said else None,
             ),
         )

@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.clock_changes import Change, changes
-from tracker.domain.calendar import Weekly, parse_calendar
-from tracker.domain.cron import Cron, due
+from tracker.domain.cron import Cron, due, parse_schedule
 from tracker.settings.jobs import parse_cron
 
 ALL = os.environ.get("TRACKER_TEST_CLOCKS") == "all"
@@ -71,7 +70,7 @@ def times(change: Change) -> Iterator[time]:
     yield time(0, 0)
 
 
-def watched_from(watched: Watched, schedule: Cron | Weekly) -> list[datetime]:
+def watched_from(watched: Watched, schedule: Cron) -> list[datetime]:
     """The occasions of a schedule while the clock was watched, each found from the one before."""
     found, moment = [], watched.moments[0] - MINUTE
     while (following := schedule.after(moment)) and following <= watched.moments[-1]:
@@ -86,8 +85,8 @@ def test_a_time_of_the_day_comes_once_and_none_is_left_out(change: Change) -> No
     watched = Watched(change)
     for at in set(times(change)):
         cron = parse_cron(f"{at.minute} {at.hour} * * *", change.zone)
-        every = parse_calendar(f"day {at:%H:%M} {change.zone}")
-        assert isinstance(every, Weekly)
+        every = parse_schedule(f"day {at:%H:%M} {change.zone}")
+        assert isinstance(every, Cron)
         wanted = sorted({watched.first(day, at) for day in watched.days})
         found = [moment for moment in watched_from(watched, cron) if wanted[0] <= moment <= wanted[-1]]
         assert found == wanted, at

@@ -18,13 +18,16 @@ from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import parse_event_pattern
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
+from tracker.domain.runs.firing import ROW_ENDED
 from tracker.domain.runs.pause import Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import Simulation
 
+A, S = State.AWAITING_APPROVAL, State.SCHEDULED
 F, P, U, G = State.FAILED, State.PUBLISHING, State.PUBLISHED, State.REMOVED
 WAIT = WaitStep((parse_event_pattern("cms.acked"),))
 
@@ -37,12 +40,14 @@ class Stage:
         self.posts: dict[str, Post] = {}
         self.facts: dict[str, list[Fact]] = {}
 
-    def tell(self, second: int, state: State | None, post: str = "p1", event: str = "", late: int = 0) -> Stage:
+    def tell(
+        self, second: int, state: State | None, post: str = "p1", event: str = "", late: int = 0, due: int | None = None
+    ) -> Stage:
         """At that second somebody says that the post is in the state, `late` seconds after it was true."""
         now = EPOCH + timedelta(seconds=second)
         told = replace(
             fact(second, state, post=post), event=event or f"post.{state}", occurred_at=now - timedelta(seconds=late),
-            received_at=now, id=str(uuid4()), position=second,
+            received_at=now, id=str(uuid4()), position=second, scheduled_at=at(due) if due is not None else None,
         )  # fmt: skip
         self.world.pass_time(now)
         earlier = self.facts.setdefault(post, [])
@@ -95,6 +100,32 @@ def test_a_count_fires_when_it_is_reached_and_begins_anew() -> None:
 
 def test_what_lies_outside_the_window_does_not_count() -> None:
     assert failing(Stage(counting(3)), 0, 50, 100, 150).outcomes == ["counted"] * 4
+
+
+def in_a_row(least: int = 3) -> Stage:
+    return Stage(on("post.failed", per=GroupBy.PROVIDER, count=Count(least, timedelta(days=30), in_a_row=True)))
+
+
+def test_a_success_begins_a_row_anew() -> None:
+    stage = in_a_row()
+    for second, (post, state) in enumerate([("p1", F), ("p2", F), ("p3", U), ("p4", F), ("p5", F), ("p6", F)]):
+        stage.tell(second, state, post)
+    assert stage.outcomes == ["counted", "counted", "counted", "counted", "counted", "fired"]
+    details = [firing.detail for firing in stage.world.firings]
+    assert details[1:5] == ["2 of 3 in a row", ROW_ENDED, "1 of 3 in a row", "2 of 3 in a row"]
+
+
+def test_a_success_where_nothing_is_counted_leaves_no_trace() -> None:
+    stage = in_a_row().tell(0, U, "p1")
+    stage.tell(1, F, "p2").tell(2, F, "p3").tell(3, F, "p4").tell(4, U, "p5")
+    assert stage.outcomes == ["counted", "counted", "fired"]
+
+
+def test_a_row_goes_by_when_things_were_true() -> None:
+    late_success = in_a_row().tell(0, F, "p1").tell(20, F, "p2").tell(30, U, "p3", late=20).tell(31, F, "p4")
+    assert late_success.world.firings[-1].detail == "2 of 3 in a row"
+    late_failure = in_a_row().tell(0, F, "p1").tell(10, U, "p2").tell(20, F, "p3", late=15).tell(21, F, "p4")
+    assert [one.detail for one in late_failure.world.firings][2:] == ["0 of 3 in a row", "1 of 3 in a row"]
 
 
 def test_a_cooldown_suppresses_by_name_and_then_is_over() -> None:
@@ -187,11 +218,18 @@ def test_of_what_nobody_was_told_nobody_is_told_the_end() -> None:
 
 
 def test_quiet_hours_hold_an_alert_until_they_are_over() -> None:
-    stage = Stage(on("post.failed", quiet=parse_quiet("08:00-17:00 UTC")))
+    stage = Stage(on("post.failed", quiet=(parse_quiet("08:00-17:00 UTC"),)))
     stage.tell(10, F)
     (taken,) = stage.world.taken
     assert taken.asked.action.due_at == EPOCH + timedelta(hours=8)
     assert taken.asked.action.group is not None
+
+
+def test_what_is_critical_is_told_in_the_quiet_hours_and_so_is_its_end() -> None:
+    alert = AlertStep("ops", Text("x"), severity="critical", resolves=True)
+    stage = Stage(on("post.failed", do=[alert], quiet=(parse_quiet("08:00-17:00 UTC"),)))
+    stage.tell(10, F).tell(20, U)
+    assert [taken.asked.action.due_at for taken in stage.world.taken] == [at(10), at(20)]
 
 
 def test_a_canary_is_noted_and_not_done_until_its_time_is_over() -> None:
@@ -206,6 +244,28 @@ def test_an_alert_is_repeated_until_what_it_is_about_is_over() -> None:
     stage = Stage(during(P, lasting=MINUTE, do=[AlertStep("ops", Text("stuck"), resolves=True, repeat=MINUTE)]))
     stage.tell(0, P).wait(185).tell(186, U).wait(1000)
     assert stage.titles == ["stuck", "Still, after 1m: stuck", "Still, after 2m: stuck", "Resolved: stuck"]
+
+
+def ahead(there_since: datetime | None = None) -> Stage:
+    """Nobody has approved a post a minute before its time."""
+    stage = Stage(replace(on(), trigger=Expect((), -MINUTE, "scheduled_at", states=frozenset({A}))))
+    if there_since:
+        stage.world.rules.there_since = {"r": there_since}
+    return stage
+
+
+def test_what_comes_too_late_before_its_time_is_told_at_once_and_after_it_never() -> None:
+    assert [one.at for one in ahead().tell(0, A, due=600).wait(900).world.firings] == [at(540)]
+    assert [one.at for one in ahead().tell(0, S, due=600).tell(570, A).wait(900).world.firings] == [at(570)]
+    assert ahead().tell(0, S, due=600).tell(600, A).wait(900).outcomes == []
+    assert ahead().tell(0, A, due=600).tell(539, S).wait(900).outcomes == []
+
+
+def test_a_new_time_is_looked_ahead_of_anew_and_a_new_rule_looks_at_no_old_one() -> None:
+    stage = ahead().tell(0, A, due=600).tell(500, A, due=1000).wait(2000).tell(2001, A, due=3000).wait(4000)
+    assert [one.at for one in stage.world.firings] == [at(940), at(2940)]
+    assert ahead(at(600)).tell(0, A, due=600).wait(900).outcomes == []
+    assert [one.at for one in ahead(at(570)).tell(0, A, due=600).wait(900).world.firings] == [at(570)]
 
 
 def test_an_absence_that_a_late_fact_disproves_is_corrected() -> None:

@@ -36,6 +36,7 @@ per   = "target"
 """
 STUCK = f'[rule.r]\nwhile = {{ state = "publishing" }}\nfor = "15m"\n{TELL}'
 LATE = f'[rule.r]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.scheduled_at"\n{TELL}'
+AHEAD = f'[rule.r]\nbefore = "15m"\nof = "post.scheduled_at"\nwhile = {{ state = "awaiting_approval" }}\n{TELL}'
 ANSWERED = f'[rule.r]\nexpect = "cms.acked"\nwithin = "10m"\non = "post.published"\nwhen = "post.attempt > 1"\n{TELL}'
 
 
@@ -145,6 +146,17 @@ def test_what_was_expected_and_came_in_time_is_told() -> None:
     assert unknown.text == "of: wants post.scheduled_at, but no such time is known"
 
 
+def test_what_is_not_approved_ahead_of_its_time_is_told() -> None:
+    waits = fact(0, State.AWAITING_APPROVAL, scheduled_at=EPOCH + timedelta(hours=1))
+    (fired,) = why(AHEAD, waits)
+    assert (fired.outcome, fired.at) == ("fired", EPOCH + timedelta(minutes=45))
+    (approved,) = why(AHEAD, waits, fact(60, State.SCHEDULED))
+    assert approved.text == "while: wants awaiting_approval, but it is scheduled"
+    rule = a_rule(AHEAD)
+    (waiting,) = explain([rule], played(rule, [waits], 60))["r"]
+    assert waiting.text == "fires at 2026-11-01 09:45:00 UTC if it is still awaiting_approval then"
+
+
 def test_a_condition_is_judged_when_the_wait_is_over() -> None:
     (found,) = why(ANSWERED, fact(0, State.PUBLISHED))
     assert found.text == "when: wants post.attempt > 1, but it is false, with post.attempt = 1"
@@ -178,7 +190,8 @@ def test_a_digest_says_what_it_will_gather() -> None:
 
 
 RULES = (
-    RETRY, STUCK, ANSWERED,
+    RETRY, STUCK, ANSWERED, AHEAD.replace("15m", "5s").replace("awaiting_approval", "scheduled"),
+    f'[rule.r]\non = "* -> failed"\nper = "platform"\ncount = "2 in a row"\n{TELL}',
     LATE.replace("post.scheduled_at", "post.failed_at"),
     STUCK.replace("15m", "2s") + '\nper = "target"\nmatch = { platform = "x" }\nwhen = "post.attempt > 1"',
     RETRY.replace("post.failed", "post.*").replace("per   = \"target\"", 'once = "2s"'),

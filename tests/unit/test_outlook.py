@@ -44,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     lacking("post.removed", 2, "published_at", id="f", when=second_attempt),
     lacking("post.published", 1, after=("post.publishing",), id="g"),
     lacking("post.updated", 1, "failed_at", id="h"),
+    replace(on(id="j"), trigger=Expect((), -2 * SECOND, "scheduled_at", states=frozenset({State.SCHEDULED}))),
     on("post.failed", id="i", cancel_on=("post.published",)),
 )  # fmt: skip
 
@@ -55,7 +56,8 @@ def played(rules: tuple[Rule, ...], facts: list[Fact], *, at_a_glance: bool) -> 
     told: list[Fact] = []
     for place, one in enumerate(facts):
         moment = EPOCH + place * SECOND / 2
-        arrived = Fact(**{name: getattr(one, name) for name in Fact.__struct_fields__} | {"received_at": moment})
+        due = one.scheduled_at or EPOCH + (2 * place % 13) * SECOND
+        arrived = replace(one, received_at=moment, scheduled_at=due)
         posts["p1"], change = arrive(posts.get("p1"), arrived, tuple(told))
         told.append(arrived)
         world.pass_time(moment)
@@ -86,4 +88,4 @@ def test_one_moment_stands_for_many_rules() -> None:
 
 def test_a_rule_with_an_answer_that_is_no_state_keeps_its_timer() -> None:
     named = lacking("cms.acked", 1, "failed_at")
-    assert list(DeadlineIndex([named, *RULES]).index.by_id) == ["a", "b", "c", "d", "e", "f"]
+    assert list(DeadlineIndex([named, *RULES]).index.by_id) == ["a", "b", "c", "d", "e", "f", "j"]

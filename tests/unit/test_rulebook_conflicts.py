@@ -251,6 +251,10 @@ ODD = {
         ON + 'quiet = "22:00-08:00 UTC"\ndo = [{ reconcile = "post" }]',
         ["3:9: rule.a.quiet: holds alerts, and this rule has none"],
     ),
+    "quiet hours for what they do not hold": (
+        ON + 'quiet = "22:00-08:00 UTC"\nseverity = "critical"\n' + ALERT,
+        ["3:9: rule.a.quiet: holds nothing: all alerts of the rule are critical, which are told at any hour"],
+    ),
     "muting for no time": (
         ON + 'mutes = "b"\n' + ALERT + OTHER,
         ["3:9: rule.a.mutes: mutes nothing: the rule's runs end at once"],

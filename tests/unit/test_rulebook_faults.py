@@ -27,7 +27,10 @@ KEYS = {
     "a count and a rate that are none": (
         ALERT + 'count = "5 in 10m"\nbudget = "50 an hour"',
         [
-            'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m" or ">= 6 in 10m"',
+            (
+                'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m", ">= 6 in 10m" or'
+                ' "3 in a row"'
+            ),
             (
                 'r.toml:5:10: rule.a.budget: "50 an hour" is not a rate: write how many times in what span,'
                 ' as in "600 in 1h" or "50 per hour"'
@@ -37,6 +40,19 @@ KEYS = {
     "quiet hours in no zone": (
         ALERT + 'quiet = "22:00-08:00 Europe/Istambul"',
         ['r.toml:4:9: rule.a.quiet: "Europe/Istambul" is no time zone (did you mean "Europe/Istanbul"?)'],
+    ),
+    "quiet hours without an end": (
+        ALERT + 'quiet = ["08:00-20:00 UTC", "20:00-08:00 UTC"]',
+        [
+            (
+                "r.toml:4:9: rule.a.quiet: is never over, so nobody would be told: leave out hours, or write"
+                ' "enabled = false"'
+            )
+        ],
+    ),
+    "a row of successes": (
+        '[rule.a]\non = ["post.failed", "post.published"]\ncount = "3 in a row"\n' + DO,
+        ['r.toml:3:9: rule.a.count: "post.published" begins a row anew, so it cannot be what is counted in one'],
     ),
     "a mode nearly right": (
         ALERT + 'mode = "paralel"',
@@ -71,7 +87,29 @@ KEYS = {
 }
 
 TRIGGERS = {
-    "none": ("[rule.a]\n" + DO, ["r.toml:1:2: rule.a: has no trigger: on, while … for, expect … within, or every"]),
+    "none": (
+        "[rule.a]\n" + DO,
+        ["r.toml:1:2: rule.a: has no trigger: on, while … for, before … of … while, expect … within, or every"],
+    ),
+    "ahead of nothing": (
+        '[rule.a]\nbefore = "15m"\n' + DO,
+        [
+            'r.toml:2:10: rule.a.before: needs "of": of = "post.scheduled_at"',
+            'r.toml:2:10: rule.a.before: needs "while": while = { state = "awaiting_approval" }',
+        ],
+    ),
+    "ahead of what nobody knows": (
+        '[rule.a]\nbefore = "15m"\nof = "post.failed_at"\nwhile = { state = ["draft", "removed"] }\nfor = "1h"\n' + DO,
+        [
+            'r.toml:3:6: rule.a.of: nobody knows "post.failed_at" before it has come: write "post.scheduled_at"',
+            'r.toml:4:9: rule.a.while: nothing is to come of a post that is "removed"',
+            'r.toml:5:7: rule.a.for: does not go with "before", which looks at one moment',
+        ],
+    ),
+    "a time that nothing counts from": (
+        '[rule.a]\nwhile = { state = "draft" }\nfor = "1h"\nof = "post.scheduled_at"\n' + DO,
+        ['r.toml:4:6: rule.a.of: goes with "expect" or "before", of which this rule has none'],
+    ),
     "a time of the clock in words of one's own": (
         '[rule.a]\nevery = "workdays 09:00 Europe/Istanbul"\n' + DO,
         [
@@ -80,6 +118,19 @@ TRIGGERS = {
                 " weekdays, weekends, monday, tuesday, wednesday, thursday, friday, saturday, sunday"
             )
         ],
+    ),
+    "a cron line without its zone": (
+        '[rule.a]\nevery = "0 9 * * 1-5"\n' + DO,
+        [
+            (
+                'r.toml:2:9: rule.a.every: "0 9 * * 1-5": a cron line has its zone behind it, as in "0 9 * * 1-5'
+                ' Europe/Istanbul"'
+            )
+        ],
+    ),
+    "a cron line that never comes": (
+        '[rule.a]\nevery = "0 9 30 2 * UTC"\n' + DO,
+        ['r.toml:2:9: rule.a.every: "0 9 30 2 *" never comes: no month of the line has that many days'],
     ),
     "a digest of nothing": (
         '[rule.a]\nevery = "1h"\nover = { event = "post.failed", since = "yesterday" }\n' + DO,
@@ -103,7 +154,12 @@ TRIGGERS = {
     ),
     "two at once": (
         ALERT + 'while = { state = "publishing" }\nfor = "1m"',
-        ["r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, expect … within, or every"],
+        [
+            (
+                "r.toml:4:9: rule.a.while: a rule has one trigger: on, while … for, before … of … while,"
+                " expect … within, or every"
+            )
+        ],
     ),
     "a state nearly right, in a list": (
         '[rule.a]\non = ["post.published", "post.faild"]\n' + DO,

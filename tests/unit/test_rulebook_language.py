@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tracker.domain.calendar import EVERY_DAY, WEEKDAYS, Quiet, Weekly
+from tracker.domain.calendar import EVERY_DAY, Quiet
+from tracker.domain.cron import parse_schedule
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count, Rate
+from tracker.domain.rules.descriptions import trigger_in_words
 from tracker.domain.rules.event_pattern import EventName, StateEntered, Transition
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.domain.rules.rule import Every, Mode, Rule
@@ -60,7 +62,7 @@ def test_what_refines_a_trigger_is_read() -> None:
     assert rule.count == Count(6, 10 * MINUTE)
     assert rule.once == HOUR
     assert rule.mode is Mode.RESTART
-    assert rule.quiet == Quiet(time(22), time(8), EVERY_DAY, "Europe/Istanbul")
+    assert rule.quiet == (Quiet(time(22), time(8), EVERY_DAY, "Europe/Istanbul"),)
     assert rule.mutes == ("b",)
     assert rule.canary == 24 * HOUR
     assert rule.budget == Rate(50, HOUR)
@@ -69,7 +71,7 @@ def test_what_refines_a_trigger_is_read() -> None:
 def test_a_rule_that_says_nothing_more_is_plain() -> None:
     rule = rule_of(HEAD + 'do = [{ alert = "ops", title = "x" }]')
     assert (rule.count, rule.once, rule.mode, rule.quiet, rule.mutes, rule.canary) == (
-        None, None, Mode.SINGLE, None, (), None,
+        None, None, Mode.SINGLE, (), (), None,
     )  # fmt: skip
 
 
@@ -82,6 +84,12 @@ def test_a_rule_without_a_budget_has_that_of_the_configuration() -> None:
     assert other.revision == rule.revision
 
 
+def test_a_row_is_read() -> None:
+    rule = rule_of(HEAD + 'count = "3 in a row"\ndo = [{ alert = "ops", title = "x" }]')
+    assert rule.count == Count(3, timedelta(days=30), in_a_row=True)
+    assert str(rule.count) == "3 in a row"
+
+
 def test_a_time_of_the_clock_is_read() -> None:
     rule = rule_of(
         '[rule.a]\nevery = "weekdays 09:00 Europe/Istanbul"\nempty = "skip"\n'
@@ -89,7 +97,26 @@ def test_a_time_of_the_clock_is_read() -> None:
         'do = [{ send = "team", body = "{{ run.count }}" }]'
     )
     words = (StateEntered(State.PUBLISHED), Transition(None, State.FAILED), EventName("account.*"))
-    assert rule.trigger == Every(Weekly(WEEKDAYS, time(9), "Europe/Istanbul"), words, skip_empty=True)
+    assert rule.trigger == Every(parse_schedule("weekdays 09:00 Europe/Istanbul"), words, skip_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("weekdays 09:00 Europe/Istanbul", "0 9 * * 1-5 Europe/Istanbul"),
+        ("1st,15th 09:00 UTC", "0 9 1,15 * * UTC"),
+        ("last day 18:30 UTC", "30 18 L * * UTC"),
+        ("first,third monday 09:00 UTC", "0 9 * * mon#1,mon#3 UTC"),
+        ("last friday 09:00 UTC", "0 9 * * 5L UTC"),
+        ("day 00:00 UTC", "@daily UTC"),
+    ],
+)
+def test_a_cron_line_and_the_words_for_it_mean_the_same(words: str, line: str) -> None:
+    in_words, by_cron = (
+        rule_of(f'[rule.a]\nevery = "{text}"\ndo = [{{ send = "team", body = "x" }}]') for text in (words, line)
+    )
+    assert in_words.revision == by_cron.revision
+    assert [trigger_in_words(rule.trigger) for rule in (in_words, by_cron)] == [f"every {words}", f"every {line}"]
 
 
 def test_alerts_are_grouped_repeated_and_taken_back() -> None:

@@ -38,6 +38,10 @@ UNBOUND = {
         "nothing is gathered: write",
     ),
     "a wait of a rule that does not wait": (POST + alert("{{ run.held }}"), "only a rule with while or expect waits"),
+    "a wait of a rule that looks at one moment": (
+        '[rule.a]\nbefore = "1h"\nof = "post.scheduled_at"\nwhile = { state = "draft" }\n' + alert("{{ run.held }}"),
+        "only a rule with while or expect waits",
+    ),
     "an event of a rule that the clock sets going": (WAITS + alert("{{ event.name }}"), "its name is run.rule"),
     "tries of a rule without a retry": (POST + alert("{{ run.tries }}"), "the rule retries nothing"),
     "a post where it is about an account": (ACCOUNT + alert("{{ post.id }}"), "is about an account, and no post"),

@@ -7,13 +7,13 @@ twice comes at its first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct
 
-from tracker.domain.duration import format_duration, parse_duration
+from tracker.domain.duration import format_duration
 from tracker.errors import did_you_mean
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -21,7 +21,6 @@ EVERY_DAY, WEEKDAYS, WEEKENDS = frozenset(range(7)), frozenset(range(5)), frozen
 NAMES = {"day": EVERY_DAY, "daily": EVERY_DAY, "weekdays": WEEKDAYS, "weekends": WEEKENDS} | {
     name: frozenset((place,)) for place, name in enumerate(DAYS)
 }
-SHORTEST = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEARS = range(1990, 2101)
@@ -54,33 +53,8 @@ class Interval(Struct, frozen=True):
         return format_duration(self.span)
 
 
-class Weekly(Struct, frozen=True):
-    """At a local time on some days of the week, 0 being Monday."""
-
-    days: frozenset[int]
-    at: time
-    zone: str
-
-    def after(self, moment: datetime) -> datetime:
-        """The first occasion after the moment, in UTC."""
-        return next(occasion for occasion in self._from(moment) if occasion > moment)
-
-    def _from(self, moment: datetime) -> Iterator[datetime]:
-        zone = ZoneInfo(self.zone)
-        day = moment.astimezone(zone).date() - timedelta(days=1)
-        while True:
-            if day.weekday() in self.days:
-                yield instant(day, self.at, zone)
-            day += timedelta(days=1)
-
-    def __str__(self) -> str:
-        days = next((name for name, days in NAMES.items() if days == self.days), "") or ",".join(
-            DAYS[day] for day in sorted(self.days)
-        )
-        return f"{days} {self.at:%H:%M} {self.zone}"
-
-
-Calendar = Interval | Weekly
+LONGEST_QUIET = timedelta(days=8)
+"""What lasts longer is never over, for it leaves out no time of the week."""
 
 
 class Quiet(Struct, frozen=True):
@@ -103,6 +77,16 @@ class Quiet(Struct, frozen=True):
         return None
 
 
+def quiet_until(hours: Iterable[Quiet], moment: datetime) -> datetime | None:
+    """When the quiet in which the moment lies is over, with what of it follows at once; None where it lies in none."""
+    end, hours = moment, tuple(hours)
+    while later := max((over for one in hours if (over := one.over_at(end))), default=None):
+        end = later
+        if end - moment > LONGEST_QUIET:
+            break
+    return end if end > moment else None
+
+
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The moment of a local time, in UTC; where the clocks leave it out, the first one after it."""
     local = datetime.combine(day, at)
@@ -122,20 +106,6 @@ def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return local.replace(tzinfo=zone).astimezone(UTC), local.replace(tzinfo=zone, fold=1).astimezone(UTC)
 
 
-def parse_calendar(text: str) -> Calendar:
-    """Read "15m", "day 09:00 UTC", "weekdays 09:00 Europe/Istanbul", "monday,friday 18:30 UTC"; raises ValueError."""
-    match text.split():
-        case [interval]:
-            span = parse_duration(interval)
-            if span < SHORTEST:
-                raise ValueError(f'"{text}" is too often: the shortest interval is {format_duration(SHORTEST)}')
-            return Interval(span)
-        case [days, at, zone]:
-            return Weekly(_days(days), _time(at), parse_zone(zone))
-    form = 'an interval ("15m"), or days, a time and a zone ("weekdays 09:00 Europe/Istanbul")'
-    raise ValueError(f'"{text}" is no time: write {form}')
-
-
 def parse_moment(text: str) -> datetime:
     """Read "2026-03-29 01:30 Europe/Istanbul", in UTC; of a time that comes twice the first. Raises ValueError.
 
@@ -144,7 +114,7 @@ def parse_moment(text: str) -> datetime:
     match text.split():
         case [day, at, zone]:
             there = ZoneInfo(parse_zone(zone))
-            local = datetime.combine(_date(day), _time(at))
+            local = datetime.combine(_date(day), parse_time_of_day(at))
         case _:
             raise ValueError(f'"{text}" is no moment: write a day, a time and a zone, as in "2026-03-29 01:30 UTC"')
     first, _ = readings(local, there)
@@ -169,16 +139,18 @@ def parse_quiet(text: str) -> Quiet:
         case [hours, zone]:
             return _quiet(EVERY_DAY, hours, zone)
         case [days, hours, zone]:
-            return _quiet(_days(days), hours, zone)
+            return _quiet(parse_days(days), hours, zone)
     raise ValueError(f'"{text}" are no quiet hours: write hours and a zone, as in "22:00-08:00 Europe/Istanbul"')
 
 
 def _quiet(days: frozenset[int], hours: str, zone: str) -> Quiet:
     start, _, end = hours.partition("-")
-    return Quiet(_time(start), _time("00:00" if end == "24:00" else end), days, parse_zone(zone))
+    end = "00:00" if end == "24:00" else end
+    return Quiet(parse_time_of_day(start), parse_time_of_day(end), days, parse_zone(zone))
 
 
-def _days(text: str) -> frozenset[int]:
+def parse_days(text: str) -> frozenset[int]:
+    """Days of the week, 0 being Monday, by their names with commas between them; raises ValueError."""
     found: frozenset[int] = frozenset()
     for name in text.lower().split(","):
         if name not in NAMES:
@@ -187,7 +159,8 @@ def _days(text: str) -> frozenset[int]:
     return found
 
 
-def _time(text: str) -> time:
+def parse_time_of_day(text: str) -> time:
+    """Read "09:00"; raises ValueError."""
     match = _TIME.fullmatch(text)
     if not match:
         raise ValueError(f'"{text}" is no time of day: write it as in "09:00"')

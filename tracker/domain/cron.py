@@ -1,4 +1,4 @@
-"""A cron line that has been read, its moments through every change of the clocks, and which of them are due.
+"""Times of the clock that come round: their moments through every change of the clocks, and which of them are due.
 
 A line that names its minutes and hours comes once a night where an hour repeats, at its first, and at the first moment
 there is where its time is left out. One whose minutes or hours begin with a star goes by every hour that passes: in a
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import takewhile
 from typing import Literal
@@ -17,7 +17,18 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tracker.domain.calendar import MINUTE, Interval, instant, readings
+from tracker.domain.calendar import (
+    DAYS,
+    MINUTE,
+    NAMES,
+    Interval,
+    instant,
+    parse_days,
+    parse_time_of_day,
+    parse_zone,
+    readings,
+)
+from tracker.domain.duration import format_duration, parse_duration
 
 LAST_DAY, LAST_WORKDAY = -1, -2
 """What `days` may hold beside numbers."""
@@ -35,7 +46,7 @@ REPEATED = timedelta(hours=26)
 class Cron(Struct, frozen=True):
     """`weekdays` are (0 for Sunday, which of them); a day fits both its number and its name, or `either`.
 
-    `hourly`: minutes or hours begin with a star.
+    `hourly`: minutes or hours begin with a star. `line` is how people write it, without the zone.
     """
 
     line: str
@@ -123,6 +134,82 @@ def _last_workday(year: int, month: int) -> int:
 
 
 Schedule = Interval | Cron
+
+NTH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": LAST}
+_ENDINGS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+ORDINALS = {f"{number}{_ENDINGS.get(number, 'th')}": number for number in range(1, 32)}
+_ALL_DAYS, _ALL_MONTHS = frozenset(range(1, 32)), frozenset(range(1, 13))
+_ALL_WEEKDAYS = frozenset((day, ANY) for day in range(7))
+_PLACES = f"place in a month; known: {', '.join(NTH)}"
+_DATES = 'day of the month: write one from "1st" to "31st"'
+SHORTEST = timedelta(seconds=10)
+FORMS = (
+    'an interval ("15m"), days, a time and a zone ("weekdays 09:00 Europe/Istanbul"), days of the month ("1st 09:00'
+    ' UTC", "last day 09:00 UTC", "first monday 09:00 UTC"), or a cron line and a zone ("0 9 * * 1-5 UTC")'
+)
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read an interval, or days of the week or the month with a time and a zone (FORMS); raises ValueError."""
+    match text.split():
+        case [interval]:
+            span = parse_duration(interval)
+            if span < SHORTEST:
+                raise ValueError(f'"{text}" is too often: the shortest interval is {format_duration(SHORTEST)}')
+            return Interval(span)
+        case [dates, at, zone] if dates[0].isdigit():
+            numbers = {_known(name, ORDINALS, _DATES) for name in dates.split(",")}
+            written = ",".join(name for name, number in ORDINALS.items() if number in numbers)
+            return _daily(written, at, zone, days=frozenset(numbers))
+        case ["weekly" | "monthly" as often, at, zone]:
+            day = "monday" if often == "weekly" else "1st"
+            raise ValueError(f'"{often}" names no day: write one, as in "{day} {at} {zone}"')
+        case [names, at, zone]:
+            days = parse_days(names)
+            written = next((name for name, known in NAMES.items() if known == days), _named(days))
+            return _daily(written, at, zone, weekdays=_weekdays(days, {ANY}))
+        case ["last", "day", at, zone]:
+            return _daily("last day", at, zone, days=frozenset({LAST_DAY}))
+        case [which, names, at, zone]:
+            places, days = {_known(name, NTH, _PLACES) for name in which.split(",")}, parse_days(names)
+            if not set(names.lower().split(",")).issubset(DAYS):
+                raise ValueError(f'"{which} {names}" is no day: write it as in "1st", "first monday" or "last day"')
+            written = ",".join(name for name, place in NTH.items() if place in places)
+            return _daily(f"{written} {_named(days)}", at, zone, weekdays=_weekdays(days, places))
+    raise ValueError(f'"{text}" is no time: write {FORMS}')
+
+
+def _daily(
+    written: str,
+    at: str,
+    zone: str,
+    *,
+    days: frozenset[int] = _ALL_DAYS,
+    weekdays: frozenset[tuple[int, int]] = _ALL_WEEKDAYS,
+) -> Cron:
+    """At one time of the days that fit."""
+    time_of_day = parse_time_of_day(at)
+    return Cron(
+        f"{written} {time_of_day:%H:%M}", parse_zone(zone), (time_of_day.minute,), (time_of_day.hour,), days,
+        _ALL_MONTHS, weekdays, either=False, hourly=False,
+    )  # fmt: skip
+
+
+def _weekdays(days: Iterable[int], places: Iterable[int]) -> frozenset[tuple[int, int]]:
+    """As a Cron has them, where Sunday comes first."""
+    return frozenset(((day + 1) % 7, place) for day in days for place in places)
+
+
+def _named(days: Iterable[int]) -> str:
+    return ",".join(DAYS[day] for day in sorted(days))
+
+
+def _known(name: str, among: Mapping[str, int], what: str) -> int:
+    if name not in among:
+        raise ValueError(f'"{name}" is no {what}')
+    return among[name]
+
+
 Missed = Literal["coalesce", "catch_up", "skip"]
 
 MOST = 100

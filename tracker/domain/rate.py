@@ -15,6 +15,9 @@ FEWEST, MOST = 2, 1000
 _NAMED = {"second": "1s", "minute": "1m", "hour": "1h", "day": "1d", "week": "1w"}
 _RATE = re.compile(r"(\d{1,9}) (in|per) (\S+)", re.ASCII)
 _COUNT = re.compile(r"(>=?) ?(\d{1,4}) in (\S+)", re.ASCII)
+_ROW = re.compile(r"(\d{1,4}) in a row", re.ASCII)
+LONGEST_ROW = timedelta(days=30)
+"""What happened longer ago is part of no row any more."""
 
 
 class Rate(Struct, frozen=True):
@@ -36,21 +39,25 @@ class Rate(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """At least `least` occurrences within one span of `window`."""
+    """At least `least` occurrences within one span of `window`, or in a row, with no success between them."""
 
     least: int
     window: timedelta
+    in_a_row: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Count:
-        """Read "> 5 in 10m" or ">= 6 in 10m"; raises ValueError."""
-        match = _COUNT.fullmatch(text.strip())
-        if not match:
-            raise ValueError(f'"{text}" is not a count: write it as in "> 5 in 10m" or ">= 6 in 10m"')
-        least = int(match[2]) + (match[1] == ">")
+        """Read "> 5 in 10m", ">= 6 in 10m" or "3 in a row"; raises ValueError."""
+        match, row = _COUNT.fullmatch(text.strip()), _ROW.fullmatch(text.strip())
+        if row:
+            least = int(row[1])
+        elif match:
+            least = int(match[2]) + (match[1] == ">")
+        else:
+            raise ValueError(f'"{text}" is not a count: write it as in "> 5 in 10m", ">= 6 in 10m" or "3 in a row"')
         if not FEWEST <= least <= MOST:
             raise ValueError(f'"{text}" counts to {least}; a count is of {FEWEST} to {MOST} occurrences')
-        return cls(least, _span(match[3]))
+        return cls(least, _span(match[3])) if match else cls(least, LONGEST_ROW, in_a_row=True)
 
     def reached(self, times: Iterable[datetime], latest: datetime) -> int:
         """The most occurrences, `latest` among them, that one span of `window` holds; in any order of arrival."""
@@ -63,7 +70,7 @@ class Count(Struct, frozen=True):
         return max(map(len, spans))
 
     def __str__(self) -> str:
-        return f">= {self.least} in {format_duration(self.window)}"
+        return f"{self.least} in a row" if self.in_a_row else f">= {self.least} in {format_duration(self.window)}"
 
 
 def _span(text: str) -> timedelta:

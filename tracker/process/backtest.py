@@ -203,7 +203,7 @@ def _reach(rule: Rule) -> timedelta:
     trigger = rule.trigger
     spans = [rule.once or timedelta(0), sum(map(_lasting, rule.all_steps), timedelta(0))]
     if rule.count:
-        spans.append(2 * rule.count.window)
+        spans.append(rule.count.window if rule.count.in_a_row else 2 * rule.count.window)
     if rule.budget:
         spans.append(rule.budget.per)
     if isinstance(trigger, Every) or rule.resolves:

@@ -16,7 +16,7 @@ import structlog
 from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
-from tracker.domain.rules.decision import Arm, Declined, Failed, Fire, Suppressed
+from tracker.domain.rules.decision import Arm, Declined, Fire, Recorded, Succeeded
 from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
@@ -171,7 +171,7 @@ async def prepare(
     # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if found.is_held:
         memory.holds = await rule_pauses.in_force(conn, earliest, now)
-    for firing in await firings.recent(conn, _looked_at(fires, earliest)):
+    for firing in await firings.recent(conn, _looked_at(decisions, earliest)):
         if is_ahead(firing.at, now):
             log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
             memory.ahead[firing.rule, firing.key] = firing.at
@@ -234,15 +234,15 @@ async def _with_earlier(conn: Connection, readers: Readers, decision: Decision, 
 
 
 def _identities(decisions: Iterable[Decision]) -> set[Identity]:
-    return {
-        (d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Fire | Failed | Suppressed | Declined)
-    }
+    return {(d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Recorded | Declined)}
 
 
-def _looked_at(fires: Iterable[Fire], earliest: datetime) -> dict[RuleKey, datetime]:
-    """How far back the counts and cooldowns of these firings look, by (rule, key)."""
+def _looked_at(decisions: Iterable[Decision], earliest: datetime) -> dict[RuleKey, datetime]:
+    """How far back the counts and cooldowns of these firings, and of what ends a row, look, by (rule, key)."""
     wanted: dict[RuleKey, datetime] = {}
-    for fire in fires:
+    for fire in decisions:
+        if not isinstance(fire, Fire | Succeeded):
+            continue
         rule, key = fire.rule, (fire.rule.id, fire.subject.key)
         since = [min(earliest, fire.occurred_at) - rule.count.window] if rule.count else []
         since += [earliest - rule.once] if rule.once else []

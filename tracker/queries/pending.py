@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tracker.domain.calendar import quiet_until
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.decision import Arm, CameTo, Failed, Fire, Refusal, Timer, Trace
 from tracker.domain.rules.descriptions import either
-from tracker.domain.rules.rule import While
 from tracker.domain.rules.step import RetryStep, WaitStep
 from tracker.domain.rules.timers import due
 from tracker.domain.runs.run import Phase, Run, RunState
@@ -99,8 +99,8 @@ class Outlook:
         if rule is None:
             return f"{timer.rule} looks again"
         match due(rule, timer, seen, timer.due_at, rang):
-            case Fire() if isinstance(rule.trigger, While):
-                return f"{rule.id} fires if it is still {either(sorted(rule.trigger.states))}"
+            case Fire() if states := getattr(rule.trigger, "states", ()):
+                return f"{rule.id} fires if it is still {either(sorted(states))}"
             case Fire():
                 return f"{rule.id} fires if {either(getattr(rule.trigger, 'words', ()))} has not happened"
             case Failed(detail=detail):
@@ -137,7 +137,7 @@ class Outlook:
         if row["attempts"]:
             return f"{what}: attempt {row['attempts'] + (row['state'] == 'pending')}"
         rule, due_at = self.rules.get(row["rule"] or ""), row["due_at"]
-        if rule is None or rule.quiet is None or row["verb"] != "alert" or due_at <= row["created_at"]:
+        if rule is None or not rule.quiet or row["verb"] != "alert" or due_at <= row["created_at"]:
             return what
-        is_held = rule.quiet.over_at(due_at - timedelta(milliseconds=1)) == due_at
+        is_held = quiet_until(rule.quiet, due_at - timedelta(milliseconds=1)) == due_at
         return f"{what}, held by the quiet hours until then" if is_held else what

@@ -164,7 +164,7 @@ def _check_per(rule: Rule, table: Table) -> None:
     if rule.per in OWN:
         return
     if not isinstance(rule.trigger, On):
-        what = "while" if isinstance(rule.trigger, While) else "expect"
+        what = "before" if "before" in table else "while" if isinstance(rule.trigger, While) else "expect"
         table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
     for key, what in ABOUT_A_POST.items():
         if _uses(rule, table, key):
@@ -178,6 +178,8 @@ def _check_ends(rule: Rule, table: Table) -> None:
     """What speaks of an end needs something that can end."""
     if rule.count and not isinstance(rule.trigger, On):
         table.fault("count", 'goes with "on": what lasts or is missing happens once')
+    if rule.count and rule.count.in_a_row and State.PUBLISHED in _starting(rule):
+        table.fault("count", '"post.published" begins a row anew, so it cannot be what is counted in one')
     if not isinstance(rule.trigger, On):
         return
     can_be_left = bool(entered(rule.trigger.words))
@@ -229,9 +231,12 @@ def reaches(word: EventPattern, state: State) -> bool:
 
 def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     """What a rule may say, and is better known before it does."""
-    alerts = any(isinstance(step, AlertStep) for step in rule.all_steps)
-    if rule.quiet and not alerts and "quiet" not in table.inherited:
+    alerts = [step for step in rule.all_steps if isinstance(step, AlertStep)]
+    own_quiet = rule.quiet and "quiet" not in table.inherited
+    if own_quiet and not alerts:
         table.warn("quiet", "holds alerts, and this rule has none")
+    elif own_quiet and all(step.severity == "critical" for step in alerts):
+        table.warn("quiet", "holds nothing: all alerts of the rule are critical, which are told at any hour")
     lasts = rule.resolves or any(isinstance(step, RetryStep | WaitStep) for step in rule.all_steps)
     if rule.mutes and not lasts:
         table.warn("mutes", "mutes nothing: the rule's runs end at once")

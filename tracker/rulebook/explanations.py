@@ -12,12 +12,13 @@ from msgspec import Struct, field
 
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.change import Change
+from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import ConditionFalse, NotMatched, NoWait, Refusal, Timer
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.rule import Predicate, Rule, Verdict, While
+from tracker.domain.rules.rule import Expect, Predicate, Rule, Verdict, While
 from tracker.domain.runs.firing import ACTED, Firing, Outcome
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.scope import filled
@@ -188,7 +189,14 @@ def goes_on(rule: Rule, timer: Timer) -> Explanation:
     """A timer is under way."""
     what = f"{_state(timer)} lasts" if isinstance(rule.trigger, While) else "nothing of it has come"
     text = f"fires at {moment(timer.due_at)} if {what} until then"
+    if ahead := _ahead(rule):
+        text = f"fires at {moment(timer.due_at)} if it is still {either(sorted(ahead))} then"
     return Explanation(WAITING, text, timer.due_at - rule.span, "", timer.key, None, None, timer.due_at)
+
+
+def _ahead(rule: Rule) -> frozenset[State]:
+    """The states in which a post may not be any more so long before its time."""
+    return rule.trigger.states if isinstance(rule.trigger, Expect) else frozenset()
 
 
 def _state(timer: Timer) -> str:
@@ -200,6 +208,8 @@ def _nothing_left(rule: Rule, subject: Group, after: timedelta | None = None) ->
     trigger = rule.trigger
     if isinstance(trigger, While):
         return Clause("while", " or ".join(sorted(trigger.states)), f"it is {subject.state}")
+    if ahead := _ahead(rule):
+        return Clause("while", " or ".join(sorted(ahead)), f"it is {subject.state}")
     wanted = f"no {either(getattr(trigger, 'words', ()))} within {format_duration(rule.span)}"
     if subject.state in WITHDRAWN:
         return Clause("expect", wanted, f"the post was {subject.state}, and nothing is left to expect")

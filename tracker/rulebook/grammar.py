@@ -93,7 +93,11 @@ RULE: Mapping[str, Key] = {
     "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
     "within": Key("How long what is expected may take.", "span"),
     "of": Key("The time of the post from which the wait counts; `on` counts from an event.", "choice", tuple(TIMES)),
-    "every": Key("A time of the clock: an interval, or days, a time and a zone."),
+    "before": Key("So long before the time `of` the post, it may not stand in the state of `while` any more.", "span"),
+    "every": Key(
+        "A time of the clock: an interval; days of the week or month, a time and a zone; or a cron line and a zone.",
+        offers=("weekdays 09:00 Europe/Istanbul", "1st 09:00 UTC", "last day 09:00 UTC", "first monday 09:00 UTC"),
+    ),
     "over": Key("What has happened since the last time, as run.items.", "table", keys=GATHERED),
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
@@ -102,7 +106,9 @@ RULE: Mapping[str, Key] = {
         "What the rule counts as one: post, target, account, platform, provider, or attributes.<name>.",
         offers=(*GroupBy, "attributes.campaign"),
     ),
-    "count": Key('How often it must have happened in what span, as in "> 5 in 10m".'),
+    "count": Key(
+        'How often it must have happened in what span, as in "> 5 in 10m", or "3 in a row": a success begins it anew.'
+    ),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
     "mode": Key("What a firing does while a run for the same thing is under way.", "choice", tuple(Mode)),
@@ -111,7 +117,11 @@ RULE: Mapping[str, Key] = {
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
     "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
-    "quiet": Key("Hours in which alerts are held, with a zone.", offers=("22:00-08:00 Europe/Istanbul",)),
+    "quiet": Key(
+        "Hours, with a zone, in which alerts are held that are not critical.",
+        "words",
+        offers=("22:00-08:00 Europe/Istanbul", "weekends 00:00-24:00 UTC"),
+    ),
     "mutes": Key(
         "Rules whose alerts are hidden while a run of this one is under way for the same thing.", "words", of="rules"
     ),
@@ -134,6 +144,7 @@ DEFAULTS: Mapping[str, Key] = {
 NEVER_BY_THE_CLOCK = ("once",)
 ABOUT_WHAT_IS_GATHERED = ("match", "per")
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
+    "before": ("before", "of", "while"),
     "while": ("while", "for"),
     "expect": ("expect", "within"),
     "every": ("every",),
@@ -141,8 +152,8 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
 }
 """The shapes of a trigger, and the keys that each needs."""
 
-GOES_WITH = {"for": "while", "since": "while", "within": "expect", "of": "expect", "over": "every", "empty": "over"}
-"""Keys that mean nothing without another."""
+GOES_WITH = {"for": "while", "since": "while", "within": "expect", "over": "every", "empty": "over"}
+"""Keys that mean nothing without another; "of" goes with "expect" or "before"."""
 
 _BODY = {
     "body": Key("The text below, with {{ CEL }} holes."),

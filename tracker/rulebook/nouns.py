@@ -103,7 +103,9 @@ def _shape(trigger: Trigger) -> str:
         return "clock"
     if isinstance(trigger, On):
         return _about(trigger.words)
-    return "waited" if isinstance(trigger, Expect) and trigger.on else "timer"
+    if isinstance(trigger, Expect) and (trigger.on or trigger.states):
+        return "waited" if trigger.on else "ahead"
+    return "timer"
 
 
 def _about(words: Iterable[EventPattern]) -> str:
@@ -138,7 +140,7 @@ def _of_what_happens(name: str, shape: str, per: Per) -> str:
         like = _LIKE.get(name)
         return _BY_THE_CLOCK.format(_ITEMS.format(like or "post_id"))
     if name in ("event.name", "event.data") or noun == "change":
-        if shape == "timer":
+        if shape in ("timer", "ahead"):
             return _NO_EVENT
         return _NO_POST if shape == "account" and noun == "change" else ""
     if shape == "account" and (noun in ("target", "error") or (noun == "post" and field_ != "provider")):
@@ -146,6 +148,6 @@ def _of_what_happens(name: str, shape: str, per: Per) -> str:
     if is_of_whole_posts(per) and noun == "target":
         instead = _INSTEAD.get(field_)
         return f"{_SEVERAL}, or read {instead}" if instead else _SEVERAL
-    if is_of_whole_posts(per) and noun == "account" and shape in ("post", "timer", "waited"):
+    if is_of_whole_posts(per) and noun == "account" and shape in ("post", "timer", "waited", "ahead"):
         return _NO_ACCOUNT
     return ""

@@ -85,7 +85,7 @@ def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
 def _origin(rule: Rule, facts: Iterable[Fact]) -> datetime:
     """The moment that becomes the beginning of the timeline: on a day and at a time like its own if that matters."""
     first = min(min(fact.received_at, fact.occurred_at) for fact in facts)
-    if rule.quiet is None and not isinstance(rule.trigger, Every):
+    if not rule.quiet and not isinstance(rule.trigger, Every):
         return first
     return BEGINNING + (first - BEGINNING) // A_WEEK * A_WEEK
 

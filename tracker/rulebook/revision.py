@@ -27,8 +27,8 @@ from tracker.rulebook.templates import Template
 if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
 
-LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook"})
-"""What a rule can change without meaning something else."""
+LOOKS = frozenset({"revision", "enabled", "description", "owner", "runbook", "line"})
+"""What a rule can change without meaning something else; a Cron's `line` is only how it was written."""
 
 ORDERED = get_args(Step)
 """Only they mean something by the order in which they stand."""

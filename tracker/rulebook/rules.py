@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tracker.domain.calendar import parse_quiet
+from tracker.domain.calendar import EPOCH, LONGEST_QUIET, Quiet, parse_quiet, quiet_until
 from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import EventName, StateEntered
 from tracker.domain.rules.grouping import GroupBy
@@ -167,7 +167,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
         mode=Mode(table.choice("mode", tuple(Mode), Mode.SINGLE)),
-        quiet=table.parsed("quiet", parse_quiet),
+        quiet=_quiet(table),
         mutes=_muted(name, table),
         canary=table.span("canary"),
         budget=table.parsed("budget", Rate.parse),
@@ -190,6 +190,13 @@ def _condition(nouns: Nouns, scope: Scope, text: str) -> Condition:
         raise together(lacked)
     nouns.check(text, condition)
     return condition
+
+
+def _quiet(table: Table) -> tuple[Quiet, ...]:
+    hours = table.several("quiet", parse_quiet)
+    if (over := quiet_until(hours, EPOCH)) and over - EPOCH > LONGEST_QUIET:
+        table.fault("quiet", 'is never over, so nobody would be told: leave out hours, or write "enabled = false"')
+    return hours
 
 
 def read_workflow(name: str, table: Table, context: Context) -> None:

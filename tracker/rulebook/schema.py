@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from re import escape
 
-from tracker.domain.calendar import NAMES as DAYS
+from tracker.domain.calendar import NAMES as WEEK
+from tracker.domain.cron import NTH, ORDINALS
 from tracker.domain.posts.description import NAME as ATTRIBUTE
 from tracker.domain.posts.event import State
 from tracker.domain.rules.grouping import GroupBy
@@ -47,13 +48,16 @@ _LABELS: Schema = {
 }
 _SPAN = r"(\d{1,9}(ms|[wdhms]))+"
 _TIME, _ZONE = r"([01]?\d|2[0-3]):[0-5]\d", r"[A-Za-z][A-Za-z0-9_+/-]*"
-_DAY = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in DAYS)
+_DAY = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in WEEK)
+_DAYS, _NTH, _DATE = rf"({_DAY})(,({_DAY}))*", f"({'|'.join(NTH)})", f"({'|'.join(ORDINALS)})"
+_DATES = rf"(last day|{_NTH}(,{_NTH})*\s+{_DAYS}|{_DATE}(,{_DATE})*)"
+_CRON = r"(@[A-Za-z]+|[^\s@]\S*(\s+\S+){4})"
 _STATE = rf"(\*|(post\.)?({'|'.join(State)}))"
 _NAME = r"[^\s.>]+\.\S+"
 PATTERNS = {
-    "every": rf"({_SPAN}|({_DAY})(,({_DAY}))*\s+{_TIME}\s+{_ZONE})",
-    "quiet": rf"(({_DAY})(,({_DAY}))*\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
-    "count": rf">=? ?\d{{1,4}} in {_SPAN}",
+    "every": rf"({_SPAN}|({_CRON}|({_DAYS}|{_DATES})\s+{_TIME})\s+{_ZONE})",
+    "quiet": rf"({_DAYS}\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
+    "count": rf"(>=? ?\d{{1,4}} in {_SPAN}|\d{{1,4}} in a row)",
     "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
@@ -159,18 +163,31 @@ class _Schema:
         return {"anyOf": [{"enum": offers}, text]} if offers else text
 
 
+TOGETHER = ({"on", "expect"}, {"before", "while"})
+"""Two triggers that are one."""
+
+
 def _combinations() -> Schema:
     """Which keys of a rule go together, by the key that minds."""
     shapes: dict[str, Schema] = {
         name: {
             "required": list(TRIGGERS[name]),
-            "properties": _none_of(other for other in TRIGGERS if other != name and {name, other} != {"on", "expect"}),
+            "properties": _none_of(other for other in TRIGGERS if other != name and {name, other} not in TOGETHER),
         }
         for name in TRIGGERS
     }
     whole_posts = {"per": {"enum": [str(per) for per in GroupBy if per in OWN]}}
     without_count: Schema = {"properties": _none_of(["count"])}
     shapes["while"]["allOf"] = [{"properties": whole_posts}, without_count]
+    del shapes["while"]["required"]
+    shapes["while"]["oneOf"] = [{"required": ["for"]}, {"required": ["before"]}]
+    shapes["before"]["allOf"] = [
+        {"properties": whole_posts},
+        without_count,
+        {"properties": _none_of(["since"])},
+        {"properties": {"of": {"enum": ["post.scheduled_at"]}}},
+    ]
+    shapes["of"] = {"anyOf": [{"required": ["expect"]}, {"required": ["before"]}]}
     shapes["expect"]["allOf"] = [{"properties": whole_posts}, without_count]
     shapes["expect"]["oneOf"] = [{"required": ["of"]}, {"required": ["on"]}]
     without_over = {"properties": _none_of(["match", "when", "per"])}

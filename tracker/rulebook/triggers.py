@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
-from tracker.domain.calendar import parse_calendar
+from tracker.domain.calendar import parse_zone
+from tracker.domain.cron import Schedule, parse_schedule
 from tracker.domain.posts.description import NAME, NAMES
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.event_pattern import (
     EventName,
     EventPattern,
@@ -31,6 +34,9 @@ from tracker.rulebook.grammar import (
     meant_platform,
 )
 from tracker.rulebook.reading import Table
+
+if TYPE_CHECKING:
+    from tracker.domain.posts.event import State
 
 
 def read_match(table: Table, providers: Collection[str] | None) -> tuple[Match, ...]:
@@ -88,7 +94,9 @@ def _platform(text: str) -> str:
 OURS = frozenset({"post.labelled"})
 """Events that tell only what rules did; those of actions no word can name."""
 
-SHAPES = "on, while … for, expect … within, or every"
+CRON_FIELDS = 5
+SHAPES = "on, while … for, before … of … while, expect … within, or every"
+PAIRS = (["expect", "on"], ["before", "while"])
 
 
 def read_trigger(table: Table) -> Trigger | None:
@@ -101,10 +109,12 @@ def read_trigger(table: Table) -> Trigger | None:
         table.fault("", f"has no trigger: {SHAPES}")
     if not shapes:
         return None
-    if len(shapes) > 1 and shapes != ["expect", "on"]:
+    if "of" in table and not {"expect", "before"} & set(shapes):
+        table.fault("of", 'goes with "expect" or "before", of which this rule has none')
+    if len(shapes) > 1 and shapes not in PAIRS:
         table.fault(shapes[0], f"a rule has one trigger: {SHAPES}")
         return None
-    return {"on": _on, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
+    return {"on": _on, "before": _before, "while": _while, "expect": _expect, "every": _every}[shapes[0]](table)
 
 
 def read_word(text: str) -> EventPattern:
@@ -124,16 +134,34 @@ def _on(table: Table) -> On | None:
 def _while(table: Table) -> While | None:
     if "for" not in table:
         table.fault("while", 'needs a "for": how long the state must have held')
-    watched, lasting = table.table("while"), table.span("for")
+    states, lasting = _states(table), table.span("for")
+    entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
+    return While(frozenset(states), lasting, entered) if states and lasting else None
+
+
+def _states(table: Table) -> tuple[State, ...]:
+    watched = table.table("while")
     if watched is None:
-        return None
+        return ()
     watched.only(WATCHED, "while")
     if "state" not in watched:
         table.fault("while", 'needs a state: while = { state = "publishing" }')
-        return None
-    states = watched.several("state", parse_state)
-    entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
-    return While(frozenset(states), lasting, entered) if states and lasting else None
+    return watched.several("state", parse_state)
+
+
+def _before(table: Table) -> Expect | None:
+    lead, states, of = table.span("before"), _states(table), table.parsed("of", _time)
+    for key, what in (("of", '"post.scheduled_at"'), ("while", '{ state = "awaiting_approval" }')):
+        if key not in table:
+            table.fault("before", f'needs "{key}": {key} = {what}')
+    for key in ("for", "since"):
+        if key in table:
+            table.fault(key, 'does not go with "before", which looks at one moment')
+    if of and of != "scheduled_at":
+        table.fault("of", f'nobody knows "post.{of}" before it has come: write "post.scheduled_at"')
+    if over := sorted(WITHDRAWN & set(states)):
+        table.fault("while", f'nothing is to come of a post that is "{over[0]}"')
+    return Expect((), -lead, of, states=frozenset(states)) if lead and states and of else None
 
 
 def _expect(table: Table) -> Expect | None:
@@ -162,7 +190,7 @@ def _time(text: str) -> str:
 
 
 def _every(table: Table) -> Every | None:
-    calendar, over = table.parsed("every", parse_calendar), table.table("over")
+    schedule, over = table.parsed("every", _schedule), table.table("over")
     skips = table.choice("empty", EMPTY, "send") == "skip"
     words: tuple[EventPattern, ...] = ()
     if over:
@@ -171,4 +199,16 @@ def _every(table: Table) -> Every | None:
         words = over.several("events", read_word)
         if "events" not in over:
             table.fault("over", 'needs "events": over = { events = ["post.published"], since = "last-run" }')
-    return Every(calendar, words, skips) if calendar else None
+    return Every(schedule, words, skips) if schedule else None
+
+
+def _schedule(text: str) -> Schedule:
+    """A cron line with its zone, or what people say instead. Raises ValueError."""
+    match text.split():
+        case [*line, zone] if text.lstrip().startswith("@") or len(line) >= CRON_FIELDS - 1:
+            if zone.startswith("@") or len(line) == CRON_FIELDS - 1:
+                raise ValueError(f'"{text}": a cron line has its zone behind it, as in "0 9 * * 1-5 Europe/Istanbul"')
+            from tracker.settings.jobs import parse_cron  # noqa: PLC0415  (takes a while)
+
+            return parse_cron(" ".join(line), parse_zone(zone))
+    return parse_schedule(text)

@@ -25,6 +25,7 @@ from tracker.domain.rules.decision import (
     Refusal,
     Resolve,
     Settle,
+    Succeeded,
     Suppressed,
     Trace,
 )
@@ -61,6 +62,7 @@ def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | No
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
+        *_successes(rules, scene, marks),
         *_firings(rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
     ]
@@ -94,6 +96,17 @@ def _settled(
         for move in scene.moves(rule.per) if rule.id in running else ():
             if move.after in SETTLED and not move.superseded:
                 yield Settle(rule, scene.subject(rule.per, move.target), move.after)
+
+
+def _successes(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label]) -> Iterator[Succeeded]:
+    if not any(move.after is State.PUBLISHED for move in scene.change.moves):
+        return
+    for rule in rules.in_a_row.rules(marks):
+        for move in scene.moves(rule.per):
+            subject = scene.subject(rule.per, move.target)
+            success = move.after is State.PUBLISHED and not move.superseded
+            if success and not rule.unmatched(subject, whatever_state=True):
+                yield Succeeded(rule, subject, move.cause, move.occurred_at)
 
 
 def _heard(rule: Rule, scene: MatchContext) -> Iterator[Came]:

@@ -124,6 +124,15 @@ class Resolve(Struct, frozen=True):
     well: bool = True
 
 
+class Succeeded(Struct, frozen=True):
+    """The subject was published: what the rule counts in a row begins anew."""
+
+    rule: Rule
+    subject: Group
+    cause: str
+    occurred_at: datetime
+
+
 class Came(Struct, frozen=True):
     """The `words` that a rule's steps may wait for have happened to the subject."""
 
@@ -132,7 +141,8 @@ class Came(Struct, frozen=True):
     words: tuple[str, ...]
 
 
-Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Came
+Recorded = Fire | Failed | Suppressed | Succeeded
+Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Succeeded | Came
 
 
 class Refusal(Struct, frozen=True):

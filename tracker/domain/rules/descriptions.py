@@ -38,11 +38,13 @@ def trigger_in_words(trigger: Trigger) -> str:
             return either(words)
         case While(states, lasting):
             return f"{either(sorted(states))} for {format_duration(lasting)}"
+        case Expect(states=states) if states:
+            return f"still {either(sorted(states))} {format_duration(-trigger.within)} before post.{trigger.of}"
         case Expect():
             since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
             return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
-        case Every(calendar):
-            return f"every {calendar}"
+        case Every(schedule):
+            return f"every {schedule}"
         case _:
             assert_never(trigger)
 

@@ -30,7 +30,9 @@ def timer_after(rule: Rule, moment: datetime, since: datetime) -> Timer:
     trigger = rule.trigger
     if not isinstance(trigger, Every):
         raise TypeError(f"{rule.id} does not go by the clock")
-    due_at = trigger.calendar.after(moment)
+    due_at = trigger.schedule.after(moment)
+    if due_at is None:
+        raise ValueError(f"{rule.id}: {trigger.schedule} never comes again")
     cause = f"{KIND}:{due_at.isoformat()}"
     return Timer(rule.id, rule.id, KIND, due_at, rule.revision, cause, "", None, None, {"since": since.isoformat()})
 

@@ -10,7 +10,8 @@ from functools import cached_property
 
 from msgspec import Struct, field
 
-from tracker.domain.calendar import Calendar, Quiet
+from tracker.domain.calendar import Quiet
+from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
@@ -54,16 +55,22 @@ class While(Struct, frozen=True):
 
 
 class Expect(Struct, frozen=True, dict=True):
-    """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names."""
+    """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names.
+
+    With `states`: none but them has been entered, so long before that time (`within` is then less than nothing).
+    """
 
     words: tuple[EventPattern, ...]
     within: timedelta
     of: str | None = None
     on: tuple[EventPattern, ...] = ()
+    states: frozenset[State] = frozenset()
 
     @cached_property
     def met(self) -> frozenset[State]:
         """The states in which what is expected has happened; the state that started the wait is none of them."""
+        if self.states:
+            return frozenset(State) - self.states
         states = entered(self.words)
         beyond = frozenset[State]().union(*(_BEYOND.get(state, frozenset()) for state in states))
         return states | (beyond - (_IMPLIED[self.of] if self.of else entered(self.on)))
@@ -80,7 +87,7 @@ class Every(Struct, frozen=True):
     `skip_empty`: nothing happens where nothing was gathered.
     """
 
-    calendar: Calendar
+    schedule: Schedule
     over: tuple[EventPattern, ...] = ()
     skip_empty: bool = False
 
@@ -159,7 +166,7 @@ class Rule(Struct, frozen=True, dict=True):
     once: timedelta | None = None
     cancel_on: tuple[EventPattern, ...] = ()
     mode: Mode = Mode.SINGLE
-    quiet: Quiet | None = None
+    quiet: tuple[Quiet, ...] = ()
     mutes: tuple[str, ...] = ()
     canary: timedelta | None = None
     budget: Rate | None = None
@@ -204,7 +211,7 @@ class Rule(Struct, frozen=True, dict=True):
         trigger = self.trigger
         if isinstance(trigger, While):
             return trigger.lasting
-        return trigger.within if isinstance(trigger, Expect) else timedelta(0)
+        return max(trigger.within, timedelta(0)) if isinstance(trigger, Expect) else timedelta(0)
 
     @cached_property
     def waits_for(self) -> tuple[EventPattern, ...]:

@@ -87,7 +87,7 @@ def wait_for(rule: Rule, subject: Group, view: PostView, there_since: datetime |
     if unmatched := rule.unmatched(subject, whatever_state=True):
         return NotMatched(unmatched)
     if isinstance(trigger, While) and subject.state in trigger.states:
-        since = next((t.entered_at for t in view.targets if t.key == subject.target), view.entered_at)
+        since = _entered_at(subject, view)
         if since is None:
             return OVER
         timer = _timer(rule, subject, since, trigger.lasting, f"{subject.state}")
@@ -98,8 +98,19 @@ def wait_for(rule: Rule, subject: Group, view: PostView, there_since: datetime |
         if start is None:
             return NoWait(trigger.of)
         if subject.state not in trigger.over:
-            return _timer(rule, subject, start, trigger.within, trigger.of)
+            timer = _timer(rule, subject, start, trigger.within, trigger.of)
+            return _not_too_late(timer, start, _entered_at(subject, view), there_since) if trigger.states else timer
     return OVER
+
+
+def _not_too_late(timer: Timer, start: datetime, *since: datetime | None) -> Timer | Refusal:
+    """A timer ahead of a time: it comes at once where less than that is left, and not at all where nothing is."""
+    latest = max((moment for moment in since if moment), default=timer.due_at)
+    return OVER if latest >= start else replace(timer, due_at=max(timer.due_at, latest))
+
+
+def _entered_at(subject: Group, view: PostView) -> datetime | None:
+    return next((target.entered_at for target in view.targets if target.key == subject.target), view.entered_at)
 
 
 def wait_after(rule: Rule, subject: Group, start: datetime, cause: str, values: Environment) -> Timer | None:

@@ -9,8 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.domain.actions import ActionSpec
+from tracker.domain.calendar import quiet_until
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload
+from tracker.domain.rate import Count
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group, scope_of
@@ -56,8 +58,12 @@ def fate_of(
     why = None if said.resolved else _hidden_by(rules, memory, run, (action.target, said.severity), at)
     if why:
         return replace(asked, fate="hidden", why=why)
-    later = _after_the_quiet(action, rule)
-    return asked if later is action else replace(asked, action=later)
+    # What is critical is told at any hour.
+    over = quiet_until(rule.quiet, action.due_at) if rule.quiet and said.severity != "critical" else None
+    if over is None:
+        return asked
+    # It comes as one with the rest of the night.
+    return replace(asked, action=replace(action, due_at=over, group=action.group or f"{rule.id}/{action.target}/quiet"))
 
 
 def with_fate(run: Run, asked: ActionRequest) -> Run:
@@ -102,14 +108,6 @@ def _values(run: Run, told: tuple[str, str], subject: Group) -> Mapping[str, tup
     }
 
 
-def _after_the_quiet(action: ActionSpec, rule: Rule) -> ActionSpec:
-    """What would disturb waits until the morning, and comes as one with the rest of the night."""
-    over = rule.quiet.over_at(action.due_at) if rule.quiet else None
-    if over is None:
-        return action
-    return replace(action, due_at=over, group=action.group or f"{rule.id}/{action.target}/quiet")
-
-
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
@@ -136,10 +134,10 @@ class Admission(Struct, frozen=True):
             return Verdict(Outcome.SUPPRESSED, f"paused by {pause.by} until {_shown(pause.until)}")
         count = 0
         if rule.count:
-            count = rule.count.reached(self.memory.tally(rule.id, key, at - 2 * rule.count.window), fire.occurred_at)
+            count = self._counted(rule.count, fire, at)
             if count < rule.count.least:
-                span = format_duration(rule.count.window)
-                return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} within {span}")
+                within = "in a row" if rule.count.in_a_row else f"within {format_duration(rule.count.window)}"
+                return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} {within}")
         if rule.once and (last := self.memory.last_acted(rule.id, key, at, rule.once)):
             return Verdict(
                 Outcome.SUPPRESSED, f"once in {format_duration(rule.once)}, and it fired at {_shown(last.at)}"
@@ -147,6 +145,13 @@ class Admission(Struct, frozen=True):
         ahead = self.memory.ahead.get((rule.id, key))
         told = f"a firing of {_shown(ahead)} counts as none: the clock was ahead" if ahead else ""
         return self._within_budget(rule, at) or Verdict(count=count, detail=told)
+
+    def _counted(self, count: Count, fire: Fire, at: datetime) -> int:
+        rule, key = fire.rule.id, fire.subject.key
+        if not count.in_a_row:
+            return count.reached(self.memory.tally(rule, key, at - 2 * count.window), fire.occurred_at)
+        row = self.memory.row(rule, key, at - count.window, fire.occurred_at)
+        return 0 if row is None else len(row) + 1
 
     def _within_budget(self, rule: Rule, at: datetime) -> Verdict | None:
         budget = rule.budget

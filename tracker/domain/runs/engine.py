@@ -21,8 +21,10 @@ from tracker.domain.rules.decision import (
     Disarm,
     Failed,
     Fire,
+    Recorded,
     Resolve,
     Settle,
+    Succeeded,
     Suppressed,
     Timer,
 )
@@ -30,7 +32,7 @@ from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
 from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
-from tracker.domain.runs.firing import Firing, Outcome
+from tracker.domain.runs.firing import ROW_ENDED, Firing, Outcome
 from tracker.domain.runs.joint_retries import joining, open_try, sharing
 from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
@@ -83,6 +85,9 @@ class Engine:
                 self._record(decision, Outcome.ERROR, at, detail)
             case Suppressed(detail=detail):
                 self._record(decision, Outcome.SUPPRESSED, at, detail)
+            case Succeeded(rule, subject):
+                if rule.count and self.memory.tally(rule.id, subject.key, at - rule.count.window):
+                    self._record(decision, Outcome.COUNTED, at, ROW_ENDED)
             case Arm(_, timer):
                 self.effects.arm(timer)
             case Disarm(rule, subject, kind):
@@ -190,12 +195,7 @@ class Engine:
             self.deliver_signal(run, signal, at)
 
     def _record(
-        self,
-        decision: Fire | Failed | Suppressed,
-        outcome: Outcome,
-        at: datetime,
-        detail: str | None,
-        run: UUID | None = None,
+        self, decision: Recorded, outcome: Outcome, at: datetime, detail: str | None, run: UUID | None = None
     ) -> None:
         rule, subject = decision.rule, decision.subject
         firing = Firing(

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.rules.decision import Timer
-from tracker.domain.runs.firing import ACTED, Firing, Identity, Outcome
+from tracker.domain.runs.firing import ACTED, ROW_ENDED, Firing, Identity, Outcome
 from tracker.domain.runs.pause import Holds, Pause
 from tracker.domain.runs.run import TRYING, Run, RunState
 from tracker.domain.runs.run_signals import Label
@@ -111,13 +111,26 @@ class EngineState:
 
         What is older is of no account, however much of it is remembered.
         """
+        return self._tallied(rule, key, since)[0]
+
+    def row(self, rule: str, key: str, since: datetime, latest: datetime) -> list[datetime] | None:
+        """When what is counted happened after the last success; None where the `latest` happened before that."""
+        times, succeeded = self._tallied(rule, key, since)
+        last = max(succeeded, default=None)
+        if last and latest <= last:
+            return None
+        return [moment for moment in times if not last or moment > last]
+
+    def _tallied(self, rule: str, key: str, since: datetime) -> tuple[list[datetime], list[datetime]]:
+        """When what is counted happened, and when it succeeded."""
         times: list[datetime] = []
+        succeeded: list[datetime] = []
         for firing in reversed(self.recent.get((rule, key), ())):
             if firing.outcome in ACTED:
                 break
             if firing.at >= since:
-                times.append(firing.occurred_at)
-        return times
+                (succeeded if firing.detail == ROW_ENDED else times).append(firing.occurred_at)
+        return times, succeeded
 
     def forget(self, before: datetime) -> None:
         """Let go of runs that have ended, and of firings that were decided before; that they were is still known."""

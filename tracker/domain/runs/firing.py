@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+ROW_ENDED = "a post was published, so the row begins anew"
+"""The detail of a firing that is none: what was counted in a row before it counts no more."""
+
 ACTED = frozenset({Outcome.FIRED, Outcome.JOINED, Outcome.QUEUED})
 
 
