@@ -256,6 +256,19 @@ STEPS = {
             )
         ],
     ),
+    "a pause with an end of its own": (
+        'do = [{ wait = "10m", at_most = "1h" }]',
+        ["r.toml:3:33: rule.a.do[0].at_most: goes with a wait for an event: one for a span always ends by itself"],
+    ),
+    "a pause that is no span": (
+        'do = [{ wait = "10 minutes" }]',
+        [
+            (
+                'r.toml:3:16: rule.a.do[0].wait: "10 minutes" is not a duration: write a number and a unit (ms, s, m,'
+                ' h, d, w), as in "90s", "15m", "2d" or "1h30m"'
+            ),
+        ],
+    ),
     "a wait that cannot end in vain": (
         'do = [{ wait = "cms.acked", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
         ['r.toml:3:36: rule.a.do[0].else: goes with "at_most": without it the wait never ends in vain'],

@@ -81,7 +81,7 @@ KEYS = {
     ),
     "sleeping": (
         HEAD + 'do = [{ sleep = "5m" }]',
-        "r.toml:3:9: rule.x.do[0].sleep: no verb of that name: a wait is for an event",
+        'r.toml:3:9: rule.x.do[0].sleep: no verb of that name: write { wait = "5m" }',
     ),
     "notifying": (
         HEAD + 'do = [{ notify = "ops" }]',
@@ -89,8 +89,8 @@ KEYS = {
     ),
     "cancelling": (HEAD + 'do = [{ cancel = "post" }]', "what is asked of the provider is retry and reconcile"),
     "a wait with a duration": (
-        HEAD + 'do = [{ wait = "10m" }]',
-        '"10m" is no event: write wait = "cms.acked", the event, and at_most = "10m"',
+        HEAD + 'do = [{ wait = ["cms.acked", "10m"] }]',
+        '"10m" is no event: write at_most = "10m" beside them, or a step { wait = "10m" }',
     ),
     "every event": ('[rule.x]\non = "*"\n' + DO, '"*" is every event: say of what, as in "post.*"'),
     "all but one platform": (

@@ -304,10 +304,20 @@ def test_the_same_firing_makes_the_same_run() -> None:
     assert told(TRYING)[0].id == told(TRYING)[0].id
 
 
+def test_a_pause_ends_by_its_timer_alone() -> None:
+    paused, intents = told(rule(PAUSE, ALERT))
+    assert (paused.phase, intents) == (Phase.WAITING, [ArmTimer(EPOCH + MINUTE, "0")])
+    heard, _ = tell(paused, rule(PAUSE, ALERT), EventsArrived(("cms.acked",)))
+    assert heard.phase is Phase.WAITING
+    done, intents = tell(heard, rule(PAUSE, ALERT), TimerDue("0"))
+    assert (done.state, len(actions(intents))) == (RunState.DONE, 1)
+
+
 WAIT = WaitStep((parse_event_pattern("cms.acked"),), MINUTE, "escalate")
+PAUSE = WaitStep((), MINUTE)
 REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
 EVERY_STEP = [
-    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, ReconcileStep(), PauseStep("other", MINUTE),
+    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, ReconcileStep(), PauseStep("other", MINUTE),
     ResumeStep("other"), SetStep({"a": Text("<post.id>")}),
 ]  # fmt: skip
 STEPS = st.lists(st.sampled_from(EVERY_STEP), min_size=1, max_size=4)

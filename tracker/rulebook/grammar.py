@@ -34,8 +34,8 @@ def meant_platform(word: str) -> str | None:
 
 
 Form = Literal[
-    "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
-    "free", "value", "values",
+    "text", "words", "words or span", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named",
+    "steps", "free", "value", "values",
 ]  # fmt: skip
 """`words` are one text or a list, `named` are tables by free names, `free` are texts by free names; a `value` is a
 text, a number or a flag, and `values` are some by free names."""
@@ -170,7 +170,9 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "backoff": Key("The pauses before each try.", offers=("1m x2 max 30m jitter 20%",)),
     },
     "wait": {
-        "wait": Key("Go on when one of these has happened since the run began.", "words", offers=_WORDS),
+        "wait": Key(
+            "Go on when one of these has happened since the run began, or after a span.", "words or span", offers=_WORDS
+        ),
         "at_most": Key("Go on without it after so long.", "span"),
         "else": Key("The branch to take when it did not come in time."),
     },

@@ -75,6 +75,7 @@ class _Schema:
         self._forms: Mapping[Form, Callable[[str, Key], Schema]] = {
             "text": self._offering,
             "words": lambda name, key: _one_or_more(self._offering(name, key)),
+            "words or span": lambda name, key: {"anyOf": [SPAN, _one_or_more(self._offering(name, key))]},
             "choice": lambda _, key: {"enum": list(key.among)},
             "flag": lambda _, key: FLAG,
             "number": lambda _, key: {"type": "integer", "minimum": key.least, "maximum": key.most},
@@ -133,7 +134,8 @@ class _Schema:
 
     def _of_verb(self, verb: str, keys: Mapping[str, Key]) -> Schema:
         further: Schema = {"body": {"properties": {"template": NOT_HERE}}} if "template" in keys else {}
-        further |= {"else": ["at_most"]} if "else" in keys else {}
+        if verb == "wait":
+            further |= {"else": ["at_most"], "at_most": {"properties": {"wait": {"not": SPAN}}}}
         table = {**self._table(keys), "title": verb, "required": [verb, *_needed(keys)]}
         return {**table, "dependencies": further} if further else table
 

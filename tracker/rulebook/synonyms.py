@@ -28,11 +28,11 @@ KEYS: Mapping[str, str] = {
     "tz": 'the zone stands with its time, as in every = "day 09:00 Europe/Istanbul"',
     "cooldown": 'write once = "1h"',
     "throttle": 'write once = "1h", or budget = "50 per hour"',
-    "debounce": 'write mode = "restart", and { wait = "…", at_most = "10m" } as the first step',
+    "debounce": 'write mode = "restart", and { wait = "10m" } as the first step',
     "vars": 'write [table.<name>] with its rows, and with = { <name> = "account" }',
     "group_by": 'write per = "account"',
     "disabled": "write enabled = false",
-    "wait": 'a wait is a step: do = [{ wait = "…", at_most = "10m" }]',
+    "wait": 'a wait is a step: do = [{ wait = "10m" }], or { wait = "cms.acked", at_most = "10m" }',
     "alert": 'an alert is a step: do = [{ alert = "ops", title = "…" }]',
     "retry": 'a retry is a step: do = [{ retry = "publish" }]',
 }
@@ -60,8 +60,8 @@ OF_STEPS: Mapping[str, str] = {
 """Of a step."""
 
 VERBS: Mapping[str, str] = {
-    "sleep": 'a wait is for an event, and ends after at_most: { wait = "cms.acked", at_most = "5m" }',
-    "delay": 'a wait is for an event, and ends after at_most: { wait = "cms.acked", at_most = "5m" }',
+    "sleep": 'write { wait = "5m" }',
+    "delay": 'write { wait = "5m" }',
     "notify": 'write { alert = "ops", title = "…" }',
     "message": 'write { alert = "ops", title = "…" }',
     "email": 'write { alert = "ops", title = "…" }',

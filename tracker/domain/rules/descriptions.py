@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from tracker.domain.duration import format_duration
@@ -63,6 +64,8 @@ def step_in_words(step: Step) -> str:
             return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
         case ReconcileStep():
             return "ask the provider how the post stands"
+        case WaitStep((), timedelta() as pause):
+            return f"wait {format_duration(pause)}"
         case WaitStep(words, at_most, otherwise):
             limit = f", at most {format_duration(at_most)}" if at_most else ""
             return f"wait for {either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"

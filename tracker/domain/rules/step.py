@@ -55,7 +55,10 @@ class ReconcileStep(Struct, frozen=True):
 
 
 class WaitStep(Struct, frozen=True):
-    """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`."""
+    """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`.
+
+    Without words it is a pause: so long, and then on.
+    """
 
     words: tuple[EventPattern, ...]
     at_most: timedelta | None = None
