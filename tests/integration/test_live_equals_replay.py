@@ -30,6 +30,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
@@ -187,6 +188,7 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
         SendStep("cms", lambda _: "x"),
         WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
         WaitStep((), random.choice(SPANS)),
+        WhenStep(lambda values: "" if values["post.attempt"] == 1 else "late", 1, random.choice(ways)),
         PauseStep(other, random.choice(SPANS)),
         ResumeStep(other),
         SetStep({"a": lambda _: "b"}),

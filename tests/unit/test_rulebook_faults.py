@@ -245,7 +245,7 @@ STEPS = {
     ),
     "an option of another verb": (
         'do = [{ wait = "cms.acked", within = "24h" }]',
-        ['r.toml:3:29: rule.a.do[0].within: a wait step has no such key (did you mean "wait"?)'],
+        ['r.toml:3:29: rule.a.do[0].within: a wait step has no such key (write at_most = "1h")'],
     ),
     "a wait for nothing that can be heard": (
         'do = [{ wait = ["cms.acked", "acked"] }]',
@@ -271,7 +271,34 @@ STEPS = {
     ),
     "a wait that cannot end in vain": (
         'do = [{ wait = "cms.acked", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
-        ['r.toml:3:36: rule.a.do[0].else: goes with "at_most": without it the wait never ends in vain'],
+        ['r.toml:3:36: rule.a.do[0].else: goes with "at_most" or "when": without them the wait never ends in vain'],
+    ),
+    "an else of nothing": (
+        'do = [{ reconcile = "post", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
+        ['r.toml:3:36: rule.a.do[0].else: goes with "when": without it the step is always done'],
+    ),
+    "a condition of a step that is none": (
+        'do = [{ reconcile = "post", when = "post.attempt" }, { reconcile = "post", when = "post.attemt > 1" }]',
+        [
+            "r.toml:3:37: rule.a.do[0].when: must be true or false, but it is an int",
+            (
+                "r.toml:3:84: rule.a.do[1].when: post.attemt: not a value that rules can read (did you mean"
+                ' "post.attempt"?)'
+            ),
+        ],
+    ),
+    "a condition of a step that is about nothing": (
+        'do = [{ reconcile = "post", when = "target.key != \'\'" }]',
+        [
+            (
+                "r.toml:3:37: rule.a.do[0].when: target.key is always empty here: a post has several targets, and the"
+                ' rule counts the post as one: write per = "target"'
+            ),
+        ],
+    ),
+    "a condition that leads nowhere": (
+        'do = [{ reconcile = "post", when = "post.attempt > 1", else = "late" }]',
+        ['r.toml:3:63: rule.a.do[0].else: there is no branch "late"'],
     ),
     "a group that is neither": (
         'do = [{ alert = "ops", title = "x", group = 5 }]',

@@ -72,8 +72,8 @@ KEYS = {
         'do[0].message: an alert step has no such key (write body = "…")',
     ),
     "a condition of a step": (
-        HEAD + 'do = [{ alert = "ops", title = "x", when = "true" }]',
-        "give it a rule of its own",
+        HEAD + 'do = [{ alert = "ops", title = "x", if = "post.attempt > 1" }]',
+        'write when = "…"',
     ),
     "a key that nobody knows": (
         HEAD + 'do = [{ alert = "ops", title = "x", zzz = 1 }]',

@@ -115,7 +115,7 @@ WRONG_STEPS = {
     '{ wait = "cms.acked", at_mst = "1h" }': "at_mst",
     '{ allert = "ops", title = "x" }': "allert",
     '{ alert = "ops" }': "title",
-    '{ wait = "cms.acked", else = "late" }': "at_most",
+    '{ alert = "ops", title = "x", else = "late" }': "when",
 }
 
 

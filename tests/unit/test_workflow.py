@@ -31,8 +31,9 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
-from tracker.domain.runs.run import Phase, Run, RunState, begin
+from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -313,11 +314,44 @@ def test_a_pause_ends_by_its_timer_alone() -> None:
     assert (done.state, len(actions(intents))) == (RunState.DONE, 1)
 
 
+@pytest.mark.parametrize(
+    ("why", "otherwise", "expected"),
+    [("", None, ["ops", "web"]), ("too late", None, ["web"]), ("too late", "escalate", ["boss"]),
+     ("", "escalate", ["ops", "web"])],
+)  # fmt: skip
+def test_a_step_whose_condition_does_not_hold_is_left_out_or_another_branch_is_taken(
+    why: str, otherwise: str | None, expected: list[str]
+) -> None:
+    web, boss = AlertStep("web", Text("x")), AlertStep("boss", Text("y"))
+    one = rule(PAUSE, WhenStep(lambda _: why, 1, otherwise), ALERT, web)
+    one = replace(one, branches={"escalate": (boss,)})
+    paused, _ = told(one)
+    run, intents = tell(paused, one, TimerDue("0"))
+    assert ([action.target for action in actions(intents)], run.state) == (expected, RunState.DONE)
+    assert run.left_out == ({"1": why} if why else {})
+    assert describe(run, paused) == ("done; at step 1: too late" if why else "done")
+
+
+def test_several_steps_under_one_condition_are_left_out_together() -> None:
+    one = rule(WhenStep(lambda _: "no", 2), ALERT, RETRY, AlertStep("web", Text("x")))
+    run, intents = told(one)
+    assert ([action.target for action in actions(intents)], run.state) == (["web"], RunState.DONE)
+
+
+def test_a_condition_is_judged_when_its_turn_comes_by_what_texts_read_then() -> None:
+    one = rule(PAUSE, NOT_AGAIN, ALERT)
+    again, _ = tell(told(one)[0], one, Repeated(True, {}))
+    assert tell(again, one, TimerDue("0"))[0].left_out == {"1": "not the first"}
+
+
 WAIT = WaitStep((parse_event_pattern("cms.acked"),), MINUTE, "escalate")
 PAUSE = WaitStep((), MINUTE)
+NOT_AGAIN = WhenStep(lambda values: "" if values["run.count"] == 1 else "not the first")
+NEVER = WhenStep(lambda _: "never", 1, "escalate")
 REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
 EVERY_STEP = [
-    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, ReconcileStep(), PauseStep("other", MINUTE),
+    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, NOT_AGAIN, NEVER,
+    ReconcileStep(), PauseStep("other", MINUTE),
     ResumeStep("other"), SetStep({"a": Text("<post.id>")}),
 ]  # fmt: skip
 STEPS = st.lists(st.sampled_from(EVERY_STEP), min_size=1, max_size=4)

@@ -107,7 +107,7 @@ RULE: Mapping[str, Key] = {
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
     "mode": Key("What a firing does while a run for the same thing is under way.", "choice", tuple(Mode)),
     "do": Key("The steps, one after another.", "steps", needed=True),
-    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+    "branch": Key("Steps by name, for the `else` of a step.", "named"),
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
     "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
@@ -148,7 +148,9 @@ _BODY = {
     "body": Key("The text below, with {{ CEL }} holes."),
     "template": Key("A Jinja file under templates/, in place of `body`.", offers=("digest.md.j2",)),
 }
-STEPS: Mapping[str, Mapping[str, Key]] = {
+_WHETHER = Key("A condition in CEL, judged when the step's turn comes: where it is false, the step is left out.")
+_ELSE = Key("The branch to take where `when` is false.")
+_VERBS: Mapping[str, Mapping[str, Key]] = {
     "alert": {
         "alert": Key("Tell people: the name of a channel, or several.", "words", of="channels", strict=True),
         "title": Key("One line, with {{ CEL }} holes.", needed=True),
@@ -174,7 +176,7 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
             "Go on when one of these has happened since the run began, or after a span.", "words or span", offers=_WORDS
         ),
         "at_most": Key("Go on without it after so long.", "span"),
-        "else": Key("The branch to take when it did not come in time."),
+        "else": Key("The branch to take where it did not come in time, or `when` is false."),
     },
     "reconcile": {"reconcile": Key("Ask the provider how the post stands, and wait for the answer.", "choice", ASKED)},
     "pause": {
@@ -188,12 +190,15 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "with": Key("Arguments, which its texts and channels read as with.<name>.", "free"),
     },
 }
+STEPS: Mapping[str, Mapping[str, Key]] = {
+    verb: {**keys, "when": _WHETHER, "else": keys.get("else", _ELSE)} for verb, keys in _VERBS.items()
+}
 PERFORMED = tuple(verb for verb in STEPS if verb not in ("wait", "run"))
 """The verbs that a test can demand."""
 
 WORKFLOW: Mapping[str, Key] = {
     "do": Key("The steps, one after another.", "steps", needed=True),
-    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+    "branch": Key("Steps by name, for the `else` of a step.", "named"),
 }
 GIVEN: Mapping[str, Key] = {
     name: Key(

@@ -134,10 +134,12 @@ class _Schema:
 
     def _of_verb(self, verb: str, keys: Mapping[str, Key]) -> Schema:
         further: Schema = {"body": {"properties": {"template": NOT_HERE}}} if "template" in keys else {}
+        further["else"] = ["when"]
         if verb == "wait":
-            further |= {"else": ["at_most"], "at_most": {"properties": {"wait": {"not": SPAN}}}}
+            further["else"] = {"anyOf": [{"required": ["at_most"]}, {"required": ["when"]}]}
+            further["at_most"] = {"properties": {"wait": {"not": SPAN}}}
         table = {**self._table(keys), "title": verb, "required": [verb, *_needed(keys)]}
-        return {**table, "dependencies": further} if further else table
+        return {**table, "dependencies": further}
 
     def _table(self, keys: Mapping[str, Key]) -> Schema:
         said = {name: {"description": key.says, **self._forms[key.form](name, key)} for name, key in keys.items()}

@@ -117,29 +117,27 @@ def _retry(table: Table, context: Context) -> RetryStep:
 
 
 def _wait(table: Table, context: Context) -> WaitStep | None:
-    if _is_span(table.values.get("wait")):
+    if is_span(table.values.get("wait")):
         return _pause_of_its_own(table)
-    words, at_most, otherwise = table.several("wait", _awaited), table.span("at_most"), table.text("else")
-    if "else" in table and "at_most" not in table:
-        table.fault("else", 'goes with "at_most": without it the wait never ends in vain')
-    return WaitStep(words, at_most, f"{context.prefix}{otherwise}" if otherwise else None) if words else None
+    words, at_most = table.several("wait", _awaited), table.span("at_most")
+    return WaitStep(words, at_most, context.branch(table) if at_most else None) if words else None
 
 
 def _pause_of_its_own(table: Table) -> WaitStep | None:
-    for key in ("at_most", "else"):
-        if key in table:
-            table.fault(key, "goes with a wait for an event: one for a span always ends by itself")
+    if "at_most" in table:
+        table.fault("at_most", "goes with a wait for an event: one for a span always ends by itself")
     lasting = table.span("wait")
     return WaitStep((), lasting) if lasting else None
 
 
 def _awaited(text: str) -> EventPattern:
-    if _is_span(text):
+    if is_span(text):
         raise ValueError(f'"{text}" is no event: write at_most = "{text}" beside them, or a step {{ wait = "{text}" }}')
     return read_word(text)
 
 
-def _is_span(value: object) -> bool:
+def is_span(value: object) -> bool:
+    """Whether it begins as a duration does, and no event."""
     return isinstance(value, str) and value.strip()[:1].isdigit()
 
 

@@ -18,6 +18,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 
 _VERBS: Mapping[type[Step], str] = {
@@ -29,6 +30,7 @@ _VERBS: Mapping[type[Step], str] = {
     PauseStep: "pause",
     ResumeStep: "resume",
     SetStep: "set",
+    WhenStep: "when",
 }
 
 
@@ -75,6 +77,9 @@ def step_in_words(step: Step) -> str:
             return f"resume {rule}"
         case SetStep(labels):
             return f"label the post with {', '.join(sorted(labels))}"
+        case WhenStep(condition, guarded, otherwise):
+            following = "step" if guarded == 1 else f"{guarded} steps"
+            return f"the next {following} only if {condition}{f', else {otherwise}' if otherwise else ''}"
         case _:
             assert_never(step)
 

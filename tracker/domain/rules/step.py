@@ -14,6 +14,9 @@ from tracker.domain.rules.event_pattern import EventPattern
 Render = Callable[[Mapping[str, object]], str]
 """Values by variable name in, text out; never raises."""
 
+WhyNot = Callable[[Mapping[str, object]], str]
+"""Values by variable name in; out why a condition does not hold, or "" where it does. Never raises."""
+
 
 class AlertStep(Struct, frozen=True):
     """Tell people on a channel; `resolves` tells them again when what it was about is over.
@@ -84,4 +87,15 @@ class SetStep(Struct, frozen=True):
     labels: Mapping[str, Render]
 
 
-Step = AlertStep | SendStep | RetryStep | ReconcileStep | WaitStep | PauseStep | ResumeStep | SetStep
+class WhenStep(Struct, frozen=True):
+    """Do the next steps, so many as are `guarded`, only where `condition` holds; else go past them, or to `otherwise`.
+
+    A rule file says it as the `when` and `else` of a step.
+    """
+
+    condition: WhyNot
+    guarded: int = 1
+    otherwise: str | None = None
+
+
+Step = AlertStep | SendStep | RetryStep | ReconcileStep | WaitStep | PauseStep | ResumeStep | SetStep | WhenStep

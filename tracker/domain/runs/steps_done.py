@@ -25,6 +25,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 from tracker.domain.runs.run import Notice, Phase, Run
 from tracker.domain.runs.run_signals import Hold, Intent, Label, Perform, Release
@@ -178,8 +179,8 @@ def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
             known = values_of(run)
             texts = {name: render(known) for name, render in labels.items()}
             return Moved(_past(run), (Label(texts, f"{run.id}:{run.path}"),))
-        case RetryStep() | WaitStep():
-            raise TypeError(f"{type(step).__name__} takes time")
+        case RetryStep() | WaitStep() | WhenStep():
+            raise TypeError(f"{type(step).__name__} takes time, or only leads somewhere")
         case _:
             assert_never(step)
 
