@@ -181,7 +181,13 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     other = random.choice(others) if others else "nobody"
     steps: list[Step] = [
         ALERT,
-        AlertStep("ops", lambda _: "held", resolves=own, repeat=random.choice([None, SPANS[2]]) if own else None),
+        AlertStep(
+            "ops",
+            lambda _: "held",
+            resolves=own,
+            repeat=random.choice([None, SPANS[2]]) if own else None,
+            repetitions=random.choice([None, 1]),
+        ),
         AlertStep(
             CLIENT, lambda values: f"{values['change.before']} {values['change.fields']} {values['post.targets']}"
         ),

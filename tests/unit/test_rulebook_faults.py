@@ -273,6 +273,14 @@ STEPS = {
         'do = [{ wait = "cms.acked", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
         ['r.toml:3:36: rule.a.do[0].else: goes with "at_most" or "when": without them the wait never ends in vain'],
     ),
+    "repetitions without number": (
+        'do = [{ alert = "ops", title = "x", repeat = "4h max three" }]',
+        ['r.toml:3:46: rule.a.do[0].repeat: "three" is no number of times from 1 to 999, as in "4h max 3"'],
+    ),
+    "repetitions that never come": (
+        'do = [{ alert = "ops", title = "x", repeat = "4h max 0" }]',
+        ['r.toml:3:46: rule.a.do[0].repeat: "0" is no number of times from 1 to 999, as in "4h max 3"'],
+    ),
     "an else of nothing": (
         'do = [{ reconcile = "post", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
         ['r.toml:3:36: rule.a.do[0].else: goes with "when": without it the step is always done'],

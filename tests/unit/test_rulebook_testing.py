@@ -299,6 +299,31 @@ def test_a_transition_is_a_change_and_happens_once() -> None:
     assert played(CROSSED, once).wrong == ""
 
 
+REPEATED = """
+[rule.a]
+on = "post.failed"
+do = [{ alert = "ops", title = "x", resolves = true, repeat = "4h max 2" }]
+
+[[test]]
+rule     = "a"
+timeline = '''
+0s     >  post.failed
+0s     <  alert ops   title="x"
+4h     <  alert ops   title="Still, after 4h: x"
+8h     <  alert ops   title="Still, after 8h: x"
+7d     !  alert ops
+7d     >  post.published
+7d     <  alert ops   resolved=true
+'''
+"""
+
+
+def test_repetitions_have_an_end_and_what_they_were_about_is_told_to_be_over() -> None:
+    book = load_text(REPEATED)
+    assert book.faults == ()
+    assert [outcome.wrong for outcome in run_tests(book.tests, book.rules)] == [""]
+
+
 UNDER_CONDITIONS = """
 [rule.digest]
 every = "1h"

@@ -344,13 +344,30 @@ def test_a_condition_is_judged_when_its_turn_comes_by_what_texts_read_then() -> 
     assert tell(again, one, TimerDue("0"))[0].left_out == {"1": "not the first"}
 
 
+def test_an_alert_is_repeated_as_often_as_it_says_and_the_run_then_waits_for_the_end() -> None:
+    one = rule(TWICE, REPEATED)
+    run, _ = told(one)
+    said = []
+    for turn in (1, 2, 3):
+        run, intents = tell(run, one, TimerDue(f"again:{turn}"))
+        said.append([action.target for action in actions(intents)])
+        assert any(isinstance(intent, ArmTimer) for intent in intents)
+    assert said == [["web", "ops"], ["web", "ops"], ["ops"]]
+    alone = rule(TWICE)
+    run, _ = told(alone, TimerDue("again:1"))
+    run, intents = tell(run, alone, TimerDue("again:2"))
+    assert (run.phase, [type(intent) for intent in intents]) == (Phase.HOLDING, [Perform])
+    assert tell(run, alone, Resolved(EPOCH))[0].state is RunState.DONE
+
+
 WAIT = WaitStep((parse_event_pattern("cms.acked"),), MINUTE, "escalate")
 PAUSE = WaitStep((), MINUTE)
 NOT_AGAIN = WhenStep(lambda values: "" if values["run.count"] == 1 else "not the first")
 NEVER = WhenStep(lambda _: "never", 1, "escalate")
+TWICE = AlertStep("web", Text("twice"), repeat=MINUTE, repetitions=2)
 REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
 EVERY_STEP = [
-    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, NOT_AGAIN, NEVER,
+    ALERT, HELD, REPEATED, TWICE, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, NOT_AGAIN, NEVER,
     ReconcileStep(), PauseStep("other", MINUTE),
     ResumeStep("other"), SetStep({"a": Text("<post.id>")}),
 ]  # fmt: skip
@@ -391,7 +408,7 @@ def due(run: Run) -> TimerDue:
 
 def is_timed(run: Run) -> bool:
     """Whether the run must have a timer."""
-    repeats = run.phase is Phase.HOLDING and any(notice.repeat for notice in run.notices)
+    repeats = run.phase is Phase.HOLDING and any(notice.comes_again(run.again + 1) for notice in run.notices)
     return run.state is RunState.ACTIVE and (repeats or run.phase in (Phase.BACKOFF, Phase.WAITING))
 
 

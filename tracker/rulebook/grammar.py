@@ -158,7 +158,7 @@ _VERBS: Mapping[str, Mapping[str, Key]] = {
         "severity": Key("How grave it is.", "choice", SEVERITIES),
         "resolves": Key("Tell the same people when it is over.", "flag"),
         "group": Key("Wait so long (true: 1m) for others like it, and go out as one.", "flag or span"),
-        "repeat": Key("Say it again each time that this has passed and it is not over.", "span"),
+        "repeat": Key("Say it again each time that this has passed and it is not over.", offers=("4h max 3",)),
     },
     "send": {
         "send": Key("Tell another system: the name of an endpoint or a channel.", of="addressees", strict=True),

@@ -63,10 +63,21 @@ def _wrong(backoff: Backoff) -> str | None:
     return "the jitter is at most 100%" if backoff.jitter > 1 else None
 
 
+def parse_repeat(text: str) -> tuple[timedelta, int | None]:
+    """The span of "4h max 3", and how often at most; None: without an end. Raises ValueError for what is none."""
+    span, limit, most = text.partition(" max ")
+    repeat = parse_duration(span)
+    if repeat <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    if limit and not (most.strip().isascii() and most.strip().isdigit() and 1 <= int(most) <= MOST_REPETITIONS):
+        raise ValueError(f'"{most.strip()}" is no number of times from 1 to {MOST_REPETITIONS}, as in "4h max 3"')
+    return repeat, int(most) if limit else None
+
+
 LONGEST_TITLE, LONGEST_EVENT, LONGEST_LABEL, LONGEST_TEXT = 300, 100, 200, 10_000
 TRIES, BACKOFF = 3, "1m x2 max 30m jitter 20%"
 GROUP = timedelta(minutes=1)
-MOST_LABELS = 20
+MOST_LABELS, MOST_REPETITIONS = 20, 999
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -77,11 +88,12 @@ def read_alerts(table: Table, context: Context) -> Iterator[AlertStep]:
     if "title" not in table:
         table.fault("", 'an alert needs a "title"')
     body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
-    resolves, group, repeat = table.flag("resolves", default=False), _group(table), table.span("repeat")
+    resolves, group = table.flag("resolves", default=False), _group(table)
+    repeat, most = table.parsed("repeat", parse_repeat) or (None, None)
     if title:
         for channel in dict.fromkeys(channels):
             yield AlertStep(
-                channel, title, body, severity, resolves, group, repeat, owner=context.owner, runbook=context.runbook
+                channel, title, body, severity, resolves, group, repeat, most, context.owner, context.runbook
             )
 
 

@@ -46,7 +46,7 @@ TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 class Notice(Struct, frozen=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
-    `hidden`: nobody got it. `action` is the one that raised it.
+    `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times.
     """
 
     step: str
@@ -57,6 +57,11 @@ class Notice(Struct, frozen=True):
     resolves: bool = False
     repeat: timedelta | None = None
     hidden: bool = False
+    repetitions: int | None = None
+
+    def comes_again(self, turn: int) -> bool:
+        """Whether it is said once more when the run repeats its alerts for the `turn`-th time."""
+        return self.repeat is not None and (self.repetitions is None or turn <= self.repetitions)
 
 
 class Run(Struct, frozen=True):
