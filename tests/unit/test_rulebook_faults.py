@@ -114,11 +114,33 @@ TRIGGERS = {
         ['r.toml:2:6: rule.a.on: "faled" is not a state (did you mean "failed"?)'],
     ),
     "its own actions": (
-        '[rule.a]\non = "action.dead"\n' + DO,
+        '[rule.a]\non = "action.done"\n' + DO,
         [
             (
-                'r.toml:2:6: rule.a.on: "action.dead": a rule cannot react to its own actions;'
-                ' "exhausted" names what follows a retry'
+                'r.toml:2:6: rule.a.on: "action.done": a rule cannot react to its own actions; "exhausted" names what'
+                ' follows a retry, and on = "action.dead" what other rules asked for in vain'
+            )
+        ],
+    ),
+    "an action that is waited for": (
+        '[rule.a]\non = "post.failed"\ncancel_on = "action.dead"\n' + DO,
+        ['r.toml:3:13: rule.a.cancel_on: "action.dead" stands under "on" alone, as what sets a rule going'],
+    ),
+    "a retry of what failed for good": (
+        '[rule.a]\non = "action.dead"\ndo = [{ retry = "publish" }]',
+        [
+            (
+                'r.toml:3:17: rule.a.do[0].retry: does not go with on = "action.dead": what fails once more would set'
+                " it going again"
+            )
+        ],
+    ),
+    "an action of which nothing is heard": (
+        '[rule.a]\non = "post.failed"\nwhen = "action.verb == \'send\'"\n' + DO,
+        [
+            (
+                "r.toml:3:9: rule.a.when: action.verb is always empty here: only a rule with"
+                ' on = "action.dead" hears of an action that came to nothing'
             )
         ],
     ),

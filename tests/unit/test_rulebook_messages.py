@@ -121,7 +121,7 @@ CEL = {
     "in a text": ("error.code in 'x'", '"in" cannot be used with (text, text)'),
     "an open quote": ("error.code == 'x", "a quote is never closed"),
     "one equals sign": ("error.code = 'x'", '"=" is not CEL (write "==")'),
-    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, change, post, target, error, account, run)"),
+    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, change, post, target, error, account, action, run)"),
 }
 EVERY = {**TOML, **KEYS} | {name: (f"{HEAD}when = '''{when}'''\n{DO}", wrong) for name, (when, wrong) in CEL.items()}
 

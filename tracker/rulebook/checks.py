@@ -205,6 +205,8 @@ def _check_words(rule: Rule, table: Table) -> None:
 def _check_retries(rule: Rule, table: Table) -> None:
     if not rule.retries:
         return
+    if rule.hears_of_actions:
+        _fault(table, "retry", 'does not go with on = "action.dead": what fails once more would set it going again')
     if rule.mode is Mode.PARALLEL:
         table.fault("mode", "runs side by side would retry the same post twice")
     again = [state for state in LEADS_TO if state in _starting(rule)]
