@@ -167,6 +167,8 @@ CLIENT = Choice("client.channel", "attributes.campaign", (("a", "acme"), ("*", "
 
 def _trigger(random: Random) -> Trigger:
     kind = random.random()
+    if kind < 0.1:
+        return On((parse_event_pattern("action.dead"),))
     if kind < 0.6:
         return On(tuple(map(parse_event_pattern, random.sample(WORDS, random.randint(1, 2)))))
     if kind < 0.8:
