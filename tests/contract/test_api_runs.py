@@ -40,6 +40,10 @@ do = [
 ]
 [rule.sync.branch]
 escalate = [{ alert = "ops", title = "the CMS never said so" }]
+
+[rule.partly]
+on = "post.partial"
+do = [{ when = "post.attempt > 1", alert = "ops", title = "again" }, { alert = "ops", title = "in part" }]
 """
 
 
@@ -145,6 +149,19 @@ async def test_a_run_that_went_into_a_branch_shows_both_ways(client: httpx2.Asyn
     assert [(step["path"], step["state"]) for step in run["steps"]] == [
         ("0", "done"), ("1", "left"), ("2", "left"), ("escalate.0", "done"),
     ]  # fmt: skip
+
+
+async def test_a_run_tells_what_it_left_out_and_why(client: httpx2.AsyncClient, corridor: Corridor) -> None:
+    await corridor.tell(told("p1", "partial", 0))
+    ((found,),) = await corridor.rows("select id from runs")
+    run = await get(client, f"/runs/{found}")
+    assert [(step["path"], step["verb"], step["state"], step["says"]) for step in run["steps"]] == [
+        ("0", "when", "done", "the next step only if post.attempt > 1"), ("1", "alert", "left", "alert ops"),
+        ("2", "alert", "done", "alert ops"),
+    ]  # fmt: skip
+    assert [move["says"] for move in run["moves"]] == [
+        'done; at step 0: "post.attempt > 1" is false, with post.attempt = 1'
+    ]
 
 
 async def test_a_run_of_a_rule_that_is_gone_still_tells_what_it_asked_for(

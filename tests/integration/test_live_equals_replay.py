@@ -30,6 +30,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Unavailable
@@ -166,6 +167,8 @@ CLIENT = Choice("client.channel", "attributes.campaign", (("a", "acme"), ("*", "
 
 def _trigger(random: Random) -> Trigger:
     kind = random.random()
+    if kind < 0.1:
+        return On((parse_event_pattern("action.dead"),))
     if kind < 0.6:
         return On(tuple(map(parse_event_pattern, random.sample(WORDS, random.randint(1, 2)))))
     if kind < 0.8:
@@ -183,12 +186,20 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     other = random.choice(others) if others else "nobody"
     steps: list[Step] = [
         ALERT,
-        AlertStep("ops", lambda _: "held", resolves=own, repeat=random.choice([None, SPANS[2]]) if own else None),
+        AlertStep(
+            "ops",
+            lambda _: "held",
+            resolves=own,
+            repeat=random.choice([None, SPANS[2]]) if own else None,
+            repetitions=random.choice([None, 1]),
+        ),
         AlertStep(
             CLIENT, lambda values: f"{values['change.before']} {values['change.fields']} {values['post.targets']}"
         ),
         SendStep("cms", lambda _: "x"),
         WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
+        WaitStep((), random.choice(SPANS)),
+        WhenStep(lambda values: "" if values["post.attempt"] == 1 else "late", 1, random.choice(ways)),
         PauseStep(other, random.choice(SPANS)),
         ResumeStep(other),
         SetStep({"a": lambda _: "b"}),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.corridor import Corridor
-from tests.integration.told import told
+from tests.integration.told import NOON, PROVIDER, told
 from tracker.domain.actions import Backoff, Discard, Reason, Retry
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import On, Rule, Verdict, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep
+from tracker.facts.own_facts import own_fact
 from tracker.rulebook import load_text
 
 if TYPE_CHECKING:
@@ -167,6 +168,46 @@ async def test_an_action_that_fails_is_tried_again_under_the_same_key_and_dies_i
     assert [claimed.attempt for claimed in corridor.world.performed] == list(range(1, 9))
     assert await corridor.rows("select state, reason from actions") == [("dead", "gone")]
     assert await corridor.rows("select kind from events where source = 'action'") == [("action.dead",)]
+
+
+IN_VAIN = """
+[rule.tell]
+on = "post.published"
+do = [{ send = "cms" }]
+
+[rule.in-vain]
+on   = "action.dead"
+when = 'action.verb == "send" && action.target == "cms" && action.reason == "gone"'
+do   = [{ alert = "ops", title = "{{ post.id }}: {{ action.target }} is {{ action.reason }}" }]
+
+[rule.in-vain-too]
+on = "action.dead"
+do = [{ alert = "boss", title = "{{ action.verb }} {{ action.target }}" }, { send = "cms" }]
+"""
+
+
+async def test_what_a_rule_asked_for_in_vain_is_told_to_others_and_nothing_goes_round_in_a_circle(
+    database: Database,
+) -> None:
+    corridor = await Corridor(database, load_text(IN_VAIN).index).open()
+    corridor.world.answers["send"] = [Discard(Reason.GONE)] * 9
+    corridor.world.answers["alert"] = [Discard(Reason.GONE)] * 9
+    await corridor.tell(told("p1", "published", 1))
+    for hours in range(1, 5):
+        await corridor.wait_until(hours * 5000)
+    asked = await corridor.rows("select rule, verb, state, payload->>'title' from actions order by 1, 2")
+    assert asked == [
+        ("in-vain", "alert", "dead", "p1: cms is gone"), ("in-vain-too", "alert", "dead", "send cms"),
+        ("in-vain-too", "send", "dead", None), ("tell", "send", "dead", None),
+    ]  # fmt: skip
+    assert await corridor.rows("select count(*) from events where source = 'action'") == [(4,)]
+
+
+async def test_what_people_asked_for_in_vain_is_no_rules_business(database: Database) -> None:
+    corridor = await Corridor(database, load_text(IN_VAIN).index).open()
+    dead = own_fact("action", "x:1", "action.dead", PROVIDER, "p1", NOON, NOON, detail={"rule": None, "verb": "send"})
+    await corridor.tell(dead, told("p1", None, 1, kind="action.dead"))
+    assert await corridor.rows("select count(*) from firings") == [(0,)]
 
 
 async def test_a_rule_about_a_platform_waits_for_nothing_that_has_come_to_another_of_its_posts(

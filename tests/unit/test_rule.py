@@ -256,7 +256,7 @@ def test_a_word_is_a_state_a_transition_or_an_event(text: str, word: object) -> 
         ("post.publish", 'did you mean "post.published"?'),
         ("failed", 'did you mean "post.failed"?'),
         ("publishing -> faild", 'did you mean "failed"?'),
-        ("action.dead", '"exhausted"'),
+        ("action.done", '"exhausted"'),
         ("", "neither an event"),
     ],
 )

@@ -170,11 +170,33 @@ TRIGGERS = {
         ['r.toml:2:6: rule.a.on: "faled" is not a state (did you mean "failed"?)'],
     ),
     "its own actions": (
-        '[rule.a]\non = "action.dead"\n' + DO,
+        '[rule.a]\non = "action.done"\n' + DO,
         [
             (
-                'r.toml:2:6: rule.a.on: "action.dead": a rule cannot react to its own actions;'
-                ' "exhausted" names what follows a retry'
+                'r.toml:2:6: rule.a.on: "action.done": a rule cannot react to its own actions; "exhausted" names what'
+                ' follows a retry, and on = "action.dead" what other rules asked for in vain'
+            )
+        ],
+    ),
+    "an action that is waited for": (
+        '[rule.a]\non = "post.failed"\ncancel_on = "action.dead"\n' + DO,
+        ['r.toml:3:13: rule.a.cancel_on: "action.dead" stands under "on" alone, as what sets a rule going'],
+    ),
+    "a retry of what failed for good": (
+        '[rule.a]\non = "action.dead"\ndo = [{ retry = "publish" }]',
+        [
+            (
+                'r.toml:3:17: rule.a.do[0].retry: does not go with on = "action.dead": what fails once more would set'
+                " it going again"
+            )
+        ],
+    ),
+    "an action of which nothing is heard": (
+        '[rule.a]\non = "post.failed"\nwhen = "action.verb == \'send\'"\n' + DO,
+        [
+            (
+                "r.toml:3:9: rule.a.when: action.verb is always empty here: only a rule with"
+                ' on = "action.dead" hears of an action that came to nothing'
             )
         ],
     ),
@@ -301,7 +323,7 @@ STEPS = {
     ),
     "an option of another verb": (
         'do = [{ wait = "cms.acked", within = "24h" }]',
-        ['r.toml:3:29: rule.a.do[0].within: a wait step has no such key (did you mean "wait"?)'],
+        ['r.toml:3:29: rule.a.do[0].within: a wait step has no such key (write at_most = "1h")'],
     ),
     "a wait for nothing that can be heard": (
         'do = [{ wait = ["cms.acked", "acked"] }]',
@@ -312,9 +334,57 @@ STEPS = {
             )
         ],
     ),
+    "a pause with an end of its own": (
+        'do = [{ wait = "10m", at_most = "1h" }]',
+        ["r.toml:3:33: rule.a.do[0].at_most: goes with a wait for an event: one for a span always ends by itself"],
+    ),
+    "a pause that is no span": (
+        'do = [{ wait = "10 minutes" }]',
+        [
+            (
+                'r.toml:3:16: rule.a.do[0].wait: "10 minutes" is not a duration: write a number and a unit (ms, s, m,'
+                ' h, d, w), as in "90s", "15m", "2d" or "1h30m"'
+            ),
+        ],
+    ),
     "a wait that cannot end in vain": (
         'do = [{ wait = "cms.acked", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
-        ['r.toml:3:36: rule.a.do[0].else: goes with "at_most": without it the wait never ends in vain'],
+        ['r.toml:3:36: rule.a.do[0].else: goes with "at_most" or "when": without them the wait never ends in vain'],
+    ),
+    "repetitions without number": (
+        'do = [{ alert = "ops", title = "x", repeat = "4h max three" }]',
+        ['r.toml:3:46: rule.a.do[0].repeat: "three" is no number of times from 1 to 999, as in "4h max 3"'],
+    ),
+    "repetitions that never come": (
+        'do = [{ alert = "ops", title = "x", repeat = "4h max 0" }]',
+        ['r.toml:3:46: rule.a.do[0].repeat: "0" is no number of times from 1 to 999, as in "4h max 3"'],
+    ),
+    "an else of nothing": (
+        'do = [{ reconcile = "post", else = "late" }]\n[rule.a.branch]\nlate = [{ reconcile = "post" }]',
+        ['r.toml:3:36: rule.a.do[0].else: goes with "when": without it the step is always done'],
+    ),
+    "a condition of a step that is none": (
+        'do = [{ reconcile = "post", when = "post.attempt" }, { reconcile = "post", when = "post.attemt > 1" }]',
+        [
+            "r.toml:3:37: rule.a.do[0].when: must be true or false, but it is an int",
+            (
+                "r.toml:3:84: rule.a.do[1].when: post.attemt: not a value that rules can read (did you mean"
+                ' "post.attempt"?)'
+            ),
+        ],
+    ),
+    "a condition of a step that is about nothing": (
+        'do = [{ reconcile = "post", when = "target.key != \'\'" }]',
+        [
+            (
+                "r.toml:3:37: rule.a.do[0].when: target.key is always empty here: a post has several targets, and the"
+                ' rule counts the post as one: write per = "target"'
+            ),
+        ],
+    ),
+    "a condition that leads nowhere": (
+        'do = [{ reconcile = "post", when = "post.attempt > 1", else = "late" }]',
+        ['r.toml:3:63: rule.a.do[0].else: there is no branch "late"'],
     ),
     "a group that is neither": (
         'do = [{ alert = "ops", title = "x", group = 5 }]',

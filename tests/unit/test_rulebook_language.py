@@ -138,15 +138,16 @@ def test_the_other_steps_are_read() -> None:
     found = steps_of(
         '{ retry = "publish", tries = 2 }, { reconcile = "post" }, { pause = "b", for = "30m" }, { resume = "b" },'
         '{ wait = ["cms.acked", "publishing -> failed"], at_most = "24h", else = "late" },'
-        '{ set = { stage = "late {{ post.id }}", old = "" } }',
+        '{ wait = "10m" }, { set = { stage = "late {{ post.id }}", old = "" } }',
         '[rule.a.branch]\nlate = [{ alert = "ops", title = "x" }]',
     )
     words = (EventName("cms.acked"), Transition(State.PUBLISHING, State.FAILED))
     assert isinstance(found[0], RetryStep)
-    assert found[1:5] == (
+    assert found[1:6] == (
         ReconcileStep(), PauseStep("b", 30 * MINUTE), ResumeStep("b"), WaitStep(words, 24 * HOUR, "late"),
+        WaitStep((), 10 * MINUTE),
     )  # fmt: skip
-    labels = found[5]
+    labels = found[6]
     assert isinstance(labels, SetStep)
     told = {**DEFAULTS, "post.id": "p1"}
     assert {name: text(told) for name, text in labels.labels.items()} == {"stage": "late p1", "old": ""}

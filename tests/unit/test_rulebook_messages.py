@@ -72,8 +72,8 @@ KEYS = {
         'do[0].message: an alert step has no such key (write body = "…")',
     ),
     "a condition of a step": (
-        HEAD + 'do = [{ alert = "ops", title = "x", when = "true" }]',
-        "give it a rule of its own",
+        HEAD + 'do = [{ alert = "ops", title = "x", if = "post.attempt > 1" }]',
+        'write when = "…"',
     ),
     "a key that nobody knows": (
         HEAD + 'do = [{ alert = "ops", title = "x", zzz = 1 }]',
@@ -81,7 +81,7 @@ KEYS = {
     ),
     "sleeping": (
         HEAD + 'do = [{ sleep = "5m" }]',
-        "r.toml:3:9: rule.x.do[0].sleep: no verb of that name: a wait is for an event",
+        'r.toml:3:9: rule.x.do[0].sleep: no verb of that name: write { wait = "5m" }',
     ),
     "notifying": (
         HEAD + 'do = [{ notify = "ops" }]',
@@ -89,8 +89,8 @@ KEYS = {
     ),
     "cancelling": (HEAD + 'do = [{ cancel = "post" }]', "what is asked of the provider is retry and reconcile"),
     "a wait with a duration": (
-        HEAD + 'do = [{ wait = "10m" }]',
-        '"10m" is no event: write wait = "cms.acked", the event, and at_most = "10m"',
+        HEAD + 'do = [{ wait = ["cms.acked", "10m"] }]',
+        '"10m" is no event: write at_most = "10m" beside them, or a step { wait = "10m" }',
     ),
     "every event": ('[rule.x]\non = "*"\n' + DO, '"*" is every event: say of what, as in "post.*"'),
     "all but one platform": (
@@ -121,7 +121,7 @@ CEL = {
     "in a text": ("error.code in 'x'", '"in" cannot be used with (text, text)'),
     "an open quote": ("error.code == 'x", "a quote is never closed"),
     "one equals sign": ("error.code = 'x'", '"=" is not CEL (write "==")'),
-    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, change, post, target, error, account, run)"),
+    "an unknown noun": ("zzzz.qq == 'x'", "(there are event, change, post, target, error, account, action, run)"),
 }
 EVERY = {**TOML, **KEYS} | {name: (f"{HEAD}when = '''{when}'''\n{DO}", wrong) for name, (when, wrong) in CEL.items()}
 

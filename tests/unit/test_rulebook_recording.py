@@ -83,6 +83,26 @@ def test_what_happened_and_what_was_done_become_a_test_that_passes() -> None:
     assert played(RETRY, table).wrong == ""
 
 
+IN_VAIN = """
+[rule.in-vain]
+on = "action.dead"
+do = [{ alert = "ops", title = "{{ action.target }}: {{ action.reason }}" }]
+"""
+
+
+def test_what_others_asked_for_in_vain_is_told_to_a_rule_that_hears_of_it() -> None:
+    said = {"verb": "send", "target": "cms", "reason": "gone", "rule": "tell"}
+    facts = [
+        fact(0, State.PUBLISHED), fact(9, None, event="action.dead", source="action", detail=said),
+        fact(9, None, event="action.dead", source="action", detail={**said, "rule": "in-vain"}),
+    ]  # fmt: skip
+    table = record_test(a_rule(IN_VAIN), facts, [], NOW)
+    told = "action.verb=send action.target=cms action.reason=gone action.rule=tell"
+    assert [line for line in table.splitlines() if "action.dead" in line] == [f"9s       >  action.dead  {told}"]
+    assert "9s       <  alert ops" in table
+    assert played(IN_VAIN, table).wrong == ""
+
+
 def test_the_recorded_test_fails_when_its_rule_is_broken() -> None:
     table = record_test(a_rule(STUCK), [fact(0, State.PUBLISHING), fact(2000, State.PUBLISHED)], [], NOW)
     assert "15m      <  alert ops" in table

@@ -43,7 +43,7 @@ BEYOND = {
     "the same word under two keys": r"the same word stands|has happened before anybody waits",
     "which rule this is": r"a rule cannot (pause|resume|mute) itself|the very rule that runs it|of that name already",
     "a slip for a state, a platform or a zone": r"is not a state|is no platform|is no time zone|match has no",
-    "what rules themselves do": r"what rules did|its own actions",
+    "what rules themselves do": r"what rules did|its own actions|\"action\.dead\"",
     "whether a span is more than nothing": r"longer than nothing|too often",
     "a verb with what the rule counts as one": r"concerns a post or a target|does not go with \"every\"",
     "what a verb needs of the trigger": r"needs an end|needs a state that can be left",
@@ -116,7 +116,7 @@ WRONG_STEPS = {
     '{ wait = "cms.acked", at_mst = "1h" }': "at_mst",
     '{ allert = "ops", title = "x" }': "allert",
     '{ alert = "ops" }': "title",
-    '{ wait = "cms.acked", else = "late" }': "at_most",
+    '{ alert = "ops", title = "x", else = "late" }': "when",
 }
 
 

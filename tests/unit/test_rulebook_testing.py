@@ -297,3 +297,85 @@ def test_an_event_that_says_an_end_again_fires_again_and_counts(given: str) -> N
 def test_a_transition_is_a_change_and_happens_once() -> None:
     once = "\n0s  >  post.failed\n0s  <  alert ops\n30m >  post.failed\n40m !  alert ops"
     assert played(CROSSED, once).wrong == ""
+
+
+REPEATED = """
+[rule.a]
+on = "post.failed"
+do = [{ alert = "ops", title = "x", resolves = true, repeat = "4h max 2" }]
+
+[[test]]
+rule     = "a"
+timeline = '''
+0s     >  post.failed
+0s     <  alert ops   title="x"
+4h     <  alert ops   title="Still, after 4h: x"
+8h     <  alert ops   title="Still, after 8h: x"
+7d     !  alert ops
+7d     >  post.published
+7d     <  alert ops   resolved=true
+'''
+"""
+
+
+def test_repetitions_have_an_end_and_what_they_were_about_is_told_to_be_over() -> None:
+    book = load_text(REPEATED)
+    assert book.faults == ()
+    assert [outcome.wrong for outcome in run_tests(book.tests, book.rules)] == [""]
+
+
+UNDER_CONDITIONS = """
+[rule.digest]
+every = "1h"
+over  = { events = ["post.failed"] }
+do    = [{ when = "run.count > 1", alert = "ops", title = "{{ run.count }} failed" }]
+
+[rule.page]
+on  = "post.failed"
+per = "target"
+do  = [{ when = "post.attempt > 1", run = "page", else = "calmly" }, { alert = "log", title = "paged" }]
+[rule.page.branch]
+calmly = [{ alert = "web", title = "look at it when there is time" }]
+
+[workflow.page]
+do = [
+  { when = "target.url != ''", alert = "boss", title = "{{ target.url }}", else = "unseen" },
+  { alert = "oncall", title = "go" },
+]
+[workflow.page.branch]
+unseen = [{ alert = "oncall", title = "nobody can see it" }]
+
+[[test]]
+rule     = "digest"
+timeline = '''
+1s     >  post.failed
+1h1s   >  post.failed   post=p2
+1h2s   >  post.failed   post=p3
+1h3s   !  alert
+2h     <  alert ops     title="2 failed"
+'''
+
+[[test]]
+rule     = "page"
+given    = { platform = "x" }
+timeline = '''
+0s     >  post.failed
+0s     <  alert web
+0s     !  alert oncall
+0s     !  alert log
+1m     >  post.failed   post=p2 attempt=2
+1m     <  alert oncall  title="nobody can see it"
+1m     !  alert boss
+1m     !  alert log
+2m     >  post.failed   post=p3 attempt=2 url=https://x.com/1
+2m     <  alert boss    title="https://x.com/1"
+2m     <  alert oncall  title="go"
+2m     <  alert log
+'''
+"""
+
+
+def test_conditions_of_steps_choose_among_steps_branches_and_workflows() -> None:
+    book = load_text(UNDER_CONDITIONS)
+    assert book.faults == ()
+    assert [outcome.wrong for outcome in run_tests(book.tests, book.rules)] == ["", ""]

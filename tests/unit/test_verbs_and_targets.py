@@ -23,19 +23,20 @@ VERBS = {
     "send": ('{ send = "cms" }', "send cms"),
     "retry": ('{ retry = "publish", backoff = "1m" }', "retry"),
     "wait": ('{ wait = "cms.acked", at_most = "10m" }, { alert = "ops", title = "x" }', "alert ops"),
+    "pause of its own": ('{ wait = "10m" }, { alert = "ops", title = "x" }', "alert ops"),
     "reconcile": ('{ reconcile = "post" }', "reconcile"),
     "pause": ('{ pause = "other", for = "1h" }', "pause other"),
     "resume": ('{ resume = "other" }', "resume other"),
     "set": ('{ set = { stage = "failing" } }', "set"),
     "run": ('{ run = "page" }', "alert boss"),
 }
-WHEN = {"retry": 1, "wait": 10}
+WHEN = {"retry": 1, "wait": 10, "pause of its own": 10}
 """The minute in which it is done, where that is not at once."""
 NO_POST = {"account": "not a whole account", "platform": "not a whole platform", "provider": "not a whole provider"}
 NEVER = {
     **{(verb, target): why for verb in ("retry", "reconcile", "set") for target, why in NO_POST.items()},
     **{(verb, "every"): 'does not go with "every": its runs are about no post'
-       for verb in ("retry", "wait", "reconcile", "pause", "resume", "set")},
+       for verb in ("retry", "wait", "pause of its own", "reconcile", "pause", "resume", "set")},
 }  # fmt: skip
 REST = """
 [rule.other]

@@ -31,8 +31,9 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
-from tracker.domain.runs.run import Phase, Run, RunState, begin
+from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -304,10 +305,70 @@ def test_the_same_firing_makes_the_same_run() -> None:
     assert told(TRYING)[0].id == told(TRYING)[0].id
 
 
+def test_a_pause_ends_by_its_timer_alone() -> None:
+    paused, intents = told(rule(PAUSE, ALERT))
+    assert (paused.phase, intents) == (Phase.WAITING, [ArmTimer(EPOCH + MINUTE, "0")])
+    heard, _ = tell(paused, rule(PAUSE, ALERT), EventsArrived(("cms.acked",)))
+    assert heard.phase is Phase.WAITING
+    done, intents = tell(heard, rule(PAUSE, ALERT), TimerDue("0"))
+    assert (done.state, len(actions(intents))) == (RunState.DONE, 1)
+
+
+@pytest.mark.parametrize(
+    ("why", "otherwise", "expected"),
+    [("", None, ["ops", "web"]), ("too late", None, ["web"]), ("too late", "escalate", ["boss"]),
+     ("", "escalate", ["ops", "web"])],
+)  # fmt: skip
+def test_a_step_whose_condition_does_not_hold_is_left_out_or_another_branch_is_taken(
+    why: str, otherwise: str | None, expected: list[str]
+) -> None:
+    web, boss = AlertStep("web", Text("x")), AlertStep("boss", Text("y"))
+    one = rule(PAUSE, WhenStep(lambda _: why, 1, otherwise), ALERT, web)
+    one = replace(one, branches={"escalate": (boss,)})
+    paused, _ = told(one)
+    run, intents = tell(paused, one, TimerDue("0"))
+    assert ([action.target for action in actions(intents)], run.state) == (expected, RunState.DONE)
+    assert run.left_out == ({"1": why} if why else {})
+    assert describe(run, paused) == ("done; at step 1: too late" if why else "done")
+
+
+def test_several_steps_under_one_condition_are_left_out_together() -> None:
+    one = rule(WhenStep(lambda _: "no", 2), ALERT, RETRY, AlertStep("web", Text("x")))
+    run, intents = told(one)
+    assert ([action.target for action in actions(intents)], run.state) == (["web"], RunState.DONE)
+
+
+def test_a_condition_is_judged_when_its_turn_comes_by_what_texts_read_then() -> None:
+    one = rule(PAUSE, NOT_AGAIN, ALERT)
+    again, _ = tell(told(one)[0], one, Repeated(True, {}))
+    assert tell(again, one, TimerDue("0"))[0].left_out == {"1": "not the first"}
+
+
+def test_an_alert_is_repeated_as_often_as_it_says_and_the_run_then_waits_for_the_end() -> None:
+    one = rule(TWICE, REPEATED)
+    run, _ = told(one)
+    said = []
+    for turn in (1, 2, 3):
+        run, intents = tell(run, one, TimerDue(f"again:{turn}"))
+        said.append([action.target for action in actions(intents)])
+        assert any(isinstance(intent, ArmTimer) for intent in intents)
+    assert said == [["web", "ops"], ["web", "ops"], ["ops"]]
+    alone = rule(TWICE)
+    run, _ = told(alone, TimerDue("again:1"))
+    run, intents = tell(run, alone, TimerDue("again:2"))
+    assert (run.phase, [type(intent) for intent in intents]) == (Phase.HOLDING, [Perform])
+    assert tell(run, alone, Resolved(EPOCH))[0].state is RunState.DONE
+
+
 WAIT = WaitStep((parse_event_pattern("cms.acked"),), MINUTE, "escalate")
+PAUSE = WaitStep((), MINUTE)
+NOT_AGAIN = WhenStep(lambda values: "" if values["run.count"] == 1 else "not the first")
+NEVER = WhenStep(lambda _: "never", 1, "escalate")
+TWICE = AlertStep("web", Text("twice"), repeat=MINUTE, repetitions=2)
 REPEATED = AlertStep("ops", Text("still"), repeat=MINUTE)
 EVERY_STEP = [
-    ALERT, HELD, REPEATED, RETRY, SendStep("cms", Text("x")), WAIT, ReconcileStep(), PauseStep("other", MINUTE),
+    ALERT, HELD, REPEATED, TWICE, RETRY, SendStep("cms", Text("x")), WAIT, PAUSE, NOT_AGAIN, NEVER,
+    ReconcileStep(), PauseStep("other", MINUTE),
     ResumeStep("other"), SetStep({"a": Text("<post.id>")}),
 ]  # fmt: skip
 STEPS = st.lists(st.sampled_from(EVERY_STEP), min_size=1, max_size=4)
@@ -347,7 +408,7 @@ def due(run: Run) -> TimerDue:
 
 def is_timed(run: Run) -> bool:
     """Whether the run must have a timer."""
-    repeats = run.phase is Phase.HOLDING and any(notice.repeat for notice in run.notices)
+    repeats = run.phase is Phase.HOLDING and any(notice.comes_again(run.again + 1) for notice in run.notices)
     return run.state is RunState.ACTIVE and (repeats or run.phase in (Phase.BACKOFF, Phase.WAITING))
 
 

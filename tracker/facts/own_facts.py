@@ -78,7 +78,8 @@ def own_fact(
 
 def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
     """An action has ended. A retry that the provider took begins the next attempt from the moment we asked for it."""
-    said: dict[str, Any] = {"detail": detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)}
+    told = detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)
+    said: dict[str, Any] = {"detail": {**told, "target": claimed.target}}
     if isinstance(claimed.payload, RetryPayload) and state == "done" and reason == "ok":
         said |= {"state": State.RETRYING, "attempt": claimed.payload.following}
     return own_fact(

@@ -124,6 +124,8 @@ class Outlook:
         match steps[run.step] if run.step < len(steps) and moved.run != run else None:
             case RetryStep(tries=tries) if run.phase is Phase.BACKOFF:
                 return f"{run.rule} retries: try {moved.run.tries} of {tries}"
+            case WaitStep(()) if run.phase is Phase.WAITING:
+                return f"{run.rule} goes on"
             case WaitStep(words) if run.phase is Phase.WAITING:
                 way = "goes on" if moved.run.branch == run.branch else f"goes to {moved.run.branch}"
                 return f"{run.rule} stops waiting for {either(words)}, and {way}"

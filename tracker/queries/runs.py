@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from tracker.domain.rules.descriptions import step_in_words, verb_of
+from tracker.domain.rules.step import Step, WhenStep
 from tracker.domain.runs.run import Run, RunState
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.actions import OneActionOut, with_attempts
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.rules.rule import Rule
-    from tracker.domain.rules.step import Step
     from tracker.queries.actions import ActionOut
     from tracker.store.database import Connection, Row
 
@@ -58,8 +58,9 @@ def steps_of(run: Run, rule: Rule | None, asked: Sequence[ActionOut]) -> list[Ru
     known = dict(rule.steps_by_path()) if rule else {}
     entered = {_place(path)[0] for path in ids} | {"do", run.branch}
     furthest = _furthest([_place(path) for path in ids])
+    left_out = {place for path in run.left_out for place in _guarded(path, known.get(path))}
     steps = [
-        RunStep(path, step, _state(run, path, furthest), ids.get(path, ()))
+        RunStep(path, step, "left" if _place(path) in left_out else _state(run, path, furthest), ids.get(path, ()))
         for path, step in known.items()
         if _place(path)[0] in entered
     ]
@@ -75,6 +76,12 @@ def _state(run: Run, path: str, furthest: Mapping[str, int]) -> str:
     if run.state is not RunState.ACTIVE:
         return "ahead" if run.state is RunState.QUEUED else "left"
     return "current" if number == run.step else "ahead"
+
+
+def _guarded(path: str, step: Step | None) -> list[Place]:
+    """The steps that a condition guards."""
+    branch, number = _place(path)
+    return [(branch, number + 1 + n) for n in range(step.guarded)] if isinstance(step, WhenStep) else []
 
 
 def _furthest(places: Sequence[Place]) -> dict[str, int]:

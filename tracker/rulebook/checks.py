@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition, entered
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
-from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
+from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import way_back
 from tracker.rulebook.expressions import Condition
@@ -48,8 +48,7 @@ def check_branches(rule: Rule, table: Table) -> None:
 
 def _missing(rule: Rule, table: Table) -> bool:
     """Whether a step leads to a branch that is not there."""
-    wanted = {step.otherwise for step in rule.all_steps if isinstance(step, WaitStep) and step.otherwise}
-    missing = sorted(wanted - rule.branches.keys())
+    missing = sorted({*_elsewhere(rule.all_steps)} - rule.branches.keys())
     for name in missing:
         if "." not in name:  # that of a workflow is noted where the workflow stands
             _at_else(table, name, f'there is no branch "{name}"{did_you_mean(name, rule.branches)}')
@@ -76,11 +75,16 @@ def _steps(table: Table) -> Iterator[Table]:
         yield from owner.tables(name)
 
 
+def _elsewhere(steps: Iterable[Step]) -> Iterator[str]:
+    """The branches that steps name under `else`."""
+    return (step.otherwise for step in steps if isinstance(step, WaitStep | WhenStep) and step.otherwise)
+
+
 def _ways(rule: Rule, branch: str) -> list[str]:
     """The branches to which the steps of one lead."""
     steps = rule.steps(branch)
-    ways = [step.otherwise for step in steps if isinstance(step, WaitStep) and step.otherwise]
-    return ways + ["exhausted"] * ("exhausted" in rule.branches and any(isinstance(s, RetryStep) for s in steps))
+    exhausts = "exhausted" in rule.branches and any(isinstance(step, RetryStep) for step in steps)
+    return [*_elsewhere(steps), *(["exhausted"] if exhausts else [])]
 
 
 def _reached(rule: Rule) -> list[str]:
@@ -203,6 +207,8 @@ def _check_words(rule: Rule, table: Table) -> None:
 def _check_retries(rule: Rule, table: Table) -> None:
     if not rule.retries:
         return
+    if rule.hears_of_actions:
+        _fault(table, "retry", 'does not go with on = "action.dead": what fails once more would set it going again')
     if rule.mode is Mode.PARALLEL:
         table.fault("mode", "runs side by side would retry the same post twice")
     again = [state for state in LEADS_TO if state in _starting(rule)]

@@ -14,6 +14,7 @@ from tracker.errors import did_you_mean
 from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.reading import Table
 from tracker.rulebook.scope import NOTHING_MORE, Scope
+from tracker.rulebook.step_condition import StepCondition
 from tracker.rulebook.tables import REST, LookupTable, asked_in, literal
 from tracker.rulebook.template_files import TemplateFile, TemplateFiles
 from tracker.rulebook.templates import Template
@@ -172,6 +173,19 @@ class Context(Struct, frozen=True):
         """The arguments that a workflow reads, its template files included."""
         files = [step["template"] for step in _steps(workflow) if isinstance(step.get("template"), str)]
         return asked_in(workflow.values).union(*(asked_in(self.pages.source(str(name))) for name in files))
+
+    def condition(self, written: str) -> StepCondition:
+        """The `when` of a step. Raises BadText for what is wrong with it."""
+        condition = StepCondition(written, self.scope)
+        if lacked := list(self.scope.lacked(condition.reads)):
+            raise together(lacked)
+        self.nouns.check(written, condition, elsewhere=bool(self.trail))
+        return condition
+
+    def branch(self, table: Table) -> str | None:
+        """The branch that a step names under `else`, with the prefix of its workflow."""
+        name = table.text("else")
+        return f"{self.prefix}{name}" if name else None
 
     def page(self, name: str) -> TemplateFile | None:
         """The file of that name. Raises ValueError where there is none, or where it reads what the rule lacks."""

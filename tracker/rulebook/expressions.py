@@ -73,9 +73,7 @@ class Condition(Doubtful):
         self._environment = _known_to(scope.declared, in_text=False)
         self._expression, self.tree = _compile(self._environment, text, scope)
         self.supplied = scope.read(self.reads)
-        kind = self._expression.return_type()
-        if kind != cel.Type.BOOL:
-            raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
+        _check_truth(self._expression)
         self._shortcut = fast_path(self.tree)
 
     @cached_property
@@ -142,6 +140,10 @@ class Hole:
         """What it reads that may not be there."""
         return doubtful(self.tree, self.text)
 
+    def check_truth(self) -> None:
+        """Raises BadText where its value is not true or false."""
+        _check_truth(self._expression)
+
     def __call__(self, values: Mapping[str, object]) -> object:
         """Its value as a plain Python object. Raises ValueError with the reason where it has none."""
         try:
@@ -159,6 +161,12 @@ def _compiled_hole(text: str, declared: tuple[tuple[str, type], ...]) -> tuple[c
     scope = Scope(kinds=dict(declared))
     expression, tree = _compile(_known_to(declared, in_text=True), text, scope)
     return expression, tree, _read_in(tree, scope)
+
+
+def _check_truth(expression: cel.Expression) -> None:
+    kind = expression.return_type()
+    if kind != cel.Type.BOOL:
+        raise BadText(f"must be true or false, but it is {article(plain_type(kind.name()))}")
 
 
 def _read_in(tree: Node, scope: Scope) -> frozenset[str]:

@@ -34,8 +34,8 @@ def meant_platform(word: str) -> str | None:
 
 
 Form = Literal[
-    "text", "words", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named", "steps",
-    "free", "value", "values",
+    "text", "words", "words or span", "flag", "number", "span", "flag or span", "choice", "table", "tables", "named",
+    "steps", "free", "value", "values",
 ]  # fmt: skip
 """`words` are one text or a list, `named` are tables by free names, `free` are texts by free names; a `value` is a
 text, a number or a flag, and `values` are some by free names."""
@@ -113,7 +113,7 @@ RULE: Mapping[str, Key] = {
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),
     "mode": Key("What a firing does while a run for the same thing is under way.", "choice", tuple(Mode)),
     "do": Key("The steps, one after another.", "steps", needed=True),
-    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+    "branch": Key("Steps by name, for the `else` of a step.", "named"),
     "exhausted": Key("The steps when a retry is given up.", "steps"),
     "resolved": Key("The steps when what the rule is about is over.", "steps"),
     "with": Key("Tables to look up, each by account, platform, provider or attributes.<name>.", "free"),
@@ -159,7 +159,9 @@ _BODY = {
     "body": Key("The text below, with {{ CEL }} holes."),
     "template": Key("A Jinja file under templates/, in place of `body`.", offers=("digest.md.j2",)),
 }
-STEPS: Mapping[str, Mapping[str, Key]] = {
+_WHETHER = Key("A condition in CEL, judged when the step's turn comes: where it is false, the step is left out.")
+_ELSE = Key("The branch to take where `when` is false.")
+_VERBS: Mapping[str, Mapping[str, Key]] = {
     "alert": {
         "alert": Key("Tell people: the name of a channel, or several.", "words", of="channels", strict=True),
         "title": Key("One line, with {{ CEL }} holes.", needed=True),
@@ -167,7 +169,7 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "severity": Key("How grave it is.", "choice", SEVERITIES),
         "resolves": Key("Tell the same people when it is over.", "flag"),
         "group": Key("Wait so long (true: 1m) for others like it, and go out as one.", "flag or span"),
-        "repeat": Key("Say it again each time that this has passed and it is not over.", "span"),
+        "repeat": Key("Say it again each time that this has passed and it is not over.", offers=("4h max 3",)),
     },
     "send": {
         "send": Key("Tell another system: the name of an endpoint or a channel.", of="addressees", strict=True),
@@ -181,9 +183,11 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "backoff": Key("The pauses before each try.", offers=("1m x2 max 30m jitter 20%",)),
     },
     "wait": {
-        "wait": Key("Go on when one of these has happened since the run began.", "words", offers=_WORDS),
+        "wait": Key(
+            "Go on when one of these has happened since the run began, or after a span.", "words or span", offers=_WORDS
+        ),
         "at_most": Key("Go on without it after so long.", "span"),
-        "else": Key("The branch to take when it did not come in time."),
+        "else": Key("The branch to take where it did not come in time, or `when` is false."),
     },
     "reconcile": {"reconcile": Key("Ask the provider how the post stands, and wait for the answer.", "choice", ASKED)},
     "pause": {
@@ -197,12 +201,15 @@ STEPS: Mapping[str, Mapping[str, Key]] = {
         "with": Key("Arguments, which its texts and channels read as with.<name>.", "free"),
     },
 }
+STEPS: Mapping[str, Mapping[str, Key]] = {
+    verb: {**keys, "when": _WHETHER, "else": keys.get("else", _ELSE)} for verb, keys in _VERBS.items()
+}
 PERFORMED = tuple(verb for verb in STEPS if verb not in ("wait", "run"))
 """The verbs that a test can demand."""
 
 WORKFLOW: Mapping[str, Key] = {
     "do": Key("The steps, one after another.", "steps", needed=True),
-    "branch": Key("Steps by name, for the `else` of a wait.", "named"),
+    "branch": Key("Steps by name, for the `else` of a step.", "named"),
 }
 GIVEN: Mapping[str, Key] = {
     name: Key(

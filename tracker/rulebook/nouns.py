@@ -37,6 +37,7 @@ _LIKE = {
 """What an item is asked for, in place of a noun that the clock does not know."""
 
 _NO_EVENT = "no event but the clock sets this rule going; its name is run.rule"
+_NO_ACTION = 'only a rule with on = "action.dead" hears of an action that came to nothing'
 _NOT_LONG = "only a rule with while or expect waits, and knows how long"
 _NO_TRIES = 'the rule retries nothing: run.tries goes with a step such as { retry = "publish" }'
 _GATHERS = 'nothing is gathered: write every = "…" and over = { events = ["post.failed"], since = "last-run" }'
@@ -109,8 +110,10 @@ def _shape(trigger: Trigger) -> str:
 
 
 def _about(words: Iterable[EventPattern]) -> str:
-    """Whether all words are about posts, or all about accounts; of other events nobody knows."""
+    """Whether one word is of an action, or all are of posts, or all of accounts; of other events nobody knows."""
     nouns = {word.pattern.partition(".")[0] if isinstance(word, EventName) else "post" for word in words}
+    if "action" in nouns:
+        return "action"
     return nouns.pop() if nouns in ({"post"}, {"account"}) else "any"
 
 
@@ -134,6 +137,8 @@ def _of_run(name: str, shape: str, gathers: bool) -> str:
 
 def _of_what_happens(name: str, shape: str, per: Per) -> str:
     noun, _, field_ = name.partition(".")
+    if noun == "action":
+        return "" if shape == "action" else _NO_ACTION
     if shape == "clock":
         if name in ("event.source", "event.occurred_at"):
             return ""

@@ -19,6 +19,7 @@ from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.descriptions import verb_of
+from tracker.domain.rules.event_pattern import ACTION_DEAD
 from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
@@ -54,7 +55,7 @@ class _Written(Struct, frozen=True):
 
 def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: datetime) -> str:
     """A `[[test]]` table that passes with the rule. Raises ValueError where nothing is known that could be told."""
-    told = [fact for fact in facts if fact.source == "signal" or fact.source not in OWN_SOURCES]
+    told = [fact for fact in facts if fact.source == "signal" or fact.source not in OWN_SOURCES or _in_vain(rule, fact)]
     if not told:
         raise ValueError("nothing is on record that a test could tell")
     told = list(_telling(sorted(told, key=lambda fact: (fact.received_at, fact.position))))
@@ -67,6 +68,12 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
     remarks = _remarks(done, taken, origin)
     demands = [*_demands(taken), *_must_not(rule, taken, until)]
     return _proved(rule, given, [*happened, *demands, *remarks])
+
+
+def _in_vain(rule: Rule, fact: Fact) -> bool:
+    """Whether the rule hears from the fact what another rule asked for in vain."""
+    another = fact.detail.get("rule") not in (None, rule.id)
+    return rule.hears_of_actions and fact.event == ACTION_DEAD and another
 
 
 def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
@@ -93,7 +100,8 @@ def _origin(rule: Rule, facts: Iterable[Fact]) -> datetime:
 def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
     """The lines that tell the fact: one for each way in which its targets stand."""
     at = _rounded(fact.received_at - origin)
-    fields: dict[str, str] = {}
+    action = {f"action.{name}": fact.detail.get(name) for name in ("verb", "target", "reason", "rule")}
+    fields = {name: str(text) for name, text in action.items() if text and fact.event == ACTION_DEAD}
     if abs(fact.occurred_at - fact.received_at) >= MILLISECOND:
         fields["at"] = format_duration(_rounded(fact.occurred_at - origin))
     if fact.scheduled_at and fact.scheduled_at >= origin:

@@ -21,6 +21,7 @@ from tracker.domain.rules.step import Step
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node
 from tracker.rulebook.expressions import Condition, Hole
 from tracker.rulebook.scope import Supplier
+from tracker.rulebook.step_condition import StepCondition
 from tracker.rulebook.template_files import TemplateFile
 from tracker.rulebook.templates import Template
 
@@ -47,10 +48,10 @@ def revision_of(rule: Rule) -> str:
 def _plain(value: object) -> object:
     if type(value) in _AS_THEY_ARE:  # most are
         return value
+    if isinstance(value, (Condition, StepCondition)):
+        return _with_rows({"cel": written(value.tree)}, value.supplied)
     if isinstance(value, Hole):
         return {"cel": written(value.tree)}
-    if isinstance(value, Condition):
-        return _with_rows({"cel": written(value.tree)}, value.supplied)
     if isinstance(value, Template):
         parts = [part if isinstance(part, str) else _plain(part) for part in value.parts]
         return _with_rows(parts, value.supplied)

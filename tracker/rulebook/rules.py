@@ -14,7 +14,7 @@ from tracker.domain.rate import Count, Rate
 from tracker.domain.rules.event_pattern import EventName, StateEntered
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
-from tracker.domain.rules.step import PauseStep, ResumeStep, Step
+from tracker.domain.rules.step import PauseStep, ResumeStep, Step, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.checks import check, check_branches
 from tracker.rulebook.context import MOST_IN_ALL, Context, named
@@ -27,7 +27,7 @@ from tracker.rulebook.scope import Scope, joined, linking
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
 from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
-from tracker.rulebook.verbs import READERS, read_alerts
+from tracker.rulebook.verbs import READERS, is_span, read_alerts
 from tracker.toml.positions import together
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def read_steps(table: Table, key: str, context: Context) -> tuple[Step, ...]:
     if len(tables) > MOST_STEPS:
         table.fault(key, f"has {len(tables)} steps; {MOST_STEPS} are allowed")
         return ()
-    return tuple(step for one in tables for step in _read(one, context))
+    return tuple(step for one in tables for step in _guarded(one, context))
 
 
 def read_branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]:
@@ -54,6 +54,24 @@ def read_branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]
         if name in RESERVED:
             branches.fault_at_key(name, f'is no name for a branch: "{name}" stands by itself, not under "branch"')
     return {f"{context.prefix}{name}": read_steps(branches, name, context) for name in branches.values}
+
+
+def _guarded(table: Table, context: Context) -> Iterator[Step]:
+    """What the table comes to, with its condition before it."""
+    steps = tuple(_read(table, context))
+    condition = table.parsed("when", context.condition)
+    if condition and steps:
+        yield WhenStep(condition, len(steps), context.branch(table))
+    if "else" in table and "when" not in table and "at_most" not in table:
+        _else_of_nothing(table)
+    yield from steps
+
+
+def _else_of_nothing(table: Table) -> None:
+    if "wait" in table and not is_span(table.values["wait"]):
+        table.fault("else", 'goes with "at_most" or "when": without them the wait never ends in vain')
+    elif any("else" in STEPS[verb] for verb in STEPS if verb in table):
+        table.fault("else", 'goes with "when": without it the step is always done')
 
 
 def _read(table: Table, context: Context) -> Iterator[Step]:

@@ -61,6 +61,7 @@ PATTERNS = {
     "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
+    "repeat": rf"{_SPAN}(\s+max\s+[1-9]\d{{0,2}})?",
     "starts": rf"[0-9W-]{{7,10}}\s+{_TIME}\s+{_ZONE}",
     "expect": r"[^\s.*?\[>]+\.[^\s*?\[>]+",
     **dict.fromkeys(("on", "cancel_on", "events", "wait"), rf"({_NAME}|{_STATE}\s*->\s*{_STATE})"),
@@ -79,6 +80,7 @@ class _Schema:
         self._forms: Mapping[Form, Callable[[str, Key], Schema]] = {
             "text": self._offering,
             "words": lambda name, key: _one_or_more(self._offering(name, key)),
+            "words or span": lambda name, key: {"anyOf": [SPAN, _one_or_more(self._offering(name, key))]},
             "choice": lambda _, key: {"enum": list(key.among)},
             "flag": lambda _, key: FLAG,
             "number": lambda _, key: {"type": "integer", "minimum": key.least, "maximum": key.most},
@@ -137,9 +139,12 @@ class _Schema:
 
     def _of_verb(self, verb: str, keys: Mapping[str, Key]) -> Schema:
         further: Schema = {"body": {"properties": {"template": NOT_HERE}}} if "template" in keys else {}
-        further |= {"else": ["at_most"]} if "else" in keys else {}
+        further["else"] = ["when"]
+        if verb == "wait":
+            further["else"] = {"anyOf": [{"required": ["at_most"]}, {"required": ["when"]}]}
+            further["at_most"] = {"properties": {"wait": {"not": SPAN}}}
         table = {**self._table(keys), "title": verb, "required": [verb, *_needed(keys)]}
-        return {**table, "dependencies": further} if further else table
+        return {**table, "dependencies": further}
 
     def _table(self, keys: Mapping[str, Key]) -> Schema:
         said = {name: {"description": key.says, **self._forms[key.form](name, key)} for name, key in keys.items()}

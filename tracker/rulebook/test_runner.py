@@ -15,7 +15,7 @@ from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import ENDED
-from tracker.domain.rules.event_pattern import StateEntered, parse_event_pattern
+from tracker.domain.rules.event_pattern import ACTION_DEAD, StateEntered, parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
@@ -162,7 +162,7 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         provider=told.get("provider", PROVIDER),
         post=None if about_account and "account" in told else told.get("post", POST),
         event=line.word,
-        source=told.get("provider", PROVIDER),
+        source="action" if line.word == ACTION_DEAD else told.get("provider", PROVIDER),
         occurred_at=occurred_at,
         received_at=now,
         position=line.number,
@@ -172,7 +172,7 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         scheduled_at=starts + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail={"account": account} if about_account and "account" in told else _carried(line.fields),
+        detail=_detail(line, account if about_account and "account" in told else {}),
         excerpt=told.get("text"),
         labels=_under("labels", line.fields),
         attributes=_under("attributes", line.fields),
@@ -190,6 +190,12 @@ def _scalar(text: str) -> object:
     except ValueError:
         return text
     return value if isinstance(value, int | float) else text
+
+
+def _detail(line: Line, account: Mapping[str, str]) -> dict[str, object]:
+    if line.word == ACTION_DEAD:
+        return {"rule": "another", **_under("action", line.fields)}
+    return {"account": account} if account else _carried(line.fields)
 
 
 def _under(kind: str, told: Mapping[str, str]) -> dict[str, str]:

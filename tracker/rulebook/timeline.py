@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
 from tracker.domain.posts.description import NAME, NAMES
-from tracker.domain.rules.event_pattern import EventName, Transition, parse_event_pattern
+from tracker.domain.rules.event_pattern import ACTION_DEAD, EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, meant_platform
 from tracker.toml.positions import BadText, together
@@ -32,7 +32,10 @@ NAMED = ("labels", "attributes")
 DATA = "data"
 """What an event carries, name by name."""
 
-FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), "at")
+OF_ACTIONS = ("action.verb", "action.target", "action.reason", "action.rule")
+"""What `action.dead` tells; `action.rule` is the rule that had asked for it."""
+
+FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), *OF_ACTIONS, "at")
 DEMANDED: Mapping[str, tuple[str, ...]] = {
     "alert": ("to", "post", "target", "title", "body", "severity", "resolved", "rule"),
     "send": ("to", "post", "body", "event", "rule"),
@@ -107,6 +110,9 @@ def _check_happening(word: str) -> None:
 
 def _check_told(word: str, told: Mapping[str, str]) -> None:
     """Refuse what would be dropped. Raises ValueError."""
+    of_action = next((name for name in OF_ACTIONS if name in told), "")
+    if of_action and word != ACTION_DEAD:
+        raise ValueError(f"{of_action}= goes with {ACTION_DEAD}")
     if word.startswith("account.") and "post" not in told and "platform" in told and "account" not in told:
         raise ValueError("platform= goes with account=: what happens to an account says which one")
 

@@ -10,6 +10,7 @@ from tracker.domain.cron import Schedule, parse_schedule
 from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.event_pattern import (
+    ACTION_DEAD,
     EventName,
     EventPattern,
     Transition,
@@ -119,6 +120,12 @@ def read_trigger(table: Table) -> Trigger | None:
 
 def read_word(text: str) -> EventPattern:
     """An event, a transition or a glob that is any rule's business. Raises ValueError."""
+    if text.strip() == ACTION_DEAD:
+        raise ValueError(f'"{ACTION_DEAD}" stands under "on" alone, as what sets a rule going')
+    return _starting(text)
+
+
+def _starting(text: str) -> EventPattern:
     if text.strip() in OURS:
         raise ValueError(f'"{text}": what rules did is no event for other rules')
     if text.strip() == "*":
@@ -127,7 +134,7 @@ def read_word(text: str) -> EventPattern:
 
 
 def _on(table: Table) -> On | None:
-    words = table.several("on", read_word)
+    words = table.several("on", _starting)
     return On(words) if words else None
 
 

@@ -63,10 +63,21 @@ def _wrong(backoff: Backoff) -> str | None:
     return "the jitter is at most 100%" if backoff.jitter > 1 else None
 
 
+def parse_repeat(text: str) -> tuple[timedelta, int | None]:
+    """The span of "4h max 3", and how often at most; None: without an end. Raises ValueError for what is none."""
+    span, limit, most = text.partition(" max ")
+    repeat = parse_duration(span)
+    if repeat <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    if limit and not (most.strip().isascii() and most.strip().isdigit() and 1 <= int(most) <= MOST_REPETITIONS):
+        raise ValueError(f'"{most.strip()}" is no number of times from 1 to {MOST_REPETITIONS}, as in "4h max 3"')
+    return repeat, int(most) if limit else None
+
+
 LONGEST_TITLE, LONGEST_EVENT, LONGEST_LABEL, LONGEST_TEXT = 300, 100, 200, 10_000
 TRIES, BACKOFF = 3, "1m x2 max 30m jitter 20%"
 GROUP = timedelta(minutes=1)
-MOST_LABELS = 20
+MOST_LABELS, MOST_REPETITIONS = 20, 999
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -77,11 +88,12 @@ def read_alerts(table: Table, context: Context) -> Iterator[AlertStep]:
     if "title" not in table:
         table.fault("", 'an alert needs a "title"')
     body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
-    resolves, group, repeat = table.flag("resolves", default=False), _group(table), table.span("repeat")
+    resolves, group = table.flag("resolves", default=False), _group(table)
+    repeat, most = table.parsed("repeat", parse_repeat) or (None, None)
     if title:
         for channel in dict.fromkeys(channels):
             yield AlertStep(
-                channel, title, body, severity, resolves, group, repeat, owner=context.owner, runbook=context.runbook
+                channel, title, body, severity, resolves, group, repeat, most, context.owner, context.runbook
             )
 
 
@@ -117,16 +129,28 @@ def _retry(table: Table, context: Context) -> RetryStep:
 
 
 def _wait(table: Table, context: Context) -> WaitStep | None:
-    words, at_most, otherwise = table.several("wait", _awaited), table.span("at_most"), table.text("else")
-    if "else" in table and "at_most" not in table:
-        table.fault("else", 'goes with "at_most": without it the wait never ends in vain')
-    return WaitStep(words, at_most, f"{context.prefix}{otherwise}" if otherwise else None) if words else None
+    if is_span(table.values.get("wait")):
+        return _pause_of_its_own(table)
+    words, at_most = table.several("wait", _awaited), table.span("at_most")
+    return WaitStep(words, at_most, context.branch(table) if at_most else None) if words else None
+
+
+def _pause_of_its_own(table: Table) -> WaitStep | None:
+    if "at_most" in table:
+        table.fault("at_most", "goes with a wait for an event: one for a span always ends by itself")
+    lasting = table.span("wait")
+    return WaitStep((), lasting) if lasting else None
 
 
 def _awaited(text: str) -> EventPattern:
-    if text[:1].isdigit():
-        raise ValueError(f'"{text}" is no event: write wait = "cms.acked", the event, and at_most = "{text}"')
+    if is_span(text):
+        raise ValueError(f'"{text}" is no event: write at_most = "{text}" beside them, or a step {{ wait = "{text}" }}')
     return read_word(text)
+
+
+def is_span(value: object) -> bool:
+    """Whether it begins as a duration does, and no event."""
+    return isinstance(value, str) and value.strip()[:1].isdigit()
 
 
 def _reconcile(table: Table, context: Context) -> ReconcileStep:

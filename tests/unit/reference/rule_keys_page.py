@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 TITLE = "Keys of rule files"
 FORMS = {
-    "text": "text", "words": "text or list of them", "flag": "true or false", "number": "number", "span": "duration",
+    "text": "text", "words": "text or list of them", "words or span": "text, list of them, or duration",
+    "flag": "true or false", "number": "number", "span": "duration",
     "flag or span": "true, false or duration", "table": "table", "tables": "tables", "named": "tables by name",
     "steps": "list of steps", "free": "texts by name", "value": "text, number or flag",
     "values": "values by name",

@@ -29,6 +29,7 @@ from tracker.domain.rules.decision import (
     Suppressed,
     Trace,
 )
+from tracker.domain.rules.event_pattern import is_action_dead
 from tracker.domain.rules.grouping import Group, GroupBy, account_told
 from tracker.domain.rules.match_context import MatchContext, Occurrence
 from tracker.domain.rules.plain_values import to_plain
@@ -63,9 +64,21 @@ def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | No
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
         *_successes(rules, scene, marks),
-        *_firings(rules.on.rules(change, marks), scene, busy.running, trace),
+        *_firings(() if _is_echo(rules, change) else rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
     ]
+
+
+def _is_echo(rules: RuleIndex, change: Change) -> bool:
+    """Whether an action has failed that nobody may react to, as a circle could be the end of it.
+
+    It is one that people asked for, or one of a rule that reacts to such ends itself.
+    """
+    if not is_action_dead(change):
+        return False
+    rule = (change.detail or {}).get("rule")
+    by = rules.by_id.get(str(rule))
+    return rule is None or (by is not None and by.hears_of_actions)
 
 
 def _account(change: Change) -> dict[str, str] | None:

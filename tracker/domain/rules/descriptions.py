@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from tracker.domain.duration import format_duration
@@ -17,6 +18,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 
 _VERBS: Mapping[type[Step], str] = {
@@ -28,6 +30,7 @@ _VERBS: Mapping[type[Step], str] = {
     PauseStep: "pause",
     ResumeStep: "resume",
     SetStep: "set",
+    WhenStep: "when",
 }
 
 
@@ -65,6 +68,8 @@ def step_in_words(step: Step) -> str:
             return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
         case ReconcileStep():
             return "ask the provider how the post stands"
+        case WaitStep((), timedelta() as pause):
+            return f"wait {format_duration(pause)}"
         case WaitStep(words, at_most, otherwise):
             limit = f", at most {format_duration(at_most)}" if at_most else ""
             return f"wait for {either(words)}{limit}{f', else {otherwise}' if otherwise else ''}"
@@ -74,6 +79,9 @@ def step_in_words(step: Step) -> str:
             return f"resume {rule}"
         case SetStep(labels):
             return f"label the post with {', '.join(sorted(labels))}"
+        case WhenStep(condition, guarded, otherwise):
+            following = "step" if guarded == 1 else f"{guarded} steps"
+            return f"the next {following} only if {condition}{f', else {otherwise}' if otherwise else ''}"
         case _:
             assert_never(step)
 

@@ -15,6 +15,9 @@ from tracker.errors import did_you_mean
 OURS = frozenset({"action", "rule"})
 """The sources of facts about what rules did. What they change counts; their names are no rule's business."""
 
+ACTION_DEAD = "action.dead"
+"""What a rule asked for has come to its end without success; only `on` names it, and it is never a glob's."""
+
 _STATES = {state.value: state for state in State}
 _NEARLY_A_STATE = 0.7
 """`post.publish` is a slip for a state; `post.updated`, which is no state, is an event of its own."""
@@ -81,8 +84,11 @@ def parse_event_pattern(text: str) -> EventPattern:
         raise ValueError(
             f'"{text}" is neither an event ("post.failed") nor a transition ("publishing -> failed"){hint}'
         )
-    if noun == "action":
-        raise ValueError(f'"{text}": a rule cannot react to its own actions; "exhausted" names what follows a retry')
+    if noun == "action" and text != ACTION_DEAD:
+        raise ValueError(
+            f'"{text}": a rule cannot react to its own actions; "exhausted" names what follows a retry, and'
+            f' on = "{ACTION_DEAD}" what other rules asked for in vain'
+        )
     if noun == "post" and name in _STATES:
         return StateEntered(_STATES[name])
     if noun == "post" and not is_glob(name) and (near := get_close_matches(name, _STATES, 1, _NEARLY_A_STATE)):
@@ -114,10 +120,18 @@ def happened(words: Iterable[EventPattern], change: Change, moves: Iterable[Move
     admitted: list[Move | None] = [move for move in moves if any(word.admits(move) for word in words)]
     if admitted:
         return admitted
-    named = change.source not in OURS and any(
-        isinstance(word, EventName) and word.names(change.event) for word in words
-    )
-    return [None] if named else []
+    return [None] if any(isinstance(word, EventName) and _is_named(word, change) for word in words) else []
+
+
+def is_action_dead(change: Change) -> bool:
+    """Whether the change tells that an action has come to its end without success."""
+    return change.source == "action" and change.event == ACTION_DEAD
+
+
+def _is_named(word: EventName, change: Change) -> bool:
+    if word.pattern == ACTION_DEAD:
+        return is_action_dead(change)
+    return change.source not in OURS and word.names(change.event)
 
 
 def is_glob(text: str) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tracker.domain.posts.change import Change, Move, PostView, TargetView
 from tracker.domain.posts.event import Problem, State
+from tracker.domain.rules.event_pattern import is_action_dead
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ATTRIBUTES = "attributes."
@@ -92,6 +93,9 @@ DEFAULTS: Mapping[str, object] = {
     "account.id": "",
     "account.platform": "",
     "account.name": "",
+    "action.verb": "",
+    "action.target": "",
+    "action.reason": "",
     "run.tries": 0,
     "run.count": 0,
     "run.held": timedelta(0),
@@ -196,6 +200,9 @@ def environment(change: Change, move: Move | None, subject: Group) -> Environmen
     values["event.data"] = _carried(change)
     values["change.before"] = str((move.before if move else _stood(change, subject)) or "")
     values["change.fields"] = list(change.fields)
+    if is_action_dead(change):
+        told = change.detail or {}
+        values.update({f"action.{name}": str(told.get(name) or "") for name in ("verb", "target", "reason")})
     if change.post is None:
         values.update({f"account.{name}": text for name, text in account_told(change).items()})
     return values

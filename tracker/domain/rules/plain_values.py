@@ -29,7 +29,8 @@ def to_nested(values: Mapping[str, object]) -> dict[str, dict[str, object]]:
         absent = isinstance(value, datetime | str) and value == DEFAULTS[name]
         nouns.setdefault(noun, {})[field] = None if absent else _plain(value)
     nouns["post"].pop("link", None)  # who reads the post's page of ours is a person, and a text can name it
-    return {noun: fields for noun, fields in nouns.items() if noun != "run"}
+    unsaid = {"run"} if values["action.verb"] else {"run", "action"}
+    return {noun: fields for noun, fields in nouns.items() if noun not in unsaid}
 
 
 def _plain(value: object) -> object:

@@ -15,7 +15,7 @@ from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import EventPattern, entered, is_glob
+from tracker.domain.rules.event_pattern import ACTION_DEAD, EventName, EventPattern, entered, is_glob
 from tracker.domain.rules.grouping import ATTRIBUTES, Group, GroupBy, Per
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
 
@@ -199,6 +199,11 @@ class Rule(Struct, frozen=True, dict=True):
         """Whether its runs have something to do when what they are about is over."""
         lasting = any(isinstance(step, AlertStep) and (step.resolves or step.repeat) for step in self.all_steps)
         return lasting or "resolved" in self.branches or self.is_about_absence
+
+    @cached_property
+    def hears_of_actions(self) -> bool:
+        """Whether it reacts to what other rules asked for in vain."""
+        return EventName(ACTION_DEAD) in self.starting_words
 
     @property
     def is_about_absence(self) -> bool:

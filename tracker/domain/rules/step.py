@@ -14,12 +14,16 @@ from tracker.domain.rules.event_pattern import EventPattern
 Render = Callable[[Mapping[str, object]], str]
 """Values by variable name in, text out; never raises."""
 
+WhyNot = Callable[[Mapping[str, object]], str]
+"""Values by variable name in; out why a condition does not hold, or "" where it does. Never raises."""
+
 
 class AlertStep(Struct, frozen=True):
     """Tell people on a channel; `resolves` tells them again when what it was about is over.
 
     With `group` it waits so long for others like it and they go out as one; with `repeat` it is said again each time
-    that this has passed and what it was about is not over. `owner` and `runbook` are those of its rule.
+    that this has passed and what it was about is not over, at most `repetitions` times (None: without an end). `owner`
+    and `runbook` are those of its rule.
     """
 
     channel: Addressee
@@ -29,6 +33,7 @@ class AlertStep(Struct, frozen=True):
     resolves: bool = False
     group: timedelta | None = None
     repeat: timedelta | None = None
+    repetitions: int | None = None
     owner: str = ""
     runbook: str = ""
 
@@ -55,7 +60,10 @@ class ReconcileStep(Struct, frozen=True):
 
 
 class WaitStep(Struct, frozen=True):
-    """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`."""
+    """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`.
+
+    Without words it is a pause: so long, and then on.
+    """
 
     words: tuple[EventPattern, ...]
     at_most: timedelta | None = None
@@ -81,4 +89,15 @@ class SetStep(Struct, frozen=True):
     labels: Mapping[str, Render]
 
 
-Step = AlertStep | SendStep | RetryStep | ReconcileStep | WaitStep | PauseStep | ResumeStep | SetStep
+class WhenStep(Struct, frozen=True):
+    """Do the next steps, so many as are `guarded`, only where `condition` holds; else go past them, or to `otherwise`.
+
+    A rule file says it as the `when` and `else` of a step.
+    """
+
+    condition: WhyNot
+    guarded: int = 1
+    otherwise: str | None = None
+
+
+Step = AlertStep | SendStep | RetryStep | ReconcileStep | WaitStep | PauseStep | ResumeStep | SetStep | WhenStep

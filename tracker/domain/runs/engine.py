@@ -212,7 +212,7 @@ class Engine:
             return
         self.effects.runs[run.id] = run
         if before:
-            self.effects.movements.append(Movement(run.id, run.moves, at, f"{describe(run)}{remark}"))
+            self.effects.movements.append(Movement(run.id, run.moves, at, f"{describe(run, before)}{remark}"))
 
     def _end(self, run: Run, state: RunState, why: str, at: datetime) -> None:
         self._disarm(run)

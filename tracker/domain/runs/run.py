@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from tracker.domain.rules.decision import Fire
@@ -46,7 +46,7 @@ TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 class Notice(Struct, frozen=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
-    `hidden`: nobody got it. `action` is the one that raised it.
+    `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times.
     """
 
     step: str
@@ -57,6 +57,11 @@ class Notice(Struct, frozen=True):
     resolves: bool = False
     repeat: timedelta | None = None
     hidden: bool = False
+    repetitions: int | None = None
+
+    def comes_again(self, turn: int) -> bool:
+        """Whether it is said once more when the run repeats its alerts for the `turn`-th time."""
+        return self.repeat is not None and (self.repetitions is None or turn <= self.repetitions)
 
 
 class Run(Struct, frozen=True):
@@ -66,7 +71,8 @@ class Run(Struct, frozen=True):
     again while an action was still under way (and whether trying may go on); `seen` are the awaited words that came
     before anybody waited for them; `asked` are the actions so far; `again` counts the repetitions of its alerts;
     `ending` is how it will end, `why` the reason when it did. `fired_at` is when what it is about was true. A run in
-    the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended.
+    the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended. `left_out`
+    tells, by the path of each condition of a step that did not hold, why.
     """
 
     id: UUID
@@ -97,6 +103,7 @@ class Run(Struct, frozen=True):
     alone: bool = True
     shadow: bool = False
     over: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)
     fired_at: datetime | None = None
     ending: RunState = RunState.DONE
     why: str = ""
@@ -162,9 +169,10 @@ def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = Fal
     )
 
 
-def describe(run: Run) -> str:
-    """Where the run has come to, for its history."""
-    reason = f": {run.why}" if run.why else ""
+def describe(run: Run, before: Run) -> str:
+    """Where the run has come to, for its history, and what it has left out since."""
+    left_out = [f"; at step {path}: {why}" for path, why in run.left_out.items() if path not in before.left_out]
+    reason = f"{f': {run.why}' if run.why else ''}{''.join(left_out)}"
     if run.state is not RunState.ACTIVE:
         return f"{run.state}{reason}"
     return f"step {run.path}, {run.phase}{reason}"

@@ -25,6 +25,7 @@ from tracker.domain.rules.step import (
     SetStep,
     Step,
     WaitStep,
+    WhenStep,
 )
 from tracker.domain.runs.run import Notice, Phase, Run
 from tracker.domain.runs.run_signals import Hold, Intent, Label, Perform, Release
@@ -130,8 +131,8 @@ def is_disproved(run: Run, occurred_at: datetime) -> bool:
 
 def say_again(run: Run, now: datetime) -> Moved:
     """Repeat the alerts that are to be repeated."""
-    again = tuple(Perform(repeat(run, notice, f"again:{run.again}", now)) for notice in run.notices if notice.repeat)
-    return Moved(run, again)
+    due = [notice for notice in run.notices if notice.comes_again(run.again)]
+    return Moved(run, tuple(Perform(repeat(run, notice, f"again:{run.again}", now)) for notice in due))
 
 
 def say_still(run: Run, now: datetime) -> tuple[Intent, ...]:
@@ -178,8 +179,8 @@ def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
             known = values_of(run)
             texts = {name: render(known) for name, render in labels.items()}
             return Moved(_past(run), (Label(texts, f"{run.id}:{run.path}"),))
-        case RetryStep() | WaitStep():
-            raise TypeError(f"{type(step).__name__} takes time")
+        case RetryStep() | WaitStep() | WhenStep():
+            raise TypeError(f"{type(step).__name__} takes time, or only leads somewhere")
         case _:
             assert_never(step)
 
@@ -188,7 +189,10 @@ def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
     """An alert is remembered as long as something may still have to be said to those who got it."""
     title = step.title(values_of(run))
     action = raise_alert(run, step, title, now)
-    notice = Notice(run.path, action.target, title, step.severity, action.id, step.resolves, step.repeat)
+    notice = Notice(
+        run.path, action.target, title, step.severity, action.id, step.resolves, step.repeat,
+        repetitions=step.repetitions,
+    )  # fmt: skip
     run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
     return Moved(_past(run), (Perform(action),))
 

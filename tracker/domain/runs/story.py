@@ -71,7 +71,7 @@ def owed(run: Run, rule: Rule) -> tuple[Notice, ...]:
 
 def repeat_later(run: Run, now: datetime) -> Advance:
     """Come back when the next of its alerts is to be repeated, if one is."""
-    spans = [notice.repeat for notice in run.notices if notice.repeat]
+    spans = [one.repeat for one in run.notices if one.repeat and one.comes_again(run.again + 1)]
     return Advance(run, (ArmTimer(now + min(spans), name_of_repetition(run)),) if spans else ())
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep
+from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep, WhenStep
 from tracker.domain.runs.run import TRYING, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
     ActionFinished,
@@ -32,7 +32,7 @@ from tracker.domain.runs.run_signals import (
     TimerDue,
     TriedAlready,
 )
-from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again, say_still
+from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again, say_still, values_of
 from tracker.domain.runs.story import (
     Advance,
     ended,
@@ -115,6 +115,8 @@ def _begin(run: Run, step: Step, now: datetime) -> Moved:
     run = run if run.phase is Phase.NEW else replace(run, phase=Phase.NEW)
     if isinstance(step, WaitStep):
         return _wait(run, step, now)
+    if isinstance(step, WhenStep):
+        return Moved(_judge(run, step))
     return do_at_once(run, step, now)
 
 
@@ -200,6 +202,17 @@ def _wait(run: Run, step: WaitStep, now: datetime) -> Moved:
         return Moved(replace(run, step=run.step + 1, seen=tuple(word for word in run.seen if word not in came)))
     arm = (ArmTimer(now + step.at_most, run.path),) if step.at_most else ()
     return Moved(replace(run, phase=Phase.WAITING), arm)
+
+
+def _judge(run: Run, step: WhenStep) -> Run:
+    """Go on with what the condition guards, or else past it, or to another branch."""
+    why = step.condition(values_of(run))
+    if not why:
+        return replace(run, step=run.step + 1)
+    left_out = {**run.left_out, run.path: why}
+    if step.otherwise:
+        return replace(run, branch=step.otherwise, step=0, left_out=left_out)
+    return replace(run, step=run.step + 1 + step.guarded, left_out=left_out)
 
 
 def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advance:
