@@ -115,7 +115,8 @@ def test_the_schema_is_the_one_that_editors_are_pointed_to(tracker: CommandLine)
 def test_the_schema_of_an_installation_knows_its_names(tracker: CommandLine) -> None:
     (tracker.rules / "all.toml").write_text(RULE)
     shown = json.loads(tracker("rules", "schema", "--config", str(tracker.folder / "config.toml")).out)
-    assert shown["definitions"]["alert"]["properties"]["alert"]["enum"] == ["ops"]
+    channel, channels = shown["definitions"]["alert"]["properties"]["alert"]["anyOf"]
+    assert channel["anyOf"][0]["enum"] == channels["items"]["anyOf"][0]["enum"] == ["ops"]
     offered = shown["definitions"]["pause"]["properties"]["pause"]["anyOf"][0]["enum"]
     assert offered == sorted(tomllib.loads(RULE)["rule"])
     assert tracker("rules", "schema", "--config", "nowhere.toml").code == 2

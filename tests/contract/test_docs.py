@@ -21,7 +21,7 @@ from tracker.rulebook import load_text
 from tracker.settings import Provider, load_settings
 
 WHOLE: Any = typer.main.get_command(every_command())
-OF_RULES = {"rule", "test", "workflow"}
+OF_RULES = {"rule", "test", "workflow", "table", "defaults"}
 BEGINNING = 'kind = "sosyalkopru"\napi_url = "https://api.example.com"\n'
 HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
 

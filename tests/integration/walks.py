@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 ROOT = str(Path(tracker.__file__).parent) + "/"
+BESIDE = ("store/lifeline.py",)
+"""What watches the database meanwhile, and is no part of the way."""
 
 
 @dataclass
@@ -32,6 +34,8 @@ class Walk:
         if event != "call" or not code.co_filename.startswith(ROOT):
             return
         file = code.co_filename.removeprefix(ROOT)
+        if file in BESIDE:
+            return
         self.files.setdefault(file, set()).add(code.co_qualname)
         self.calls += 1
         self.changes += file != self._last

@@ -17,7 +17,7 @@ from tracker.domain.posts.post import view
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import Arm, Disarm, Failed, Fire, Resolve, Timer
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.plain_values import from_plain
+from tracker.domain.rules.match_context import from_plain
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep

@@ -16,8 +16,7 @@ from tracker.domain.rules import periodic
 from tracker.domain.rules.decision import OVER, Arm, CameTo, ConditionFalse, Disarm, Failed, NotMatched, Refusal, Timer
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.grouping import Group, group_of
-from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.plain_values import from_plain
+from tracker.domain.rules.match_context import Occurrence, from_plain
 from tracker.domain.rules.rule import Every, Rule, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.firing import Firing, Identity

@@ -31,8 +31,7 @@ from tracker.domain.rules.decision import (
 )
 from tracker.domain.rules.event_pattern import is_action_dead
 from tracker.domain.rules.grouping import Group, GroupBy, account_told
-from tracker.domain.rules.match_context import MatchContext, Occurrence
-from tracker.domain.rules.plain_values import to_plain
+from tracker.domain.rules.match_context import MatchContext, Occurrence, to_plain
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 from tracker.domain.rules.timers import kind_of, standing, wait_after

@@ -9,8 +9,7 @@ from tracker.domain.posts.change import Change
 from tracker.domain.rules.decision import Arm, ConditionFalse, Fire, NotMatched, Refusal, Suppressed, Timer, Trace
 from tracker.domain.rules.event_pattern import happened
 from tracker.domain.rules.grouping import DEFAULTS, Environment, Group, environment, group_of, moves_for
-from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.plain_values import to_plain
+from tracker.domain.rules.match_context import Occurrence, to_plain
 from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 

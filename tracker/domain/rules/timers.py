@@ -28,7 +28,7 @@ from tracker.domain.rules.decision import (
 )
 from tracker.domain.rules.event_pattern import EventName
 from tracker.domain.rules.grouping import Environment, Group, GroupBy, Per, describe, group_of
-from tracker.domain.rules.plain_values import from_plain, to_plain
+from tracker.domain.rules.match_context import from_plain, to_plain
 from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
 

@@ -16,7 +16,7 @@ from tracker.domain.rate import Count
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group, scope_of
-from tracker.domain.rules.plain_values import from_plain
+from tracker.domain.rules.match_context import from_plain
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep

@@ -14,7 +14,7 @@ from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
 from tracker.domain.rules.choice import addressee_of
 from tracker.domain.rules.grouping import Environment
-from tracker.domain.rules.plain_values import from_plain, to_nested
+from tracker.domain.rules.match_context import from_plain, to_nested
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
