@@ -39,6 +39,7 @@ do        = [{ retry = "publish", tries = 3, backoff = "1s x2 max 4s jitter 20%"
 exhausted = [{ alert = "ops", title = "{{ post.id }}: gave up after {{ run.tries }} tries: {{ error.message }}" }]
 
 [rule.stuck-publishing]
+match = { platform = "youtube" }
 while = { state = "publishing" }
 for   = "5s"
 do    = [{ alert = "ops", title = "{{ post.id }} has been publishing for {{ run.held }}", resolves = true }]
