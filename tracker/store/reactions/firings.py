@@ -56,12 +56,6 @@ select wanted.rule, (select count(*) from (select from {BEGAN} limit wanted.most
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
-TOTALS = """
-select rule, sum(firings)::bigint from rule_counts
- where rule = any($1::text[]) and outcome in ('fired', 'queued')
- group by rule
-"""
-
 RECORD = """
 insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
 select *
