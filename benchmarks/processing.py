@@ -20,8 +20,8 @@ from tracker.runtime.telemetry import configure_logging
 from tracker.runtime.tuning import collected_seldom
 from tracker.settings import Settings
 from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database
+from tracker.store.log.feed import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

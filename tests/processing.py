@@ -9,7 +9,7 @@ from tracker.domain.rules.rule_index import RuleIndex
 from tracker.process import processor
 from tracker.process.processor import Pace, Processor
 from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.feed import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

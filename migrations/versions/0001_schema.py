@@ -438,7 +438,7 @@ create table firings (
 );
 -- FIRINGS of tracker/queries/why.py.
 create index firings_of_post on firings (provider, post, fired_at);
--- Budgets (SPENT and COUNTS of tracker/store/reactions/firings.py), and the firings of a rule as people ask for them.
+-- Budgets (SPENT and COUNTS of tracker/store/reactions/runs.py), and the firings of a rule as people ask for them.
 create index firings_of_rule on firings (rule, outcome, fired_at desc);
 -- Counts and cooldowns: RECENT.
 create index firings_recent on firings (rule, key, fired_at desc);

@@ -12,7 +12,7 @@ from tests.integration.corridor import READERS, Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
-from tracker.domain.runs.pause import Pause
+from tracker.domain.runs.engine_state import Pause
 from tracker.store.reactions import rule_pauses
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.process import processor
 from tracker.store.checkpoints import subscriptions
-from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken
 from tracker.store.log import feed
+from tracker.store.log.feed import Checkpoint, ResumeToken
 from tracker.store.wakeups import Wakeups
 from tracker.stream.broadcast import Broadcast, Limits
 

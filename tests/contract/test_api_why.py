@@ -14,7 +14,7 @@ from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.actions import Discard, Reason
-from tracker.domain.runs.pause import Pause, Silence
+from tracker.domain.runs.engine_state import Pause, Silence
 from tracker.facts import commands
 from tracker.process.rebuild import Rebuild
 from tracker.store.reactions import rule_pauses

@@ -15,8 +15,7 @@ from tests.integration.ruled import in_force
 from tests.integration.told import PROVIDER
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import AlertPayload
-from tracker.domain.runs.engine_state import ActionRequest
-from tracker.domain.runs.pause import Silence
+from tracker.domain.runs.engine_state import ActionRequest, Silence
 from tracker.facts import commands
 from tracker.queries.silences import SilenceOut, list_silences
 from tracker.store.actions import actions

@@ -16,7 +16,7 @@ from tracker.dashboard.rendering import PAGES, TEMPLATES
 from tracker.domain.actions import Reason
 from tracker.domain.drift.findings import Drift
 from tracker.domain.posts.event import State
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import Outcome
 from tracker.domain.runs.run import Phase, RunState
 from tracker.facts.own_facts import OWN_EVENTS
 from tracker.providers import adapter, signature

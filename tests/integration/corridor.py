@@ -17,8 +17,8 @@ from tracker.facts.codec import fact_readers
 from tracker.process import processor
 from tracker.process.processor import Processor
 from tracker.store.checkpoints import assignments
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
+from tracker.store.log.feed import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -28,7 +28,7 @@ from tracker.process.rebuild import Rebuild
 from tracker.process.retention import drop_old_days, open_days_ahead, seal_past_days
 from tracker.queries.accounts import AccountQuery, KnownAccountOut, list_accounts
 from tracker.store.log.event_log import Incoming
-from tracker.store.posts import accounts
+from tracker.store.posts import posts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +171,7 @@ async def test_two_that_tell_of_one_account_at_once_lose_nothing(database: Datab
 
     async def learn(one: Incoming, writing: asyncio.Event, go_on: asyncio.Event) -> None:
         async with database.transaction() as conn:
-            await accounts.learn(conn, 1, gathered([fact_of(one)]))
+            await posts.learn_accounts(conn, 1, gathered([fact_of(one)]))
             writing.set()
             await go_on.wait()
 

@@ -16,11 +16,11 @@ from tests.integration.corridor import READERS, Corridor
 from tests.integration.test_live_equals_replay import played
 from tests.integration.told import NOON, told
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.firing import ACTED, Firing
+from tracker.domain.runs.engine_state import ACTED, Firing
 from tracker.process.backtest import Backtest, Found, Span, reach
 from tracker.process.rebuild import Rebuild
 from tracker.rulebook import load_text
-from tracker.store.reactions import firings, timers
+from tracker.store.reactions import runs, timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ def said(some: Iterable[Firing]) -> list[tuple[str, ...]]:
 
 async def on_record(database: Database, rules: Iterable[Rule], span: Span) -> list[Firing]:
     async with database.connection() as conn:
-        return await firings.between(conn, [rule.id for rule in rules], span.since, span.until)
+        return await runs.between(conn, [rule.id for rule in rules], span.since, span.until)
 
 
 def fired(found: Found) -> list[Firing]:

@@ -14,9 +14,9 @@ from tests.unit.test_workflow import rule
 from tracker.domain.rate import Rate
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.grouping import Group
-from tracker.domain.runs.firing import Firing, Outcome
+from tracker.domain.runs.engine_state import Firing, Outcome
 from tracker.process.batch import Budgets
-from tracker.store.reactions import firings, runs
+from tracker.store.reactions import runs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ async def fire(conn: Connection, number: int, at: datetime, budgets: Budgets) ->
     found = await runs.recall(conn, [], [], [], [RULE.id], at)
     spent = await budgets.spent(conn, [wanted], found.totals, at)
     has_room = len(spent.get(RULE.id, ())) < BUDGET.times
-    await firings.record(conn, [firing(number, at, Outcome.FIRED if has_room else Outcome.SUPPRESSED)])
+    await runs.record(conn, [firing(number, at, Outcome.FIRED if has_room else Outcome.SUPPRESSED)])
     return has_room
 
 
@@ -70,16 +70,16 @@ async def test_a_budget_that_is_far_from_its_end_is_not_counted_again(database: 
         with conn.query_logger(lambda record: asked.append(record.query)):
             for number in range(1, 4):
                 await fire(conn, number, NOON + timedelta(seconds=number), budgets)
-            assert not {firings.COUNTS, firings.SPENT} & set(asked)
+            assert not {runs.COUNTS, runs.SPENT} & set(asked)
             await fire(conn, 4, NOON + timedelta(seconds=4), budgets)
-    assert {firings.COUNTS, firings.SPENT} <= set(asked)
+    assert {runs.COUNTS, runs.SPENT} <= set(asked)
 
 
 async def test_what_is_dated_in_the_future_is_not_spent(database: Database) -> None:
     """A clock was ahead by a day, and is right again: the budget is what it would have been without that."""
     budgets = Budgets()
     async with database.transaction() as conn:
-        await firings.record(conn, [firing(number, NOON + timedelta(days=1)) for number in range(10, 20)])
+        await runs.record(conn, [firing(number, NOON + timedelta(days=1)) for number in range(10, 20)])
         for number in range(BUDGET.times):
             assert await fire(conn, number, NOON + timedelta(seconds=number), budgets)
         assert not await fire(conn, BUDGET.times, NOON + timedelta(seconds=10), budgets)
@@ -89,6 +89,6 @@ async def test_a_clock_that_was_set_back_makes_it_count_again(database: Database
     budgets = Budgets()
     async with database.transaction() as conn:
         before = [firing(number, NOON - timedelta(hours=1, minutes=number)) for number in range(5, 10)]
-        await firings.record(conn, before)
+        await runs.record(conn, before)
         assert await fire(conn, 1, NOON, budgets)
         assert not await fire(conn, 2, NOON - timedelta(minutes=15), budgets)

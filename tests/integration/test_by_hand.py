@@ -16,7 +16,7 @@ from tracker.domain.actions import Backoff
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.rule import Mode, On, Rule
 from tracker.domain.rules.step import AlertStep, RetryStep, WaitStep
-from tracker.domain.runs.pause import Silence
+from tracker.domain.runs.engine_state import Silence
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands
 from tracker.store.wakeups import RULES, Wakeups

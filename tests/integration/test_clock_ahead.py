@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.domain.runs.pause import Pause
+from tracker.domain.runs.engine_state import Pause
 from tracker.queries import health
 from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text

@@ -14,12 +14,11 @@ from tests.integration.test_plans_from_empty import ACTIONS, ATTEMPTS, POSTS, ex
 from tests.integration.told import NOON
 from tracker.store.actions import action_claims, action_leases, actions
 from tracker.store.checkpoints import subscriptions
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.checkpoints.subscriptions import SubscriptionState
 from tracker.store.log import event_log, look_back
-from tracker.store.log.feed import EVENTS
+from tracker.store.log.feed import EVENTS, beginning
 from tracker.store.posts import posts
-from tracker.store.reactions import firings, runs, timers
+from tracker.store.reactions import runs, timers
 from tracker.store.session import together
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
         r"events_\d+_epoch_xid_position_idx",
     ),
     "the next timer": (timers.NEXT_DUE, [BUCKETS], r"timers_due"),
-    "a firing": (firings.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
-    "firings lately": (firings.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
-    "a budget": (firings.COUNTS, [["r"], [NOON], [20], None], r"firings_of_rule"),
-    "what is spent": (firings.SPENT, [["r"], [NOON], [20], NOON], r"firings_of_rule"),
+    "a firing": (runs.KNOWN, [["r"], ["p"], ["c7"]], r"firings_pkey"),
+    "firings lately": (runs.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
+    "a budget": (runs.COUNTS, [["r"], [NOON], [20], None], r"firings_of_rule"),
+    "what is spent": (runs.SPENT, [["r"], [NOON], [20], NOON], r"firings_of_rule"),
     "a run": (runs.RECALL, RECALLED, r"runs_pkey"),
     "open runs of what is recalled": (runs.RECALL, RECALLED, r"runs_open"),
     "a firing of what is recalled": (runs.RECALL, RECALLED, r"firings_pkey"),

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.told import NOON
 from tracker.store.actions import action_claims, action_outcomes
 from tracker.store.posts import posts
-from tracker.store.reactions import firings
+from tracker.store.reactions import runs
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -45,7 +45,7 @@ PAGES = {"posts": 20, "firings": 20, "claims": 400, "outcomes": 150}
 
 WORK: dict[str, tuple[str, list[object]]] = {
     "posts": (posts.STANDING, [1, ["p"] * 3, ["p1", "p2000", "p5000"]]),
-    "firings": (firings.KNOWN, [["r"] * 3, ["p"] * 3, ["c1", "c2000", "new"]]),
+    "firings": (runs.KNOWN, [["r"] * 3, ["p"] * 3, ["c1", "c2000", "new"]]),
     "claims": (action_claims.CLAIM, [NOON, 16, 8, [], [], "node", timedelta(seconds=30), False]),
     "outcomes": (
         action_outcomes.RECORD,

@@ -33,9 +33,9 @@ from tracker.store.actions.action_claims import Room
 from tracker.store.calls import reconciliations
 from tracker.store.checkpoints import assignments, processes
 from tracker.store.checkpoints.presence import Presence, nobody_asks
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.database import Database, set_codecs
 from tracker.store.log.event_log import append
+from tracker.store.log.feed import beginning
 from tracker.store.migrations import upgrade
 from tracker.store.wakeups import Wakeups
 

@@ -13,8 +13,8 @@ from tests.processing import USUAL, a_processor
 from tracker.process.processor import Pace
 from tracker.process.projector import Projector
 from tracker.process.rebuild import Rebuild
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
+from tracker.store.log.feed import beginning
 from tracker.stream import changes
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import pytest
 
 from tests.integration.told import told
 from tracker.domain.posts.event import BUCKETS
-from tracker.store.checkpoints.snapshot import Checkpoint, beginning
 from tracker.store.database import Database, set_codecs
 from tracker.store.log.event_log import append
-from tracker.store.log.feed import EVENTS, head, read_after
+from tracker.store.log.feed import EVENTS, Checkpoint, beginning, head, read_after
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

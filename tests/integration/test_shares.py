@@ -17,8 +17,8 @@ from tracker.errors import Unavailable
 from tracker.process import processor
 from tracker.process.processor import Pace
 from tracker.store.checkpoints import subscriptions
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log.event_log import append
+from tracker.store.log.feed import beginning
 
 if TYPE_CHECKING:
     from tracker.process.processor import Processor

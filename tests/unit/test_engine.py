@@ -22,8 +22,7 @@ from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
-from tracker.domain.runs.firing import ROW_ENDED
-from tracker.domain.runs.pause import Silence
+from tracker.domain.runs.engine_state import ROW_ENDED, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import Simulation
 

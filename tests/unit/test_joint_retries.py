@@ -14,8 +14,7 @@ from tracker.domain.rules.decision import Cancel
 from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import RetryStep
-from tracker.domain.runs.engine_state import Effects, Movement
-from tracker.domain.runs.pause import Pause
+from tracker.domain.runs.engine_state import Effects, Movement, Pause
 from tracker.domain.runs.run import Phase, Run, RunState
 from tracker.domain.runs.run_signals import ActionFinished
 from tracker.rulebook import Known, load_text

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import Rejected
-from tracker.store.checkpoints.snapshot import Checkpoint, ResumeToken, beginning, resume_tokens
-from tracker.store.log.feed import EVENTS, Batch
+from tracker.store.log.feed import EVENTS, Batch, Checkpoint, ResumeToken, beginning, resume_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.store.checkpoints.snapshot import Checkpoint, beginning, whole
+from tracker.store.log.feed import Checkpoint, beginning, whole
 
 
 @st.composite

@@ -10,7 +10,7 @@ import pytest
 from tracker.domain.calls.circuit_breaker import Circuit
 from tracker.domain.posts.event import State
 from tracker.domain.posts.reconciliation import Finding
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import Outcome
 from tracker.domain.runs.run import Phase, RunState
 from tracker.facts import commands
 from tracker.queries import actions, reconciliations, redeliveries

@@ -23,7 +23,7 @@ from tracker.queries import events as queried
 from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOut, ProviderTime
 from tracker.queries.paging import Page
 from tracker.queries.post_views import ErrorOut, error_out
-from tracker.store.checkpoints.snapshot import ResumeToken
+from tracker.store.log.feed import ResumeToken
 from tracker.stream.broadcast import Broadcast, News
 
 MEDIA_TYPE = "text/event-stream"

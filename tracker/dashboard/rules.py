@@ -14,7 +14,7 @@ from litestar.params import PathParameter
 from tracker.dashboard.query import Query, rule_address
 from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit
 from tracker.domain.duration import parse_duration
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import Outcome
 from tracker.errors import Misconfigured
 from tracker.facts import commands
 from tracker.process.backtest import Found, Span

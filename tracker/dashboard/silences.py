@@ -9,7 +9,7 @@ from litestar.response import Redirect
 
 from tracker.dashboard.query import Query, with_done
 from tracker.dashboard.session import Db, Here, Id, Now, ProviderNames, Rules, Visit
-from tracker.domain.runs.pause import MATCHED
+from tracker.domain.runs.engine_state import MATCHED
 from tracker.errors import BadParameter
 from tracker.facts import commands
 from tracker.facts.commands import SEVERITIES, silence

@@ -14,8 +14,7 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
 from tracker.domain.posts.target import FALLEN_SHORT
 from tracker.domain.rules.event_pattern import is_glob
-from tracker.domain.runs.engine_state import ActionRequest
-from tracker.domain.runs.pause import MATCHED, Silence
+from tracker.domain.runs.engine_state import MATCHED, ActionRequest, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean

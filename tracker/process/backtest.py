@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
-from tracker.domain.runs.engine_state import EngineState
-from tracker.domain.runs.firing import ACTED, Firing
+from tracker.domain.runs.engine_state import ACTED, EngineState, Firing
 from tracker.domain.runs.simulation import Simulation
 from tracker.process import processor
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.checkpoints import subscriptions
 from tracker.store.log import look_back
-from tracker.store.reactions import firings, timers
+from tracker.store.reactions import runs, timers
 from tracker.stream import changes
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from tracker.domain.posts.change import Change
     from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.rule_index import RuleIndex
-    from tracker.domain.runs.firing import Identity
+    from tracker.domain.runs.engine_state import Identity
     from tracker.store.database import Connection, Database
     from tracker.stream.changes import Readers
 
@@ -127,7 +126,7 @@ class Backtest:
             armed = await timers.armed_revisions(conn)
             began, number, (stage,) = await self._play(conn, [rules], span, armed)
             names = sorted({*rules.by_id, *(armed if only is None else only)})
-            did = await firings.between(conn, names, span.since, span.until)
+            did = await runs.between(conn, names, span.since, span.until)
         told = [_held(name, rules, armed, stage.firings, did) for name in names if only is None or name in only]
         return Found(span, began, number, told)
 

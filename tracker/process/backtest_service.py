@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.firing import Firing
+from tracker.domain.runs.engine_state import Firing
 from tracker.errors import Rejected, Unavailable
 from tracker.process.backtest import Backtest, Found, Held
 from tracker.queries.rule_plan import RulePlan, rule_plan

@@ -25,7 +25,7 @@ from tracker.domain.runs.run import TRYING
 from tracker.facts.own_facts import labelled
 from tracker.store.actions import actions
 from tracker.store.log import event_log, look_back
-from tracker.store.reactions import firings, rule_pauses, runs, timers
+from tracker.store.reactions import rule_pauses, runs, timers
 from tracker.store.reactions.timers import StoredTimer
 from tracker.store.session import require_transaction
 from tracker.stream import changes
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from tracker.domain.rate import Rate
     from tracker.domain.rules.decision import Decision
     from tracker.domain.rules.rule_index import RuleIndex
-    from tracker.domain.runs.engine_state import ActionRequest, Effects, RuleKey
-    from tracker.domain.runs.firing import Identity
+    from tracker.domain.runs.engine_state import ActionRequest, Effects, Identity, RuleKey
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
     from tracker.store.session import Part
@@ -89,7 +88,7 @@ class Budgets:
         close = {
             rule: budget for rule, budget in near.items() if self._counted[rule].spent + more[rule] >= budget.times
         }
-        return await firings.spent(conn, close, earliest, (now or earliest) + TOLERANCE)
+        return await runs.spent(conn, close, earliest, (now or earliest) + TOLERANCE)
 
     def _at_most(self, rule: str, budget: Rate, total: int, earliest: datetime) -> int:
         known = self._counted.get(rule)
@@ -102,7 +101,7 @@ class Budgets:
     ) -> None:
         """The totals were read before, so that what is added between the two is counted twice, and never not at all."""
         since = {rule: earliest - budget.per - MARGIN for rule, budget in budgets.items()}
-        spent = await firings.counts(conn, since, [budget.times for budget in budgets.values()])
+        spent = await runs.counts(conn, since, [budget.times for budget in budgets.values()])
         for rule in budgets:
             self._counted[rule] = _Counted(since[rule], spent[rule], totals.get(rule, 0))
 
@@ -142,7 +141,7 @@ async def prepare(
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
     if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN}:
         require_transaction(conn)
-        await firings.lock_shared_keys(conn, shared)
+        await runs.lock_shared_keys(conn, shared)
     earliest = min(occasion.at for occasion in occasions)
     memory = EngineState(in_force_since=since)
     # A batch that was handled before, or a fact that came late, brings firings once more that are on record. The runs
@@ -171,7 +170,7 @@ async def prepare(
     # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if found.is_held:
         memory.holds = await rule_pauses.in_force(conn, earliest, now)
-    for firing in await firings.recent(conn, _looked_at(decisions, earliest)):
+    for firing in await runs.recent(conn, _looked_at(decisions, earliest)):
         if is_ahead(firing.at, now):
             log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
             memory.ahead[firing.rule, firing.key] = firing.at
@@ -195,7 +194,7 @@ async def written(conn: Connection, effects: Effects, now: datetime) -> list[Par
     unsaid = await actions.withdraw(conn, effects.withdrawn, now)
     asked = [one for one in effects.actions.values() if not _about(one, unsaid)]
     return [
-        *firings.recording(effects.firings),
+        *runs.recording(effects.firings),
         *runs.saving(effects.runs.values(), effects.movements),
         *timers.removing(effects.disarmed - effects.timers.keys()),
         *timers.setting([StoredTimer(timer, run) for timer, run in effects.timers.values()]),

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tracker.domain.accounts import Account
     from tracker.domain.posts.change import Change
     from tracker.providers.base import FactReader
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key
     from tracker.store.posts.rebuild_rows import Span
 

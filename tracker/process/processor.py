@@ -23,7 +23,7 @@ from tracker.process.reactor import Reactor, armed
 from tracker.runtime import metrics
 from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
-from tracker.store.checkpoints.snapshot import beginning
+from tracker.store.log.feed import beginning
 from tracker.store.session import NeedsTransaction, write_at_once
 from tracker.store.wakeups import EVENTS, keep_stepping
 
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.process.active_rules import ActiveRules
     from tracker.providers.base import FactReader
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.checkpoints.subscriptions import SubscriptionState
     from tracker.store.database import Connection, Database, Row
-    from tracker.store.log.feed import Batch
+    from tracker.store.log.feed import Batch, Checkpoint
     from tracker.store.wakeups import Wakeups
 
 NAME = "processor"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late
 from tracker.store.log import look_back
-from tracker.store.posts import accounts, posts
+from tracker.store.posts import posts
 from tracker.store.posts.posts import StoredPost
 from tracker.store.session import require_transaction
 from tracker.store.wakeups import CHANGES
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tracker.domain.posts.event import Fact, LoggedEvent
     from tracker.domain.posts.post import Post
     from tracker.providers.base import FactReader
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key, Standing
     from tracker.store.session import Part
 
@@ -90,7 +90,7 @@ class Projector:
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
             saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
-        await accounts.learn(conn, standing.version, gathered(facts_in(arrivals)))
+        await posts.learn_accounts(conn, standing.version, gathered(facts_in(arrivals)))
         if self._version is None:
             wake_after_commit(conn, CHANGES)
         moved = await posts.keeping(conn, standing.version, changes)

@@ -22,9 +22,9 @@ from tracker.process.processor import NAME as PROCESSOR
 from tracker.process.processor import PLACE
 from tracker.process.projector import Projector
 from tracker.store.checkpoints import subscriptions
-from tracker.store.checkpoints.snapshot import beginning
 from tracker.store.log import feed
-from tracker.store.posts import accounts, posts, projections, rebuild_rows
+from tracker.store.log.feed import beginning
+from tracker.store.posts import posts, projections, rebuild_rows
 from tracker.store.posts.posts import StoredPost
 from tracker.store.session import write_at_once
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from tracker.domain.accounts import Account
     from tracker.providers.base import FactReader
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key
 
 NAME = "rebuild"
@@ -85,7 +85,7 @@ class Rebuild:
                 raise Unavailable("another rebuild is running; wait until it ends")
             async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
-                await accounts.forget_left_over(conn)
+                await posts.forget_left_over_accounts(conn)
                 self.version = version = await projections.create_next(conn)
                 total = await projections.count_events(conn)
                 filling = Filling(self._readers, version, await self._hindmost(conn))
@@ -93,14 +93,14 @@ class Rebuild:
             handler = Projector(self._readers, NAME, version)
             async with self._database.transaction(unhurried=True) as conn:
                 await self._seed(conn, version)
-                await accounts.learn(conn, version, self._accounts)
-                await accounts.seed(conn, version)
+                await posts.learn_accounts(conn, version, self._accounts)
+                await posts.seed_accounts(conn, version)
                 await self._complete(conn, filling, left)
             seen = await self._follow(handler, filling.upto, total)
             difference = await self._finish(handler, version, seen, keep_old)
             async with self._database.transaction(unhurried=True) as conn:
                 await projections.drop_left_over(conn)
-                await accounts.forget_left_over(conn)
+                await posts.forget_left_over_accounts(conn)
             return difference
 
     async def _hindmost(self, conn: Connection) -> Checkpoint:

@@ -12,7 +12,7 @@ from tracker.domain.posts.post import fold
 from tracker.errors import Unavailable
 from tracker.store.actions import redeliveries
 from tracker.store.log import event_log, quarantine, retention
-from tracker.store.posts import accounts, posts
+from tracker.store.posts import posts
 from tracker.store.reactions import rule_pauses
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ async def drop_old_days(
         async with database.transaction(unhurried=True) as conn:
             await _fold_away(conn, readers, day)
             await retention.wait_briefly(conn)
-            await accounts.keep_for_good(conn)
+            await posts.keep_accounts_for_good(conn)
             await retention.drop(conn, day)
         log.info("log.day_dropped", day=str(day))
         progress(done, len(days))

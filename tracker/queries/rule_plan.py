@@ -12,7 +12,7 @@ from tracker.domain.rules import rearming
 from tracker.domain.rules.timers import states_awaited
 from tracker.domain.runs.run import Phase
 from tracker.domain.runs.workflow import can_stand
-from tracker.store.reactions import firings, rule_book, timers
+from tracker.store.reactions import rule_book, runs, timers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ async def _arm(
             fires += rearming.fires_at_once(arms, seen, now)
             for arm in arms:
                 plans[arm.rule.id].armed.add([arm.timer.key])
-        on_record = await firings.known(conn, {(fire.rule.id, fire.subject.key, fire.cause) for fire in fires})
+        on_record = await runs.known(conn, {(fire.rule.id, fire.subject.key, fire.cause) for fire in fires})
         for fire in fires:
             if (fire.rule.id, fire.subject.key, fire.cause) not in on_record:
                 plans[fire.rule.id].at_once.add([fire.subject.key])

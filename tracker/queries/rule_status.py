@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlmodel import col
 
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import Outcome
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page, read_cursor, write_cursor
 from tracker.store.reactions import rule_book, rule_pauses, timers
 from tracker.store.session import into
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.rules.rule import Rule
-    from tracker.domain.runs.pause import Pause
+    from tracker.domain.runs.engine_state import Pause
     from tracker.rulebook.source import RuleSource
     from tracker.store.database import Connection
     from tracker.store.reactions.rule_book import Switch

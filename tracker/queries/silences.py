@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import select
 from sqlmodel import col
 
-from tracker.domain.runs.pause import MATCHED
+from tracker.domain.runs.engine_state import MATCHED
 from tracker.parameters import parse_choices
 from tracker.queries.paging import AnySelect, Keyset, Page, fetch_one, list_page
 from tracker.store.session import into

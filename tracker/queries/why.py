@@ -14,18 +14,18 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from tracker.domain.posts.post import Post, view
-from tracker.domain.runs.firing import Firing
+from tracker.domain.runs.engine_state import Firing
 from tracker.rulebook.explain import Story, explain
 from tracker.rulebook.explanations import OFF, Clause, Explanation, moment, on_record
 from tracker.store.reactions import rule_book, timers
-from tracker.store.reactions.firings import firing_of
+from tracker.store.reactions.runs import firing_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tracker.domain.posts.change import Change
     from tracker.domain.rules.rule import Rule
-    from tracker.domain.runs.firing import Identity
+    from tracker.domain.runs.engine_state import Identity
     from tracker.store.database import Connection
 
 MOST_FIRINGS = 500

@@ -26,7 +26,7 @@ from tracker.settings import ReconcileJob
 from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
 from tracker.store.log import event_log
-from tracker.store.posts import accounts, overdue_posts, posts
+from tracker.store.posts import overdue_posts, posts
 from tracker.store.wakeups import RECONCILIATIONS, keep_stepping
 
 if TYPE_CHECKING:
@@ -228,7 +228,8 @@ class _Round:
             event = reconciled(provider, one.post, one.report, at, now)
             fact = fact_of(event)
             finding = compare(known.post if known else None, fact)
-            if finding is not Finding.AGREES or await accounts.would_be_named(conn, standing.version, gathered([fact])):
+            about = gathered([fact])
+            if finding is not Finding.AGREES or await posts.would_name_account(conn, standing.version, about):
                 new.append((event, finding, known.post.last_event_at if known else None))
         findings = []
         receipts = await event_log.append(conn, [event for event, *_ in new]) if new else []

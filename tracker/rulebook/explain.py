@@ -19,7 +19,7 @@ from tracker.domain.rules.grouping import Group, group_of
 from tracker.domain.rules.match_context import Occurrence, from_plain
 from tracker.domain.rules.rule import Every, Rule, While
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.firing import Firing, Identity
+from tracker.domain.runs.engine_state import Firing, Identity
 from tracker.domain.runs.simulation import Simulation
 from tracker.rulebook import explanations
 from tracker.rulebook.explanations import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation

@@ -19,7 +19,7 @@ from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Expect, Predicate, Rule, Verdict, While
-from tracker.domain.runs.firing import ACTED, Firing, Outcome
+from tracker.domain.runs.engine_state import ACTED, Firing, Outcome
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.scope import filled
 from tracker.toml.positions import BadText

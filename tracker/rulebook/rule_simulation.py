@@ -28,8 +28,7 @@ from tracker.domain.rules.periodic import since_of
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import RetryStep, Step
-from tracker.domain.runs.engine_state import ActionRequest
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import ActionRequest, Outcome
 from tracker.domain.runs.run import Run
 from tracker.domain.runs.run_signals import Label
 from tracker.domain.runs.simulation import Simulation

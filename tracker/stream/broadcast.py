@@ -19,10 +19,9 @@ import structlog
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
 from tracker.runtime import metrics
-from tracker.store.checkpoints.snapshot import ResumeToken, resume_tokens
 from tracker.store.checkpoints.subscriptions import seen_by_all
 from tracker.store.log import epoch, feed
-from tracker.store.log.feed import EVENTS
+from tracker.store.log.feed import EVENTS, ResumeToken, resume_tokens
 from tracker.store.wakeups import CHANGES, wait
 from tracker.stream.changes import Followed
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from tracker.domain.posts.change import Change
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Database
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.wakeups import Wakeups
     from tracker.stream.changes import Readers
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tracker.domain.posts.change import Change, PostView
     from tracker.domain.posts.event import Fact, LoggedEvent
     from tracker.domain.rules.event_pattern import EventPattern
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key
 
 Readers = Mapping[str, FactReader]

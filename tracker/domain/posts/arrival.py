@@ -8,10 +8,9 @@ from itertools import compress
 
 from msgspec.structs import asdict, replace
 
-from tracker.domain.posts.change import FIELDS, Change, Move, Note
+from tracker.domain.posts.change import FIELDS, Change, Move, Note, note
 from tracker.domain.posts.event import Fact
 from tracker.domain.posts.late_facts import History, not_known
-from tracker.domain.posts.notes import note
 from tracker.domain.posts.post import Post, evolve, steps, view
 
 

@@ -22,13 +22,22 @@ from datetime import datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tracker.domain.posts.change import Move, Note, PostView, TargetView
+from tracker.domain.posts.change import Move, Note, PostView, TargetView, note, odd_step, odd_words
 from tracker.domain.posts.description import with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.naming import Meant, meant, restarted
-from tracker.domain.posts.notes import note, odd_step, odd_words
-from tracker.domain.posts.same_end import said_again, teller, tells_end
-from tracker.domain.posts.target import ENDED, FALLEN_SHORT, STARTING, Target, derive, first_heard, spoken_for
+from tracker.domain.posts.target import (
+    ENDED,
+    FALLEN_SHORT,
+    STARTING,
+    Target,
+    derive,
+    first_heard,
+    said_again,
+    spoken_for,
+    teller,
+    tells_end,
+)
 
 FOLD_VERSION = 3
 """Counted up whenever the same facts come to another post: posts that an older fold has made are then made anew."""

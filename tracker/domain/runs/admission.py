@@ -20,8 +20,7 @@ from tracker.domain.rules.match_context import from_plain
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep
-from tracker.domain.runs.engine_state import ActionRequest, EngineState
-from tracker.domain.runs.firing import Outcome
+from tracker.domain.runs.engine_state import ActionRequest, EngineState, Outcome
 from tracker.domain.runs.run import Run
 
 

@@ -14,16 +14,12 @@ from msgspec.structs import replace
 
 from tracker.domain.rules.decision import (
     Arm,
-    Came,
-    Cancel,
     Decision,
     Declined,
     Disarm,
     Failed,
     Fire,
     Recorded,
-    Resolve,
-    Settle,
     Succeeded,
     Suppressed,
     Timer,
@@ -31,32 +27,37 @@ from tracker.domain.rules.decision import (
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
-from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Movement
-from tracker.domain.runs.firing import ROW_ENDED, Firing, Outcome
+from tracker.domain.runs.engine_state import (
+    ROW_ENDED,
+    ActionRequest,
+    Effects,
+    EngineState,
+    Firing,
+    Movement,
+    Outcome,
+    Pause,
+)
 from tracker.domain.runs.joint_retries import joining, open_try, sharing
-from tracker.domain.runs.pause import Pause
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
     Cancelled,
     DisarmTimer,
-    EventsArrived,
     Hold,
     Intent,
     Label,
     Perform,
     Release,
     Repeated,
-    Resolved,
-    Settled,
     Signal,
     Started,
     TimerDue,
     TriedAlready,
     Withdraw,
+    signal_of,
 )
-from tracker.domain.runs.story import has_had_its_say
+from tracker.domain.runs.steps_done import has_had_its_say
 from tracker.domain.runs.workflow import advance
 
 
@@ -93,7 +94,7 @@ class Engine:
             case Disarm(rule, subject, kind):
                 self.effects.disarm((rule.id, subject.key, kind))
             case _:
-                self._tell(decision.rule, decision.subject.key, _signal(decision), at)
+                self._tell(decision.rule, decision.subject.key, signal_of(decision), at)
 
     def ring(self, run_id: UUID, meaning: str, at: datetime) -> None:
         """A run's timer is due; while its rule is paused, a try waits until that is over."""
@@ -147,7 +148,9 @@ class Engine:
     def _start(self, fire: Fire, at: datetime, remark: str | None) -> None:
         rule, key = fire.rule, fire.subject.key
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
-        if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and self._only_holds(active[0]))):
+        # Who waited for a run that has only to say that it is over would come too late.
+        only_holds = bool(active) and self.memory.runs[active[0]].phase is Phase.HOLDING
+        if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and only_holds)):
             self._record(fire, Outcome.JOINED, at, remark, active[0])
             self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context, anew=fire.anew), at)
             return
@@ -170,10 +173,6 @@ class Engine:
                 self._end(run, run.ending, "it began anew", at)
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
 
-    def _only_holds(self, run: UUID) -> bool:
-        """Whether all that is left of the run is to say that it is over: who waited for that would come too late."""
-        return self.memory.runs[run].phase is Phase.HOLDING
-
     def _is_canary(self, rule: Rule, at: datetime) -> bool:
         since = self.memory.in_force_since.get(rule.id)
         return bool(rule.canary and (since is None or at < since + rule.canary))
@@ -185,9 +184,8 @@ class Engine:
         channel = self._admission.channel_of(fire.rule)
         if channel:
             action = self._admission.warning(fire, channel, until, at)
-            asked = ActionRequest(
-                action, fire.rule.id, fire.rule.revision, None, fire.subject.provider, fire.subject.post
-            )
+            rule, subject = fire.rule, fire.subject
+            asked = ActionRequest(action, rule.id, rule.revision, None, subject.provider, subject.post)
             self.effects.actions[action.id] = asked
 
     def _tell(self, rule: Rule, key: str, signal: Signal, at: datetime) -> None:
@@ -263,10 +261,10 @@ class Engine:
             self._later += [(other.id, already) for other in joining(self.rules, self.memory, run, at)]
 
     def _arm(self, run: Run, intent: ArmTimer) -> None:
-        kind = _timer_kind(run)
         timer = Timer(
-            run.rule, run.key, kind, intent.due_at, intent.meaning, run.cause, run.provider, run.post, run.target, {}
-        )
+            run.rule, run.key, _timer_kind(run), intent.due_at, intent.meaning, run.cause, run.provider, run.post,
+            run.target, {},
+        )  # fmt: skip
         self.effects.arm(timer, run.id)
 
     def _disarm(self, run: Run) -> None:
@@ -281,18 +279,6 @@ class Engine:
         pauses[:] = [pause for pause in pauses if (pause.rule, pause.scope) != (rule, scope)]
         self.effects.pauses = [pause for pause in self.effects.pauses if (pause.rule, pause.scope) != (rule, scope)]
         self.effects.released.append((rule, scope))
-
-
-def _signal(decision: Cancel | Settle | Resolve | Came) -> Signal:
-    match decision:
-        case Cancel(by=by):
-            return Cancelled(by)
-        case Settle(state=state):
-            return Settled(state)
-        case Resolve(occurred_at=occurred_at, well=well):
-            return Resolved(occurred_at, well)
-        case Came(words=words):
-            return EventsArrived(words)
 
 
 def _timer_kind(run: Run) -> str:

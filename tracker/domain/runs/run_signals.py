@@ -11,6 +11,7 @@ from msgspec import Struct
 from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
+from tracker.domain.rules.decision import Came, Cancel, Resolve, Settle
 
 
 class Started(Struct, frozen=True):
@@ -78,6 +79,19 @@ class TriedAlready(Struct, frozen=True):
 
 
 Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled | TriedAlready
+
+
+def signal_of(decision: Cancel | Settle | Resolve | Came) -> Signal:
+    """What a rule's decision about its runs tells each of them."""
+    match decision:
+        case Cancel(by=by):
+            return Cancelled(by)
+        case Settle(state=state):
+            return Settled(state)
+        case Resolve(occurred_at=occurred_at, well=well):
+            return Resolved(occurred_at, well)
+        case Came(words=words):
+            return EventsArrived(words)
 
 
 class Perform(Struct, frozen=True):

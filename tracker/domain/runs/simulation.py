@@ -23,8 +23,7 @@ from tracker.domain.rules.rule import Every
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.timers import KINDS, DeadlineIndex, due, standing
 from tracker.domain.runs.engine import Engine
-from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, RuleKey, TimerKey
-from tracker.domain.runs.firing import Firing
+from tracker.domain.runs.engine_state import ActionRequest, Effects, EngineState, Firing, RuleKey, TimerKey
 from tracker.domain.runs.run import Run
 from tracker.domain.runs.run_signals import ActionFinished, Label, result_of
 from tracker.domain.runs.simulation_state import PostKey, UnderWay, without_actions

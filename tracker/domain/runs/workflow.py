@@ -32,15 +32,21 @@ from tracker.domain.runs.run_signals import (
     TimerDue,
     TriedAlready,
 )
-from tracker.domain.runs.steps_done import Moved, ask_retry, do_at_once, put_right, say_again, say_still, values_of
-from tracker.domain.runs.story import (
+from tracker.domain.runs.steps_done import (
     Advance,
+    Moved,
+    ask_retry,
+    do_at_once,
     ended,
     leave,
     name_of_repetition,
     owed,
+    put_right,
     repeat_later,
+    say_again,
+    say_still,
     stop,
+    values_of,
 )
 
 TRIED = frozenset({"done", "unknown"})

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection
+    from tracker.store.log.feed import Checkpoint
 
 Piece: TypeAlias = tuple[int, ...]
 

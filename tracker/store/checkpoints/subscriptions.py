@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from tracker.errors import Unavailable
-from tracker.store.checkpoints.snapshot import Checkpoint, beginning
-from tracker.store.log.feed import EVENTS, read_after, without_a_part
+from tracker.store.log.feed import EVENTS, Checkpoint, beginning, read_after, without_a_part
 from tracker.store.session import Part, fetch_at_once
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import BUCKETS
-from tracker.store.checkpoints.snapshot import Checkpoint
-from tracker.store.log.feed import Feed, head, read_after
+from tracker.store.log.feed import Checkpoint, Feed, head, read_after
 from tracker.store.session import into
 
 if TYPE_CHECKING:

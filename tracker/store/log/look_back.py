@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.posts.event import LoggedEvent
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key
 
 OF_POSTS = f"""

@@ -1,19 +1,23 @@
-"""Posts, and what moved, as the fold reads and writes them: each function is one statement for a whole batch."""
+"""Posts, accounts, and what moved, as the fold reads and writes them: each function serves a whole batch.
+
+What is said of an account joins what is known of it, whoever else has something to say meanwhile.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.accounts import Account, merged
 from tracker.domain.posts.event import LoggedEvent, bucket_of
 from tracker.domain.posts.post import Post
-from tracker.store.session import Part, columns_of, fetch_at_once, write_at_once
+from tracker.store.session import Part, columns_of, fetch_at_once, require_transaction, write_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
     from tracker.domain.posts.change import Change
@@ -175,3 +179,99 @@ def rows_of_moves(projection: int, changes: Iterable[Change]) -> list[tuple[obje
         for change in changes
         for move in change.moves
     ]  # fmt: skip
+
+
+KnownAccounts = dict[Key, Account]
+
+KEPT_FOR_GOOD = 0
+"""The number under which accounts stand for what the log no longer keeps: no projection has it."""
+
+LOAD_ACCOUNTS = """
+select a.fold::text
+  from accounts a join unnest($2::text[], $3::text[]) as wanted (provider, account)
+    on a.provider = wanted.provider and a.account = wanted.account
+ where a.projection = $1
+"""
+
+ALL_ACCOUNTS = "select fold::text from accounts where projection = $1"
+
+TAKE_TURN_AT_ACCOUNTS = "select pg_advisory_xact_lock(hashtext('tracker.accounts'), $1)"
+
+SAVE_ACCOUNTS = """
+insert into accounts select * from unnest($1::accounts[])
+    on conflict (projection, provider, account) do update
+   set platform = excluded.platform, name = excluded.name, state = excluded.state, since = excluded.since,
+       last_event = excluded.last_event, last_event_at = excluded.last_event_at, fold = excluded.fold
+"""
+
+KEEP_ACCOUNTS_FOR_GOOD = """
+insert into accounts
+select $1, provider, account, platform, name, state, since, last_event, last_event_at, fold from accounts
+ where projection = (select version from projections where current)
+    on conflict (projection, provider, account) do update
+   set platform = excluded.platform, name = excluded.name, state = excluded.state, since = excluded.since,
+       last_event = excluded.last_event, last_event_at = excluded.last_event_at, fold = excluded.fold
+"""
+
+FORGET_ACCOUNTS = """
+delete from accounts where projection <> $1 and projection not in (select version from projections)
+"""
+
+_account_decoder = msgspec.json.Decoder(Account)
+
+
+async def learn_accounts(conn: Connection, projection: int, said: Mapping[Key, Account]) -> None:
+    """Add what is said; whoever has something new takes a turn, so that nothing of another is lost."""
+    if not said or not _news_of_accounts(await _load_accounts(conn, projection, said), said):
+        return
+    require_transaction(conn)
+    await conn.execute(TAKE_TURN_AT_ACCOUNTS, projection)
+    if news := _news_of_accounts(await _load_accounts(conn, projection, said), said):
+        in_order = sorted(news, key=attrgetter("provider", "id"))
+        await conn.execute(SAVE_ACCOUNTS, [_row_of_account(projection, account) for account in in_order])
+
+
+async def would_name_account(conn: Connection, projection: int, said: Mapping[Key, Account]) -> bool:
+    """Whether one of them gets a name that is not known of it yet."""
+    named = {key: one for key, one in said.items() if one.name}
+    known = await _load_accounts(conn, projection, named) if named else {}
+    return any(key not in known or merged(known[key], one).name != known[key].name for key, one in named.items())
+
+
+async def seed_accounts(conn: Connection, projection: int) -> None:
+    """Begin a projection with what stands for the part of the log that is no longer kept."""
+    rows = await conn.fetch(ALL_ACCOUNTS, KEPT_FOR_GOOD)
+    found = [_account_decoder.decode(row["fold"]) for row in rows]
+    await learn_accounts(conn, projection, {(one.provider, one.id): one for one in found})
+
+
+async def keep_accounts_for_good(conn: Connection) -> None:
+    """Let the accounts as they are stand for what the log is about to lose."""
+    await conn.execute(KEEP_ACCOUNTS_FOR_GOOD, KEPT_FOR_GOOD)
+
+
+async def forget_left_over_accounts(conn: Connection) -> None:
+    """Remove those of projections that are no more."""
+    await conn.execute(FORGET_ACCOUNTS, KEPT_FOR_GOOD)
+
+
+async def _load_accounts(conn: Connection, projection: int, keys: Collection[Key]) -> KnownAccounts:
+    providers, accounts = [provider for provider, _ in keys], [account for _, account in keys]
+    rows = await conn.fetch(LOAD_ACCOUNTS, projection, providers, accounts)
+    known = [_account_decoder.decode(row["fold"]) for row in rows]
+    return {(account.provider, account.id): account for account in known}
+
+
+def _news_of_accounts(known: KnownAccounts, said: Mapping[Key, Account]) -> list[Account]:
+    """The accounts that are otherwise with what is said."""
+    together = ((known.get(key), merged(known[key], one) if key in known else one) for key, one in said.items())
+    return [after for before, after in together if after != before]
+
+
+def _row_of_account(projection: int, one: Account) -> tuple[object, ...]:
+    """All columns of `accounts`, in their order."""
+    last = one.last_event
+    return (
+        projection, one.provider, one.id, one.platform, one.name, str(one.state), one.since, last and last.text,
+        last and last.at, one,
+    )  # fmt: skip

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
     from tracker.domain.posts.change import Change
-    from tracker.store.checkpoints.snapshot import Checkpoint
     from tracker.store.database import Connection, Row
+    from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key, StoredPost
 
 ROWS = 5000

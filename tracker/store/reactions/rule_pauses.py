@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.duration import TOLERANCE
-from tracker.domain.runs.pause import Holds, Pause, Silence
+from tracker.domain.runs.engine_state import Holds, Pause, Silence
 from tracker.store.session import into
 
 if TYPE_CHECKING:

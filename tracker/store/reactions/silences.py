@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tracker.domain.runs.pause import Silence
+from tracker.domain.runs.engine_state import Silence
 
 if TYPE_CHECKING:
     from tracker.store.database import Connection
