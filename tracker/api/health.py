@@ -119,8 +119,25 @@ async def readyz(readiness: NamedDependency[Readiness]) -> Response[ReadinessOut
     return Response(ReadinessOut(status, {**notices, **faults}), status_code=503 if faults else 200)
 
 
+class Figures:
+    """The page for Prometheus; asked often, it is written once a second: writing it keeps the event loop for long."""
+
+    def __init__(self) -> None:
+        self._written_at = float("-inf")
+        self._page = b""
+
+    def page(self, now: float) -> bytes:
+        """All metrics of this process in Prometheus's text format, at `now` seconds of the monotonic clock."""
+        if now - self._written_at > FRESH:
+            self._page, self._written_at = generate_latest(), now
+        return self._page
+
+
+_figures = Figures()  # one for the process, as prometheus_client's registry is
+
+
 @get("/metrics", summary="Figures for Prometheus", media_type=CONTENT_TYPE_LATEST)
 async def metrics(readiness: NamedDependency[Readiness]) -> Response[bytes]:
-    """Also while the database is away."""
+    """Also while the database is away. Figures are at most a second old."""
     await readiness.faults()
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(_figures.page(time.monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST})
