@@ -19,9 +19,10 @@ PARTS = {
     "reaction": "from a webhook to the call that a rule makes of it",
     "webhook": "what one webhook costs on its whole way, at several rates: CPU, statements, commits, WAL",
     "bytes": "what an event leaves by table and index, and what retention frees of it",
+    "processes": "one, two and four servers on one Postgres: webhooks acknowledged, and folded",
     "memory": "what the service holds after many events, and how soon it is ready",
 }
-ALSO = {"growth": "the same figures with ten and a hundred times as much stored, and with several processes"}
+ALSO = {"growth": "the same figures with ten and a hundred times as much stored"}
 QUICK = ("door", "log", "processor", "actions", "rules")
 LONGEST = 3600
 

@@ -1,4 +1,4 @@
-"""The same figures with more and more in the store, and with several server processes: which of them grow?"""
+"""The same figures with more and more in the store: which of them grow?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 EVENTS = (500_000, 5_000_000, 50_000_000)
-PROCESSES = (1, 2, 4)
 ACTIONS_PER_SECOND, EVENTS_PER_SECOND, ASKED_PER_SECOND = 200, 1500, 20
 NUMBERS = count(1)
 """Every measurement sends, appends and intends what no other one did."""
@@ -77,7 +76,6 @@ def compare(bench: Bench) -> list[Comparison]:
             _of(bench, stores, "events processed", _processor),
             _of(bench, stores, "actions performed", _worker),
             _of(bench, stores, "until /readyz, and memory then", _start),
-            _several(bench, stores[0]),
             *_questions(bench, stores),
         ]
 
@@ -111,33 +109,6 @@ def _door(bench: Bench, store: Filled) -> Figures:
         Load(port, bench.connections, start).rush(bench.seconds * door.WARMING)
         load = Load(port, bench.connections, start + door.RUNS_APART // 2, bench.seconds * door.EXPECTED)
         return door.rush(load, server, bench.seconds)
-
-
-def _several(bench: Bench, store: Filled) -> Comparison:
-    """On all cores, because a core for each is more than most machines have."""
-    sides = [
-        Side(f"{processes} processes", "servers, pinned to nothing", partial(_servers, bench, store, processes))
-        for processes in PROCESSES
-    ]
-    return bench.alternate("growth", f"Webhooks acknowledged by several processes, {store.name}", sides)
-
-
-def _servers(bench: Bench, store: Filled, processes: int, _run: int) -> Figures:
-    with ExitStack() as stack:
-        servers, ports = zip(
-            *(stack.enter_context(tracker(store.dsn, ["receiver"], pinned=False)) for _ in range(processes)),
-            strict=True,
-        )
-        start = next(NUMBERS) * door.RUNS_APART
-        Load(ports, bench.connections, start).rush(bench.seconds * door.WARMING)
-        load = Load(ports, bench.connections, start + door.RUNS_APART // 2, bench.seconds * door.EXPECTED)
-        ours, postgres = sum(map(cpu_of, servers)), postgres_cpu()
-        load.rush(bench.seconds)
-        ours, postgres = sum(map(cpu_of, servers)) - ours, postgres_cpu() - postgres
-        return per_event(load.answers, load.wall, ours, postgres) | {
-            "p50": load.percentile(0.5),
-            "p99": load.percentile(0.99),
-        }
 
 
 def _processor(bench: Bench, store: Filled) -> Figures:
