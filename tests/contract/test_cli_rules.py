@@ -223,3 +223,15 @@ def test_who_sends_to_us_in_a_way_that_cannot_be_is_told_by_each_command(
     assert f"config.toml:{second}: providers.two.webhook.scheme:" in told
     assert 'did you mean "slack"?' in told
     assert "!!!!" not in told
+
+
+def test_the_rules_that_people_ask_for_are_checked_and_played_together(tracker: CommandLine) -> None:
+    with (tracker.folder / "config.toml").open("a") as config:
+        config.writelines(f'[channels.{name}]\nkind = "log"\n' for name in ("oncall", "team", "boss", "acme", "globex"))
+        config.write(f'[endpoints.cms]\nurl = "https://cms.example.org/hook"\nsecrets = ["whsec_{"eHh4" * 8}"]\n')
+    folder = str(Path(__file__).parents[2] / "docs" / "rules-people-ask-for")
+    reached_at = {"TRACKER_SERVER__PUBLIC_URL": "https://tracker.example.org"}
+    checked = tracker("rules", "check", "--dir", folder, **reached_at)
+    played = tracker("rules", "test", "--dir", folder, **reached_at)
+    assert (checked.code, checked.lines[-1].rpartition("; ")[2]) == (0, "otherwise nothing is wrong"), checked.out
+    assert (played.code, played.lines[-1].partition(" ")[2]) == (0, "passed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from tests.unit.reference import api_page, facts_page, log_page, metrics_page, rule_keys_page, settings_page
+from tests.unit.reference import api_page, asked_page, facts_page, log_page, metrics_page, rule_keys_page, settings_page
 
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 PAGES: dict[str, ModuleType] = {
@@ -15,6 +15,7 @@ PAGES: dict[str, ModuleType] = {
     "own-facts.md": facts_page,
     "log-lines.md": log_page,
     "metrics.md": metrics_page,
+    "../rules-people-ask-for.md": asked_page,
 }
 NOTE = "<!-- Made from the code: `./run python -m tests.unit.reference` writes it anew. -->"
 
