@@ -13,7 +13,7 @@ from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.api import Parts, application
 from tracker.domain.runs.engine_state import Pause
-from tracker.store.reactions import rule_pauses
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,9 +128,7 @@ async def test_a_canary_says_until_when(client: httpx2.AsyncClient, database: Da
 async def test_a_rule_names_the_pauses_that_hold_it(client: httpx2.AsyncClient, database: Database) -> None:
     async with database.connection() as conn:
         over = Pause("stuck", "", NOW - timedelta(minutes=1), "earlier")
-        await rule_pauses.hold(
-            conn, [Pause("stuck", "post sosyalkopru/p1", NOW + timedelta(minutes=5), "on-failure"), over]
-        )
+        await holds.hold(conn, [Pause("stuck", "post sosyalkopru/p1", NOW + timedelta(minutes=5), "on-failure"), over])
     assert (await get(client, "/rules/stuck"))["pauses"] == [
         {"scope": "post sosyalkopru/p1", "until": "2026-11-10T13:05:00Z", "by": "on-failure"}
     ]

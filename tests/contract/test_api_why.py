@@ -17,7 +17,7 @@ from tracker.domain.actions import Discard, Reason
 from tracker.domain.runs.engine_state import Pause, Silence
 from tracker.facts import commands
 from tracker.process.rebuild import Rebuild
-from tracker.store.reactions import rule_pauses
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -123,7 +123,7 @@ async def test_what_held_it_back_is_told_by_name(
     client: httpx2.AsyncClient, database: Database, rules: ActiveRules
 ) -> None:
     async with database.connection() as conn:
-        await rule_pauses.hold(conn, [Pause("on-failure", "", NOW, "account-burst")])
+        await holds.hold(conn, [Pause("on-failure", "", NOW, "account-burst")])
     await a_failure(database, rules)
     (reason,) = (await why(client, "p1", rule="on-failure"))["on-failure"]["reasons"]
     assert (reason["outcome"], reason["detail"]) == (

@@ -14,7 +14,7 @@ from tracker.domain.runs.engine_state import Pause
 from tracker.queries import health
 from tracker.reconcile import silence_monitor
 from tracker.rulebook import load_text
-from tracker.store.reactions import rule_pauses
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -117,9 +117,9 @@ async def test_a_pause_that_is_still_to_begin_holds_nothing(database: Database) 
 async def test_a_pause_of_an_earlier_version_holds_as_it_did(database: Database) -> None:
     """Since when it holds is not known, and a longer one is not made shorter."""
     async with database.connection() as conn:
-        await rule_pauses.hold(conn, [Pause("r", "", NOON + 20 * MINUTE, "x")])
-        await rule_pauses.hold(conn, [Pause("r", "", NOON + 10 * MINUTE, "x", NOON)])
-        (found,) = (await rule_pauses.in_force(conn, NOON, NOON)).pauses
+        await holds.hold(conn, [Pause("r", "", NOON + 20 * MINUTE, "x")])
+        await holds.hold(conn, [Pause("r", "", NOON + 10 * MINUTE, "x", NOON)])
+        (found,) = (await holds.in_force(conn, NOON, NOON)).pauses
     assert found == Pause("r", "", NOON + 20 * MINUTE, "x", NOON)
 
 

@@ -20,7 +20,7 @@ from tracker.receive.receiver import incoming
 from tracker.reconcile import drift_monitor
 from tracker.rulebook import load_text
 from tracker.settings import Settings
-from tracker.store.drift import drifts, sampling, shapes
+from tracker.store.drift import drifts, sampling
 from tracker.store.log import event_log
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ async def test_it_reads_on_from_where_it_was_and_no_more_than_it_may(
 
     async def counted() -> dict[str, int]:
         async with house.database.connection() as conn:
-            return {event: usual.events for event, usual in (await shapes.of_provider(conn, PROVIDER)).items()}
+            return {event: usual.events for event, usual in (await drifts.usual_of(conn, PROVIDER)).items()}
 
     assert await counted() == {"post.published": LEAST_KNOWN + RECENT}
     await house.look()
@@ -171,7 +171,7 @@ async def test_it_reads_on_from_where_it_was_and_no_more_than_it_may(
     assert 0 < seen <= 5
     await house.look()
     assert (await counted())["post.published"] == LEAST_KNOWN + RECENT + 5 + seen
-    monkeypatch.setattr(shapes, "MOST_EVENTS", 2)
+    monkeypatch.setattr(drifts, "MOST_EVENTS", 2)
     monkeypatch.setattr(sampling, "LARGEST", 1000)
     await house.hear(body(500, "post.third"), body(501, "post.failed", text="x" * 2000))
     await house.look()

@@ -13,8 +13,7 @@ from tests.contract.naughty import suite
 from tests.unit.conforming import adapter_of
 from tests.unit.shapes import SHAPES, Case
 from tests.unit.speaking import DOORS
-from tracker.providers.mapping.compiled import LONGEST, CompiledPaths
-from tracker.providers.mapping.paths import decode, parse_path
+from tracker.providers.mapping.paths import LONGEST, CompiledPaths, decode, parse_path
 
 HEADINGS = {
     f"{kind} {number}": words.heading

@@ -11,14 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.drift import tally
-from tracker.domain.drift.example import example_of
 from tracker.domain.drift.findings import LEAST_KNOWN, LEAST_SEEN, USUAL_AFTER, Drift, Finding, compare, lasts, shows
-from tracker.domain.drift.remedy import remedy
-from tracker.domain.drift.shape import MOST_PATHS, shape_of
-from tracker.domain.drift.tally import MOST_WORDS, Tally, total
-from tracker.domain.drift.usual import BLOCK, BLOCKS, MONTH, PARTS, Usual
-from tracker.domain.drift.watched import Watched
+from tracker.domain.drift.remedy import example_of, remedy
+from tracker.domain.drift.shape import MOST_PATHS, Watched, shape_of
+from tracker.domain.drift.usual import BLOCK, BLOCKS, MONTH, MOST_WORDS, PARTS, Tally, Usual, total
 from tracker.domain.posts.event import State
 from tracker.providers import build_providers
 from tracker.providers.watched import watching
@@ -96,8 +92,8 @@ def test_nor_where_there_are_more_paths_and_words_than_are_kept(some: list[set[i
     bodies = [{"data": {"status": f"W{min(names, default=0)}", **{f"n{n}": n for n in names}}} for names in some]
     one, other = Tally(), Tally()
     with pytest.MonkeyPatch.context() as bounds:
-        bounds.setattr(tally, "MOST_PATHS", 7)
-        bounds.setattr(tally, "MOST_WORDS", 4)
+        bounds.setattr("tracker.domain.drift.usual.MOST_PATHS", 7)
+        bounds.setattr("tracker.domain.drift.usual.MOST_WORDS", 4)
         for payload in bodies:
             one.add(shape_of(payload, WATCHED), WATCHED)
         chance.shuffle(bodies)

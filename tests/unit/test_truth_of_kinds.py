@@ -9,8 +9,8 @@ import pytest
 from tests.unit.conforming import answers_of
 from tests.unit.speaking import WAYS, Way
 from tracker.domain.posts.event import Report, State
+from tracker.providers.mapping.contents import LONGEST_SHOWN
 from tracker.providers.mapping.paths import put
-from tracker.providers.remarks import LONGEST_SHOWN
 
 STATED = [way for way in WAYS if way.words.paths["status"] or way.words.paths["target_status"]]
 LISTED = [way for way in WAYS if not way.alone]

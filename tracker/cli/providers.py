@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tracker.domain.drift.tally import Tally
-    from tracker.domain.drift.usual import Usual
+    from tracker.domain.drift.usual import Tally, Usual
     from tracker.process.mapping_trial import Differing, Outcome, Stand
     from tracker.providers.base import Provider
     from tracker.settings import Settings
@@ -50,11 +49,11 @@ def shapes(
     """What is usual of each event: the paths of its payloads, how often, of which types, and words for states."""
     from tracker.providers import build_providers  # noqa: PLC0415  (takes half a second)
     from tracker.providers.watched import watching  # noqa: PLC0415  (as above)
-    from tracker.store.drift import shapes as store  # noqa: PLC0415  (as above)
+    from tracker.store.drift import drifts as store  # noqa: PLC0415  (as above)
 
     settings = open_settings(config)
     known_words("NAME", [name], sorted(settings.providers))
-    events = ask(config, lambda conn: store.of_provider(conn, name))
+    events = ask(config, lambda conn: store.usual_of(conn, name))
     if event and event not in events:
         known = f"{did_you_mean(event, events)}; known: {written([*events])}"
         raise NotFound(f'no event "{event}" of {name} is known{known}')
@@ -72,7 +71,7 @@ def shapes(
 
 def _shape(event: str, usual: Usual, watched: Any) -> dict[str, Any]:
     """What is known of one event."""
-    from tracker.domain.drift.tally import total  # noqa: PLC0415  (as above)
+    from tracker.domain.drift.usual import total  # noqa: PLC0415  (as above)
 
     tally: Tally = total((usual.month(watched), usual.lately(watched)), watched)
     read = {path: place for place, paths in watched.places.items() for path in paths}

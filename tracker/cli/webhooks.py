@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,7 +15,10 @@ from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
 from tracker.cli.output import say, show_json, show_list, show_pairs, show_table
 from tracker.cli.provider_calls import Provider, ask_provider, chosen_provider
+from tracker.domain.actions import Reason
 from tracker.errors import Misconfigured, Rejected, TrackerError
+from tracker.outbound.addresses import Allowed, OutboundError
+from tracker.outbound.client import Outbound
 from tracker.parameters import parse_span
 
 if TYPE_CHECKING:
@@ -150,7 +154,7 @@ def of_kept_secrets(settings: Settings, provider: str) -> list[str]:
 
 
 def _check_address(settings: Settings, provider: str, url: str) -> None:
-    from tracker.providers.webhook_address import check_address  # noqa: PLC0415  (takes half a second)
+    from tracker.cli.webhooks import check_address  # noqa: PLC0415  (takes half a second)
 
     try:
         asyncio.run(check_address(url, settings.providers[provider].api_url))
@@ -235,3 +239,29 @@ def _tell(webhook: str, tested: Tested, position: int | None, within: str) -> No
     meaning = "" if tested.success else MEANINGS.get(tested.status_code, "")
     pairs = [("webhook", webhook), ("success", tested.success), ("status code", tested.status_code)]
     show_pairs([*pairs, ("arrived", arrived), ("meaning", meaning)])
+
+
+async def check_address(url: str, api_url: str) -> None:
+    """Raise Rejected unless `url` begins with https:// and leads to the public.
+
+    A provider that lives at a private address itself, as the simulated one does, reaches private ones without https.
+    """
+    async with Outbound(Allowed()) as outside:
+        private = await _is_blocked(outside, url)
+        if await _is_blocked(outside, api_url):
+            if private.startswith("not a web address"):
+                raise Rejected("bad_address", f"{url}: {private}")
+            return
+    if urlsplit(url.strip()).scheme != "https":
+        raise Rejected("bad_address", f"{url}: the provider sends webhooks only to addresses with https://")
+    if private:
+        raise Rejected("bad_address", f"{url}: the provider sends webhooks only to public addresses: {private}")
+
+
+async def _is_blocked(outside: Outbound, url: str) -> str:
+    """Why the public cannot mean this address; "" also for a name that is not known here, for it may be elsewhere."""
+    try:
+        await outside.check_url(url)
+    except OutboundError as error:
+        return error.detail.partition(", which [outbound]")[0] if error.reason is Reason.BLOCKED else ""
+    return ""

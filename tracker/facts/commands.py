@@ -25,7 +25,7 @@ from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import MOST, Plan
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
-from tracker.store.reactions import rule_book, runs, silences
+from tracker.store.reactions import holds, rule_book, runs
 from tracker.store.reactions.rule_book import Switch
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run
 
 async def begin_silence(conn: Connection, silence: Silence) -> None:
     """Hide the alerts that fit it, from now to its end."""
-    await silences.begin(conn, silence)
+    await holds.begin_silence(conn, silence)
     said = {"match": silence.match, "until": silence.until.isoformat(), "reason": silence.reason}
     event = _done("silence.begun", f"{silence.id}:begun", silence.by, silence.since, silence=str(silence.id), **said)
     await event_log.append(conn, [event])
@@ -195,9 +195,9 @@ async def begin_silence(conn: Connection, silence: Silence) -> None:
 
 async def end_silence(conn: Connection, silence: UUID, by: str, now: datetime) -> Silence:
     """End it now, if it is not over; it is kept. Raises NotFound."""
-    if await silences.end(conn, silence, now):
+    if await holds.end_silence(conn, silence, now):
         await event_log.append(conn, [_done("silence.ended", f"{silence}:ended", by, now, silence=str(silence))])
-    found = await silences.get(conn, silence)
+    found = await holds.get_silence(conn, silence)
     if found is None:
         raise NotFound(f"there is no silence {silence}")
     return found

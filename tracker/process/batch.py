@@ -25,7 +25,7 @@ from tracker.domain.runs.run import TRYING
 from tracker.facts.own_facts import labelled
 from tracker.store.actions import actions
 from tracker.store.log import event_log, look_back
-from tracker.store.reactions import rule_pauses, runs, timers
+from tracker.store.reactions import holds, runs, timers
 from tracker.store.reactions.timers import StoredTimer
 from tracker.store.session import require_transaction
 from tracker.stream import changes
@@ -169,7 +169,7 @@ async def prepare(
     # Pauses, silences, counts and budgets are asked for only where something may be held back by them; as of the
     # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if found.is_held:
-        memory.holds = await rule_pauses.in_force(conn, earliest, now)
+        memory.holds = await holds.in_force(conn, earliest, now)
     for firing in await runs.recent(conn, _looked_at(decisions, earliest)):
         if is_ahead(firing.at, now):
             log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
@@ -187,8 +187,8 @@ async def written(conn: Connection, effects: Effects, now: datetime) -> list[Par
     """
     if effects.released or effects.pauses or effects.labels or effects.withdrawn:
         require_transaction(conn)
-        await rule_pauses.release(conn, effects.released)
-        await rule_pauses.hold(conn, effects.pauses)
+        await holds.release(conn, effects.released)
+        await holds.hold(conn, effects.pauses)
     if effects.labels:
         await event_log.append(conn, [labelled(label, run, at, now) for label, run, at in effects.labels])
     unsaid = await actions.withdraw(conn, effects.withdrawn, now)

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
 from tracker.errors import Unavailable
-from tracker.process.parking import handle_or_park
-from tracker.process.projector import Projector
+from tracker.process.projector import Projector, handle_or_park
 from tracker.process.reactor import Reactor, armed
 from tracker.runtime import metrics
 from tracker.store.checkpoints import assignments, processes, subscriptions

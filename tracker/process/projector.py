@@ -1,7 +1,7 @@
 """The fold of a batch: the log's new facts become posts, and what moved is kept.
 
 It costs one read of the posts, one of the histories of those that got a late fact, and one write of the changes,
-however many events the batch holds.
+however many events the batch holds. An item that nobody can handle is set aside and shown, so that all others go on.
 """
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
 
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late
+from tracker.errors import Unavailable
+from tracker.runtime import metrics
+from tracker.runtime.batching import bisect
+from tracker.store.checkpoints import subscriptions
+from tracker.store.database import AWAY
 from tracker.store.log import look_back
 from tracker.store.posts import posts
 from tracker.store.posts.posts import StoredPost
@@ -21,8 +28,8 @@ from tracker.store.wakeups import CHANGES
 from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
 
     from tracker.domain.posts.change import Change
     from tracker.domain.posts.event import Fact, LoggedEvent
@@ -32,6 +39,39 @@ if TYPE_CHECKING:
     from tracker.store.log.feed import Checkpoint
     from tracker.store.posts.posts import Key, Standing
     from tracker.store.session import Part
+
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+async def handle_or_park(
+    conn: Connection,
+    name: str,
+    items: Sequence[T],
+    handle: Callable[[Sequence[T]], Awaitable[object]],
+    place: Callable[[T], tuple[int, int]],
+    now: datetime,
+) -> None:
+    """Handle all items at once, or, when one of them is poison, all but that one, which is parked under the name.
+
+    `place` answers the position in the log of the event that an item is about, and its bucket.
+    """
+
+    async def attempt(some: Sequence[T]) -> Sequence[None]:
+        async with conn.transaction():
+            await handle(some)
+        return [None] * len(some)
+
+    errors = await bisect(items, attempt, passing=(Unavailable, *AWAY))
+    for item, error in zip(items, errors, strict=True):
+        if error:
+            position, bucket = place(item)
+            log.error("subscription.parked", subscription=name, item=position, error=str(error), exc_info=error)
+            metrics.parked.labels(name).inc()
+            await subscriptions.park(conn, name, position, bucket, f"{type(error).__name__}: {error}", now)
+
 
 POSITION = itemgetter("position")
 

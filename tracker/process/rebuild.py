@@ -17,10 +17,9 @@ from tracker.domain.accounts import merged
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Unavailable
 from tracker.process.bulk_fold import SPAN, Filling, fill
-from tracker.process.parking import handle_or_park
 from tracker.process.processor import NAME as PROCESSOR
 from tracker.process.processor import PLACE
-from tracker.process.projector import Projector
+from tracker.process.projector import Projector, handle_or_park
 from tracker.store.checkpoints import subscriptions
 from tracker.store.log import feed
 from tracker.store.log.feed import beginning

@@ -13,7 +13,7 @@ from tracker.errors import Unavailable
 from tracker.store.actions import redeliveries
 from tracker.store.log import event_log, quarantine, retention
 from tracker.store.posts import posts
-from tracker.store.reactions import rule_pauses
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +110,7 @@ async def prune_records(
         await retention.prune_quarantine(conn, now - held)
     async with database.transaction(unhurried=True) as conn:
         await retention.prune_actions(conn, now - done)
-        await rule_pauses.forget(conn, now - done)
+        await holds.forget(conn, now - done)
         await redeliveries.forget(conn, now - done)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from tracker.domain.posts.event import LoggedEvent
     from tracker.providers.handshake import Handshake
+    from tracker.providers.mapping.contents import Remark
     from tracker.providers.mapping.mapping import PayloadMapping
-    from tracker.providers.remarks import Remark
     from tracker.providers.signature import Verifier
 
 MOST_POSTS = 1000

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from tracker.domain.actions import Exchange, Reason
 from tracker.domain.posts.event import Report, Shown
 from tracker.outbound.client import Answer, Reply
+from tracker.providers.mapping.contents import Remark
 from tracker.providers.mapping.mapping import PayloadMapping
 from tracker.providers.mapping.paths import decode, find, is_id, text_at
 from tracker.providers.recreation import Recreation
-from tracker.providers.remarks import Remark
 
 if TYPE_CHECKING:
     from tracker.providers.mapping.paths import Path

@@ -19,8 +19,8 @@ from tracker.outbound.addresses import OutboundError
 from tracker.outbound.client import Answer, Reply, exchange
 from tracker.providers.answers import Answers, Page, Registered, Tested, Usage, Webhook, read_answer
 from tracker.providers.call import COUNTED, WORKSPACE, Call
-from tracker.providers.mapping.paths import stamp
 from tracker.providers.recreation import Recreation
+from tracker.providers.times import stamp
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

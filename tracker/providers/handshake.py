@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from tracker.errors import Rejected
-from tracker.providers.mapping.compiled import CompiledPaths
+from tracker.providers.mapping.paths import CompiledPaths
 
 if TYPE_CHECKING:
     from collections.abc import Callable

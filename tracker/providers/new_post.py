@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tracker.providers.mapping.paths import parse_path, put, stamp
+from tracker.providers.mapping.paths import parse_path, put
 from tracker.providers.registry import KINDS
+from tracker.providers.times import stamp
 
 if TYPE_CHECKING:
     from tracker.settings import Settings

@@ -26,11 +26,11 @@ from tracker.providers.client import ProviderClient
 from tracker.providers.configured import configured
 from tracker.providers.mapping.fields import NOWHERE
 from tracker.providers.mapping.mapping import PayloadMapping, StatusMapping
-from tracker.providers.mapping.paths import zone_of
 from tracker.providers.recreation import Recreation
 from tracker.providers.secret_file import SecretFile
 from tracker.providers.signature import Verifier
 from tracker.providers.spec import WHOLE
+from tracker.providers.times import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -204,3 +204,13 @@ def _from_table(table: dict[str, Any], zone: tzinfo) -> datetime | None:
     found = time_of(seconds, UTC) if type(seconds) in (int, str) else None
     nanos = next((table[name] for name in PARTS if name in table), 0)
     return found + timedelta(microseconds=nanos // 1000) if found and type(nanos) is int else found
+
+
+def stamp(moment: datetime) -> str:
+    """The moment as APIs write it: ISO 8601 in UTC with milliseconds and Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def zone_of(name: str) -> tzinfo:
+    """The zone of that name, which the settings have checked."""
+    return UTC if name == "UTC" else ZoneInfo(name)

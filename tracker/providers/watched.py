@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tracker.domain.drift.watched import ANY_NAME, ELEMENT, Watched, below
+from tracker.domain.drift.shape import ANY_NAME, ELEMENT, Watched, below
 from tracker.providers.mapping.paths import ROOT, Fork, Path
 from tracker.providers.registry import KINDS
 

@@ -13,7 +13,7 @@ from tracker.domain.drift.findings import Drift, Finding
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, fitting, list_page
 from tracker.store.drift import drifts
-from tracker.store.tables.drifting import DriftFound
+from tracker.store.tables.operations import DriftFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

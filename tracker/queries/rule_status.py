@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from tracker.domain.runs.engine_state import Outcome
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page, read_cursor, write_cursor
-from tracker.store.reactions import rule_book, rule_pauses, timers
+from tracker.store.reactions import holds, rule_book, timers
 from tracker.store.session import into
 from tracker.store.tables.reactions import Firing as Firings
 
@@ -160,7 +160,7 @@ async def _statuses(
     conn: Connection, shown: Sequence[Rule], source: RuleSource, switches: Mapping[str, Switch], now: datetime
 ) -> list[RuleStatus]:
     armed = await timers.armed_revisions(conn)
-    pauses = (await rule_pauses.in_force(conn, now, now)).pauses
+    pauses = (await holds.in_force(conn, now, now)).pauses
     counted = await tallies(conn, [rule.id for rule in shown], now - DAY)
     places, found = source.places(), []
     for rule in shown:

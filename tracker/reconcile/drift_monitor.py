@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec.structs import asdict
 
-from tracker.domain.drift.example import example_of
 from tracker.domain.drift.findings import Finding, Identity, compare, lasts, shows
-from tracker.domain.drift.remedy import remedy
+from tracker.domain.drift.remedy import example_of, remedy
 from tracker.domain.drift.shape import shape_of
 from tracker.domain.drift.usual import MONTH, Usual
 from tracker.facts.own_facts import own_fact
 from tracker.providers.mapping.paths import decode
-from tracker.store.drift import drifts, sampling, shapes
+from tracker.store.drift import drifts, sampling
 from tracker.store.drift.drifts import MOST_OPEN, Examples, Known
 from tracker.store.log import event_log
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tracker.domain.drift.watched import Watched
+    from tracker.domain.drift.shape import Watched
     from tracker.providers.watched import Watching
     from tracker.store.database import Connection, Database
     from tracker.store.drift.sampling import Sampled
@@ -54,8 +53,8 @@ async def look(database: Database, watchings: Mapping[str, Watching], now: datet
     """Learn from what has come since the last look, and say what has drifted, of the providers that are watched."""
     async with database.transaction() as conn:
         sampled = await sampling.read_on(conn, now - MONTH, now)
-        await shapes.forget(conn, now - MONTH)
-        await drifts.forget(conn, now - MONTH)
+        await drifts.forget_shapes(conn, now - MONTH)
+        await drifts.forget_shapes(conn, now - MONTH)
         known = defaultdict(list)
         for one in await drifts.open_drifts(conn):
             known[one.provider].append(one)
@@ -75,7 +74,7 @@ async def _look_at(
     known: Sequence[Known],
     now: datetime,
 ) -> None:
-    usual = await shapes.of_provider(conn, provider)
+    usual = await drifts.usual_of(conn, provider)
     about: dict[str, list[Known]] = defaultdict(list)
     for one in known:
         about[one.event].append(one)
@@ -92,7 +91,7 @@ async def _look_at(
         await _go_on(conn, heard, examples, now)
         opened += await _begin(conn, heard, now, MOST_OPEN - opened)
         if event in learnt:
-            await shapes.save(conn, provider, event, usual[event])
+            await drifts.save_usual(conn, provider, event, usual[event])
 
 
 async def _learn(
@@ -117,7 +116,7 @@ async def _learn(
             continue
         event, at = one.kind, one.received_at
         if event not in usual:
-            if len(usual) >= shapes.MOST_EVENTS:
+            if len(usual) >= drifts.MOST_EVENTS:
                 continue
             usual[event] = Usual(at, at, before)
         watched = watching(event)

@@ -13,10 +13,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tracker.domain.drift.shape import NULL, Shape
-from tracker.domain.drift.tally import STANDS, Tally, total
-from tracker.domain.drift.usual import MONTH, Usual
-from tracker.domain.drift.watched import Watched, parent, ways
+from tracker.domain.drift.shape import NULL, Shape, Watched, parent, ways
+from tracker.domain.drift.usual import MONTH, STANDS, Tally, Usual, total
 
 LEAST_KNOWN, LEAST_RECENT = 30, 10
 """From fewer events of a month, or lately, nothing is said."""

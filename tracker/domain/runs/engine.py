@@ -26,7 +26,7 @@ from tracker.domain.rules.decision import (
 )
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
-from tracker.domain.runs.admission import Admission, fate_of, scope_of_run, with_fate
+from tracker.domain.runs.admission import Admission, fate_of, joining, open_try, scope_of_run, sharing, with_fate
 from tracker.domain.runs.engine_state import (
     ROW_ENDED,
     ActionRequest,
@@ -37,7 +37,6 @@ from tracker.domain.runs.engine_state import (
     Outcome,
     Pause,
 )
-from tracker.domain.runs.joint_retries import joining, open_try, sharing
 from tracker.domain.runs.run import Phase, Run, RunState, begin, describe
 from tracker.domain.runs.run_signals import (
     ActionFinished,

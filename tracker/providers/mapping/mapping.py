@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import Problem, Report, State
-from tracker.providers.account_words import AccountWords
-from tracker.providers.describing import Describing
-from tracker.providers.entries import EMPTY
-from tracker.providers.mapping.compiled import CompiledPaths
+from tracker.providers.mapping.contents import EMPTY, UNKNOWN_STATUS, UNREADABLE_TIME, AccountWords, Describing, shown
 from tracker.providers.mapping.fields import IN_ANSWERS, IN_WEBHOOKS
 from tracker.providers.mapping.paths import (
+    CompiledPaths,
     Finder,
     Path,
-    ProblemFinder,
     at,
     code_of,
     finder,
@@ -27,8 +24,7 @@ from tracker.providers.mapping.paths import (
     text_of,
     word_of,
 )
-from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, TargetMapping
-from tracker.providers.remarks import UNKNOWN_STATUS, UNREADABLE_TIME, shown
+from tracker.providers.mapping.targets import SOUND, TRIED, Form, Listing, ProblemFinder, TargetMapping
 from tracker.providers.times import tells_no_time, time_of
 
 if TYPE_CHECKING:
@@ -36,8 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from tracker.domain.posts.event import TargetFact
+    from tracker.providers.mapping.contents import Remark
     from tracker.providers.mapping.fields import FieldPath
-    from tracker.providers.remarks import Remark
 
 UNSPECIFIED = "unspecified"
 REASONS = ("error", "errors", "errorMessage", "error_message", "message", "reason", "details")

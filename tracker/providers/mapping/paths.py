@@ -1,21 +1,26 @@
-"""Bodies of webhooks, taken apart without trust: JSON, texts, numbers, times, and paths made ready for it."""
+"""Bodies of webhooks, taken apart without trust: JSON, texts, numbers, and paths made ready for it.
+
+Paths that are known beforehand are compiled into a typed decoder, which makes what stands at them out of a body, and
+nothing of the rest.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import tzinfo
+    from collections.abc import Iterable, Sequence
+
+    Tree = dict[str, "Tree"]
+    Values = tuple[Any, ...]
+
 
 LONGEST_ID = 255
 LONGEST_TEXT = 2000
@@ -170,16 +175,6 @@ def is_id(text: str) -> bool:
     return 0 < len(text) <= LONGEST_ID and storable(text) == text
 
 
-def stamp(moment: datetime) -> str:
-    """The moment as APIs write it: ISO 8601 in UTC with milliseconds and Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def zone_of(name: str) -> tzinfo:
-    """The zone of that name, which the settings have checked."""
-    return UTC if name == "UTC" else ZoneInfo(name)
-
-
 Finder = Callable[[Any], Any]
 
 
@@ -225,29 +220,70 @@ def _deep(way: Path, name: str, value: Any) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemFinder:
-    """Where code, message and retryable stand, from the table on that holds all three; mostly it is not there.
+LONGEST = sys.int_info.default_max_str_digits
+"""Bytes of a body that can hold no number of which Python refuses to read the digits."""
 
-    `apart` tells whether that table holds nothing else.
+
+class CompiledPaths:
+    """Some paths, two at least, and what stands at them in bodies: None where nothing does.
+
+    Bodies that do not fit the decoder (no JSON, no table where a path goes on, very long), and paths that none can be
+    made for (alternatives, one path beneath another), are read in the general way. Both answer the same.
     """
 
-    table: Finder
-    code: Finder
-    message: Finder
-    helps: Finder
-    apart: bool = False
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._finders = tuple(map(finder, paths))
+        self._values, self._decode = _compiled(self._paths)
 
-    @classmethod
-    def of(cls, paths: Mapping[str, Path], name: str) -> Self:
-        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
-        three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
-        table = _shared([path[:-1] for path in three if path])
-        code, message, helps = (finder(path[len(table) :]) for path in three)
-        return cls(finder(table) if table else _itself, code, message, helps, bool(table))
+    def __reduce__(self) -> tuple[type[CompiledPaths], tuple[tuple[Path, ...]]]:
+        return CompiledPaths, (self._paths,)  # types that are made at run time go to no other process
+
+    def of(self, body: bytes) -> Values:
+        """The values in the order of the paths; raises ValueError where the body is no JSON."""
+        if self._decode is None or len(body) > LONGEST:
+            return self.at(decode(body))
+        try:
+            if not body.isascii():
+                body.decode()  # of a text that it does not make, the decoder believes that it is UTF-8
+            return self._values(self._decode(body))
+        except (ValueError, RecursionError):
+            return self.at(decode(body))
+
+    def at(self, value: Any) -> Values:
+        """The values in a body that is decoded already."""
+        return tuple(find(value) for find in self._finders)
 
 
-def _shared(ways: Sequence[Path]) -> Path:
-    """The steps with which all of them begin."""
-    steps = takewhile(lambda same: len(set(same)) == 1, zip(*ways, strict=False))
-    return tuple(step for step, *_ in steps)
+def _compiled(paths: Sequence[Path]) -> tuple[Callable[[Any], Values], Callable[[bytes], Any] | None]:
+    """What takes the values from a table of the decoder's, and the decoder; None where there can be none."""
+    tree: Tree = {}
+    if any(isinstance(step, Fork) for path in paths for step in path):
+        return tuple, None
+    for path in paths:
+        below = tree
+        for step in path:
+            below = below.setdefault(step, {})
+    try:
+        return attrgetter(*(_way(tree, path) for path in paths)), msgspec.json.Decoder(_table(tree)).decode
+    except ValueError:
+        return tuple, None
+
+
+def _way(tree: Tree, path: Path) -> str:
+    """The attributes that lead to the path's end; raises ValueError where it is no leaf of the tree's."""
+    way = []
+    for step in path:
+        way.append(f"f{list(tree).index(step)}")
+        tree = tree[step]
+    if path and tree:
+        raise ValueError("another path goes on from here")
+    return ".".join(way) or "nowhere"
+
+
+def _table(tree: Tree) -> type[msgspec.Struct]:
+    """A table with the names of the tree; where the body has none of it, there is an empty one."""
+    tables = [_table(below) if below else None for below in tree.values()]
+    fields = [(f"f{n}", table, table()) if table else (f"f{n}", Any, None) for n, table in enumerate(tables)]
+    names = {f"f{n}": name for n, name in enumerate(tree)}
+    return msgspec.defstruct("Table", fields, rename=names, frozen=True, namespace={"nowhere": None})

@@ -8,30 +8,37 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from msgspec.structs import replace
 
 from tracker.domain.posts.event import Problem, State, TargetFact
-from tracker.providers.account_words import LONGEST_NAME
-from tracker.providers.entries import UNNAMED, Entry, OfTargets
+from tracker.providers.mapping.contents import (
+    LONGEST_NAME,
+    UNKNOWN_STATUS,
+    UNNAMED,
+    UNPLACED_ENTRY,
+    Entry,
+    OfTargets,
+    cut,
+    shown,
+)
 from tracker.providers.mapping.paths import (
     Finder,
     Path,
-    ProblemFinder,
     at,
     finder,
     prose_of,
     surroundings,
     text_of,
 )
-from tracker.providers.remarks import UNKNOWN_STATUS, UNPLACED_ENTRY, cut, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tracker.providers.mapping.contents import Remark
     from tracker.providers.mapping.mapping import StatusMapping
-    from tracker.providers.remarks import Remark
 
 Form = Literal["list", "map", "one"]
 
@@ -252,3 +259,35 @@ def _told_apart(placed: list[TargetFact]) -> list[TargetFact]:
         double = times[name] > 1 and target.account and not target.item
         apart.append(replace(target, item=str(seen[name])) if double else target)
     return apart
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFinder:
+    """Where code, message and retryable stand, from the table on that holds all three; mostly it is not there.
+
+    `apart` tells whether that table holds nothing else.
+    """
+
+    table: Finder
+    code: Finder
+    message: Finder
+    helps: Finder
+    apart: bool = False
+
+    @classmethod
+    def of(cls, paths: Mapping[str, Path], name: str) -> Self:
+        """The finder for the places called `<name>_code`, `<name>_message` and `<name>_retryable`."""
+        three = [paths[f"{name}_code"], paths[f"{name}_message"], paths[f"{name}_retryable"]]
+        table = _shared([path[:-1] for path in three if path])
+        code, message, helps = (finder(path[len(table) :]) for path in three)
+        return cls(finder(table) if table else _whole, code, message, helps, bool(table))
+
+
+def _shared(ways: Sequence[Path]) -> Path:
+    """The steps with which all of them begin."""
+    steps = takewhile(lambda same: len(set(same)) == 1, zip(*ways, strict=False))
+    return tuple(step for step, *_ in steps)
+
+
+def _whole(value: Any) -> Any:
+    return value

@@ -1,4 +1,4 @@
-"""What has drifted: each finding once, until it is over and comes again."""
+"""What has drifted, each finding once until it is over and comes again; and what payloads usually look like."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import asdict
 
 from tracker.domain.drift.findings import Drift, Finding
+from tracker.domain.drift.usual import Usual
 from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.store.database import Connection, Row
+
 
 MOST_OPEN = 100
 """Of one provider; one that changes more is another provider by now."""
@@ -126,3 +129,32 @@ async def forget(conn: Connection, before: datetime) -> None:
 
 def _key(finding: Finding) -> Sequence[str]:
     return finding.event, finding.drift, finding.path, finding.found
+
+
+MOST_EVENTS = 100
+"""Names of events of one provider; what comes under a further one is not learnt from."""
+
+USUAL_OF = "select event, usual from shapes where provider = $1 order by event"
+
+SAVE_USUAL = """
+insert into shapes (provider, event, usual, last_at) values ($1, $2, $3, $4)
+    on conflict (provider, event) do update set usual = excluded.usual, last_at = excluded.last_at
+"""
+
+FORGET_SHAPES = "delete from shapes where last_at < $1"
+
+
+async def usual_of(conn: Connection, provider: str) -> dict[str, Usual]:
+    """What is known of its events, by their names."""
+    rows = await conn.fetch(USUAL_OF, provider)
+    return {row["event"]: msgspec.json.decode(row["usual"], type=Usual) for row in rows}
+
+
+async def save_usual(conn: Connection, provider: str, event: str, usual: Usual) -> None:
+    """Keep what is known of one event now."""
+    await conn.execute(SAVE_USUAL, provider, event, msgspec.json.encode(usual), usual.last_at)
+
+
+async def forget_shapes(conn: Connection, before: datetime) -> None:
+    """Be rid of events that have not come for so long."""
+    await conn.execute(FORGET_SHAPES, before)

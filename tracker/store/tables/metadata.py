@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from tracker.store.tables import drifting, log, operations, posts, reactions
+from tracker.store.tables import log, operations, posts, reactions
 
 METADATA = SQLModel.metadata
 
-__all__ = ["METADATA", "drifting", "log", "operations", "posts", "reactions"]
+__all__ = ["METADATA", "log", "operations", "posts", "reactions"]

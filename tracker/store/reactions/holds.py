@@ -1,8 +1,10 @@
-"""What is held for a while: paused rules and silenced alerts."""
+"""What is held for a while, with an end: paused rules and silenced alerts."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from tracker.domain.duration import TOLERANCE
 from tracker.domain.runs.engine_state import Holds, Pause, Silence
@@ -10,9 +12,9 @@ from tracker.store.session import into
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from tracker.store.database import Connection
+
 
 IN_FORCE = """
 select rule, scope, until, by, since, null::uuid as id, null::jsonb as match, null as reason from pauses
@@ -66,3 +68,31 @@ async def release(conn: Connection, gone: Collection[tuple[str, str]]) -> None:
 async def forget(conn: Connection, before: datetime) -> None:
     """Drop the pauses that ended before that moment."""
     await conn.execute(FORGET, before)
+
+
+BEGIN_SILENCE = "insert into silences (id, match, since, until, by, reason) values ($1, $2, $3, $4, $5, $6)"
+
+END_SILENCE = """
+update silences set until = greatest($2::timestamptz, since + interval '1 microsecond')
+ where id = $1 and until > $2
+returning id
+"""
+
+ONE_SILENCE = "select id, match, since, until, by, reason from silences where id = $1"
+
+
+async def begin_silence(conn: Connection, silence: Silence) -> None:
+    """Record the silence: from its beginning to its end alerts that fit it are hidden."""
+    values = (silence.id, silence.match, silence.since, silence.until, silence.by, silence.reason)
+    await conn.execute(BEGIN_SILENCE, *values)
+
+
+async def end_silence(conn: Connection, silence: UUID, now: datetime) -> bool:
+    """End the silence; answers whether it was not over before."""
+    return await conn.fetchval(END_SILENCE, silence, now) is not None
+
+
+async def get_silence(conn: Connection, silence: UUID) -> Silence | None:
+    """The silence, over or not; None: there is none of that id."""
+    row = await conn.fetchrow(ONE_SILENCE, silence)
+    return Silence(*row) if row else None
