@@ -19,7 +19,7 @@ from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import provider_heartbeats, reconciliations
 from tracker.store.log import event_log, look_back
-from tracker.store.posts import overdue_posts
+from tracker.store.posts import listed_posts, overdue_posts
 from tracker.store.tables.log import Event
 from tracker.store.tables.operations import Reconciliation, Redelivery
 
@@ -110,6 +110,14 @@ async def test_suspicious_posts_are_found_among_the_many_that_are_not(full: Conn
     assert touched(overdue, "posts") <= 110
     still = await plan_of(full, overdue_posts.STILL, [PROVIDER, NOON - HOUR, NOON, 500, ["publishing", "retrying"]])
     assert touched(still, "posts") <= 110
+
+
+async def test_rules_of_the_clock_list_posts_without_looking_at_the_others(full: Connection) -> None:
+    """Of what is in a state, or due in an hour: however many posts there are, and however many stand so for longer."""
+    standing = await plan_of(full, listed_posts.STANDING, [["failed", "publishing"], NOON - HOUR, 20])
+    assert 20 < touched(standing, "posts") <= 45
+    due = await plan_of(full, listed_posts.DUE, [["scheduled", "published"], NOON, 500, NOON, NOON + HOUR])
+    assert 60 <= touched(due, "posts") <= 70
 
 
 async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_others(full: Connection) -> None:

@@ -13,12 +13,13 @@ import pytest
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
+from tracker.domain.calendar import Interval
 from tracker.domain.posts.event import State
 from tracker.domain.rate import Count
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import ByAttribute, GroupBy, Per
-from tracker.domain.rules.rule import FALSE, TRUE, Expect, Match, Mode, On, Rule, Trigger, While
+from tracker.domain.rules.rule import FALSE, TRUE, Every, Expect, Match, Mode, On, Rule, Standing, Trigger, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import (
     AlertStep,
@@ -130,7 +131,9 @@ class CrashingCorridor(Corridor):
 
 
 def a_rule(random: Random, name: str, others: list[str]) -> Rule:
-    """Anything that a rule file may say, but for the clock; so no branch leads back to itself."""
+    """Anything that a rule file may say; no branch leads back to itself."""
+    if random.random() < 0.15:
+        return _by_the_clock(random, name)
     kinds: list[Per] = [GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM, CAMPAIGN]
     per = random.choice(kinds)
     own = per in (GroupBy.POST, GroupBy.TARGET)
@@ -163,6 +166,23 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
 
 ALERT = AlertStep("ops", lambda _: "look")
 CLIENT = Choice("client.channel", "attributes.campaign", (("a", "acme"), ("*", "ops")))
+
+
+def _by_the_clock(random: Random, name: str) -> Rule:
+    """Gathers what has happened, or lists how posts stand; now and then only where there is enough of it."""
+    states = frozenset(map(State, random.sample(STATES, 2)))
+    due = random.choice([None, *SPANS]) if random.random() < 0.5 else None
+    standing = Standing(states, random.choice([timedelta(0), *SPANS]), due) if random.random() < 0.7 else None
+    words = () if standing else (parse_event_pattern(random.choice(WORDS)),)
+    enough = random.choice([None, lambda values: TRUE if values["run.count"] > 1 else FALSE])
+    return Rule(
+        id=name,
+        revision="1",
+        trigger=Every(Interval(random.choice(SPANS[1:])), words, random.random() < 0.5, standing, enough),
+        do=(AlertStep("ops", lambda values: f"{values['run.count']}: {values['run.items']}"),),
+        when=random.choice([None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
+        per=random.choice([GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM]),
+    )
 
 
 def _trigger(random: Random) -> Trigger:
@@ -217,6 +237,7 @@ async def played(database: Database, random: Random) -> tuple[list[Rule], Crashi
         rules.append(a_rule(random, f"rule-{n}", [rule.id for rule in rules]))
     corridor = CrashingCorridor(database, rules, random)
     await corridor.open()
+    await corridor.pass_time(1)  # rules of the clock gather what comes in after they were there
     for _ in range(random.randint(5, 25)):
         await corridor.pass_time(corridor.at + random.choice([0, 1, 7, 40, 200]))
         await corridor.tell(a_fact(random, corridor.at))

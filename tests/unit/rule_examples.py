@@ -176,6 +176,68 @@ do = [
 louder = [{ alert = "boss", title = "{{ post.id }}" }]
 """
 
+STILL_OPEN = """
+[rule.still-open]
+every = "weekdays 09:00 Europe/Istanbul"
+over  = { state = ["failed", "awaiting_approval"], older = "1d" }
+when  = 'run.count > 1 && error.code != "spam"'
+do    = [{ alert = "ops", title = "{{ run.count }} wait: {{ run.items.map(i, i.post_id) }}" }]
+
+[rule.due-tomorrow]
+every = "day 18:00 Europe/Istanbul"
+over  = { due = "1d" }
+empty = "skip"
+do    = [{ alert = "ops", title = "{{ run.items.map(i, i.post_id) }} {{ at(run.items[0].at, 'UTC', '%H:%M') }}" }]
+
+[rule.which-targets]
+every = "1h"
+over  = { state = "failed" }
+per   = "target"
+match = { platform = "x" }
+empty = "skip"
+do    = [{ alert = "ops", title = "{{ run.count }}: {{ run.items.map(i, i.platforms) }}" }]
+
+[[test]]
+rule     = "still-open"
+name     = "what was put right meanwhile, is spam, or has only just failed is not in the list"
+starts   = "2026-01-05 09:00 Europe/Istanbul"
+timeline = '''
+1h      >  post.failed             post=p1
+2h      >  post.awaiting_approval  post=p2
+3h      >  post.failed             post=p3
+4h      >  post.failed             post=p4 error.code=spam
+5h      >  post.published          post=p3
+1d      !  alert
+1d10h   >  post.failed             post=p5
+2d      <  alert ops               title="2 wait: p1, p2"
+2d1h    >  post.published          post=p1
+3d      <  alert ops               title="2 wait: p2, p5"
+3d1h    >  post.published          post=p5
+4d      !  alert
+'''
+
+[[test]]
+rule     = "due-tomorrow"
+starts   = "2026-01-05 09:00 Europe/Istanbul"
+timeline = '''
+0s      >  post.scheduled     post=p1 scheduled_at=1d
+0s      >  post.scheduled     post=p2 scheduled_at=3d
+0s      >  post.draft         post=p3 scheduled_at=10h
+0s      >  post.failed        post=p4 scheduled_at=10h
+9h      <  alert ops          title="p3, p1 16:00"
+1d9h    !  alert
+'''
+
+[[test]]
+rule     = "which-targets"
+timeline = '''
+1m      >  post.failed     platform=x post=p1
+1m      >  post.published  platform=instagram post=p1
+2m      >  post.failed     platform=instagram post=p2
+1h      <  alert ops       title="1: x"
+'''
+"""
+
 EXAMPLES = {
     "a failure": FAILURE,
     "what lasts": LASTING,
@@ -183,5 +245,6 @@ EXAMPLES = {
     "a burst": BURST,
     "a workflow": WORKFLOW,
     "the clock": CLOCK,
+    "how posts stand": STILL_OPEN,
     "everything at once": EVERYTHING,
 }

@@ -135,10 +135,40 @@ TRIGGERS = {
     "a digest of nothing": (
         '[rule.a]\nevery = "1h"\nover = { event = "post.failed", since = "yesterday" }\n' + DO,
         [
-            'r.toml:3:8: rule.a.over: needs "events": over = { events = ["post.published"], since = "last-run" }',
+            (
+                'r.toml:3:8: rule.a.over: needs "events", "state" or "due": over = { events = ["post.published"],'
+                ' since = "last-run" }, or over = { state = "failed", older = "1d" }'
+            ),
             'r.toml:3:10: rule.a.over.event: over has no such key (did you mean "events"?)',
             'r.toml:3:41: rule.a.over.since: "yesterday" is not for "since": write "last-run"',
+            'r.toml:3:41: rule.a.over.since: goes with "events", which this "over" does not have',
         ],
+    ),
+    "what happens and what stands in one list": (
+        '[rule.a]\nevery = "1h"\nover = { events = "post.failed", state = "failed", due = "1d" }\n' + DO,
+        [
+            (
+                'r.toml:3:42: rule.a.over.state: does not go with "events": one gathers what happens, the other lists'
+                " how posts stand"
+            ),
+            (
+                'r.toml:3:58: rule.a.over.due: does not go with "events": one gathers what happens, the other lists how'
+                " posts stand"
+            ),
+        ],
+    ),
+    "what is to come and has failed": (
+        '[rule.a]\nevery = "1h"\nover = { state = "failed", due = "1d" }\n' + DO,
+        [
+            (
+                'r.toml:3:18: rule.a.over.state: "failed" does not go with "due": what is still to come is one of'
+                ' "awaiting_approval", "draft", "scheduled", "unknown"'
+            )
+        ],
+    ),
+    "what is older than nothing": (
+        '[rule.a]\nevery = "1h"\nover = { due = "1d", older = "1h" }\n' + DO,
+        ['r.toml:3:30: rule.a.over.older: goes with "state", which this "over" does not have'],
     ),
     "what to do with nothing, where nothing is gathered": (
         '[rule.a]\nevery = "1h"\nempty = "skip"\n' + DO,

@@ -50,6 +50,19 @@ UNBOUND = {
         "r.toml:3:9: rule.a.when: target.url is always empty here",
     ),
     "a condition on what is gathered": (CLOCK + "when = 'target.url != \"\"'\n" + alert("x"), "target.url is always"),
+    "all that was gathered, and one of it": (
+        CLOCK + "when = 'run.count > 3 || post.attempt > 1'\n" + alert("x"),
+        'rule.a.when: "run.count" is of all that was gathered, and "post.attempt" of one thing: put && between them',
+    ),
+    "tries of all that was gathered": (CLOCK + "when = 'run.tries > 3'\n" + alert("x"), "the rule retries nothing"),
+    "all that was gathered, where it is no list": (
+        CLOCK + "when = 'run.items.exists(i, i.posst == \"x\")'\n" + alert("x"),
+        "posst: an item of run.items has no such field",
+    ),
+    "an event where it is listed how posts stand": (
+        CLOCK.replace("events", "state").replace("post.f", "f") + "when = 'event.name == \"x\"'\n" + alert("x"),
+        "no event but the clock sets this rule going",
+    ),
     "data": (POST + 'do = [{ send = "cms", data = { url = "{{ target.url }}" } }]', "do[0].data.url: target.url is"),
     "a label's text": (POST + 'do = [{ set = { url = "{{ target.url }}" } }]', "do[0].set.url: target.url is"),
     "an event's name": (POST + 'do = [{ send = "cms", event = "{{ target.url }}" }]', "do[0].event: target.url is"),
@@ -73,6 +86,12 @@ BOUND = {
     "how long it has waited": WAITS + alert("{{ post.id }} {{ run.held }} {{ error.message }}"),
     "items, and what they are chosen by": (
         CLOCK + "when = 'error.retryable && post.attempt > 1'\n" + alert("{{ run.items[0].url }} {{ run.since }}")
+    ),
+    "a number of what is gathered, and one of it": (
+        CLOCK + "when = 'run.count > 3 && (post.attempt > 1 || error.retryable)'\n" + alert("{{ run.count }}")
+    ),
+    "a number of what stands so": (
+        CLOCK.replace("events", "state").replace("post.f", "f") + "when = 'run.items.size() > 3'\n" + alert("x")
     ),
     "tries of a retry": POST + 'do = [{ retry = "publish" }, { alert = "ops", title = "{{ run.tries }}" }]',
     "the event that it waits after": (

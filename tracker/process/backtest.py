@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.rules.listing import states_listed
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
 from tracker.domain.runs.engine_state import ACTED, EngineState, Firing
@@ -149,11 +150,12 @@ class Backtest:
         lead = max(reach(rules) for rules in rule_sets)
         began = max(span.since - lead, first)
         known = await look_back.actions_on_record(conn, began)
+        eve = began - timedelta.resolution  # what comes in first of all is gathered, too
         stages = [
-            Stage(rules, Simulation(rules, began, known, memory=_memory(rules, armed), at_a_glance=True))
+            Stage(rules, Simulation(rules, eve, known, memory=_memory(rules, armed), at_a_glance=True))
             for rules in rule_sets
         ]
-        states = {str(state) for stage in stages for state in stage.rules.waiting}
+        states = {str(one) for rules in rule_sets for one in (*rules.waiting, *states_listed(rules.periodic))}
         if began > first and states:
             # Every rule waits for what was there already.
             async for stood in changes.stood(conn, self._readers, began, states):

@@ -14,13 +14,14 @@ import structlog
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
+from tracker.domain.rules.listing import MOST_LISTED, states_of_posts
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
 from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
 from tracker.store.checkpoints import subscriptions
-from tracker.store.posts import posts
+from tracker.store.posts import listed_posts, posts
 from tracker.store.reactions import timers
 from tracker.store.session import write_at_once
 from tracker.stream import changes
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.posts.change import Change, PostView
-    from tracker.domain.rules.decision import Decision
+    from tracker.domain.rules.decision import Decision, Timer
+    from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.domain.runs.engine import Engine
     from tracker.store.database import Connection
@@ -200,14 +202,21 @@ class Reactor:
         if kept.run or rule is None:
             return []
         if timer.kind == periodic.KIND:
-            return periodic.occasion(rule, timer, await _gathered(conn, self._readers, kept, rule.trigger), now)
+            return periodic.occasion(rule, timer, await _seen(conn, self._readers, timer, rule), now)
         return [due(rule, timer, _view(known.get((timer.provider, timer.post or ""))), now)]
 
 
-async def _gathered(conn: Connection, readers: Readers, kept: StoredTimer, trigger: object) -> Sequence[Change]:
+async def _seen(conn: Connection, readers: Readers, timer: Timer, rule: Rule) -> Sequence[Change] | Sequence[PostView]:
+    """What a rule of the clock gathers, or the posts among which it lists some, as they stand now."""
+    trigger = rule.trigger
+    if isinstance(trigger, Every) and trigger.standing:
+        wanted, states = trigger.standing, states_of_posts(rule, trigger.standing)
+        until = timer.due_at + wanted.due if wanted.due else None
+        texts = await listed_posts.load(conn, states, timer.due_at - wanted.older, timer.due_at, until, MOST_LISTED)
+        return [view(msgspec.json.decode(text, type=Post)) for text in texts]
     if not isinstance(trigger, Every) or not trigger.over:
         return []
-    return await changes.gathered(conn, readers, trigger.over, periodic.since_of(kept.timer), kept.timer.due_at)
+    return await changes.gathered(conn, readers, trigger.over, periodic.since_of(timer), timer.due_at)
 
 
 async def _certain(

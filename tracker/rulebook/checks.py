@@ -155,7 +155,7 @@ def _check_clock(rule: Rule, table: Table) -> None:
     for key in ("resolves", "repeat"):
         if _uses(rule, table, key):
             _fault(table, key, 'does not go with "every": a time of the clock is never over')
-    if not getattr(rule.trigger, "over", ()):
+    if not getattr(rule.trigger, "gathers", True):
         for key in ("match", "when", "per"):
             if key in table:
                 table.fault(key, 'goes with "over" here: without it a rule by the clock looks at no post')

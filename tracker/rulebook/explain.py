@@ -16,8 +16,9 @@ from tracker.domain.rules import periodic
 from tracker.domain.rules.decision import OVER, Arm, CameTo, ConditionFalse, Disarm, Failed, NotMatched, Refusal, Timer
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.grouping import Group, group_of
+from tracker.domain.rules.listing import judged
 from tracker.domain.rules.match_context import Occurrence, from_plain
-from tracker.domain.rules.rule import Every, Rule, While
+from tracker.domain.rules.rule import Every, Rule, Standing, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.engine_state import Firing, Identity
 from tracker.domain.runs.simulation import Simulation
@@ -83,7 +84,10 @@ class _Account:
     def of(self, rule: Rule) -> Iterator[Explanation]:
         """All that is to be told about the rule."""
         found = self._found[rule.id]
-        yield from found.values() or [self._never(rule)]
+        if isinstance(rule.trigger, Every) and rule.trigger.standing and rule.enabled and self.story.view:
+            yield from self._as_it_stands(rule, rule.trigger.standing, self.story.view)
+        else:
+            yield from found.values() or [self._never(rule)]
         for (name, *cause), firing in self.story.firings.items():
             if name == rule.id and (*cause, None) not in found:
                 yield explanations.on_record(firing, "")
@@ -133,6 +137,19 @@ class _Account:
             )
             text = f"every clause holds, but {late or 'nobody has decided on it yet'}"
             found[*cause, at] = Explanation(UNSEEN, text, at, event, key)
+
+    def _as_it_stands(self, rule: Rule, standing: Standing, view: PostView) -> Iterator[Explanation]:
+        """Whether the rule would list the post, or which of its targets, if its time came now."""
+        for one in judged(rule, standing, view, self.story.now):
+            if one.refusal:
+                clause = explanations.refused(rule, one.subject, one.refusal)
+                if clause.key == "over" and one.at:
+                    what = "due at" if standing.due else "since"
+                    clause = replace(clause, was=f"it is {one.subject.state}, {what} {explanations.moment(one.at)}")
+                yield explanations.false(clause, one.subject.key, self.story.now)
+            else:
+                text = "is one of what the rule lists, if it still stands so at its next time"
+                yield Explanation(GATHERED, text, self.story.now, "", one.subject.key)
 
     def _never(self, rule: Rule) -> Explanation:
         """Nothing happened that the rule could have acted on."""

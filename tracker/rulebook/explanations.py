@@ -15,10 +15,10 @@ from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import ConditionFalse, NotMatched, NoWait, Refusal, Timer
-from tracker.domain.rules.descriptions import either
+from tracker.domain.rules.descriptions import either, standing_in_words
 from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.match_context import Occurrence
-from tracker.domain.rules.rule import Expect, Predicate, Rule, Verdict, While
+from tracker.domain.rules.rule import Every, Expect, Predicate, Rule, Verdict, While
 from tracker.domain.runs.engine_state import ACTED, Firing, Outcome
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.scope import filled
@@ -208,6 +208,8 @@ def _nothing_left(rule: Rule, subject: Group, after: timedelta | None = None) ->
     trigger = rule.trigger
     if isinstance(trigger, While):
         return Clause("while", " or ".join(sorted(trigger.states)), f"it is {subject.state}")
+    if isinstance(trigger, Every) and trigger.standing:
+        return Clause("over", standing_in_words(trigger.standing), f"it is {subject.state} now")
     if ahead := _ahead(rule):
         return Clause("while", " or ".join(sorted(ahead)), f"it is {subject.state}")
     wanted = f"no {either(getattr(trigger, 'words', ()))} within {format_duration(rule.span)}"

@@ -67,10 +67,13 @@ _IN_TEXTS = _known_to((), in_text=True)
 class Condition(Doubtful):
     """A compiled `when`: values in, verdict out. `tree` is what it says."""
 
-    def __init__(self, text: str, scope: Scope = NOTHING_MORE) -> None:
-        """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long."""
+    def __init__(self, text: str, scope: Scope = NOTHING_MORE, *, in_text: bool = False) -> None:
+        """Raises BadText, with the offset in `text`, for what cannot be judged, or could take too long.
+
+        `in_text`: it can read what texts read, `run.*` too.
+        """
         self.text, self.scope = text, scope
-        self._environment = _known_to(scope.declared, in_text=False)
+        self._environment = _known_to(scope.declared, in_text=in_text)
         self._expression, self.tree = _compile(self._environment, text, scope)
         self.supplied = scope.read(self.reads)
         _check_truth(self._expression)

@@ -67,7 +67,7 @@ MOST_STEPS, MOST_TRIES = 20, 20
 
 _WORDS = tuple(state_patterns())
 _STATES = tuple(state.value for state in State)
-_WHEN = "A condition in CEL, judged when the rule would fire."
+_WHEN = "A condition in CEL, judged when the rule would fire; with `over` of each thing, or of run.count of them all."
 
 MATCH: Mapping[str, Key] = {
     "platform": Key("Platforms or globs, one of which the post or target is on.", "words", offers=PLATFORMS),
@@ -81,9 +81,13 @@ WATCHED: Mapping[str, Key] = {
     "state": Key("The state, or several, that must have held.", "words", among=_STATES, needed=True)
 }
 GATHERED: Mapping[str, Key] = {
-    "events": Key("What is gathered: events, transitions or globs.", "words", offers=_WORDS, needed=True),
+    "events": Key("What is gathered: events, transitions or globs.", "words", offers=_WORDS),
     "since": Key("From when on.", "choice", among=SINCE),
+    "state": Key("Posts are listed that are in one of these states when the time comes.", "words", among=_STATES),
+    "older": Key("Of these only those that have been in that state for so long.", "span"),
+    "due": Key("Posts are listed that are to go out within so long, and have not begun to.", "span"),
 }
+OVER_GOES_WITH = {"since": "events", "older": "state"}
 
 RULE: Mapping[str, Key] = {
     "on": Key("Something that happens: an event, a transition, a glob, or a list of them.", "words", offers=_WORDS),
@@ -98,7 +102,7 @@ RULE: Mapping[str, Key] = {
         "A time of the clock: an interval; days of the week or month, a time and a zone; or a cron line and a zone.",
         offers=("weekdays 09:00 Europe/Istanbul", "1st 09:00 UTC", "last day 09:00 UTC", "first monday 09:00 UTC"),
     ),
-    "over": Key("What has happened since the last time, as run.items.", "table", keys=GATHERED),
+    "over": Key("What has happened since the last time, or what stands so now, as run.items.", "table", keys=GATHERED),
     "empty": Key("What to do where nothing was gathered.", "choice", EMPTY),
     "match": Key("What the post or target must be. Looked up by index, before any condition.", "table", keys=MATCH),
     "when": Key(_WHEN),

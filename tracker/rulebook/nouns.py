@@ -86,7 +86,7 @@ def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, linked: bool =
     """What the steps of a rule know; not `linked`: nobody has said where people reach this installation."""
     if trigger is None:
         return Nouns()
-    gathers = isinstance(trigger, Every) and bool(trigger.over)
+    gathers = isinstance(trigger, Every) and trigger.gathers
     missing = _missing(_shape(trigger), per, gathers, linked)
     return Nouns(missing if retries else {**missing, "run.tries": _NO_TRIES})
 
@@ -95,12 +95,14 @@ def nouns_in_condition(trigger: Trigger | None, per: Per, *, linked: bool = True
     """What its `when` knows, which in a rule of the clock is judged of each thing that is gathered."""
     if trigger is None:
         return Nouns()
-    shape = _about(trigger.over) if isinstance(trigger, Every) else _shape(trigger)
+    gathers = isinstance(trigger, Every) and not trigger.standing
+    shape = _about(trigger.over) if isinstance(trigger, Every) and gathers else _shape(trigger, of_each=True)
     return Nouns(_missing(shape, per, False, linked))
 
 
-def _shape(trigger: Trigger) -> str:
-    if isinstance(trigger, Every):
+def _shape(trigger: Trigger, *, of_each: bool = False) -> str:
+    """What sets the rule going; `of_each` of what it lists is asked as of what a timer is about."""
+    if isinstance(trigger, Every) and not of_each:
         return "clock"
     if isinstance(trigger, On):
         return _about(trigger.words)

@@ -20,7 +20,7 @@ from msgspec.structs import asdict, replace
 
 from tracker.domain.payloads import AlertPayload, Companion, Payload, RetryPayload
 from tracker.domain.posts.arrival import arrive
-from tracker.domain.posts.change import Change
+from tracker.domain.posts.change import Change, PostView
 from tracker.domain.posts.event import Fact, State
 from tracker.domain.posts.post import Post
 from tracker.domain.rules.decision import Timer
@@ -75,11 +75,12 @@ class Message:
 class _Stage(Simulation):
     """A simulation in which the clock gathers what happens in the very first moment too: a timeline calls it 0s."""
 
-    def _since(self, timer: Timer, trigger: object) -> Sequence[Change]:
+    def _since(self, timer: Timer, trigger: object) -> Sequence[Change] | Sequence[PostView]:
         found = super()._since(timer, trigger)
         if since_of(timer) != self.begun or not getattr(trigger, "over", ()):
             return found
-        return [*(change for change in self._gathered if change.received_at == self.begun), *found]
+        later = [change for change in found if isinstance(change, Change)]
+        return [*(change for change in self._gathered if change.received_at == self.begun), *later]
 
     def __post_init__(self) -> None:
         self.begun = self.now

@@ -17,6 +17,7 @@ from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
 from tracker.domain.rules.step import PauseStep, ResumeStep, Step, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.checks import check, check_branches
+from tracker.rulebook.clock_condition import OF_ALL, ClockCondition
 from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
@@ -172,6 +173,9 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     )
     judged = nouns_in_condition(trigger, per, linked=linked)
     do, branches = read_steps(table, "do", context), _branches(table, context)
+    when = table.parsed("when", partial(_condition, trigger, judged, nouns, scope))
+    if isinstance(trigger, Every) and isinstance(when, ClockCondition):
+        trigger, when = replace(trigger, enough=when.of_all), when.of_each
     rule = Rule(
         id=name,
         revision="",
@@ -179,7 +183,7 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         do=do,
         branches={**context.found, **branches},
         match=(*read_match(table, context.known.providers), *sharing(per)),
-        when=table.parsed("when", partial(_condition, judged, scope)),
+        when=when,
         per=per,
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
@@ -202,11 +206,16 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
 
 
-def _condition(nouns: Nouns, scope: Scope, text: str) -> Condition:
-    condition = Condition(text, scope)
+def _condition(trigger: Trigger | None, judged: Nouns, nouns: Nouns, scope: Scope, text: str) -> Condition:
+    """The `when` of a rule; `judged` is what it knows of one thing, `nouns` what a rule of the clock knows of all."""
+    of_all = isinstance(trigger, Every) and OF_ALL in text
+    condition = ClockCondition(text, scope) if of_all else Condition(text, scope)
     if lacked := list(scope.lacked(condition.reads)):
         raise together(lacked)
-    nouns.check(text, condition)
+    halves = (condition.of_each, condition.of_all) if isinstance(condition, ClockCondition) else (condition, None)
+    for known, half in zip((judged, nouns), halves, strict=True):
+        if half:
+            known.check(text, half)
     return condition
 
 

@@ -14,8 +14,21 @@ from tracker.domain.cron import NTH, ORDINALS
 from tracker.domain.posts.description import NAME as ATTRIBUTE
 from tracker.domain.posts.event import State
 from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.rule import NOT_BEGUN
 from tracker.rulebook.checks import NOT_BY_THE_CLOCK, OWN
-from tracker.rulebook.grammar import FILE, GOES_WITH, MOST_STEPS, RULE, STEPS, TEST, TRIGGERS, WORKFLOW, Form, Key
+from tracker.rulebook.grammar import (
+    FILE,
+    GOES_WITH,
+    MOST_STEPS,
+    OVER_GOES_WITH,
+    RULE,
+    STEPS,
+    TEST,
+    TRIGGERS,
+    WORKFLOW,
+    Form,
+    Key,
+)
 from tracker.rulebook.rules import NAME, RESERVED
 from tracker.rulebook.verbs import LABEL, MOST_LABELS
 
@@ -195,11 +208,25 @@ def _combinations() -> Schema:
     shapes["of"] = {"anyOf": [{"required": ["expect"]}, {"required": ["before"]}]}
     shapes["expect"]["allOf"] = [{"properties": whole_posts}, without_count]
     shapes["expect"]["oneOf"] = [{"required": ["of"]}, {"required": ["on"]}]
+    shapes["over"] = {"required": ["every"], "properties": {"over": _gathering()}}
     without_over = {"properties": _none_of(["match", "when", "per"])}
     no_state: Schema = {"properties": {"match": {"properties": {"state": NOT_HERE}}}}
     shapes["every"]["allOf"] = [{"properties": _none_of(NOT_BY_THE_CLOCK)}, no_state]
     shapes["every"]["anyOf"] = [{"required": ["over"]}, without_over]
     return {**{key: [other] for key, other in GOES_WITH.items()}, **shapes}
+
+
+def _gathering() -> Schema:
+    """An `over` gathers events, or lists posts by how they stand."""
+    due = {"properties": {"state": _one_or_more({"enum": sorted(NOT_BEGUN)})}}
+    return {
+        "anyOf": [{"required": [key]} for key in ("events", "state", "due")],
+        "dependencies": {
+            **{key: [other] for key, other in OVER_GOES_WITH.items()},
+            "events": {"properties": _none_of(["state", "due"])},
+            "due": due,
+        },
+    }
 
 
 def _none_of(keys: Iterable[str]) -> Schema:

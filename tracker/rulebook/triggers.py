@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tracker.domain.calendar import parse_zone
@@ -19,7 +20,7 @@ from tracker.domain.rules.event_pattern import (
     parse_state,
 )
 from tracker.domain.rules.grouping import ATTRIBUTES, ByAttribute, GroupBy, Per
-from tracker.domain.rules.rule import Every, Expect, Match, On, Trigger, While
+from tracker.domain.rules.rule import NOT_BEGUN, Every, Expect, Match, On, Standing, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import named
 from tracker.rulebook.grammar import (
@@ -27,6 +28,7 @@ from tracker.rulebook.grammar import (
     GATHERED,
     GOES_WITH,
     MATCH,
+    OVER_GOES_WITH,
     SINCE,
     TIMES,
     TRIGGERS,
@@ -200,13 +202,34 @@ def _every(table: Table) -> Every | None:
     schedule, over = table.parsed("every", _schedule), table.table("over")
     skips = table.choice("empty", EMPTY, "send") == "skip"
     words: tuple[EventPattern, ...] = ()
+    standing: Standing | None = None
     if over:
         over.only(GATHERED, "over")
         over.choice("since", SINCE, SINCE[0])
         words = over.several("events", read_word)
-        if "events" not in over:
-            table.fault("over", 'needs "events": over = { events = ["post.published"], since = "last-run" }')
-    return Every(schedule, words, skips) if schedule else None
+        standing = _standing(over) if "events" not in over else None
+        if not {"events", "state", "due"} & over.values.keys():
+            table.fault(
+                "over",
+                'needs "events", "state" or "due": over = { events = ["post.published"], since = "last-run" }, or'
+                ' over = { state = "failed", older = "1d" }',
+            )
+        for key, other in OVER_GOES_WITH.items():
+            if key in over and other not in over:
+                over.fault(key, f'goes with "{other}", which this "over" does not have')
+        for key in ("state", "due") if "events" in over else ():
+            if key in over:
+                over.fault(key, 'does not go with "events": one gathers what happens, the other lists how posts stand')
+    return Every(schedule, words, skips, standing) if schedule else None
+
+
+def _standing(over: Table) -> Standing | None:
+    states, older, due = over.several("state", parse_state), over.span("older"), over.span("due")
+    if due and (begun := [state for state in states if state not in NOT_BEGUN]):
+        known = ", ".join(f'"{state}"' for state in sorted(NOT_BEGUN))
+        over.fault("state", f'"{begun[0]}" does not go with "due": what is still to come is one of {known}')
+    listed = frozenset(states) or (NOT_BEGUN if due else frozenset())
+    return Standing(listed, older or timedelta(0), due) if listed else None
 
 
 def _schedule(text: str) -> Schedule:

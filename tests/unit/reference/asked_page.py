@@ -16,8 +16,6 @@ TITLE = "Rules that people ask for"
 NOT_SAID: Mapping[str, str] = {
     "17. At most 200 retries a day in all, the others later": "`budget` holds a rule, and queues nothing",
     "25. More than a fifth of an hour's posts failed": "counts are absolute",
-    "28. Every morning, what is still failed or waits": "the clock gathers what happened, not how posts stand",
-    "29. Every morning, but only after a bad night": "a condition of the clock is judged of each thing gathered",
     "32. Ask another system, and go on with its answer": "a `send` hears nothing back",
     "42. Cancel or reschedule a post at the provider": "`retry` and `reconcile` are all that is asked of one",
     "44. Do it for half of the posts": "nothing parts posts by chance that stays the same",

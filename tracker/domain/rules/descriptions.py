@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from tracker.domain.duration import format_duration
-from tracker.domain.rules.rule import Every, Expect, On, Trigger, While
+from tracker.domain.rules.rule import Every, Expect, On, Standing, Trigger, While
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -46,10 +46,17 @@ def trigger_in_words(trigger: Trigger) -> str:
         case Expect():
             since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
             return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
-        case Every(schedule):
-            return f"every {schedule}"
+        case Every(schedule, standing=standing):
+            return f"every {schedule}{f' over what is {standing_in_words(standing)}' if standing else ''}"
         case _:
             assert_never(trigger)
+
+
+def standing_in_words(standing: Standing) -> str:
+    """How a post must stand to be listed."""
+    older = f" for {format_duration(standing.older)}" if standing.older else ""
+    due = f", and due within {format_duration(standing.due)}" if standing.due else ""
+    return f"{either(sorted(standing.states))}{older}{due}"
 
 
 def verb_of(step: Step) -> str:

@@ -1,21 +1,33 @@
-"""Rules that the clock sets going, and what they have gathered since they last ran."""
+"""Rules that the clock sets going, with what they have gathered since they last ran, or list as it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from tracker.domain.posts.change import Change
-from tracker.domain.rules.decision import Arm, ConditionFalse, Fire, NotMatched, Refusal, Suppressed, Timer, Trace
+from tracker.domain.posts.change import Change, PostView
+from tracker.domain.rules.decision import (
+    Arm,
+    ConditionFalse,
+    Failed,
+    Fire,
+    NotMatched,
+    Refusal,
+    Suppressed,
+    Timer,
+    Trace,
+)
 from tracker.domain.rules.event_pattern import happened
 from tracker.domain.rules.grouping import DEFAULTS, Environment, Group, environment, group_of, moves_for
+from tracker.domain.rules.listing import item, listed
 from tracker.domain.rules.match_context import Occurrence, to_plain
-from tracker.domain.rules.rule import Every, Rule
+from tracker.domain.rules.rule import TRUE, Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 
 KIND = "every"
 MOST_ITEMS = 200
-TOLD = ("post.id", "post.provider", "error.code", "error.message")
+Seen = Iterable[Change] | Iterable[PostView]
+"""What came in since the last time, or how posts stand, as the rule asks."""
 
 
 def first_occasions(index: RuleIndex, now: datetime) -> Iterator[Arm]:
@@ -41,22 +53,39 @@ def since_of(timer: Timer) -> datetime:
     return datetime.fromisoformat(str(timer.data["since"]))
 
 
-def occasion(rule: Rule, timer: Timer, changes: Iterable[Change], now: datetime) -> list[Fire | Suppressed | Arm]:
+def occasion(rule: Rule, timer: Timer, seen: Seen, now: datetime) -> list[Fire | Failed | Suppressed | Arm]:
     """What a rule's time means once it has come, with the next one; those missed while nobody looked are one."""
     trigger = rule.trigger
     if not isinstance(trigger, Every) or timer.meaning != rule.revision:
         return [Arm(rule, timer_after(rule, now, since=now))] if isinstance(trigger, Every) else []
-    subject = Group(timer.key, "", None)
-    items, found = gathered(rule, trigger, changes)
     following = Arm(rule, timer_after(rule, max(now, timer.due_at), since=timer.due_at))
-    if trigger.over and trigger.skip_empty and not found:
-        nothing = "nothing has happened since the last time"
-        return [Suppressed(rule, subject, timer.cause, nothing, timer.due_at), following]
+    return [_come(rule, trigger, timer, seen), following]
+
+
+def _come(rule: Rule, trigger: Every, timer: Timer, seen: Seen) -> Fire | Failed | Suppressed:
+    subject, at = Group(timer.key, "", None), timer.due_at
+    items, found = _found(rule, trigger, seen, at)
+    if trigger.gathers and trigger.skip_empty and not found:
+        nothing = "nothing has happened since the last time" if trigger.over else "nothing stands so"
+        return Suppressed(rule, subject, timer.cause, nothing, at)
     values = Environment(DEFAULTS)
-    values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
+    values["event.source"], values["event.occurred_at"] = "clock", at
     values["run.count"], values["run.since"], values["run.items"] = found, since_of(timer), items
     context = {**to_plain(values), "run.count": found}
-    return [Fire(rule, subject, timer.cause, context, timer.due_at), following]
+    verdict = trigger.enough(values) if trigger.enough else TRUE
+    if verdict.kind == "error":
+        return Failed(rule, subject, timer.cause, verdict.detail, context, at)
+    if verdict.kind != "true":
+        return Suppressed(rule, subject, timer.cause, f"its condition does not hold: run.count is {found}", at)
+    return Fire(rule, subject, timer.cause, context, at)
+
+
+def _found(rule: Rule, trigger: Every, seen: Seen, at: datetime) -> tuple[list[dict[str, object]], int]:
+    """The items that are told, and how many there are: the newest, or of what is due the next."""
+    if trigger.standing is None:
+        return gathered(rule, trigger, (one for one in seen if isinstance(one, Change)))
+    items = listed(rule, trigger.standing, (one for one in seen if isinstance(one, PostView)), at)
+    return items[:MOST_ITEMS] if trigger.standing.due else items[-MOST_ITEMS:], len(items)
 
 
 def is_gathered(rule: Rule, change: Change) -> bool:
@@ -87,11 +116,4 @@ def _items(rule: Rule, trigger: Every, change: Change, trace: Trace | None) -> I
             cause = move.cause if move else f"{change.fact}:{change.event}"
             trace.occurred(rule, Occurrence(subject, move, cause, superseded=False, values=values), refusal)
         if not refusal:
-            yield {
-                "event": f"post.{move.after}" if move else change.event,
-                "at": change.occurred_at.isoformat(),
-                **{name.replace(".", "_"): values[name] for name in TOLD},
-                "platforms": list(subject.platforms),
-                "accounts": list(subject.accounts),
-                "url": values["target.url"] or next(iter(change.context.urls if change.context else ()), ""),
-            }
+            yield item(f"post.{move.after}" if move else change.event, change.occurred_at, subject, values)

@@ -27,7 +27,7 @@ _BEYOND: Mapping[State, frozenset[State]] = {
     State.PUBLISHING: _STARTED,
     State.PARTIAL: frozenset({State.PUBLISHED}),
 }
-_WAITING = frozenset({State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED, State.UNKNOWN})
+NOT_BEGUN = frozenset({State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED, State.UNKNOWN})
 _TROUBLE = frozenset({State.FAILED, State.PARTIAL, State.RETRYING})
 _WELL = frozenset({State.PUBLISHED}) | WITHDRAWN
 _IMPLIED = {
@@ -81,15 +81,30 @@ class Expect(Struct, frozen=True, dict=True):
         return self.met | WITHDRAWN
 
 
-class Every(Struct, frozen=True):
-    """Trigger: a time of the clock has come. With `over`, what it names has been gathered since the last time.
+class Standing(Struct, frozen=True):
+    """Which posts are listed: those in one of `states` for at least `older`, and with `due` those due within that."""
 
-    `skip_empty`: nothing happens where nothing was gathered.
+    states: frozenset[State]
+    older: timedelta = timedelta(0)
+    due: timedelta | None = None
+
+
+class Every(Struct, frozen=True):
+    """Trigger: a time of the clock has come. What `over` names was gathered since the last time, `standing` is listed.
+
+    `skip_empty`: nothing happens where there was nothing; nor where `enough`, judged of `run.*`, does not hold.
     """
 
     schedule: Schedule
     over: tuple[EventPattern, ...] = ()
     skip_empty: bool = False
+    standing: Standing | None = None
+    enough: Predicate | None = None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether there is anything that it counts."""
+        return bool(self.over or self.standing)
 
 
 Trigger = On | While | Expect | Every
@@ -246,7 +261,7 @@ class Rule(Struct, frozen=True, dict=True):
 
         What only waits (for a time, for somebody's approval) is over when it goes on.
         """
-        onward = frozenset(State) - _TROUBLE if self.watched and self.watched <= _WAITING else _WELL
+        onward = frozenset(State) - _TROUBLE if self.watched and self.watched <= NOT_BEGUN else _WELL
         return onward - self.watched
 
     @cached_property

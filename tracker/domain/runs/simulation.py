@@ -19,6 +19,7 @@ from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
 from tracker.domain.rules.decision import Arm, Came, Decision, Disarm, Fire, Timer, Trace
+from tracker.domain.rules.listing import states_listed
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.timers import KINDS, DeadlineIndex, due, standing
@@ -137,7 +138,8 @@ class Simulation:
         """Let go of what cannot matter any more, for rules that look no further back than to that moment."""
         self.memory.forget(before)
         waiting = {(timer.provider, timer.post or "") for timer, _ in self.timers.values()}
-        self.views = {key: view for key, view in self.views.items() if key in waiting}
+        kept = states_listed(self.rules.periodic)
+        self.views = {key: view for key, view in self.views.items() if key in waiting or view.state in kept}
         late = {key: [one for one in heard if one[0] >= before] for key, heard in self._heard.items()}
         self._heard = defaultdict(list, {key: heard for key, heard in late.items() if heard})
         since = [periodic.since_of(timer) for timer, _ in self.timers.values() if timer.kind == periodic.KIND]
@@ -218,7 +220,9 @@ class Simulation:
             self.carry_out([self._looked_back(due(rule, timer, view, timer.due_at, self.trace))], timer.due_at)
         self._settle(timer.due_at)
 
-    def _since(self, timer: Timer, trigger: object) -> Sequence[Change]:
+    def _since(self, timer: Timer, trigger: object) -> Sequence[Change] | Sequence[PostView]:
+        if isinstance(trigger, Every) and trigger.standing:
+            return list(self.views.values())
         if not isinstance(trigger, Every) or not trigger.over:
             return []
         since = periodic.since_of(timer)
