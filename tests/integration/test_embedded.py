@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -163,6 +164,23 @@ def test_both_killed_at_once_is_no_obstacle(tmp_path: Path) -> None:
         process.communicate()
     with EmbeddedPostgres(tmp_path / "pg") as again:
         assert query(again.dsn, "select answer from kept") == 42
+
+
+def test_a_server_that_hangs_in_its_own_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was told to end, and of which no process does anything any more, is ended."""
+    monkeypatch.setattr(cluster, "LAST_BREATH", inf)
+    with owner(tmp_path / "pg") as (process, dsn):
+        query(dsn, "create table kept as select 42 as answer")
+        server = postmaster(tmp_path / "pg")
+        [checkpointer] = [child for child in server.children() if "checkpointer" in child.cmdline()[0]]
+        checkpointer.send_signal(signal.SIGSTOP)
+        process.kill()
+        process.communicate()
+    with EmbeddedPostgres(tmp_path / "pg") as again:
+        assert query(again.dsn, "select answer from kept") == 42
+    assert not server.is_running()
 
 
 def test_a_foreign_process_with_the_servers_old_pid_is_left_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import nan
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ import psutil
 from tracker.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SHIM = Path(__file__).with_name("_shim.py")
 
@@ -126,6 +127,10 @@ def _complete(folder: Path) -> bool:
 
 FIRST_WITH_BUILTIN_LOCALE = 17
 LAST_BREATH = 15.0
+STILL, LOOK_EVERY = 2.0, 0.25
+"""Seconds in which no process of a server that is to end does anything: one that was told so in the middle of a recovery
+may wait for ever."""
+WAITS_FOR_ITS_TURN = {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
 POLL = 0.02
@@ -186,7 +191,7 @@ class Cluster:
         """
         lock = os.open(self.folder / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for last_resort in (signal.SIGQUIT, signal.SIGKILL, None):
-            if _locked(lock, LAST_BREATH):
+            if self._has_ended(lock):
                 for left in (self.data / "postmaster.pid", sockets / SOCKET, sockets / f"{SOCKET}.lock"):
                     left.unlink(missing_ok=True)
                 return lock
@@ -197,11 +202,30 @@ class Cluster:
 
     def signal_processes(self, number: signal.Signals) -> None:
         """Send it to each process that works on this data."""
+        for process in self._processes():
+            with suppress(psutil.Error):
+                process.send_signal(number)
+
+    def _has_ended(self, lock: int) -> bool:
+        """Whether the last process of the earlier server is gone, waited for as long as they do something."""
+        began = looked = active = time.monotonic()
+        used = work(self._processes())
+        while not _locked(lock):
+            now = time.monotonic()
+            if now - looked > LOOK_EVERY:
+                before, used, looked = used, work(self._processes()), now
+                if used != before:
+                    active = now
+            if now - active > STILL or now - began > LAST_BREATH:
+                return False
+            time.sleep(POLL)
+        return True
+
+    def _processes(self) -> Iterator[psutil.Process]:
         place = str(self.data)
         for process in psutil.process_iter(["cwd", "cmdline"]):
             if place == process.info["cwd"] or place in (process.info["cmdline"] or ()):
-                with suppress(psutil.Error):
-                    process.send_signal(number)
+                yield process
 
     def _create(self, identity: Identity) -> None:
         unfinished = self.folder / "data.new"
@@ -224,14 +248,17 @@ class Cluster:
         unfinished.rename(self.data)
 
 
-def _locked(lock: int, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL)
-        else:
-            return True
+def work(processes: Iterable[psutil.Process]) -> float:
+    """Seconds of the processor that they have used; nan, which nothing equals, if one would work if it had its turn."""
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.Error):
+            used += nan if process.status() in WAITS_FOR_ITS_TURN else sum(process.cpu_times()[:2])
+    return used
+
+
+def _locked(lock: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tracker.embedded.cluster import SOCKET
+from tracker.embedded.cluster import SOCKET, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ FEWEST_LOOKS = 3
 """A machine that slept, or had no time for us, has not looked as often."""
 
 DEADLINE = 1.0
-WAITS_FOR_ITS_TURN = {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
 PROTOCOL = 3 << 16
 TURNED_AWAY = b"C57P03\0"
 """SQLSTATE cannot_connect_now: it starts, recovers or ends, or believes so."""
@@ -52,8 +51,8 @@ class Vigil:
     def hangs(self) -> bool:
         """Look; answers whether it has hung for so long that nothing more is to be expected."""
         answer = knock(self._sockets, self._deadline)
-        worked = self._used()
-        busy = answer is Answer.NONE and (worked != self._worked or self._is_kept_waiting()) and not self._is_stopped()
+        worked = work(self._processes())
+        busy = answer is Answer.NONE and worked != self._worked and not self._is_stopped()
         self._worked = worked
         if answer is Answer.TAKEN or busy or self.recovers():
             self._quiet_since, self._looks = time.monotonic(), 0
@@ -73,22 +72,6 @@ class Vigil:
         with suppress(psutil.Error):
             return psutil.Process(self._pid).status() == psutil.STATUS_STOPPED
         return False
-
-    def _is_kept_waiting(self) -> bool:
-        """Whether one of its processes would work if it had the processor, or what it reads or writes of a disk."""
-        for process in self._processes():
-            with suppress(psutil.Error):
-                if process.status() in WAITS_FOR_ITS_TURN:
-                    return True
-        return False
-
-    def _used(self) -> float:
-        """Seconds of the processor that its living processes have used."""
-        used = 0.0
-        for process in self._processes():
-            with suppress(psutil.Error):
-                used += sum(process.cpu_times()[:2])
-        return used
 
     def _titles(self) -> Iterator[str]:
         for process in self._processes():
