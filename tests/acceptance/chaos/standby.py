@@ -109,7 +109,22 @@ class Pair:
         await _execute(self.primary.dsn, "alter system set synchronous_standby_names = '*'")
         await _execute(self.primary.dsn, "select pg_reload_conf()")
         await _until(self.primary.dsn, "select exists (select from pg_stat_replication where sync_state = 'sync')")
+        await self._until_all_is_there()
         self.whole = True
+
+    async def _until_all_is_there(self) -> None:
+        """Commits wait for the copy, and it has what was committed before they did.
+
+        They begin to wait when the checkpointer has read the setting, as it does before it answers a request.
+        """
+        await _execute(self.primary.dsn, "checkpoint")
+        connection = await asyncpg.connect(self.primary.dsn, timeout=10)
+        try:
+            there = await connection.fetchval("select pg_current_wal_flush_lsn()::text")
+            is_there = f"select exists (select from pg_stat_replication where flush_lsn >= '{there}')"
+            await until(lambda: connection.fetchval(is_there), is_there, SECONDS)
+        finally:
+            await connection.close()
 
 
 def _copy(source: EmbeddedPostgres, copy: EmbeddedPostgres) -> None:
