@@ -166,9 +166,7 @@ def test_both_killed_at_once_is_no_obstacle(tmp_path: Path) -> None:
         assert query(again.dsn, "select answer from kept") == 42
 
 
-def test_a_server_that_hangs_in_its_own_end_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_hangs_in_its_own_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was told to end, and of which no process does anything any more, is ended."""
     monkeypatch.setattr(cluster, "LAST_BREATH", inf)
     with owner(tmp_path / "pg") as (process, dsn):

@@ -128,8 +128,7 @@ def _complete(folder: Path) -> bool:
 FIRST_WITH_BUILTIN_LOCALE = 17
 LAST_BREATH = 15.0
 STILL, LOOK_EVERY = 2.0, 0.25
-"""Seconds in which no process of a server that is to end does anything: one that was told so in the middle of a recovery
-may wait for ever."""
+"""Seconds: where no process of an ending server does anything for so long, it hangs (in the middle of a recovery)."""
 WAITS_FOR_ITS_TURN = {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
