@@ -14,11 +14,11 @@ from jsonschema.exceptions import best_match
 
 from tests.unit import test_rulebook_conflicts as conflicts
 from tests.unit import test_rulebook_faults as faulty
-from tests.unit import test_rulebook_messages as slips
 from tests.unit import test_rulebook_nouns as nouns
 from tests.unit import test_rulebook_telling as telling
 from tests.unit import test_rulebook_together as together
 from tests.unit.rule_examples import EXAMPLES
+from tests.unit.rule_mistakes import MISTAKES as SLIPS
 from tracker.rulebook import Known, load_text
 from tracker.rulebook.schema import schema
 
@@ -59,11 +59,12 @@ def mistakes() -> dict[str, str]:
     """Every text of the suite that is refused and that TOML can read, by where it stands."""
     lists: dict[str, Mapping[str, Any]] = {
         "keys": faulty.KEYS, "triggers": faulty.TRIGGERS, "matches": faulty.MATCHES, "tests": faulty.TESTS,
-        "slips": slips.EVERY, "branches": conflicts.BRANCHES, "workflows": conflicts.WORKFLOWS,
+        "branches": conflicts.BRANCHES, "workflows": conflicts.WORKFLOWS,
         "names": conflicts.NAMES, "clock": conflicts.CLOCK, "ends": conflicts.ENDS, "retries": conflicts.RETRIES,
         "nouns": nouns.UNBOUND,
     }  # fmt: skip
     found: dict[str, str] = {f"{kind}: {name}": one[0] for kind, some in lists.items() for name, one in some.items()}
+    found |= {f"slips: {slip.name}": slip.file for slip in SLIPS if load_text(slip.file, "r.toml", KNOWN).faults}
     found |= {f"conditions: {name}": faulty.ALERT + one[0] for name, one in faulty.CONDITIONS.items()}
     found |= {f"steps: {name}": faulty.HEAD + one[0] for name, one in faulty.STEPS.items()}
     found |= {f"stray: {name}": telling.written(*one[:2]) for name, one in telling.STRAY.items()}

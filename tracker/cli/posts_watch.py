@@ -18,8 +18,7 @@ from tracker.cli.news import COLOURS, follow_news
 from tracker.cli.output import explained, written
 from tracker.domain.posts.event import State
 from tracker.errors import Unavailable, printable
-from tracker.queries.post_counts import count_by_state
-from tracker.queries.posts import list_posts
+from tracker.queries.posts import count_by_state, list_posts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from tracker.queries.events import News
-    from tracker.queries.post_filters import PostQuery
     from tracker.queries.post_views import PostOut
+    from tracker.queries.posts import PostQuery
     from tracker.store.database import Database
 
 EVERY = 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -60,6 +60,27 @@ def _test(operand: Node) -> Test | None:
         case Call(function, (Name(name), Const(str() | int() as literal))) if function in _OPERATORS:
             return name, _OPERATORS[function], literal
     return None
+
+
+def impossible(tests: Iterable[Test]) -> str:
+    """The name of a value that cannot be all that is asked of it at once, or ""; `in` is asked of several words."""
+    asked: dict[str, list[Test]] = {}
+    for test in tests:
+        asked.setdefault(test[0], []).append(test)
+    for name, alike in asked.items():
+        candidates = [value for _, _, literal in alike for value in _around(literal)]
+        if not any(all(compare(value, literal) for _, compare, literal in alike) for value in candidates):
+            return name
+    return ""
+
+
+def _around(literal: object) -> Sequence[object]:
+    """The value, and one to each side of it: something that fits several comparisons is among those of one of them."""
+    if isinstance(literal, tuple):
+        return literal
+    if isinstance(literal, bool):
+        return True, False
+    return (literal - 1, literal, literal + 1) if isinstance(literal, int) else ("", literal, f"{literal}\0")
 
 
 MOST = 20_000_000

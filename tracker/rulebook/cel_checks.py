@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tracker.domain.posts.change import FIELDS
 from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, parts_of, walk
 from tracker.rulebook.grammar import meant_platform
@@ -26,6 +27,7 @@ KEPT = ("post.labels", "post.attributes", "event.data")
 """Maps of which nobody knows beforehand what is in them."""
 
 _STATES = tuple(map(str, State))
+_WITH_WORDS = (".state", ".platform", "change.", "event.name")
 _ONE = " of"
 """What stands behind the name of a list where one of the things in it is meant."""
 
@@ -49,7 +51,7 @@ def misread(tree: Node, text: str) -> Iterator[BadText]:
     """Everything that the expression reads in vain; a look at its text spares most expressions the work."""
     if any(name in text for name in LISTS):
         yield from _fields(tree, text, {})
-    if ".state" in text or ".platform" in text or "change." in text:
+    if any(name in text for name in _WITH_WORDS):
         yield from _words(tree, text)
 
 
@@ -107,10 +109,12 @@ def _compared(node: Node) -> tuple[Node, list[str]]:
 
 def _words(tree: Node, text: str) -> Iterator[BadText]:
     """Words with which a state or a platform is compared, and which it never is."""
-    for node in walk(tree):
+    nodes = [*walk(tree)]
+    listed = {node.name: over.name for node in nodes if isinstance(node, Loop) and isinstance(over := node.over, Name)}
+    for node in nodes:
         of, words = _compared(node)
-        if isinstance(of, Name):
-            yield from (BadText(wrong, _place(word, text)) for word in words if (wrong := _no_word(of.name, word)))
+        name = listed.get(of.name, of.name) if isinstance(of, Name) else ""
+        yield from (BadText(wrong, _place(word, text)) for word in words if (wrong := _no_word(name, word)))
 
 
 def _no_word(name: str, word: str) -> str:
@@ -122,6 +126,11 @@ def _no_word(name: str, word: str) -> str:
         return f'"{word}" is not a state{near}'
     if name in ("target.platform", "account.platform", "post.platforms") and (meant := meant_platform(word)):
         return f'"{word}" is no platform (did you mean "{meant}"?)'
+    if name == "event.name":
+        try:
+            parse_event_pattern(word)
+        except ValueError as error:
+            return str(error)
     return ""
 
 

@@ -30,6 +30,8 @@ _SLIPS = tuple(
         (rf"\bnot\b\s*({_VALUE})?", '"not" is not CEL (write "!{}")'),
         (r"\band\b", '"and" is not CEL (write "&&")'),
         (r"\bor\b", '"or" is not CEL (write "||")'),
+        (r"<>", '"<>" is not CEL (write "!=")'),
+        (r"=([<>])", '"={0}" is not CEL (write "{0}=")'),
         (r"===|!==", '"===" is not CEL (write "==" or "!=")'),
         (r"(?<![=!<>&|])=(?![=~])", '"=" is not CEL (write "==")'),
         (r"(?<!&)&(?!&)", '"&" is not CEL (write "&&")'),
@@ -45,6 +47,8 @@ _SLIPS = tuple(
         ("[\N{LEFT SINGLE QUOTATION MARK}-\N{SINGLE LOW-9 QUOTATION MARK}]", _CURLY),
     )
 )
+_OPERATORS: Mapping[str, str] = {"and": " &&", "or": "||", "not": "!  "}
+_WORDED = re.compile(rf"{_STRING.pattern}|\b(?:and|or|not)\b", re.DOTALL)
 _MEANT: Mapping[str, str] = {
     "True": "true", "False": "false", "None": '""', "nil": '""', "run.attempts": "run.tries",
     "run.attempt": "run.tries", "post.excerpt": "post.text", "post.attempts": "post.attempt",
@@ -82,6 +86,11 @@ def explained(message: str, text: str, known: Collection[str] = DEFAULTS) -> Bad
         slips = list(_slips(text))
         return together(slips) if slips else found[0]
     return together(found)
+
+
+def mended(text: str) -> str:
+    """The text with the words of other languages for `&&`, `||` and `!` put right, all else at its place."""
+    return _WORDED.sub(lambda match: _OPERATORS.get(match[0], match[0]), text)
 
 
 def _slips(text: str) -> Iterator[BadText]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition, entered
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
 from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
@@ -235,6 +235,16 @@ def reaches(word: EventPattern, state: State) -> bool:
     return word.is_glob and EventName(word.pattern).names(f"post.{state}")
 
 
+_MATCHED = {"platform": ("target.platform", "account.platform"), "account": ("target.account", "account.id")}
+
+
+def _of_match(rule: Rule) -> Iterator[tuple[str, Callable[[str, Iterable[str]], bool], tuple[str, ...]]]:
+    """What `match` asks of values that conditions can read; of an event about no account, a value may be empty."""
+    for match in rule.match:
+        for name in _MATCHED.get(match.field, ()) if not is_of_whole_posts(rule.per) else ():
+            yield name, lambda value, words: any(fnmatchcase(value, word) for word in words), match.words
+
+
 def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     """What a rule may say, and is better known before it does."""
     alerts = [step for step in rule.all_steps if isinstance(step, AlertStep)]
@@ -253,6 +263,8 @@ def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     )
     if states and names_only_states and not states & starting:
         table.warn("match", f"never holds: the state is then {' or '.join(sorted(starting))}")
+    if isinstance(rule.when, Condition) and (why := rule.when.never_holds(_of_match(rule))):
+        table.warn("when", f"never holds: {why}")
     if isinstance(rule.trigger, While) and rule.trigger.since_entered:
         table.warn(
             "since",

@@ -7,13 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from msgspec import Struct, field
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.rule import Expect, On, Rule, While
+from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import KEYS
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.rulebook.checks import reaches
 from tracker.rulebook.reading import Mention
 
 Places = Mapping[str, tuple[str, int]]
+EVENTS = (
+    "account.added", "account.connected", "account.deleted", "account.disconnected", "account.expired",
+    "account.reconnected", "account.refresh_failed", "account.token_expired", "provider.drifted", "provider.heard",
+    "provider.silent", "account.*", "post.*", "provider.*",
+)  # fmt: skip
+"""What providers send of accounts, and we ourselves of providers: an event that is named once may be a slip for one."""
 
 
 def strays(mentions: Iterable[Mention], rules: Collection[str]) -> Iterator[Misconfigured]:
@@ -37,6 +44,53 @@ def rivals(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:
             told = f'may retry the same post as "{rival.rule}": let "match" tell them apart, or let one pause the other'
             yield Misconfigured(told, file=file, line=line, key=f"rule.{rule.id}")
         earlier.add(reach)
+
+
+def misheard(rules: Collection[Rule], places: Places) -> Iterator[Misconfigured]:
+    """A warning for each event that one rule names, and that is one letter off another that is known, or named too."""
+    named: dict[str, list[str]] = {}
+    for rule in rules:
+        for word in {word.pattern for word in heard(rule)}:
+            named.setdefault(word, []).append(rule.id)
+    nearly: dict[str, set[str]] = {}
+    for word in (*EVENTS, *named):
+        for less in _one_less(word):
+            nearly.setdefault(less, set()).add(word)
+    for word, by in named.items():
+        meant = {other for less in _one_less(word) for other in nearly[less]} - {word}
+        near = min((one for one in meant if _letters(one) != _letters(word)), default=None)
+        if near and len(by) == 1 and word not in EVENTS:
+            file, line = places[by[0]]
+            wrong = f'"{word}" is named nowhere else (did you mean "{near}"?)'
+            yield Misconfigured(wrong, file=file, line=line, key=f"rule.{by[0]}")
+
+
+def heard(rule: Rule) -> Iterator[EventName]:
+    """The events by name of which the rule hears."""
+    trigger = rule.trigger
+    expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
+    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected)
+    return (word for word in words if isinstance(word, EventName))
+
+
+def _one_less(word: str) -> set[str]:
+    """The word, and all that is left of it without one letter: two words share one where one letter parts them."""
+    return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
+
+
+def _letters(word: str) -> str:
+    return "".join(sign for sign in word if not sign.isdigit())
+
+
+def mutual(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:
+    """A warning for each rule that mutes one which mutes it."""
+    mutes = {rule.id: rule.mutes for rule in rules}
+    for name, muted in mutes.items():
+        for other in muted:
+            if name in mutes.get(other, ()):
+                file, line = places[name]
+                wrong = f'mutes "{other}", which mutes it, too: where both run, nobody is told'
+                yield Misconfigured(wrong, file=file, line=line, key=f"rule.{name}.mutes")
 
 
 class _Reach(Struct, frozen=True):

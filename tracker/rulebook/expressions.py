@@ -7,7 +7,7 @@ takes for true: so a condition holds only where its value `is True`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
@@ -16,14 +16,14 @@ from cel_expr_python import cel
 
 from tracker.domain.rules.grouping import DEFAULTS, Environment
 from tracker.domain.rules.rule import FALSE, TRUE, Verdict
-from tracker.rulebook.cel_analysis import check_cost, fast_path
+from tracker.rulebook.cel_analysis import Test, check_cost, fast_path, impossible
 from tracker.rulebook.cel_checks import LISTS, doubtful, misread
-from tracker.rulebook.cel_faults import explained, plain_type, reason
+from tracker.rulebook.cel_faults import explained, mended, plain_type, reason
 from tracker.rulebook.cel_syntax import Call, Const, Name, Node, conjunction, offsets, parse, walk
 from tracker.rulebook.local_times import EXAMPLE, at, wrong_arguments
 from tracker.rulebook.reading import Doubtful, article
 from tracker.rulebook.scope import NOTHING_MORE, Scope, filled, known_in
-from tracker.toml.positions import BadText
+from tracker.toml.positions import BadText, together
 
 LONGEST = 2000
 MOST_KEPT = 1024
@@ -91,6 +91,15 @@ class Condition(Doubtful):
     def doubts(self) -> Iterator[BadText]:
         """What it reads that may not be there."""
         return doubtful(self.tree, self.text)
+
+    def never_holds(self, match: Iterable[Test]) -> str:
+        """Why it cannot hold where what `match` asks of the same values does; empty where it can."""
+        if self.tree == Const(literal=False):
+            return 'it says so (to switch the rule off, write "enabled = false")'
+        tests = self._shortcut.tests
+        asked = {name for name, *_ in tests}
+        name = impossible([*tests, *(test for test in match if test[0] in asked)])
+        return f"{name} cannot be all that is asked of it at once" if name else ""
 
     @property
     def conjunctions(self) -> list[int]:
@@ -185,10 +194,22 @@ def _compile(environment: cel.Env, text: str, scope: Scope) -> tuple[cel.Express
     try:
         expression = environment.compile(text)
     except Exception as error:
-        raise explained(str(error), text, known_in(scope)) from error
+        wrong = explained(str(error), text, known_in(scope)).all
+        raise together([*wrong, *_behind(environment, text, scope)]) from error
     tree = parse(expression.serialize())
     _check(tree, text)
     return expression, tree
+
+
+def _behind(environment: cel.Env, text: str, scope: Scope) -> Iterator[BadText]:
+    """What else is wrong where `and`, `or` and `not` have kept the evaluator from reading on."""
+    further = mended(text)
+    if further != text:
+        try:
+            environment.compile(further)
+        except Exception as error:
+            if "Syntax error" not in str(error):
+                yield from explained(str(error), further, known_in(scope)).all
 
 
 def _check(node: Node, text: str) -> None:

@@ -17,7 +17,7 @@ from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import Misconfigured
 from tracker.rulebook import grammar
 from tracker.rulebook.context import Context, Known, Workflows
-from tracker.rulebook.cross_rule_checks import rivals, strays
+from tracker.rulebook.cross_rule_checks import misheard, mutual, rivals, strays
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import ABOUT_WHAT_IS_GATHERED, FILE, NEVER_BY_THE_CLOCK, RULE
 from tracker.rulebook.reading import OF_THE_FILE, Faults, Table
@@ -195,7 +195,7 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
         tests=tests,
         files=(*(Path(one.file) for one in documents), *pages.paths),
         faults=(*found, *pages.found, *strays(mentions, {*places, *others}), *unfit),
-        warnings=(*odd, *rivals(rules, places)),
+        warnings=(*odd, *rivals(rules, places), *misheard(rules, places), *mutual(rules, places)),
         places=places,
         texts=texts_of(own, context.workflows, lookups),
         sources=pages.texts,

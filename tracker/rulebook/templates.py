@@ -17,7 +17,13 @@ from tracker.toml.positions import BadText, together
 
 OPENING, CLOSING = "{{", "}}"
 _NAME = rf"((?:{'|'.join(NOUNS)})\.\w[^{{}}]*?)"
-_OTHER_HOLE = re.compile(rf"\$?\{{\s*{_NAME}\s*\}}|%\({_NAME}\)s|<%=?\s*{_NAME}\s*%>")
+_OF_HOLES = re.compile(r"[{}%$]")
+_FIELD = rf"((?:{'|'.join(NOUNS)})\.\w[\w.]*\w)"
+_OTHER_HOLE = re.compile(
+    rf"\$?\{{\s*{_NAME}\s*\}}|%\({_NAME}\)s|<%=?\s*{_NAME}\s*%>|\${_FIELD}|{_FIELD}\s*\}}\}}"
+    rf"|\{{%.*?%\}}|\{{(?:\d+|{'|'.join(NOUNS)})\}}|%(?:\(\w+\))?[sd]\b",
+    re.DOTALL,
+)
 
 
 class Template(Doubtful):
@@ -97,9 +103,14 @@ def _parts(text: str, scope: Scope) -> Iterator[str | Hole]:
 
 def _no_holes(literal: str, at: int) -> Iterator[BadText]:
     """What looks like a hole in another program's texts, and would go out as it is written."""
-    for match in _OTHER_HOLE.finditer(literal) if "{" in literal or "%" in literal else ():
-        meant = f"{{{{ {next(one for one in match.groups() if one)} }}}}"
-        yield BadText(f'"{match[0]}" would go out as it stands: write "{meant}"', at + match.start())
+    for match in _OTHER_HOLE.finditer(literal) if _OF_HOLES.search(literal) else ():
+        name = next((one for one in match.groups() if one), "")
+        instead = f'write "{{{{ {name} }}}}"'
+        if match[0].startswith("{%"):
+            instead = 'such a text stands in a file (template = "…")'
+        elif not name:
+            instead = f"""write "{{{{ post.id }}}}", or "{{{{ '{match[0]}' }}}}" where it is meant so"""
+        yield BadText(f'"{match[0]}" would go out as it stands: {instead}', at + match.start())
 
 
 def _hole(text: str, start: int, end: int, scope: Scope) -> Hole:

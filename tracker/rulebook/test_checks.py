@@ -9,9 +9,10 @@ from functools import cached_property
 
 from tracker.domain.rules.choice import addressees
 from tracker.domain.rules.event_pattern import EventName
-from tracker.domain.rules.rule import Every, Expect, Rule
+from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
 from tracker.errors import Misconfigured, did_you_mean
+from tracker.rulebook.cross_rule_checks import heard
 from tracker.rulebook.grammar import meant_platform
 from tracker.rulebook.rule_test import POST, PROVIDER, RuleTest
 from tracker.rulebook.timeline import Line
@@ -35,7 +36,7 @@ class _Cast:
     @cached_property
     def heard(self) -> list[EventName]:
         """Of which events they hear."""
-        return list(_heard(self.rules))
+        return [word for rule in self.rules for word in heard(rule)]
 
 
 def misfits(
@@ -117,11 +118,3 @@ def _of_fact(line: Line, told: Mapping[str, str], cast: _Cast, providers: Collec
         near = get_close_matches(line.word, [word.pattern for word in cast.heard], 1, NEARLY)
         if near:
             yield f'the rule never hears of "{line.word}" (did you mean "{near[0]}"?)'
-
-
-def _heard(rules: Iterable[Rule]) -> Iterator[EventName]:
-    for rule in rules:
-        trigger = rule.trigger
-        expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
-        words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected)
-        yield from (word for word in words if isinstance(word, EventName))

@@ -131,7 +131,9 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
         elif equals and verb and name in ACTION_FIELDS and name not in known:
             raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
         elif not equals or (name not in known and (verb or not _has_own_name(name))):
-            there_are = did_you_mean(name, known) or f" (it may have {', '.join(known)})"
+            _, _, own = name.partition(".")
+            named = () if verb else [f"{kind}.{own or '<name>'}" for kind in (*NAMED, DATA)]
+            there_are = did_you_mean(name, [*known, *named]) or f" (it may have {', '.join([*known, *named])})"
             raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
     return fields

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from tests.unit.reference import api_page, asked_page, facts_page, log_page, metrics_page, rule_keys_page, settings_page
+from tests.unit.reference import (
+    api_page,
+    asked_page,
+    facts_page,
+    log_page,
+    metrics_page,
+    mistakes_page,
+    rule_keys_page,
+    settings_page,
+)
 
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 PAGES: dict[str, ModuleType] = {
     "settings.md": settings_page,
     "rule-keys.md": rule_keys_page,
+    "rule-mistakes.md": mistakes_page,
     "api.md": api_page,
     "own-facts.md": facts_page,
     "log-lines.md": log_page,
