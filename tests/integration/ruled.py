@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 CONFIG = "[channels.ops]\nkind = 'log'\n[rules]\ndir = 'rules'\n"
 
 
-def in_force(folder: Path, text: str) -> ActiveRules:
-    """The rules of this text, under rules/all.toml, with a channel `ops`."""
+def in_force(folder: Path, text: str, more: str = "") -> ActiveRules:
+    """The rules of this text, under rules/all.toml, with a channel `ops` and `more` in the configuration."""
     (folder / "rules").mkdir()
     (folder / "rules" / "all.toml").write_text(text)
-    (folder / "config.toml").write_text(CONFIG)
+    (folder / "config.toml").write_text(CONFIG + more)
     return ActiveRules(load_settings(folder / "config.toml", {}))

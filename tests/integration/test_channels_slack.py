@@ -85,7 +85,9 @@ async def workspace(**answers: Any) -> AsyncIterator[Slack]:
         yield slack
 
 
-async def tell(slack: Slack, said: Mapping[str, object], reference: Any = None, **settings: Any) -> Outcome:
+async def tell(
+    slack: Slack, said: Mapping[str, object], reference: Any = None, server: Any = None, **settings: Any
+) -> Outcome:
     section = {"kind": "slack", "token": TOKEN, "channel": "#ops", "api_url": slack.api_url, **settings}
     action = Claimed(
         id=UUID(int=7), verb="alert", target="ops", payload=payload_of("alert", said),
@@ -93,7 +95,8 @@ async def tell(slack: Slack, said: Mapping[str, object], reference: Any = None, 
         provider="sosyalkopru", post="p1", rule="r", run=None, created_at=NOW, reference=reference,
     )  # fmt: skip
     async with Outbound(Allowed.parse(["127.0.0.1"]), timeout=timedelta(seconds=5)) as outbound:
-        performers = build_performers(Settings.model_validate({"channels": {"ops": section}}), {}, outbound)
+        configured = Settings.model_validate({"server": server or {}, "channels": {"ops": section}})
+        performers = build_performers(configured, {}, outbound)
         return await performers["alert"].perform(action, NOW)
 
 
@@ -102,6 +105,23 @@ async def told(slack: Slack, said: Mapping[str, object], reference: Any = None) 
     outcome = await tell(slack, said, reference)
     assert isinstance(outcome, Done), outcome
     return outcome.reference
+
+
+SERVER = {"public_url": "https://tracker.example.org", "link_secret": "long enough for a test " * 2}
+
+
+async def test_a_link_is_a_button_which_the_end_takes_away() -> None:
+    async with workspace() as slack:
+        first = await tell(slack, ALERT | {"acknowledge": True}, server=SERVER)
+        assert isinstance(first, Done)
+        assert await told(slack, RESOLVED, first.reference) is None
+    (posted, edited, answered) = (said for _, said in slack.calls)
+    (action,) = posted["attachments"][0]["actions"]
+    assert action["url"].startswith("https://tracker.example.org/acknowledge/")
+    assert "acknowledge" not in posted["text"]
+    assert (edited["attachments"], "attachments" in answered) == ([], False)
+    for kept in (first.reference, first.exchange.request, first.exchange.response):
+        assert action["url"] not in str(kept)
 
 
 async def test_a_resolution_edits_the_alert_and_answers_in_its_thread() -> None:

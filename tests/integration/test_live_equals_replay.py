@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,8 @@ from tracker.domain.rules.step import (
     WhenStep,
 )
 from tracker.domain.runs.simulation import Simulation
-from tracker.errors import Unavailable
+from tracker.errors import Rejected, Unavailable
+from tracker.facts import commands
 from tracker.process.reactor import Reactor
 from tracker.store.actions import action_leases
 from tracker.store.session import write_at_once
@@ -98,6 +100,14 @@ class CrashingCorridor(Corridor):
         if chance < 0.3:
             return Retry(Reason.TIMEOUT)
         return Discard(Reason.HTTP_4XX) if chance < 0.4 else Done()
+
+    async def acknowledge(self) -> None:
+        """Somebody acknowledges what a run has told."""
+        async with self.database.transaction() as conn:
+            rows = await conn.fetch("select id from runs where state = 'active' order by id")
+            for row in self._random.sample(rows, min(len(rows), 1)):
+                with suppress(Rejected):
+                    await commands.acknowledge(conn, row["id"], "somebody", self.now())
 
     async def settle(self) -> None:
         while True:
@@ -216,6 +226,7 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
         AlertStep(
             CLIENT, lambda values: f"{values['change.before']} {values['change.fields']} {values['post.targets']}"
         ),
+        AlertStep("ops", lambda _: "see to it", repeat=SPANS[2] if own else None, acknowledge=True),
         SendStep("cms", lambda _: "x"),
         WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
         WaitStep((), random.choice(SPANS)),
@@ -227,7 +238,14 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     ]
     if own:
         steps.append(RetryStep("publish", random.randint(1, 3), Backoff(random.choice(SPANS[:2]), 2, jitter=0.2)))
-    return random.sample(steps, random.randint(1, 3))
+    return [one for step in random.sample(steps, random.randint(1, 3)) for one in _whole(step, random, ways)]
+
+
+def _whole(step: Step, random: Random, ways: tuple[str | None, ...]) -> list[Step]:
+    """The step, and behind an alert that is to be acknowledged the wait for that."""
+    if not isinstance(step, AlertStep) or not step.acknowledge:
+        return [step]
+    return [step, WaitStep((parse_event_pattern("run.acknowledged"),), random.choice(SPANS), random.choice(ways))]
 
 
 async def played(database: Database, random: Random) -> tuple[list[Rule], CrashingCorridor]:
@@ -240,6 +258,8 @@ async def played(database: Database, random: Random) -> tuple[list[Rule], Crashi
     await corridor.pass_time(1)  # rules of the clock gather what comes in after they were there
     for _ in range(random.randint(5, 25)):
         await corridor.pass_time(corridor.at + random.choice([0, 1, 7, 40, 200]))
+        if random.random() < 0.3:
+            await corridor.acknowledge()
         await corridor.tell(a_fact(random, corridor.at))
     await corridor.pass_time(corridor.at + 30)
     return rules, corridor

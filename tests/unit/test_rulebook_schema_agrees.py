@@ -117,7 +117,7 @@ WRONG_STEPS = {
     '{ wait = "cms.acked", at_mst = "1h" }': "at_mst",
     '{ allert = "ops", title = "x" }': "allert",
     '{ alert = "ops" }': "title",
-    '{ alert = "ops", title = "x", else = "late" }': "when",
+    '{ retry = "publish", else = "late" }': "when",
 }
 
 

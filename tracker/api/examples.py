@@ -30,7 +30,7 @@ OF_PARAMETERS: dict[Any, Any] = {
 _IDS = {
     "post_81": ("one_post", "post_history", "post_why", "retry_post", "reconcile_post"),
     "instagram-retry": ("one_rule", "enable_rule", "disable_rule"),
-    RUN: ("one_run", "cancel_run"),
+    RUN: ("one_run", "cancel_run", "acknowledge_run"),
     SILENCE: ("one_silence", "end_silence"),
     PLAN: ("one_redelivery", "pause_redelivery", "resume_redelivery", "cancel_redelivery"),
     ROUND: ("one_reconciliation",),
@@ -136,6 +136,7 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             {
                 "what": "retry", "says": "instagram-retry retries: try 2 of 3", "due_at": LATER,
                 "rule": "instagram-retry", "verb": None, "target": "instagram:acc_7", "run": RUN, "action": None,
+                "unacknowledged": False,
             }
         ],
     },

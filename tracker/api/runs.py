@@ -1,4 +1,4 @@
-"""Runs: the workflows under way and at their ends, one of them step by step, and its cancelling."""
+"""Runs: the workflows under way and at their ends, one of them step by step, its cancelling and acknowledging."""
 
 from typing import Annotated
 from uuid import UUID
@@ -53,6 +53,14 @@ async def one_run(database: Db, rules: Rules, id: RunId) -> OneRunOut:
     """With every move that it made, and everything that it asked for."""
     async with database.connection() as conn:
         return await queried.one_run(conn, await queried.find_run(conn, id), rules.rules())
+
+
+@command("/runs/{id:str}/acknowledge", DECIDING, "Say that somebody sees to what it has told", 202)
+async def acknowledge_run(by: By, database: Db, now: Now, rules: Rules, id: RunId) -> OneRunOut:
+    """It goes on in a moment, and repeats no alert; 409 where nothing of it is to be acknowledged (any more)."""
+    async with database.transaction() as conn:
+        run = await commands.acknowledge(conn, id, by, now)
+        return await queried.one_run(conn, run, rules.rules())
 
 
 @command("/runs/{id:str}/cancel", DECIDING, "End it by hand", 202)

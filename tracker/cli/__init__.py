@@ -29,6 +29,7 @@ HOMES = {
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
     "rules": ("posts_why", "rules_backtest", "rules_plan", "rules"),
+    "runs": ("runs",),
     "send": ("send",),
     "serve": ("serve",),
     "simulate": ("serve",),

@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.params import PathParameter
 
 from tracker.dashboard import (
+    acknowledging,
     health,
     overview,
     posts,
@@ -25,6 +26,7 @@ from tracker.dashboard.health import HealthData, Installation
 from tracker.dashboard.overview import OverviewData
 from tracker.dashboard.rules import RuleTrouble, rule_trouble
 from tracker.dashboard.session import Here, NotSignedIn, Reception, Visit, from_our_own_pages, raw_path, visit_of
+from tracker.domain.runs.acknowledgement import Links
 from tracker.errors import NotFound
 from tracker.queries.key_checks import KeyChecks
 from tracker.rulebook.source import Footing
@@ -55,7 +57,8 @@ PAGES = (
     health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
     rules.show_rules, rules.show_rule, rules.enable, rules.disable, rules.show_trial, rules.run_trial,
-    runs.show_runs, runs.show_run, runs.cancel, runs.show_actions, runs.retry, runs.discard,
+    runs.show_runs, runs.show_run, runs.cancel, runs.acknowledge, runs.show_actions, runs.retry, runs.discard,
+    acknowledging.show_alert, acknowledging.acknowledge,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
     nothing_here,
 )  # fmt: skip
@@ -91,7 +94,9 @@ def handlers(
         visit: Visit = request.state.visit
         return visit
 
+    server = installation.settings.server
     given = {
+        "links": _given(Links(server.public_url, server.link_secret.get_secret_value())),
         "database": _given(database),
         "checks": _given(checks),
         "lookout": _given(OverviewData(database, clock, subscriptions, troubled)),

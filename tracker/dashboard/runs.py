@@ -43,6 +43,12 @@ async def cancel(visit: Here, database: Db, now: Now, run: Id) -> Response[Any]:
     return await visit.does("cancelled", database, lambda conn, by: commands.cancel_run(conn, run, by, now))
 
 
+@post("/runs/{run:uuid}/acknowledge")
+async def acknowledge(visit: Here, database: Db, now: Now, run: Id) -> Response[Any]:
+    """Somebody sees to what it has told."""
+    return await visit.does("acknowledged", database, lambda conn, by: commands.acknowledge(conn, run, by, now))
+
+
 OTHERS = tuple(state for state in ACTION_STATES if state not in NEEDS_SOMEBODY)
 
 

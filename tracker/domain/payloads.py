@@ -22,7 +22,8 @@ class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What people on a channel are told, and which earlier alert (`of`, by its `key`) it takes back or repeats.
 
     What is unset says nothing, and is not in the JSON: `event` and `data` are those of a `send` to a channel, and
-    `owner` and `runbook` those of the rule.
+    `owner` and `runbook` those of the rule. `acknowledge` asks for a link by which that is done; on its way out it is
+    the link, which is kept nowhere.
     """
 
     title: str = ""
@@ -41,6 +42,7 @@ class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Companion, ...] | UnsetType = UNSET
     event: str | UnsetType = UNSET
     data: Any = UNSET
+    acknowledge: bool | str | UnsetType = UNSET
     owner: str | UnsetType = UNSET
     runbook: str | UnsetType = UNSET
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 from tracker.domain.actions import ActionSpec
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
 from tracker.domain.posts.target import FALLEN_SHORT
-from tracker.domain.rules.event_pattern import is_glob
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, is_glob
 from tracker.domain.runs.engine_state import MATCHED, ActionRequest, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
@@ -89,9 +89,9 @@ def _end(until: str | None, for_: str | None, now: datetime) -> datetime:
 
 
 __all__ = [
-    "Wished", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key", "discard_action",
-    "end_silence", "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post", "revoke_key",
-    "signal", "switch_rule",
+    "Wished", "acknowledge", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key",
+    "discard_action", "end_silence", "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post",
+    "revoke_key", "signal", "switch_rule",
 ]  # fmt: skip
 
 MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
@@ -182,6 +182,20 @@ async def cancel_run(conn: Connection, run: UUID, by: str, now: datetime) -> Run
     said = {"run": str(run), "rule": found.rule, "by": by}
     fact = own_fact("manual", f"{run}:cancelled", CANCELLED, found.provider, found.post, now, now, detail=said)
     await event_log.append_once(conn, fact)
+    return found
+
+
+async def acknowledge(conn: Connection, run: UUID, by: str, now: datetime, alert: UUID | None = None) -> Run:
+    """Say that somebody sees to what the run has told: by hand, or by the link of one `alert`, which does so once.
+
+    Raises NotFound, or Rejected where nothing is to be acknowledged (any more).
+    """
+    found = await runs.lock(conn, run)
+    said = {"run": str(run), "rule": found.rule, "by": by}
+    delivery = f"{alert or f'{run}:{found.path}'}:acknowledged"
+    fact = own_fact("manual", delivery, ACKNOWLEDGED, found.provider, found.post, now, now, detail=said)
+    if not found.is_unacknowledged or ((await event_log.append_once(conn, fact)).duplicate and alert):
+        raise Rejected("not_open", f"nothing that run {run} has told is to be acknowledged, or somebody has done so")
     return found
 
 

@@ -44,7 +44,8 @@ OWN_EVENTS = frozenset({
     "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
     "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.drifted",
     "provider.heard", "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned",
-    "redelivery.resumed", "rule.disabled", "rule.enabled", "run.cancelled", "silence.begun", "silence.ended",
+    "redelivery.resumed", "rule.disabled", "rule.enabled", "run.acknowledged", "run.cancelled",
+    "silence.begun", "silence.ended",
 })  # fmt: skip
 """What we call the facts that we write ourselves, but for signals, whose names others choose."""
 

@@ -36,12 +36,12 @@ WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "rep
 PENDING = """
 select t.due_at, t.kind, t.rule, t.key, t.meaning, t.cause, t.provider, t.post, t.target, t.data, t.run,
        r.data as run_data, null as verb, null::uuid as action, null as state, 0 as attempts,
-       null::timestamptz as created_at
+       null::timestamptz as created_at, false as unacknowledged
   from timers t left join runs r on r.id = t.run
  where t.provider = $1 and t.post = $2
 union all
 select due_at, 'action', rule, '', '', '', provider, post, target, null, run,
-       null, verb, id, state, attempts, created_at
+       null, verb, id, state, attempts, created_at, false
   from actions where provider = $1 and post = $2 and state in ('pending', 'claimed')
  order by due_at, rule
 """
@@ -65,7 +65,8 @@ def _pending(row: Row, outlook: Outlook, seen: PostView) -> PendingOut:
         return into(PendingOut, row, what=row["kind"], says=outlook.of_rule(into(Timer, row), seen))
     run = Run.from_data(row["run_data"])
     what = WHAT_COMES.get(run.phase, "run")
-    return into(PendingOut, row, what=what, says=outlook.of_run(run, row["meaning"], row["due_at"]))
+    says = outlook.of_run(run, row["meaning"], row["due_at"])
+    return into(PendingOut, row, what=what, says=says, unacknowledged=run.is_unacknowledged)
 
 
 class _Rang(Trace):

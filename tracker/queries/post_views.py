@@ -84,6 +84,7 @@ class PendingOut(Struct, frozen=True):
     target: str | None
     run: UUID | None
     action: UUID | None
+    unacknowledged: Annotated[bool, Meta(description="Somebody may still acknowledge what the run has told.")]
 
 
 class OnePostOut(PostOut, frozen=True):

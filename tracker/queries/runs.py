@@ -119,6 +119,7 @@ class RunOut(Struct, frozen=True):
     step: Annotated[str, Meta(description="The path of the step at which it stands.")]
     tries: Annotated[int, Meta(description="Of the present retry.")]
     count: Annotated[int, Meta(description="How often the rule fired into it.")]
+    unacknowledged: Annotated[bool, Meta(description="Somebody may still acknowledge what it has told.")]
     shadow: Annotated[bool, Meta(description="A canary's: it is only recorded what it asks for.")]
     why: Annotated[str, Meta(description="Why it ended, or went into its branch; empty where there is nothing to say.")]
     started_at: datetime
@@ -168,6 +169,7 @@ def run_fields(run: Run) -> dict[str, Any]:
     return {name: getattr(run, name) for name in plain} | {
         "state": str(run.state),
         "phase": str(run.phase),
+        "unacknowledged": run.is_unacknowledged,
         "step": run.path,
     }
 

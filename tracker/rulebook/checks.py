@@ -8,7 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition, entered
+from tracker.domain.rules.event_pattern import (
+    ACKNOWLEDGED,
+    EventName,
+    EventPattern,
+    StateEntered,
+    Transition,
+    entered,
+)
 from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
 from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep, WhenStep
@@ -107,6 +114,9 @@ NOT_BY_THE_CLOCK = {
     "resolved": "a time of the clock is never over",
 }
 STEPS_ABOUT_A_POST = ("retry", "reconcile", "set", "wait", "pause", "resume")
+ACKNOWLEDGEMENT = (EventName(ACKNOWLEDGED),)
+"""What a run hears of whatever it is about."""
+
 LEADS_TO = (State.RETRYING, State.PUBLISHING, State.PUBLISHED)
 """Where a retry takes a post of its own accord."""
 ATTEMPTS = frozenset({"post.attempt", "target.attempt"})
@@ -141,6 +151,8 @@ def _uses(rule: Rule, table: Table, key: str) -> bool:
         return any(isinstance(step, AlertStep) and getattr(step, key) for step in rule.all_steps)
     if key == "resolved":
         return "resolved" in rule.branches
+    if key == "wait":
+        return any(isinstance(step, WaitStep) and step.words != ACKNOWLEDGEMENT for step in rule.all_steps)
     verbs = {type(step).__name__.removesuffix("Step").lower() for step in rule.all_steps}
     return key in verbs
 

@@ -101,6 +101,7 @@ class Known(Struct, frozen=True):
 
     `budget` is that of a rule which has none of its own; None is no budget. `retrying` are the providers that can try a
     post again: always the whole of it. `public_url` is where people reach this installation; "": nobody has said so.
+    `signs_links`: there is a secret with which links in messages are signed.
     """
 
     channels: Collection[str] | None = None
@@ -109,6 +110,7 @@ class Known(Struct, frozen=True):
     budget: Rate | None = None
     retrying: Collection[str] = ()
     public_url: str | None = None
+    signs_links: bool = True
 
     @property
     def addressees(self) -> Collection[str] | None:

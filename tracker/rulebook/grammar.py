@@ -174,6 +174,8 @@ _VERBS: Mapping[str, Mapping[str, Key]] = {
         "resolves": Key("Tell the same people when it is over.", "flag"),
         "group": Key("Wait so long (true: 1m) for others like it, and go out as one.", "flag or span"),
         "repeat": Key("Say it again each time that this has passed and it is not over.", offers=("4h max 3",)),
+        "ack": Key("Wait so long for somebody to acknowledge it, by the link in its messages or by hand.", "span"),
+        "else": Key("The branch to take where nobody has acknowledged it in time, or `when` is false."),
     },
     "send": {
         "send": Key("Tell another system: the name of an endpoint or a channel.", of="addressees", strict=True),

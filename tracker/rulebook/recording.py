@@ -19,14 +19,14 @@ from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.target import ENDED
 from tracker.domain.rules.descriptions import verb_of
-from tracker.domain.rules.event_pattern import ACTION_DEAD
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD
 from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
 from tracker.rulebook.grammar import PERFORMED
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, calm
 from tracker.rulebook.rule_test import BEGINNING, PROVIDER, RuleTest
-from tracker.rulebook.test_runner import fact_of, run_test
+from tracker.rulebook.test_runner import happen, run_test
 from tracker.rulebook.timeline import DATA, Line, parse_timeline
 from tracker.toml.positions import BadText
 
@@ -55,7 +55,7 @@ class _Written(Struct, frozen=True):
 
 def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: datetime) -> str:
     """A `[[test]]` table that passes with the rule. Raises ValueError where nothing is known that could be told."""
-    told = [fact for fact in facts if fact.source == "signal" or fact.source not in OWN_SOURCES or _in_vain(rule, fact)]
+    told = [fact for fact in facts if fact.source == "signal" or fact.source not in OWN_SOURCES or _of_ours(rule, fact)]
     if not told:
         raise ValueError("nothing is on record that a test could tell")
     told = list(_telling(sorted(told, key=lambda fact: (fact.received_at, fact.position))))
@@ -70,10 +70,11 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
     return _proved(rule, given, [*happened, *demands, *remarks])
 
 
-def _in_vain(rule: Rule, fact: Fact) -> bool:
-    """Whether the rule hears from the fact what another rule asked for in vain."""
-    another = fact.detail.get("rule") not in (None, rule.id)
-    return rule.hears_of_actions and fact.event == ACTION_DEAD and another
+def _of_ours(rule: Rule, fact: Fact) -> bool:
+    """Whether the rule hears from the fact what another rule asked for in vain, or who acknowledged its alert."""
+    by = fact.detail.get("rule")
+    another = rule.hears_of_actions and fact.event == ACTION_DEAD and by not in (None, rule.id)
+    return another or (fact.event == ACKNOWLEDGED and by == rule.id)
 
 
 def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
@@ -165,7 +166,7 @@ def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], 
     for line in _parsed([*lines, _Written(until, 1, "!  alert")]):
         world.wait_until(BEGINNING + line.at)
         if line.mark == ">":
-            world.hear(fact_of(line, given, world.now, BEGINNING))
+            happen(world, line, given, BEGINNING)
     world.wait_until(BEGINNING + until)
     return world.taken[:MOST_DEMANDS]
 

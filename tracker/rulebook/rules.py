@@ -63,7 +63,7 @@ def _guarded(table: Table, context: Context) -> Iterator[Step]:
     condition = table.parsed("when", context.condition)
     if condition and steps:
         yield WhenStep(condition, len(steps), context.branch(table))
-    if "else" in table and "when" not in table and "at_most" not in table:
+    if "else" in table and not {"when", "at_most", "ack"} & table.values.keys():
         _else_of_nothing(table)
     yield from steps
 
@@ -71,6 +71,8 @@ def _guarded(table: Table, context: Context) -> Iterator[Step]:
 def _else_of_nothing(table: Table) -> None:
     if "wait" in table and not is_span(table.values["wait"]):
         table.fault("else", 'goes with "at_most" or "when": without them the wait never ends in vain')
+    elif "alert" in table:
+        table.fault("else", 'goes with "ack" or "when": without them the alert is told, and that is all')
     elif any("else" in STEPS[verb] for verb in STEPS if verb in table):
         table.fault("else", 'goes with "when": without it the step is always done')
 

@@ -152,9 +152,11 @@ class _Schema:
 
     def _of_verb(self, verb: str, keys: Mapping[str, Key]) -> Schema:
         further: Schema = {"body": {"properties": {"template": NOT_HERE}}} if "template" in keys else {}
-        further["else"] = ["when"]
+        ways = [key for key in ("at_most", "ack", "when") if key in keys]
+        further["else"] = {"anyOf": [{"required": [key]} for key in ways]} if ways[1:] else ways
+        if verb == "alert":
+            further["ack"] = {"properties": {"group": {"enum": [False]}}}
         if verb == "wait":
-            further["else"] = {"anyOf": [{"required": ["at_most"]}, {"required": ["when"]}]}
             further["at_most"] = {"properties": {"wait": {"not": SPAN}}}
         table = {**self._table(keys), "title": verb, "required": [verb, *_needed(keys)]}
         return {**table, "dependencies": further}

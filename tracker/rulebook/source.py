@@ -44,8 +44,9 @@ def _known(settings: Settings) -> Known:
     channels, endpoints = settings.names("channels"), settings.names("endpoints")
     retrying = [name for name, provider in settings.providers.items() if provider.retry != "never"]
     return Known(
-        channels, endpoints, settings.providers.keys(), settings.rules.budget, retrying, settings.server.public_url
-    )
+        channels, endpoints, settings.providers.keys(), settings.rules.budget, retrying, settings.server.public_url,
+        bool(settings.server.link_secret.get_secret_value()),
+    )  # fmt: skip
 
 
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"

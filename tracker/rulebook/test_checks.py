@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from tracker.domain.rules.choice import addressees
-from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
 from tracker.errors import Misconfigured, did_you_mean
@@ -112,7 +112,7 @@ def _of_fact(line: Line, told: Mapping[str, str], cast: _Cast, providers: Collec
     provider = told.get("provider")
     if provider and providers is not None and provider not in providers:
         yield f'there is no provider "{provider}" in the configuration{_instead(provider, providers)}'
-    if line.word.startswith(("@", "post.")):
+    if line.word.startswith(("@", "post.")) or line.word == ACKNOWLEDGED:
         return
     if not any(word.names(line.word) for word in cast.heard):
         near = get_close_matches(line.word, [word.pattern for word in cast.heard], 1, NEARLY)

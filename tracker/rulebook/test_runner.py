@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import ENDED
-from tracker.domain.rules.event_pattern import ACTION_DEAD, StateEntered, parse_event_pattern
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, StateEntered, parse_event_pattern
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
@@ -62,6 +63,10 @@ def _clean(text: str) -> str:
     """The text without what XML cannot say."""
     return printable(text, keep="\n\t")
 
+
+SOURCES = {ACTION_DEAD: "action", ACKNOWLEDGED: "manual"}
+TO_RUNS = frozenset({ACKNOWLEDGED})
+"""What is told to runs, each by itself, and not to whoever listens."""
 
 CONTAINING = frozenset({"body"})
 ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
@@ -119,7 +124,7 @@ def run_test(test: RuleTest, rules: RuleIndex) -> Outcome:
         try:
             world.wait_until(test.starts + line.at)
             if line.mark == ">":
-                _happen(world, line, test)
+                happen(world, line, test.given, test.starts)
         except (TooLong, OverflowError) as error:
             return Outcome(test, str(error), line, tuple(world.taken))
         left += world.taken[seen:]
@@ -130,15 +135,26 @@ def run_test(test: RuleTest, rules: RuleIndex) -> Outcome:
     return Outcome(test)
 
 
-def _happen(world: RuleSimulation, line: Line, test: RuleTest) -> None:
+def happen(world: RuleSimulation, line: Line, given: Mapping[str, str], starts: datetime) -> None:
+    """Let happen now what a line tells, of a test in which each fact has what is `given`."""
     if line.word == "@restart":
         world.restart()
     elif line.word == "@reload":
         world.reload()
     else:
-        fact = fact_of(line, test.given, world.now, test.starts)
-        labels, attributes = (_under(kind, test.given) for kind in NAMED)
-        world.hear(fact, Post(fact.provider, fact.post or "", labels=labels, attributes=attributes))
+        fact = fact_of(line, given, world.now, starts)
+        labels, attributes = (_under(kind, given) for kind in NAMED)
+        start = Post(fact.provider, fact.post or "", labels=labels, attributes=attributes)
+        for told in _told_to_runs(fact, line, world) if line.word in TO_RUNS else [fact]:
+            world.hear(told, start)
+
+
+def _told_to_runs(fact: Fact, line: Line, world: RuleSimulation) -> Iterator[Fact]:
+    """The fact for each run that it is about: those that wait for it, of the post that the line names if it does."""
+    for run in list(world.world.memory.runs.values()):
+        if run.is_unacknowledged and line.fields.get("post", run.post) == run.post:
+            own = {"provider": run.provider, "post": run.post, "detail": {"run": str(run.id)}}
+            yield replace(fact, id=f"{fact.id}:{run.id}", **own)
 
 
 def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetime) -> Fact:
@@ -162,7 +178,7 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         provider=told.get("provider", PROVIDER),
         post=None if about_account and "account" in told else told.get("post", POST),
         event=line.word,
-        source="action" if line.word == ACTION_DEAD else told.get("provider", PROVIDER),
+        source=SOURCES.get(line.word) or told.get("provider", PROVIDER),
         occurred_at=occurred_at,
         received_at=now,
         position=line.number,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.actions import Backoff
 from tracker.domain.duration import parse_duration
-from tracker.domain.rules.event_pattern import EventPattern
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName, EventPattern
 from tracker.domain.rules.step import (
     AlertStep,
     PauseStep,
@@ -24,6 +24,7 @@ from tracker.domain.rules.step import (
 )
 from tracker.rulebook.context import Context
 from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES
+from tracker.rulebook.nouns import NO_ADDRESS
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_word
 
@@ -81,8 +82,8 @@ MOST_LABELS, MOST_REPETITIONS = 20, 999
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
-def read_alerts(table: Table, context: Context) -> Iterator[AlertStep]:
-    """An alert for each channel that the step names."""
+def read_alerts(table: Table, context: Context) -> Iterator[Step]:
+    """An alert for each channel that the step names, and the wait for somebody to acknowledge one of them."""
     channels = table.several("alert", context.addressee("channel", context.known.channels))
     title = table.parsed("title", lambda text: context.text(text, LONGEST_TITLE, one_line=True))
     if "title" not in table:
@@ -90,11 +91,34 @@ def read_alerts(table: Table, context: Context) -> Iterator[AlertStep]:
     body, severity = _body(table, context), table.choice("severity", SEVERITIES, context.severity)
     resolves, group = table.flag("resolves", default=False), _group(table)
     repeat, most = table.parsed("repeat", parse_repeat) or (None, None)
+    ack = _ack(table, context)
     if title:
         for channel in dict.fromkeys(channels):
             yield AlertStep(
-                channel, title, body, severity, resolves, group, repeat, most, context.owner, context.runbook
-            )
+                channel, title, body, severity, resolves, group, repeat, most, bool(ack), context.owner,
+                context.runbook,
+            )  # fmt: skip
+        if ack:
+            yield WaitStep((EventName(ACKNOWLEDGED),), ack, context.branch(table))
+
+
+UNSIGNED = (
+    "nobody has said with what to sign the link in its messages: write a long random text as"
+    ' link_secret = { env = "TRACKER_LINK_SECRET" } under [server] in the configuration'
+)
+
+
+def _ack(table: Table, context: Context) -> timedelta | None:
+    """How long somebody has to acknowledge the alert. Its messages bear a signed link, each one of its own."""
+    if "ack" not in table:
+        return None
+    if context.known.public_url == "":
+        table.fault("ack", NO_ADDRESS)
+    if not context.known.signs_links:
+        table.fault("ack", UNSIGNED)
+    if table.values.get("group", False) is not False:
+        table.fault("group", 'does not go with "ack": a message of several alerts could not say which is meant')
+    return table.span("ack")
 
 
 def _group(table: Table) -> timedelta | None:

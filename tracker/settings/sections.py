@@ -17,6 +17,7 @@ from tracker.settings.providers import Provider
 from tracker.settings.sources import Origins
 from tracker.settings.values import (
     CallBudget,
+    LinkSecret,
     LocalPath,
     Networks,
     PositiveSpan,
@@ -45,6 +46,10 @@ class Server(Section):
     public_url: PublicUrl = Field(
         default="",
         description="Where people reach this installation, as https://tracker.example.org: rules link to posts by it.",
+    )
+    link_secret: LinkSecret = Field(
+        default=SecretStr(""),
+        description="Signs the links by which alerts are acknowledged: a long random text, the same on all machines.",
     )
     share_port: bool = Field(
         default=False,

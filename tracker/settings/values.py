@@ -96,6 +96,9 @@ MAIL_ADDRESS = re.compile(
 )
 """An address, with or without the name of who it belongs to."""
 
+SHORTEST_SECRET = 32
+"""Characters of a secret that only we read."""
+
 FEWEST = 2
 """Calls that a budget must allow within one window."""
 
@@ -214,6 +217,12 @@ def _given(value: SecretStr) -> SecretStr:
     return value
 
 
+def _link_secret(value: SecretStr) -> SecretStr:
+    if 0 < len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"is too easily guessed: take {SHORTEST_SECRET} characters, as of `openssl rand -hex 32`")
+    return value
+
+
 def _mail_address(value: str) -> str:
     if not MAIL_ADDRESS.fullmatch(value.strip()):
         raise ValueError(f'"{value}" is not a mail address: write name@example.com or "A name <name@example.com>"')
@@ -250,6 +259,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 GivenSecret = Annotated[SecretStr, AfterValidator(_given)]
+LinkSecret = Annotated[SecretStr, AfterValidator(_link_secret)]
 Secrets = Annotated[tuple[GivenSecret, ...], BeforeValidator(split)]
 Words = Annotated[tuple[str, ...], BeforeValidator(split)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(split)]

@@ -35,6 +35,7 @@ MEANINGS = {
     ("manual", "redelivery.cancelled"): "Somebody ended it.",
     ("manual", "rule.enabled"): "Somebody put a rule in force, whatever its file says.",
     ("manual", "rule.disabled"): "Somebody put a rule out of force, whatever its file says.",
+    ("manual", "run.acknowledged"): "Somebody sees to what a run of a rule has told.",
     ("manual", "run.cancelled"): "Somebody asked for a run to end.",
     ("manual", "silence.begun"): "Somebody keeps alerts from people, until the time that it names.",
     ("manual", "silence.ended"): "Somebody ended a silence before its time.",

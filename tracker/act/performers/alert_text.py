@@ -31,10 +31,11 @@ def title_of(said: AlertPayload | Companion) -> str:
 
 
 def body_of(said: AlertPayload) -> str:
-    """The body, a line for each of the first alerts that travel along, and whom and what to turn to."""
+    """The body, a line for each of the first alerts that travel along, whom and what to turn to, and the link."""
     body = printable(said.body, "", "\n\t")
     about = " · ".join(f"{name}: {text}" for name, text in (("owner", said.owner), ("runbook", said.runbook)) if text)
-    return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said), about) if line)
+    link = f"acknowledge: {said.acknowledge}" if said.acknowledge else ""
+    return "\n".join(line for line in (cut(body, LONGEST_BODY), *_company(said), about, link) if line)
 
 
 def message_of(claimed: Claimed, sent: SendPayload) -> AlertPayload:

@@ -12,6 +12,7 @@ from tracker.act.performers.notify import Alert, LogAlerts, Send, SignedWebhook
 from tracker.act.performers.provider_actions import Reconcile, RetryPost
 from tracker.act.performers.slack import SlackApp, SlackWebhook
 from tracker.domain.actions import Discard, Reason
+from tracker.domain.runs.acknowledgement import Links
 from tracker.outbound.configured import UNCHECKED, may_send_unchecked
 from tracker.settings import AppriseChannel, EmailChannel, LogChannel, SlackChannel
 
@@ -53,7 +54,8 @@ class Off:
 def build_alert(settings: Settings, outbound: Outbound) -> Alert:
     """The performer of `alert`; raises Misconfigured for a channel that could never tell anybody."""
     ways = {name: _way(settings, name, channel, outbound) for name, channel in settings.channels.items()}
-    return Alert(ways, settings.left_out)
+    server = settings.server
+    return Alert(ways, Links(server.public_url, server.link_secret.get_secret_value()), settings.left_out)
 
 
 def _way(settings: Settings, name: str, channel: Channel, outbound: Outbound) -> AlertChannel:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.actions import Claimed, Outcome
+    from tracker.domain.runs.acknowledgement import Links
     from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
     from tracker.settings import Endpoint, WebhookChannel
@@ -45,6 +46,7 @@ class Alert:
     """Performs `alert` for the configured channels."""
 
     ways: Mapping[str, AlertChannel]
+    links: Links
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
@@ -52,7 +54,17 @@ class Alert:
         way = self.ways.get(claimed.target)
         if way is None:
             return not_configured((f"channels.{claimed.target}",), self.left_out)
-        return await way.send_alert(claimed, now)
+        if claimed.alert.acknowledge is UNSET:
+            return await way.send_alert(claimed, now)
+        link = self.links.link(claimed.id, claimed.created_at)
+        told = replace(claimed.alert, acknowledge=link)
+        return _without(link, await way.send_alert(replace(claimed, payload=told), now))
+
+
+def _without(link: str, outcome: Outcome) -> Outcome:
+    """The outcome without the link: whoever may read what went out may not yet acknowledge it."""
+    kept = msgspec.json.encode(outcome.exchange).replace(link.encode(), b"[link]")
+    return replace(outcome, exchange=msgspec.json.decode(kept, type=Exchange))
 
 
 @dataclass(frozen=True, slots=True)

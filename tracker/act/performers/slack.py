@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from tracker.act.performers.alert_text import body_of, ends, follows, title_of
@@ -52,12 +53,15 @@ class SlackWebhook:
 
     async def send_alert(self, claimed: Claimed, now: datetime) -> Outcome:
         """Post the alert."""
-        return await post_json(self.outbound, self.url, (), str(claimed.id), {"text": text_of(claimed.alert)}, now)
+        said = claimed.alert
+        return await post_json(
+            self.outbound, self.url, (), str(claimed.id), {"text": text_of(said), **_button(said)}, now
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SlackApp:
-    """An app with a token, which remembers its messages as {"channel", "ts", "text", "shared"}."""
+    """An app with a token, which remembers its messages as {"channel", "ts", "text", "shared", "button"}."""
 
     channel: SlackChannel
     outbound: Outbound
@@ -66,23 +70,26 @@ class SlackApp:
         """Post the alert; or edit the message in which it was told, if it is over, and answer in its thread."""
         said, text = claimed.alert, text_of(claimed.alert)
         if claimed.reference is None or not follows(claimed):
-            return await self._say(text, shared=bool(said.others))
+            return await self._say(text, said, shared=bool(said.others))
         first = claimed.reference
         if ends(said) and not first.get("shared"):
-            edited = await self._call("chat.update", _place(first) | {"text": _over(first, said)})
+            no_button: dict[str, object] = {"attachments": []} if first.get("button") else {}
+            edited = await self._call("chat.update", _place(first) | {"text": _over(first, said), **no_button})
             if isinstance(edited, Retry):
                 return edited
         thread = {"channel": first["channel"], "thread_ts": first["ts"]}
-        answered = await self._call("chat.postMessage", thread | {"text": text})
+        answered = await self._call("chat.postMessage", thread | {"text": text, **_button(said)})
         if isinstance(answered, Discard) and answered.detail in map(_quoted, NO_THREAD):
-            return await self._say(text, shared=False)
+            return await self._say(text, said, shared=False)
         return replace(answered, reference=None) if isinstance(answered, Done) else answered
 
-    async def _say(self, text: str, *, shared: bool) -> Outcome:
-        told = await self._call("chat.postMessage", {"channel": self.channel.channel, "text": text})
+    async def _say(self, text: str, said: AlertPayload, *, shared: bool) -> Outcome:
+        button = _button(said)
+        told = await self._call("chat.postMessage", {"channel": self.channel.channel, "text": text, **button})
         if not isinstance(told, Done) or told.reference is None:
             return told
-        return replace(told, reference={**told.reference, "text": text, "shared": shared})
+        known: dict[str, object] = {"text": text, "shared": shared, **({"button": True} if button else {})}
+        return replace(told, reference={**told.reference, **known})
 
     async def _call(self, method: str, content: Mapping[str, object]) -> Outcome:
         """One call of Slack's API; where it is done, the reference is the message that the answer names."""
@@ -117,7 +124,16 @@ def _message_of(answer: Mapping[str, object]) -> Mapping[str, object] | None:
 
 def text_of(said: AlertPayload) -> str:
     """Title and body as Slack shows them; what stands in them is text and mentions nobody."""
-    return cut(f"*{_plain(title_of(said))}*\n{_plain(body_of(said))}".strip(), LONGEST_TEXT)
+    body = body_of(replace(said, acknowledge=UNSET))  # the link is a button
+    return cut(f"*{_plain(title_of(said))}*\n{_plain(body)}".strip(), LONGEST_TEXT)
+
+
+def _button(said: AlertPayload) -> dict[str, object]:
+    """A button that leads to the page of the link. Those of attachments need no app that hears of the click."""
+    if not said.acknowledge:
+        return {}
+    button = {"type": "button", "text": "Acknowledge", "url": said.acknowledge, "style": "primary"}
+    return {"attachments": [{"fallback": f"Acknowledge: {said.acknowledge}", "actions": [button]}]}
 
 
 def _over(first: Mapping[str, object], said: AlertPayload) -> str:

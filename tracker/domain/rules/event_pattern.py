@@ -18,6 +18,9 @@ OURS = frozenset({"action", "rule"})
 ACTION_DEAD = "action.dead"
 """What a rule asked for has come to its end without success; only `on` names it, and it is never a glob's."""
 
+ACKNOWLEDGED = "run.acknowledged"
+"""Somebody has seen to what a run's alert told; a step that waits for it hears of its own run's alerts alone."""
+
 _STATES = {state.value: state for state in State}
 _NEARLY_A_STATE = 0.7
 """`post.publish` is a slip for a state; `post.updated`, which is no state, is an event of its own."""

@@ -15,7 +15,7 @@ from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Rate
-from tracker.domain.rules.event_pattern import ACTION_DEAD, EventName, EventPattern, entered, is_glob
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, EventName, EventPattern, entered, is_glob
 from tracker.domain.rules.grouping import ATTRIBUTES, Group, GroupBy, Per
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
 
@@ -235,8 +235,9 @@ class Rule(Struct, frozen=True, dict=True):
 
     @cached_property
     def waits_for(self) -> tuple[EventPattern, ...]:
-        """The words of all its `wait` steps."""
-        return tuple(dict.fromkeys(word for step in self._waits() for word in step.words))
+        """The words of all its `wait` steps, but for what each run hears of by itself."""
+        own = EventName(ACKNOWLEDGED)
+        return tuple(dict.fromkeys(word for step in self._waits() for word in step.words if word != own))
 
     @cached_property
     def starting_words(self) -> tuple[EventPattern, ...]:

@@ -22,8 +22,9 @@ class AlertStep(Struct, frozen=True):
     """Tell people on a channel; `resolves` tells them again when what it was about is over.
 
     With `group` it waits so long for others like it and they go out as one; with `repeat` it is said again each time
-    that this has passed and what it was about is not over, at most `repetitions` times (None: without an end). `owner`
-    and `runbook` are those of its rule.
+    that this has passed and what it was about is not over, at most `repetitions` times (None: without an end).
+    `acknowledge`: its messages bear a link by which somebody says that it is seen to. `owner` and `runbook` are those
+    of its rule.
     """
 
     channel: Addressee
@@ -34,6 +35,7 @@ class AlertStep(Struct, frozen=True):
     group: timedelta | None = None
     repeat: timedelta | None = None
     repetitions: int | None = None
+    acknowledge: bool = False
     owner: str = ""
     runbook: str = ""
 

@@ -66,8 +66,9 @@ def fate_of(
     over = quiet_until(rule.quiet, action.due_at) if rule.quiet and said.severity != "critical" else None
     if over is None:
         return asked
-    # It comes as one with the rest of the night.
-    return replace(asked, action=replace(action, due_at=over, group=action.group or f"{rule.id}/{action.target}/quiet"))
+    # It comes as one with the rest of the night, but for what has a link of its own.
+    group = action.group or (None if said.acknowledge else f"{rule.id}/{action.target}/quiet")
+    return replace(asked, action=replace(action, due_at=over, group=group))
 
 
 def with_fate(run: Run, asked: ActionRequest) -> Run:

@@ -54,6 +54,7 @@ from tracker.domain.runs.run_signals import (
     TimerDue,
     TriedAlready,
     Withdraw,
+    remark_on,
     signal_of,
 )
 from tracker.domain.runs.steps_done import has_had_its_say
@@ -126,7 +127,7 @@ class Engine:
             self._end(run, RunState.CANCELLED, "the rule was removed or switched off", at)
             return
         moved = advance(run, rule, signal, at)
-        self._keep(moved.run, at, run, f": {signal}" if isinstance(signal, TriedAlready) else "")
+        self._keep(moved.run, at, run, remark_on(signal))
         for intent in moved.intents:
             self._intend(self.memory.runs[run_id], rule, intent, at)
         self._call_next(rule, moved.run)

@@ -47,6 +47,7 @@ class Notice(Struct, frozen=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
     `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times.
+    `acknowledge`: it is still to be acknowledged.
     """
 
     step: str
@@ -58,6 +59,7 @@ class Notice(Struct, frozen=True):
     repeat: timedelta | None = None
     hidden: bool = False
     repetitions: int | None = None
+    acknowledge: bool = False
 
     def comes_again(self, turn: int) -> bool:
         """Whether it is said once more when the run repeats its alerts for the `turn`-th time."""
@@ -107,6 +109,11 @@ class Run(Struct, frozen=True):
     fired_at: datetime | None = None
     ending: RunState = RunState.DONE
     why: str = ""
+
+    @property
+    def is_unacknowledged(self) -> bool:
+        """Whether somebody can still acknowledge what it has told."""
+        return self.state is RunState.ACTIVE and any(notice.acknowledge for notice in self.notices)
 
     @property
     def path(self) -> str:

@@ -12,6 +12,7 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
 from tracker.domain.rules.decision import Came, Cancel, Resolve, Settle
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 
 
 class Started(Struct, frozen=True):
@@ -94,6 +95,13 @@ def signal_of(decision: Cancel | Settle | Resolve | Came) -> Signal:
             return EventsArrived(words)
 
 
+def remark_on(signal: Signal) -> str:
+    """What the history of a run adds to the move that such a signal caused."""
+    if isinstance(signal, TriedAlready):
+        return f": {signal}"
+    return ": acknowledged" if isinstance(signal, EventsArrived) and ACKNOWLEDGED in signal.words else ""
+
+
 class Perform(Struct, frozen=True):
     """Store the action; the worker does it from `action.due_at` on."""
 
@@ -149,14 +157,16 @@ TELLING = frozenset({"action", "manual"})
 """The sources of facts that concern one run; what others call so is theirs."""
 
 
-def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled] | None:
-    """The run's id, and what the change tells it: how an action of it ended, or that somebody has cancelled it."""
+def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled | EventsArrived] | None:
+    """The run's id, and what the change tells it: how an action of it ended, or what somebody has made of it."""
     said = change.detail or {}
     if change.source not in TELLING or not said.get("run"):
         return None
     run = UUID(str(said["run"]))
     if change.event == CANCELLED:
         return run, Cancelled("by hand")
+    if change.event == ACKNOWLEDGED:
+        return run, EventsArrived((ACKNOWLEDGED,))
     if change.event not in OUTCOMES:
         return None
     return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))

@@ -44,7 +44,8 @@ def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionS
     """The action of an alert; one that is grouped waits for others."""
     known = values_of(run)
     body, channel = step.body(known) if step.body else "", addressee_of(step.channel, known)
-    about = {name: text for name, text in (("owner", step.owner), ("runbook", step.runbook)) if text}
+    more = (("owner", step.owner), ("runbook", step.runbook), ("acknowledge", step.acknowledge))
+    about = {name: told for name, told in more if told}
     payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves, **about)
     group = f"{run.rule}/{channel}" if step.group else None
     due_at = now + (step.group or timedelta(0))
@@ -105,6 +106,8 @@ def repeat(run: Run, notice: Notice, turn: str, now: datetime) -> ActionSpec:
 
 
 def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
+    if notice.acknowledge and not more.get("resolved"):
+        more["acknowledge"] = True
     payload = _alert_payload(run, title, notice.severity, of=notice.action, **more)
     return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
 
@@ -140,6 +143,12 @@ def say_still(run: Run, now: datetime) -> tuple[Intent, ...]:
     """It has happened once more before it was over: those who are to hear of its end hear of that too."""
     told = [notice for notice in run.notices if notice.resolves]
     return tuple(Perform(repeat(run, notice, f"still:{run.count}", now)) for notice in told)
+
+
+def acknowledged(run: Run) -> Run:
+    """The run when somebody sees to what it has told: nothing is repeated any more."""
+    notices = tuple(replace(notice, repeat=None, acknowledge=False) for notice in run.notices)
+    return replace(run, notices=notices)
 
 
 def _debts(run: Run, occurred_at: datetime, now: datetime) -> Iterator[Perform]:
@@ -192,7 +201,7 @@ def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
     action = raise_alert(run, step, title, now)
     notice = Notice(
         run.path, action.target, title, step.severity, action.id, step.resolves, step.repeat,
-        repetitions=step.repetitions,
+        repetitions=step.repetitions, acknowledge=step.acknowledge,
     )  # fmt: skip
     run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
     return Moved(_past(run), (Perform(action),))

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from tracker.domain.actions import Reason
 from tracker.domain.posts.event import State
+from tracker.domain.rules.descriptions import either
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep, WhenStep
 from tracker.domain.runs.run import TRYING, Phase, Run, RunState
@@ -35,6 +37,7 @@ from tracker.domain.runs.run_signals import (
 from tracker.domain.runs.steps_done import (
     Advance,
     Moved,
+    acknowledged,
     ask_retry,
     do_at_once,
     ended,
@@ -224,6 +227,10 @@ def _judge(run: Run, step: WhenStep) -> Run:
 def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advance:
     """What is waited for ends the wait; what comes too early is remembered until somebody waits for it."""
     step = _step(run, rule)
+    if ACKNOWLEDGED in words:
+        run = acknowledged(run)
+        if run.phase is Phase.HOLDING:
+            return _finish(run, rule, now).after(DisarmTimer())
     if run.phase is Phase.WAITING and isinstance(step, WaitStep) and {str(word) for word in step.words} & set(words):
         return _next(run, rule, now).after(DisarmTimer())
     return Advance(replace(run, seen=tuple(dict.fromkeys((*run.seen, *words)))))
@@ -232,7 +239,7 @@ def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advan
 def _waited_in_vain(run: Run, rule: Rule, step: WaitStep, now: datetime) -> Advance:
     if step.otherwise is None:
         return _next(run, rule, now)
-    why = f"waited in vain for {' or '.join(map(str, step.words))}"
+    why = f"waited in vain for {either(step.words)}"
     return _walk(replace(run, branch=step.otherwise, step=0, why=why), rule, now)
 
 
