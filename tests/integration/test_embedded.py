@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -84,6 +85,15 @@ def test_the_same_data_serves_under_another_identity(tmp_path: Path) -> None:
     for make in (*IDENTITIES.values(), cluster.ordinary) if os.geteuid() == 0 else (cluster.ordinary,):
         with EmbeddedPostgres(tmp_path / "pg", identity=make()) as server:
             assert query(server.dsn, "select 1") == 1
+
+
+def test_data_that_others_may_read_is_closed_to_them(tmp_path: Path, who: str) -> None:
+    """A backup that was copied back may be open, and Postgres refuses it then."""
+    for _ in range(2):
+        with EmbeddedPostgres(tmp_path / "pg", identity=IDENTITIES[who]()) as server:
+            assert query(server.dsn, "select 1") == 1
+        assert stat.S_IMODE((tmp_path / "pg" / "data").stat().st_mode) == 0o700
+        (tmp_path / "pg" / "data").chmod(0o755)
 
 
 def test_nothing_is_left_running_after_stop(tmp_path: Path) -> None:

@@ -96,3 +96,14 @@ def test_no_value_that_a_stranger_sends_makes_a_condition_raise(
         ' || post.scheduled_at + duration("1h") > post.failed_at'
     )
     assert Condition(every)(known).kind in {"true", "false", "error"}
+
+
+def test_buckets_part_texts_evenly_and_always_alike() -> None:
+    halves = [Condition("bucket(post.id) < 50")(values(post__id=f"post_{number}")) for number in range(1000)]
+    assert 450 < halves.count(TRUE) < 550
+    assert Condition("bucket(post.id) == 67")(values(post__id="p1")) == TRUE
+
+
+def test_a_bucket_is_asked_of_a_text() -> None:
+    with pytest.raises(BadText, match=r"bucket.*cannot be used with"):
+        Condition("bucket(post.attempt) < 50")

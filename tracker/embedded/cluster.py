@@ -76,6 +76,9 @@ def nobody() -> Identity:
     )
 
 
+NOT_FOR_OTHERS = 0o027
+"""Permissions with which Postgres refuses its data; a copy that was put back may have them."""
+
 OVERRIDE = "TRACKER_POSTGRES_BIN"
 
 
@@ -166,6 +169,8 @@ class Cluster:
         identity.own(self.folder)
         if not self.data.exists():
             self._create(identity)
+        if self.data.stat().st_mode & NOT_FOR_OTHERS:
+            self.data.chmod(0o700)
         have, programs = int((self.data / "PG_VERSION").read_text()), binaries()
         if have != (want := major_version(programs)):
             raise Misconfigured(

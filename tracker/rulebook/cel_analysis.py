@@ -193,6 +193,8 @@ class _Estimate(Struct, frozen=True):
             return Bulk(SMALL), work + whole // 10
         if function == "at":
             return Bulk(TEXT), work + TEXT
+        if function == "bucket":
+            return Bulk(SMALL), work + whole // 10
         if function in ("string", "dyn", "bytes"):
             return bulks[0], work + whole
         return Bulk(SMALL), work

@@ -11,9 +11,10 @@ from tracker.rulebook.local_times import EXAMPLE
 from tracker.toml.positions import BadText, together
 
 FUNCTIONS = (
-    "all", "at", "bool", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one", "filter",
-    "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
-    "getMonth", "getSeconds", "has", "int", "map", "matches", "size", "startsWith", "string", "timestamp", "type",
+    "all", "at", "bool", "bucket", "contains", "double", "duration", "dyn", "endsWith", "exists", "exists_one",
+    "filter", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds",
+    "getMinutes", "getMonth", "getSeconds", "has", "int", "map", "matches", "size", "startsWith", "string",
+    "timestamp", "type",
 )  # fmt: skip
 _ERROR = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*?)'")

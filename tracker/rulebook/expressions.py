@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
+from zlib import crc32
 
 from cel_expr_python import cel
 
@@ -50,8 +51,16 @@ _AT = cel.FunctionDecl("at", [
 ])  # fmt: skip
 
 
+def _bucket(text: str) -> int:
+    """One of a hundred, always the same for a text; each is as likely as the others."""
+    return crc32(text.encode()) % 100
+
+
+_BUCKET = cel.FunctionDecl("bucket", [cel.Overload("bucket_text", cel.Type.INT, [cel.Type.STRING], impl=_bucket)])
+
+
 def _environment(variables: Mapping[str, cel.Type]) -> cel.Env:
-    return cel.NewEnv(variables=variables, functions=[_AT])
+    return cel.NewEnv(variables=variables, functions=[_AT, _BUCKET])
 
 
 @lru_cache(MOST_KEPT)

@@ -18,7 +18,6 @@ NOT_SAID: Mapping[str, str] = {
     "25. More than a fifth of an hour's posts failed": "counts are absolute",
     "32. Ask another system, and go on with its answer": "a `send` hears nothing back",
     "42. Cancel or reschedule a post at the provider": "`retry` and `reconcile` are all that is asked of one",
-    "44. Do it for half of the posts": "nothing parts posts by chance that stays the same",
 }
 """What is asked for, with its number, and why it cannot be said."""
 
