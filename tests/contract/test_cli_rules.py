@@ -230,7 +230,10 @@ def test_the_rules_that_people_ask_for_are_checked_and_played_together(tracker: 
         config.writelines(f'[channels.{name}]\nkind = "log"\n' for name in ("oncall", "team", "boss", "acme", "globex"))
         config.write(f'[endpoints.cms]\nurl = "https://cms.example.org/hook"\nsecrets = ["whsec_{"eHh4" * 8}"]\n')
     folder = str(Path(__file__).parents[2] / "docs" / "rules-people-ask-for")
-    reached_at = {"TRACKER_SERVER__PUBLIC_URL": "https://tracker.example.org"}
+    reached_at = {
+        "TRACKER_SERVER__PUBLIC_URL": "https://tracker.example.org",
+        "TRACKER_SERVER__LINK_SECRET": "a long random text of the test, as long as it takes",
+    }
     checked = tracker("rules", "check", "--dir", folder, **reached_at)
     played = tracker("rules", "test", "--dir", folder, **reached_at)
     assert (checked.code, checked.lines[-1].rpartition("; ")[2]) == (0, "otherwise nothing is wrong"), checked.out
