@@ -541,8 +541,9 @@ create table actions (
 );
 -- CLAIM. By target, so that what waits for a full one is not read on the way to the others.
 create index actions_waiting on actions (verb, target, due_at, id) where state = 'pending';
-create unique index actions_one_retry_of_a_post on actions (provider, post) where verb = 'retry' and state = 'claimed';
--- RETRIES, OPEN_OF_POST, the history of a post, and what a run asked for, which is about its post: ACTIONS of
+create unique index actions_one_change_of_a_post on actions (provider, post)
+ where verb in ('retry', 'cancel', 'reschedule', 'delete', 'create') and state = 'claimed';
+-- PUBLISHING, OPEN_OF_POST, the history of a post, and what a run asked for, which is about its post: ACTIONS of
 -- tracker/queries/why.py, `newest_actions` of tracker/queries/runs.py.
 create index actions_of_post on actions (provider, post, created_at);
 -- Lists of actions, which stand in one order within each state: `list_actions`, `oldest_chosen`, SINCE of

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,12 @@ CALLS: dict[str, Call] = {
     "register": lambda client: client.register_webhook("https://x.example", ["post.failed"], "tracker"),
     "webhooks": lambda client: client.list_webhooks(),
     "test": lambda client: client.test_webhook("w"),
-    "delete": lambda client: client.delete_webhook("w"),
+    "unregister": lambda client: client.delete_webhook("w"),
+    "delete": lambda client: client.change_post("delete", "p", "k"),
+    "cancel": lambda client: client.change_post("cancel", "p", "k"),
+    "reschedule": lambda client: client.change_post("reschedule", "p", "k", datetime.now(UTC)),
 }
-READS_NOTHING = {"retry", "delete"}
+READS_NOTHING = {"retry", "unregister", "delete", "cancel", "reschedule"}
 """Calls of whose answer only the status counts."""
 
 HTML = b"<!doctype html><title>502</title><p>" + b"x" * 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -286,6 +286,9 @@ class Publishing:
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         self.calls.append(idempotency_key)
         return Reply(True, Reason.OK)
+
+    async def change_post(self, verb: str, post: str, idempotency_key: str, at: datetime | None = None) -> Reply[bool]:
+        raise AssertionError("nothing is to be changed")
 
     async def show_post(self, post: str, *, then: int = 0) -> Reply[Shown]:
         raise AssertionError("nothing is to be created anew")

@@ -24,7 +24,7 @@ from tracker.domain.actions import Claimed, Discard, Done, Outcome, Reason
 from tracker.domain.payloads import payload_of
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
-from tracker.rulebook.source import read_rules
+from tracker.providers.rule_files import read_rules
 from tracker.settings import Settings
 
 if TYPE_CHECKING:

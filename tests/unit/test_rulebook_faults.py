@@ -452,7 +452,7 @@ STEPS = {
         [
             (
                 "r.toml:3:7: rule.a.do[0]: says nothing to do: a step has one of alert, send, retry, wait,"
-                " reconcile, pause, resume, set, run"
+                " reconcile, cancel, reschedule, delete, create, pause, resume, set, run"
             )
         ],
     ),
@@ -530,8 +530,8 @@ TESTS = {
         TEST + 'timeline = """\n0s > post.failed\n1m < retri\n"""',
         [
             (
-                'r.toml:8:1: test[0].timeline: "retri" is none of alert, send, retry, reconcile, pause, resume,'
-                ' set (did you mean "retry"?)'
+                'r.toml:8:1: test[0].timeline: "retri" is none of alert, send, retry, reconcile, cancel,'
+                ' reschedule, delete, create, pause, resume, set (did you mean "retry"?)'
             )
         ],
     ),

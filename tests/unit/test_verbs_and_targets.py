@@ -11,8 +11,8 @@ from tracker.rulebook.rule_simulation import RuleSimulation
 from tracker.rulebook.test_runner import run_tests
 
 TARGETS = {
-    "post": ('on = "post.failed"', "post.failed"),
-    "target": ('on = "post.failed"\nper = "target"', "post.failed platform=x account=a"),
+    "post": ('on = "post.failed"', "post.failed scheduled_at=2h"),
+    "target": ('on = "post.failed"\nper = "target"', "post.failed platform=x account=a scheduled_at=2h"),
     "account": ('on = "account.expired"\nper = "account"', "account.expired platform=x account=a"),
     "platform": ('on = "post.failed"\nper = "platform"', "post.failed platform=x"),
     "provider": ('on = "provider.silent"\nper = "provider"', "provider.silent"),
@@ -25,6 +25,10 @@ VERBS = {
     "wait": ('{ wait = "cms.acked", at_most = "10m" }, { alert = "ops", title = "x" }', "alert ops"),
     "pause of its own": ('{ wait = "10m" }, { alert = "ops", title = "x" }', "alert ops"),
     "reconcile": ('{ reconcile = "post" }', "reconcile"),
+    "cancel": ('{ cancel = "post" }', "cancel"),
+    "reschedule": ('{ reschedule = "+30m" }', "reschedule scheduled_at=2h30m"),
+    "delete": ('{ delete = "post" }', "delete"),
+    "create": ('{ create = "post", platforms = ["bluesky"], text = "x" }', "create platforms=bluesky text=x"),
     "pause": ('{ pause = "other", for = "1h" }', "pause other"),
     "resume": ('{ resume = "other" }', "resume other"),
     "set": ('{ set = { stage = "failing" } }', "set"),
@@ -33,10 +37,11 @@ VERBS = {
 WHEN = {"retry": 1, "wait": 10, "pause of its own": 10}
 """The minute in which it is done, where that is not at once."""
 NO_POST = {"account": "not a whole account", "platform": "not a whole platform", "provider": "not a whole provider"}
+CHANGES = ("cancel", "reschedule", "delete", "create")
 NEVER = {
-    **{(verb, target): why for verb in ("retry", "reconcile", "set") for target, why in NO_POST.items()},
+    **{(verb, target): why for verb in ("retry", "reconcile", *CHANGES, "set") for target, why in NO_POST.items()},
     **{(verb, "every"): 'does not go with "every": its runs are about no post'
-       for verb in ("retry", "wait", "pause of its own", "reconcile", "pause", "resume", "set")},
+       for verb in ("retry", "wait", "pause of its own", "reconcile", *CHANGES, "pause", "resume", "set")},
 }  # fmt: skip
 REST = """
 [rule.other]

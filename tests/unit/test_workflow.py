@@ -328,8 +328,8 @@ def test_a_step_whose_condition_does_not_hold_is_left_out_or_another_branch_is_t
     paused, _ = told(one)
     run, intents = tell(paused, one, TimerDue("0"))
     assert ([action.target for action in actions(intents)], run.state) == (expected, RunState.DONE)
-    assert run.left_out == ({"1": why} if why else {})
-    assert describe(run, paused) == ("done; at step 1: too late" if why else "done")
+    assert run.left_out == ({"1": f"{why}, so {otherwise} follows" if otherwise else why} if why else {})
+    assert describe(run, paused) == ("done; at step 1: " + run.left_out["1"] if why else "done")
 
 
 def test_several_steps_under_one_condition_are_left_out_together() -> None:
@@ -408,7 +408,7 @@ def due(run: Run) -> TimerDue:
 
 def is_timed(run: Run) -> bool:
     """Whether the run must have a timer."""
-    repeats = run.phase is Phase.HOLDING and any(notice.comes_again(run.again + 1) for notice in run.notices)
+    repeats = run.phase is Phase.HOLDING and any(notice.next_at for notice in run.notices)
     return run.state is RunState.ACTIVE and (repeats or run.phase in (Phase.BACKOFF, Phase.WAITING))
 
 

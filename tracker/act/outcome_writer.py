@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tracker.domain.actions import POLICIES, Claimed, Discard, Done, Exchange, Outcome, Retry, Unknown, next_attempt
-from tracker.domain.payloads import AlertPayload, Companion
+from tracker.domain.payloads import AlertPayload, Companion, CreatePayload
 from tracker.errors import Unavailable
-from tracker.facts.own_facts import answered, continued, finished, not_found
+from tracker.facts.own_facts import Wished, answered, continued, created, finished, not_found
 from tracker.runtime.batching import Batcher, settle
 from tracker.store.actions import action_outcomes
 from tracker.store.actions.action_outcomes import Attempted
@@ -129,7 +129,7 @@ def _messages(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, obje
 def _gone(ended: Ended) -> Iterator[Incoming]:
     """That the provider knows no such post is a fact, whoever asked about it."""
     claimed, outcome = ended.claimed, ended.outcome
-    if isinstance(outcome, Discard) and outcome.gone and claimed.post is not None:
+    if isinstance(outcome, Discard | Done) and outcome.gone and claimed.post is not None:
         yield not_found(claimed.provider, claimed.post, ended.began, ended.at)
 
 
@@ -143,3 +143,6 @@ def _facts(ended: Ended) -> Iterator[tuple[Incoming, bool]]:
     if isinstance(outcome, Done) and outcome.continued_as:
         for fact in continued(claimed, outcome.continued_as, began, at):
             yield fact, False
+        if isinstance(said := claimed.payload, CreatePayload):
+            wished = Wished([(platform, None) for platform in said.platforms], said.text or "")
+            yield created(claimed.provider, outcome.continued_as, wished, claimed.idempotency_key, began, at), False

@@ -7,6 +7,7 @@ from litestar import get
 from litestar.params import PathParameter
 
 from tracker.api.handlers import DECIDING, ONE, READING, Cursor, Db, Limit, Now, ProviderName, command, state_in, text
+from tracker.domain.actions import POLICIES
 from tracker.facts import commands
 from tracker.queries import actions as queried
 from tracker.queries.actions import STATES, ActionOut, ActionQuery, OneActionOut
@@ -24,7 +25,7 @@ async def list_actions(
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
-    verb: Annotated[str | None, text("alert, send, retry or reconcile.")] = None,
+    verb: Annotated[str | None, text(f"One of {', '.join(POLICIES)}.")] = None,
     target: Annotated[str | None, text("A channel, an endpoint or a provider.")] = None,
     rule: Annotated[str | None, text("The rule that asked for it.")] = None,
     provider: ProviderName = None,

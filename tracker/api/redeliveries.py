@@ -25,6 +25,7 @@ from tracker.api.handlers import (
     state_in,
 )
 from tracker.api.problems import BadParameter
+from tracker.domain.actions import POLICIES
 from tracker.domain.rate import Pace, Rate
 from tracker.facts import commands
 from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
@@ -54,7 +55,7 @@ class ChosenBy(Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         Meta(description=f"Some of {', '.join(ENDED)}.", min_length=1, max_length=len(ENDED), examples=[["dead"]]),
     ] = field(default_factory=lambda: ["dead"])
-    verb: Annotated[Word | None, Meta(description="alert, send, retry or reconcile.")] = None
+    verb: Annotated[Word | None, Meta(description=f"One of {', '.join(POLICIES)}.")] = None
     target: Annotated[Word | None, Meta(description="A channel, an endpoint or a provider.")] = None
     rule: Annotated[Word | None, Meta(description="The rule that asked for it.")] = None
     provider: Annotated[Word | None, Meta(description="The provider's name in the configuration.")] = None
@@ -83,7 +84,6 @@ class NewRedelivery(Struct, frozen=True, forbid_unknown_fields=True):
 
 SHOWN = 20
 FASTEST = 100
-VERBS = ("alert", "send", "retry", "reconcile")
 
 TRIED = ResponseSpec(PlannedOut, description="What a dry run found; nothing was planned.", generate_examples=False)
 
@@ -160,7 +160,7 @@ def _query(asked: ChosenBy, now: datetime) -> ActionQuery:
     for state in asked.states:
         parse_choice("filters.states", state, ENDED)
     if asked.verb is not None:
-        parse_choice("filters.verb", asked.verb, VERBS)
+        parse_choice("filters.verb", asked.verb, tuple(POLICIES))
     since = parse_optional_time("filters.since", asked.since, now)
     until = parse_optional_time("filters.until", asked.until, now)
     return ActionQuery(tuple(dict.fromkeys(asked.states)), **texts, since=since, until=until)

@@ -12,8 +12,8 @@ from tracker.cli.output import counted
 from tracker.errors import Misconfigured
 from tracker.outbound.configured import build_outbound, unreachable
 from tracker.providers import build_providers
+from tracker.providers.rule_files import read_rules
 from tracker.providers.secret_file import SecretFile
-from tracker.rulebook.source import read_rules
 from tracker.rulebook.test_runner import run_tests
 from tracker.settings.values import format_size
 

@@ -142,10 +142,10 @@ def show(
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
+    from tracker.providers.rule_files import read_rules  # noqa: PLC0415  (takes a third of a second)
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
     from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
     from tracker.queries.posts import find_post  # noqa: PLC0415  (as above)
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes a third of a second)
 
     async def work(settings: Settings, database: Database) -> tuple[OnePostOut, list[EntryOut]]:
         then = parse_optional_time("as_of", as_of, now())

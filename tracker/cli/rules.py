@@ -30,7 +30,7 @@ def check(folder: Folder = None, config: Config = None, json: Json = False) -> N
     from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
     from tracker.outbound.configured import unreachable  # noqa: PLC0415  (as above)
     from tracker.providers.registry import faults_of  # noqa: PLC0415  (as above)
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (as above)
+    from tracker.providers.rule_files import read_rules  # noqa: PLC0415  (as above)
 
     settings = usable(read_settings(config))
     book = read_rules(settings, folder)
@@ -80,15 +80,15 @@ def play(
 @rules.command()
 def schema(config: Config = None) -> None:
     """The JSON Schema of rule files, for an editor's line `#:schema`; with --config, of this installation's names."""
+    from tracker.providers.rule_files import names_in  # noqa: PLC0415  (as above)
     from tracker.rulebook.schema import schema as made  # noqa: PLC0415  (takes half a second)
-    from tracker.rulebook.source import names_in  # noqa: PLC0415  (as above)
 
     show_json(made(names_in(read_settings(config)) if config else {}))
 
 
 def fit_rules(config: Path | None, folder: Path | None = None) -> Rulebook:
     """The rules of that folder, else of [rules] dir; ends the command where they have faults, which it tells."""
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.rule_files import read_rules  # noqa: PLC0415  (takes half a second)
 
     return fit(read_rules(read_settings(config), folder))
 

@@ -31,7 +31,7 @@ def read_against(settings: Settings, place: str) -> Rulebook:
 
     Raises Misconfigured where it is neither.
     """
-    from tracker.rulebook.source import read_rules  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.rule_files import read_rules  # noqa: PLC0415  (takes half a second)
 
     if Path(place).is_dir():
         return read_rules(settings, Path(place))
@@ -134,7 +134,7 @@ def tried_rules(settings: Settings, place: Path | None) -> tuple[Sequence[Rule],
 
     Where they are faulty, that is told, and the command is over.
     """
-    from tracker.rulebook.source import read_rules, read_text  # noqa: PLC0415  (takes half a second)
+    from tracker.providers.rule_files import read_rules, read_text  # noqa: PLC0415  (takes half a second)
     from tracker.toml import read_text as text_of  # noqa: PLC0415  (as above)
 
     if place is None or place.is_dir():

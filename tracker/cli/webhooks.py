@@ -117,7 +117,7 @@ def delete(
     name = chosen_provider(settings, provider)
 
     async def work(_: Settings, database: Database) -> object:
-        return await ask_provider(settings, database, name, "delete", lambda api: api.delete_webhook(webhook))
+        return await ask_provider(settings, database, name, "unregister", lambda api: api.delete_webhook(webhook))
 
     on_database(config, work, makes=True)
     kept = not keep_secret and webhook in of_kept_secrets(settings, name)

@@ -98,6 +98,7 @@ class Done(Struct, frozen=True):
 
     `learned` is what the other side said on the way about how the post stands, `reference` how it knows the message,
     as plain JSON, where there is such a thing, `continued_as` the post that was created to take the place of this one.
+    `gone` as for Discard.
     """
 
     detail: str = ""
@@ -106,6 +107,7 @@ class Done(Struct, frozen=True):
     learned: Report | None = None
     reference: Mapping[str, object] | None = None
     continued_as: str | None = None
+    gone: bool = False
 
 
 class Retry(Struct, frozen=True):
@@ -175,11 +177,12 @@ SHORTEST_WAIT = timedelta(seconds=1)
 _PATIENT = Backoff(timedelta(seconds=5), 3, timedelta(hours=1), 0.2)
 _CAREFUL = Backoff(timedelta(seconds=10), 3, timedelta(minutes=30), 0.2)
 
+CHANGES_A_POST = ("retry", "cancel", "reschedule", "delete", "create")
+"""Verbs that change something at the provider: of one post one of them is under way at a time."""
+
 POLICIES: Mapping[str, Policy] = {
-    "alert": Policy(8, _PATIENT),
-    "send": Policy(8, _PATIENT),
-    "retry": Policy(8, _CAREFUL),
-    "reconcile": Policy(8, _CAREFUL),
+    **dict.fromkeys(("alert", "send"), Policy(8, _PATIENT)),
+    **dict.fromkeys((*CHANGES_A_POST, "reconcile"), Policy(8, _CAREFUL)),
 }
 
 
@@ -207,8 +210,8 @@ class Claimed(Struct, frozen=True):
     `attempt` counts from 1. `previous` tells how the attempt before ended (done, retry, discard, unknown, or lost
     when its process died in the middle, so that nobody knows), and is None for the first. `reference` is that of the
     message which the same alert became earlier on the same channel. For a retry, `other` tells how another one of the
-    same attempt of the post ended, where that matters (ok, recreated, unknown), and `generation` is 1 for a post that
-    was not created anew in the place of another.
+    same attempt of the post ended, where that matters (ok, recreated, unknown), and for a `create` how another one of
+    the same did; for both `generation` is 1 for a post that was not created in the place of another.
     """
 
     id: UUID

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from tracker.domain.posts.event import State
 
 
 class Companion(msgspec.Struct, frozen=True):
@@ -69,6 +72,27 @@ class RetryPayload(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.attempt is None else self.attempt + 1
 
 
+class ChangePayload(msgspec.Struct, frozen=True, kw_only=True):
+    """The post that is to be cancelled, deleted or moved: then from the time `was` to `at`, None where it has none."""
+
+    post: str | None = None
+    was: datetime | None = None
+    at: datetime | None = None
+
+
+class CreatePayload(msgspec.Struct, frozen=True, kw_only=True):
+    """The post that is to be created: what `post` is, on other platforms or accounts, or with another text.
+
+    `was` is the state of `post` when that was decided.
+    """
+
+    post: str | None = None
+    was: str = ""
+    platforms: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    text: str | UnsetType = UNSET
+
+
 class ReconcilePayload(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider is asked about."""
 
@@ -81,10 +105,22 @@ class OtherPayload(msgspec.Struct, frozen=True):
     said: Mapping[str, Any]
 
 
-Payload = AlertPayload | SendPayload | RetryPayload | ReconcilePayload | OtherPayload
+Payload = AlertPayload | SendPayload | RetryPayload | ChangePayload | CreatePayload | ReconcilePayload | OtherPayload
 _PAYLOADS: Mapping[str, type[Payload]] = {
     "alert": AlertPayload, "send": SendPayload, "retry": RetryPayload, "reconcile": ReconcilePayload,
+    "cancel": ChangePayload, "reschedule": ChangePayload, "delete": ChangePayload, "create": CreatePayload,
 }  # fmt: skip
+
+
+def made_true(verb: str, said: Payload) -> dict[str, Any]:
+    """What the provider makes true of the post by taking it, as fields of a fact."""
+    if isinstance(said, RetryPayload):
+        return {"state": State.RETRYING, "attempt": said.following}
+    if isinstance(said, ChangePayload) and verb == "reschedule":
+        return {"state": State.SCHEDULED, "scheduled_at": said.at}
+    if isinstance(said, ChangePayload):
+        return {"state": State.CANCELLED if verb == "cancel" else State.REMOVED}
+    return {}
 
 
 def payload_of(verb: str, stored: Mapping[str, object]) -> Payload:

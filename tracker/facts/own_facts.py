@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import asdict
 
-from tracker.domain.payloads import RetryPayload
+from tracker.domain.payloads import made_true
 from tracker.domain.posts.description import attributes_of, excerpt_of
 from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
 from tracker.domain.posts.reconciliation import true_at
@@ -78,11 +78,11 @@ def own_fact(
 
 
 def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
-    """An action has ended. A retry that the provider took begins the next attempt from the moment we asked for it."""
+    """An action has ended. What the provider took is true of the post from the moment we asked for it."""
     told = detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)
     said: dict[str, Any] = {"detail": {**told, "target": claimed.target}}
-    if isinstance(claimed.payload, RetryPayload) and state == "done" and reason == "ok":
-        said |= {"state": State.RETRYING, "attempt": claimed.payload.following}
+    if state == "done" and reason == "ok":
+        said |= made_true(claimed.verb, claimed.payload)
     return own_fact(
         "action", f"{claimed.id}:{claimed.lease}", f"action.{state}", claimed.provider, claimed.post, began, now, **said
     )

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from tracker.domain.rules.rearming import switched
 from tracker.errors import Misconfigured
+from tracker.providers.rule_files import read_rules, read_text
 from tracker.rulebook import Known, Rulebook, load_kept
 from tracker.rulebook.folder import look_of, revision_of_files
-from tracker.rulebook.source import Footing, read_rules, read_text
+from tracker.rulebook.source import Footing
 from tracker.store.reactions import rule_book
 from tracker.store.wakeups import RULES, wait
 

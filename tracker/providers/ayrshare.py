@@ -73,6 +73,8 @@ KIND = ProviderSpec(
         "get": Call("GET /post/{post}", documented=True),
         "list": Call("GET /history?limit={limit}", documented=True),
         "retry": Call('PUT /post/retry {"id": "{post}"}', documented=True),
+        "reschedule": Call('PATCH /post {"id": "{post}", "scheduleDate": "{at}"}', documented=True),
+        "delete": Call('DELETE /post {"id": "{post}"}', documented=True),
     },
     auth=documented("Authorization: Bearer {key}"),
 )

@@ -19,17 +19,20 @@ HOLES = {
     "create": (),
     "get": ("post",),
     "retry": ("post",),
+    "cancel": ("post",),
+    "reschedule": ("post", "at"),
+    "delete": ("post",),
     "list": ("since", "cursor", "offset", "page", "limit"),
     "usage": (),
     "register": (),
     "webhooks": (),
     "test": ("webhook",),
-    "delete": ("webhook",),
+    "unregister": ("webhook",),
 }
 """The calls that a provider may have, and what can be filled into each beside `workspace`."""
 
 WORKSPACE = "workspace"
-NEEDED = frozenset({"post", "webhook"})
+NEEDED = frozenset({"post", "at", "webhook"})
 """What must be filled in where it can be."""
 
 NUMBERS = frozenset({"offset", "page", "limit"})

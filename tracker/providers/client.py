@@ -116,6 +116,10 @@ class ProviderClient:
         """Publish again what has failed. The same key is sent on each attempt."""
         return await self._call("retry", lambda _: True, key=idempotency_key, post=post)
 
+    async def change_post(self, verb: str, post: str, idempotency_key: str, at: datetime | None = None) -> Reply[bool]:
+        """Have the post cancelled, deleted or moved to `at`, by the call of that name."""
+        return await self._call(verb, lambda _: True, key=idempotency_key, post=post, at=stamp(at) if at else "")
+
     async def usage(self) -> Reply[Usage]:
         """What is left and what was used; the balance is remembered for all processes."""
         return await self._call(USAGE, self.answers.usage)
@@ -135,7 +139,7 @@ class ProviderClient:
 
     async def delete_webhook(self, webhook: str) -> Reply[bool]:
         """Have the provider send nothing more to it."""
-        return await self._call("delete", lambda _: True, webhook=webhook)
+        return await self._call("unregister", lambda _: True, webhook=webhook)
 
     def lacks(self, call: str) -> str:
         """The setting without which the call cannot be made, or "" when it can."""

@@ -46,12 +46,18 @@ def paired(
     return (*found, *((platform, None) for platform in platforms if platform not in named))
 
 
+def places_of(settings: Settings, provider: str) -> dict[str, str]:
+    """Where the parts of a new post stand in the call that creates it; empty where nobody has said so."""
+    section = settings.providers[provider]
+    return {name: place.path for name, place in KINDS[section.kind].post.items()} | section.post
+
+
 def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any]:
     """The body of the call that creates the post; raises Misconfigured where it is not known how that is written."""
-    section = settings.providers[provider]
-    places = KINDS[section.kind].post
+    places = places_of(settings, provider)
     if not places:
-        raise settings.fault(f"providers.{provider}.kind", f'it is not known how "{section.kind}" takes new posts')
+        kind = settings.providers[provider].kind
+        raise settings.fault(f"providers.{provider}.kind", f'it is not known how "{kind}" takes new posts')
     values = {
         "platforms": list(post.platforms),
         "text": post.text,
@@ -60,5 +66,5 @@ def described(settings: Settings, provider: str, post: NewPost) -> dict[str, Any
     }
     body: dict[str, Any] = {}
     for name, place in places.items():
-        put(body, parse_path(section.post.get(name, place.path)), values[name])
+        put(body, parse_path(place), values[name])
     return body

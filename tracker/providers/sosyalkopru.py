@@ -115,7 +115,7 @@ CALLS = {
     "register": Call("POST /webhooks", documented=True),
     "webhooks": Call("GET /webhooks", documented=False),
     "test": Call("POST /webhooks/{webhook}/test", documented=True),
-    "delete": Call("DELETE /webhooks/{webhook}", documented=False),
+    "unregister": Call("DELETE /webhooks/{webhook}", documented=False),
 }
 """Where the guide shows no such call and the provider has none, an operator sets it to an empty text."""
 

@@ -158,6 +158,8 @@ KIND = ProviderSpec(
         "get": Call("GET /posts/{post}", documented=True),
         "list": Call("GET /posts?fromDate={since}&limit={limit}&page={page}", documented=True),
         "retry": Call("POST /posts/{post}/retry", documented=True),
+        "cancel": Call("DELETE /posts/{post}", documented=True),  # it takes drafts and scheduled posts alone
+        "reschedule": Call('PUT /posts/{post} {"scheduledFor": "{at}"}', documented=True),
     },
     auth=documented("Authorization: Bearer {key}"),
 )

@@ -33,7 +33,7 @@ MOST_ACTIONS = 500
 
 FIRINGS = """
 select f.rule, f.key, f.cause, f.revision, f.outcome, f.detail, f.provider, f.post, f.run, f.fired_at, f.occurred_at,
-       r.state as run_state, r.data->>'why' as run_why
+       r.state as run_state, r.data->>'why' as run_why, r.data->'left_out' as left_out
   from firings f left join runs r on r.id = f.run
  where f.provider = $1 and f.post = $2 and ($3::text is null or f.rule = $3)
  order by f.fired_at desc
@@ -57,11 +57,12 @@ select a.run, a.id, a.verb, a.target, a.state, a.reason, a.hidden_by, a.due_at, 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A firing, and how its run stands; retention may have dropped the run."""
+    """A firing, and how its run stands, with what it left out by step; retention may have dropped the run."""
 
     firing: Firing
     run_state: str | None
     run_why: str | None
+    left_out: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class ActionTaken:
 async def firings_about(conn: Connection, provider: str, post: str, rule: str | None) -> list[Recorded]:
     """The last firings about the post, of one rule or of all, the newest first."""
     rows = await conn.fetch(FIRINGS, provider, post, rule, MOST_FIRINGS)
-    return [Recorded(firing_of(row), row["run_state"], row["run_why"]) for row in rows]
+    return [Recorded(firing_of(row), row["run_state"], row["run_why"], row["left_out"] or {}) for row in rows]
 
 
 async def actions_of(conn: Connection, runs: Collection[UUID]) -> list[ActionTaken]:
@@ -140,6 +141,7 @@ async def why(
         {one.firing.identity: one.firing for one in recorded},
         now,
         {name: since for name, (revision, since) in armed.items() if revision == revisions.get(name)},
+        await timers.there_since(conn),
     )
     switched = [replace(rule, enabled=switches[rule.id].enabled) if rule.id in switches else rule for rule in wanted]
     told = await asyncio.to_thread(explain, switched, story)
@@ -169,7 +171,8 @@ def _told(one: Explanation, kept: Recorded, actions: Iterable[ActionTaken]) -> s
     said = [f"{one.text}{f' on {one.event}' if one.event else ''}"]
     if kept.run_state:
         said.append(f"its run is {kept.run_state}{f' ({kept.run_why})' if kept.run_why else ''}")
-    return "; ".join([*said, *map(_came_to, actions)])
+    left_out = [f"step {path} was left out: {why}" for path, why in kept.left_out.items()]
+    return "; ".join([*said, *left_out, *map(_came_to, actions)])
 
 
 def _came_to(action: ActionTaken) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
+from tracker.domain.rules.descriptions import verb_of
 from tracker.domain.rules.event_pattern import (
     ACKNOWLEDGED,
     EventName,
@@ -17,7 +18,7 @@ from tracker.domain.rules.event_pattern import (
     entered,
 )
 from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
-from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
+from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import way_back
@@ -104,7 +105,10 @@ def _reached(rule: Rule) -> list[str]:
 OWN = (GroupBy.POST, GroupBy.TARGET)
 """What a rule must count as one where it acts on, or waits for, that one thing."""
 
-ABOUT_A_POST = {"retry": "a retry", "reconcile": "reconciling", "set": "a label"}
+ABOUT_A_POST = {
+    "retry": "a retry", "reconcile": "reconciling", "set": "a label", "cancel": "cancelling",
+    "reschedule": "another time", "delete": "deleting", "create": "creating another one",
+}  # fmt: skip
 ENDING = {"resolves": "an alert that resolves", "repeat": "an alert that is repeated", "resolved": '"resolved"'}
 NOT_BY_THE_CLOCK = {
     "count": "the clock comes once at a time",
@@ -113,13 +117,9 @@ NOT_BY_THE_CLOCK = {
     "mutes": "it is about no post for which others could be mute",
     "resolved": "a time of the clock is never over",
 }
-STEPS_ABOUT_A_POST = ("retry", "reconcile", "set", "wait", "pause", "resume")
+STEPS_ABOUT_A_POST = (*ABOUT_A_POST, "wait", "pause", "resume")
 ACKNOWLEDGEMENT = (EventName(ACKNOWLEDGED),)
 """What a run hears of whatever it is about."""
-
-LEADS_TO = (State.RETRYING, State.PUBLISHING, State.PUBLISHED)
-"""Where a retry takes a post of its own accord."""
-ATTEMPTS = frozenset({"post.attempt", "target.attempt"})
 
 
 def check(rule: Rule, table: Table, known: Known) -> None:
@@ -131,11 +131,10 @@ def check(rule: Rule, table: Table, known: Known) -> None:
         _check_per(rule, table)
         _check_ends(rule, table)
     _check_words(rule, table)
-    _check_retries(rule, table)
     _check_oddities(rule, table, known)
 
 
-def _fault(table: Table, key: str, message: str) -> None:
+def fault_at_step(table: Table, key: str, message: str) -> None:
     """Where the key stands first, in the rule or one of its steps, or at `do` where it comes from a workflow."""
     saying = next((part for part in (table, *_steps(table)) if key in part), None)
     if saying:
@@ -153,8 +152,7 @@ def _uses(rule: Rule, table: Table, key: str) -> bool:
         return "resolved" in rule.branches
     if key == "wait":
         return any(isinstance(step, WaitStep) and step.words != ACKNOWLEDGEMENT for step in rule.all_steps)
-    verbs = {type(step).__name__.removesuffix("Step").lower() for step in rule.all_steps}
-    return key in verbs
+    return key in map(verb_of, rule.all_steps)
 
 
 def _check_clock(rule: Rule, table: Table) -> None:
@@ -163,10 +161,10 @@ def _check_clock(rule: Rule, table: Table) -> None:
             table.fault(key, f'does not go with "every": {why}')
     for key in STEPS_ABOUT_A_POST:
         if _uses(rule, table, key):
-            _fault(table, key, 'does not go with "every": its runs are about no post')
+            fault_at_step(table, key, 'does not go with "every": its runs are about no post')
     for key in ("resolves", "repeat"):
         if _uses(rule, table, key):
-            _fault(table, key, 'does not go with "every": a time of the clock is never over')
+            fault_at_step(table, key, 'does not go with "every": a time of the clock is never over')
     if not getattr(rule.trigger, "gathers", True):
         for key in ("match", "when", "per"):
             if key in table:
@@ -194,7 +192,7 @@ def _check_ends(rule: Rule, table: Table) -> None:
     """What speaks of an end needs something that can end."""
     if rule.count and not isinstance(rule.trigger, On):
         table.fault("count", 'goes with "on": what lasts or is missing happens once')
-    if rule.count and rule.count.in_a_row and State.PUBLISHED in _starting(rule):
+    if rule.count and rule.count.in_a_row and State.PUBLISHED in starting(rule):
         table.fault("count", '"post.published" begins a row anew, so it cannot be what is counted in one')
     if not isinstance(rule.trigger, On):
         return
@@ -203,7 +201,7 @@ def _check_ends(rule: Rule, table: Table) -> None:
         ends = can_be_left and rule.per in OWN
         if _uses(rule, table, key) and not ends and not (key == "repeat" and rule.cancel_on):
             if key == "repeat":
-                _fault(table, key, f'{what} needs an end: a state that can be left, or "cancel_on"')
+                fault_at_step(table, key, f'{what} needs an end: a state that can be left, or "cancel_on"')
             elif not can_be_left:
                 table.fault("on", f'{what} needs a state that can be left, as "post.failed"')
 
@@ -213,23 +211,10 @@ def _check_words(rule: Rule, table: Table) -> None:
     if isinstance(rule.trigger, On) and cancelling & set(rule.trigger.words):
         table.fault("cancel_on", 'would cancel what it starts: the same word stands in "on"')
     if cancelling & set(rule.waits_for):
-        _fault(table, "wait", 'is never heard: the same word stands in "cancel_on", which ends the run')
+        fault_at_step(table, "wait", 'is never heard: the same word stands in "cancel_on", which ends the run')
 
 
-def _check_retries(rule: Rule, table: Table) -> None:
-    if not rule.retries:
-        return
-    if rule.hears_of_actions:
-        _fault(table, "retry", 'does not go with on = "action.dead": what fails once more would set it going again')
-    if rule.mode is Mode.PARALLEL:
-        table.fault("mode", "runs side by side would retry the same post twice")
-    again = [state for state in LEADS_TO if state in _starting(rule)]
-    if again and not (isinstance(rule.when, Condition) and rule.when.reads & ATTEMPTS):
-        bound = 'or let "when" bound post.attempt'
-        _fault(table, "retry", f'starts itself again without end: it leads to "post.{again[0]}" ({bound})')
-
-
-def _starting(rule: Rule) -> frozenset[State]:
+def starting(rule: Rule) -> frozenset[State]:
     """The states that set the rule going."""
     trigger = rule.trigger
     if isinstance(trigger, While):
@@ -269,12 +254,12 @@ def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
     if rule.mutes and not lasts:
         table.warn("mutes", "mutes nothing: the rule's runs end at once")
     states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}
-    starting = set(map(str, _starting(rule)))
+    entering = set(map(str, starting(rule)))
     names_only_states = isinstance(rule.trigger, While) or (
         isinstance(rule.trigger, On) and all(isinstance(word, StateEntered) for word in rule.trigger.words)
     )
-    if states and names_only_states and not states & starting:
-        table.warn("match", f"never holds: the state is then {' or '.join(sorted(starting))}")
+    if states and names_only_states and not states & entering:
+        table.warn("match", f"never holds: the state is then {' or '.join(sorted(entering))}")
     if isinstance(rule.when, Condition) and (why := rule.when.never_holds(_of_match(rule))):
         table.warn("when", f"never holds: {why}")
     if isinstance(rule.trigger, While) and rule.trigger.since_entered:
@@ -283,11 +268,3 @@ def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
             "asks for the old ones too: whatever has been in that state for so long is told of as soon as the rule is"
             " in force",
         )
-    of_providers = [word for match in rule.match if match.field == "provider" for word in match.words]
-    for provider in sorted(known.retrying) if rule.retries and rule.per is GroupBy.TARGET else ():
-        if not of_providers or any(fnmatchcase(provider, word) for word in of_providers):
-            table.warn(
-                "per",
-                f'"{provider}" retries whole posts: one retry serves all targets of a post, and is a try of each'
-                ' (per = "post" says so)',
-            )

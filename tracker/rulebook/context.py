@@ -96,12 +96,16 @@ def _steps(table: Table) -> Iterator[Mapping[str, object]]:
             yield from (step for step in steps if isinstance(step, dict))
 
 
+RECREATE = "recreate"
+
+
 class Known(Struct, frozen=True):
     """The names that rules may use; None where they are not known, so that nothing is checked against them.
 
     `budget` is that of a rule which has none of its own; None is no budget. `retrying` are the providers that can try a
     post again: always the whole of it. `public_url` is where people reach this installation; "": nobody has said so.
     `signs_links`: there is a secret with which links in messages are signed.
+    `verbs` are what each provider has a call for, and RECREATE, where it is known what a post of its is made of.
     """
 
     channels: Collection[str] | None = None
@@ -111,6 +115,7 @@ class Known(Struct, frozen=True):
     retrying: Collection[str] = ()
     public_url: str | None = None
     signs_links: bool = True
+    verbs: Mapping[str, Collection[str]] | None = None
 
     @property
     def addressees(self) -> Collection[str] | None:

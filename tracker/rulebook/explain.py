@@ -29,7 +29,8 @@ from tracker.rulebook.explanations import CLOCK, GATHERED, OFF, UNSEEN, Clause, 
 class Story(Struct, frozen=True):
     """A post's changes, the first one first, how it stands, and what is on record about it.
 
-    `since` says when each rule's present meaning was put in force, as far as that is known.
+    `since` says when each rule's present meaning was put in force, and `there_since` from when on it is there at all,
+    as far as that is known.
     """
 
     changes: Sequence[Change]
@@ -37,13 +38,16 @@ class Story(Struct, frozen=True):
     firings: Mapping[Identity, Firing]
     now: datetime
     since: Mapping[str, datetime] = field(default_factory=dict)
+    there_since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def explain(rules: Sequence[Rule], story: Story) -> dict[str, list[Explanation]]:
     """What each rule made of everything that it could have acted on, the most telling first; never nothing."""
     account = _Account(story, rules)
     without_steps = (replace(rule, do=(), branches={}) for rule in rules)  # when a rule fires does not depend on them
-    account.play(RuleIndex(without_steps))
+    index = RuleIndex(without_steps)
+    index.there_since = story.there_since
+    account.play(index)
     return {rule.id: sorted(account.of(rule), key=lambda one: one.rank) for rule in rules}
 
 

@@ -196,6 +196,17 @@ _VERBS: Mapping[str, Mapping[str, Key]] = {
         "else": Key("The branch to take where it did not come in time, or `when` is false."),
     },
     "reconcile": {"reconcile": Key("Ask the provider how the post stands, and wait for the answer.", "choice", ASKED)},
+    "cancel": {"cancel": Key("Have the provider take the post off before it is published.", "choice", ASKED)},
+    "reschedule": {
+        "reschedule": Key("Have the provider publish it so much later than its time, or earlier.", offers=("+30m",))
+    },
+    "delete": {"delete": Key("Have the provider delete the post, published or not.", "choice", ASKED)},
+    "create": {
+        "create": Key("Have the provider create another post from this one.", "choice", ASKED),
+        "platforms": Key("Where the other one goes.", "words", offers=PLATFORMS, needed=True),
+        "accounts": Key("By which accounts, as the provider calls them.", "words"),
+        "text": Key("Its text, with {{ CEL }} holes; without it, what the post says and shows."),
+    },
     "pause": {
         "pause": Key("Hold another rule, for what this one is about.", of="rules"),
         "for": Key("How long.", "span", needed=True),

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from tracker.domain.actions import CHANGES_A_POST
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
@@ -174,7 +175,7 @@ def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], 
 def _demands(taken: Iterable[Message]) -> Iterator[_Written]:
     for one in taken:
         action = one.asked.action
-        to = "" if action.verb in ("retry", "reconcile", "set") else f" {_quoted(action.target)}"
+        to = "" if action.verb in (*CHANGES_A_POST, "reconcile", "set") else f" {_quoted(action.target)}"
         resolved = "  resolved=true" if getattr(action.payload, "resolved", False) else ""
         yield _Written(one.at - BEGINNING, 1, f"<  {action.verb}{to}{resolved}")
 

@@ -1,7 +1,7 @@
 """A stage for rules: facts are told, time passes, and what the rules do about it is noted.
 
-Every action is taken at once and goes well; a retry that is taken begins the next attempt, as it does live. Pauses
-have no jitter, so that a test can name the moment.
+Every action is taken at once and goes well; what the provider takes is true of the post, as it is live. Pauses have no
+jitter, so that a test can name the moment.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from uuid import UUID
 
 from msgspec.structs import asdict, replace
 
-from tracker.domain.payloads import AlertPayload, Companion, Payload, RetryPayload
+from tracker.domain.payloads import AlertPayload, Companion, Payload, made_true
 from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.change import Change, PostView
-from tracker.domain.posts.event import Fact, State
+from tracker.domain.posts.event import Fact
 from tracker.domain.posts.post import Post
 from tracker.domain.rules.decision import Timer
 from tracker.domain.rules.periodic import since_of
@@ -178,11 +178,9 @@ class RuleSimulation:
         self._seen = len(self.world.noted)
 
     def _taken_up(self, asked: ActionRequest) -> None:
-        said = asked.action.payload
-        if isinstance(said, RetryPayload):
-            retrying: dict[str, Any] = {"state": State.RETRYING, "attempt": said.following}
+        if true := made_true(asked.action.verb, asked.action.payload):
             self._told.append(
-                self._own(str(asked.action.id), "action.done", "action", asked.post, asked.provider, **retrying)
+                self._own(str(asked.action.id), "action.done", "action", asked.post, asked.provider, **true)
             )
 
     def _labelled(self, label: Label, run: Run) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import msgspec
 
-from tracker.domain.payloads import OtherPayload
+from tracker.domain.payloads import ChangePayload, CreatePayload, OtherPayload
 from tracker.errors import cut, printable
 from tracker.rulebook.rule_simulation import Message
 
-WORDS = ("rule", "title", "body", "severity", "resolved", "event", "data", "others", "hidden")
+WORDS = (
+    "rule", "title", "body", "severity", "resolved", "event", "data", "others", "hidden", "scheduled_at", "platforms",
+    "text",
+)  # fmt: skip
 LONGEST_SAID, MOST_SAID = 200, 10
 """Letters of each thing that was said, and how many actions a failure tells."""
 
@@ -25,7 +28,11 @@ def fields_of(one: Message) -> dict[str, Any]:
         return known | {"data": dict(payload.said)}
     said = msgspec.to_builtins(payload)
     others = [other["title"] for other in said.pop("others", ())]
-    return {"body": said.get("text"), **said, **known, "others": others}
+    if isinstance(payload, CreatePayload):
+        return {**said, **known, "platforms": ",".join(payload.platforms)}
+    if isinstance(payload, ChangePayload):
+        return {"scheduled_at": payload.at.isoformat() if payload.at else "", **known}
+    return {"body": said.pop("text", None), **said, **known, "others": others}
 
 
 def as_data(one: Message, at: str) -> dict[str, Any]:

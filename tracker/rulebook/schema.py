@@ -74,6 +74,7 @@ PATTERNS = {
     "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
+    "reschedule": rf"[+-]{_SPAN}",
     "repeat": rf"{_SPAN}(\s+max\s+[1-9]\d{{0,2}})?",
     "starts": rf"[0-9W-]{{7,10}}\s+{_TIME}\s+{_ZONE}",
     "expect": r"[^\s.*?\[>]+\.[^\s*?\[>]+",

@@ -1,4 +1,4 @@
-"""Where the rules of an installation come from, as the configuration names them, or tried beside them."""
+"""The rules that an installation goes by, and what they rest on."""
 
 from __future__ import annotations
 
@@ -9,44 +9,13 @@ from msgspec import Struct
 
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import NotFound, did_you_mean
-from tracker.rulebook.context import Known
-from tracker.rulebook.loading import Rulebook, load_rules, load_text
+from tracker.rulebook.loading import Rulebook, load_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from tracker.domain.rules.rule import Rule
     from tracker.errors import Misconfigured
-    from tracker.settings import Settings
-
-
-def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
-    """The rules of that folder, else of the configured one, checked against the names in the configuration."""
-    return load_rules(folder or settings.rules.dir, _known(settings))
-
-
-def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
-    """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
-    return load_text(text, file, _known(settings), settings.rules.dir, others)
-
-
-def names_in(settings: Settings) -> dict[str, Collection[str]]:
-    """What rule files of this installation can name, by what it is of (`Key.of`)."""
-    known, attributes = _known(settings), {name for one in settings.providers.values() for name in one.attributes}
-    return {
-        "channels": known.channels or (), "addressees": known.addressees or (), "providers": known.providers or (),
-        "attributes": attributes, "rules": read_rules(settings).places.keys(),
-    }  # fmt: skip
-
-
-def _known(settings: Settings) -> Known:
-    channels, endpoints = settings.names("channels"), settings.names("endpoints")
-    retrying = [name for name, provider in settings.providers.items() if provider.retry != "never"]
-    return Known(
-        channels, endpoints, settings.providers.keys(), settings.rules.budget, retrying, settings.server.public_url,
-        bool(settings.server.link_secret.get_secret_value()),
-    )  # fmt: skip
 
 
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"

@@ -74,8 +74,9 @@ VERBS: Mapping[str, str] = {
     "workflow": 'write { run = "…" }',
     "label": 'write { set = { name = "text" } }',
     "refresh": 'write { reconcile = "post" }',
-    "cancel": "what is asked of the provider is retry and reconcile",
-    "delete": "what is asked of the provider is retry and reconcile",
-    "reschedule": "what is asked of the provider is retry and reconcile",
+    "move": 'write { reschedule = "+30m" }',
+    "remove": 'write { delete = "post" }',
+    "unpublish": 'write { delete = "post" }',
+    "publish": 'write { create = "post", platforms = ["…"] }',
 }
 """Of the verb of a step."""

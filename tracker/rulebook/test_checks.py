@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
+from tracker.domain.actions import CHANGES_A_POST
 from tracker.domain.rules.choice import addressees
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName
 from tracker.domain.rules.rule import Rule
@@ -95,7 +96,7 @@ def _of_demand(line: Line, cast: _Cast, posts: Collection[str], senders: Collect
         ("rule", "rule of the test", [rule.id for rule in cast.rules] if "rule" in line.fields else ()),
         ("post", "post in this timeline", posts),
         ("to", "post in this timeline", posts if line.word == "set" else ()),
-        ("to", "provider in this timeline", senders if line.word in ("retry", "reconcile") else ()),
+        ("to", "provider in this timeline", senders if line.word in (*CHANGES_A_POST, "reconcile") else ()),
     ):
         if known and (name := line.fields.get(field)) and name not in known:
             yield f'{field}: there is no {what} "{name}"{_instead(name, known)}'

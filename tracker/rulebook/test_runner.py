@@ -23,7 +23,7 @@ from tracker.errors import printable
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, TooLong, calm
 from tracker.rulebook.rule_test import POST, PROVIDER, RuleTest
 from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
-from tracker.rulebook.timeline import DATA, NAMED, Line
+from tracker.rulebook.timeline import DATA, NAMED, SPANS, Line
 
 
 def junit(outcomes: Iterable[Outcome]) -> str:
@@ -68,7 +68,7 @@ SOURCES = {ACTION_DEAD: "action", ACKNOWLEDGED: "manual"}
 TO_RUNS = frozenset({ACKNOWLEDGED})
 """What is told to runs, each by itself, and not to whoever listens."""
 
-CONTAINING = frozenset({"body"})
+CONTAINING = frozenset({"body", "text"})
 ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
 """By which fields an event about an account, and no post, tells of it."""
 
@@ -230,7 +230,7 @@ def _demand(line: Line, left: list[Message], done: Sequence[Message], test: Rule
     if line.mark == ">":
         return ""
     moment = test.starts + line.at
-    fitting = sorted((one for one in left if _fits(line, one)), key=lambda one: one.at)
+    fitting = sorted((one for one in left if _fits(line, one, test)), key=lambda one: one.at)
     if line.mark == "!":
         fitting = [one for one in fitting if one.at <= moment]
         return f"it must not, but it did at {_at(fitting[0], test)}{_said(fitting[0], test)}" if fitting else ""
@@ -254,8 +254,10 @@ def _said(one: Message, test: RuleTest) -> str:
     return "" if told == plain else f": {told}"
 
 
-def _fits(line: Line, one: Message) -> bool:
+def _fits(line: Line, one: Message, test: RuleTest) -> bool:
     known = fields_of(one)
+    if moved_to := known.get("scheduled_at"):
+        known["scheduled_at"] = format_duration(datetime.fromisoformat(moved_to) - test.starts)
     return (
         one.asked.action.verb == line.word
         and not one.hidden
@@ -268,6 +270,7 @@ def _says(name: str, known: Mapping[str, Any], wanted: str) -> bool:
     if name == "title":
         return any(wanted in title for title in (known.get("title") or "", *known.get("others", ())))
     text = "" if known.get(name) is None else str(known[name])
+    wanted = format_duration(parse_duration(wanted)) if name in SPANS else wanted
     return wanted in text if name in CONTAINING else text.lower() == wanted.lower()
 
 

@@ -12,6 +12,8 @@ from tracker.domain.duration import parse_duration
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName, EventPattern
 from tracker.domain.rules.step import (
     AlertStep,
+    ChangeStep,
+    CreateStep,
     PauseStep,
     ReconcileStep,
     Render,
@@ -23,7 +25,7 @@ from tracker.domain.rules.step import (
     WaitStep,
 )
 from tracker.rulebook.context import Context
-from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES
+from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES, meant_platform
 from tracker.rulebook.nouns import NO_ADDRESS
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_word
@@ -182,6 +184,45 @@ def _reconcile(table: Table, context: Context) -> ReconcileStep:
     return ReconcileStep()
 
 
+def _change(table: Table, context: Context) -> ChangeStep:
+    verb = next(verb for verb in ("cancel", "delete") if verb in table)
+    table.choice(verb, ASKED, ASKED[0])
+    return ChangeStep(verb)
+
+
+def _reschedule(table: Table, context: Context) -> ChangeStep | None:
+    by = table.parsed("reschedule", parse_move)
+    return ChangeStep("reschedule", by) if by else None
+
+
+def parse_move(text: str) -> timedelta:
+    """How much later "+30m" is, or earlier "-30m". Raises ValueError for what is neither."""
+    sign, span = text.strip()[:1], text.strip()[1:]
+    if sign not in ("+", "-"):
+        raise ValueError(f'"{text}" does not say whether later or earlier: write it as in "+30m" or "-30m"')
+    by = parse_duration(span)
+    if not by:
+        raise ValueError("must be longer than nothing")
+    return by if sign == "+" else -by
+
+
+def _create(table: Table, context: Context) -> CreateStep | None:
+    table.choice("create", ASKED, ASKED[0])
+    platforms, accounts = table.several("platforms", _platform), table.several("accounts", str)
+    if "platforms" not in table:
+        table.fault("", 'a post that is created needs "platforms", as in platforms = ["bluesky"]')
+    text = table.parsed("text", lambda text: context.text(text, LONGEST_TEXT))
+    if text and "post.text" in text.reads:
+        table.warn("text", 'post.text is its beginning, and a longer one is cut: without "text" all of it goes out')
+    return CreateStep(platforms, accounts, text) if platforms else None
+
+
+def _platform(name: str) -> str:
+    if meant := meant_platform(name):
+        raise ValueError(f'"{name}" is no platform (did you mean "{meant}"?)')
+    return name
+
+
 def _pause(table: Table, context: Context) -> PauseStep | None:
     rule, lasting = _rule(table, "pause", context), table.span("for")
     if "for" not in table:
@@ -223,6 +264,10 @@ READERS: Mapping[str, Callable[[Table, Context], Step | None]] = {
     "retry": _retry,
     "wait": _wait,
     "reconcile": _reconcile,
+    "cancel": _change,
+    "reschedule": _reschedule,
+    "delete": _change,
+    "create": _create,
     "pause": _pause,
     "resume": _resume,
     "set": _set,

@@ -48,6 +48,12 @@ class NewPost(msgspec.Struct, rename="camel"):
     scheduling: Scheduling | None = None
 
 
+class Moved(msgspec.Struct):
+    """PATCH /v1/posts/{id}"""
+
+    scheduling: Scheduling
+
+
 class NewWebhook(msgspec.Struct):
     """POST /v1/webhooks; the real provider insists on https and public addresses, this one serves a laptop."""
 
@@ -71,6 +77,9 @@ class Api:
             ("GET", "/v1/posts", self._list_posts),
             ("GET", "/v1/posts/{id}", self._show_post),
             ("POST", "/v1/posts/{id}/retry", self._retry_post),
+            ("POST", "/v1/posts/{id}/cancel", self._cancel_post),
+            ("PATCH", "/v1/posts/{id}", self._reschedule_post),
+            ("DELETE", "/v1/posts/{id}", self._delete_post),
             ("GET", "/v1/webhooks", self._list_webhooks),
             ("DELETE", "/v1/webhooks/{id}", self._delete_webhook),
         ]
@@ -123,9 +132,7 @@ class Api:
         new = _read(request, NewPost)
         if not new.platforms:
             raise Refusal(400, "invalid_request", "platforms is empty")
-        when = new.scheduling.scheduled_at if new.scheduling else None
-        if when and when.tzinfo is None:
-            raise Refusal(400, "invalid_request", "scheduling.scheduledAt names no time zone")
+        when = _moment(new.scheduling) if new.scheduling else None
         return done(self._posts.create(tuple(new.platforms), new.content.text, when).shown(), 201)
 
     async def _list_posts(self, request: Request, _: str) -> Answer:
@@ -147,6 +154,15 @@ class Api:
 
     async def _retry_post(self, _: Request, name: str) -> Answer:
         return done(self._posts.retry(name).shown(), 202)
+
+    async def _cancel_post(self, _: Request, name: str) -> Answer:
+        return done(self._posts.cancel(name).shown())
+
+    async def _reschedule_post(self, request: Request, name: str) -> Answer:
+        return done(self._posts.reschedule(name, _moment(_read(request, Moved).scheduling)).shown())
+
+    async def _delete_post(self, _: Request, name: str) -> Answer:
+        return done(self._posts.delete(name).shown())
 
     async def _show_usage(self, _: Request, __: str) -> Answer:
         return done(self._meter.usage())
@@ -175,6 +191,12 @@ class Api:
     async def _delete_webhook(self, _: Request, name: str) -> Answer:
         del self._deliveries.webhooks[self._deliveries.webhook(name).id]
         return done({"id": name})
+
+
+def _moment(scheduling: Scheduling) -> datetime:
+    if scheduling.scheduled_at.tzinfo is None:
+        raise Refusal(400, "invalid_request", "scheduling.scheduledAt names no time zone")
+    return scheduling.scheduled_at
 
 
 def _read(request: Request, shape: type[S]) -> S:

@@ -115,6 +115,34 @@ class Posts:
         self._begin(post)
         return post
 
+    def cancel(self, name: str) -> Post:
+        """Take off what has not begun; raises Refusal."""
+        return self._end(self._scheduled(name), State.CANCELLED)
+
+    def delete(self, name: str) -> Post:
+        """Take it off, wherever it stands; raises Refusal."""
+        return self._end(self.get(name), State.REMOVED)
+
+    def reschedule(self, name: str, at: datetime) -> Post:
+        """Publish it at another time; raises Refusal for what has begun."""
+        post = self._scheduled(name)
+        post.scheduled_at, post.updated_at = in_milliseconds(at), self._now()
+        self._clock.at(post.scheduled_at, partial(self._start, post))
+        self._say(post, "post.scheduled")
+        return post
+
+    def _scheduled(self, name: str) -> Post:
+        post = self.get(name)
+        if post.state is not State.SCHEDULED:
+            raise Refusal(409, "not_scheduled", f"The post {name} is not scheduled: it is {post.state.upper()}")
+        return post
+
+    def _end(self, post: Post, state: State) -> Post:
+        post.status, post.problem, post.updated_at = state, None, self._now()
+        post.targets = tuple(replace(target, state=state, problem=None) for target in post.targets)
+        self._say(post, "post.updated")
+        return post
+
     def truth(self) -> dict[str, Truth]:
         """Every post as it really is now."""
         return {name: _truth(post) for name, post in self.all.items()}
@@ -123,13 +151,16 @@ class Posts:
         return in_milliseconds(self._clock.now())
 
     async def _start(self, post: Post) -> None:
-        self._begin(post)
+        if post.state is State.SCHEDULED and post.scheduled_at and post.scheduled_at <= self._clock.now():
+            self._begin(post)
 
     def _begin(self, post: Post) -> None:
         for step in plan_story(self._seed, post.subject, post.attempt, self._odds):
             self._clock.at(after(self._clock, step.after), partial(self._take, post, step))
 
     async def _take(self, post: Post, step: Step) -> None:
+        if post.state is State.REMOVED:
+            return
         before = {target.key: target.state for target in post.targets}
         changed = tuple(target for target in step.targets if target.state is not before[target.key])
         post.published.update(target.key for target in changed if target.state is State.PUBLISHED)

@@ -9,6 +9,7 @@ from tracker.act.performers.apprise import AppriseService, open_service
 from tracker.act.performers.channel_checks import fault_of_service
 from tracker.act.performers.mail import Mail
 from tracker.act.performers.notify import Alert, LogAlerts, Send, SignedWebhook
+from tracker.act.performers.post_changes import ChangePost, CreatePost
 from tracker.act.performers.provider_actions import Reconcile, RetryPost
 from tracker.act.performers.slack import SlackApp, SlackWebhook
 from tracker.domain.actions import Discard, Reason
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 
 def build_performers(
     settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
-) -> dict[str, Alert | Send | RetryPost | Reconcile]:
+) -> dict[str, Alert | Send | RetryPost | ChangePost | CreatePost | Reconcile]:
     """The performers by verb, for settings that are usable."""
-    alert = build_alert(settings, outbound)
+    alert, change = build_alert(settings, outbound), ChangePost(clients)
     return {
         "alert": alert,
         "send": Send(settings.endpoints, alert.ways, outbound, settings.left_out),
         "retry": RetryPost(clients, settings.providers),
+        **dict.fromkeys(("cancel", "reschedule", "delete"), change),
+        "create": CreatePost(clients, settings),
         "reconcile": Reconcile(clients),
     }
 

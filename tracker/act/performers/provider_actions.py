@@ -18,12 +18,12 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.target import FALLEN_SHORT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
     from tracker.domain.actions import Claimed, Exchange, Outcome
-    from tracker.domain.posts.event import Draft, Report, Shown
+    from tracker.domain.posts.event import Report, Shown
     from tracker.outbound.client import Reply
     from tracker.settings import Provider
 
@@ -34,12 +34,17 @@ PASSING = FAILING | WAITS | {Reason.RATE_LIMITED}
 UNTAKEN = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 
+DOUBTFUL = frozenset({"lost", "unknown", "done"})
+"""Ends of an earlier attempt after which it may have been heard."""
+
+TWICE = "an earlier attempt may have created it, and creating it again may publish twice"
+
 
 class Publisher(Protocol):
     """A provider's client; `then` is how many calls are to follow at once."""
 
     def can(self, call: str) -> bool:
-        """Whether the call "get", "retry" or "create" is to be had."""
+        """Whether the call of that name, as "get" or "retry", is to be had."""
 
     def on_behalf_of(self, purpose: Purpose) -> Self:
         """This client, whose calls count as made for that purpose."""
@@ -49,6 +54,9 @@ class Publisher(Protocol):
 
     async def retry_post(self, post: str, idempotency_key: str) -> Reply[bool]:
         """Publish again what has failed."""
+
+    async def change_post(self, verb: str, post: str, idempotency_key: str, at: datetime | None = None) -> Reply[bool]:
+        """Have the post cancelled, deleted or moved to `at`."""
 
     async def show_post(self, post: str, *, then: int = 0) -> Reply[Shown]:
         """How the post stands, and what could be created in its place."""
@@ -125,17 +133,26 @@ GENERATIONS = 5
 """Whatever the rules say, a post is created anew so often, and not more, with those that took its place."""
 
 
+def is_doubtful(claimed: Claimed, *, knows_key: bool) -> bool:
+    """Whether an earlier attempt may have created a post, and another one would create it twice."""
+    new_key = claimed.attempt == 1  # with something before it, it does another action's work once more
+    return claimed.previous in DOUBTFUL and (new_key or not knows_key)
+
+
+def too_many(claimed: Claimed) -> Discard | None:
+    """The end of a line of posts in which each was created because the one before it failed."""
+    if claimed.generation <= GENERATIONS:
+        return None
+    detail = f"it is the {claimed.generation}th post in a row that took the place of another"
+    return Discard(Reason.NOT_RETRYABLE, detail)
+
+
 async def create_anew(client: Publisher, claimed: Claimed, post: str, *, knows_key: bool) -> Outcome:
     """Ask how the old post stands and what it is made of, and create it anew if all of it has failed."""
-    new_key = claimed.attempt == 1  # with something before it, it does another action's work once more
-    doubtful = claimed.previous in ("lost", "unknown", "done") and (new_key or not knows_key)
-    if doubtful or claimed.other == "unknown":
-        return Unknown(
-            Reason.LOST, "an earlier attempt may have created it anew, and creating it again may publish twice"
-        )
-    if claimed.generation > GENERATIONS:
-        detail = f"it is the {claimed.generation}th post in a row that failed in the place of the first one"
-        return Discard(Reason.NOT_RETRYABLE, detail)
+    if is_doubtful(claimed, knows_key=knows_key) or claimed.other == "unknown":
+        return Unknown(Reason.LOST, TWICE)
+    if refused := too_many(claimed):
+        return refused
     asked = await client.show_post(post, then=1)
     if asked.value is None:
         return unanswered(asked)
@@ -148,11 +165,12 @@ async def create_anew(client: Publisher, claimed: Claimed, post: str, *, knows_k
     if draft.missing:
         detail = f'providers.{claimed.provider}.recreate: there is nothing at "{draft.missing}" in the answer'
         return Discard(Reason.NOT_CONFIGURED, detail, asked.exchange, standing)
-    return await _create(client, draft, claimed.idempotency_key, knows_key=knows_key)
+    return await create_once(client, draft.body, claimed.idempotency_key, knows_key=knows_key)
 
 
-async def _create(client: Publisher, draft: Draft, key: str, *, knows_key: bool) -> Outcome:
-    reply = await client.create_post(draft.body, key)
+async def create_once(client: Publisher, body: Mapping[str, Any], key: str, *, knows_key: bool) -> Outcome:
+    """Create the post; after an answer that was lost nobody knows, unless the key keeps it from being created twice."""
+    reply = await client.create_post(body, key)
     if reply.value is not None:
         return Done(f"continued as {reply.value}", Reason.RECREATED, reply.exchange, continued_as=reply.value)
     if reply.reason not in PASSING:
@@ -197,9 +215,9 @@ async def _call(client: Publisher, claimed: Claimed, post: str) -> Outcome:
             return unanswered(asked)
         if outcome := settled(asked.value, asked.exchange):
             return outcome
-    elif claimed.previous in ("lost", "unknown", "done") or claimed.other == "unknown":
+    elif claimed.previous in DOUBTFUL or claimed.other == "unknown":
         return Unknown(Reason.LOST, "an earlier attempt may have been heard, and the provider cannot be asked")
-    return await _tell(client, post, claimed.idempotency_key)
+    return await heard(client, post, await client.retry_post(post, claimed.idempotency_key), is_at_it)
 
 
 def _impossible(client: Publisher, provider: str) -> Discard:
@@ -209,8 +227,13 @@ def _impossible(client: Publisher, provider: str) -> Discard:
     return Discard(Reason.NOT_CONFIGURED, f"providers.{provider} has no call to retry a post, or no key")
 
 
-async def _tell(client: Publisher, post: str, key: str) -> Outcome:
-    reply = await client.retry_post(post, key)
+async def heard(
+    client: Publisher, post: str, reply: Reply[bool], is_so: Callable[[Report], bool], *, gone: bool = False
+) -> Outcome:
+    """What follows from the reply to a change; where it was lost, from how the post stands: whether it `is_so`.
+
+    `gone` says that it is so too where the provider knows no such post any more.
+    """
     if reply.reason is Reason.OK:
         return Done(exchange=reply.exchange)
     if reply.reason not in PASSING:
@@ -220,8 +243,9 @@ async def _tell(client: Publisher, post: str, key: str) -> Outcome:
     if not client.can("get"):
         return Unknown(reply.reason, reply.detail, reply.exchange)
     asked = await client.get_post(post)
-    if asked.reason in IS_GONE:
+    if asked.reason in IS_GONE and not gone:
         return unanswered(asked)
-    if asked.value and is_at_it(asked.value):
-        return Done("its answer was lost, but the provider is at it", exchange=reply.exchange, learned=asked.value)
+    if asked.reason in IS_GONE or (asked.value and is_so(asked.value)):
+        detail = "its answer was lost, but the provider has taken it"
+        return Done(detail, exchange=reply.exchange, learned=asked.value, gone=asked.value is None)
     return Retry(reply.reason, reply.retry_after, reply.detail, reply.exchange)

@@ -10,7 +10,10 @@ from tracker.domain.duration import format_duration
 from tracker.domain.rules.rule import Every, Expect, On, Standing, Trigger, While
 from tracker.domain.rules.step import (
     AlertStep,
+    ChangeStep,
+    CreateStep,
     PauseStep,
+    ProviderStep,
     ReconcileStep,
     ResumeStep,
     RetryStep,
@@ -26,6 +29,7 @@ _VERBS: Mapping[type[Step], str] = {
     SendStep: "send",
     RetryStep: "retry",
     ReconcileStep: "reconcile",
+    CreateStep: "create",
     WaitStep: "wait",
     PauseStep: "pause",
     ResumeStep: "resume",
@@ -61,7 +65,7 @@ def standing_in_words(standing: Standing) -> str:
 
 def verb_of(step: Step) -> str:
     """The word under which a rule declares the step."""
-    return _VERBS[type(step)]
+    return step.verb if isinstance(step, ChangeStep) else _VERBS[type(step)]
 
 
 def step_in_words(step: Step) -> str:
@@ -73,8 +77,8 @@ def step_in_words(step: Step) -> str:
             return f"send to {endpoint}"
         case RetryStep(what, tries):
             return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
-        case ReconcileStep():
-            return "ask the provider how the post stands"
+        case ReconcileStep() | ChangeStep() | CreateStep():
+            return _at_the_provider(step)
         case WaitStep((), timedelta() as pause):
             return f"wait {format_duration(pause)}"
         case WaitStep(words, at_most, otherwise):
@@ -91,6 +95,17 @@ def step_in_words(step: Step) -> str:
             return f"the next {following} only if {condition}{f', else {otherwise}' if otherwise else ''}"
         case _:
             assert_never(step)
+
+
+def _at_the_provider(step: ProviderStep) -> str:
+    match step:
+        case ReconcileStep():
+            return "ask the provider how the post stands"
+        case ChangeStep(verb, by):
+            way = f", {format_duration(abs(by))} {'earlier' if by < timedelta(0) else 'later'}" if by else ""
+            return f"{verb} the post at the provider{way}"
+        case CreateStep(platforms):
+            return f"create the post on {', '.join(platforms)}"
 
 
 def either(words: Iterable[object]) -> str:

@@ -61,6 +61,27 @@ class ReconcileStep(Struct, frozen=True):
     """Ask the provider how the post stands, and go on when it has answered or cannot."""
 
 
+class ChangeStep(Struct, frozen=True):
+    """Have the provider cancel, reschedule or delete the post, and go on when that is done or cannot be.
+
+    `by` is how much later than its time, or earlier, it is to be published.
+    """
+
+    verb: str
+    by: timedelta | None = None
+
+
+class CreateStep(Struct, frozen=True):
+    """Have the provider create another post from this one, and go on when that is done or cannot be.
+
+    It goes to these `platforms` and `accounts`; without `text` it says and shows what this one does.
+    """
+
+    platforms: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
+    text: Render | None = None
+
+
 class WaitStep(Struct, frozen=True):
     """Go on when one of `words` has happened since the run began; after `at_most` go to the branch `otherwise`.
 
@@ -102,4 +123,7 @@ class WhenStep(Struct, frozen=True):
     otherwise: str | None = None
 
 
-Step = AlertStep | SendStep | RetryStep | ReconcileStep | WaitStep | PauseStep | ResumeStep | SetStep | WhenStep
+ProviderStep = ReconcileStep | ChangeStep | CreateStep
+"""What is asked of the provider once, and waited for."""
+
+Step = AlertStep | SendStep | RetryStep | ProviderStep | WaitStep | PauseStep | ResumeStep | SetStep | WhenStep

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.rule import Mode
@@ -46,8 +46,9 @@ TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 class Notice(Struct, frozen=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
-    `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times.
-    `acknowledge`: it is still to be acknowledged.
+    `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times, next at
+    `next_at`, and was so `again` times. `owner` and `runbook` are those of the rule. `acknowledge`: it is still to be
+    acknowledged.
     """
 
     step: str
@@ -60,10 +61,16 @@ class Notice(Struct, frozen=True):
     hidden: bool = False
     repetitions: int | None = None
     acknowledge: bool = False
+    again: int = 0
+    next_at: datetime | None = None
+    owner: str = ""
+    runbook: str = ""
 
-    def comes_again(self, turn: int) -> bool:
-        """Whether it is said once more when the run repeats its alerts for the `turn`-th time."""
-        return self.repeat is not None and (self.repetitions is None or turn <= self.repetitions)
+    def timed(self, now: datetime) -> Notice:
+        """The notice with the time of its next repetition: the one that it has, or counted from now; or with none."""
+        if self.repeat is None or (self.repetitions is not None and self.again >= self.repetitions):
+            return replace(self, next_at=None)
+        return self if self.next_at else replace(self, next_at=now + self.repeat)
 
 
 class Run(Struct, frozen=True):
@@ -193,7 +200,8 @@ def run_id(rule: str, key: str, cause: str) -> UUID:
 def _notice(row: Mapping[str, Any]) -> Notice:
     repeat = row["repeat"]
     span = None if repeat is None else timedelta(seconds=repeat)
-    return Notice(**{**row, "action": UUID(row["action"]), "repeat": span})
+    next_at = datetime.fromisoformat(row["next_at"]) if row.get("next_at") else None
+    return Notice(**{**row, "action": UUID(row["action"]), "repeat": span, "next_at": next_at})
 
 
 def _plain(value: object) -> object:

@@ -11,13 +11,15 @@ from msgspec.structs import replace
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
-from tracker.domain.payloads import AlertPayload, ReconcilePayload, RetryPayload, SendPayload
+from tracker.domain.payloads import AlertPayload, SendPayload
 from tracker.domain.rules.choice import addressee_of
 from tracker.domain.rules.grouping import Environment
 from tracker.domain.rules.match_context import from_plain, to_nested
 from tracker.domain.rules.rule import Rule, While
 from tracker.domain.rules.step import (
     AlertStep,
+    ChangeStep,
+    CreateStep,
     PauseStep,
     ReconcileStep,
     ResumeStep,
@@ -28,6 +30,7 @@ from tracker.domain.rules.step import (
     WaitStep,
     WhenStep,
 )
+from tracker.domain.runs.asking import ask_provider
 from tracker.domain.runs.run import TRYING, Notice, Phase, Run
 from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Hold, Intent, Label, Perform, Release, Withdraw
 
@@ -44,12 +47,11 @@ def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionS
     """The action of an alert; one that is grouped waits for others."""
     known = values_of(run)
     body, channel = step.body(known) if step.body else "", addressee_of(step.channel, known)
-    more = (("owner", step.owner), ("runbook", step.runbook), ("acknowledge", step.acknowledge))
-    about = {name: told for name, told in more if told}
+    about: dict[str, Any] = {**_whose(step), **({"acknowledge": True} if step.acknowledge else {})}
     payload = _alert_payload(run, title, step.severity, body=body, resolves=step.resolves, **about)
     group = f"{run.rule}/{channel}" if step.group else None
     due_at = now + (step.group or timedelta(0))
-    return ActionSpec("alert", channel, payload, _key(run, "1"), due_at, group)
+    return ActionSpec("alert", channel, payload, key_of(run, "1"), due_at, group)
 
 
 def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
@@ -60,7 +62,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
         data = {**_gathered(run), **{name: render(known) for name, render in step.data.items()}}
     text = step.body(known) if step.body else UNSET
     payload = SendPayload(event=step.event(known), data=data, text=text)
-    return ActionSpec("send", addressee_of(step.endpoint, known), payload, _key(run, "1"), now)
+    return ActionSpec("send", addressee_of(step.endpoint, known), payload, key_of(run, "1"), now)
 
 
 def _gathered(run: Run) -> dict[str, object]:
@@ -69,20 +71,6 @@ def _gathered(run: Run) -> dict[str, object]:
         return {}
     since, items = run.context["run.since"], run.context.get("run.items", [])
     return {"run": {"since": since, "count": run.context.get("run.count", 0), "items": items}}
-
-
-def ask_retry(run: Run, step: RetryStep, now: datetime) -> ActionSpec:
-    """The action of the present try."""
-    attempt = values_of(run)["post.attempt"]
-    payload = RetryPayload(
-        what=step.what, post=run.post, target=run.target, attempt=attempt if isinstance(attempt, int) else None
-    )
-    return ActionSpec("retry", run.provider, payload, _key(run, str(run.tries)), now)
-
-
-def ask_reconcile(run: Run, now: datetime) -> ActionSpec:
-    """The action that asks the provider how the post stands."""
-    return ActionSpec("reconcile", run.provider, ReconcilePayload(post=run.post), _key(run, "1"), now)
 
 
 def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
@@ -108,11 +96,16 @@ def repeat(run: Run, notice: Notice, turn: str, now: datetime) -> ActionSpec:
 def _follow(run: Run, notice: Notice, title: str, turn: str, now: datetime, **more: Any) -> ActionSpec:
     if notice.acknowledge and not more.get("resolved"):
         more["acknowledge"] = True
-    payload = _alert_payload(run, title, notice.severity, of=notice.action, **more)
+    payload = _alert_payload(run, title, notice.severity, of=notice.action, **_whose(notice), **more)
     return ActionSpec("alert", notice.channel, payload, f"{run.id}:{notice.step}:{turn}", now)
 
 
-def _key(run: Run, turn: str) -> str:
+def _whose(alert: AlertStep | Notice) -> dict[str, str]:
+    return {name: text for name, text in (("owner", alert.owner), ("runbook", alert.runbook)) if text}
+
+
+def key_of(run: Run, turn: str) -> str:
+    """The idempotency key of what the present step asks for; `turn` tells the first time from others."""
     return f"{run.id}:{run.path}:{turn}"
 
 
@@ -134,9 +127,12 @@ def is_disproved(run: Run, occurred_at: datetime) -> bool:
 
 
 def say_again(run: Run, now: datetime) -> Moved:
-    """Repeat the alerts that are to be repeated."""
-    due = [notice for notice in run.notices if notice.comes_again(run.again)]
-    return Moved(run, tuple(Perform(repeat(run, notice, f"again:{run.again}", now)) for notice in due))
+    """Repeat the alerts whose turn it is: each goes by its own span."""
+    first = min((one.next_at for one in run.notices if one.next_at), default=now)
+    due = [one for one in run.notices if one.next_at and one.next_at <= first]
+    said = tuple(Perform(repeat(run, one, f"again:{one.again + 1}", now)) for one in due)
+    notices = (replace(one, again=one.again + 1, next_at=None) if one in due else one for one in run.notices)
+    return Moved(replace(run, notices=tuple(notices)), said)
 
 
 def say_still(run: Run, now: datetime) -> tuple[Intent, ...]:
@@ -170,15 +166,15 @@ class Moved(Struct, frozen=True):
 
 
 def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
-    """Do a step that waits for nothing; only `reconcile` then stands still until its answer is there."""
+    """Do a step that waits for nothing; one for the provider then stands still until that has answered."""
     match step:
         case AlertStep():
             return _alert(run, step, now)
         case SendStep():
             action = send_message(run, step, now)
             return Moved(_past(replace(run, asked=(*run.asked, action.id))), (Perform(action),))
-        case ReconcileStep():
-            action = ask_reconcile(run, now)
+        case ReconcileStep() | ChangeStep() | CreateStep():
+            action = ask_provider(run, step, values_of(run), key_of(run, "1"), now)
             acting = replace(run, phase=Phase.ACTING, pending=action.id, asked=(*run.asked, action.id))
             return Moved(acting, (Perform(action),))
         case PauseStep(rule, lasting):
@@ -201,7 +197,7 @@ def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
     action = raise_alert(run, step, title, now)
     notice = Notice(
         run.path, action.target, title, step.severity, action.id, step.resolves, step.repeat,
-        repetitions=step.repetitions, acknowledge=step.acknowledge,
+        repetitions=step.repetitions, acknowledge=step.acknowledge, owner=step.owner, runbook=step.runbook,
     )  # fmt: skip
     run = replace(run, asked=(*run.asked, action.id), notices=(*run.notices, notice))
     return Moved(_past(run), (Perform(action),))
@@ -269,8 +265,10 @@ def owed(run: Run, rule: Rule) -> tuple[Notice, ...]:
 
 def repeat_later(run: Run, now: datetime) -> Advance:
     """Come back when the next of its alerts is to be repeated, if one is."""
-    spans = [one.repeat for one in run.notices if one.repeat and one.comes_again(run.again + 1)]
-    return Advance(run, (ArmTimer(now + min(spans), name_of_repetition(run)),) if spans else ())
+    notices = tuple(one.timed(now) for one in run.notices)
+    times = [one.next_at for one in notices if one.next_at]
+    run = replace(run, notices=notices)
+    return Advance(run, (ArmTimer(min(times), name_of_repetition(run)),) if times else ())
 
 
 def stop(run: Run, *, asked: bool = True) -> list[Intent]:

@@ -16,7 +16,8 @@ from tracker.domain.posts.event import State
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.step import ReconcileStep, RetryStep, Step, WaitStep, WhenStep
+from tracker.domain.rules.step import ChangeStep, CreateStep, ReconcileStep, RetryStep, Step, WaitStep, WhenStep
+from tracker.domain.runs.asking import ask_retry
 from tracker.domain.runs.run import TRYING, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
     ActionFinished,
@@ -38,9 +39,9 @@ from tracker.domain.runs.steps_done import (
     Advance,
     Moved,
     acknowledged,
-    ask_retry,
     do_at_once,
     ended,
+    key_of,
     leave,
     name_of_repetition,
     owed,
@@ -58,7 +59,7 @@ TRIED = frozenset({"done", "unknown"})
 STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
     Phase.BACKOFF: (RetryStep,),
     Phase.WATCHING: (RetryStep,),
-    Phase.ACTING: (RetryStep, ReconcileStep),
+    Phase.ACTING: (RetryStep, ReconcileStep, ChangeStep, CreateStep),
     Phase.WAITING: (WaitStep,),
 }
 """The steps at which a run can stand in a phase."""
@@ -160,7 +161,7 @@ def _pause(run: Run, step: RetryStep, tries: int, now: datetime) -> Moved:
 
 def _try(run: Run, step: RetryStep, now: datetime) -> Advance:
     run = replace(run, tries=run.tries + 1, phase=Phase.ACTING)
-    action = ask_retry(run, step, now)
+    action = ask_retry(run, step, values_of(run), key_of(run, str(run.tries)), now)
     return Advance(replace(run, pending=action.id, asked=(*run.asked, action.id)), (Perform(action),))
 
 
@@ -218,7 +219,7 @@ def _judge(run: Run, step: WhenStep) -> Run:
     why = step.condition(values_of(run))
     if not why:
         return replace(run, step=run.step + 1)
-    left_out = {**run.left_out, run.path: why}
+    left_out = {**run.left_out, run.path: f"{why}, so {step.otherwise} follows" if step.otherwise else why}
     if step.otherwise:
         return replace(run, branch=step.otherwise, step=0, left_out=left_out)
     return replace(run, step=run.step + 1 + step.guarded, left_out=left_out)

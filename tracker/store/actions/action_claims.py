@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from msgspec.structs import replace
 
-from tracker.domain.actions import Claimed
+from tracker.domain.actions import CHANGES_A_POST, Claimed
 from tracker.domain.payloads import AlertPayload, Companion, payload_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ with recursive waiting (verb, target, due_at) as (
 )"""
 """The targets for which something waits, each with its first: however much waits, one look into the index for each."""
 
+_CHANGES = f"({', '.join(map(repr, CHANGES_A_POST))})"
+
 CLAIM = f"""{WAITING}, targets as materialized (
   -- Who has something due and room for it, the one that waits longest first; the loop over targets keeps that order,
   -- so that many actions for one target never keep another one waiting.
@@ -71,10 +73,10 @@ CLAIM = f"""{WAITING}, targets as materialized (
    cross join lateral (
      select a.id from actions a
       where a.state = 'pending' and a.verb = t.verb and a.target = t.target and a.due_at <= $1
-        -- One retry of a post at a time, in the order of their turns: two at once could publish it twice.
-        and not (a.verb = 'retry' and exists (
+        -- One change of a post at a time, in the order of their turns: two retries at once could publish it twice.
+        and not (a.verb in {_CHANGES} and exists (
               select from actions o
-               where o.provider = a.provider and o.post = a.post and o.verb = 'retry'
+               where o.provider = a.provider and o.post = a.post and o.verb in {_CHANGES}
                  and (o.state = 'claimed' or o.state = 'pending' and (o.due_at, o.id) < (a.due_at, a.id))))
         -- One word about an alert (its key, on one channel) at a time, in the order in which they were meant: an end or
         -- a correction edits the message of the beginning, and may not overtake it. At one moment the end comes last.
@@ -149,10 +151,10 @@ It tells what is left, too: when the next is due, whether one that is due waits 
 some that are told together, which takes a transaction ($8).
 
 Rows that another worker is just claiming are skipped. What it has claimed meanwhile, this statement cannot see: for
-retries, where that matters, an index refuses a second one of a post, and `claim` answers None.
+changes of a post, where that matters, an index refuses a second one, and `claim` answers None.
 """
 
-RETRIES = """
+PUBLISHING = """
 with recursive line (action, provider, post, generation) as (
   select id, provider, post, 1 from actions where id = any($1::uuid[])
    union all
@@ -169,12 +171,14 @@ select a.id, (select max(generation) from line where action = a.id) as generatio
             when bool_or(o.state = 'unknown' or o.state = 'pending' and t.outcome = 'lost') then 'unknown'
        end as other
   from actions a
-  left join actions o on o.provider = a.provider and o.post = a.post and o.verb = 'retry' and o.id <> a.id
+  left join actions o on o.provider = a.provider and o.post = a.post and o.verb = a.verb and o.id <> a.id
+                     and (a.verb = 'retry' or o.payload - 'was' = a.payload - 'was')
   left join action_attempts t on t.action = o.id and t.attempt = o.attempts
  where a.id = any($1::uuid[])
  group by a.id
 """
-"""What else was done about the posts of these retries. One post has one claimed retry, so none of it can change."""
+"""Which other retries there were of these posts, or creations of the same. A post has one claimed change, so none of it
+can change."""
 
 ABSORB = """
 with followers as (
@@ -225,8 +229,8 @@ async def claim(
     except asyncpg.UniqueViolationError:
         return None
     claimed = [claimed_from(row) for row in rows if row["id"]]
-    if retries := [one.id for one in claimed if one.verb == "retry"]:
-        known = {action: more for action, *more in await conn.fetch(RETRIES, retries)}
+    if publishing := [one.id for one in claimed if one.verb in ("retry", "create")]:
+        known = {action: more for action, *more in await conn.fetch(PUBLISHING, publishing)}
         more = [known.get(one.id, (one.generation, one.other)) for one in claimed]
         claimed = [replace(one, generation=nth, other=other) for one, (nth, other) in zip(claimed, more, strict=True)]
     return Claim(claimed, rows[0]["next_due"], rows[0]["held_up"], rows[0]["together"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracker.domain.actions import CHANGES_A_POST
 from tracker.runtime.supervision import Failing
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ with gone as (
    where state = 'running' and owner in (select node from gone)
 ), left_actions as (
   update actions
-     set leased_until = least(leased_until, clock_timestamp() + case when verb = 'retry' then $3 else '0'::interval end)
+     set leased_until = least(leased_until, clock_timestamp() + case when verb = any($4) then $3 else '0'::interval end)
    where state = 'claimed' and owner in (select node from gone)
 )
 select node from gone order by node
@@ -113,7 +114,7 @@ async def bury(conn: Connection, found: Collection[tuple[str, int]], longest_cal
     other meanwhile, because each call of a provider takes its permit from the database first.
     """
     nodes, numbers = zip(*found, strict=True)
-    return [row["node"] for row in await conn.fetch(BURY, nodes, numbers, longest_call)]
+    return [row["node"] for row in await conn.fetch(BURY, nodes, numbers, longest_call, CHANGES_A_POST)]
 
 
 async def forget(conn: Connection, node: str, number: int) -> None:

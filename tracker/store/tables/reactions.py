@@ -196,11 +196,14 @@ class Action(SQLModel, table=True):
     __table_args__ = (
         Index("actions_waiting", "verb", "target", "due_at", "id", postgresql_where=text("state = 'pending'::text")),
         Index(
-            "actions_one_retry_of_a_post",
+            "actions_one_change_of_a_post",
             "provider",
             "post",
             unique=True,
-            postgresql_where=text("verb = 'retry'::text and state = 'claimed'::text"),
+            postgresql_where=text(
+                "(verb = any (array['retry'::text, 'cancel'::text, 'reschedule'::text, 'delete'::text,"
+                " 'create'::text])) and state = 'claimed'::text"
+            ),
         ),
         Index("actions_of_post", "provider", "post", "created_at"),
         Index("actions_by_state", "state", "created_at", text("id desc")),
