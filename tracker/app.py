@@ -13,8 +13,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import structlog
-
 from tracker.act.performers.channel_checks import usable
 from tracker.act.performers.channels import build_performers
 from tracker.act.redelivery import Redeliverer
@@ -45,6 +43,7 @@ from tracker.receive.receiver import Receiver
 from tracker.reconcile.reconciler import Reconciler
 from tracker.runtime import tuning
 from tracker.runtime.http_server import Server, claimed, configured, listening, until_over
+from tracker.runtime.logger import Logger
 from tracker.runtime.supervision import Supervision
 from tracker.runtime.tuning import collected_seldom
 from tracker.scheduler import Scheduler
@@ -62,7 +61,7 @@ if TYPE_CHECKING:
 
     Companion = Callable[[Database], Awaitable[None]]
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PRESENCE, ARRIVAL = "presence", 5.0
 

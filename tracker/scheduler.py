@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from tracker.domain.cron import due
@@ -21,6 +20,7 @@ from tracker.errors import Unavailable
 from tracker.process import retention
 from tracker.reconcile import drift_monitor, silence_monitor
 from tracker.reconcile.silence_monitor import LEARNT_FROM
+from tracker.runtime.logger import Logger
 from tracker.store.calls import reconciliations, schedule_runs
 from tracker.store.posts import overdue_posts
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Work = Callable[[datetime], Awaitable[None]]
     Ring = Callable[[], Awaitable[bool]]
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 KEPT_OCCASIONS = timedelta(days=7)
 KEPT_QUESTIONS = timedelta(days=7)

@@ -146,9 +146,10 @@ def test_a_killed_server_is_revived_by_its_owner(tmp_path: Path, who: str) -> No
     """kill -9 of Postgres: its stale pid file, and its zombie, are no obstacle."""
     with EmbeddedPostgres(tmp_path / "pg", identity=IDENTITIES[who]()) as server:
         query(server.dsn, "create table kept as select 42 as answer")
-        assert not server.revive()
+        assert not server.has_ended()
         postmaster(tmp_path / "pg").kill()
-        wait_until(server.revive)
+        wait_until(server.has_ended)
+        server.launch(server.clear())
         assert query(server.start(), "select answer from kept") == 42
 
 
@@ -156,11 +157,12 @@ def test_whoever_has_joined_takes_over_when_the_owner_ends(tmp_path: Path) -> No
     """A short command that had to start the server takes it along: the service that joined it goes on all the same."""
     with owner(tmp_path / "pg") as (process, dsn), EmbeddedPostgres(tmp_path / "pg") as joined:
         query(dsn, "create table kept as select 42 as answer")
-        assert not joined.revive()
+        assert not joined.has_ended()
         process.communicate("")
-        wait_until(joined.revive)
+        wait_until(joined.has_ended)
+        joined.launch(joined.clear())
         assert query(joined.start(), "select answer from kept") == 42
-    assert not joined.revive()
+    assert not joined.has_ended()
 
 
 def test_both_killed_at_once_is_no_obstacle(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from tracker.act.outcome_writer import OUTCOMES, Ended, OutcomeWriter
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
 from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
+from tracker.runtime.logger import Logger
 from tracker.store.actions import action_claims, action_leases
 from tracker.store.actions.action_claims import Room
 from tracker.store.checkpoints.presence import nobody_asks
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 SHORTEST_PAUSE = 0.01
 """Seconds."""

@@ -6,12 +6,12 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct, structs
 
 from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable, did_you_mean
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from litestar.connection import Request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "MAX_BODY", "MEDIA_TYPE", "OF_BODIES", "BadParameter", "NoKey", "known_keys", "problem"]
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY = 64 * 1024

@@ -10,13 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 from litestar import asgi
 
 from tracker.errors import NotFound, Rejected, Unavailable
 from tracker.receive.receiver import Delivery
 from tracker.runtime.http_server import Bounds, Front, Limits, Proxies, connections_within
 from tracker.runtime.http_server.head import fields_of
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.runtime.http_server.server_state import Answer as Told
     from tracker.settings import Settings
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PREFIX = "/webhooks"
 KEPT = b'{"received":true}'

@@ -16,6 +16,7 @@ import typer
 
 import tracker
 from tracker.errors import Misconfigured, did_you_mean
+from tracker.runtime.logger import configure_when_logged
 
 if TYPE_CHECKING:
     from tracker.queries.as_of import Past
@@ -48,10 +49,8 @@ def open_settings(config: Path | None, *, anywhere: bool = False) -> Settings:
 
     Raises Misconfigured where nothing is configured, unless that is fine `anywhere`.
     """
-    from tracker.runtime.telemetry import configure_logging  # noqa: PLC0415  (takes a tenth of a second)
-
     settings = read_settings(config, anywhere=anywhere)
-    configure_logging(settings.telemetry.format, "warning")
+    configure_when_logged(settings.telemetry.format, "warning")
     return settings
 
 

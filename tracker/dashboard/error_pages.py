@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
@@ -12,13 +11,14 @@ from litestar.response import Redirect
 from tracker.dashboard.query import address
 from tracker.dashboard.session import HEADERS, LIVE, NotSignedIn, Visit, visit_of
 from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litestar.types import ExceptionHandlersMap
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 OVERTAKEN = ("not_ended", "not_open", "settled")
 

@@ -71,13 +71,6 @@ class EmbeddedPostgres:
             raise
         return self.dsn
 
-    def revive(self) -> bool:
-        """Start the server anew when it has ended; answers whether it had. It does not wait for the recovery."""
-        if not self.has_ended():
-            return False
-        self.launch(self.clear())
-        return True
-
     def has_ended(self) -> bool:
         """Whether the server has died, or has ended with whoever else had started it, and is ours to start."""
         if self._joined:

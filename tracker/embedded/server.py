@@ -6,12 +6,11 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.embedded import vigil
 from tracker.embedded.cluster import Cluster
 from tracker.embedded.embedded import START, EmbeddedPostgres
 from tracker.errors import Unavailable
+from tracker.runtime.logger import Logger
 from tracker.store import migrations
 from tracker.store.database import Database
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.settings import Settings
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PATIENCE = 60.0
 LOOK_EVERY, KNOCK_EVERY = 0.5, 1.5

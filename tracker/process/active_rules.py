@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
 from msgspec.structs import replace
 
 from tracker.domain.rules.rearming import switched
@@ -14,6 +13,7 @@ from tracker.providers.rule_files import read_rules, read_text
 from tracker.rulebook import Known, Rulebook, load_kept
 from tracker.rulebook.folder import look_of, revision_of_files
 from tracker.rulebook.source import Footing
+from tracker.runtime.logger import Logger
 from tracker.store.reactions import rule_book
 from tracker.store.wakeups import RULES, wait
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class ActiveRules:

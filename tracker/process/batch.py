@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import structlog
-
 from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
@@ -23,6 +21,7 @@ from tracker.domain.runs.engine import Engine
 from tracker.domain.runs.engine_state import OPEN, EngineState
 from tracker.domain.runs.run import TRYING
 from tracker.facts.own_facts import labelled
+from tracker.runtime.logger import Logger
 from tracker.store.actions import actions
 from tracker.store.log import event_log, look_back
 from tracker.store.reactions import holds, runs, timers
@@ -106,7 +105,7 @@ class Budgets:
             self._counted[rule] = _Counted(since[rule], spent[rule], totals.get(rule, 0))
 
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

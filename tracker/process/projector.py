@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
-
 from tracker.domain.accounts import gathered
 from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
 from tracker.runtime.batching import bisect
+from tracker.runtime.logger import Logger
 from tracker.store.checkpoints import subscriptions
 from tracker.store.database import AWAY
 from tracker.store.log import look_back
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from tracker.store.session import Part
 
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 T = TypeVar("T")
 

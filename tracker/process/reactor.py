@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic, rearming
@@ -20,6 +19,7 @@ from tracker.domain.rules.timers import due, standing, states_awaited
 from tracker.domain.runs.run_signals import result_of
 from tracker.process import batch
 from tracker.process.batch import Budgets, Occasion
+from tracker.runtime.logger import Logger
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import listed_posts, posts
 from tracker.store.reactions import timers
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tracker.store.session import Part
     from tracker.stream.changes import Readers
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 DUE_AT_ONCE = 500
 POSTS_AT_ONCE = 1000

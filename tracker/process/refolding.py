@@ -15,13 +15,12 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import TrackerError, Unavailable
 from tracker.process.bulk_fold import ends_with_parent
 from tracker.process.rebuild import Rebuild
 from tracker.runtime import tuning
+from tracker.runtime.logger import Logger
 from tracker.runtime.tuning import collected_seldom
 from tracker.store.database import AWAY, Database
 from tracker.store.posts import projections
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.providers.base import FactReader
     from tracker.store.database import Connection
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LOOK, TELL = 30.0, 1.0
 GIVES_WAY = 10

@@ -6,10 +6,9 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.domain.posts.post import fold
 from tracker.errors import Unavailable
+from tracker.runtime.logger import Logger
 from tracker.store.actions import redeliveries
 from tracker.store.log import event_log, quarantine, retention
 from tracker.store.posts import posts
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 DAYS_AHEAD = 3
 OPEN_FOR = timedelta(days=2)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from tracker.domain.actions import Reason
 from tracker.domain.calls.call_limits import Refused, Terms
 from tracker.domain.calls.circuit_breaker import Circuit
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
+from tracker.runtime.logger import Logger
 from tracker.store.calls import call_limits
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class RateLimiter(Protocol):
         """How the call that was let through has ended; raises nothing, because the call is over."""
 
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 SLACK = timedelta(seconds=5)
 """What a call may take beyond its deadline before another one tells whether the provider is back."""

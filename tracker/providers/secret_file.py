@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Any
 
 from tracker.errors import Misconfigured
+from tracker.runtime.logger import Logger
+
+log = Logger(__name__)
 
 OTHERS = 0o077
 LOOK_EVERY = timedelta(seconds=5)
@@ -49,7 +51,6 @@ class SecretFile:
         try:
             self.kept = self._read()
         except Misconfigured as error:
-            log = _log()
             log.warning("secrets.unreadable", error=str(error))
             return False
         return True
@@ -106,13 +107,6 @@ class SecretFile:
             yield
         finally:
             os.close(folder)
-
-
-def _log() -> Any:
-    """Only where there is something to say: a check of the configuration needs no log."""
-    import structlog  # noqa: PLC0415  (takes a while)
-
-    return structlog.get_logger(__name__)
 
 
 def _line(path: Path, number: int, words: list[str]) -> StoredSecrets:

@@ -12,11 +12,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-import structlog
-
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
 from tracker.runtime.batching import Batcher
+from tracker.runtime.logger import Logger
 from tracker.store.log import event_log
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 OnReceipt: TypeAlias = "Callable[[Receipt | Exception], None]"
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 CONNECT_SECONDS = 4.0
 APPEND_SECONDS = 6.0

@@ -11,8 +11,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-import structlog
-
 from tracker.domain.posts.event import bucket_of
 from tracker.domain.refused_deliveries import Refusals, weight_of
 from tracker.errors import NotFound, Rejected, Unavailable
@@ -20,6 +18,7 @@ from tracker.providers.signature import TARGET
 from tracker.receive.append_batcher import AppendBatcher
 from tracker.runtime import metrics
 from tracker.runtime.batching import settle
+from tracker.runtime.logger import Logger
 from tracker.store.calls import reconciliations
 from tracker.store.log import quarantine
 from tracker.store.log.event_log import Incoming, Receipt, Unstorable
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from tracker.providers.base import Provider, Reading
     from tracker.store.database import Database
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 FLUSH_SECONDS = 1.0
 WAITING_UNAUTHENTIC, WAITING_BYTES = 100, 2**20

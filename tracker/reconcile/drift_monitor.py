@@ -10,7 +10,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from msgspec.structs import asdict
 
 from tracker.domain.drift.findings import Finding, Identity, compare, lasts, shows
@@ -19,6 +18,7 @@ from tracker.domain.drift.shape import shape_of
 from tracker.domain.drift.usual import MONTH, Usual
 from tracker.facts.own_facts import own_fact
 from tracker.providers.mapping.paths import decode
+from tracker.runtime.logger import Logger
 from tracker.store.drift import drifts, sampling
 from tracker.store.drift.drifts import MOST_OPEN, Examples, Known
 from tracker.store.log import event_log
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
     from tracker.store.drift.sampling import Sampled
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 DRIFTED = "provider.drifted"
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from tracker.domain.accounts import gathered
 from tracker.domain.actions import IS_GONE, Reason
 from tracker.domain.posts.reconciliation import Finding, compare, told_since, true_at
 from tracker.errors import NotFound
 from tracker.facts.own_facts import fact_of, not_found, reconciled
 from tracker.providers.answers import Listed
+from tracker.runtime.logger import Logger
 from tracker.settings import ReconcileJob
 from tracker.store.calls import reconciliations
 from tracker.store.calls.reconciliations import Counts, Round
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.GONE, Reason.BAD_ANSWER, Reason.TOO_LARGE, Reason.HTTP_4XX})
 """Refusals that say nothing about the next question."""

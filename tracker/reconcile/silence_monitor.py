@@ -6,10 +6,9 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.domain.duration import TOLERANCE
 from tracker.facts.own_facts import own_fact
+from tracker.runtime.logger import Logger
 from tracker.store.calls import provider_heartbeats
 from tracker.store.log import event_log
 
@@ -45,7 +44,7 @@ def is_silent(hours: Sequence[datetime], heard_at: datetime, now: datetime, fixe
     return allowed is not None and now - heard_at > allowed
 
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 SILENT, HEARD = "provider.silent", "provider.heard"
 

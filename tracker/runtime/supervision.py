@@ -6,10 +6,10 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from msgspec import Struct
 
 from tracker.errors import Unavailable
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +51,7 @@ def failed(before: Failing | None, now: datetime, ran: timedelta, error: str) ->
     return Failing(before.failures + 1, before.since, error, ran)
 
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 LONGEST_WAIT = 2.0

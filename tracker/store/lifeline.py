@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import asyncpg
-import structlog
 
+from tracker.runtime.logger import Logger
 from tracker.store.session import Bounds, connect, hang_up
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Backend = tuple[int, datetime]
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LOOK = 1.0
 OVERDUE = 2.0

@@ -11,9 +11,8 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.errors import Unavailable
+from tracker.runtime.logger import Logger
 from tracker.store.database import AWAY
 from tracker.store.session import Bounds, connect
 
@@ -37,7 +36,7 @@ SIGN_OF_LIFE = 2.0
 
 LISTENING = Bounds(statement=3, lock=3, pause=3)
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class Wakeups:

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncpg
-import structlog
 
+from tracker.runtime.logger import Logger
 from tracker.store.session import Bounds, connect, hang_up
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PAUSES, SHORTEST_PAUSE, LONGEST_PAUSE = 3, 0.02, 0.05
 """A notification is a commit of its own: so many times as long as it took, the disk is left to those who do work. One
 webhook wakes five times, and those that come soon after one another share a notification."""
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class Waker:

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import structlog
-
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Rejected, Unavailable
 from tracker.runtime import metrics
+from tracker.runtime.logger import Logger
 from tracker.store.checkpoints.subscriptions import seen_by_all
 from tracker.store.log import epoch, feed
 from tracker.store.log.feed import EVENTS, ResumeToken, resume_tokens
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.store.wakeups import Wakeups
     from tracker.stream.changes import Readers
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 ALL = tuple(range(BUCKETS))
 PROCESSOR = "processor"

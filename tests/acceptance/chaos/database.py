@@ -79,4 +79,5 @@ async def kill_postmaster(scene: Scene, step: Step) -> AsyncIterator[None]:
     os.kill(int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
     scene.hang_up()
     yield
-    await until(server.revive, "the end of the first process is known")
+    await until(server.has_ended, "the end of the first process is known")
+    server.launch(server.clear())

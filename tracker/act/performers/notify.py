@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-import structlog
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -14,6 +13,7 @@ from tracker.act.performers.alert_text import message_of
 from tracker.act.performers.http_delivery import not_configured, post_json
 from tracker.domain.actions import Done, Exchange
 from tracker.domain.payloads import SendPayload
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.outbound.client import Outbound
     from tracker.settings import Endpoint, WebhookChannel
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LOGGED = (
     "title", "body", "severity", "rule", "provider", "post", "target", "resolved", "correction", "again", "owner",

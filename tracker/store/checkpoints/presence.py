@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tracker.errors import Unavailable
+from tracker.runtime.logger import Logger
 from tracker.store.checkpoints import processes
 from tracker.store.database import AWAY, set_codecs
 from tracker.store.session import Bounds, connect
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.runtime.supervision import Failing
     from tracker.store.database import Database
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LOOK_EVERY = 0.5
 GRACE = 1.0
