@@ -16,7 +16,7 @@ from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.calendar import Interval
 from tracker.domain.posts.event import State
-from tracker.domain.rate import Count
+from tracker.domain.rate import Count, Share
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import ByAttribute, GroupBy, Per
@@ -164,7 +164,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         ),
         when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=per,
-        count=Count(random.randint(2, 3), random.choice(SPANS), random.random() < 0.4) if counted else None,
+        count=_count(random, own) if counted else None,
         once=random.choice([None, None, random.choice(SPANS)]),
         cancel_on=tuple(
             map(parse_event_pattern, random.sample(["post.removed", "post.published"], random.randint(0, 1)))
@@ -175,6 +175,15 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
 
 
 ALERT = AlertStep("ops", lambda _: "look")
+
+
+def _count(random: Random, own: bool) -> Count:
+    if not own and random.random() < 0.5:
+        share = Share(random.choice([20, 60]), parse_event_pattern("post.scheduled"))
+        return Count(2, random.choice(SPANS), share=share)
+    return Count(random.randint(2, 3), random.choice(SPANS), random.random() < 0.4)
+
+
 CLIENT = Choice("client.channel", "attributes.campaign", (("a", "acme"), ("*", "ops")))
 
 

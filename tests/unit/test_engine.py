@@ -22,7 +22,7 @@ from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Expect, Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, Step, WaitStep
-from tracker.domain.runs.engine_state import ROW_ENDED, Silence
+from tracker.domain.runs.engine_state import PART, ROW_ENDED, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.simulation import Simulation
 
@@ -125,6 +125,34 @@ def test_a_row_goes_by_when_things_were_true() -> None:
     assert late_success.world.firings[-1].detail == "2 of 3 in a row"
     late_failure = in_a_row().tell(0, F, "p1").tell(10, U, "p2").tell(20, F, "p3", late=15).tell(21, F, "p4")
     assert [one.detail for one in late_failure.world.firings][2:] == ["0 of 3 in a row", "1 of 3 in a row"]
+
+
+def share(text: str = "> 50% of post.publishing in 1m, at least 3") -> Stage:
+    return Stage(on("post.failed", per=GroupBy.PROVIDER, count=Count.parse(text)))
+
+
+def test_a_share_is_of_enough_and_begins_anew_once_the_rule_has_fired() -> None:
+    stage = share().tell(0, P, "p1").tell(1, F, "p1").tell(2, P, "p2").tell(3, P, "p3").tell(4, F, "p2")
+    assert [one.detail for one in stage.world.firings if one.outcome != "fired"] == [
+        PART, "1 of 1, and it wants > 50% of post.publishing in 1m, at least 3", PART, PART,
+    ]  # fmt: skip
+    assert stage.outcomes[-1] == "fired"
+    assert stage.tell(5, F, "p3").world.firings[-1].detail == (
+        "1 of 0, and it wants > 50% of post.publishing in 1m, at least 3"
+    )
+
+
+def test_half_is_not_more_than_half_but_at_least_half() -> None:
+    for sign, ends in ((">", "counted"), (">=", "fired")):
+        stage = share(f"{sign} 50% of post.publishing in 1m, at least 2")
+        assert stage.tell(0, P, "p1").tell(1, P, "p2").tell(2, F, "p1").outcomes[-1] == ends
+
+
+def test_a_share_is_of_what_was_true_within_one_window_whenever_it_came_to_light() -> None:
+    late_part = share().tell(0, P, "p1").tell(1, P, "p2").tell(30, F, "p1").tell(40, P, "p3", late=35).tell(41, F, "p2")
+    assert late_part.outcomes[-1] == "fired"
+    long_ago = share().tell(0, P, "p1").tell(1, P, "p2").tell(2, P, "p3").tell(50, F, "p1").tell(70, F, "p2")
+    assert long_ago.world.firings[-1].detail.startswith("2 of 0, ")  # type: ignore[union-attr]  # it has one
 
 
 def test_a_cooldown_suppresses_by_name_and_then_is_over() -> None:

@@ -28,8 +28,8 @@ KEYS = {
         ALERT + 'count = "5 in 10m"\nbudget = "50 an hour"',
         [
             (
-                'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m", ">= 6 in 10m" or'
-                ' "3 in a row"'
+                'r.toml:4:9: rule.a.count: "5 in 10m" is not a count: write it as in "> 5 in 10m", "3 in a row" or'
+                ' "> 20% of post.publishing in 1h, at least 20"'
             ),
             (
                 'r.toml:5:10: rule.a.budget: "50 an hour" is not a rate: write how many times in what span,'
@@ -53,6 +53,38 @@ KEYS = {
     "a row of successes": (
         '[rule.a]\non = ["post.failed", "post.published"]\ncount = "3 in a row"\n' + DO,
         ['r.toml:3:9: rule.a.count: "post.published" begins a row anew, so it cannot be what is counted in one'],
+    ),
+    "a share of few": (
+        ALERT + 'per = "platform"\ncount = "> 20% of post.publishing in 1h"',
+        [
+            (
+                'r.toml:5:9: rule.a.count: "> 20% of post.publishing in 1h": of few, each is a large share: say of how'
+                ' many at least, as in "> 20% of post.publishing in 1h, at least 20"'
+            )
+        ],
+    ),
+    "a share of everything": (
+        ALERT + 'per = "platform"\ncount = "> 20% of post.* in 1h, at least 20"',
+        [
+            (
+                'r.toml:5:9: rule.a.count: "post.*": a share is of one state or event, as in "> 20% of post.publishing'
+                ' in 1h, at least 20"'
+            )
+        ],
+    ),
+    "more than all": (
+        ALERT + 'per = "platform"\ncount = "> 120% of post.publishing in 1h, at least 20"',
+        ['r.toml:5:9: rule.a.count: "> 120% of post.publishing in 1h, at least 20": a share is of 1% to 100%'],
+    ),
+    "a share of itself, and of one post": (
+        ALERT + 'count = "> 20% of post.failed in 1h, at least 20"',
+        [
+            (
+                "r.toml:4:9: rule.a.count: a share is of many posts, and the rule counts by post: write per ="
+                ' "account", "platform", "provider" or an attribute'
+            ),
+            'r.toml:4:9: rule.a.count: "post.failed" is what is counted itself: name what it is a share of',
+        ],
     ),
     "a mode nearly right": (
         ALERT + 'mode = "paralel"',

@@ -50,6 +50,7 @@ BEYOND = {
     "what a text reads": r"is always empty here|does not fit here",
     "all rules and one more": r"name no others beside it",
     "a time that the clocks leave out": r"the clocks go forward|no day of the calendar|too far away",
+    "what a share is of": r"a share is of many|what is counted itself|a share is of one state",
     "what lies beyond a form": r"never comes:|is never over|begins a row anew",
 }
 """Kinds of mistakes that a JSON Schema cannot say, and by what their messages are known."""

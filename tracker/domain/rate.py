@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from tracker.domain.duration import format_duration, parse_duration
+from tracker.domain.posts.event import State
+from tracker.domain.rules.event_pattern import ACTION_DEAD, EventName, EventPattern, StateEntered, parse_event_pattern
 
 FORMS = 'write how many times in what span, as in "600 in 1h" or "50 per hour"'
-FEWEST, MOST = 2, 1000
+FEWEST, MOST, WHOLE = 2, 1000, 100
 _NAMED = {"second": "1s", "minute": "1m", "hour": "1h", "day": "1d", "week": "1w"}
 _RATE = re.compile(r"(\d{1,9}) (in|per) (\S+)", re.ASCII)
 _COUNT = re.compile(r"(>=?) ?(\d{1,4}) in (\S+)", re.ASCII)
 _ROW = re.compile(r"(\d{1,4}) in a row", re.ASCII)
+_SHARE = re.compile(r"(>=?) ?(\d{1,3})% of (\S.*?) in ([^\s,]+)(?:, ?at least (\d{1,4}))?", re.ASCII)
+A_SHARE = '"> 20% of post.publishing in 1h, at least 20"'
 LONGEST_ROW = timedelta(days=30)
 """What happened longer ago is part of no row any more."""
 
@@ -38,26 +42,68 @@ class Rate(Struct, frozen=True):
         return f"{self.times} in {format_duration(self.per)}"
 
 
+class Share(Struct, frozen=True):
+    """More than `percent` (with `inclusive` also just so many) of what `of` names."""
+
+    percent: int
+    of: EventPattern
+    inclusive: bool = False
+
+    def reached(self, number: int, whole: int) -> bool:
+        """Whether so many of the whole are the share."""
+        return number * 100 >= whole * self.percent if self.inclusive else number * 100 > whole * self.percent
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.inclusive else '>'} {self.percent}% of {self.of}"
+
+
 class Count(Struct, frozen=True):
-    """At least `least` occurrences within one span of `window`, or in a row, with no success between them."""
+    """At least `least` occurrences within one span of `window`, or in a row, with no success between them.
+
+    With a `share`: that share of at least `least` within the window.
+    """
 
     least: int
     window: timedelta
     in_a_row: bool = False
+    share: Share | None = None
 
     @classmethod
     def parse(cls, text: str) -> Count:
-        """Read "> 5 in 10m", ">= 6 in 10m" or "3 in a row"; raises ValueError."""
+        """Read "> 5 in 10m", "3 in a row" or "> 20% of post.publishing in 1h, at least 20"; raises ValueError."""
         match, row = _COUNT.fullmatch(text.strip()), _ROW.fullmatch(text.strip())
+        if share := _SHARE.fullmatch(text.strip()):
+            return cls._of_share(text, share)
         if row:
             least = int(row[1])
         elif match:
             least = int(match[2]) + (match[1] == ">")
         else:
-            raise ValueError(f'"{text}" is not a count: write it as in "> 5 in 10m", ">= 6 in 10m" or "3 in a row"')
+            raise ValueError(f'"{text}" is not a count: write it as in "> 5 in 10m", "3 in a row" or {A_SHARE}')
+        cls._check_least(text, least)
+        return cls(least, _span(match[3])) if match else cls(least, LONGEST_ROW, in_a_row=True)
+
+    @classmethod
+    def _of_share(cls, text: str, match: re.Match[str]) -> Count:
+        of, percent = parse_event_pattern(match[3]), int(match[2])
+        if isinstance(of, EventName) and (of.is_glob or of.pattern == ACTION_DEAD):
+            raise ValueError(f'"{of}": a share is of one state or event, as in {A_SHARE}')
+        if not 0 < percent <= WHOLE:
+            raise ValueError(f'"{text}": a share is of 1% to {WHOLE}%')
+        if match[5] is None:
+            raise ValueError(f'"{text}": of few, each is a large share: say of how many at least, as in {A_SHARE}')
+        cls._check_least(text, int(match[5]))
+        return cls(int(match[5]), _span(match[4]), share=Share(percent, of, match[1] == ">="))
+
+    @staticmethod
+    def _check_least(text: str, least: int) -> None:
         if not FEWEST <= least <= MOST:
             raise ValueError(f'"{text}" counts to {least}; a count is of {FEWEST} to {MOST} occurrences')
-        return cls(least, _span(match[3])) if match else cls(least, LONGEST_ROW, in_a_row=True)
+
+    @property
+    def beside(self) -> tuple[EventPattern, ...]:
+        """What is kept in mind beside what is counted: what ends a row, or of what it is a share."""
+        return (self.share.of,) if self.share else (StateEntered(State.PUBLISHED),) if self.in_a_row else ()
 
     def reached(self, times: Iterable[datetime], latest: datetime) -> int:
         """The most occurrences, `latest` among them, that one span of `window` holds; in any order of arrival."""
@@ -70,6 +116,8 @@ class Count(Struct, frozen=True):
         return max(map(len, spans))
 
     def __str__(self) -> str:
+        if self.share:
+            return f"{self.share} in {format_duration(self.window)}, at least {self.least}"
         return f"{self.least} in a row" if self.in_a_row else f">= {self.least} in {format_duration(self.window)}"
 
 

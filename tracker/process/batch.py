@@ -14,7 +14,7 @@ from uuid import UUID
 from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
-from tracker.domain.rules.decision import Arm, Declined, Fire, Recorded, Succeeded
+from tracker.domain.rules.decision import Arm, Declined, Fire, Recorded, Tallied
 from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
@@ -138,7 +138,7 @@ async def prepare(
     keys = {(d.rule.id, _key(d)) for d in decisions}
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
     # They are locked before anything is read about them, so that what is read holds what those nodes have written.
-    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN}:
+    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN and not _is_part(d)}:
         require_transaction(conn)
         await runs.lock_shared_keys(conn, shared)
     earliest = min(occasion.at for occasion in occasions)
@@ -231,6 +231,11 @@ async def _with_earlier(conn: Connection, readers: Readers, decision: Decision, 
     return decision.having_heard(words_heard(decision.rule, subject.key, lately))
 
 
+def _is_part(decision: Decision) -> bool:
+    """Whether it is only kept, as one of what a share is of: nothing about its key is read."""
+    return isinstance(decision, Tallied) and bool(decision.rule.count and decision.rule.count.share)
+
+
 def _identities(decisions: Iterable[Decision]) -> set[Identity]:
     return {(d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Recorded | Declined)}
 
@@ -239,7 +244,7 @@ def _looked_at(decisions: Iterable[Decision], earliest: datetime) -> dict[RuleKe
     """How far back the counts and cooldowns of these firings, and of what ends a row, look, by (rule, key)."""
     wanted: dict[RuleKey, datetime] = {}
     for fire in decisions:
-        if not isinstance(fire, Fire | Succeeded):
+        if not isinstance(fire, Fire | Tallied) or _is_part(fire):
             continue
         rule, key = fire.rule, (fire.rule.id, fire.subject.key)
         since = [min(earliest, fire.occurred_at) - rule.count.window] if rule.count else []

@@ -194,6 +194,13 @@ def _check_ends(rule: Rule, table: Table) -> None:
         table.fault("count", 'goes with "on": what lasts or is missing happens once')
     if rule.count and rule.count.in_a_row and State.PUBLISHED in starting(rule):
         table.fault("count", '"post.published" begins a row anew, so it cannot be what is counted in one')
+    if rule.count and (share := rule.count.share):
+        if rule.per in OWN:
+            why = f"a share is of many posts, and the rule counts by {rule.per}"
+            table.fault("count", f'{why}: write per = "account", "platform", "provider" or an attribute')
+        states = {state for state in State if reaches(share.of, state)}
+        if states & starting(rule) or share.of in rule.starting_words:
+            table.fault("count", f'"{share.of}" is what is counted itself: name what it is a share of')
     if not isinstance(rule.trigger, On):
         return
     can_be_left = bool(entered(rule.trigger.words))

@@ -69,7 +69,8 @@ def heard(rule: Rule) -> Iterator[EventName]:
     """The events by name of which the rule hears."""
     trigger = rule.trigger
     expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
-    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected)
+    counted = rule.count.beside if rule.count else ()
+    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected, *counted)
     return (word for word in words if isinstance(word, EventName))
 
 

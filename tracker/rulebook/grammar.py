@@ -111,7 +111,7 @@ RULE: Mapping[str, Key] = {
         offers=(*GroupBy, "attributes.campaign"),
     ),
     "count": Key(
-        'How often it must have happened in what span, as in "> 5 in 10m", or "3 in a row": a success begins it anew.'
+        'How often it must have happened: "> 5 in 10m", "3 in a row", "> 20% of post.publishing in 1h, at least 20".'
     ),
     "once": Key("After it has fired, it does not fire again so long for the same thing.", "span"),
     "cancel_on": Key("What ends its runs.", "words", offers=_WORDS),

@@ -67,10 +67,11 @@ _DATES = rf"(last day|{_NTH}(,{_NTH})*\s+{_DAYS}|{_DATE}(,{_DATE})*)"
 _CRON = r"(@[A-Za-z]+|[^\s@]\S*(\s+\S+){4})"
 _STATE = rf"(\*|(post\.)?({'|'.join(State)}))"
 _NAME = r"[^\s.>]+\.\S+"
+_SHARE = rf">=? ?(100|[1-9]\d?)% of ({_NAME}|{_STATE}\s*->\s*{_STATE}) in {_SPAN}, ?at least \d{{1,4}}"
 PATTERNS = {
     "every": rf"({_SPAN}|({_CRON}|({_DAYS}|{_DATES})\s+{_TIME})\s+{_ZONE})",
     "quiet": rf"({_DAYS}\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
-    "count": rf"(>=? ?\d{{1,4}} in {_SPAN}|\d{{1,4}} in a row)",
+    "count": rf"(>=? ?\d{{1,4}} in {_SPAN}|\d{{1,4}} in a row|{_SHARE})",
     "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",

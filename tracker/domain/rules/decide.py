@@ -25,8 +25,8 @@ from tracker.domain.rules.decision import (
     Refusal,
     Resolve,
     Settle,
-    Succeeded,
     Suppressed,
+    Tallied,
     Trace,
 )
 from tracker.domain.rules.event_pattern import is_action_dead
@@ -62,7 +62,7 @@ def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | No
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
         *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
-        *_successes(rules, scene, marks),
+        *_tallies(rules, scene, marks),
         *_firings(() if _is_echo(rules, change) else rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
     ]
@@ -110,15 +110,13 @@ def _settled(
                 yield Settle(rule, scene.subject(rule.per, move.target), move.after)
 
 
-def _successes(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label]) -> Iterator[Succeeded]:
-    if not any(move.after is State.PUBLISHED for move in scene.change.moves):
-        return
-    for rule in rules.in_a_row.rules(marks):
-        for move in scene.moves(rule.per):
-            subject = scene.subject(rule.per, move.target)
-            success = move.after is State.PUBLISHED and not move.superseded
-            if success and not rule.unmatched(subject, whatever_state=True):
-                yield Succeeded(rule, subject, move.cause, move.occurred_at)
+def _tallies(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label]) -> Iterator[Tallied]:
+    """What has come to light of it late is a part of the whole all the same, but no success of now."""
+    for rule in rules.tallied.rules(scene.change, marks):
+        for one in scene.occurrences(rule, rule.count.beside if rule.count else ()):
+            late = one.superseded and not (rule.count and rule.count.share)
+            if not late and not rule.unmatched(one.subject, whatever_state=True):
+                yield Tallied(rule, one.subject, one.cause, (one.move or scene.change).occurred_at)
 
 
 def _heard(rule: Rule, scene: MatchContext) -> Iterator[Came]:

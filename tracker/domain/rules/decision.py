@@ -124,8 +124,8 @@ class Resolve(Struct, frozen=True):
     well: bool = True
 
 
-class Succeeded(Struct, frozen=True):
-    """The subject was published: what the rule counts in a row begins anew."""
+class Tallied(Struct, frozen=True):
+    """What a count keeps in mind beside what it counts: a success that ends a row, or one of what it is a share of."""
 
     rule: Rule
     subject: Group
@@ -141,8 +141,8 @@ class Came(Struct, frozen=True):
     words: tuple[str, ...]
 
 
-Recorded = Fire | Failed | Suppressed | Succeeded
-Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Succeeded | Came
+Recorded = Fire | Failed | Suppressed | Tallied
+Decision = Fire | Declined | Failed | Suppressed | Arm | Disarm | Cancel | Settle | Resolve | Tallied | Came
 
 
 class Refusal(Struct, frozen=True):

@@ -110,7 +110,7 @@ class RuleIndex:
         """Since when rules are in force, whatever they meant meanwhile; one that is not named has always been."""
         self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
-        self.retrying, self.in_a_row = Bucket(), Bucket()
+        self.retrying, self.tallied = Bucket(), WordIndex()
         self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]
         self.muting: dict[str, list[Rule]] = {}
         """Rules by the rule whose alerts they mute."""
@@ -157,8 +157,7 @@ class RuleIndex:
         self.heard.add(rule.waits_for, rule)
         if rule.retries:
             self.retrying.add(rule)
-        if rule.count and rule.count.in_a_row:
-            self.in_a_row.add(rule)
+        self.tallied.add(rule.count.beside if rule.count else (), rule)
         for muted in rule.mutes:
             self.muting.setdefault(muted, []).append(rule)
         trigger = rule.trigger

@@ -139,8 +139,10 @@ class Admission(Struct, frozen=True):
             return Verdict(Outcome.SUPPRESSED, f"paused by {pause.by} until {_shown(pause.until)}")
         count = 0
         if rule.count:
-            count = self._counted(rule.count, fire, at)
-            if count < rule.count.least:
+            count, whole = self._counted(rule.count, fire, at)
+            if (share := rule.count.share) and not (whole >= rule.count.least and share.reached(count, whole)):
+                return Verdict(Outcome.COUNTED, f"{count} of {whole}, and it wants {rule.count}")
+            if not share and count < rule.count.least:
                 within = "in a row" if rule.count.in_a_row else f"within {format_duration(rule.count.window)}"
                 return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} {within}")
         if rule.once and (last := self.memory.last_acted(rule.id, key, at, rule.once)):
@@ -151,12 +153,18 @@ class Admission(Struct, frozen=True):
         told = f"a firing of {_shown(ahead)} counts as none: the clock was ahead" if ahead else ""
         return self._within_budget(rule, at) or Verdict(count=count, detail=told)
 
-    def _counted(self, count: Count, fire: Fire, at: datetime) -> int:
+    def _counted(self, count: Count, fire: Fire, at: datetime) -> tuple[int, int]:
+        """How many are counted, and of a share in how many; its window ends with the newest that is known."""
         rule, key = fire.rule.id, fire.subject.key
-        if not count.in_a_row:
-            return count.reached(self.memory.tally(rule, key, at - 2 * count.window), fire.occurred_at)
-        row = self.memory.row(rule, key, at - count.window, fire.occurred_at)
-        return 0 if row is None else len(row) + 1
+        if count.in_a_row:
+            row = self.memory.row(rule, key, at - count.window, fire.occurred_at)
+            return 0 if row is None else len(row) + 1, 0
+        times, beside = self.memory.tallied(rule, key, at - 2 * count.window)
+        if not count.share:
+            return count.reached(times, fire.occurred_at), 0
+        times.append(fire.occurred_at)
+        begin = max([*times, *beside]) - count.window
+        return sum(one > begin for one in times), sum(one > begin for one in beside)
 
     def _within_budget(self, rule: Rule, at: datetime) -> Verdict | None:
         budget = rule.budget

@@ -20,14 +20,15 @@ from tracker.domain.rules.decision import (
     Failed,
     Fire,
     Recorded,
-    Succeeded,
     Suppressed,
+    Tallied,
     Timer,
 )
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, joining, open_try, scope_of_run, sharing, with_fate
 from tracker.domain.runs.engine_state import (
+    PART,
     ROW_ENDED,
     ActionRequest,
     Effects,
@@ -86,8 +87,10 @@ class Engine:
                 self._record(decision, Outcome.ERROR, at, detail)
             case Suppressed(detail=detail):
                 self._record(decision, Outcome.SUPPRESSED, at, detail)
-            case Succeeded(rule, subject):
-                if rule.count and self.memory.tally(rule.id, subject.key, at - rule.count.window):
+            case Tallied(rule, subject):
+                if rule.count and rule.count.share:
+                    self._record(decision, Outcome.COUNTED, at, PART)
+                elif rule.count and self.memory.tally(rule.id, subject.key, at - rule.count.window):
                     self._record(decision, Outcome.COUNTED, at, ROW_ENDED)
             case Arm(_, timer):
                 self.effects.arm(timer)

@@ -31,8 +31,12 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+PART = "it is one of those of which what is counted is a share"
 ROW_ENDED = "a post was published, so the row begins anew"
-"""The detail of a firing that is none: what was counted in a row before it counts no more."""
+"""The details of firings that are none: before the one, what was counted in a row counts no more."""
+
+MOST_RECENT = 2000
+"""So many firings of a rule and key are looked back at, the newest."""
 
 ACTED = frozenset({Outcome.FIRED, Outcome.JOINED, Outcome.QUEUED})
 
@@ -207,26 +211,26 @@ class EngineState:
 
         What is older is of no account, however much of it is remembered.
         """
-        return self._tallied(rule, key, since)[0]
+        return self.tallied(rule, key, since)[0]
 
     def row(self, rule: str, key: str, since: datetime, latest: datetime) -> list[datetime] | None:
         """When what is counted happened after the last success; None where the `latest` happened before that."""
-        times, succeeded = self._tallied(rule, key, since)
+        times, succeeded = self.tallied(rule, key, since)
         last = max(succeeded, default=None)
         if last and latest <= last:
             return None
         return [moment for moment in times if not last or moment > last]
 
-    def _tallied(self, rule: str, key: str, since: datetime) -> tuple[list[datetime], list[datetime]]:
-        """When what is counted happened, and when it succeeded."""
+    def tallied(self, rule: str, key: str, since: datetime) -> tuple[list[datetime], list[datetime]]:
+        """When what is counted happened, and when what its count keeps in mind beside that."""
         times: list[datetime] = []
-        succeeded: list[datetime] = []
-        for firing in reversed(self.recent.get((rule, key), ())):
+        beside: list[datetime] = []
+        for firing in self.recent.get((rule, key), [])[: -MOST_RECENT - 1 : -1]:
             if firing.outcome in ACTED:
                 break
             if firing.at >= since:
-                (succeeded if firing.detail == ROW_ENDED else times).append(firing.occurred_at)
-        return times, succeeded
+                (beside if firing.detail in (ROW_ENDED, PART) else times).append(firing.occurred_at)
+        return times, beside
 
     def forget(self, before: datetime) -> None:
         """Let go of runs that have ended, and of firings that were decided before; that they were is still known."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import bucket_of
-from tracker.domain.runs.engine_state import Firing, Outcome
+from tracker.domain.runs.engine_state import MOST_RECENT, Firing, Outcome
 from tracker.domain.runs.run import Run
 from tracker.errors import NotFound
 from tracker.store.session import Part, columns_of, write_at_once
@@ -86,8 +86,6 @@ select * from firings
  where rule = any($1::text[]) and fired_at >= $2 and fired_at <= $3
  order by fired_at
 """
-
-MOST_RECENT = 2000
 
 
 async def lock_shared_keys(conn: Connection, names: Collection[str]) -> None:
