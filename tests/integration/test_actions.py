@@ -98,6 +98,56 @@ async def test_a_message_is_signed_with_every_secret_as_standard_webhooks_say() 
     assert json.loads(body) == {"type": "post.published", "timestamp": "2026-11-20T12:00:00Z", "data": message["data"]}
 
 
+async def test_an_endpoint_is_called_in_the_way_that_it_declares() -> None:
+    """Method, path, headers and body are the template's; the id is in its header, and no secret on record."""
+    action = claimed("send", "cms", {"event": "post.removed", "data": {"id": "a/b?", "n": 3}})
+    async with receiver() as (url, got):
+        base = url.partition("/hook")[0]
+        call = {
+            "call": f"PATCH {base}/posts/{{{{ data.id }}}}?v=2",
+            "headers": {"Authorization": "Basic aGlkZGVu"},
+            "body": {"status": "{{ event }}", "n": "{{ data.n }}"},
+        }
+        done = await perform({"endpoints": {"cms": call}}, action)
+        await perform({"endpoints": {"cms": {"call": f"DELETE {base}/posts/{{{{ data.id }}}}"}}}, action)
+        signed = {"call": f"POST {base}/posts", "secrets": SIGNING, "idempotency_header": "x-once"}
+        await perform({"endpoints": {"cms": signed}}, action)
+    assert isinstance(done, Done)
+    assert got[0].startswith(b"PATCH /posts/a%2Fb%3F?v=2 HTTP/1.1")
+    headers, body = parsed(got[0])
+    assert (headers["authorization"], headers["idempotency-key"]) == ("Basic aGlkZGVu", str(UUID(int=7)))
+    assert "webhook-signature" not in headers
+    assert json.loads(body) == {"status": "post.removed", "n": 3}
+    assert got[1].startswith(b"DELETE /posts/a%2Fb%3F HTTP/1.1")
+    assert parsed(got[1])[1] == b""
+    headers, body = parsed(got[2])
+    assert headers["x-once"] == str(UUID(int=7))
+    Webhook(SIGNING[0]).verify(body, headers)
+    assert json.loads(body)["type"] == "post.removed"
+    assert "aGlkZGVu" not in str(done.exchange)
+
+
+async def test_what_is_to_be_deleted_and_is_not_there_is_done() -> None:
+    action = claimed("send", "cms", {"event": "e", "data": {"id": "7"}})
+    async with receiver("404 Not Found") as (url, _):
+        base = url.partition("/hook")[0]
+        gone = await perform({"endpoints": {"cms": {"call": f"DELETE {base}/posts/{{{{ data.id }}}}"}}}, action)
+        other = await perform({"endpoints": {"cms": {"call": f"PUT {base}/posts/{{{{ data.id }}}}"}}}, action)
+    assert isinstance(gone, Done)
+    assert isinstance(other, Retry)
+
+
+async def test_a_call_whose_address_would_be_another_one_is_never_made() -> None:
+    async with receiver() as (url, got):
+        base = url.partition("/hook")[0]
+        call = {"call": f"DELETE {base}/posts/{{{{ data.id }}}}"}
+        for data in ({}, {"id": ""}, {"id": ".."}):
+            outcome = await perform({"endpoints": {"cms": call}}, claimed("send", "cms", {"event": "e", "data": data}))
+            assert isinstance(outcome, Discard)
+            assert outcome.reason is Reason.REJECTED
+    assert got == []
+
+
 async def test_every_attempt_has_the_same_id_and_body() -> None:
     """A receiver can tell a repetition by its id, and its content is the same to the byte."""
     action = claimed("send", "cms", {"event": "e", "data": {}})

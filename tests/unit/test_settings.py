@@ -192,7 +192,7 @@ def test_the_file_is_the_argument_then_the_variable_then_the_folder(
          'did you mean "create"?'),
         ("[providers.a]\nkind='x'\napi_url='https://x'\n[providers.a.statuses]\nLIVE='publishd'", 5,
          "providers.a.statuses.LIVE", 'did you mean "published"?'),
-        ("[endpoints.a]\nurl='https://x'\nsecrets=[]", 3, "endpoints.a.secrets", "at least 1 item"),
+        ("[endpoints.a]\nurl='https://x'\nsecrets=[]", 3, "endpoints.a.secrets", "is required"),
         ("[endpoints.a]\nurl='https://x'\nsecrets=['s', '']", 3, "endpoints.a.secrets.1", "a secret must have a value"),
         ("[jobs.reconcil]\nevery='1m'", 1, "jobs.reconcil", 'did you mean "reconcile"?'),
         ("[jobs.prune]\nevery='1m'\ncron='0 4 * * *'", 1, "jobs.prune", "give either every or cron"),

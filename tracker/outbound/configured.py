@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tracker.domain.calls.endpoint_call import CallTemplate
 from tracker.outbound.addresses import Allowed, OutboundError, literal, origin_of, parse_url, plain
 from tracker.outbound.client import Outbound
 from tracker.settings import AppriseChannel, EmailChannel, SlackChannel, WebhookChannel
@@ -38,6 +39,8 @@ def unreachable(settings: Settings) -> tuple[Misconfigured, ...]:
     """A fault for each endpoint and channel that nothing will be sent to; none of them stops anything."""
     allowed = _allowed(settings)
     addresses = [(f"endpoints.{name}.url", one.url.get_secret_value()) for name, one in settings.endpoints.items()]
+    calls = {name: one.call.get_secret_value() for name, one in settings.endpoints.items()}
+    addresses += [(f"endpoints.{name}.call", CallTemplate.parse(call).origin) for name, call in calls.items() if call]
     addresses += [pair for name, one in settings.channels.items() for pair in _addresses(f"channels.{name}", one)]
     faults = [settings.fault(key, why) for key, url in addresses if url and (why := never_sent_to(url, allowed))]
     for name, one in settings.channels.items():

@@ -8,12 +8,12 @@ from tracker.settings.channels import (
     SlackChannel,
     WebhookChannel,
 )
+from tracker.settings.endpoints import Endpoint
 from tracker.settings.jobs import Job, Jobs, ReconcileJob
 from tracker.settings.load import load_settings
 from tracker.settings.providers import Provider, Webhook
 from tracker.settings.sections import (
     RESERVED_PROVIDERS,
-    Endpoint,
     Outbound,
     Retention,
     Settings,

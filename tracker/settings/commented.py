@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from tracker.settings.channels import AppriseChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
+from tracker.settings.endpoints import Endpoint
 from tracker.settings.providers import Provider
-from tracker.settings.sections import Endpoint, Settings
+from tracker.settings.sections import Settings
 from tracker.settings.values import Section
 
 if TYPE_CHECKING:

@@ -7,11 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+)
 
 from tracker.domain.rate import Rate
 from tracker.errors import Misconfigured, did_you_mean
 from tracker.settings.channels import Channel
+from tracker.settings.endpoints import Endpoint
 from tracker.settings.jobs import Jobs
 from tracker.settings.providers import Provider
 from tracker.settings.sources import Origins
@@ -23,8 +30,6 @@ from tracker.settings.values import (
     PositiveSpan,
     PostgresUrl,
     PublicUrl,
-    Secrets,
-    SecretWebAddress,
     Section,
     SectionName,
     Size,
@@ -132,15 +137,6 @@ class Engine(Section):
     def silence(self) -> timedelta:
         """Without a sign of life for so long, whoever reads counts as dead."""
         return max(3 * self.lease, timedelta(seconds=10))
-
-
-class Endpoint(Section):
-    """[endpoints.<name>]: where `send` goes, as Standard Webhooks."""
-
-    url: SecretWebAddress = Field(description="Where to post.", examples=["https://cms.example.com/hooks/posts"])
-    secrets: Secrets = Field(
-        description="Secrets that sign it; several during a rotation.", min_length=1, examples=[["$CMS_SECRET"]]
-    )
 
 
 class Outbound(Section):

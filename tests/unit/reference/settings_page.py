@@ -31,7 +31,7 @@ TITLE = "Settings"
 NAMED: dict[str, type[Section]] = {"providers": Provider, "endpoints": Endpoint}
 WORDS: dict[Any, str] = {
     int: "whole number", str: "text", bool: "true or false", SecretStr: "secret", Path: "path", timedelta: "duration",
-    State: "state", AccountState: "state of an account", Rate: "rate",
+    Any: "value", State: "state", AccountState: "state of an account", Rate: "rate",
 }  # fmt: skip
 
 

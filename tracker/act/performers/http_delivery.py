@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from standardwebhooks import Webhook
 
-from tracker.domain.actions import Discard, Done, Reason, Retry
+from tracker.domain.actions import IS_GONE, Discard, Done, Reason, Retry
+from tracker.domain.calls.endpoint_call import CallTemplate, UnfitError, header
+from tracker.domain.calls.endpoint_call import body as filled_body
 from tracker.outbound.addresses import OutboundError, origin_of
 from tracker.outbound.client import Answer, exchange
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.domain.actions import Exchange, Outcome
     from tracker.errors import Misconfigured
     from tracker.outbound.client import Outbound
+    from tracker.settings import Endpoint
 
 PREFIX = "whsec_"
 
@@ -75,16 +78,44 @@ async def post(
     body: bytes,
     shown: Mapping[str, object],
     hidden: Sequence[str],
+    method: str = "POST",
 ) -> tuple[Answer | OutboundError, Exchange]:
-    """Post a JSON text once; the record has `shown` for the request, and nothing `hidden` in the answer."""
+    """Send a JSON text, or none, once; the record has `shown` for the request, and nothing `hidden` in the answer."""
     result: Answer | OutboundError
     try:
-        result = await outbound.request(
-            "POST", address, headers={"content-type": "application/json; charset=utf-8", **headers}, body=body
-        )
+        kind = {"content-type": "application/json; charset=utf-8"} if body else {}
+        result = await outbound.request(method, address, headers={**kind, **headers}, body=body)
     except OutboundError as error:
         result = error
     return result, exchange(shown, result, hidden)
+
+
+async def call(
+    outbound: Outbound, endpoint: Endpoint, values: Mapping[str, object], content: Mapping[str, object], now: datetime
+) -> Outcome:
+    """Make the endpoint's call once, with the holes filled by `values`; without a body of its own it sends `content`.
+
+    The id is in the header for that, and the signature of Standard Webhooks beside it where there are secrets.
+    """
+    template, message = CallTemplate.parse(endpoint.call.get_secret_value()), str(values["id"])
+    without = not endpoint.body and template.method in ("GET", "DELETE")
+    try:
+        address = template.address(values)
+        headers = {name: header(text.get_secret_value(), values) for name, text in endpoint.headers.items()}
+        said = filled_body(endpoint.body, values) if endpoint.body else content
+    except UnfitError as error:
+        return Discard(Reason.REJECTED, f"nothing was sent: {error}")
+    body = b"" if without else msgspec.json.encode(said)
+    secrets = [secret.get_secret_value() for secret in endpoint.secrets]
+    signature = signed(message, now, body, endpoint.secrets) if secrets else {}
+    shown = {"method": template.method, "url": template.origin, endpoint.idempotency_header: message}
+    result, record = await post(
+        outbound, address, {**headers, endpoint.idempotency_header: message, **signature}, body,
+        shown if without else {**shown, "body": said}, [address, *headers.values(), *secrets], template.method,
+    )  # fmt: skip
+    if template.method == "DELETE" and result.reason in IS_GONE:
+        return Done("it was not there any more", exchange=record)
+    return outcome_of(result, record)
 
 
 def not_configured(keys: Sequence[str], left_out: Mapping[str, Sequence[Misconfigured]]) -> Discard:

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from tracker.act.performers.alert_text import message_of
-from tracker.act.performers.http_delivery import not_configured, post_json
+from tracker.act.performers.http_delivery import call, not_configured, post_json
 from tracker.domain.actions import Done, Exchange
 from tracker.domain.payloads import SendPayload
 from tracker.runtime.logger import Logger
@@ -118,8 +118,12 @@ class Send:
         return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
 
     async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:
-        """Post `{"type", "timestamp", "data"}`; the time is the action's, so that every attempt says the same."""
+        """Post `{"type", "timestamp", "data"}`, or make its own call; every attempt says the time of the action."""
         text = {} if sent.text is UNSET else {"text": sent.text}
         data = {**text, **sent.data} if isinstance(sent.data, dict) else sent.data
         content = {"type": sent.event, "timestamp": claimed.created_at, "data": data}
+        if endpoint.call.get_secret_value():
+            values = {"data": data, "event": sent.event, "id": str(claimed.id), "post": claimed.post, **text}
+            values |= {"provider": claimed.provider, "rule": claimed.rule}
+            return await call(self.outbound, endpoint, values, content, now)
         return await post_json(self.outbound, endpoint.url, endpoint.secrets, str(claimed.id), content, now)
