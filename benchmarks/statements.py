@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SETTINGS = {"log_statement": "all", "log_line_prefix": "tx %v %x ", "log_parameter_max_length": "0"}
-LINE = re.compile(r"^tx (\S*) (\d+) LOG:  (?:execute [^:]*|statement): ?(.*(?:\n\t.*)*)", re.MULTILINE)
-ENDS = ("COMMIT", "ROLLBACK")
+SETTINGS = {"log_min_duration_statement": "0", "log_line_prefix": "tx %v %x ", "log_parameter_max_length": "0"}
+LINE = re.compile(
+    r"^tx (\S*) (\d+) LOG:  duration: [\d.]+ ms  (?:execute [^:]*|statement): ?(.*(?:\n\t.*)*)", re.MULTILINE
+)
 SAVEPOINT = re.compile(r"_[0-9a-f]+__;")
-READS = re.compile(r"\s*(select|show|set|begin|listen)\b(?!.*pg_notify)", re.IGNORECASE | re.DOTALL)
 LONGEST = 90
 
 
 @dataclass
 class Told:
-    """Of a transaction counts as written what had an id when it was committed, or was one statement that writes."""
+    """A transaction counts as written that had an id after one of its statements, or notified, which needs one."""
 
     statements: int = 0
     transactions: int = 0
@@ -61,10 +61,8 @@ def statements(dsn: str, log: Path) -> Iterator[Told]:
 
 
 def _writes(said: list[tuple[str, str]]) -> bool:
-    xid, last = said[-1]
-    if last.upper().startswith(ENDS):
-        return xid != "0" and not last.upper().startswith("ROLLBACK")
-    return len(said) == 1 and not READS.match(last)
+    """What rolls back is told after its transaction has gone."""
+    return any(xid != "0" or "pg_notify" in text for xid, text in said) and not said[-1][1].startswith("ROLLBACK")
 
 
 async def _set(dsn: str, settings: dict[str, str] | dict[str, None]) -> None:

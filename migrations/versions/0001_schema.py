@@ -480,8 +480,9 @@ create index runs_newest on runs (started_at desc, id);
 create index runs_by_state on runs (state, started_at desc, id);
 create index runs_of_rule on runs (rule, started_at desc, id);
 
+-- A move is written by the statement that writes its run, and removed with it: see action_attempts.
 create table run_moves (
-  run    uuid not null references runs (id) on delete cascade,
+  run    uuid not null,
   number integer not null,
   at     timestamptz not null,
   said   text not null,

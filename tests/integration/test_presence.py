@@ -37,7 +37,7 @@ from tracker.store.database import Database, set_codecs
 from tracker.store.log.event_log import append
 from tracker.store.log.feed import beginning
 from tracker.store.migrations import upgrade
-from tracker.store.wakeups import Wakeups
+from tracker.store.wakeups import EVENTS, Wakeups
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -242,7 +242,7 @@ async def test_of_two_who_find_the_same_death_one_takes_over(database: Database)
 
     async def found() -> bool:
         async with database.connection() as conn:
-            return await processes.gone(conn, "other") == [("n", number)]
+            return await processes.others(conn, "other") == {("n", number): True}
 
     async def bury() -> list[str]:
         async with database.transaction() as conn:
@@ -351,17 +351,17 @@ async def test_a_lock_that_is_free_for_a_moment_is_nobodys_death(database: Datab
     sessions = [await asyncpg.connect(database.dsn) for _ in range(2)]
     for session in sessions:
         await set_codecs(session)
-    await processes.show_up(sessions[0], "n", ["worker"], {})
+    number = await processes.show_up(sessions[0], "n", ["worker"], {})
     await take_everything(database, "n")
     async with present(database), a_process(database, "k") as it:
         await sessions[0].close()
 
         async def free() -> bool:
             async with database.connection() as conn:
-                return "n" in dict(await processes.gone(conn, "other"))
+                return ("n", number) in [one for one, gone in (await processes.others(conn, "other")).items() if gone]
 
         async def looked() -> bool:
-            return bool(await rows(database, LOOKED, processes.GONE, moment))
+            return bool(await rows(database, LOOKED, processes.OTHERS, moment))
 
         await until(free, "Postgres has noticed")
         moment = (await rows(database, "select clock_timestamp()"))[0][0]
@@ -392,3 +392,18 @@ async def test_a_restart_of_postgres_is_nobodys_death(tmp_path: Path) -> None:
         assert await known(database) == ["a", "b"]
         assert await rows(database, OWNERS) == [("a",)]
     server.stop()
+
+
+async def test_who_is_alone_tells_nobody_and_who_is_not_does(database: Database) -> None:
+    waker = database.waker
+    async with present(database), Wakeups(database.dsn).listening() as elsewhere, elsewhere.on(EVENTS) as woken:
+        await until(lambda: waker.is_alone, "the process sees that it is alone")
+        waker.wake([EVENTS])
+        assert waker.backend is None
+        async with a_process(database, "other"):
+            await until(lambda: not waker.is_alone, "the process sees another one")
+            await asyncio.wait_for(woken.wait(), 60)
+            woken.clear()
+            waker.wake([EVENTS])
+            await asyncio.wait_for(woken.wait(), 60)
+    assert not waker.is_alone

@@ -87,7 +87,7 @@ async def test_records_are_forgotten_when_they_are_older_than_they_are_kept(data
     await prune_records(database, corridor.now() + timedelta(days=6), week, week, week)
     assert await corridor.rows("select count(*) from actions, runs, repeats") == [(1,)]
     await prune_records(database, corridor.now() + timedelta(days=8), week, week, week)
-    for table in ("actions", "action_attempts", "runs", "repeats"):
+    for table in ("actions", "action_attempts", "runs", "run_moves", "repeats"):
         assert await corridor.rows(f"select * from {table}") == []
     await corridor.tell(told("p1", "failed", 1, "d2"))
     assert await corridor.rows("select * from actions") == []

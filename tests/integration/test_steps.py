@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.test_reactor import ALERT, RETRY, on, stuck
-from tests.integration.told import NOON, told
+from tests.integration.told import NOON, PROVIDER, told
 from tests.waiting import until
 from tracker.domain.rules.rule import TRUE, Verdict
 from tracker.embedded.embedded import EmbeddedPostgres
@@ -22,6 +22,7 @@ from tracker.store.checkpoints import subscriptions
 from tracker.store.database import Database
 from tracker.store.log.event_log import append
 from tracker.store.migrations import upgrade
+from tracker.store.reactions import runs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -212,6 +213,30 @@ async def test_a_step_takes_four_statements_where_rules_act_and_three_where_they
     statements.clear()
     await corridor.processor.step()
     assert len(statements) == 1
+
+
+async def test_runs_are_held_in_a_transaction_and_looked_at_without_a_trace_outside_of_one(database: Database) -> None:
+    corridor = await Corridor(database, [on("post.failed", RETRY)]).open()
+    await corridor.tell(told("p1", "failed", 1))
+    ((run, rule, key),) = await corridor.rows("select id, rule, key from runs")
+    held = "select xmax <> '0' from runs where id = $1"
+    looks = (
+        lambda conn: runs.recall(conn, [], [run], [(rule, key)], [], NOON),
+        lambda conn: runs.load_open(conn, [(rule, key)]),
+        lambda conn: runs.load_trying(conn, [(PROVIDER, "p1")]),
+    )
+    for look in looks:
+        async with database.autocommit() as conn:
+            assert await look(conn)
+            assert not await conn.fetchval(held, run)
+    for look in looks:
+        async with database.autocommit() as conn:
+            transaction = conn.transaction()
+            await transaction.start()
+            await look(conn)
+            assert await conn.fetchval(held, run)
+            await transaction.rollback()
+            await conn.execute("update runs set key = key")  # so that nothing holds the new version
 
 
 async def test_what_is_read_between_two_looks_for_timers_rings_in_time(database: Database) -> None:

@@ -45,6 +45,8 @@ class Waker:
         self._leaving = asyncio.Event()
         self.listeners: set[Callable[[str], None]] = set()
         """Who hears of it in this process, without a detour."""
+        self.is_alone = False
+        """Whether no other process is there to be told. One that is just arriving polls for as long as that is news."""
 
     @property
     def backend(self) -> int | None:
@@ -57,6 +59,8 @@ class Waker:
             self._channels.add(channel)
             for hear in self.listeners:
                 hear(channel)
+        if self.is_alone:
+            self._channels.clear()
         if self._channels and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell(), name="waker")
 

@@ -87,6 +87,7 @@ class Presence:
                 log.warning("presence.lost", error=str(error) or type(error).__name__)
             finally:
                 self._holds.clear()
+                self._database.waker.is_alone = False
             await asyncio.sleep(LOOK_EVERY / 2)
 
     async def leave(self) -> None:
@@ -115,7 +116,9 @@ class Presence:
     ) -> dict[tuple[str, int], float]:
         """Bury whose lock has been free for long enough; answers since when the locks of the others are."""
         now = asyncio.get_running_loop().time()
-        free_since = {one: known.get(one, now) for one in await processes.gone(session, self.node)}
+        others = await processes.others(session, self.node)
+        self._database.waker.is_alone = not others
+        free_since = {one: known.get(one, now) for one, gone in others.items() if gone}
         dead = [one for one, since in free_since.items() if now - since >= GRACE]
         if dead and self._buries:
             await self._bury(dead)

@@ -31,7 +31,7 @@ on conflict (node) do update set number = excluded.number, failing = excluded.fa
 
 TELL = "update processes set failing = $2 where node = $1"
 
-GONE = "select node, number from processes where node <> $1 and pg_try_advisory_xact_lock_shared(number)"
+OTHERS = "select node, number, pg_try_advisory_xact_lock_shared(number) as gone from processes where node <> $1"
 """The lock is shared, so that two who look at the same moment do not take each other for the one that lives."""
 
 BURY = """
@@ -96,9 +96,9 @@ async def report_failing(conn: Connection, node: str, failing: Mapping[str, Fail
     await conn.execute(TELL, node, failing)
 
 
-async def gone(conn: Connection, node: str) -> list[tuple[str, int]]:
-    """The (node, number) of processes whose locks are free at this moment, besides this node's."""
-    return [(row["node"], row["number"]) for row in await conn.fetch(GONE, node)]
+async def others(conn: Connection, node: str) -> dict[tuple[str, int], bool]:
+    """The (node, number) of each process but this node's, and whether its lock is free at this moment."""
+    return {(row["node"], row["number"]): row["gone"] for row in await conn.fetch(OTHERS, node)}
 
 
 async def bury(conn: Connection, found: Collection[tuple[str, int]], longest_call: timedelta) -> list[str]:

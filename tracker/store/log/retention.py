@@ -80,7 +80,10 @@ delete from actions
 
 PRUNE_ALERT_MESSAGES = "delete from alert_messages where sent_at < $1"
 
-PRUNE_RUNS = "delete from runs where state not in ('active', 'queued') and updated_at < $1"
+PRUNE_RUNS = """
+with old as (delete from runs where state not in ('active', 'queued') and updated_at < $1 returning id)
+delete from run_moves m using old where m.run = old.id
+"""
 
 
 async def wait_briefly(conn: Connection) -> None:

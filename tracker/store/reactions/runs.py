@@ -157,21 +157,24 @@ def recording(firings: Sequence[Firing]) -> list[Part]:
     return [Part((("recorded", RECORD), ("counted", COUNT)), columns)] if rows else []
 
 
-LOAD_OPEN = """
+HOLD = "for update of r"
+"""Only where a transaction is open: outside of one it would hold nothing, and make of each look a commit."""
+
+LOAD_OPEN = f"""
 select r.data
   from unnest($1::text[], $2::text[]) as wanted (rule, key)
   join runs r on r.rule = wanted.rule and r.key = wanted.key and r.state in ('active', 'queued')
  order by r.started_at, r.id
-   for update of r
+   {HOLD}
 """
 
-LOAD_TRYING = """
+LOAD_TRYING = f"""
 select r.data
   from unnest($1::text[], $2::text[]) as wanted (provider, post)
   join runs r on r.provider = wanted.provider and r.post = wanted.post and r.state = 'active'
  where r.data ->> 'phase' in ('backoff', 'acting', 'watching')
  order by r.started_at, r.id
-   for update of r
+   {HOLD}
 """
 
 LOCK = "select data from runs where id = $1 for update"
@@ -195,14 +198,14 @@ on conflict do nothing
 RECALL = f"""
 with known as ({KNOWN}
 ), told as (
-  select rule, key, data from runs where id = any($4::uuid[]) for update
+  select rule, key, data from runs r where id = any($4::uuid[]) {HOLD}
 ), wanted as (
   select rule, key from unnest($5::text[], $6::text[]) as touched (rule, key) union select rule, key from told
 ), open as (
   select r.data
     from wanted join runs r on r.rule = wanted.rule and r.key = wanted.key and r.state in ('active', 'queued')
    order by r.started_at, r.id
-     for update of r
+     {HOLD}
 ), spent as (
   select rule, sum(firings)::bigint as firings from rule_counts
    where rule = any($7::text[]) and outcome in ('fired', 'queued')
@@ -241,29 +244,29 @@ async def recall(
 ) -> Recalled:
     """The firings among these, these runs and the open ones of these (rule, key), and how often the rules fired.
 
-    The runs are held for this transaction; pauses and silences count that last until `since` or longer.
+    The runs are held for the open transaction; pauses and silences count that last until `since` or longer.
     """
     wanted = (*columns_of(identities, 3), list(ids), *columns_of(keys, 2), list(rules), since)
-    row = await conn.fetchrow(RECALL, *wanted)
+    row = await conn.fetchrow(_as_held(conn, RECALL), *wanted)
     told, still_open = ([Run.from_data(data) for data in row[name]] for name in ("told", "open"))
     known = {(rule, key, cause) for rule, key, cause in row["known"] or ()}
     return Recalled(known, told, still_open, row["totals"] or {}, row["is_held"])
 
 
 async def load_open(conn: Connection, wanted: Collection[tuple[str, str]]) -> list[Run]:
-    """The active and the queued runs of these (rule, key), the oldest first, held for this transaction."""
+    """The active and the queued runs of these (rule, key), the oldest first, held for the open transaction."""
     if not wanted:
         return []
     columns = (list(column) for column in zip(*wanted, strict=True))
-    return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD_OPEN, *columns)]
+    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_OPEN), *columns)]
 
 
 async def load_trying(conn: Connection, posts: Collection[tuple[str, str]]) -> list[Run]:
-    """The active runs that are at a retry of these (provider, post), the oldest first, held for this transaction."""
+    """The active runs that are at a retry of these (provider, post), the oldest first, held as those above."""
     if not posts:
         return []
     columns = (list(column) for column in zip(*posts, strict=True))
-    return [Run.from_data(row["data"]) for row in await conn.fetch(LOAD_TRYING, *columns)]
+    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_TRYING), *columns)]
 
 
 def saving(runs: Collection[Run], moves: Collection[Movement]) -> list[Part]:
@@ -285,3 +288,7 @@ async def lock(conn: Connection, run: UUID) -> Run:
     if row is None:
         raise NotFound(f"there is no run {run}")
     return Run.from_data(row["data"])
+
+
+def _as_held(conn: Connection, query: str) -> str:
+    return query if conn.is_in_transaction() else query.replace(HOLD, "")

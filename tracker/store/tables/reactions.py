@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Integer, text
+from sqlalchemy import Boolean, Index, Integer, text
 from sqlmodel import SQLModel
 
 from tracker.store.tables.columns import (
@@ -81,7 +81,6 @@ class RunMove(SQLModel, table=True):
     """One move of a run."""
 
     __tablename__ = "run_moves"
-    __table_args__ = (ForeignKeyConstraint(["run"], ["runs.id"], name="run_moves_run_fkey", ondelete="CASCADE"),)
 
     run: UUID = primary(ID)
     number: int = primary(Integer)
