@@ -457,15 +457,12 @@ RUNS = """
 create table runs (
   id         uuid primary key,
   rule       text not null,
-  revision   text not null,
   key        text not null,
-  cause      text not null,
-  bucket     smallint not null,
   provider   text not null,
   post       text,
   target     text,
   state      text not null check (state in ('queued', 'active', 'done', 'cancelled', 'exhausted', 'failed')),
-  data       jsonb not null,
+  data       json not null,
   started_at timestamptz not null,
   updated_at timestamptz not null,
   alone      boolean not null default true

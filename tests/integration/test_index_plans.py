@@ -47,8 +47,8 @@ select 'r', 'k' || n, 'w', n % 16, $1::timestamptz + n * interval '1 minute', ''
   from generate_series(1, 5000) n
 """
 MANY_RUNS = """
-insert into runs (id, rule, revision, key, cause, bucket, provider, post, state, data, started_at, updated_at)
-select lpad(n::text, 32, '0')::uuid, 'r', '1', 'k' || n, 'c', 0, 'p', 'p' || n,
+insert into runs (id, rule, key, provider, post, state, data, started_at, updated_at)
+select lpad(n::text, 32, '0')::uuid, 'r', 'k' || n, 'p', 'p' || n,
        case when n % 100 = 0 then 'active' else 'done' end, '{}', $1, $1
   from generate_series(1, 5000) n
 """

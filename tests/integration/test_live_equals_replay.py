@@ -34,6 +34,7 @@ from tracker.domain.rules.step import (
     WaitStep,
     WhenStep,
 )
+from tracker.domain.runs.run import Run
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Rejected, Unavailable
 from tracker.facts import commands
@@ -303,6 +304,10 @@ async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
     return world
 
 
+def _stands(run: Run) -> tuple[object, ...]:
+    return run.id, run.state, run.phase, run.branch, run.step, run.tries, run.pending
+
+
 async def compared(database: Database, seed: int) -> int:
     """One case: raises AssertionError where the service and the replay differ; answers how many firings there were."""
     rules, corridor = await played(database, Random(seed))
@@ -310,13 +315,9 @@ async def compared(database: Database, seed: int) -> int:
     live = await corridor.rows("select rule, key, cause, outcome, coalesce(detail, ''), occurred_at from firings")
     pure = [(f.rule, f.key, f.cause, str(f.outcome), f.detail or "", f.occurred_at) for f in world.firings]
     assert sorted(live) == sorted(pure), f"seed {seed}: firings"
-    runs = await corridor.rows(
-        "select id, state, data->>'phase', data->>'branch', data->'step', data->'tries', data->>'pending' from runs"
-    )
-    held = [
-        (run.id, str(run.state), str(run.phase), run.branch, run.step, run.tries, run.pending and str(run.pending))
-        for run in world.memory.runs.values()
-    ]
+    async with database.connection() as conn:
+        stored = [Run.from_data(row["data"]) for row in await conn.fetch("select data from runs")]
+    runs, held = ([_stands(run) for run in those] for those in (stored, world.memory.runs.values()))
     assert sorted(map(str, runs)) == sorted(map(str, held)), f"seed {seed}: runs"
     unsaid = {str(row[0]) for row in await corridor.rows("select id from actions where reason = 'cancelled'")}
     rows = await corridor.rows(

@@ -136,8 +136,8 @@ with rows as (
          case when n % 400 = 0 then 'active' else 'done' end as state
     from generate_series(1, 8000) n
 ), ran as (
-  insert into runs (id, rule, revision, key, cause, bucket, provider, post, state, data, started_at, updated_at)
-  select id, rule, '1', 'k' || n, 'c', 0, $1, 'p' || n, state, '{}', at, at from rows
+  insert into runs (id, rule, key, provider, post, state, data, started_at, updated_at)
+  select id, rule, 'k' || n, $1, 'p' || n, state, '{}', at, at from rows
 ), moved as (
   insert into run_moves (run, number, at, said) select id, 1, at, 'step 0' from rows
 ), armed as (

@@ -98,7 +98,7 @@ async def test_a_post_with_ten_thousand_facts_holds_up_nobody(database: Database
     await corridor.tell(told("big", "removed", 5, "late"))
     assert await corridor.rows(STATES) == [("big", "published"), ("first", "published"), ("last", "published")]
     assert corridor.world.verbs == {"alert": 3}
-    assert await corridor.rows("select sum(version)::int from posts") == [(10_000 + 4 + 3,)]
+    assert await corridor.rows("select sum(version)::int from posts") == [(10_000 + 4,)]
 
 
 async def another(database: Database, corridor: Corridor) -> Corridor:
@@ -218,9 +218,10 @@ async def test_a_step_takes_four_statements_where_rules_act_and_three_where_they
 async def test_runs_are_held_in_a_transaction_and_looked_at_without_a_trace_outside_of_one(database: Database) -> None:
     corridor = await Corridor(database, [on("post.failed", RETRY)]).open()
     await corridor.tell(told("p1", "failed", 1))
-    ((run, rule, key),) = await corridor.rows("select id, rule, key from runs")
+    async with database.connection() as conn:
+        run, rule, key = await conn.fetchrow("select id, rule, key from runs")
     held = "select xmax <> '0' from runs where id = $1"
-    looks = (
+    looks: tuple[Callable[[Connection], Awaitable[object]], ...] = (
         lambda conn: runs.recall(conn, [], [run], [(rule, key)], [], NOON),
         lambda conn: runs.load_open(conn, [(rule, key)]),
         lambda conn: runs.load_trying(conn, [(PROVIDER, "p1")]),

@@ -83,7 +83,11 @@ def test_whatever_a_provider_says_every_move_of_the_history_was_reported_and_non
 
 @given(wild_deliveries())
 def test_facts_of_a_batch_change_what_they_change_one_by_one(case: tuple[list[Fact], list[Fact], list[int]]) -> None:
+    """Also where we say of our own doings in between."""
     arrivals = list({one.id: one for one in case[1]}.values())
+    for place in range(len(arrivals), 0, -2):
+        second = 7 * place % 60
+        arrivals.insert(place, fact(second, None, source="action", event="action.done", detail={"nth": place}))
     post, changes = arrive_all(arrivals)
     assert in_batches(arrivals, case[2]) == (post, changes)
 
@@ -262,3 +266,21 @@ def test_that_we_asked_for_a_retry_says_nothing_once_the_attempt_has_begun() -> 
     post, _ = arrive_all([*told, fact(9, State.RETRYING, attempt=2, source="action")])
     assert post is not None
     assert (post.state, post.attempt) == (State.PUBLISHED, 2)
+
+
+def test_what_we_say_of_our_own_doings_has_no_place_in_the_order() -> None:
+    """However it comes, alone or with others, before or after them: the post is the same, and nobody is late for it."""
+    published, failed = fact(10, State.PUBLISHED), fact(5, State.FAILED)
+    ended = fact(20, None, source="action", event="action.done", detail={"action": "a"})
+    post, changes = arrive_all([failed, ended, published])
+    assert [change.kind for change in changes] == ["moved", "noted", "moved"]
+    assert post == fold("sosyalkopru", "p1", [failed, published]).post == in_batches([published, ended, failed], [1])[0]
+    assert post is not None
+    assert (post.version, post.last_order) == (2, published.order)
+    context = changes[1].context
+    assert context is not None
+    assert context.state is State.FAILED
+    alone, (noted,) = arrive_together(None, [ended])
+    assert (alone.version, noted.before, noted.kind) == (0, None, "noted")
+    known, _ = arrive_together(post, [ended])
+    assert known is post

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -140,7 +139,7 @@ def test_an_alert_says_what_happened() -> None:
 def test_a_message_without_data_tells_how_the_post_stands() -> None:
     (action,) = actions(told(rule(SendStep("cms", Text("post.<post.state>"))))[1])
     assert said(action)["event"] == "post.failed"
-    data = json.loads(json.dumps(said(action)["data"]))
+    data = msgspec.json.decode(msgspec.json.encode(said(action)["data"]))
     assert (data["post"]["id"], data["post"]["scheduled_at"], data["error"]["code"]) == ("p1", None, "timeout")
     assert "run" not in data
 
@@ -421,7 +420,7 @@ def played(one: Rule, script: list[tuple[str, int]], through_json: bool = False)
     run, seen = begin(replace(FAILED, rule=one), EPOCH), []
     for place, (kind, choice) in enumerate([("started", 0), *script]):
         if through_json:
-            run = Run.from_data(json.loads(json.dumps(run.to_data())))
+            run = msgspec.json.decode(msgspec.json.encode(run), type=Run)
         signal = made(kind, choice, run)
         moved = advance(run, one, signal, EPOCH + timedelta(seconds=place))
         run = moved.run

@@ -127,7 +127,8 @@ class Projector:
             post, made = arrive_together(before.post if before else None, facts, earlier.get(key, []), starts.get(key))
             changes += made
             days = [arrival.day for arrival in arrived] + ([before.first_day, before.last_day] if before else [])
-            saved.append(StoredPost(post, min(days), max(days)))
+            if before is None or post is not before.post or min(days) < before.first_day:
+                saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
         await posts.learn_accounts(conn, standing.version, gathered(facts_in(arrivals)))
         if self._version is None:

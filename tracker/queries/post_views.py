@@ -57,7 +57,7 @@ class PostOut(Struct, frozen=True):
     provider: str
     state: State
     attempt: Annotated[int, Meta(description="Numbered from 1; starting again after an end is a new one.")]
-    version: Annotated[int, Meta(description="How many facts have made it what it is.")]
+    version: Annotated[int, Meta(description="How many facts have made it what it is; an action's end is none.")]
     targets: list[TargetOut]
     entered_at: Annotated[datetime | None, Meta(description="When it came into its state.")]
     scheduled_at: datetime | None

@@ -33,7 +33,8 @@ select rule, meaning, count(*) as number, (array_agg(key order by key))[:$1] as 
 """
 
 OPEN_RUNS = """
-select rule, data ->> 'phase' as phase, data ->> 'branch' as branch, (data ->> 'step')::integer as step,
+select rule, coalesce(data ->> 'phase', 'new') as phase, coalesce(data ->> 'branch', 'do') as branch,
+       coalesce((data ->> 'step')::integer, 0) as step,
        count(*) as number, (array_agg(key order by key))[:$1] as keys
   from runs where state in ('active', 'queued')
  group by 1, 2, 3, 4

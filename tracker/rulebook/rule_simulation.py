@@ -16,6 +16,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from tracker.domain.payloads import AlertPayload, Companion, Payload, made_true
@@ -132,7 +133,7 @@ class RuleSimulation:
         """Nothing is known any more but what has been stored."""
         world = self.world
         for run in list(world.memory.runs.values()):
-            world.memory.runs[run.id] = Run.from_data(json.loads(json.dumps(run.to_data())))
+            world.memory.runs[run.id] = msgspec.json.decode(msgspec.json.encode(run), type=Run)
         stored = [(json.dumps(asdict(timer), default=datetime.isoformat), run) for timer, run in world.timers.values()]
         world.restore_timers((_timer(json.loads(text)), run) for text, run in stored)
 

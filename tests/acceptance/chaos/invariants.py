@@ -28,7 +28,10 @@ PARKED = "select subscription, item, error from parked limit 5"
 UNPROJECTED = """
 select coalesce(sum(facts - coalesce(p.version, 0)), 0)::int
   from (select provider, post, count(distinct (body_hash, part)) as facts from events
-         where post is not null group by provider, post) e
+         where post is not null
+           and not (source in ('action', 'manual', 'rule', 'signal')
+                    and convert_from(body, 'UTF8')::jsonb - array['event', 'at', 'post', 'detail'] = '{}')
+         group by provider, post) e
   left join posts p on p.projection = (select version from projections where current)
                    and p.provider = e.provider and p.post = e.post
 """

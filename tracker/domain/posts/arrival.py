@@ -24,6 +24,8 @@ def is_one_late(post: Post | None, facts: Sequence[Fact]) -> bool:
     """Whether one of these facts, which come in this order, stands before one that had come."""
     last = post.last_order if post else None
     for fact in facts:
+        if fact.is_silent:
+            continue
         if last and fact.order <= last:
             return True
         last = fact.order
@@ -49,6 +51,9 @@ def arrive_together(
     after = post or start or Post(facts[0].provider, facts[0].post or "")
     changes: list[Change] = []
     for place, fact in enumerate(facts):
+        if fact.is_silent:
+            changes.append(_heard(fact, after))
+            continue
         if not stands_last(after, fact):
             return _with_late(after, changes, facts, place, earlier, start)
         step = evolve(after, fact)
@@ -68,6 +73,9 @@ def _with_late(
         if history.is_weary:
             after, rest = _folded_together(after, facts[place:], [*earlier, *facts[:place]], begin)
             return after, [*changes, *rest]
+        if fact.is_silent:
+            changes.append(_heard(fact, after))
+            continue
         if not history.holds(fact):
             changes.append(_too_old(fact, after))
             continue
@@ -97,6 +105,9 @@ def _folded_together(
     post, changes = before, []
     last = max((places[fact.id] for fact, _ in known), default=-1)
     for number, fact in enumerate(facts, 1):
+        if fact.is_silent:
+            changes.append(_heard(fact, post))
+            continue
         place = places.get(fact.id)
         if place is None:
             changes.append(_too_old(fact, post))
@@ -125,6 +136,10 @@ def _by_arrival(before: Sequence[Move], now: Sequence[Move], came: dict[str, int
             found[shown].append(replace(move, superseded=True) if late else move)
         moved_on[move.target] = min(number, moved_on.get(move.target, number))
     return defaultdict(list, {number: moves[::-1] for number, moves in found.items()})
+
+
+def _heard(fact: Fact, post: Post) -> Change:
+    return _change(fact, "noted", post, post, (), ())
 
 
 def _too_old(fact: Fact, post: Post) -> Change:

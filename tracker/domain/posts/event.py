@@ -134,6 +134,17 @@ class Fact(Struct, frozen=True):
         return (when, rank, self.id)
 
     @property
+    def is_silent(self) -> bool:
+        """Whether it is one of ours that says nothing of the post, as that an action has ended.
+
+        Such a fact is kept and shown, but has no place in the order of those that make the post what it is.
+        """
+        return self.source in OWN_SOURCES and not (
+            self.state or self.raw_status or self.targets or self.attempt or self.labels or self.attributes
+            or self.problem or self.scheduled_at or self.excerpt or self.thumbnail or self.remarks
+        )  # fmt: skip
+
+    @property
     def told_at(self) -> datetime:
         """The time by the clock of the one who told it."""
         return self.occurred_at + self.ahead if self.ahead else self.occurred_at

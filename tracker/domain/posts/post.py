@@ -39,7 +39,7 @@ from tracker.domain.posts.target import (
     tells_end,
 )
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Counted up whenever the same facts come to another post: posts that an older fold has made are then made anew."""
 
 KEPT_NOTES = 20
@@ -136,9 +136,12 @@ def evolve(post: Post, fact: Fact) -> Step:
 
 
 def steps(facts: Iterable[Fact], start: Post) -> list[tuple[Fact, Step]]:
-    """Each fact with what it came to, once and in their order; `start` stands for facts that end before these."""
+    """Each fact that is not silent with what it came to, once and in their order.
+
+    `start` stands for facts that end before these.
+    """
     post, taken = start, []
-    for fact in sorted({fact.id: fact for fact in facts}.values(), key=_order):
+    for fact in sorted({fact.id: fact for fact in facts if not fact.is_silent}.values(), key=_order):
         if start.last_order and fact.order <= start.last_order:
             continue
         step = evolve(post, fact)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID, uuid5
 
-from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec import Struct, convert, field
+from msgspec.structs import replace
 
 from tracker.domain.rules.decision import Fire
 from tracker.domain.rules.rule import Mode
@@ -43,7 +42,7 @@ TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 """What a run waits for at a retry; `ACTING` also where it asks how a post stands."""
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, omit_defaults=True):
     """An alert that was raised, and what is owed to those who got it: its end, its repetition, or a correction.
 
     `hidden`: nobody got it. `action` is the one that raised it. It is repeated at most `repetitions` times, next at
@@ -73,7 +72,7 @@ class Notice(Struct, frozen=True):
         return self if self.next_at else replace(self, next_at=now + self.repeat)
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, omit_defaults=True):
     """`branch` and `step` say where in the rule it is, `phase` what it waits for, `pending` for which action.
 
     `tries` counts the tries of the present retry step, `count` the firings that joined; `heard` is what happened
@@ -127,37 +126,10 @@ class Run(Struct, frozen=True):
         """The present step, as idempotency keys and histories name it."""
         return str(self.step) if self.branch == "do" else f"{self.branch}.{self.step}"
 
-    def to_data(self) -> dict[str, object]:
-        """The whole run as plain JSON."""
-        plain = {name: _plain(value) for name, value in asdict(self).items()}
-        plain["asked"] = [str(action) for action in self.asked]
-        plain["notices"] = [{name: _plain(value) for name, value in asdict(one).items()} for one in self.notices]
-        return plain
-
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> Run:
-        """The run that `to_data` wrote."""
-        read: dict[str, Any] = {name: data[name] for name in cls.__struct_fields__ if name in data}
-        for name, make in _MAKERS.items():
-            if read.get(name) is not None:
-                read[name] = make(read[name])
-        return cls(**read)
-
-
-_PLAIN = frozenset({str, int, bool, float, dict, list})
-_MAKERS: Mapping[str, Callable[[Any], object]] = {
-    "id": UUID,
-    "pending": UUID,
-    "started_at": datetime.fromisoformat,
-    "updated_at": datetime.fromisoformat,
-    "state": RunState,
-    "ending": RunState,
-    "phase": Phase,
-    "asked": lambda ids: tuple(map(UUID, ids)),
-    "fired_at": datetime.fromisoformat,
-    "seen": tuple,
-    "notices": lambda rows: tuple(map(_notice, rows)),
-}
+        """The run whose JSON, in which defaults are left out, was read as these plain values."""
+        return convert(data, cls)
 
 
 def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = False) -> Run:
@@ -195,22 +167,3 @@ def describe(run: Run, before: Run) -> str:
 def run_id(rule: str, key: str, cause: str) -> UUID:
     """The id of the run that this firing starts."""
     return uuid5(_RUNS, f"{rule}\n{key}\n{cause}")
-
-
-def _notice(row: Mapping[str, Any]) -> Notice:
-    repeat = row["repeat"]
-    span = None if repeat is None else timedelta(seconds=repeat)
-    next_at = datetime.fromisoformat(row["next_at"]) if row.get("next_at") else None
-    return Notice(**{**row, "action": UUID(row["action"]), "repeat": span, "next_at": next_at})
-
-
-def _plain(value: object) -> object:
-    if value is None or type(value) in _PLAIN:
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, StrEnum | UUID):
-        return str(value)
-    return dict(value) if isinstance(value, Mapping) else value

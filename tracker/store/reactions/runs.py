@@ -180,13 +180,11 @@ select r.data
 LOCK = "select data from runs where id = $1 for update"
 
 SAVE = """
-insert into runs (id, rule, revision, key, cause, bucket, provider, post, target, state, data, started_at, updated_at,
-                  alone)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[],
-                     $14::boolean[])
+insert into runs (id, rule, key, provider, post, target, state, data, started_at, updated_at, alone)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
+                     $9::timestamptz[], $10::timestamptz[], $11::boolean[])
     on conflict (id) do update
-   set state = excluded.state, revision = excluded.revision, data = excluded.data, updated_at = excluded.updated_at
+   set state = excluded.state, data = excluded.data, updated_at = excluded.updated_at
 """
 
 SAVE_MOVES = """
@@ -273,12 +271,11 @@ def saving(runs: Collection[Run], moves: Collection[Movement]) -> list[Part]:
     """The runs as they are now, with the moves they made; those that end come first, so their keys are free."""
     ended_first = sorted(runs, key=lambda run: run.state == "active")
     rows = [
-        (r.id, r.rule, r.revision, r.key, r.cause, bucket_of(r.provider, r.post), r.provider, r.post, r.target,
-         r.state, r.to_data(), r.started_at, r.updated_at, r.alone)
+        (r.id, r.rule, r.key, r.provider, r.post, r.target, r.state, r, r.started_at, r.updated_at, r.alone)
         for r in ended_first
-    ]  # fmt: skip
+    ]
     made = [(move.run, move.number, move.at, move.said) for move in moves]
-    parts = [Part((("saved_runs", SAVE),), columns_of(rows, 14))] if rows else []
+    parts = [Part((("saved_runs", SAVE),), columns_of(rows, 11))] if rows else []
     return [*parts, Part((("saved_moves", SAVE_MOVES),), columns_of(made, 4))] if made else parts
 
 
