@@ -228,8 +228,10 @@ def test_who_sends_to_us_in_a_way_that_cannot_be_is_told_by_each_command(
 def test_the_rules_that_people_ask_for_are_checked_and_played_together(tracker: CommandLine) -> None:
     with (tracker.folder / "config.toml").open("a") as config:
         config.writelines(f'[channels.{name}]\nkind = "log"\n' for name in ("oncall", "team", "boss", "acme", "globex"))
+        config.write('[endpoints.wordpress]\ncall = "DELETE https://blog.example.org/posts/{{ data.id }}"\n')
         config.write('[providers.sosyalkopru.calls]\ncancel = "POST /posts/{post}/cancel"\n')
-        config.write('reschedule = "PATCH /posts/{post}?at={at}"\n[providers.sosyalkopru.recreate]\ncontent = "content"\n')
+        config.write('reschedule = "PATCH /posts/{post}?at={at}"\n')
+        config.write('[providers.sosyalkopru.recreate]\ncontent = "content"\n')
         config.write(f'[endpoints.cms]\nurl = "https://cms.example.org/hook"\nsecrets = ["whsec_{"eHh4" * 8}"]\n')
     folder = str(Path(__file__).parents[2] / "docs" / "rules-people-ask-for")
     reached_at = {

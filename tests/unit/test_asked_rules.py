@@ -15,8 +15,10 @@ from tracker.rulebook.schema import schema
 from tracker.rulebook.test_runner import run_tests
 
 KNOWN = Known(
-    channels={"ops", "oncall", "team", "boss", "acme", "globex"}, endpoints={"cms"}, providers={"sosyalkopru"},
-)  # fmt: skip
+    channels={"ops", "oncall", "team", "boss", "acme", "globex"},
+    endpoints={"cms", "wordpress"},
+    providers={"sosyalkopru"},
+)
 ASKED = 46
 
 
