@@ -60,7 +60,7 @@ UNBOUND = {
         "posst: an item of run.items has no such field",
     ),
     "an event where it is listed how posts stand": (
-        CLOCK.replace("events", "state").replace("post.f", "f") + "when = 'event.name == \"x\"'\n" + alert("x"),
+        CLOCK.replace("events", "state").replace("post.f", "f") + "when = 'event.name == \"a.b\"'\n" + alert("x"),
         "no event but the clock sets this rule going",
     ),
     "data": (POST + 'do = [{ send = "cms", data = { url = "{{ target.url }}" } }]', "do[0].data.url: target.url is"),
