@@ -188,10 +188,11 @@ def test_by_hand_on_the_command_line(tmp_path: Path, database_url: str, rules: A
     assert run["unacknowledged"] is True
     assert "failed" in tracker("runs", "list", "--state", "active").out
     told_so = tracker("runs", "acknowledge", run["id"])
-    assert (told_so.code, told_so.out) == (0, "acknowledged what failed has told\n")
-    assert tracker("runs", "acknowledge", run["id"], "--json").json == {"id": run["id"], "rule": "failed"}
+    assert (told_so.code, told_so.out) == (0, f"{run['id']}: acknowledged what failed has told\n")
+    (again,) = tracker("runs", "acknowledge", run["id"], "--json").json["items"]
+    assert (again["id"], again["refused"], again["answer"]["rule"]) == (run["id"], None, "failed")
     nobody = tracker("runs", "acknowledge", str(UUID(int=1)))
-    assert (nobody.code, "there is no run" in nobody.err) == (1, True)
+    assert (nobody.code, "there is no run" in nobody.out) == (1, True)
 
 
 async def _fail_a_post(url: str, rules: RuleIndex) -> None:

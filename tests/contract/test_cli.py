@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import tracker as package
-from tests.contract.command_line import CommandLine, said, take
+from tests.contract.command_line import CommandLine, clean_environment, said, take
 from tests.integration.pooler import needs_pgbouncer, pooler
 from tracker import cli
 from tracker.cli import HOMES, command_line, every_command
@@ -40,10 +41,10 @@ finally:
     print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
 """
 RUN_ON = {"demo", "simulate", "serve"}
-FILES = {"rules schema", "rules record"}
+FILES = {"rules schema", "rules record", "completion"}
 """Commands whose answer is a file of its own form."""
 
-CONFIGLESS = {"bench", "demo", "init", "simulate"}
+CONFIGLESS = {"bench", "completion", "demo", "init", "simulate"}
 
 
 @pytest.fixture
@@ -124,6 +125,30 @@ def test_posts_are_read_without_what_serves_and_what_calls(
     shown, loaded = loaded_by(*words, "--config", str(tracker.folder / "config.toml"))
     assert "p1" in shown
     assert not (NEVER | {"prometheus_client"}) & loaded
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="it is about bash")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [(["tracker", "posts", "wa"], ["watch"]), (["tracker", "runs", "list", "--st"], ["--state"]),
+     (["tracker", "sil"], ["silences"])],
+)  # fmt: skip
+def test_a_shell_completes_commands_and_options(typed: list[str], offered: list[str]) -> None:
+    script = (
+        'eval "$(tracker completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tracker_completion tracker;'
+        ' printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    environ = clean_environment() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [shutil.which("bash") or "", "-c", script, "bash", *typed]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == offered, ran.stderr
+
+
+def test_only_shells_that_are_known_are_completed(tracker: CommandLine) -> None:
+    for shell in ("zsh", "fish"):
+        assert "_TRACKER_COMPLETE" in tracker("completion", shell).out
+    ran = tracker("completion", "bsh")
+    assert (ran.code, 'did you mean "bash"' in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("word", HOMES)
@@ -215,6 +240,11 @@ NEEDED = {
     "webhooks test": ("wh_1",), "send": ("--event", "post.failed", "--post", "p1"), "quarantine replay": ("1",),
     "quarantine discard": ("1",), "keys create": ("--name", "me"), "keys revoke": ("k",), "log prune": ("--yes",),
     "providers shapes": ("sosyalkopru",), "providers trial": ("sosyalkopru",),
+    "posts retry": ("p1",), "posts reconcile": ("p1",), "silences add": ("rule=*", "--for", "2h", "--reason", "x"),
+    "rules show": ("r",), "rules enable": ("r",), "rules disable": ("r",),
+    **{f"{noun} {order}": ("00000000-0000-0000-0000-000000000000",)
+       for noun, orders in (("actions", ("show", "retry", "discard")), ("runs", ("show", "cancel", "acknowledge")),
+                            ("silences", ("show", "end"))) for order in orders},
 }  # fmt: skip
 ANYWHERE = CONFIGLESS | {"rules schema", "serve", "db upgrade", "db status"}
 
@@ -230,9 +260,13 @@ def test_where_nothing_is_configured_nothing_is_answered_and_nothing_made(tracke
     assert [*tracker.folder.iterdir()] == [tracker.rules]
 
 
-READING = ["posts list", "posts show", "posts watch", "posts why", "rules backtest", "rules diff", "rules record",
-           "rules explain", "keys list", "keys revoke", "quarantine list", "quarantine replay", "quarantine discard",
-           "log rebuild", "log prune", "webhooks list", "db status", "providers shapes", "providers trial"]  # fmt: skip
+READING = [
+    "posts list", "posts show", "posts watch", "posts why", "rules backtest", "rules diff", "rules record",
+    "rules explain", "keys list", "keys revoke", "quarantine list", "quarantine replay", "quarantine discard",
+    "log rebuild", "log prune", "webhooks list", "db status", "providers shapes", "providers trial", "runs list",
+    "runs show", "actions list", "actions show", "silences list", "silences show", "rules list", "rules show",
+    "accounts list",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", READING)

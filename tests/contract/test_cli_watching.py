@@ -23,7 +23,7 @@ from tracker.cli.posts_watch import LiveTable
 from tracker.domain.posts.event import Problem, State
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import Target
-from tracker.queries.events import News
+from tracker.queries.events import NewsOut
 from tracker.queries.post_views import post_out
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_the_table_tells_of_posts_what_happened_and_what_is_wrong() -> None:
         )
     ]
     for n in range(20):
-        picture.news.append(News(NOON, str(n), "state", "sk", f"n{n}", "failed \x1b[2J"))
+        picture.news.append(NewsOut(NOON, str(n), "state", "sk", f"n{n}", "failed \x1b[2J"))
     picture.away = "the database does not answer"
     text = drawn(picture)
     first, *_ = lines = [line.rstrip() for line in text.splitlines()]

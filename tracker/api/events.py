@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -14,11 +15,23 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from tracker.api.auth import requires
-from tracker.api.handlers import LARGEST_NUMBER, ONE, READING, Cursor, Db, Limit, ProviderName, ProviderNames, Raw, text
+from tracker.api.handlers import (
+    LARGEST_NUMBER,
+    ONE,
+    READING,
+    Cursor,
+    Db,
+    Limit,
+    Now,
+    ProviderName,
+    ProviderNames,
+    Raw,
+    text,
+)
 from tracker.api.problems import BadParameter
 from tracker.domain.posts.change import Change, Move
 from tracker.errors import Rejected
-from tracker.parameters import refuse_zero_bytes
+from tracker.parameters import parse_optional_time, refuse_zero_bytes
 from tracker.queries import events as queried
 from tracker.queries.events import ArrivalTime, EventOut, EventQuery, OneEventOut, ProviderTime
 from tracker.queries.paging import Page
@@ -185,6 +198,20 @@ async def list_events(
     query = EventQuery(type, post, provider, source, after, provider_names, sort).check()
     async with database.connection() as conn:
         return await queried.list_events(conn, query, cursor, limit, raw=raw)
+
+
+@get("/news", responses=READING, summary="What has happened, a line for each state, firing and attempt")
+async def list_news(
+    database: Db,
+    now: Now,
+    limit: Limit = 500,
+    cursor: Cursor = None,
+    since: Annotated[str | None, text("From this time on; without it, the last hour.")] = None,
+) -> Page[queried.NewsOut]:
+    """The oldest first. A line may be written down a few seconds after its time: who follows asks a little back."""
+    begin = parse_optional_time("since", since, now) or now - timedelta(hours=1)
+    async with database.connection() as conn:
+        return await queried.list_news(conn, begin, cursor, limit)
 
 
 @get("/events/{position:str}", responses=ONE, summary="One event")

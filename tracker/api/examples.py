@@ -23,7 +23,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     ("list_posts", "sort"): "-last_event_at", ("list_events", "sort"): "-position", ("list_actions", "state"): ["dead"],
     ("list_runs", "state"): ["active"], ("list_silences", "state"): ["active"], ("list_quarantine", "state"): ["held"],
     ("list_redeliveries", "state"): ["running"], ("list_reconciliations", "state"): ["done"],
-    ("list_drifts", "state"): ["open"], ("list_quarantine", "reason"): "not_json",
+    ("post_history", "sort"): "at", ("list_drifts", "state"): ["open"], ("list_quarantine", "reason"): "not_json",
 }  # fmt: skip
 """By the name of the parameter, or by (operation, name) where that is not enough."""
 
@@ -124,6 +124,11 @@ REDELIVERY = {
     "ends_at": "2026-11-30T12:02:00Z",
 }  # fmt: skip
 
+NEWS = {
+    "at": AT, "key": "state 4712", "what": "state", "provider": "sosyalkopru", "post": "post_81",
+    "said": "publishing → failed",
+}  # fmt: skip
+
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
     "KnownAccountOut": ACCOUNT,
     "KnownAccountPage": {"items": [ACCOUNT], "next": None},
@@ -154,6 +159,8 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             }
         ],
     },
+    "NewsOut": NEWS,
+    "NewsPage": {"items": [NEWS], "next": None},
     "ActionOut": DEAD,
     "ActionPage": {"items": [DEAD], "next": None},
     "OneActionOut": DEAD

@@ -27,9 +27,9 @@ from tracker.api.handlers import (
     text,
 )
 from tracker.domain.posts.post import Post
-from tracker.errors import NotFound, did_you_mean
+from tracker.errors import BadParameter, NotFound, did_you_mean
 from tracker.facts import commands
-from tracker.parameters import parse_optional_time, refuse_zero_bytes
+from tracker.parameters import parse_choice, parse_optional_time, refuse_zero_bytes
 from tracker.queries.actions import OneActionOut, one_action
 from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history
@@ -175,21 +175,36 @@ async def one_post(
         return await (past.one_post(conn, found, then) if then else post_with_pending(conn, found.post, rules.rules()))
 
 
+HISTORY_SORTS = ("at", "-at")
+HistorySort = Annotated[str, QueryParameter(description="at, or -at for the newest first.", enum=HISTORY_SORTS)]
+HistoryAsOf = Annotated[str | None, text("Back from this time; with `sort=-at` alone.")]
+
+
 @get("/posts/{id:str}/history", responses=ONE, summary="Everything that is known to have happened to a post")
 async def post_history(
     database: Db,
+    now: Now,
     past: NamedDependency[Past],
     id: PostId,
     provider: ProviderName = None,
     limit: Limit = 200,
     cursor: Cursor = None,
+    sort: HistorySort = "at",
+    as_of: HistoryAsOf = None,
 ) -> Page[EntryOut]:
     """One timeline in the order in which we came to know things, and did them.
 
     Facts, changes, firings, runs and their moves, actions (also those that were hidden, or only recorded) and the
     attempts at them, and the silences that hid an alert about the post.
     """
+    newest_first = parse_choice("sort", sort, HISTORY_SORTS) == "-at"
+    then = parse_optional_time("as_of", as_of, now)
+    if then and not newest_first:
+        raise BadParameter("as_of", "goes with sort=-at alone: back from that time")
     async with database.connection() as conn:
         found = await find_post(conn, id, provider)
         known = await past.changes(conn, found.post)
-        return await list_history(conn, known, found.post.provider, found.post.id, found.first_day, cursor, limit)
+        post = found.post
+        return await list_history(
+            conn, known, post.provider, post.id, found.first_day, cursor, limit, newest_first=newest_first, upto=then
+        )

@@ -47,9 +47,10 @@ async def list_quarantine(
     provider: ProviderName = None,
     reason: Reason = None,
     authentic: Authentic = None,
+    since: Annotated[str | None, text("Arrived at this time or later.")] = None,
 ) -> Page[QuarantinedOut]:
     """Authentic but unusable ones, and the newest of those whose signature was wrong."""
-    query = QuarantineQuery.parse(now, state=states, provider=provider, reason=reason, authentic=authentic)
+    query = QuarantineQuery.parse(now, state=states, provider=provider, reason=reason, authentic=authentic, since=since)
     async with database.connection() as conn:
         return await queried.list_quarantine(conn, query, cursor, limit)
 

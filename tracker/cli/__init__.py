@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -13,25 +14,30 @@ from typer.core import TyperGroup
 from tracker.errors import BadParameter, Misconfigured, TrackerError, printable
 
 FOUND_PROBLEMS, USED_WRONGLY = 1, 2
+COMPLETING = "_TRACKER_COMPLETE"
+"""The variable by which a shell asks for what may come next."""
 
 HOMES = {
     "accounts": ("accounts",),
+    "actions": ("actions",),
     "bench": ("bench",),
     "channels": ("channels",),
+    "completion": ("completion",),
     "db": ("db",),
     "demo": ("demo",),
     "doctor": ("doctor",),
     "init": ("init",),
     "keys": ("keys",),
     "log": ("log",),
-    "posts": ("posts_why", "posts_create", "posts"),
+    "posts": ("posts_why", "posts_create", "posts_orders", "posts"),
     "providers": ("providers",),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),
-    "rules": ("posts_why", "rules_backtest", "rules_plan", "rules"),
+    "rules": ("posts_why", "rules_backtest", "rules_list", "rules_plan", "rules"),
     "runs": ("runs",),
     "send": ("send",),
     "serve": ("serve",),
+    "silences": ("silences",),
     "simulate": ("serve",),
     "webhooks": ("webhooks",),
 }
@@ -93,6 +99,10 @@ def every_command(words: Iterable[str] = HOMES) -> typer.Typer:
 def command_line(word: str | None = None) -> Any:
     """All commands, ready to be called, or those behind one word; what their helps say is text, also in brackets."""
     whole = typer.main.get_command(every_command([word] if word in HOMES else HOMES))
+    if COMPLETING in os.environ:
+        from typer._completion_classes import completion_init  # noqa: PLC0415  (only where a shell asks)
+
+        completion_init()
     if app.rich_markup_mode:
         _as_text(whole)
     return whole

@@ -9,6 +9,7 @@ import typer
 from tracker.cli import noun
 from tracker.cli.context import Config, Cursor, Json, Limit, Provider, ask
 from tracker.cli.output import show_page
+from tracker.cli.remote import Url, over
 
 if TYPE_CHECKING:
     from tracker.queries.accounts import KnownAccountOut
@@ -23,16 +24,26 @@ def show_list(
     provider: Provider = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Accounts, by provider and id: what they are called, and whether their provider can publish on them."""
-    from tracker.queries.accounts import AccountQuery, list_accounts  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.accounts import (  # noqa: PLC0415  (takes a third of a second)
+        AccountQuery,
+        KnownAccountOut,
+        list_accounts,
+    )
+    from tracker.queries.paging import Page  # noqa: PLC0415  (as above)
 
     query = AccountQuery.parse(state=state, provider=provider, platform=platform)
-    page = ask(config, lambda conn: list_accounts(conn, query, cursor, limit))
+    if url:
+        asked = {"state": state, "provider": provider, "platform": platform, "limit": limit, "cursor": cursor}
+        page = over(url, lambda api: api.get("/accounts", Page[KnownAccountOut], **asked))
+    else:
+        page = ask(config, lambda conn: list_accounts(conn, query, cursor, limit))
     headings = ("provider", "account", "platform", "name", "state", "since", "last event")
-    show_page(page, headings, _row, json=json)
+    show_page(page, headings, _row, json=json, less=("last event", "since", "platform"))
 
 
 def _row(account: KnownAccountOut) -> tuple[object, ...]:

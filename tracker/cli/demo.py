@@ -15,7 +15,7 @@ import typer
 
 from tracker.cli import app
 from tracker.cli.context import now, program, taking_port
-from tracker.cli.news import follow_news, show_news
+from tracker.cli.news import follow_news, of_database, show_news
 
 if TYPE_CHECKING:
     from tracker.store.database import Database
@@ -115,7 +115,7 @@ async def _companion(database: Database, *, port: int, provider: int, rate: floa
         simulator.start_stream(rate)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds or None):
-                await follow_news(database, now(), show_news, lambda _: None)
+                await follow_news(of_database(database), now(), show_news, lambda _: None)
 
 
 def _free_port() -> int:

@@ -7,11 +7,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tracker.cli.tables import GAP, NOTHING, laid_out
 from tracker.domain.duration import format_duration
 from tracker.errors import Misconfigured, printable
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from tracker.domain.posts.event import Problem
     from tracker.queries.paging import Page
     from tracker.queries.post_views import ErrorOut
-
-NOTHING = "-"
-GAP = "  "
 
 
 def say(text: str, aside: bool = False) -> None:
@@ -53,12 +51,26 @@ def show_list(items: Sequence[object], following: str | None = None) -> None:
     show_json({"items": items, "next": following})
 
 
-def show_page(page: Page[Any], headings: Sequence[str], row: Callable[[Any], Sequence[object]], *, json: bool) -> None:
-    """A page of a list as the API gives it, or as a table, with how to have the next one."""
+def show_page(
+    page: Page[Any],
+    headings: Sequence[str],
+    row: Callable[[Any], Sequence[object]],
+    *,
+    json: bool,
+    below: Sequence[str] = (),
+    less: Sequence[str] = (),
+) -> None:
+    """A page of a list as the API gives it, or as a table, with how to have the next one.
+
+    On a terminal times are told from now, and `below` and `less` say what gives way where it is narrow (`laid_out`).
+    """
     if json:
         show_json(page)
         return
-    show_table(headings, map(row, page.items))
+    rows: Iterable[Sequence[object]] = map(row, page.items)
+    if sys.stdout.isatty():
+        rows = ([from_now(value) if isinstance(value, datetime) else value for value in one] for one in rows)
+    show_table(headings, rows, below=below, less=less)
     if page.next:
         say(f"there is more: --cursor {page.next}", aside=True)
 
@@ -75,16 +87,24 @@ def _field(record: Any, name: str) -> object:
     return record.get(name) if isinstance(record, Mapping) else getattr(record, name)
 
 
-def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under their headings, each column as wide as it must be; on a terminal, a line ends at its edge."""
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  (only where it is needed)
-
-    lines = [[*headings], *([written(value) for value in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+def show_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, below: Sequence[str] = (), less: Sequence[str] = ()
+) -> None:
+    """Rows under their headings, each column as wide as it must be; on a terminal, none goes over its edge."""
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in lines:
-        text = GAP.join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        typer.echo(set_cell_size(text, room).rstrip() if room else text)
+    for line in laid_out(headings, [[*map(written, row)] for row in rows], room, below=below, less=less):
+        typer.echo(line)
+
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def from_now(at: datetime, now: datetime | None = None) -> str:
+    """How long ago it was, or is ahead, in the largest unit of which there is one."""
+    seconds = round(((now or datetime.now(UTC)) - at).total_seconds())
+    length, unit = next((pair for pair in UNITS if abs(seconds) >= pair[0]), UNITS[-1])
+    span = f"{abs(seconds) // length} {unit}"
+    return f"in {span}" if seconds < 0 else f"{span} ago"
 
 
 def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:

@@ -11,10 +11,14 @@ from tracker.cli import noun
 from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database, past_of
 from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import explained, listed, say, show_json, show_page, show_pairs, show_table
+from tracker.cli.remote import Url, at, over
 from tracker.parameters import parse_optional_time
 
 if TYPE_CHECKING:
-    from tracker.queries.events import News
+    from pathlib import Path
+
+    from tracker.cli.remote import Api
+    from tracker.queries.events import NewsOut
     from tracker.queries.history import EntryOut
     from tracker.queries.paging import Page
     from tracker.queries.post_views import OnePostOut, PostOut
@@ -83,6 +87,7 @@ _TOLD = {
 }  # fmt: skip
 
 
+HEADINGS = ("id", "provider", "state", "attempt", "platforms", "last event", "error", "attributes", "text")
 SHOWN = 40
 """Characters of a post's text in a list."""
 
@@ -111,25 +116,34 @@ def show_list(
     as_of: Annotated[str | None, typer.Option(help="As they were known then, in the order of their ids.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Posts, filtered and sorted as the API does."""
-    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.paging import Page  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.post_views import PostOut  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (as above)
+
+    filters: dict[str, Any] = {
+        "state": state, "platform": platform, "account": account, "provider": provider, "since": since, "until": until,
+        "stuck_for": stuck_for, "q": q, "attribute": attribute,
+    }  # fmt: skip
 
     async def work(settings: Settings, database: Database) -> Page[PostOut]:
         then = parse_optional_time("as_of", as_of, now())
-        query = PostQuery.parse(
-            then or now(), state=state, platform=platform, account=account, provider=provider, since=since, until=until,
-            stuck_for=stuck_for, q=q, attribute=attribute,
-        )  # fmt: skip
+        query = PostQuery.parse(then or now(), **filters)
         async with database.connection() as conn:
             if then:
                 return await past_of(settings).list_posts(conn, query, then, sort, cursor, limit)
             return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
 
-    headings = ("id", "provider", "state", "attempt", "platforms", "last event", "error", "text", "attributes")
-    show_page(on_database(config, work), headings, _row, json=json)
+    if url:
+        asked = filters | {"as_of": as_of, "sort": sort, "limit": limit, "cursor": cursor}
+        page = over(url, lambda api: api.get("/posts", Page[PostOut], **asked))
+    else:
+        page = on_database(config, work)
+    show_page(page, HEADINGS, _row, json=json, below=("error",), less=("attributes", "attempt", "provider"))
 
 
 @posts.command()
@@ -138,10 +152,42 @@ def show(
     as_of: Annotated[str | None, typer.Option(help="As it was known then: 2026-11-30T09:00:00Z.")] = None,
     provider: Provider = None,
     entries: Annotated[int, typer.Option("--history", min=0, max=500, help="How many of the newest entries.")] = 50,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """One post: its state, its targets, what will happen to it next, and its history."""
+    shown, history = (
+        over(url, lambda api: _of_service(api, post, provider, as_of, entries))
+        if url
+        else _of_database(config, post, provider, as_of, entries)
+    )
+    if json:
+        from msgspec.structs import asdict  # noqa: PLC0415  (it is loaded by now)
+
+        show_json(asdict(shown) | {"history": history})
+    else:
+        _tell(shown, history)
+
+
+async def _of_service(
+    api: Api, post: str, provider: str | None, as_of: str | None, entries: int
+) -> tuple[OnePostOut, list[EntryOut]]:
+    from tracker.queries.history import EntryOut  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.paging import Page  # noqa: PLC0415  (as above)
+    from tracker.queries.post_views import OnePostOut  # noqa: PLC0415  (as above)
+
+    asked = {"provider": provider, "as_of": as_of}
+    shown = await api.get(at("posts", post), OnePostOut, **asked)
+    if not entries:
+        return shown, []
+    newest = {"sort": "-at", "limit": entries}
+    return shown, (await api.get(at("posts", post, "history"), Page[EntryOut], **asked, **newest)).items[::-1]
+
+
+def _of_database(
+    config: Path | None, post: str, provider: str | None, as_of: str | None, entries: int
+) -> tuple[OnePostOut, list[EntryOut]]:
     from tracker.providers.rule_files import read_rules  # noqa: PLC0415  (takes a third of a second)
     from tracker.queries.history import list_history  # noqa: PLC0415  (as above)
     from tracker.queries.pending import post_with_pending  # noqa: PLC0415  (as above)
@@ -161,13 +207,7 @@ def show(
             )
         return shown, newest.items[::-1]
 
-    shown, history = on_database(config, work)
-    if json:
-        from msgspec.structs import asdict  # noqa: PLC0415  (it is loaded by now)
-
-        show_json(asdict(shown) | {"history": history})
-    else:
-        _tell(shown, history)
+    return on_database(config, work)
 
 
 @posts.command()
@@ -175,6 +215,7 @@ def watch(
     state: Annotated[list[str] | None, typer.Option(help="Show posts in this state alone; repeat it.")] = None,
     platform: Annotated[str | None, typer.Option(help="Show posts for this platform alone.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="A line for all that happens, instead of a table.")] = False,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -182,14 +223,15 @@ def watch(
 
     Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
     """
-    from tracker.queries.posts import PostQuery  # noqa: PLC0415  (takes a third of a second)
+    from tracker.cli.posts_watch import OfDatabase, OfService, Source, watch_posts  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.posts import PostQuery  # noqa: PLC0415  (as above)
 
-    query = PostQuery.parse(now(), state=state, platform=platform)
+    filters: dict[str, Any] = {"state": state, "platform": platform}
     as_table = sys.stdout.isatty() and not (lines or json)
-    if not as_table and query != PostQuery():
+    if PostQuery.parse(now(), **filters) != PostQuery() and not as_table:
         raise typer.BadParameter("only the table can be filtered", param_hint="--state, --platform")
 
-    def line(news: News) -> None:
+    def line(news: NewsOut) -> None:
         if json:
             show_json(
                 {name: getattr(news, name) for name in ("at", "what", "provider", "post", "said")}, on_one_line=True
@@ -197,19 +239,20 @@ def watch(
         else:
             show_news(news)
 
-    async def work(_: Settings, database: Database) -> None:
+    async def follow(source: Source) -> None:
         if as_table:
-            from rich.console import Console  # noqa: PLC0415  (only where it is needed)
+            from rich.console import Console  # noqa: PLC0415  (it is loaded by now)
 
-            from tracker.cli.posts_watch import watch_posts  # noqa: PLC0415  (takes half a second)
-
-            await watch_posts(database, query, now, Console())
+            await watch_posts(source, Console())
         begin = now()
         say("watching; Ctrl-C ends it", aside=True)
-        await follow_news(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
+        await follow_news(source.news, begin, line, lambda why: say(f"{why}; waiting", aside=True))
 
     try:
-        on_database(config, work)
+        if url:
+            over(url, lambda api: follow(OfService(api, filters)))
+        else:
+            on_database(config, lambda _, database: follow(OfDatabase(database, filters)))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -220,8 +263,8 @@ def _row(post: PostOut) -> tuple[object, ...]:
     if text and len(text) > SHOWN:
         text = f"{text[: SHOWN - 1].rstrip()}…"
     return (
-        post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error), text,
-        listed(post.attributes),
+        post.id, post.provider, post.state, post.attempt, platforms, post.last_event_at, explained(post.error),
+        listed(post.attributes), text,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import typer
 
 from tracker.cli import FOUND_PROBLEMS
 from tracker.cli.context import Config, Json, now, on_database, open_settings
-from tracker.cli.news import follow_news, show_news
+from tracker.cli.news import follow_news, of_database, show_news
 from tracker.cli.output import say, show_json
 from tracker.cli.posts import posts
 from tracker.cli.provider_calls import Provider, Unheard, ask_provider, chosen_provider
@@ -21,7 +21,7 @@ from tracker.parameters import parse_attributes, parse_future_time, parse_span
 
 if TYPE_CHECKING:
     from tracker.providers.new_post import NewPost
-    from tracker.queries.events import News
+    from tracker.queries.events import NewsOut
     from tracker.settings import Settings
     from tracker.store.database import Database
 
@@ -127,7 +127,7 @@ async def _follow(
     """Tell what happens to the post, to its end; the state in which it ended, or None when time was over."""
     from tracker.domain.posts.target import ENDED  # noqa: PLC0415  (as above)
 
-    def line(news: News) -> None:
+    def line(news: NewsOut) -> None:
         if (news.provider, news.post) != (provider, post):
             return
         if not aside:
@@ -139,7 +139,7 @@ async def _follow(
     with suppress(TimeoutError):
         try:
             async with asyncio.timeout(patience.total_seconds()):
-                await follow_news(database, begin, line, lambda why: say(f"{why}; waiting", aside=True))
+                await follow_news(of_database(database), begin, line, lambda why: say(f"{why}; waiting", aside=True))
         except _Ended as end:
             return end.state
     return None

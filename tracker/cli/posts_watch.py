@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tracker.cli.news import COLOURS, follow_news
-from tracker.cli.output import explained, written
+from tracker.cli.context import now
+from tracker.cli.news import COLOURS, Since, follow_news, of_database, of_service
+from tracker.cli.output import explained, from_now, written
 from tracker.domain.posts.event import State
 from tracker.errors import Unavailable, printable
-from tracker.queries.posts import count_by_state, list_posts
+from tracker.queries.paging import Page
+from tracker.queries.post_views import PostOut
+from tracker.queries.posts import PostQuery, count_by_state, list_posts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
-    from tracker.queries.events import News
-    from tracker.queries.post_views import PostOut
-    from tracker.queries.posts import PostQuery
+    from tracker.cli.remote import Api
+    from tracker.queries.events import NewsOut
     from tracker.store.database import Database
 
 EVERY = 1.0
 NEWS = 8
 """Lines of what has just happened, at the bottom."""
+
+WIDEST = 40
+"""Cells of an id before it goes on below itself."""
 
 AROUND = 5
 """Lines for what stands above the table, between its parts and below."""
@@ -49,7 +55,7 @@ class LiveTable:
 
     counts: Mapping[str, int] = field(default_factory=dict)
     posts: Sequence[PostOut] = ()
-    news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
+    news: deque[NewsOut] = field(default_factory=lambda: deque(maxlen=NEWS))
     away: str = ""
 
     def drawn(self, now: datetime) -> RenderableType:
@@ -59,7 +65,55 @@ class LiveTable:
         return Group(*parts, *([Text(f"{self.away}; waiting", style="yellow")] if self.away else []))
 
 
-async def watch_posts(database: Database, query: PostQuery, now: Callable[[], datetime], console: Console) -> None:
+class Source(Protocol):
+    """Where the table comes from."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many posts are in each state."""
+
+    async def latest(self, limit: int) -> Sequence[PostOut]:
+        """The latest posts."""
+
+    @property
+    def news(self) -> Since:
+        """What happens."""
+
+
+class OfDatabase:
+    """The posts of a database."""
+
+    def __init__(self, database: Database, filters: Mapping[str, Any]) -> None:
+        self._database, self._query, self.news = database, PostQuery.parse(now(), **filters), of_database(database)
+
+    async def counts(self) -> Mapping[str, int]:
+        async with self._database.connection() as conn:
+            return await count_by_state(conn)
+
+    async def latest(self, limit: int) -> Sequence[PostOut]:
+        async with self._database.connection() as conn:
+            return (await list_posts(conn, self._query, limit=limit)).items
+
+
+class States(Struct):
+    """Of the figures of a service, what is shown here."""
+
+    states: dict[str, int]
+
+
+class OfService:
+    """The posts of a service."""
+
+    def __init__(self, api: Api, filters: Mapping[str, Any]) -> None:
+        self._api, self._filters, self.news = api, filters, of_service(api)
+
+    async def counts(self) -> Mapping[str, int]:
+        return (await self._api.get("/stats", States, since="1m")).states
+
+    async def latest(self, limit: int) -> Sequence[PostOut]:
+        return (await self._api.get("/posts", Page[PostOut], limit=limit, **self._filters)).items
+
+
+async def watch_posts(source: Source, console: Console) -> None:
     """Show the posts and what happens to them, until cancelled."""
     picture = LiveTable()
 
@@ -68,18 +122,16 @@ async def watch_posts(database: Database, query: PostQuery, now: Callable[[], da
 
     with Live(console=console, screen=True, auto_refresh=False) as live:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_news(database, now(), picture.news.append, away))
+            tasks.create_task(follow_news(source.news, now(), picture.news.append, away))
             while True:
-                await _look(database, query, console.size.height - NEWS - AROUND, picture)
+                await _look(source, console.size.height - NEWS - AROUND, picture)
                 live.update(picture.drawn(now()), refresh=True)
                 await asyncio.sleep(EVERY)
 
 
-async def _look(database: Database, query: PostQuery, most: int, picture: LiveTable) -> None:
+async def _look(source: Source, most: int, picture: LiveTable) -> None:
     try:
-        async with database.connection() as conn:
-            picture.counts = await count_by_state(conn)
-            picture.posts = (await list_posts(conn, query, limit=max(most, 1))).items
+        picture.counts, picture.posts = await source.counts(), await source.latest(max(most, 1))
         picture.away = ""
     except Unavailable as error:
         picture.away = str(error)
@@ -91,15 +143,18 @@ def _counts(counts: Mapping[str, int]) -> Text:
 
 
 def _table(posts: Sequence[PostOut], now: datetime) -> Table:
+    """The id is what is copied: it is whole, or else goes on below itself, whatever the others are cut to."""
     table = Table(box=None, pad_edge=False, expand=True)
-    for heading, options in (
-        ("state", {"min_width": 10}), ("post", {"ratio": 2}), ("targets", {"ratio": 3}), ("error", {"ratio": 3}),
-        ("last", {"justify": "right", "min_width": 9}),
-    ):  # fmt: skip
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", header_style="dim", **options)
+    longest = max((cell_len(printable(post.id)) for post in posts), default=4)
+    rest: Any = {"no_wrap": True, "overflow": "ellipsis", "header_style": "dim"}
+    table.add_column("state", min_width=10, **rest)
+    table.add_column("post", min_width=min(longest, WIDEST), overflow="fold", header_style="dim")
+    table.add_column("targets", ratio=2, **rest)
+    table.add_column("error", ratio=3, **rest)
+    table.add_column("last", justify="right", min_width=9, **rest)
     for post in posts:
         error = explained(post.error) or ""
-        ago = _ago(now - post.last_event_at) if post.last_event_at else ""
+        ago = from_now(post.last_event_at, now) if post.last_event_at else ""
         table.add_row(_state(post.state), printable(post.id), _targets(post), printable(error), ago)
     return table
 
@@ -114,17 +169,8 @@ def _state(state: str) -> Text:
     return Text(state, style=STATE_COLOURS.get(State(state), ""))
 
 
-def _line(news: News) -> Text:
+def _line(news: NewsOut) -> Text:
     return Text.assemble(
         (f"{news.at:%H:%M:%S}Z ", "dim"), (f"{news.what:<7} ", COLOURS[news.what]), f"{written(news.post)}  ",
         printable(news.said), no_wrap=True, overflow="ellipsis",
     )  # fmt: skip
-
-
-def _ago(span: timedelta) -> str:
-    """In the largest unit of which there is one."""
-    seconds = max(int(span.total_seconds()), 0)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return f"{seconds} s ago"

@@ -9,6 +9,7 @@ import typer
 from tracker.cli.context import Config, Json, Provider, known_words, now, on_database, past_of
 from tracker.cli.output import say, show_json, show_list, show_pairs, written
 from tracker.cli.posts import posts
+from tracker.cli.remote import Url, at, over
 from tracker.cli.rules import fit_rules, rules
 from tracker.errors import NotFound, did_you_mean
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tracker.queries.why import Answer, Reason
+    from tracker.domain.rules.rule import Rule
+    from tracker.queries.rule_views import OneRuleOut
+    from tracker.queries.why import AnswerOut, ReasonOut
     from tracker.rulebook import Rulebook
     from tracker.settings import Settings
     from tracker.store.database import Database
@@ -33,33 +36,46 @@ def why_post(
     post: Annotated[str, typer.Argument(metavar="ID", help="The post's id at its provider.")],
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
     provider: Provider = None,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """What each rule did about a post, or the first clause that was false, with the values that it met."""
-    from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
-
-    answers = _asked(fit_rules(config), config, post, rule, provider)
+    answers = _told_there(url, post, rule, provider) if url else _asked(fit_rules(config), config, post, rule, provider)
     if json:
-        show_list([answer_out(answer) for answer in answers])
+        show_list(answers)
         return
     for answer in answers:
         _tell(answer, answer.reasons if rule else answer.reasons[:FEW])
 
 
 @rules.command()
-def explain(rule: RuleId, post: PostId, provider: Provider = None, config: Config = None, json: Json = False) -> None:
+def explain(
+    rule: RuleId, post: PostId, provider: Provider = None, url: Url = None, config: Config = None, json: Json = False
+) -> None:
     """All that one rule made of a post: why it fired, or why it did not."""
-    from tracker.queries.why import answer_out  # noqa: PLC0415  (takes a second)
+    asked: OneRuleOut | Rule
+    if url:
+        from tracker.queries.rule_views import OneRuleOut  # noqa: PLC0415  (takes a second)
 
-    book = fit_rules(config)
-    (answer,) = _asked(book, config, post, rule, provider)
+        (answer,) = _told_there(url, post, rule, provider)
+        asked = over(url, lambda api: api.get(at("rules", rule), OneRuleOut))
+    else:
+        book = fit_rules(config)
+        (answer,) = _asked(book, config, post, rule, provider)
+        asked = next(one for one in book.rules if one.id == answer.rule)
     if json:
-        show_json(answer_out(answer))
+        show_json(answer)
         return
     _tell(answer, answer.reasons)
-    asked = next(one for one in book.rules if one.id == answer.rule)
     show_pairs((name, getattr(asked, name)) for name in ("description", "owner", "runbook"))
+
+
+def _told_there(url: str, post: str, rule: str | None, provider: str | None) -> list[AnswerOut]:
+    from tracker.queries.paging import Page  # noqa: PLC0415  (takes a second)
+    from tracker.queries.why import AnswerOut  # noqa: PLC0415  (as above)
+
+    return over(url, lambda api: api.get(at("posts", post, "why"), Page[AnswerOut], rule=rule, provider=provider)).items
 
 
 @rules.command()
@@ -93,14 +109,15 @@ def record(rule: RuleId, post: PostId, provider: Provider = None, config: Config
         raise NotFound(f"{post}: {error}") from error
 
 
-def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, provider: str | None) -> list[Answer]:
+def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, provider: str | None) -> list[AnswerOut]:
     from tracker.queries.posts import find_post  # noqa: PLC0415  (takes half a second)
-    from tracker.queries.why import why  # noqa: PLC0415  (as above)
+    from tracker.queries.why import answer_out, why  # noqa: PLC0415  (as above)
 
-    async def work(settings: Settings, database: Database) -> list[Answer]:
+    async def work(settings: Settings, database: Database) -> list[AnswerOut]:
         async with database.connection() as conn:
             about = (await find_post(conn, post, provider)).post
-            return await why(conn, await past_of(settings).changes(conn, about), about, book.rules, now(), rule)
+            known = await past_of(settings).changes(conn, about)
+            return [answer_out(one) for one in await why(conn, known, about, book.rules, now(), rule)]
 
     answers = on_database(config, work)
     if rule and not answers:
@@ -108,8 +125,8 @@ def _asked(book: Rulebook, config: Path | None, post: str, rule: str | None, pro
     return answers
 
 
-def _tell(answer: Answer, reasons: Sequence[Reason]) -> None:
+def _tell(answer: AnswerOut, reasons: Sequence[ReasonOut]) -> None:
     say(answer.rule)
     for reason in reasons:
-        at = written(reason.explanation.at) if reason.explanation.at else ""
-        say(f"  {at:<20}  {reason.text}".rstrip())
+        when = written(reason.at) if reason.at else ""
+        say(f"  {when:<20}  {reason.text}".rstrip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +11,11 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.context import Config, Cursor, Json, Limit, ask, known_words, now, on_database
 from tracker.cli.output import progress, say, show_page, show_records
+from tracker.cli.remote import Url, at, over
 from tracker.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
+    from tracker.cli.remote import Api
     from tracker.receive.quarantine_replay import Replay
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -37,17 +39,25 @@ def show(
     state: Annotated[str, typer.Option(help="held, replayed, discarded or any.")] = "held",
     limit: Limit = 50,
     cursor: Cursor = None,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """What is there, the newest first."""
-    from tracker.queries.quarantine import QuarantineQuery, list_quarantine_raw  # noqa: PLC0415  (takes half a second)
+    """What is there, the newest first; from a database also with headers and bodies as they came."""
+    from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.quarantine import QuarantinedOut, QuarantineQuery, list_quarantine_raw  # noqa: PLC0415  (as above)
 
     (chosen,) = known_words("--state", [state], STATES)
-    query = QuarantineQuery(() if chosen == ANY else (chosen,))
-
-    page = ask(config, lambda conn: list_quarantine_raw(conn, query, cursor, limit))
-    show_page(page, COLUMNS, lambda item: [getattr(item, name) for name in COLUMNS], json=json)
+    page: Page[Any]
+    if url:
+        states = STATES[:-1] if chosen == ANY else [chosen]
+        asked = {"state": states, "limit": limit, "cursor": cursor}
+        page = over(url, lambda api: api.get("/quarantine", Page[QuarantinedOut], **asked))
+    else:
+        query = QuarantineQuery(() if chosen == ANY else (chosen,))
+        page = ask(config, lambda conn: list_quarantine_raw(conn, query, cursor, limit))
+    less = ("delivery", "last_at", "authentic", "times")
+    show_page(page, COLUMNS, lambda item: [getattr(item, name) for name in COLUMNS], json=json, less=less)
 
 
 @quarantine.command()
@@ -64,12 +74,19 @@ def replay(
         None
     ),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Try them again, as the providers are configured now; exit code 1 when one cannot be taken still."""
     if bool(items) is (everything or any((provider, reason, since))):
         raise typer.BadParameter("give either ids, or --all, --provider, --reason or --since", param_hint="ID")
+
+    if url:
+        fitting = {"provider": provider, "reason": reason, "since": since}
+        results = over(url, lambda api: _each_there(api, items, fitting, "replay", dry_run=dry_run))
+        _tell(results, ("kept", "duplicate"), json, summary="would become: " if dry_run else "became: ")
+        return
 
     async def choose(conn: Connection) -> list[Item]:
         from tracker.queries.quarantine import QuarantineQuery, oldest_held  # noqa: PLC0415  (takes half a second)
@@ -84,21 +101,53 @@ def replay(
 
     async def try_again(replay: Replay, item: int) -> tuple[str, int | None]:
         verdict = await replay.replay(item, dry_run=dry_run)
-        return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome, verdict.position
+        return _outcome(verdict.outcome, verdict.reason), verdict.position
 
     results = _each(config, _named(items) if items else choose, try_again)
     _tell(results, ("kept", "duplicate"), json, summary="would become: " if dry_run else "became: ")
 
 
 @quarantine.command()
-def discard(items: Items, config: Config = None, json: Json = False) -> None:
+def discard(items: Items, url: Url = None, config: Config = None, json: Json = False) -> None:
     """Give them up; they stay on record until retention drops them."""
+    if url:
+        results = over(url, lambda api: _each_there(api, items, {}, "discard", dry_run=False))
+        _tell(results, ("discarded",), json, summary="became: ")
+        return
 
     async def give_up(replay: Replay, item: int) -> tuple[str, int | None]:
         await replay.discard(item)
         return "discarded", None
 
     _tell(_each(config, _named(items), give_up), ("discarded",), json, summary="became: ")
+
+
+async def _each_there(
+    api: Api, items: list[int] | None, fitting: Mapping[str, str | None], order: str, *, dry_run: bool
+) -> list[dict[str, Any]]:
+    """What the API made of the deliveries of these ids, or else of all that are held and fit, the oldest first."""
+    from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.quarantine import OneQuarantinedOut, QuarantinedOut, VerdictOut  # noqa: PLC0415  (as above)
+
+    chosen = items or [one.id for one in await api.all("/quarantine", Page[QuarantinedOut], **fitting)][::-1]
+    results = []
+    with progress("trying") as bar:
+        for done, item in enumerate(chosen, 1):
+            row: Item = {"id": item}
+            try:
+                kept = await api.get(at("quarantine", item), OneQuarantinedOut)
+                row = {name: getattr(kept, name) for name in SHOWN}
+                verdict = await api.post(at("quarantine", item, order), VerdictOut, dry_run=dry_run)
+                outcome, position = _outcome(verdict.outcome, verdict.reason), verdict.position
+            except (NotFound, Rejected) as error:
+                outcome, position = str(error), None
+            results.append({name: row.get(name) for name in SHOWN} | {"outcome": outcome, "position": position})
+            bar(done, len(chosen))
+    return results
+
+
+def _outcome(outcome: str, reason: str | None) -> str:
+    return f"{outcome}: {reason}" if reason else outcome
 
 
 def _named(items: list[int]) -> Find:

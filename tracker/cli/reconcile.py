@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,15 +10,19 @@ import typer
 from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
 from tracker.cli.output import progress, say, show_records
+from tracker.cli.remote import Url, at, over
 from tracker.parameters import parse_reconcile_since
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from tracker.cli.remote import Api
     from tracker.queries.reconciliations import ReconciliationOut
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+LOOK_EVERY = 0.5
 
 COLUMNS = ("provider", "calls", "listed", "asked", "missing", "appended", "conflicts", "stopped")
 
@@ -28,10 +33,14 @@ def reconcile(
         str | None, typer.Option(help="A time, or how long ago, as in 24h; where the last one stopped if not named.")
     ] = None,
     provider: Annotated[list[str] | None, typer.Option(help="Its name in the configuration; all if not named.")] = None,
+    url: Url = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Ask providers about what changed and what is overdue, and keep what the webhooks missed."""
+    if url:
+        _tell(over(url, lambda api: _asked_there(api, provider, since)), json=json)
+        return
     settings = open_settings(config)
     wanted = known_words("--provider", provider or sorted(settings.providers), settings.providers)
     names = [name for name in wanted if settings.providers[name].api_key.get_secret_value()]
@@ -43,10 +52,33 @@ def reconcile(
         raise typer.Exit(FOUND_PROBLEMS)
     begin = parse_reconcile_since("since", since, now()) if since else None
     rows = on_database(config, lambda settings, database: _asked(settings, database, names, begin), makes=True)
+    _tell(rows, json=json)
+    if provider and len(names) < len(wanted):
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _tell(rows: Sequence[ReconciliationOut], *, json: bool) -> None:
     rounds = [{name: getattr(row, name) for name in ("id", *COLUMNS)} for row in rows]
     show_records(rounds, COLUMNS, json=json)
-    if any(row["stopped"] for row in rounds) or (provider and len(names) < len(wanted)):
+    if any(row["stopped"] for row in rounds):
         raise typer.Exit(FOUND_PROBLEMS)
+
+
+async def _asked_there(api: Api, providers: Sequence[str] | None, since: str | None) -> list[ReconciliationOut]:
+    """One round for each provider, done by the service, and awaited."""
+    from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
+    from tracker.queries.reconciliations import ReconciliationOut  # noqa: PLC0415  (as above)
+
+    rounds: list[ReconciliationOut] = []
+    with progress("asking") as tell:
+        for asked in [{"provider": name, "since": since} for name in providers or ()] or [{"since": since}]:
+            rounds += (await api.post("/reconciliations", Page[ReconciliationOut], asked)).items
+        for place, begun in enumerate(rounds):
+            tell(place, len(rounds))
+            while rounds[place].state != "done":
+                await asyncio.sleep(LOOK_EVERY)
+                rounds[place] = await api.get(at("reconciliations", begun.id), ReconciliationOut)
+    return rounds
 
 
 async def _asked(

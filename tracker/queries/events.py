@@ -13,7 +13,16 @@ from sqlmodel import col
 
 from tracker.errors import NotFound
 from tracker.parameters import parse_choice, refuse_zero_bytes
-from tracker.queries.paging import AnySelect, Keyset, Page, fetch, of_current_projection, page_of
+from tracker.queries.paging import (
+    AnySelect,
+    Keyset,
+    Page,
+    fetch,
+    of_current_projection,
+    page_of,
+    read_cursor,
+    write_cursor,
+)
 from tracker.store.tables.log import Event, Repeat
 from tracker.store.tables.posts import Post
 
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
     from tracker.store.database import Connection, Row
 
-PAGE = 500
+NEWS = "news"
 
 SINCE = """
 select at, key, what, provider, post, said
@@ -55,21 +64,23 @@ select at, key, what, provider, post, said
 """
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """One line: `what` is state, rule or action, and `key` tells it from every other line."""
+class NewsOut(Struct, frozen=True):
+    """One line of what has happened."""
 
-    at: datetime
-    key: str
-    what: str
+    at: Annotated[datetime, Meta(description="When we came to know it, or did it.")]
+    key: Annotated[str, Meta(description="Tells it from every other line.")]
+    what: Annotated[str, Meta(description="state, rule or action.")]
     provider: str
     post: str | None
-    said: str
+    said: Annotated[str, Meta(description="The state before and after, the rule and its outcome, or the attempt's.")]
 
 
-async def since(conn: Connection, moment: datetime, key: str = "") -> list[News]:
-    """The next lines, PAGE at most, after the one with that moment and key; of actions, those of the last day."""
-    return [News(*row) for row in await conn.fetch(SINCE, moment, key, PAGE)]
+async def list_news(conn: Connection, since: datetime, cursor: str | None = None, limit: int = 500) -> Page[NewsOut]:
+    """A page of what has happened since then, in order; of attempts, those at actions of the last day before it."""
+    place = read_cursor(cursor, NEWS, tuple[datetime, str]) if cursor else (since, "")
+    lines = [NewsOut(*row) for row in await conn.fetch(SINCE, *place, limit + 1)]
+    last = lines[limit - 1] if len(lines) > limit else None
+    return Page(lines[:limit], write_cursor(NEWS, (last.at, last.key)) if last else None)
 
 
 SORTS = ("position", "-position")

@@ -97,6 +97,19 @@ class NoRules:
 NO_RULES = NoRules()
 
 
+class OfFiles(NoRules):
+    """The rules of files that were read once, for who asks about them and decides nothing."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self._book = book
+
+    def rules(self) -> Sequence[Rule]:
+        return self._book.rules
+
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        return self._book.places
+
+
 def rule_called(source: RuleSource, name: str) -> Rule:
     """The rule of that id, as its file says it; raises NotFound with the nearest one that there is."""
     known = {rule.id: rule for rule in source.rules()}
