@@ -193,3 +193,24 @@ async def test_what_cannot_be_asked_is_refused(client: httpx2.AsyncClient, datab
     assert (wrong.status_code, 'did you mean "rule"' in wrong.json()["detail"]) == (400, True)
     assert (await client.get("/api/v1/posts/p1/why", params={"rule": "a\x00"})).status_code == 400
     assert (await client.get("/api/v1/posts/p1/why", headers={"Authorization": ""})).status_code == 401
+
+
+BY_HAND = """
+[rule.by-hand]
+on = "post.failed"
+do = [{ when = "error.retryable", alert = "ops", title = "again", else = "people" }]
+[rule.by-hand.branch]
+people = [{ alert = "ops", title = "look" }]
+"""
+
+
+async def test_a_step_that_was_left_out_says_why_and_what_followed(database: Database, tmp_path: Path) -> None:
+    rules = in_force(tmp_path, BY_HAND)
+    corridor = await Corridor(database, rules.index()).open()
+    await corridor.tell(told("p1", "failed", 1, targets={"x": "failed"}))
+    parts = Parts(database, lambda: NOW, None, providers=(PROVIDER,), readers=READERS, rules=rules)
+    async with serving(application(parts)) as client:
+        client.headers |= await bearer(database, "read")
+        text = (await why(client, "p1"))["by-hand"]["text"]
+    assert '; step 0 was left out: "error.retryable" is false' in text
+    assert text.endswith(", so people follows; alert ops is done")

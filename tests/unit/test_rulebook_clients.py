@@ -18,6 +18,7 @@ from tracker.domain.rules.grouping import DEFAULTS
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.rulebook import Known, load_kept, load_rules, load_text
 from tracker.rulebook.rule_simulation import Message, RuleSimulation
+from tracker.rulebook.test_runner import run_tests
 
 NAMES = Known(channels={"ops", "acme", "globex", "boss"}, endpoints={"cms", "acme-cms", "globex-cms"})
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -377,3 +378,44 @@ def test_a_rule_is_read_again_with_its_table_and_its_defaults(tmp_path: Path) ->
     assert alone.rules[0].revision == book.rules[0].revision
     kept = load_kept({"r.toml": text + "\n[rule.broken]\non = 1\n"}, tmp_path, NAMES)
     assert [rule.revision for rule in kept.rules] == [book.rules[0].revision]
+
+
+def test_whose_it_is_stands_below_what_is_said_of_it_later_too() -> None:
+    out = fact(2, State.PUBLISHED, post="p1", targets=(TargetFact("x", "a", state=State.PUBLISHED),))
+    _, over = done(OWNED.replace('title = "x"', 'title = "x", resolves = true'), failed(1, "a"), out)
+    said = over.asked.action.payload
+    assert isinstance(said, AlertPayload)
+    assert (said.resolved, said.owner, said.runbook) == (True, "social team", "https://wiki.example.com/a")
+
+
+def test_each_alert_is_repeated_at_its_own_span() -> None:
+    book = load_text("""
+[rule.a]
+on = "post.failed"
+do = [{ alert = "ops", title = "x", repeat = "10m max 4" }, { alert = "acme", title = "y", repeat = "25m" }]
+
+[[test]]
+rule = "a"
+timeline = '''
+0s   >  post.failed
+0s   <  alert ops
+0s   <  alert acme
+10m  <  alert ops
+20m  <  alert ops
+24m  !  alert acme
+25m  <  alert acme
+30m  <  alert ops
+40m  <  alert ops
+49m  !  alert acme
+50m  <  alert acme
+2h   !  alert ops
+'''
+""")
+    assert [one.wrong for one in run_tests(book.tests, book.rules)] == [""]
+
+
+def test_a_table_that_no_rule_reads_is_told() -> None:
+    text = '[table.clint]\n"*" = { channel = "ops" }\n' + OWNED
+    assert [str(one) for one in load_text(text, "r.toml").warnings] == [
+        'r.toml:1:2: table.clint: is read by no rule: one that is to says with = { clint = "account" }'
+    ]

@@ -178,6 +178,11 @@ def _read(documents: Sequence[_Document], known: Known, files: Files | None, oth
     own = _united("rule", documents)
     read = (_bounded(table, partial(read_rule, name, table, context)) for name, table in own.items())
     rules = tuple(rule for rule in read if rule)
+    withs = [rule.values.get(ARGUMENTS) for rule in own.values()]
+    looked_up = {name for one in withs if isinstance(one, dict) for name in one}
+    for name in lookups.keys() - looked_up:
+        told = f'is read by no rule: one that is to says with = {{ {name} = "account" }}'
+        lookups[name].faults.warn(lookups[name].path, told)
     tests = tuple(
         test
         for one in documents
