@@ -15,8 +15,8 @@ import structlog
 from tests.integration.hostile import read_request, serving
 from tests.integration.test_channels_mail import post_office
 from tests.integration.told import NOON
-from tracker.act.performers.alert_text import GAP, inert
 from tracker.act.performers.channels import build_performers
+from tracker.act.performers.notify import GAP, inert
 from tracker.domain.actions import Claimed, Done
 from tracker.domain.payloads import payload_of
 from tracker.outbound.addresses import Allowed

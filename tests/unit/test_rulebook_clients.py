@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_rulebook_payload import fact
-from tracker.act.performers.alert_text import body_of
+from tracker.act.performers.notify import body_of
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.posts.event import Fact, State, TargetFact
 from tracker.domain.rules.choice import Choice

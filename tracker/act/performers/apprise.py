@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracker.act.performers.alert_text import body_of, inert, title_of
+from tracker.act.performers.notify import body_of, inert, title_of
 from tracker.domain.actions import Done, Exchange, Reason, Retry
 from tracker.outbound.client import shown
 

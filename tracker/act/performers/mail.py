@@ -9,8 +9,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from tracker.act.performers.alert_text import body_of, facts_of, follows, title_of
 from tracker.act.performers.http_delivery import HOPELESS
+from tracker.act.performers.notify import body_of, facts_of, follows, title_of
 from tracker.domain.actions import Discard, Done, Exchange, Reason, Retry
 from tracker.outbound.addresses import OutboundError
 from tracker.outbound.client import shown

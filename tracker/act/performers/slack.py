@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from tracker.act.performers.alert_text import body_of, ends, follows, title_of
 from tracker.act.performers.http_delivery import outcome_of, post, post_json
+from tracker.act.performers.notify import body_of, ends, follows, title_of
 from tracker.domain.actions import Discard, Done, Reason, Retry
 from tracker.errors import cut
 from tracker.outbound.client import Answer, shown
