@@ -28,6 +28,7 @@ HOMES = {
     "doctor": ("doctor",),
     "init": ("init",),
     "keys": ("keys",),
+    "listen": ("listen",),
     "log": ("log",),
     "posts": ("posts_why", "posts_create", "posts_orders", "posts"),
     "providers": ("providers",),

@@ -15,16 +15,15 @@ from tracker.cli import FOUND_PROBLEMS, noun
 from tracker.cli.context import Config, Json, known_words, now, on_database, open_settings
 from tracker.cli.output import say, show_json, show_list, show_pairs, show_table
 from tracker.cli.provider_calls import Provider, ask_provider, chosen_provider
-from tracker.domain.actions import Reason
-from tracker.errors import Misconfigured, Rejected, TrackerError
-from tracker.outbound.addresses import Allowed, OutboundError
-from tracker.outbound.client import Outbound
+from tracker.errors import Misconfigured, TrackerError
 from tracker.parameters import parse_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from tracker.providers.answers import Registered, Tested
+    from tracker.outbound.client import Outbound
+    from tracker.providers.answers import Tested
     from tracker.providers.secret_file import SecretFile
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -47,34 +46,46 @@ def register(
     """Have the provider send its events to an address; the secret goes into secret_file, and is active at once."""
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
-    events = _events(settings, name, event)
-    file = _secret_file(settings, name)
-    _check_address(settings, name, url)
-    file.check()
+    events, file = registrable(settings, name, event)
+    asyncio.run(check_address(settings, name, url))
 
-    async def work(settings: Settings, database: Database) -> tuple[Registered, list[str]]:
+    async def work(settings: Settings, database: Database) -> tuple[str, list[str]]:
         earlier = await _that_lead_to(settings, database, name, url)
-        made = await ask_provider(
-            settings, database, name, "register", lambda api: api.register_webhook(url, list(events), description)
-        )
-        return made, earlier
+        return await register_at(settings, database, name, url, events, description), earlier
 
     made, earlier = on_database(config, work, makes=True)
-    try:
-        file.add(made.secret.get_secret_value(), made.id)
-    except Misconfigured as error:
-        error.add_note(f"{made.id} is registered, but its secret is lost: `tracker webhooks delete {made.id}`")
-        raise
     for webhook in earlier:
         say(f"the address was registered already, as {webhook}: while both are, each event comes twice", aside=True)
         say(f"once nothing signed for it is on its way any more: `tracker webhooks delete {webhook}`", aside=True)
-    registered = {"id": made.id, "url": url, "events": list(events), "description": description}
+    registered = {"id": made, "url": url, "events": list(events), "description": description}
     if json:
-        show_json(registered | {"secret_file": str(file.path)})
+        show_json(registered | {"secret_file": str(file)})
         return
-    show_pairs([*registered.items(), ("secret", f"kept in {file.path}, active from now on")])
+    show_pairs([*registered.items(), ("secret", f"kept in {file}, active from now on")])
     if not url.rstrip("/").endswith(f"/webhooks/{name}"):
         say(f"the door is at /webhooks/{name}: something must lead {url} there", aside=True)
+
+
+def registrable(settings: Settings, provider: str, event: Sequence[str] | None) -> tuple[Sequence[str], Path]:
+    """The events to register for, and where the secret will be; raises where that cannot go well."""
+    events, file = _events(settings, provider, event), _secret_file(settings, provider)
+    file.check()
+    return events, file.path
+
+
+async def register_at(
+    settings: Settings, database: Database, provider: str, url: str, events: Sequence[str], description: str
+) -> str:
+    """Have the provider send to that address, and keep the secret; the id of the webhook."""
+    made = await ask_provider(
+        settings, database, provider, "register", lambda api: api.register_webhook(url, list(events), description)
+    )
+    try:
+        _secret_file(settings, provider).add(made.secret.get_secret_value(), made.id)
+    except Misconfigured as error:
+        error.add_note(f"{made.id} is registered, but its secret is lost: `tracker webhooks delete {made.id}`")
+        raise
+    return made.id
 
 
 async def _that_lead_to(settings: Settings, database: Database, provider: str, url: str) -> list[str]:
@@ -116,17 +127,23 @@ def delete(
     settings = open_settings(config)
     name = chosen_provider(settings, provider)
 
-    async def work(_: Settings, database: Database) -> object:
-        return await ask_provider(settings, database, name, "unregister", lambda api: api.delete_webhook(webhook))
-
-    on_database(config, work, makes=True)
-    kept = not keep_secret and webhook in of_kept_secrets(settings, name)
-    forgotten = kept and _secret_file(settings, name).drop(webhook)
+    on_database(config, lambda _, database: unregister(settings, database, name, webhook), makes=True)
+    forgotten = not keep_secret and forget_secret(settings, name, webhook)
     if json:
         show_json({"id": webhook, "deleted": True, "secret_forgotten": forgotten})
         return
     say(f"deleted {webhook}")
     say("its secret is no longer active" if forgotten else f"no secret of [providers.{name}] was touched", aside=True)
+
+
+async def unregister(settings: Settings, database: Database, provider: str, webhook: str) -> None:
+    """Have the provider send nothing more to the webhook."""
+    await ask_provider(settings, database, provider, "unregister", lambda api: api.delete_webhook(webhook))
+
+
+def forget_secret(settings: Settings, provider: str, webhook: str) -> bool:
+    """Take nothing more that is signed with the webhook's secret; answers whether it was kept here."""
+    return webhook in of_kept_secrets(settings, provider) and _secret_file(settings, provider).drop(webhook)
 
 
 def _events(settings: Settings, provider: str, wanted: Sequence[str] | None) -> Sequence[str]:
@@ -151,15 +168,6 @@ def of_kept_secrets(settings: Settings, provider: str) -> list[str]:
     if settings.providers[provider].secret_file is None:
         return []
     return [one.webhook for one in _secret_file(settings, provider).kept if one.webhook]
-
-
-def _check_address(settings: Settings, provider: str, url: str) -> None:
-    from tracker.cli.webhooks import check_address  # noqa: PLC0415  (takes half a second)
-
-    try:
-        asyncio.run(check_address(url, settings.providers[provider].api_url))
-    except Rejected as error:
-        raise typer.BadParameter(str(error), param_hint="URL") from error
 
 
 TEST = "webhook.test"
@@ -241,25 +249,33 @@ def _tell(webhook: str, tested: Tested, position: int | None, within: str) -> No
     show_pairs([*pairs, ("arrived", arrived), ("meaning", meaning)])
 
 
-async def check_address(url: str, api_url: str) -> None:
-    """Raise Rejected unless `url` begins with https:// and leads to the public.
+async def check_address(settings: Settings, provider: str, url: str) -> None:
+    """Raise BadParameter unless `url` begins with https:// and leads to the public.
 
     A provider that lives at a private address itself, as the simulated one does, reaches private ones without https.
     """
+    from tracker.outbound.addresses import Allowed  # noqa: PLC0415  (only where it is needed)
+    from tracker.outbound.client import Outbound  # noqa: PLC0415  (as above)
+
     async with Outbound(Allowed()) as outside:
         private = await _is_blocked(outside, url)
-        if await _is_blocked(outside, api_url):
-            if private.startswith("not a web address"):
-                raise Rejected("bad_address", f"{url}: {private}")
-            return
-    if urlsplit(url.strip()).scheme != "https":
-        raise Rejected("bad_address", f"{url}: the provider sends webhooks only to addresses with https://")
-    if private:
-        raise Rejected("bad_address", f"{url}: the provider sends webhooks only to public addresses: {private}")
+        near = await _is_blocked(outside, settings.providers[provider].api_url)
+    why = ""
+    if near:
+        why = private if private.startswith("not a web address") else ""
+    elif urlsplit(url.strip()).scheme != "https":
+        why = "the provider sends webhooks only to addresses with https://"
+    elif private:
+        why = f"the provider sends webhooks only to public addresses: {private}"
+    if why:
+        raise typer.BadParameter(f"{url}: {why}", param_hint="URL")
 
 
 async def _is_blocked(outside: Outbound, url: str) -> str:
     """Why the public cannot mean this address; "" also for a name that is not known here, for it may be elsewhere."""
+    from tracker.domain.actions import Reason  # noqa: PLC0415  (it is loaded by now)
+    from tracker.outbound.addresses import OutboundError  # noqa: PLC0415  (as above)
+
     try:
         await outside.check_url(url)
     except OutboundError as error:
