@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,14 @@ from tracker.errors import Unavailable
 from tracker.process import processor
 from tracker.process.processor import Pace
 from tracker.store.checkpoints import subscriptions
+from tracker.store.database import Database
 from tracker.store.log.event_log import append
 from tracker.store.log.feed import beginning
+from tracker.store.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from tracker.process.processor import Processor
     from tracker.store.checkpoints.subscriptions import Held, SubscriptionState
-    from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -259,6 +260,33 @@ async def test_a_lease_that_has_lapsed_is_taken_by_the_next_who_tends(database: 
     await alive.tend()
     assert ("dead", 16) not in await rows(database, OWNERS)
     assert await dead.step() is False
+
+
+async def test_who_comes_and_who_is_left_has_its_share_at_once(database: Database) -> None:
+    """However long a lease lasts, and so the pause between two looks."""
+    names = ["first", "second", "third"]
+    patient = await nodes(database, *names, pace=Pace(lease=timedelta(days=1)))
+    async with AsyncExitStack() as stack:
+        running = {}
+        for node, name in zip(patient, names, strict=True):
+            others = await stack.enter_async_context(Database.open(database.dsn, size=2))
+            wakeups = await stack.enter_async_context(Wakeups(database.dsn, others.waker).listening())
+            running[name] = asyncio.create_task(node.run(wakeups))
+            stack.callback(running[name].cancel)
+            present = len(running)
+
+            async def are_fair(present: int = present) -> bool:
+                owned = [count for owner, count in await rows(database, OWNERS) if owner]
+                return len(owned) == present and sum(owned) == 16 and max(owned) <= -(-16 // present)
+
+            await until(are_fair, "all have their share")
+        running["third"].cancel()
+        await patient[2].leave()
+
+        async def are_taken() -> bool:
+            return sum(count for owner, count in await rows(database, OWNERS) if owner in names[:2]) == 16
+
+        await until(are_taken, "what the third had is taken")
 
 
 async def test_a_step_that_finds_nothing_writes_nothing_and_says_at_times_that_it_has_read_all(

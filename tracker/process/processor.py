@@ -24,7 +24,7 @@ from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.log.feed import beginning
 from tracker.store.session import NeedsTransaction, write_at_once
-from tracker.store.wakeups import EVENTS, keep_stepping
+from tracker.store.wakeups import EVENTS, SHARES, keep_stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,9 +90,10 @@ class Processor:
 
     async def run(self, wakeups: Wakeups) -> None:
         """Until cancelled: read on, and wait when there is nothing."""
-        async with wakeups.on(EVENTS) as self._woken:
-            self._tended = float("-inf")
-            await keep_stepping(NAME, self._woken, self._turn, self._pace.poll)
+        with wakeups.calling(SHARES, self.tend_now):
+            async with wakeups.on(EVENTS) as self._woken:
+                self._tended = float("-inf")
+                await keep_stepping(NAME, self._woken, self._turn, self._pace.poll)
 
     async def run_by(self, rules: ActiveRules, wakeups: Wakeups) -> None:
         """Run until cancelled, but read nothing before the rules are the right ones."""
@@ -111,21 +112,22 @@ class Processor:
             self._require()
             if now - self._tended >= self._pace.sign.total_seconds():
                 self._tended = now
-                await self.tend()
+                if not await self.tend():
+                    self._tended -= max((self._pace.sign - self._pace.poll).total_seconds(), 0)
             return 0 if await self.step() else self._pace.poll.total_seconds()
         except Unavailable:
             self._tended = float("-inf")
             raise
 
     def tend_now(self) -> None:
-        """Look at once for what is free, for somebody has died."""
+        """Look at once what is free and what is too much, for somebody has come, left, died or given something up."""
         self._tended = float("-inf")
         self._woken.set()
 
-    async def tend(self) -> None:
-        """Renew, share and claim buckets."""
+    async def tend(self) -> bool:
+        """Renew, share and claim buckets; answers whether this node has its fair share of them."""
         async with self._database.transaction() as conn:
-            await assignments.tend(conn, NAME, self._node, self._pace.lease)
+            return await assignments.tend(conn, NAME, self._node, self._pace.lease)
 
     async def leave(self) -> None:
         """Hand all buckets back."""

@@ -8,7 +8,7 @@ process has committed itself it hears of without that detour.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tracker.errors import Unavailable
@@ -17,13 +17,14 @@ from tracker.store.database import AWAY
 from tracker.store.session import Bounds, connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from datetime import timedelta
 
     from tracker.store.waking import Waker
 
-EVENTS, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
+EVENTS, SHARES, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
     "tracker_events",
+    "tracker_shares",
     "tracker_changes",
     "tracker_actions",
     "tracker_rules",
@@ -40,11 +41,11 @@ log = Logger(__name__)
 
 
 class Wakeups:
-    """For each channel an asyncio.Event per listener; `wait` returns on a notification or when `poll` is over."""
+    """For each channel those who are called at a notification; `wait` returns on one or when its time is over."""
 
     def __init__(self, dsn: str, waker: Waker | None = None) -> None:
         self._dsn, self._waker = dsn, waker
-        self._waiting: dict[str, set[asyncio.Event]] = {name: set() for name in CHANNELS}
+        self._waiting: dict[str, set[Callable[[], None]]] = {name: set() for name in CHANNELS}
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Wakeups]:
@@ -65,16 +66,22 @@ class Wakeups:
     async def on(self, channel: str) -> AsyncIterator[asyncio.Event]:
         """An event of the caller's own that is set at each notification."""
         event = asyncio.Event()
-        self._waiting[channel].add(event)
-        try:
+        with self.calling(channel, event.set):
             yield event
+
+    @contextmanager
+    def calling(self, channel: str, on_notification: Callable[[], None]) -> Iterator[None]:
+        """Call that at each notification, for as long as the block runs."""
+        self._waiting[channel].add(on_notification)
+        try:
+            yield
         finally:
-            self._waiting[channel].discard(event)
+            self._waiting[channel].discard(on_notification)
 
     def wake(self, channel: str) -> None:
         """Wake everybody in this process who waits on the channel."""
-        for event in self._waiting[channel]:
-            event.set()
+        for on_notification in [*self._waiting[channel]]:
+            on_notification()
 
     async def _listen(self) -> None:
         while True:

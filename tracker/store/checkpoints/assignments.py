@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain.posts.event import BUCKETS
 from tracker.errors import Unavailable
+from tracker.store.wakeups import SHARES
+from tracker.store.waking import wake_after_commit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +74,13 @@ insert into places (name, share, step, epoch, snapshot) select name, share, 1, $
 SHOW_UP = """
 insert into nodes (name, node, seen_at) values ($1, $2, clock_timestamp())
 on conflict (name, node) do update set seen_at = excluded.seen_at
+returning xmax = 0
 """
+"""Whether it is new."""
 
 FORGET_DEAD_NODES = "delete from nodes where name = $1 and seen_at < clock_timestamp() - $2::interval"
 
-FAIR_SHARE = "select ceil($2::numeric / greatest(count(*), 1))::integer from nodes where name = $1"
+NODES = "select greatest(count(*), 1) from nodes where name = $1"
 
 OWN = "select buckets from shares where name = $1 and owner = $2 order by share for update skip locked"
 
@@ -125,26 +129,32 @@ async def create(conn: Connection, name: str, start: Checkpoint) -> None:
     await conn.execute(CREATE, name, BUCKETS, start.epoch, start.raw)
 
 
-async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> None:
+async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> bool:
     """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free.
 
-    Raises Unavailable where a share that is to be cut is moved at this moment by whoever had it.
+    The others look at once where somebody has come or given something up. Answers whether `node` has its fair share
+    now; it may not have, where others have not given up theirs yet or take what is free at this moment. Raises Unavailable where a share that is to be cut is moved at this moment by whoever had it.
     """
-    await conn.execute(SHOW_UP, name, node)
+    has_come = await conn.fetchval(SHOW_UP, name, node)
     await conn.execute(FORGET_DEAD_NODES, name, lease)
-    fair = await conn.fetchval(FAIR_SHARE, name, BUCKETS)
+    nodes = await conn.fetchval(NODES, name)
+    fair = -(-BUCKETS // nodes)
     own = await _part(conn, name, await _pieces(conn, OWN, name, node), fair)
     room = fair - sum(map(len, own.taken))
     free = await _part(conn, name, await _pieces(conn, FREE, name, node), room)
     await conn.execute(RELEASE, name, _names(own.left))
     await conn.execute(RENEW, name, _names(own.taken), lease)
     await conn.execute(CLAIM, name, _names(free.taken), lease, node)
+    if has_come or own.left:
+        wake_after_commit(conn, SHARES)
+    return sum(map(len, (*own.taken, *free.taken))) >= BUCKETS // nodes
 
 
 async def leave(conn: Connection, name: str, node: str) -> None:
     """Give everything up, so that others need not wait for the lease to end."""
     await conn.execute(LEAVE, name, node)
     await conn.execute(FORGET_NODE, name, node)
+    wake_after_commit(conn, SHARES)
 
 
 async def _pieces(conn: Connection, query: str, name: str, node: str) -> list[Piece]:
