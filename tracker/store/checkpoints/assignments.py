@@ -133,7 +133,8 @@ async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> bool
     """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free.
 
     The others look at once where somebody has come or given something up. Answers whether `node` has its fair share
-    now; it may not have, where others have not given up theirs yet or take what is free at this moment. Raises Unavailable where a share that is to be cut is moved at this moment by whoever had it.
+    now; it may not have, where others have not given up theirs yet or take what is free at this moment. Raises
+    Unavailable where a share that is to be cut is moved at this moment by whoever had it.
     """
     has_come = await conn.fetchval(SHOW_UP, name, node)
     await conn.execute(FORGET_DEAD_NODES, name, lease)
