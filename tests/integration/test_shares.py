@@ -53,6 +53,12 @@ async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in await conn.fetch(query)]
 
 
+async def counts(database: Database) -> list[int]:
+    """How many buckets each node holds that holds some."""
+    async with database.connection() as conn:
+        return [int(row["count"]) for row in await conn.fetch(OWNERS) if row["owner"]]
+
+
 async def steps_until_rest(node: Processor, most: int = 30) -> int:
     for number in range(most):
         if not await node.step():
@@ -273,18 +279,17 @@ async def test_who_comes_and_who_is_left_has_its_share_at_once(database: Databas
             wakeups = await stack.enter_async_context(Wakeups(database.dsn, others.waker).listening())
             running[name] = asyncio.create_task(node.run(wakeups))
             stack.callback(running[name].cancel)
-            present = len(running)
+            fair = {1: [16], 2: [8, 8], 3: [4, 6, 6]}[len(running)]
 
-            async def are_fair(present: int = present) -> bool:
-                owned = [count for owner, count in await rows(database, OWNERS) if owner]
-                return len(owned) == present and sum(owned) == 16 and max(owned) <= -(-16 // present)
+            async def are_fair(fair: list[int] = fair) -> bool:
+                return sorted(await counts(database)) == fair
 
             await until(are_fair, "all have their share")
         running["third"].cancel()
         await patient[2].leave()
 
         async def are_taken() -> bool:
-            return sum(count for owner, count in await rows(database, OWNERS) if owner in names[:2]) == 16
+            return await counts(database) == [8, 8]
 
         await until(are_taken, "what the third had is taken")
 

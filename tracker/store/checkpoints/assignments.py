@@ -132,13 +132,13 @@ async def create(conn: Connection, name: str, start: Checkpoint) -> None:
 async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> bool:
     """Show that `node` lives, renew what it holds, give up what exceeds its fair share, take what is free.
 
-    The others look at once where somebody has come or given something up. Answers whether `node` has its fair share
-    now; it may not have, where others have not given up theirs yet or take what is free at this moment. Raises
+    The others look at once where somebody has come or given something up. Answers whether `node` has what the others
+    may not keep; it may not, where others have not given up theirs yet or take what is free at this moment. Raises
     Unavailable where a share that is to be cut is moved at this moment by whoever had it.
     """
     has_come = await conn.fetchval(SHOW_UP, name, node)
     await conn.execute(FORGET_DEAD_NODES, name, lease)
-    nodes = await conn.fetchval(NODES, name)
+    nodes = int(await conn.fetchval(NODES, name))
     fair = -(-BUCKETS // nodes)
     own = await _part(conn, name, await _pieces(conn, OWN, name, node), fair)
     room = fair - sum(map(len, own.taken))
@@ -148,7 +148,7 @@ async def tend(conn: Connection, name: str, node: str, lease: timedelta) -> bool
     await conn.execute(CLAIM, name, _names(free.taken), lease, node)
     if has_come or own.left:
         wake_after_commit(conn, SHARES)
-    return sum(map(len, (*own.taken, *free.taken))) >= BUCKETS // nodes
+    return sum(map(len, (*own.taken, *free.taken))) >= BUCKETS - (nodes - 1) * fair
 
 
 async def leave(conn: Connection, name: str, node: str) -> None:
