@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.command_line import CommandLine, Ran, follow, keep, said
+from tests.contract.command_line import CommandLine, Ran, clean_environment, follow, keep, said, take
 from tests.contract.serving import bearer, serving
 from tests.contract.test_cli_quarantine import held, put
 from tests.integration.told import NOON, PROVIDER
@@ -206,6 +208,28 @@ async def test_a_key_that_does_not_reach_is_one_line(
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (code, "", 1)
     assert ran.err.startswith(says)
     assert key not in ran.err or not key
+
+
+async def test_what_happens_is_told_while_one_watches_a_service(both: Both, database_url: str) -> None:
+    """As on the database, line by line."""
+    watching = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tracker", "posts", "watch", "--json", "--url", both.url, cwd=both.there.folder,
+        env=clean_environment() | {"TRACKER_KEY": both.key}, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert watching.stderr is not None
+    try:
+        assert await asyncio.wait_for(watching.stderr.readline(), 60) == b"watching; Ctrl-C ends it\n"
+        await asyncio.to_thread(take, database_url, said("post.published", "new", 5), now=datetime.now(UTC))
+        line = json.loads(await asyncio.wait_for(watching.stdout.readline(), 60))
+        assert (line["what"], line["post"], line["said"]) == ("state", "new", "published")
+        watching.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(watching.wait(), 60) == 0
+    finally:
+        if watching.returncode is None:
+            watching.kill()
+            await watching.wait()
 
 
 async def answering(body: bytes, status: str = "200 OK") -> tuple[asyncio.Server, str]:

@@ -112,3 +112,41 @@ def test_only_the_table_can_be_filtered(tmp_path: Path, database_url: str) -> No
     assert (ran.code, "only the table can be filtered" in ran.err) == (2, True)
     ran = tracker("posts", "watch", "--state", "faild")
     assert (ran.code, 'did you mean "failed"' in ran.err) == (2, True)
+
+
+LONG = "post_7GYTE8Q4MXPD0"
+TARGETS = {f"instagram:acc_{n}": Target("instagram", f"acc_{n}") for n in range(6)}
+FAULT = {"code": "rate_limited", "message": "the platform takes no more than 25 posts a day", "retryable": True}
+
+
+def test_at_eighty_columns_the_table_shows_ids_whole() -> None:
+    """They are what one copies; ids that would fill the line go on below themselves."""
+    endless = "x" * 60
+    posts = [Post("sk", name, State.FAILED, targets=TARGETS, last_event_at=NOON) for name in (LONG, endless)]
+    lines = drawn(LiveTable({}, [post_out(post) for post in posts]), width=80).splitlines()
+    assert any(f" {LONG} " in line for line in lines)
+    assert "".join(line[10:].split()[0] for line in lines if "xxx" in line) == endless
+    assert max(map(len, lines)) <= 80
+
+
+def test_at_eighty_columns_a_list_cuts_neither_ids_nor_states_nor_errors(tmp_path: Path, database_url: str) -> None:
+    folder = CommandLine(tmp_path).configure(database_url).folder
+    platforms = [{"platform": name, "status": "FAILED", "error": FAULT} for name in ("instagram", "facebook", "x")]
+    take(database_url, said("post.failed", LONG, 5, platforms=platforms), now=datetime.now(UTC))
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, 80))
+    with subprocess.Popen(
+        [sys.executable, "-m", "tracker", "posts", "list"], cwd=folder, env=clean_environment() | {"TERM": "xterm"},
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    ) as listing:  # fmt: skip
+        os.close(theirs)
+        lines = ORDER.sub("", rest(ours)).splitlines()
+        assert listing.wait(PATIENCE) == 0
+    os.close(ours)
+    assert all(len(line) <= 80 for line in lines), lines
+    heading, row, *below = lines
+    assert heading.split()[:2] == ["id", "state"] or heading.split()[:3] == ["id", "provider", "state"]
+    assert row.startswith(f"{LONG}  ")
+    assert " failed " in row
+    assert " d ago" in row
+    assert "rate_limited: the platform takes no more than 25 posts a day" in " ".join(" ".join(below).split())
