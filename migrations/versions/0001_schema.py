@@ -258,7 +258,7 @@ create table posts (
   first_day     date not null,
   last_day      date not null,
   fold          json not null,
-  attributes    text[] not null default '{}',
+  terms         text[] not null default '{}',
   primary key (provider, post, projection)
 ) partition by list (projection);
 -- Lists of posts, by `statement` of tracker/queries/posts.py: all of them and those of one state by their last event,
@@ -275,8 +275,8 @@ create index posts_by_failed_at on posts (failed_at, provider desc, post desc) w
 create index posts_by_id on posts (post);
 -- Lists of a platform or an account, by `statement`.
 create index posts_by_target on posts using gin (platforms, accounts);
--- Lists by an attribute. Only the posts that have one: the others cost nothing.
-create index posts_by_attribute on posts using gin (attributes) where attributes <> '{}';
+-- Lists by an attribute, a label or an error. Only the posts that have one: the others cost nothing.
+create index posts_by_term on posts using gin (terms) where terms <> '{}';
 -- OVERDUE and STILL of tracker/store/posts/overdue_posts.py.
 create index posts_overdue on posts (provider, scheduled_at)
  where state in ('unknown', 'draft', 'awaiting_approval', 'scheduled', 'retrying', 'publishing')

@@ -41,9 +41,11 @@ def url(database_url: str) -> str:
     attributes = '{"campaign": "bahar", "owner": "Ada"}'
     take(
         database_url,
-        said("post.scheduled", "p1", 1, content={"text": f"Merhaba 100% {SCRIPT}", "media": [IMAGE]}),
+        said("post.scheduled", "p1", 1, scheduledAt="2026-11-12T09:00:00Z",
+             content={"text": f"Merhaba 100% {SCRIPT}", "media": [IMAGE]}),
         said("post.failed", "p2", 2, content={"text": "İlkbahar geldi"},
-             platforms=[{"platform": "instagram", "accountId": "acc_7", "accountName": "Ada's <b>shop</b>"}]),
+             platforms=[{"platform": "instagram", "accountId": "acc_7", "accountName": "Ada's <b>shop</b>",
+                         "error": {"code": "auth_expired", "message": "sign in again"}}]),
         said("post.published", "p3", 3),
         about("account.token_expired", 4, accountId="acc_7", platform="instagram"),
         about("account.connected", 5, accountId="acc_9", platform="x"),
@@ -52,7 +54,7 @@ def url(database_url: str) -> str:
     execute(
         database_url,
         f"update posts set fold = (fold::jsonb || '{{\"attributes\": {attributes}}}')::json,"
-        " attributes = '{campaign:bahar,owner:Ada}' where post = 'p1'",
+        " terms = '{campaign:bahar,owner:Ada,#team:web}' where post = 'p1'",
     )
     return database_url
 
@@ -83,6 +85,18 @@ async def asked(url: str, path: str, **parameters: Any) -> Any:
         ({"q": "acc_7"}, ["p2"]),
         ({"q": "ada"}, ["p1"]),
         ({"q": "campaign"}, []),
+        ({"label": "team:web"}, ["p1"]),
+        ({"label": "campaign:bahar"}, []),
+        ({"attribute": "team:web"}, []),
+        ({"error": "auth_expired"}, ["p2"]),
+        ({"error": "auth"}, []),
+        ({"error": "auth_expired", "state": "published"}, []),
+        ({"platform": "InstaGram"}, ["p2"]),
+        ({"scheduled_from": "2026-11-12"}, ["p1"]),
+        ({"scheduled_from": "2026-11-12", "scheduled_to": "2026-11-12T09:00:00Z"}, []),
+        ({"scheduled_to": "2026-11-13", "sort": "scheduled_at"}, ["p1"]),
+        ({"since": "today"}, ["p1", "p2", "p3"]),
+        ({"until": "today"}, []),
     ],
 )
 def test_posts_are_found_by_what_they_say(url: str, filters: dict[str, Any], expected: list[str]) -> None:
@@ -91,13 +105,38 @@ def test_posts_are_found_by_what_they_say(url: str, filters: dict[str, Any], exp
     assert sorted(post["id"] for post in found["items"]) == expected
 
 
-def test_the_past_is_searched_the_same_way(url: str) -> None:
-    found = asyncio.run(asked(url, "/posts", q="geldi", as_of="2026-11-10T13:00:00Z"))
+@pytest.mark.parametrize(
+    "filters", [{"q": "geldi"}, {"error": "auth_expired"}, {"platform": "INSTAGRAM"}, {"state": "failed"}]
+)
+def test_the_past_is_searched_the_same_way(url: str, filters: dict[str, str]) -> None:
+    found = asyncio.run(asked(url, "/posts", as_of="2026-11-10T13:00:00Z", **filters))
     assert [post["id"] for post in found["items"]] == ["p2"]
+    planned = asyncio.run(asked(url, "/posts", as_of="2026-11-10T13:00:00Z", scheduled_from="2026-11-12"))
+    assert [post["id"] for post in planned["items"]] == ["p1"]
+
+
+def test_a_provider_that_nobody_knows_is_refused_with_the_nearest(url: str, tmp_path: Path) -> None:
+    status, problem = asyncio.run(told(url, "/posts", provider="sosyalkopr"))
+    assert (status, problem["parameter"]) == (400, "provider")
+    assert 'did you mean "sosyalkopru"?' in problem["detail"]
+    ran = CommandLine(tmp_path).configure(url)("posts", "list", "--provider", "sosyalkopr")
+    assert (ran.code, 'did you mean "sosyalkopru"?' in ran.err) == (2, True)
+    execute(url, "update posts set provider = 'gone' where post = 'p3'")
+    found = asyncio.run(asked(url, "/posts", provider="gone"))
+    assert len(found["items"]) == 1
+
+
+def test_a_time_that_is_none_is_told_what_may_be_written(url: str) -> None:
+    for name in ("since", "until", "scheduled_from", "scheduled_to", "as_of"):
+        status, problem = asyncio.run(told(url, "/posts", **{name: "tomorow"}))
+        assert (status, problem["parameter"]) == (400, name)
+        for form in ("2026-11-30T09:00:00Z", "2026-11-30", "today", "yesterday", "24h"):
+            assert form in problem["detail"]
 
 
 async def told(url: str, path: str, **parameters: Any) -> tuple[int, Any]:
-    async with Database.open(url) as database, dashboard(database, open_here=True) as client:
+    parts = {"providers": (PROVIDER,)}
+    async with Database.open(url) as database, dashboard(database, open_here=True, parts=parts) as client:
         client.headers |= await bearer(database, "read")
         answer = await client.get(f"/api/v1{path}", params=parameters)
         return answer.status_code, answer.json()

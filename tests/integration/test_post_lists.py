@@ -13,7 +13,8 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.domain.posts.event import State
 from tracker.queries import posts as queried
 from tracker.queries.paging import write_cursor
-from tracker.queries.posts import PostQuery, list_posts
+from tracker.queries.post_filters import PostQuery
+from tracker.queries.posts import list_posts
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -12,7 +12,7 @@ from tests.integration.told import NOON, PROVIDER
 from tracker.queries import actions, history, pending, posts, rule_status, runs, silences, stats
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import AnySelect, EachOf, compiled, page_of
-from tracker.queries.posts import PostQuery
+from tracker.queries.post_filters import PostQuery
 from tracker.queries.runs import RunQuery
 from tracker.store.log import event_log
 from tracker.store.tables.reactions import Action, Firing, Run
@@ -64,6 +64,7 @@ async def full(shared_connection: Connection) -> Connection:
         (PostQuery(), "scheduled_at"),
         (PostQuery(), "-failed_at"),
         (PostQuery(states=["failed"]), "-last_event_at"),
+        (PostQuery(scheduled_from=NOON - timedelta(hours=3)), "-scheduled_at"),
         (PostQuery(since=NOON - timedelta(hours=3)), "-last_event_at"),
     ],
 )

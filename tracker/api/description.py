@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from msgspec.json import schema_components
 
+from tracker import parameters as grammar
 from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
 from tracker.api.handlers import Tagged
@@ -20,7 +21,7 @@ Document = dict[str, Any]
 OPEN = ("/healthz", "/readyz", "/metrics")
 """What answers without a key."""
 
-TIMES = {"since", "until", "as_of"}
+TIMES = {"since", "until", "as_of", "scheduled_from", "scheduled_to"}
 
 IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -101,7 +102,9 @@ def _complete_parameter(parameter: Document, operation: str) -> None:
     if words := schema.pop("enum", None):
         inner["enum"] = list(words)
     elif inner["type"] == "string" and "format" not in inner:
-        inner |= {"format": "date-time"} if name in TIMES else {"maxLength": LONGEST}
+        inner |= {"maxLength": LONGEST}
+    if name in TIMES:
+        parameter["description"] += f" Write {grammar.TIMES}."
     if schema["type"] == "integer":
         schema |= {bound: int(schema[bound]) for bound in ("minimum", "maximum") if bound in schema}
     example = OF_PARAMETERS.get((operation, name), OF_PARAMETERS.get(name))

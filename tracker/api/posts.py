@@ -20,6 +20,7 @@ from tracker.api.handlers import (
     Now,
     PostId,
     ProviderName,
+    ProviderNames,
     Rules,
     Tagged,
     command,
@@ -35,8 +36,9 @@ from tracker.queries.as_of import Past
 from tracker.queries.history import EntryOut, list_history
 from tracker.queries.paging import Page
 from tracker.queries.pending import post_with_pending
+from tracker.queries.post_filters import STATES, PostQuery, require_provider
 from tracker.queries.post_views import OnePostOut, PostOut
-from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, STATES, PostQuery, find_post
+from tracker.queries.posts import LOOK, NEWEST_FIRST, SORTS, find_post
 from tracker.queries.posts import list_posts as posts_now
 from tracker.queries.why import AnswerOut, answer_out, why
 from tracker.store.database import Connection, Database
@@ -126,33 +128,45 @@ Attributes = Annotated[
     QueryParameter(name="attribute", description="Name and value, as in campaign:spring; of several, all must hold."),
 ]
 
+Labels = Annotated[
+    list[str] | None,
+    QueryParameter(name="label", description="One that a rule has put on it, as in owner:Ada; all must hold."),
+]
+
 
 @get("/posts", responses=LISTING, response_class=Tagged, summary="Posts, filtered and sorted")
 async def list_posts(
     database: Db,
     now: Now,
     past: NamedDependency[Past],
+    provider_names: ProviderNames,
     limit: Limit = 50,
     cursor: Cursor = None,
     states: States = None,
-    platform: Annotated[str | None, text("As in instagram.")] = None,
+    platform: Annotated[str | None, text("As in instagram, in any case.")] = None,
     account: Annotated[str | None, text("An account of any of its targets.")] = None,
     provider: ProviderName = None,
+    error: Annotated[str | None, text("The code of what is wrong with a part of it, as in auth_expired.")] = None,
     since: Annotated[str | None, text("Last event not before this time.")] = None,
     until: Annotated[str | None, text("Last event before this time.")] = None,
+    scheduled_from: Annotated[str | None, text("Planned for this time or later.")] = None,
+    scheduled_to: Annotated[str | None, text("Planned for a time before this one.")] = None,
     stuck_for: StuckFor = None,
     q: Annotated[str | None, text(SOUGHT)] = None,
     attributes: Attributes = None,
+    labels: Labels = None,
     sort: Sort = None,
     as_of: AllAsOf = None,
 ) -> Page[PostOut]:
     """Answers a page; the cursor stays right while posts move and new ones arrive. Has an ETag."""
     then = parse_optional_time("as_of", as_of, now)
     query = PostQuery.parse(
-        then or now, state=states, platform=platform, account=account, provider=provider, since=since, until=until,
-        stuck_for=stuck_for, q=q, attribute=attributes,
+        then or now, state=states, platform=platform, account=account, provider=provider, error=error, since=since,
+        until=until, scheduled_from=scheduled_from, scheduled_to=scheduled_to, stuck_for=stuck_for, q=q,
+        attribute=attributes, label=labels,
     )  # fmt: skip
     async with database.connection() as conn:
+        await require_provider(conn, query.provider, provider_names)
         if then:
             return await past.list_posts(conn, query, then, sort, cursor, limit)
         return await posts_now(conn, query, sort or NEWEST_FIRST, cursor, limit)

@@ -10,7 +10,7 @@ from tracker.api.handlers import READING, Db, Now, text
 from tracker.api.problems import BadParameter
 from tracker.parameters import parse_optional_time
 from tracker.queries import stats as queried
-from tracker.queries.posts import count_by_state
+from tracker.queries.post_counts import count_by_state
 from tracker.queries.stats import MOST_ACCOUNTS, AccountOut, LatencyOut, PlatformOut
 from tracker.store.posts import overdue_posts
 

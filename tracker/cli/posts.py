@@ -12,7 +12,7 @@ from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_d
 from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import explained, listed, say, show_json, show_page, show_pairs, show_table
 from tracker.cli.remote import Url, at, over
-from tracker.parameters import parse_optional_time
+from tracker.parameters import TIMES, parse_optional_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,8 +100,11 @@ def show_list(
     platform: Annotated[str | None, typer.Option(help="As in instagram.")] = None,
     account: Annotated[str | None, typer.Option(help="An account of any of its targets.")] = None,
     provider: Provider = None,
-    since: Annotated[str | None, typer.Option(help="Last event not before this time: 2026-11-30T09:00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last event before this time.")] = None,
+    error: Annotated[str | None, typer.Option(help="The code of what is wrong with it, as in auth_expired.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"Last event not before {TIMES}.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last event before this time, written likewise.")] = None,
+    scheduled_from: Annotated[str | None, typer.Option(help="Planned for this time or later.")] = None,
+    scheduled_to: Annotated[str | None, typer.Option(help="Planned for a time before this one.")] = None,
     stuck_for: Annotated[str | None, typer.Option(help="As in 15m: has not moved for so long.")] = None,
     q: Annotated[
         str | None, typer.Option("--q", "-q", help="A part of the id, an error, an address, the text, an attribute …")
@@ -109,6 +112,7 @@ def show_list(
     attribute: Annotated[
         list[str] | None, typer.Option(help="Name and value, as in campaign=spring; of several, all must hold.")
     ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="One that a rule put on it, as in owner=Ada.")] = None,
     sort: Annotated[
         str | None,
         typer.Option(help="A time, as in published_at, with - for the newest first.", show_default="-last_event_at"),
@@ -122,18 +126,21 @@ def show_list(
 ) -> None:
     """Posts, filtered and sorted as the API does."""
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes a third of a second)
+    from tracker.queries.post_filters import PostQuery, require_provider  # noqa: PLC0415  (as above)
     from tracker.queries.post_views import PostOut  # noqa: PLC0415  (as above)
-    from tracker.queries.posts import NEWEST_FIRST, PostQuery, list_posts  # noqa: PLC0415  (as above)
+    from tracker.queries.posts import NEWEST_FIRST, list_posts  # noqa: PLC0415  (as above)
 
     filters: dict[str, Any] = {
-        "state": state, "platform": platform, "account": account, "provider": provider, "since": since, "until": until,
-        "stuck_for": stuck_for, "q": q, "attribute": attribute,
+        "state": state, "platform": platform, "account": account, "provider": provider, "error": error, "since": since,
+        "until": until, "scheduled_from": scheduled_from, "scheduled_to": scheduled_to, "stuck_for": stuck_for, "q": q,
+        "attribute": attribute, "label": label,
     }  # fmt: skip
 
     async def work(settings: Settings, database: Database) -> Page[PostOut]:
         then = parse_optional_time("as_of", as_of, now())
         query = PostQuery.parse(then or now(), **filters)
         async with database.connection() as conn:
+            await require_provider(conn, query.provider, settings.providers)
             if then:
                 return await past_of(settings).list_posts(conn, query, then, sort, cursor, limit)
             return await list_posts(conn, query, sort or NEWEST_FIRST, cursor, limit)
@@ -224,7 +231,7 @@ def watch(
     Without a terminal, and with --lines or --json, it is one line for each new state, firing and attempt.
     """
     from tracker.cli.posts_watch import OfDatabase, OfService, Source, watch_posts  # noqa: PLC0415  (takes half a second)
-    from tracker.queries.posts import PostQuery  # noqa: PLC0415  (as above)
+    from tracker.queries.post_filters import PostQuery  # noqa: PLC0415  (as above)
 
     filters: dict[str, Any] = {"state": state, "platform": platform}
     as_table = sys.stdout.isatty() and not (lines or json)

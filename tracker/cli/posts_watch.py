@@ -21,8 +21,10 @@ from tracker.cli.output import explained, from_now, written
 from tracker.domain.posts.event import State
 from tracker.errors import Unavailable, printable
 from tracker.queries.paging import Page
+from tracker.queries.post_counts import count_by_state
+from tracker.queries.post_filters import PostQuery
 from tracker.queries.post_views import PostOut
-from tracker.queries.posts import PostQuery, count_by_state, list_posts
+from tracker.queries.posts import list_posts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,7 +16,9 @@ from tracker.dashboard.session import Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.queries import actions, health, stats
-from tracker.queries.posts import NEWEST_FIRST, PostQuery, count_by_state, page_of_posts
+from tracker.queries.post_counts import count_by_state
+from tracker.queries.post_filters import PostQuery
+from tracker.queries.posts import NEWEST_FIRST, page_of_posts
 from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
 from tracker.queries.as_of import Past
 from tracker.queries.pending import list_pending
-from tracker.queries.posts import NEWEST_FIRST, STATES, FoundPost, find_post, page_of_posts
+from tracker.queries.post_filters import STATES
+from tracker.queries.posts import NEWEST_FIRST, FoundPost, find_post, page_of_posts
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tracker.parameters import parse_choices, refuse_zero_bytes
-from tracker.queries.posts import PostQuery
+from tracker.queries.post_filters import PostQuery
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,14 +40,18 @@ class Query:
         return self.text("cursor")
 
 
-POST_FILTERS = ("platform", "q", "since", "until", "provider", "account", "stuck_for")
+POST_FILTERS = (
+    "platform", "account", "provider", "error", "since", "until", "scheduled_from", "scheduled_to", "stuck_for", "q",
+)  # fmt: skip
+SEVERAL = ("attribute", "label")
+"""Filters of which several may be given, and all must hold."""
 
 
 def post_query(asked: Query, now: datetime) -> PostQuery:
     """Which posts are asked for."""
     texts = {name: asked.text(name) for name in POST_FILTERS}
-    states, attributes = asked.query.getall("state", []), [one for one in asked.query.getall("attribute", []) if one]
-    return PostQuery.parse(now, state=states, attribute=attributes, **texts)
+    attributes, labels = ([text for text in asked.query.getall(name, []) if text] for name in SEVERAL)
+    return PostQuery.parse(now, state=asked.query.getall("state", []), attribute=attributes, label=labels, **texts)
 
 
 def address(path: str, **query: object) -> str:

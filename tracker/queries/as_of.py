@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from tracker.domain.posts.change import Change
     from tracker.domain.posts.event import Fact
-    from tracker.queries.posts import FoundPost, PostQuery
+    from tracker.queries.post_filters import PostQuery
+    from tracker.queries.posts import FoundPost
     from tracker.store.database import Connection, Row
     from tracker.store.posts.posts import Key
     from tracker.stream.changes import Readers
@@ -106,9 +107,9 @@ class Past:
 
 def fits(post: Post, query: PostQuery) -> bool:
     """Whether the list shows the post."""
-    moved, at, still = post.entered_at, post.last_event_at, query.still_since
-    if post.state == "scheduled" and post.scheduled_at:
-        moved = max(moved, post.scheduled_at) if moved else post.scheduled_at
+    moved, at, planned, still = post.entered_at, post.last_event_at, post.scheduled_at, query.still_since
+    if post.state == "scheduled" and planned:
+        moved = max(moved, planned) if moved else planned
     return (
         (not query.wanted_states or post.state in query.wanted_states)
         and (query.platform is None or any(one.platform == query.platform for one in post.targets.values()))
@@ -116,7 +117,9 @@ def fits(post: Post, query: PostQuery) -> bool:
         and (query.since is None or (at is not None and at >= query.since))
         and (query.until is None or (at is not None and at < query.until))
         and (still is None or (moved is not None and moved <= still))
-        and all(post.attributes.get(name) == text for name, text in query.attributes)
+        and (query.scheduled_from is None or (planned is not None and planned >= query.scheduled_from))
+        and (query.scheduled_to is None or (planned is not None and planned < query.scheduled_to))
+        and set(query.terms) <= set(post.terms)
         and (not query.q or _says(post, query.q.lower()))
     )
 

@@ -1,4 +1,4 @@
-"""Which posts are there, and what of one: lists by filters, one by its id with what is about to happen, counts."""
+"""Which posts are there, and what of one: lists by filters, and one by its id."""
 
 from __future__ import annotations
 
@@ -7,36 +7,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    case,
-    cast,
-    exists,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    true,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
+from sqlalchemy import and_, cast, select, true
 from sqlalchemy.types import Text
 from sqlmodel import col
 
-from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.domain.posts.target import ENDED
 from tracker.errors import BadParameter, NotFound
-from tracker.parameters import (
-    parse_attributes,
-    parse_choice,
-    parse_choices,
-    parse_optional_time,
-    parse_span,
-    refuse_zero_bytes,
-)
+from tracker.parameters import parse_choice, refuse_zero_bytes
 from tracker.queries.paging import (
     AnySelect,
     EachOf,
@@ -49,85 +26,25 @@ from tracker.queries.paging import (
     page_of,
     write_cursor,
 )
+from tracker.queries.post_filters import PostQuery, filters, says
 from tracker.queries.post_views import post_out
 from tracker.store.tables.posts import Post as Posts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Select
-
     from tracker.queries.post_views import PostOut
     from tracker.store.database import Connection, Row
 
-STATES = tuple(str(state) for state in State)
 TIMES = ("last_event_at", "scheduled_at", "published_at", "failed_at")
 SORTS = tuple(sign + time for time in TIMES for sign in ("-", ""))
 """The times by which posts can be sorted, with - for the newest first."""
 NEWEST_FIRST = "-last_event_at"
-STILL_OPEN = tuple(sorted(set(State) - ENDED))
-"""The states in which a post can be stuck: all but the ends."""
-
 FOLD = cast(col(Posts.fold), Text).label("fold")
 LOOK = 20_000
 """No index leads to a word, nor to what lacks a time: one page looks through no more than this many posts for it."""
-SOUGHT = ("$.**.problem.*", "$.**.url", "$.excerpt", "$.targets.*.account", "$.attributes.*", "$.labels.*")
 MOST_OF_AN_ID = 20
 """Providers that have a post of the same id."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostQuery:
-    """Which posts: all must hold.
-
-    `since` and `until` bound the last event, `still_since` is the moment since which nothing moved: without `states`
-    it means posts that have not ended. `q` is sought in ids, errors, addresses, the beginnings of texts, accounts,
-    attributes and labels.
-    """
-
-    states: Sequence[str] = ()
-    platform: str | None = None
-    account: str | None = None
-    provider: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    still_since: datetime | None = None
-    q: str | None = None
-    attributes: Sequence[tuple[str, str]] = ()
-
-    @classmethod
-    def parse(
-        cls,
-        now: datetime,
-        *,
-        state: Sequence[str] | None = None,
-        platform: str | None = None,
-        account: str | None = None,
-        provider: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        stuck_for: str | None = None,
-        q: str | None = None,
-        attribute: Sequence[str] | None = None,
-    ) -> PostQuery:
-        """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
-        refuse_zero_bytes(platform=platform, account=account, provider=provider, q=q)
-        return cls(
-            states=parse_choices("state", state, STATES),
-            platform=platform or None,
-            account=account or None,
-            provider=provider or None,
-            since=parse_optional_time("since", since, now),
-            until=parse_optional_time("until", until, now),
-            still_since=now - parse_span("stuck_for", stuck_for, now) if stuck_for else None,
-            q=q or None,
-            attributes=parse_attributes("attribute", attribute),
-        )
-
-    @property
-    def wanted_states(self) -> Sequence[str]:
-        """The states that a post may be in; none named: any."""
-        return self.states or (STILL_OPEN if self.still_since else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +78,8 @@ async def page_of_posts(
     place = keyset.read(cursor)
     posts = await _of_that_id(conn, query) if query.q and place is None else []
     phases = [True, False] if sort == NEWEST_FIRST else [False, True]
+    if keyset.at.key == "scheduled_at" and (query.scheduled_from or query.scheduled_to):
+        phases = [False]
     for timeless in phases[phases.index(place[0] is None) :] if place else phases:
         rows = await fetch(conn, statement(query, keyset, timeless, place, limit + 1 - len(posts)))
         posts += [_post(row) for row in rows]
@@ -191,14 +110,6 @@ def of_that_id(post: str, provider: str | None) -> AnySelect:
     return select(FOLD, col(Posts.first_day)).where(of_current_projection(), *wanted)
 
 
-async def count_by_state(conn: Connection) -> dict[str, int]:
-    """How many posts are in each state."""
-    posts = func.count().label("posts")
-    state = col(Posts.state)
-    rows = await fetch(conn, select(state, posts).where(of_current_projection()).group_by(state).order_by(state))
-    return {row["state"]: row["posts"] for row in rows}
-
-
 def keyset_of(sort: str) -> Keyset:
     """The order that `sort`, one of SORTS, asks for."""
     at, key, newest_first = getattr(Posts, sort.lstrip("-")), (col(Posts.provider), col(Posts.post)), sort[0] == "-"
@@ -211,7 +122,7 @@ def statement(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[
         return _in_order(query, keyset, timeless, place, limit)
     looked_through = _in_order(query, keyset, timeless, place, LOOK).subquery("looked_through")
     posts = looked_through.c
-    where = [_says(posts.post, posts.fold, query.q), posts.post != query.q] if query.q else []
+    where = [says(posts.post, posts.fold, query.q), posts.post != query.q] if query.q else []
     order = keyset.over(looked_through).order()[timeless:]
     return select(posts.fold).where(posts.fits, *where).order_by(*order).limit(limit)
 
@@ -228,7 +139,7 @@ def _in_order(query: PostQuery, keyset: Keyset, timeless: bool, place: Sequence[
 
     Where no index has those that lack the time, posts in the order of their keys, each with whether it `fits`.
     """
-    where = _filters(query)
+    where = filters(query)
     if timeless or place is None:  # behind a place, the bound says so, and Postgres would reckon with it twice
         where.append(keyset.at.is_(None) if timeless else keyset.at.is_not(None))
     columns = (FOLD, keyset.at, *keyset.key)
@@ -245,40 +156,8 @@ def _by_looking(keyset: Keyset, timeless: bool) -> bool:
     return timeless and keyset.at.key != "last_event_at"
 
 
-def _filters(query: PostQuery) -> list[ColumnElement[bool]]:
-    at, entered = col(Posts.last_event_at), col(Posts.entered_at)
-    where = [of_current_projection(), *fitting(Posts, provider=query.provider)]
-    for column, wanted in (
-        (Posts.platforms, [query.platform] if query.platform is not None else []),
-        (Posts.accounts, [query.account] if query.account is not None else []),
-        (Posts.attributes, [f"{name}:{text}" for name, text in query.attributes]),
-    ):
-        if wanted:  # where nearly all are empty, to say that it is not keeps Postgres from expecting one in two hundred
-            where += [col(column).op("@>")(cast(wanted, ARRAY(Text))), col(column) != literal_column("'{}'::text[]")]
-    if query.since is not None:
-        where.append(at >= query.since)
-    if query.until is not None:
-        where.append(at < query.until)
-    if query.still_since is not None:  # what is scheduled has not stood still before its time
-        due = case((col(Posts.state) == State.SCHEDULED, col(Posts.scheduled_at)))
-        where.append(func.greatest(entered, due) <= query.still_since)
-    return where
-
-
-def _says(post: ColumnElement[Any], fold: ColumnElement[Any], q: str) -> ColumnElement[bool]:
-    """The id or one of SOUGHT holds the text. The JSON as text is asked first: it is quick, and holds more."""
-    text, as_json = (f"%{_literally(word)}%" for word in (q, msgspec.json.encode(q).decode()[1:-1]))
-
-    def among(path: str) -> Select[int]:
-        word = func.jsonb_path_query(cast(fold, JSONB), cast(path, JSONPATH)).column_valued("word")
-        return select(literal(1)).where(word.op("#>>")(cast([], ARRAY(Text))).ilike(text))
-
-    seen = exists(union_all(*map(among, SOUGHT)))
-    return or_(post.ilike(text), and_(fold.ilike(as_json), seen))
-
-
 async def _of_that_id(conn: Connection, query: PostQuery) -> list[Post]:
-    where = [*_filters(query), col(Posts.post) == query.q]
+    where = [*filters(query), col(Posts.post) == query.q]
     if query.wanted_states:
         where.append(any_of(col(Posts.state), query.wanted_states))
     first = select(FOLD).where(*where).order_by(col(Posts.provider)).limit(MOST_OF_AN_ID)
@@ -288,10 +167,6 @@ async def _of_that_id(conn: Connection, query: PostQuery) -> list[Post]:
 def _cursor(keyset: Keyset, post: Post, timeless: bool = False) -> str:
     at = None if timeless else getattr(post, str(keyset.at.key))
     return write_cursor(keyset.name, (at, post.provider, post.id))
-
-
-def _literally(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _post(row: Row) -> Post:

@@ -11,6 +11,9 @@ LONGEST_EXCERPT = 280
 LONGEST_ADDRESS = 1000
 MOST_ATTRIBUTES = 20
 LONGEST_ATTRIBUTE = 200
+LONGEST_TERM = 300
+"""Characters; what an index holds has a bound."""
+
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What an attribute can be called: as labels are."""
 
@@ -47,6 +50,14 @@ def attributes_of(said: Iterable[tuple[str, str]]) -> dict[str, str]:
 def with_attributes(known: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
     """Those that are known, with those that are told later in their place; beyond the bound, the first names stay."""
     return dict(islice({**known, **told}.items(), MOST_ATTRIBUTES))
+
+
+def terms_of(
+    attributes: Iterable[tuple[str, str]], labels: Iterable[tuple[str, str]], errors: Iterable[str]
+) -> list[str]:
+    """Under what a post is filed, so that a list finds it: `campaign:spring`, `#owner:Ada` for a label, `!timeout`."""
+    named = [f"{name}:{text}" for name, text in attributes] + [f"#{name}:{text}" for name, text in labels]
+    return [term[:LONGEST_TERM] for term in sorted({*named, *(f"!{code}" for code in errors)})]
 
 
 def _on_one_line(text: str) -> str:

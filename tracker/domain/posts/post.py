@@ -23,7 +23,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tracker.domain.posts.change import Move, Note, PostView, TargetView, note, odd_step, odd_words
-from tracker.domain.posts.description import with_attributes
+from tracker.domain.posts.description import terms_of, with_attributes
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.naming import Meant, meant, restarted
 from tracker.domain.posts.target import (
@@ -84,6 +84,12 @@ class Post(Struct, frozen=True, omit_defaults=True):
     def problem(self) -> Problem | None:
         """The first problem among its parts, or else what was said of the whole where that fell short."""
         return first_problem(self, self.parts)
+
+    @property
+    def terms(self) -> list[str]:
+        """Under what it is filed: its attributes, its labels, and the codes of all that is wrong with it now."""
+        problems = (self.problem, *(target.problem for target in self.targets.values()))
+        return terms_of(self.attributes.items(), self.labels.items(), [one.code for one in problems if one])
 
 
 def first_problem(post: Post, parts: Iterable[Target]) -> Problem | None:

@@ -74,7 +74,7 @@ insert into posts select * from unnest($1::posts[])
        platforms = excluded.platforms, accounts = excluded.accounts, entered_at = excluded.entered_at,
        scheduled_at = excluded.scheduled_at, published_at = excluded.published_at, failed_at = excluded.failed_at,
        last_event_at = excluded.last_event_at, first_day = excluded.first_day, last_day = excluded.last_day,
-       fold = excluded.fold, attributes = excluded.attributes
+       fold = excluded.fold, terms = excluded.terms
 """
 
 
@@ -149,13 +149,13 @@ def saving(projection: int, posts: Iterable[StoredPost]) -> Part:
 def row_of_post(projection: int, kept: StoredPost) -> tuple[object, ...]:
     """All columns of `posts`, in their order."""
     post = kept.post
-    targets, attributes = post.targets.values(), sorted(post.attributes.items())
+    targets = post.targets.values()
     return (
         projection, post.provider, post.id, bucket_of(post.provider, post.id), post.state, post.attempt, post.version,
         sorted({target.platform for target in targets}),
         sorted({target.account for target in targets if target.account is not None}),
         post.entered_at, post.scheduled_at, post.published_at, post.failed_at, post.last_event_at,
-        kept.first_day, kept.last_day, post, [f"{name}:{text}" for name, text in attributes],
+        kept.first_day, kept.last_day, post, post.terms,
     )  # fmt: skip
 
 

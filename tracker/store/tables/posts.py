@@ -122,10 +122,10 @@ class Post(SQLModel, table=True):
         Index("posts_by_id", "post"),
         Index("posts_by_target", "platforms", "accounts", postgresql_using="gin"),
         Index(
-            "posts_by_attribute",
-            "attributes",
+            "posts_by_term",
+            "terms",
             postgresql_using="gin",
-            postgresql_where=text("attributes <> '{}'::text[]"),
+            postgresql_where=text("terms <> '{}'::text[]"),
         ),
         Index("posts_overdue", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
         {"postgresql_partition_by": "list (projection)"},
@@ -148,7 +148,7 @@ class Post(SQLModel, table=True):
     first_day: date
     last_day: date
     fold: dict[str, Any] = column(JSON_AS_WRITTEN)
-    attributes: list[str] = column(TEXTS, "'{}'::text[]")
+    terms: list[str] = column(TEXTS, "'{}'::text[]")
 
 
 class Account(SQLModel, table=True):
