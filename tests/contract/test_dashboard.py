@@ -108,7 +108,7 @@ async def test_a_post_has_its_page_whatever_its_id_is_made_of(
         text = (await visitor.get(path)).text
         assert SCRIPT not in text
         assert 'x" onmouseover=' not in text
-        found = re.search(r'class="post-id " href="([^"]*)"', text)
+        found = re.search(r'class="post-id" href="([^"]*)"', text)
         assert found
         answer = await visitor.get(found[1].replace("&amp;", "&"))
         assert answer.status_code == 200

@@ -11,8 +11,8 @@ import pytest
 from tests.contract.dashboard import NOW, dashboard
 from tests.contract.serving import project
 from tests.integration.told import PROVIDER, told
+from tracker.dashboard.figures import HEIGHT, SLOTS, load_stats
 from tracker.dashboard.language import TEXTS
-from tracker.dashboard.overview import HEIGHT, SLOTS, load_stats
 
 if TYPE_CHECKING:
     from tracker.store.database import Database

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from tests.integration.told import NOON
+from tracker.dashboard.platforms import target_names
 from tracker.dashboard.posts import actions_in, facts_in, grouped, without_repeats
-from tracker.dashboard.rendering import target_names
 from tracker.domain.posts.target import Target
 from tracker.queries.history import EntryOut, PathStep
 

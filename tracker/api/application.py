@@ -31,6 +31,7 @@ from tracker.api import (
 from tracker.api.auth import Visitor, caller, may_look_in, refuse_unknown_parameters, requires
 from tracker.api.description import operation_id
 from tracker.api.events import Told, shown
+from tracker.api.handlers import Listed
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.webhooks import door
@@ -77,7 +78,9 @@ What became of every social post.
 Send a key: `Authorization: Bearer <key>`; `tracker keys create` makes one, with the scope `read`, `operate` or `admin`,
 each of which includes those before it. Times are RFC 3339, in UTC. Lists are `{"items": [...], "next": "<cursor>"}`:
 give `next` as `cursor` for the next page; it is null on the last one. A list that is read while things happen neither
-repeats nor skips what was there when it began.
+repeats nor skips what was there when it began. With `Accept: text/csv` or `Accept: application/x-ndjson` a page of a
+list is a table or a line of JSON for each item, and the address of the next one stands in `Link`. In CSV, a text that a
+spreadsheet would take for a formula begins with an apostrophe.
 
 Whatever is refused says why, as `application/problem+json` (RFC 9457): `detail` for people, `type` for programs, and
 `parameter` where one is wrong. A parameter that an address does not know is refused too. 503 passes: come again after
@@ -125,7 +128,12 @@ def application(parts: Parts) -> Litestar:
     if parts.receiver:
         handlers.append(door(parts.receiver, parts.max_body))
     if parts.rest:
-        handlers.append(Router("/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters]))
+        handlers.append(
+            Router(
+                "/api/v1", route_handlers=REST, guards=[requires("read"), refuse_unknown_parameters],
+                response_class=Listed,
+            )
+        )  # fmt: skip
     readiness = health.Readiness(
         parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
         lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},

@@ -13,8 +13,9 @@ from msgspec.json import schema_components
 from tracker import parameters as grammar
 from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
-from tracker.api.handlers import Tagged
+from tracker.api.handlers import JSON, Tagged
 from tracker.api.problems import MEDIA_TYPE
+from tracker.queries.tabular import CSV, NDJSON
 
 Document = dict[str, Any]
 
@@ -83,6 +84,9 @@ def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandle
         parameters.append(IF_NONE_MATCH)
         operation["responses"]["200"]["headers"] = ETAG
         operation["responses"]["304"] = {"description": "You have it already.", "headers": ETAG}
+    content = operation["responses"].get("200", {}).get("content", {})
+    if content.get(JSON, {}).get("schema", {}).get("$ref", "").endswith("Page"):
+        content |= {form: {"schema": {"type": "string"}} for form in (CSV, NDJSON)}
     for status, answer in operation["responses"].items():
         _complete_answer(answer, status, path)
     for content in operation.get("requestBody", {}).get("content", {}).values():

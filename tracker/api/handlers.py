@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
@@ -14,8 +15,9 @@ from msgspec import Meta, Struct
 
 from tracker.api.auth import requires
 from tracker.api.problems import MAX_BODY, MEDIA_TYPE, OF_BODIES
-from tracker.queries.paging import MAX_LIMIT
+from tracker.queries.paging import MAX_LIMIT, Page
 from tracker.queries.rule_views import FaultOut
+from tracker.queries.tabular import CSV, NDJSON, csv_of, ndjson_of
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 
@@ -27,6 +29,9 @@ Rules = NamedDependency[RuleSource]
 ProviderNames = NamedDependency[tuple[str, ...]]
 
 LARGEST_NUMBER = 2**63 - 1
+JSON = "application/json"
+FORMS = [JSON, CSV, NDJSON]
+"""In which a list can be had."""
 
 Limit = Annotated[int, QueryParameter(description="Items on one page.", ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, QueryParameter(description="The `next` of the page before.")]
@@ -58,7 +63,30 @@ READS_BODY: Mapping[str, Any] = {"request_max_body_size": MAX_BODY, "exception_h
 """For handlers that read one."""
 
 
-class Tagged(Response[Any]):
+class Listed(Response[Any]):
+    """A list in the form that the request accepts: JSON, or CSV or NDJSON with the next page in a `Link`."""
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:
+        """The answer as it is sent."""
+        form = request.accept.best_match(FORMS, JSON) if isinstance(self.content, Page) else JSON
+        if form == JSON:
+            return super().to_asgi_response(app, request, **options)
+        page, headers = self.content, {"vary": "Accept"}
+        if page.next:
+            kept = [(name, text) for name, text in parse_qsl(request.url.query) if name != "cursor"]
+            headers["link"] = f'<{request.url.path}?{urlencode([*kept, ("cursor", page.next)])}>; rel="next"'
+        body = ndjson_of(page.items) if form == NDJSON else csv_of(_items_of(request), page.items).encode()
+        return ASGIResponse(body=body, media_type=form, headers=headers)
+
+
+def _items_of(request: Request[Any, Any, Any]) -> type[Struct]:
+    """The kind of items that the list of this handler holds."""
+    handler: Any = request.route_handler
+    kind: type[Struct] = get_args(handler.parsed_fn_signature.return_type.annotation)[0]
+    return kind
+
+
+class Tagged(Listed):
     """Carries an ETag; a client that says that it has that very answer gets a 304."""
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:

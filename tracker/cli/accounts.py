@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, Provider, ask
+from tracker.cli.context import Config, Csv, Cursor, Json, Limit, Provider, ask
 from tracker.cli.output import show_page
 from tracker.cli.remote import Url, over
 
@@ -27,6 +27,7 @@ def show_list(
     url: Url = None,
     config: Config = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Accounts, by provider and id: what they are called, and whether their provider can publish on them."""
     from tracker.queries.accounts import (  # noqa: PLC0415  (takes a third of a second)
@@ -43,7 +44,7 @@ def show_list(
     else:
         page = ask(config, lambda conn: list_accounts(conn, query, cursor, limit))
     headings = ("provider", "account", "platform", "name", "state", "since", "last event")
-    show_page(page, headings, _row, json=json, less=("last event", "since", "platform"))
+    show_page(page, headings, _row, json=json, csv=csv, less=("last event", "since", "platform"))
 
 
 def _row(account: KnownAccountOut) -> tuple[object, ...]:

@@ -34,6 +34,7 @@ Config = Annotated[
     typer.Option("--config", envvar="TRACKER_CONFIG", help="The configuration; ./config.toml if not named."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Csv = Annotated[bool, typer.Option("--csv", help="For spreadsheets.")]
 Provider = Annotated[str | None, typer.Option(help="The provider's name in the configuration.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many at most.")]
 Cursor = Annotated[str | None, typer.Option(help="Go on after this: the `next` of the page before.")]

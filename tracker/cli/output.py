@@ -57,20 +57,27 @@ def show_page(
     row: Callable[[Any], Sequence[object]],
     *,
     json: bool,
+    csv: bool = False,
     below: Sequence[str] = (),
     less: Sequence[str] = (),
 ) -> None:
-    """A page of a list as the API gives it, or as a table, with how to have the next one.
+    """A page of a list as the API gives it, as JSON or CSV, or as a table, with how to have the next one.
 
     On a terminal times are told from now, and `below` and `less` say what gives way where it is narrow (`laid_out`).
     """
     if json:
         show_json(page)
         return
-    rows: Iterable[Sequence[object]] = map(row, page.items)
-    if sys.stdout.isatty():
-        rows = ([from_now(value) if isinstance(value, datetime) else value for value in one] for one in rows)
-    show_table(headings, rows, below=below, less=less)
+    if csv:
+        from tracker.queries.tabular import csv_of  # noqa: PLC0415  (only where it is needed)
+
+        if page.items:
+            typer.echo(csv_of(type(page.items[0]), page.items), nl=False)
+    else:
+        rows: Iterable[Sequence[object]] = map(row, page.items)
+        if sys.stdout.isatty():
+            rows = ([from_now(value) if isinstance(value, datetime) else value for value in one] for one in rows)
+        show_table(headings, rows, below=below, less=less)
     if page.next:
         say(f"there is more: --cursor {page.next}", aside=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database, past_of
+from tracker.cli.context import Config, Csv, Cursor, Json, Limit, Provider, now, on_database, past_of
 from tracker.cli.news import follow_news, show_news
 from tracker.cli.output import explained, listed, say, show_json, show_page, show_pairs, show_table
 from tracker.cli.remote import Url, at, over
@@ -123,6 +123,7 @@ def show_list(
     url: Url = None,
     config: Config = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Posts, filtered and sorted as the API does."""
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes a third of a second)
@@ -150,7 +151,8 @@ def show_list(
         page = over(url, lambda api: api.get("/posts", Page[PostOut], **asked))
     else:
         page = on_database(config, work)
-    show_page(page, HEADINGS, _row, json=json, below=("error",), less=("attributes", "attempt", "provider"))
+    less = ("attributes", "attempt", "provider")
+    show_page(page, HEADINGS, _row, json=json, csv=csv, below=("error",), less=less)
 
 
 @posts.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.context import Config, Cursor, Json, Limit, ask, known_words, now, on_database
+from tracker.cli.context import Config, Csv, Cursor, Json, Limit, ask, known_words, now, on_database
 from tracker.cli.output import progress, say, show_page, show_records
 from tracker.cli.remote import Url, at, over
 from tracker.errors import NotFound, Rejected
@@ -42,6 +42,7 @@ def show(
     url: Url = None,
     config: Config = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """What is there, the newest first; from a database also with headers and bodies as they came."""
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
@@ -57,7 +58,7 @@ def show(
         query = QuarantineQuery(() if chosen == ANY else (chosen,))
         page = ask(config, lambda conn: list_quarantine_raw(conn, query, cursor, limit))
     less = ("delivery", "last_at", "authentic", "times")
-    show_page(page, COLUMNS, lambda item: [getattr(item, name) for name in COLUMNS], json=json, less=less)
+    show_page(page, COLUMNS, lambda item: [getattr(item, name) for name in COLUMNS], json=json, csv=csv, less=less)
 
 
 @quarantine.command()

@@ -7,19 +7,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from tracker.dashboard.figures import Stats, load_stats
 from tracker.dashboard.session import Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.queries import actions, health, stats
-from tracker.queries.post_counts import count_by_state
+from tracker.queries import actions, health
+from tracker.queries.accounts import names_in, names_of
+from tracker.queries.causes import list_causes
+from tracker.queries.post_counts import count_by_state, list_choices
 from tracker.queries.post_filters import PostQuery
-from tracker.queries.posts import NEWEST_FIRST, page_of_posts
-from tracker.store.posts import overdue_posts
+from tracker.queries.posts import NEWEST_FIRST, page_of_posts, titles_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -28,91 +31,10 @@ if TYPE_CHECKING:
     from tracker.dashboard.rules import RuleTrouble, Troubled
     from tracker.dashboard.session import Clock
     from tracker.queries.actions import ActionOut
+    from tracker.queries.causes import CausesOut
     from tracker.queries.health import Parked
+    from tracker.queries.posts import Title
     from tracker.store.database import Connection, Database
-
-SPAN, SLOT = timedelta(hours=24), timedelta(hours=1)
-SLOTS = SPAN // SLOT
-
-HEIGHT = 48
-"""Of the chart; the highest bar is as high as that. A bar is a tenth of its slot's width away from the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One hour: how much ended well and how much did not, and where its parts stand in the chart."""
-
-    begin: datetime
-    published: int
-    failed: int
-    x: float
-    published_height: float
-    failed_height: float
-
-    @property
-    def published_y(self) -> float:
-        """The top of the column of published posts, from above."""
-        return HEIGHT - self.published_height
-
-    @property
-    def failed_y(self) -> float:
-        """The top of the column of failed posts, which stands on that of published ones."""
-        return self.published_y - self.failed_height
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """`pace` is published and failed by slot, the oldest first; `median` and `slowest` are seconds.
-
-    `missed` are posts of which only asking told something, by provider.
-    """
-
-    since: datetime
-    pace: tuple[tuple[int, int], ...]
-    median: float | None
-    slowest: float | None
-    missed: Mapping[str, int]
-
-    @property
-    def published(self) -> int:
-        """How many posts were published in all."""
-        return sum(published for published, _ in self.pace)
-
-    @property
-    def failed(self) -> int:
-        """In all, also those of which a part was published."""
-        return sum(failed for _, failed in self.pace)
-
-    @property
-    def rate(self) -> float | None:
-        """The share that failed, in percent."""
-        return 100 * self.failed / (self.published + self.failed) if self.published + self.failed else None
-
-    @property
-    def bars(self) -> list[Bar]:
-        """What the chart is drawn from, in a box of 240 by 48."""
-        width, most = 240 / SLOTS, max((sum(slot) for slot in self.pace), default=0) or 1
-        return [
-            Bar(self.since + n * SLOT, *ends, round(n * width, 2), *(round(HEIGHT * end / most, 2) for end in ends))
-            for n, ends in enumerate(self.pace)
-        ]
-
-
-async def load_stats(conn: Connection, now: datetime) -> Stats:
-    """The last 24 whole hours and the one that is under way."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    since, until = hour + SLOT - SPAN, hour + SLOT
-    pace = await stats.pace(conn, since, until, SLOT)
-    latency = await stats.latency(conn, since, until)
-    missed = await overdue_posts.missed(conn, since, until)
-    return Stats(
-        since,
-        tuple(pace.get(n, (0, 0)) for n in range(SLOTS)),
-        latency.p50,
-        latency.p90,
-        {provider: one.posts for provider, one in sorted(missed.items())},
-    )
-
 
 Found = TypeVar("Found")
 
@@ -143,7 +65,7 @@ class Cached(Generic[Found]):
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
 SILENT_AFTER = timedelta(seconds=60)
-COUNT_EVERY, REST = 10.0, 20.0
+COUNT_EVERY, CHOICES_EVERY, REST = 10.0, 60.0, 20.0
 """Seconds; and for how many times as long as counting took it is not done again."""
 
 SHOWN = 8
@@ -162,7 +84,8 @@ IN_ORDER = (
 class Seen:
     """What one look found.
 
-    `silent` are subscriptions that nobody serves, `rules` what is wrong with rule files, `parked` the errors of what
+    `titles` are of the posts that actions are about, `called` the names of accounts by provider and id, `silent` are
+    subscriptions that nobody serves, `rules` what is wrong with rule files, `parked` the errors of what
     was set aside, `waiting` how many actions and deliveries wait for a person, by kind.
     """
 
@@ -170,6 +93,8 @@ class Seen:
     stuck: list[Post]
     posts: list[Post]
     actions: list[ActionOut]
+    titles: Mapping[tuple[str, str], Title]
+    called: Mapping[str, Mapping[str, str]]
     waiting: dict[str, int]
     silent: list[str]
     parked: list[Parked]
@@ -183,10 +108,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How many posts are in each state, the figures of a day, and what was seen."""
+    """How many posts are in each state, the figures of a day, why posts failed in it, and what was seen."""
 
     states: dict[State, int]
     figures: Stats
+    causes: CausesOut
     seen: Seen
 
     @property
@@ -213,26 +139,54 @@ class OverviewData:
         self._glance = Cached(database, self._look, 1.0)
         self._counts = Cached(database, count_by_state, 1.0, REST)
         self._figures = Cached(database, lambda conn: load_stats(conn, clock()), COUNT_EVERY, REST)
+        self._causes = Cached(database, lambda conn: list_causes(conn, PostQuery(), clock()), COUNT_EVERY, REST)
+        self._choices = Cached(database, _choices, CHOICES_EVERY, REST)
+
+    async def states(self) -> dict[State, int]:
+        """How many posts are in each state, as of a while ago where counting takes long."""
+        counted = await self._counts.found()
+        return {state: counted[state] for state in IN_ORDER if state in counted}
+
+    async def choices(self) -> Choices:
+        """Values to choose from, as of a minute ago."""
+        return await self._choices.found()
 
     async def overview(self) -> Overview:
         """What it looks like, not longer than a moment ago; what takes long to count, a while ago."""
-        counted, of_the_day = await self._counts.found(), await self._figures.found()
-        states = {state: counted[state] for state in IN_ORDER if state in counted}
-        return Overview(states, of_the_day, await self._glance.found())
+        figures, causes = await self._figures.found(), await self._causes.found()
+        return Overview(await self.states(), figures, causes, await self._glance.found())
 
     async def _look(self, conn: Connection) -> Seen:
         now = self._clock()
         readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
+        failed, posts = await _went_wrong(conn, now - LATELY), await _newest(conn, PostQuery())
+        lately = (await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items
         return Seen(
-            failed=await _went_wrong(conn, now - LATELY),
+            failed=failed,
             stuck=await _newest(conn, PostQuery(still_since=now - STUCK_AFTER)),
-            posts=await _newest(conn, PostQuery()),
-            actions=(await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items,
+            posts=posts,
+            actions=lately,
+            titles=await titles_of(conn, [(action.provider, action.post) for action in lately]),
+            called=await names_in(conn, [*failed, *posts]),
             waiting=await waiting(conn),
             silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
             parked=await health.parked(conn, MOST_PARKED),
             rules=self._troubled(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Values to choose from by the name of their filter, and what accounts are called."""
+
+    values: Mapping[str, Sequence[str]]
+    called: Mapping[str, str]
+
+
+async def _choices(conn: Connection) -> Choices:
+    values = await list_choices(conn)
+    named = await names_of(conn, set(product(values["provider"], values["account"])))
+    return Choices(values, {account: name for (_, account), name in named.items()})
 
 
 async def _newest(conn: Connection, query: PostQuery) -> list[Post]:
@@ -256,7 +210,9 @@ async def waiting(conn: Connection) -> dict[str, int]:
 @get("/")
 async def show_overview(visit: Here, lookout: NamedDependency[OverviewData]) -> Response[Any]:
     """The first page."""
+    found = await lookout.overview()
     return visit.page(
-        "overview", found=await lookout.overview(), stuck_for=STUCK_FOR, lately_for=LATELY_FOR, went_wrong=WENT_WRONG,
-        most_parked=MOST_PARKED,
+        "overview", found=found, titles=found.seen.titles, called=found.seen.called,
+        account_names=(await lookout.choices()).called, stuck_for=STUCK_FOR, lately_for=LATELY_FOR,
+        went_wrong=WENT_WRONG, most_parked=MOST_PARKED,
     )  # fmt: skip

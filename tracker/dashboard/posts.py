@@ -1,4 +1,4 @@
-"""Posts: the list with its filters, and the page of one post with its history and what can be done by hand."""
+"""One post: its page with its history, and what can be done by hand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from tracker.dashboard.query import POST_FILTERS, Query, address, post_asked, post_query
-from tracker.dashboard.rendering import target_names
-from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit, raw_path
+from tracker.dashboard.platforms import target_names
+from tracker.dashboard.query import Query, address, post_asked
+from tracker.dashboard.session import Db, Here, Now, Rules, Visit, raw_path
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
@@ -23,8 +23,7 @@ from tracker.facts import commands
 from tracker.queries import accounts, actions, events, history
 from tracker.queries.as_of import Past
 from tracker.queries.pending import list_pending
-from tracker.queries.post_filters import STATES
-from tracker.queries.posts import NEWEST_FIRST, FoundPost, find_post, page_of_posts
+from tracker.queries.posts import FoundPost, find_post
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
 
@@ -144,7 +143,6 @@ async def _asked(
 
 ENTRIES = 200
 BODY_SHOWN = 8192
-SPANS = ("1h", "24h", "7d", "30d")
 STATES_OF_A_PATH = 8
 
 AHEAD = {
@@ -155,21 +153,6 @@ AHEAD = {
     State.PUBLISHING: (State.PUBLISHED,),
 }
 """Where a post goes from here when all goes well."""
-
-
-@get("/posts")
-async def show_posts(visit: Here, database: Db, now: Now) -> Response[Any]:
-    """The newest first; the filters are in the address, so that it can be kept and sent."""
-    asked = Query(visit.request.query_params)
-    query = post_query(asked, now)
-    async with database.connection() as conn:
-        posts, following = await page_of_posts(conn, query, NEWEST_FIRST, asked.cursor, ON_A_PAGE)
-    given = {
-        "state": query.states,
-        **{name: asked.text(name) or "" for name in POST_FILTERS},
-        "attribute": [f"{name}:{text}" for name, text in query.attributes],
-    }
-    return visit.list_page("posts", "/posts", following, given, posts=posts, given=given, states=STATES, spans=SPANS)
 
 
 @get("/posts/{post:path}")
@@ -198,8 +181,7 @@ async def _beside(
     )
     groups = grouped(entries.items)
     attempts = await actions.attempts_of(conn, actions_in(groups))
-    of_targets = {(post.provider, target.account) for target in post.targets.values() if target.account}
-    called = await accounts.names_of(conn, of_targets)
+    called = await accounts.names_in(conn, [post])
     positions = facts_in(groups) if visit.may_see_bodies else []
     return {
         "path": without_repeats(history.path(known, STATES_OF_A_PATH)),
@@ -207,7 +189,7 @@ async def _beside(
         "ahead": AHEAD.get(post.state, ()),
         "pending": await list_pending(conn, post, rules.rules()),
         "groups": groups,
-        "names": target_names(post.targets, {account: name for (_, account), name in called.items()}),
+        "names": target_names(post.targets, called.get(post.provider, {})),
         "attempts": {str(action): made for action, made in attempts.items()},
         "bodies": await events.beginnings_of_bodies(conn, positions, first_day, BODY_SHOWN),
         "cursor": entries.next,

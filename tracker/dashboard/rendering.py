@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -17,52 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response, get
 from litestar.params import PathParameter
 
+from tracker.dashboard.platforms import platform_mark, platform_name, target_names
 from tracker.dashboard.query import address, post_address, rule_address
 from tracker.domain.duration import format_duration
 from tracker.errors import NotFound
-
-if TYPE_CHECKING:
-    from tracker.domain.posts.target import Target
-
-PLATFORMS = {
-    "bluesky": "Bluesky", "facebook": "Facebook", "google_business": "Google Business", "instagram": "Instagram",
-    "linkedin": "LinkedIn", "mastodon": "Mastodon", "pinterest": "Pinterest", "reddit": "Reddit",
-    "snapchat": "Snapchat", "telegram": "Telegram", "threads": "Threads", "tiktok": "TikTok", "x": "X",
-    "youtube": "YouTube",
-}  # fmt: skip
-
-
-def platform_name(platform: str) -> str:
-    """The platform's name as it writes itself, or as the provider does where we do not know it."""
-    return PLATFORMS.get(platform, platform)
-
-
-NO_NAMES: Mapping[str, str] = {}
-
-
-def target_names(targets: Mapping[str, Target], called: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
-    """By the keys of the targets: platform and account, and an item or a number only where several are called so.
-
-    `called` are the names of accounts, by their ids.
-    """
-    bare = {key: _bare(target, called) for key, target in sorted(targets.items())}
-    often = Counter(bare.values())
-    which = {key: _apart(target.item) if target.item else str(target.ordinal) for key, target in targets.items()}
-    return {key: f"{name} {which[key]}" if often[name] > 1 else name for key, name in bare.items()}
-
-
-def _bare(target: Target, called: Mapping[str, str]) -> str:
-    platform, account = platform_name(target.platform), target.account
-    if not account:
-        return platform
-    name = called.get(account)
-    return " · ".join(map(_apart, (platform, name, account) if name and name != account else (platform, account)))
-
-
-def _apart(text: str) -> str:
-    """Words of others, so that what is written from right to left in them does not turn what follows."""
-    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
-
 
 DEEPEST = 40
 """What is nested more deeply is shown as it came: nobody reads it, and its indents would be megabytes."""
@@ -176,8 +132,8 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {"moment": _moment, "pretty": pretty, "platform": platform_name, "target_names": target_names}
-PAGES.filters |= {"kind": _kind, "duration": format_duration, "span": _span}
+PAGES.filters |= {"platform": platform_name, "mark": platform_mark, "target_names": target_names}
+PAGES.filters |= {"moment": _moment, "pretty": pretty, "kind": _kind, "duration": format_duration, "span": _span}
 PAGES.tests["web"] = _is_web
 PAGES.globals |= {
     "asset": asset_address,

@@ -10,8 +10,10 @@ from litestar.params import PathParameter
 
 from tracker.dashboard import (
     acknowledging,
+    downloads,
     health,
     overview,
+    post_list,
     posts,
     quarantine,
     reconciliations,
@@ -50,7 +52,7 @@ MOST_SENT = 64 * 1024
 """What a form may say, in bytes, but for the one that takes a rule's text."""
 
 PAGES = (
-    overview.show_overview, posts.show_posts, posts.show_post, posts.retry_post, posts.reconcile_post,
+    overview.show_overview, post_list.show_posts, posts.show_post, posts.retry_post, posts.reconcile_post,
     quarantine.show_quarantine, quarantine.show_held, quarantine.show_replay, quarantine.replay_held,
     quarantine.replay_all, quarantine.discard_held,
     reconciliations.show_reconciliations, reconciliations.show_round, reconciliations.ask_now,
@@ -60,7 +62,7 @@ PAGES = (
     runs.show_runs, runs.show_run, runs.cancel, runs.acknowledge, runs.show_actions, runs.retry, runs.discard,
     acknowledging.show_alert, acknowledging.acknowledge,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
-    nothing_here,
+    *downloads.DOWNLOADS, nothing_here,
 )  # fmt: skip
 
 

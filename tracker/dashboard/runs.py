@@ -10,6 +10,7 @@ from tracker.dashboard.session import ON_A_PAGE, Db, Here, Id, Now, Rules
 from tracker.facts import commands
 from tracker.queries.actions import STATES as ACTION_STATES
 from tracker.queries.actions import ActionQuery, list_actions_with_attempts
+from tracker.queries.posts import titles_of
 from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run, steps_of
 
 
@@ -20,10 +21,11 @@ async def show_runs(visit: Here, database: Db, now: Now, rules: Rules) -> Respon
     query = RunQuery.parse(now, state=asked.query.getall("state", []), rule=asked.text("rule"))
     async with database.connection() as conn:
         page = await list_runs(conn, query, asked.cursor, ON_A_PAGE)
+        titles = await titles_of(conn, [(run.provider, run.post) for run in page.items])
     names = sorted({*(known.id for known in rules.rules()), *([query.rule] if query.rule else [])})
     return visit.list_page(
         "runs", "/runs", page.next, {"state": query.states, "rule": query.rule}, runs=page.items, chosen=query.states,
-        rule=query.rule, names=names, states=STATES,
+        titles=titles, rule=query.rule, names=names, states=STATES,
     )  # fmt: skip
 
 
@@ -62,9 +64,10 @@ async def show_actions(visit: Here, database: Db) -> Response[Any]:
         if apart:
             urgent = (await list_actions_with_attempts(conn, ActionQuery(NEEDS_SOMEBODY), None, ON_A_PAGE)).items
         rest = await list_actions_with_attempts(conn, ActionQuery(states or OTHERS), asked.cursor, ON_A_PAGE)
+        titles = await titles_of(conn, [(action.provider, action.post) for action in (*urgent, *rest.items)])
     return visit.list_page(
         "actions", "/actions", rest.next, {"state": states}, urgent=urgent, rest=rest.items, chosen=states,
-        states=ACTION_STATES, apart=apart,
+        titles=titles, states=ACTION_STATES, apart=apart,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,8 +19,9 @@ from tracker.store.session import into
 from tracker.store.tables.posts import Account as Accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from tracker.domain.posts.post import Post
     from tracker.store.database import Connection
 
 STATES = tuple(str(state) for state in AccountState)
@@ -79,6 +81,15 @@ async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dic
     where = (of_current_projection(Accounts), *of_them, key[2].is_not(None))
     rows = await fetch(conn, select(*key).where(*where))
     return {(row["provider"], row["account"]): row["name"] for row in rows}
+
+
+async def names_in(conn: Connection, posts: Iterable[Post]) -> dict[str, dict[str, str]]:
+    """What the accounts of these posts are called: by provider, the names by their ids."""
+    wanted = {(post.provider, one.account) for post in posts for one in post.targets.values() if one.account}
+    called: dict[str, dict[str, str]] = defaultdict(dict)
+    for (provider, account), name in (await names_of(conn, wanted)).items():
+        called[provider][account] = name
+    return called
 
 
 async def platforms_of(conn: Connection, provider: str, accounts: Collection[str]) -> dict[str, str]:

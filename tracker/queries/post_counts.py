@@ -26,10 +26,11 @@ NEWEST, MOST_VALUES = 2000, 200
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many posts fit but for their state, in each; `found` fit wholly. Above a bound it is the bound + 1."""
+    """How many posts fit but for their state, in each, and wholly. Unless `exact`, a bound + 1 is more."""
 
     states: Mapping[str, int]
     found: int
+    exact: bool = False
 
 
 async def count_by_state(conn: Connection) -> dict[str, int]:

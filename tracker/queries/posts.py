@@ -31,7 +31,7 @@ from tracker.queries.post_views import post_out
 from tracker.store.tables.posts import Post as Posts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tracker.queries.post_views import PostOut
     from tracker.store.database import Connection, Row
@@ -45,6 +45,14 @@ LOOK = 20_000
 """No index leads to a word, nor to what lacks a time: one page looks through no more than this many posts for it."""
 MOST_OF_AN_ID = 20
 """Providers that have a post of the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """By what a post is recognised: the beginning of its text, and whether it has a picture."""
+
+    excerpt: str
+    pictured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,23 @@ async def page_of_posts(
             return posts, _cursor(keyset, _post(rest[0]), timeless)
         place = None
     return posts, None
+
+
+TITLES = """
+select wanted.provider, wanted.post, p.fold->>'excerpt' as excerpt, p.fold->>'thumbnail' is not null as pictured
+  from unnest($1::text[], $2::text[]) as wanted (provider, post)
+ cross join lateral (select fold from posts
+                      where projection = (select version from projections where current)
+                        and provider = wanted.provider and post = wanted.post limit 1) p
+ where p.fold->>'excerpt' is not null
+"""
+
+
+async def titles_of(conn: Connection, posts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], Title]:
+    """What these posts, by provider and id, are recognised by; those that say nothing are left out."""
+    keys = sorted({(provider, post) for provider, post in posts if post is not None})
+    rows = await conn.fetch(TITLES, *([key[place] for key in keys] for place in (0, 1))) if keys else []
+    return {(row["provider"], row["post"]): Title(row["excerpt"], row["pictured"]) for row in rows}
 
 
 async def find_post(conn: Connection, post: str, provider: str | None = None) -> FoundPost:
