@@ -81,7 +81,6 @@ async def ids(client: httpx2.AsyncClient, **filters: Any) -> list[str]:
         ({"state": "failed,scheduled"}, ["p3", "p1"]),
         ({"state": ["failed", "scheduled"]}, ["p3", "p1"]),
         ({"platform": "instagram"}, ["p3", "p2"]),
-        ({"provider": "nobody"}, []),
         ({"since": "2026-11-10T12:00:04Z"}, ["p5", "p4"]),
         ({"until": "2026-11-10T15:00:02+03:00"}, ["p1"]),
         ({"q": "P3"}, ["p3"]),

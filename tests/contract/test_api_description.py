@@ -164,7 +164,7 @@ async def answers_as_described(
     else:
         assert answer.status_code in {200, 201, 202, 409}, answer.text
     for media, content in described.get("content", {}).items():
-        if media.endswith("json"):
+        if media.endswith(("/json", "+json")):
             check(answer.json(), content["schema"])
 
 

@@ -102,7 +102,6 @@ async def test_the_list_is_shown_as_it_was_known_then(client: httpx2.AsyncClient
         ({"state": "published,failed"}, ["p1", "q0", "q2"]),
         ({"platform": "instagram"}, ["q1", "q3", "q5"]),
         ({"platform": "instagram", "state": "publishing"}, ["q1"]),
-        ({"provider": "nobody"}, []),
         ({"since": "2026-11-10T12:01:30Z"}, ["q0", "q1", "q2"]),
         ({"until": "2026-11-10T12:00:04Z"}, ["q3"]),
         ({"stuck_for": "1m56s"}, ["q3", "q4"]),

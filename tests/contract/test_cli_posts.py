@@ -41,7 +41,6 @@ def tracker(tmp_path: Path, database_url: str) -> CommandLine:
         (("--state", "failed", "--state", "scheduled", "--until", "2026-11-10T12:00:02Z"), ["p1"]),
         (("--platform", "instagram", "--since", "2026-11-10T12:00:02Z", "-q", "TOOK"), ["p3"]),
         (("--account", "nobody"), []),
-        (("--provider", "nobody"), []),
     ],
 )
 def test_the_list_has_the_filters_of_the_api(tracker: CommandLine, words: tuple[str, ...], expected: list[str]) -> None:
