@@ -157,6 +157,24 @@ async def test_what_cannot_be_taken_back_is_named_and_its_secret_stays(laptop: L
     assert not alive(laptop.tunnel)
 
 
+async def test_what_a_killed_one_left_behind_is_named_by_the_next(laptop: Laptop) -> None:
+    async with laptop.listening("--command", laptop.command()) as process:
+        await line_of(process.stderr)
+        left, orphan = laptop.simulator.webhooks[0].id, laptop.tunnel
+        process.kill()
+        await process.wait()
+    os.kill(orphan, signal.SIGKILL)
+    async with laptop.listening("--command", laptop.command()) as process:
+        assert await line_of(process.stderr) == (
+            f"{left} of an earlier listening is still registered: `tracker webhooks delete {left}`\n"
+        )
+        await line_of(process.stderr)
+        process.send_signal(signal.SIGHUP)
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    assert [hook.id for hook in laptop.simulator.webhooks] == [left]
+    assert left in laptop.secrets
+
+
 @pytest.mark.parametrize(
     ("command", "code", "says"),
     [

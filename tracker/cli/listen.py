@@ -15,7 +15,7 @@ from tracker.cli.context import Config, Json, known_words, now, on_database, ope
 from tracker.cli.output import say, show_json, written
 from tracker.cli.provider_calls import Provider, chosen_provider
 from tracker.cli.tunnel import CLIENTS, tunnel, tunnel_client
-from tracker.cli.webhooks import check_address, forget_secret, register_at, registrable, unregister
+from tracker.cli.webhooks import check_address, described, forget_secret, register_at, registrable, unregister
 from tracker.errors import Misconfigured, TrackerError, Unavailable
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from tracker.settings import Settings
     from tracker.store.database import Database
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, whoever ends services, and a terminal that is closed."""
 
 LOOK_EVERY = 0.3
 LATE = 200
@@ -68,6 +71,9 @@ def listen(
                 return ""
             address = f"{starting.result()}/webhooks/{name}"
             await check_address(settings, name, address)
+            for webhook in await described(settings, database, name, DESCRIPTION):
+                earlier = f"{webhook} of an earlier listening is still registered"
+                say(f"{earlier}: `tracker webhooks delete {webhook}`", aside=True)
             begin, first = now(), await _newest(database)
             async with _registered(settings, database, name, address, events):
                 say(f"{name} sends to {address}; Ctrl-C takes it back", aside=True)
@@ -100,7 +106,7 @@ def _require_service(port: int) -> None:
 
 @asynccontextmanager
 async def _asked_to_end() -> AsyncIterator[asyncio.Future[None]]:
-    """Done when somebody wants an end, by Ctrl-C or SIGTERM; a second time does not hurry what is taken back."""
+    """Done when somebody wants an end; to want it a second time does not hurry what is taken back."""
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[None] = loop.create_future()
 
@@ -108,12 +114,12 @@ async def _asked_to_end() -> AsyncIterator[asyncio.Future[None]]:
         if not asked.done():
             asked.set_result(None)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDS:
         loop.add_signal_handler(number, end)
     try:
         yield asked
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDS:
             loop.remove_signal_handler(number)
 
 

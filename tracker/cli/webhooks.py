@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.outbound.client import Outbound
-    from tracker.providers.answers import Tested
+    from tracker.providers.answers import Tested, Webhook
     from tracker.providers.secret_file import SecretFile
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
@@ -90,11 +90,21 @@ async def register_at(
 
 async def _that_lead_to(settings: Settings, database: Database, provider: str, url: str) -> list[str]:
     """The webhooks that the provider has for that address already, as far as it tells."""
+    return [one.id for one in await _known(settings, database, provider) if one.url.rstrip("/") == url.rstrip("/")]
+
+
+async def described(settings: Settings, database: Database, provider: str, description: str) -> list[str]:
+    """The webhooks of that description whose secrets are kept here, as far as the provider tells."""
+    kept = of_kept_secrets(settings, provider)
+    known = await _known(settings, database, provider) if kept else []
+    return [one.id for one in known if one.id in kept and one.description == description]
+
+
+async def _known(settings: Settings, database: Database, provider: str) -> Sequence[Webhook]:
     try:
-        known = await ask_provider(settings, database, provider, "webhooks", lambda api: api.list_webhooks())
+        return await ask_provider(settings, database, provider, "webhooks", lambda api: api.list_webhooks())
     except TrackerError:
         return []
-    return [one.id for one in known if one.url.rstrip("/") == url.rstrip("/")]
 
 
 @webhooks.command("list")
