@@ -237,6 +237,7 @@ class _Service:
             receiver=receiver,
             rest=rest,
             providers=tuple(self._settings.providers),
+            channels=tuple(self._settings.channels),
             doors=self._providers,
             readers=self._readers,
             rules=self._rules,

@@ -1,8 +1,9 @@
 """Times, spans and choices as people write them: one grammar for API, dashboard and command line.
 
 A moment is written as RFC 3339 (2026-11-30T09:00:00Z), as a day (2026-11-30: its beginning in UTC), as `now`, `today`
-`yesterday` (their beginnings in UTC), or as a span like 24h or 7d for as long ago. What cannot be read raises
-BadParameter with the name under which it was given.
+`yesterday` (their beginnings in UTC), or as a span like 24h or 7d for as long ago. One to come can also be `tomorrow`
+or a day of the week, which is nine in the morning of it where whoever asks is. What cannot be read raises BadParameter
+with the name under which it was given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from tracker.domain.calendar import DAYS, instant, parse_zone
 from tracker.domain.duration import FORMS, parse_duration
 from tracker.domain.rfc3339 import read_moment
 from tracker.errors import BadParameter, did_you_mean
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
 ATTRIBUTE = re.compile(r"([A-Za-z0-9_-]{1,64})[:=](.*\S.*)", re.DOTALL)
 MOST_NAMED = 40
 FURTHEST_BACK = timedelta(days=365)
+MORNING = time(9)
+"""When people are back: what is until tomorrow is until then."""
+UTC_ZONE = ZoneInfo("UTC")
 
+LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 TIMES = "a time with a zone (2026-11-30T09:00:00Z), a day (2026-11-30), today, yesterday, or how long ago (24h)"
+TIMES_TO_COME = "a time with a zone (2026-11-30T09:00:00Z), a day (2026-11-30), tomorrow, monday, or in how long (24h)"
 
 
 def parse_time(name: str, text: str, now: datetime) -> datetime:
@@ -46,12 +54,29 @@ def parse_reconcile_since(name: str, text: str, now: datetime) -> datetime:
     return since
 
 
-def parse_future_time(name: str, text: str, now: datetime) -> datetime:
-    """A moment for which a span is how far ahead it lies: in 2h."""
+def parse_future_time(name: str, text: str, now: datetime, zone: ZoneInfo | None = UTC_ZONE) -> datetime:
+    """A moment for which a span is how far ahead it lies: in 2h. `zone` is whose morning it is; None: this machine's.
+
+    A time without a zone, as the field of a form has it, is one there too, where a `zone` is given.
+    """
+    text = text.strip()
     try:
-        return _moment(text.strip(), now) or now + _span(text)
+        if text.lower() in ("tomorrow", *DAYS):
+            return _morning(text.lower(), now, zone)
+        if zone is not UTC_ZONE and LOCAL.fullmatch(text):
+            local = datetime.fromisoformat(text)
+            return instant(local.date(), local.time(), zone)
+        return _moment(text, now) or now + _span(text)
     except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not {TIMES.replace("how long ago", "in how long")}') from error
+        raise BadParameter(name, f'"{text}" is not {TIMES_TO_COME}') from error
+
+
+def parse_zone_of(name: str, text: str | None) -> ZoneInfo:
+    """A time zone by its name; UTC where none is given."""
+    try:
+        return ZoneInfo(parse_zone(text)) if text else UTC_ZONE
+    except ValueError as error:
+        raise BadParameter(name, str(error)) from error
 
 
 def parse_span(name: str, text: str, now: datetime) -> timedelta:
@@ -107,6 +132,13 @@ def _moment(text: str, now: datetime) -> datetime | None:
     if "T" not in text.upper():
         return _midnight(date.fromisoformat(text)) if "-" in text else None
     return read_moment(text.replace(" ", "+"))
+
+
+def _morning(word: str, now: datetime, zone: ZoneInfo | None) -> datetime:
+    """Nine o'clock of tomorrow, or of the next such day of the week."""
+    today = now.astimezone(zone).date()
+    ahead = 1 if word == "tomorrow" else (DAYS.index(word) - today.weekday() - 1) % 7 + 1
+    return instant(today + timedelta(days=ahead), MORNING, zone)
 
 
 def _midnight(day: date) -> datetime:

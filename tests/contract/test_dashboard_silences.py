@@ -43,7 +43,7 @@ WISH = {"rule": "on-f*", "for": "2h", "reason": "we know"}
 async def visitor(database: Database, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody who may operate."""
     rules = in_force(tmp_path, FILE)
-    async with dashboard(database, rules, parts={"providers": (PROVIDER,)}) as client:
+    async with dashboard(database, rules, parts={"providers": (PROVIDER,), "channels": ("ops",)}) as client:
         await sign_in(client, database, "operate")
         yield client
 
@@ -79,11 +79,12 @@ async def test_a_silence_is_begun_with_a_form(visitor: httpx2.AsyncClient, datab
         ({"rule": "on-failur"}, "rule", 'did you mean "on-failure"'),
         ({"rule": ""}, "rule", "is empty"),
         ({"provider": "nobody"}, "provider", "is not known"),
+        ({"channel": "opps"}, "channel", 'did you mean "ops"'),
         ({"severity": "loud"}, "severity", "is not known"),
         ({"post": "x" * 201}, "post", "1 to 200 characters"),
         ({"for": "soon"}, "for", "is not a duration"),
         ({"for": "31d"}, "for", "more than 30 days ahead"),
-        ({"for": "", "until": "tomorrow"}, "until", "is not a time with a zone"),
+        ({"for": "", "until": "someday"}, "until", "is not a time with a zone"),
         ({"for": "", "until": "2026-11-10T12:00:00Z"}, "until", "is over already"),
         ({"until": "2026-11-11T12:00:00Z"}, "until", "either"),
         ({"reason": ""}, "reason", "is empty"),
@@ -137,3 +138,22 @@ async def test_one_is_ended_early_by_who_may(visitor: httpx2.AsyncClient, databa
     assert "The silence is over" in (await visitor.get(answer.headers["Location"])).text
     assert [one.until for one in await kept(database)] == [NOW]
     assert (await visitor.post(f"/silences/{uuid4()}/end")).status_code == 404
+
+
+async def test_a_button_silences_what_its_page_is_about_until_a_morning_there(
+    visitor: httpx2.AsyncClient, database: Database
+) -> None:
+    """Its texts are no globs, whatever stands in an id, and the page is the one that one came from."""
+    page = (await visitor.get("/rules/on-failure")).text
+    (about,) = re.findall(r'name="about" value="([^"]*)"', page)
+    form = {"about": about, "until": "tomorrow", "zone": "Europe/Istanbul", "then": "/rules/on-failure"}
+    answer = await visitor.post("/silences", data=form)
+    assert answer.headers["Location"] == "/rules/on-failure?done=silence_begun"
+    (one,) = await kept(database)
+    assert (one.match, one.reason) == ({"rule": "on-failure"}, "by_hand")
+    assert one.until.isoformat() == "2026-11-11T06:00:00+00:00"
+    assert "by hand" in (await visitor.get("/silences")).text
+    await visitor.post("/silences", data={**form, "about": "post=%5Ba%5D*&provider=sosyalkopru", "until": "1h"})
+    assert (await kept(database))[0].match == {"post": "[[]a][*]", "provider": "sosyalkopru"}
+    refused = await visitor.post("/silences", data={**form, "zone": "Mars/Base"})
+    assert refused.status_code == 400

@@ -106,6 +106,7 @@ class Parts:
     receiver: Receiver | None
     rest: bool = True
     providers: Sequence[str] = ()
+    channels: Sequence[str] = ()
     doors: Mapping[str, Provider] = field(default_factory=dict)
     readers: Mapping[str, FactReader] = field(default_factory=dict)
     rules: RuleSource = NO_RULES
@@ -120,6 +121,11 @@ class Parts:
     notices: Callable[[], Mapping[str, str]] = dict
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
     more: Sequence[ControllerRouterHandler] = ()
+
+    def alert_values(self) -> dict[str, Sequence[str]]:
+        """What can be the rule, the provider and the channel of an alert; empty: it is not known."""
+        rules = [rule.id for rule in self.rules.rules()]
+        return {"rule": rules, "provider": self.providers, "channel": self.channels}
 
 
 def application(parts: Parts) -> Litestar:
@@ -148,6 +154,7 @@ def application(parts: Parts) -> Litestar:
             "by": Provide(_name_of_caller, sync_to_thread=False),
             "readiness": _given(readiness),
             "provider_names": _given(tuple(parts.providers)),
+            "alert_values": Provide(parts.alert_values, sync_to_thread=False),
             "rules": _given(parts.rules),
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),

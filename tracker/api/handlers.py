@@ -1,6 +1,6 @@
 """What handlers share: what they are given, common parameters, and how the description tells their answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, get_args
@@ -27,6 +27,8 @@ By = NamedDependency[str]
 """The name of the key that asks."""
 Rules = NamedDependency[RuleSource]
 ProviderNames = NamedDependency[tuple[str, ...]]
+AlertValues = NamedDependency[Mapping[str, Sequence[str]]]
+"""What can be the rule, the provider and the channel of an alert."""
 
 LARGEST_NUMBER = 2**63 - 1
 JSON = "application/json"

@@ -13,17 +13,17 @@ from tracker.api.handlers import (
     READING,
     READS_BODY,
     SAYING,
+    AlertValues,
     By,
     Cursor,
     Db,
     Limit,
     Now,
-    ProviderNames,
-    Rules,
     command,
     state_in,
 )
 from tracker.facts import commands
+from tracker.parameters import parse_zone_of
 from tracker.queries import silences as queried
 from tracker.queries.paging import Page
 from tracker.queries.silences import STATES, Matched, SilenceOut
@@ -37,10 +37,16 @@ class NewSilence(Struct, frozen=True, forbid_unknown_fields=True):
 
     match: Matched
     reason: Annotated[str, Meta(description="Why, for those who wonder.", examples=["Instagram maintenance"])]
-    until: Annotated[str | None, Meta(description="A time with a zone; at most 30 days ahead.")] = None
+    until: Annotated[
+        str | None,
+        Meta(description="A time with a zone, at most 30 days ahead; or tomorrow, or a day of the week: 09:00 of it."),
+    ] = None
     for_: Annotated[str | None, Meta(description="Instead of `until`, how long.", examples=["2h"])] = field(
         name="for", default=None
     )
+    zone: Annotated[
+        str | None, Meta(description="Whose tomorrow it is; UTC unless it is said.", examples=["Europe/Istanbul"])
+    ] = None
 
 
 @get("/silences", responses=READING, summary="Silences, the newest first")
@@ -61,11 +67,11 @@ async def one_silence(database: Db, now: Now, id: SilenceId) -> SilenceOut:
 
 @command("/silences", SAYING, "Hide alerts for a while", 201, **READS_BODY)
 async def create_silence(
-    by: By, database: Db, now: Now, rules: Rules, provider_names: ProviderNames, data: JSONBody[NewSilence]
+    by: By, database: Db, now: Now, alert_values: AlertValues, data: JSONBody[NewSilence]
 ) -> SilenceOut:
     """From now on, until its end. The rules fire as ever; their alerts are on record, as hidden."""
-    known = {"rule": [rule.id for rule in rules.rules()], "provider": provider_names}
-    silence = commands.silence(uuid4(), data.match, (data.until, data.for_), data.reason, by, now, known)
+    until = commands.end_of_silence(data.until, data.for_, now, parse_zone_of("zone", data.zone))
+    silence = commands.silence(uuid4(), data.match, until, data.reason, by, now, alert_values)
     async with database.transaction() as conn:
         await commands.begin_silence(conn, silence)
         return await queried.one_silence(conn, silence.id, now)

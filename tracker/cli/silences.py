@@ -71,7 +71,9 @@ def add(
     ],
     reason: Annotated[str, typer.Option(help="Why, for those who wonder.")],
     for_: Annotated[str | None, typer.Option("--for", help="How long, as in 2h; 30 days at most.")] = None,
-    until: Annotated[str | None, typer.Option(help="Instead of --for, a time: 2026-11-30T09:00:00Z.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Instead of --for: tomorrow, monday (at 09:00 here), or 2026-11-30T09:00:00Z.")
+    ] = None,
     url: Url = None,
     config: Config = None,
     json: Json = False,
@@ -85,16 +87,18 @@ def add(
         if "=" not in text:
             raise typer.BadParameter(f'"{text}" is not name=value, as in rule=stuck-*', param_hint="NAME=VALUE")
     wanted = dict(text.split("=", 1) for text in match)
+    end = commands.end_of_silence(until, for_, now(), None)
 
     async def work(settings: Settings, database: Database) -> SilenceOut:
-        known = {"rule": [rule.id for rule in read_rules(settings).rules], "provider": sorted(settings.providers)}
-        begun = commands.silence(uuid4(), wanted, (until, for_), reason, BY, now(), known)
+        rules = [rule.id for rule in read_rules(settings).rules]
+        known = {"rule": rules, "provider": sorted(settings.providers), "channel": sorted(settings.channels)}
+        begun = commands.silence(uuid4(), wanted, end, reason, BY, now(), known)
         async with database.transaction() as conn:
             await commands.begin_silence(conn, begun)
             return await one_silence(conn, begun.id, now())
 
     if url:
-        body = {"match": wanted, "reason": reason, "until": until, "for": for_}
+        body = {"match": wanted, "reason": reason, "until": end.isoformat() if until else None, "for": for_}
         shown = over(url, lambda api: api.post("/silences", SilenceOut, body))
     else:
         shown = on_database(config, work)

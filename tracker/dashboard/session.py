@@ -7,7 +7,7 @@ one of the loopback too, so that no site can lend us its name and have the visit
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -159,6 +159,7 @@ Db = NamedDependency[Database]
 Now = NamedDependency[datetime]
 Rules = NamedDependency[RuleSource]
 ProviderNames = NamedDependency[tuple[str, ...]]
+AlertValues = NamedDependency[Mapping[str, Sequence[str]]]
 Id = Annotated[UUID, PathParameter()]
 
 

@@ -1,53 +1,66 @@
 """Silences: those in force first, with what each hid; one is begun with a form, and ended early with a button."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from glob import escape
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from litestar import Response, get, post
 from litestar.response import Redirect
 
 from tracker.dashboard.query import Query, with_done
-from tracker.dashboard.session import Db, Here, Id, Now, ProviderNames, Rules, Visit
+from tracker.dashboard.session import AlertValues, Db, Here, Id, Now, Visit
 from tracker.domain.runs.engine_state import MATCHED
 from tracker.errors import BadParameter
 from tracker.facts import commands
-from tracker.facts.commands import SEVERITIES, silence
+from tracker.facts.commands import SEVERITIES, end_of_silence, silence
+from tracker.parameters import parse_zone_of
 from tracker.queries.paging import Page
 from tracker.queries.silences import MOST_COUNTED, SilenceOut, list_silences
-from tracker.rulebook.source import RuleSource
 from tracker.store.database import Database
 
 NONE: Page[SilenceOut] = Page([], None)
 ENDED_ON_A_PAGE = 25
 MOST_IN_FORCE = 100
 SPANS = ("1h", "4h", "1d", "7d")
+BY_HAND = "by_hand"
+"""The reason, as a word of ours, where a button was pressed and none was given."""
 FIELDS = (*MATCHED, "for", "until", "reason")
 
 
 @get("/silences")
-async def show_silences(
-    visit: Here, database: Db, now: Now, rules: Rules, provider_names: ProviderNames
-) -> Response[Any]:
+async def show_silences(visit: Here, database: Db, now: Now, alert_values: AlertValues) -> Response[Any]:
     """Those that are over come in pages."""
-    return await _page(visit, database, now, _known(rules, provider_names), {}, None)
+    return await _page(visit, database, now, alert_values, {}, None)
 
 
 @post("/silences")
-async def begin_silence(
-    visit: Here, database: Db, now: Now, rules: Rules, provider_names: ProviderNames
-) -> Response[Any]:
-    """From now on; with a fault, the form comes back as it was filled in, and says which field it is."""
-    by, form, known = visit.must_operate().name, Query(await visit.request.form()), _known(rules, provider_names)
-    wish = {name: form.text(name) for name in FIELDS}
+async def begin_silence(visit: Here, database: Db, now: Now, alert_values: AlertValues) -> Response[Any]:
+    """From now on; with a fault, the form comes back as it was filled in, and says which field it is.
+
+    A button on another page says with `about`, as a query, what it is about, and leads back there.
+    """
+    by, form = visit.must_operate().name, Query(await visit.request.form())
+    about = form.text("about")
+    wish = {name: form.text(name) for name in FIELDS} | _literal(about or "")
     match = {name: text for name in MATCHED if (text := wish[name])}
     try:
-        begun = silence(uuid4(), match, (wish["until"], wish["for"]), wish["reason"] or "", by, now, known)
+        until = end_of_silence(wish["until"], wish["for"], now, parse_zone_of("until", form.text("zone")))
+        begun = silence(uuid4(), match, until, wish["reason"] or (BY_HAND if about else ""), by, now, alert_values)
     except BadParameter as fault:
-        return await _page(visit, database, now, known, {name: wish[name] or "" for name in FIELDS}, fault)
+        return await _page(visit, database, now, alert_values, {name: wish[name] or "" for name in FIELDS}, fault)
     async with database.transaction() as conn:
         await commands.begin_silence(conn, begun)
+    if about:
+        return await visit.back("silence_begun")
     return Redirect(with_done("/silences", "silence_begun"), status_code=303)
+
+
+def _literal(about: str) -> dict[str, str | None]:
+    """The values of a query, none of them a glob."""
+    return {name: escape(text) for name, text in parse_qsl(about) if name in MATCHED}
 
 
 @post("/silences/{silence_id:uuid}/end")
@@ -57,7 +70,7 @@ async def end_silence(visit: Here, database: Db, now: Now, silence_id: Id) -> Re
 
 
 async def _page(
-    visit: Visit, database: Database, now: datetime, known: dict[str, tuple[str, ...]], wish: dict[str, str],
+    visit: Visit, database: Database, now: datetime, known: Mapping[str, Sequence[str]], wish: dict[str, str],
     fault: BadParameter | None,
 ) -> Response[Any]:  # fmt: skip
     """`wish` is what the form was filled in with, `fault` why it cannot be done."""
@@ -70,8 +83,3 @@ async def _page(
         matched=MATCHED, known={**known, "severity": SEVERITIES}, spans=SPANS, wish=wish, fault=fault,
         faulty=fault.parameter.removeprefix("match.") if fault else "", most=MOST_COUNTED,
     )  # fmt: skip
-
-
-def _known(rules: RuleSource, providers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """What a rule and a provider can be called."""
-    return {"rule": tuple(rule.id for rule in rules.rules()), "provider": providers}

@@ -87,8 +87,11 @@ def quiet_until(hours: Iterable[Quiet], moment: datetime) -> datetime | None:
     return end if end > moment else None
 
 
-def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The moment of a local time, in UTC; where the clocks leave it out, the first one after it."""
+def instant(day: date, at: time, zone: ZoneInfo | None) -> datetime:
+    """The moment of a local time, in UTC; where the clocks leave it out, the first one after it.
+
+    No `zone`: that of this machine.
+    """
     local = datetime.combine(day, at)
     while True:
         first, second = readings(local, zone)
@@ -97,7 +100,7 @@ def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
         local += MINUTE
 
 
-def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def readings(local: datetime, zone: ZoneInfo | None) -> tuple[datetime, datetime]:
     """When a local time is, by the clock as it was and as it is after a change; elsewhere the two are the same.
 
     Where a time comes twice, these are the two. Where it is left out, the change lies between them, and the

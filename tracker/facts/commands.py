@@ -19,7 +19,7 @@ from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
 from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
-from tracker.parameters import parse_choice, parse_future_time, parse_span, refuse_zero_bytes
+from tracker.parameters import UTC_ZONE, parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 from tracker.store import keys
 from tracker.store.actions import actions, redeliveries
 from tracker.store.actions.redeliveries import MOST, Plan
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
     from uuid import UUID
+    from zoneinfo import ZoneInfo
 
     from tracker.domain.posts.post import Post
     from tracker.domain.rate import Rate
@@ -47,18 +48,15 @@ SEVERITIES = ("info", "warning", "critical")
 
 
 def silence(
-    id_: UUID, match: Mapping[str, str], ends: tuple[str | None, str | None], reason: str, by: str, now: datetime,
+    id_: UUID, match: Mapping[str, str], until: datetime, reason: str, by: str, now: datetime,
     known: Mapping[str, Collection[str]],
 ) -> Silence:  # fmt: skip
-    """From now on; `ends` is a time or else how long ("2h"), `known` holds the values that a name of `match` can have.
-
-    Raises BadParameter.
-    """
+    """From now on; `known` holds the values that a name of `match` can have. Raises BadParameter."""
     _check_match(match, {**known, "severity": SEVERITIES})
     refuse_zero_bytes(reason=reason)
     if not reason.strip():
         raise BadParameter("reason", "is empty: say why, for those who wonder")
-    return Silence(id_, dict(match), now, _end(*ends, now), by, reason.strip())
+    return Silence(id_, dict(match), now, until, by, reason.strip())
 
 
 def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
@@ -72,14 +70,15 @@ def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]])
             raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
         if not text or len(text) > LONGEST_WORD:
             raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
-        if name in known and not is_glob(text):
+        if known.get(name) and not is_glob(text):
             parse_choice(f"match.{name}", text, known[name])
 
 
-def _end(until: str | None, for_: str | None, now: datetime) -> datetime:
+def end_of_silence(until: str | None, for_: str | None, now: datetime, zone: ZoneInfo | None = UTC_ZONE) -> datetime:
+    """A time ("tomorrow" and "monday" among them, in that zone) or else how long ("2h"). Raises BadParameter."""
     if (until is None) is (for_ is None):
         raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
-    end = parse_future_time("until", until, now) if until else now + parse_span("for", for_ or "", now)
+    end = parse_future_time("until", until, now, zone) if until else now + parse_span("for", for_ or "", now)
     name = "until" if until else "for"
     if end <= now:
         raise BadParameter(name, "is over already")

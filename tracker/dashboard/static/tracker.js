@@ -40,6 +40,11 @@
   writeAll(document);
   setInterval(writeMoving, 1000);
 
+  // Whose morning it is; and a time that is written as clocks here show it.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  document.querySelectorAll("input[data-local]").forEach((one) => { if (!one.value) one.type = "datetime-local"; });
+  addEventListener("submit", ({ target }) => { if (target.elements.zone) target.elements.zone.value = zone; });
+
   // Not by scrollIntoView, from which a browser may let the Tab key go on.
   const here = document.querySelector("nav [aria-current]");
   if (here) {
