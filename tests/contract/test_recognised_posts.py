@@ -234,3 +234,15 @@ def test_names_of_accounts_stand_beside_their_ids(url: str) -> None:
     text = asyncio.run(page_of(url, "/posts/p2"))
     assert "Ada&#39;s &lt;b&gt;shop&lt;/b&gt;" in text
     assert "acc_7" in text
+
+
+def test_causes_are_told_by_the_api_and_on_the_command_line(url: str, tmp_path: Path) -> None:
+    found = asyncio.run(asked(url, "/causes", since="2026-11-10", until="2026-11-11", platform="Instagram"))
+    (cause,) = found["items"]
+    assert (cause["error"], cause["account"], cause["posts"], cause["provider"]) == ("auth_expired", "acc_7", 1, None)
+    tracker = CommandLine(tmp_path).configure(url)
+    ran = tracker("posts", "causes", "--since", "2026-11-10", "--until", "2026-11-11", "--group", "provider", "--json")
+    assert [(one["provider"], one["error"], one["posts"]) for one in ran.json["items"]] == [("sosyalkopru", None, 1)]
+    assert "sign in again" in tracker("posts", "causes", "--since", "2026-11-10", "--until", "2026-11-11").out
+    wrong = tracker("posts", "causes", "--group", "platfrom")
+    assert (wrong.code, 'did you mean "platform"?' in wrong.err) == (2, True)

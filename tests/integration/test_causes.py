@@ -63,7 +63,7 @@ async def test_causes_are_counted_by_the_parts_that_failed(full: Connection) -> 
 @pytest.mark.parametrize(
     ("query", "by", "expected"),
     [
-        (PostQuery(), ("provider",), [(None, PROVIDER, 15), (None, "other", 1)]),
+        (PostQuery(), ("provider", "provider"), [(None, PROVIDER, 15), (None, "other", 1)]),
         (PostQuery(error="rejected"), ("error", "provider"), [("rejected", "other", 1)]),
         (PostQuery(platform="x"), ("error",), []),
         (PostQuery(account="a1", states=["partial"]), ("error",), [("auth_expired", None, 8)]),

@@ -19,7 +19,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     "q": "timeout", "after": 4711, "position": 4712, "verb": "send", "target": "cms", "reason": "timeout",
     "redelivery": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712", ("list_accounts", "state"): ["expired", "disconnected"],
-    "scheduled_from": "today", "scheduled_to": "2026-12-07", "error": "auth_expired",
+    "scheduled_from": "today", "scheduled_to": "2026-12-07", "error": "auth_expired", "group": ["error", "platform"],
     ("list_posts", "label"): ["owner:Ada"], ("list_posts", "attribute"): ["campaign:spring"],
     ("list_posts", "state"): ["failed", "partial"],
     ("list_posts", "sort"): "-last_event_at", ("list_events", "sort"): "-position", ("list_actions", "state"): ["dead"],
@@ -132,6 +132,10 @@ NEWS = {
 }  # fmt: skip
 
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
+    "CauseOut": {
+        "error": "auth_expired", "platform": "instagram", "account": "acc_7", "provider": None, "posts": 3,
+        "message": "sign in again", "pace": [0] * 23 + [3],
+    },
     "KnownAccountOut": ACCOUNT,
     "KnownAccountPage": {"items": [ACCOUNT], "next": None},
     "PostOut": POST,

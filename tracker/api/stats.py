@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from litestar import get
+from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
-from tracker.api.handlers import READING, Db, Now, text
+from tracker.api.handlers import READING, Db, Now, ProviderName, text
 from tracker.api.problems import BadParameter
 from tracker.parameters import parse_optional_time
 from tracker.queries import stats as queried
+from tracker.queries.causes import GROUPS, CausesOut, list_causes
 from tracker.queries.post_counts import count_by_state
+from tracker.queries.post_filters import PostQuery
 from tracker.queries.stats import MOST_ACCOUNTS, AccountOut, LatencyOut, PlatformOut
 from tracker.store.posts import overdue_posts
 
@@ -62,3 +65,26 @@ async def stats(database: Db, now: Now, since: Since = None, until: Until = None
         sum(one.posts for one in missed.values()),
         {provider: one.posts for provider, one in sorted(missed.items())},
     )  # fmt: skip
+
+
+Groups = Annotated[list[str] | None, QueryParameter(name="group", description="What tells causes apart.", enum=GROUPS)]
+
+
+@get("/causes", responses=READING, summary="Why posts failed, in sum")
+async def causes(
+    database: Db,
+    now: Now,
+    since: Annotated[str | None, text("Failed posts heard of since then; without it, for a day.")] = None,
+    until: Until = None,
+    platform: Annotated[str | None, text("As in instagram, in any case.")] = None,
+    account: Annotated[str | None, text("An account's id.")] = None,
+    provider: ProviderName = None,
+    error: Annotated[str | None, text("An error's code.")] = None,
+    groups: Groups = None,
+) -> CausesOut:
+    """Of the posts that fell short last; without `group`, by error, platform and account."""
+    query = PostQuery.parse(
+        now, since=since, until=until, platform=platform, account=account, provider=provider, error=error
+    )
+    async with database.connection() as conn:
+        return await list_causes(conn, query, now, groups or ())

@@ -30,7 +30,7 @@ HOMES = {
     "keys": ("keys",),
     "listen": ("listen",),
     "log": ("log",),
-    "posts": ("posts_why", "posts_create", "posts_orders", "posts"),
+    "posts": ("posts_causes", "posts_why", "posts_create", "posts_orders", "posts"),
     "providers": ("providers",),
     "quarantine": ("quarantine",),
     "reconcile": ("reconcile",),

@@ -81,7 +81,7 @@ async def list_causes(conn: Connection, query: PostQuery, now: datetime, by: Seq
 
     Raises BadParameter. Words that are searched for are passed over.
     """
-    groups = parse_choices("by", by, GROUPS) or USUAL
+    groups = tuple(dict.fromkeys(parse_choices("group", by, GROUPS))) or USUAL
     until = query.until or now
     begin = query.since or until - LATELY
     query = replace(query, since=begin)
