@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.provider import on, problem
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -52,6 +54,24 @@ FAINT = """() => {
   return faint;
 }"""
 """The texts whose colour stands out from what is behind them by less than 4.5 to 1."""
+
+OUTSIDE = """() => {
+  const outside = [];
+  for (const card of document.querySelectorAll(".card, .rows tr, .action-list > li, .lines, .tile")) {
+    const inside = card.tagName === "TR" ? 0 : parseFloat(getComputedStyle(card).paddingRight);
+    const edge = card.getBoundingClientRect().right - inside;
+    for (const one of card.querySelectorAll("*")) {
+      const box = one.getBoundingClientRect();
+      if (box.width <= 1 || box.right <= edge + 1 || !one.checkVisibility()) continue;
+      let cut = false;
+      for (let at = one.parentElement; at !== card.parentElement; at = at.parentElement)
+        cut ||= at.matches(".hidden, svg") || getComputedStyle(at).overflowX !== "visible" && at !== card;
+      if (!cut) outside.push(`${one.tagName}.${one.className}: ${one.textContent.trim().slice(0, 60)}`);
+    }
+  }
+  return outside;
+}"""
+"""What reaches beyond the inner edge of the card that it stands in, and is not cut off or scrolled within it."""
 
 
 @pytest.fixture(scope="package")
@@ -152,9 +172,47 @@ async def test_the_keyboard_finds_its_way_and_updates_leave_it_there(house: Hous
     await expect(link).to_be_focused()
 
 
-async def test_on_a_phone_the_page_that_is_open_is_in_sight_in_the_navigation(open_page: Opened) -> None:
-    page = await open_page("/health", viewport={"width": 390, "height": 800})
-    await expect(page.locator("nav [aria-current]")).to_be_in_viewport(ratio=1)
+@pytest.mark.parametrize("language", ["en", "tr"])
+async def test_on_a_phone_the_navigation_is_whole_and_health_one_tap_away(open_page: Opened, language: str) -> None:
+    page = await open_page("/rules", language=language, viewport=PHONE)
+    links = page.locator("nav").first.get_by_role("link")
+    assert await links.count() == 3 + 4  # the groups, and the pages of the one that is open
+    for link in await links.all():
+        await expect(link).to_be_in_viewport(ratio=1)
+    await expect(page.locator("nav [aria-current=page]")).to_have_attribute("href", "/rules")
+    await links.and_(page.locator("[href='/health']")).click()
+    await expect(page).to_have_url(re.compile("/health$"))
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("language", ["en", "tr"])
+async def test_nothing_leaves_its_card(open_page: Opened, language: str) -> None:
+    page = await open_page(language=language)
+    for path in PAGES:
+        await page.goto(path)
+        await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for viewport in (DESK, PHONE):
+            await page.set_viewport_size(viewport)
+            assert await page.evaluate(OUTSIDE) == [], (path, viewport)
+
+
+async def test_facts_only_leaves_out_what_rules_did_and_needs_no_script(house: House, open_page: Opened) -> None:
+    why = problem("rate_limited", "too many at once", retryable=True)
+    await house.provider.tells("folded", "failed", on("x", "failed", **why), **why)
+    page = await open_page("/posts/folded", java_script_enabled=False)
+    story = page.locator(".timeline")
+
+    async def has_reacted() -> bool:
+        await page.reload()
+        return await story.locator(".action").count() > 0
+
+    await until(has_reacted, "a rule has reacted", 20)
+    await expect(story.locator(".firing")).to_have_count(0)
+    await story.get_by_text("2 rules looked, 2 fired").click()
+    await expect(story.get_by_role("link", name="try-again").first).to_be_visible()
+    await page.get_by_role("link", name="Facts only").click()
+    await expect(story.locator(".fact").first).to_be_visible()
+    await expect(story.locator(".action, .firing, .reactions")).to_have_count(0)
 
 
 async def test_a_tab_says_in_its_title_that_something_needs_attention(house: House, open_page: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,21 +14,22 @@ from tracker.dashboard.posts import actions_in, facts_in, grouped, without_repea
 from tracker.domain.posts.target import Target
 from tracker.queries.history import EntryOut, PathStep
 
+LATER = NOON + timedelta(seconds=4)
 ACTION = "11111111-1111-5111-8111-111111111111"
 
 
-def row(kind: str, **entry: Any) -> EntryOut:
+def row(kind: str, at: datetime = NOON, **entry: Any) -> EntryOut:
     """An entry of the timeline."""
-    return EntryOut(NOON, kind, entry)
+    return EntryOut(at, kind, entry)
 
 
 def test_what_belongs_together_is_told_together() -> None:
     """An action with the fact that it became and what that changed, a firing with its run, a fact with its change."""
     groups = grouped(
         [
-            row("change", position=9, moves=["retrying"]),
-            row("fact", position=9, source="action", delivery=f"{ACTION}:1", event="action.done"),
-            row("attempt", action=ACTION, attempt=1),
+            row("change", LATER, position=9, moves=["retrying"]),
+            row("fact", LATER, position=9, source="action", delivery=f"{ACTION}:1", event="action.done"),
+            row("attempt", LATER, action=ACTION, attempt=1),
             row("action", action=ACTION, verb="retry"),
             row("run", run="r", state="active"),
             row("firing", run="r", outcome="fired", rule="try-again"),
@@ -36,15 +38,21 @@ def test_what_belongs_together_is_told_together() -> None:
             row("fact", position=7, source="sosyalkopru", delivery="d", event="post.failed"),
         ]
     )
-    assert [group.type for group in groups] == ["action", "firing", "firing", "fact"]
-    action, fired, joined, fact = groups
+    assert [group.type for group in groups] == ["action", "fact"]
+    action, fact = groups
     assert [one["moves"] for one in action.more("change")] == [["retrying"]]
     assert [one["event"] for one in action.more("fact")] == ["action.done"]
-    assert [one["state"] for one in fired.more("run")] == ["active"]
-    assert joined.told == []
+    assert [one["outcome"] for one in fact.more("firing")] == ["fired", "joined"]
+    assert [one["state"] for one in fact.more("run")] == ["active"]
     assert [one["moves"] for one in fact.more("change")] == [["failed"]]
     assert actions_in(groups) == [UUID(ACTION)]
     assert facts_in(groups) == [7]
+
+
+def test_what_a_timer_led_to_stands_by_itself() -> None:
+    """Rules are told with the fact of the same moment alone."""
+    rows = [row("firing", LATER, run="r", outcome="fired", rule="silent"), row("fact", position=7, source="zernio")]
+    assert [group.type for group in grouped(rows)] == ["firing", "fact"]
 
 
 def test_what_belongs_to_another_page_stands_by_itself() -> None:

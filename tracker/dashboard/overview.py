@@ -65,7 +65,7 @@ class Cached(Generic[Found]):
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
 SILENT_AFTER = timedelta(seconds=60)
-COUNT_EVERY, CHOICES_EVERY, REST = 10.0, 60.0, 20.0
+COUNT_EVERY, CHOICES_EVERY, ATTENTION_EVERY, REST = 10.0, 60.0, 2.0, 20.0
 """Seconds; and for how many times as long as counting took it is not done again."""
 
 SHOWN = 8
@@ -141,6 +141,24 @@ class OverviewData:
         self._figures = Cached(database, lambda conn: load_stats(conn, clock()), COUNT_EVERY, REST)
         self._causes = Cached(database, lambda conn: list_causes(conn, PostQuery(), clock()), COUNT_EVERY, REST)
         self._choices = Cached(database, _choices, CHOICES_EVERY, REST)
+        self._attention = Cached(database, self._needing, ATTENTION_EVERY, REST)
+
+    async def attention(self) -> dict[str, int]:
+        """How many things need somebody, by the page that shows them, as of a moment ago."""
+        return await self._attention.found()
+
+    async def _needing(self, conn: Connection) -> dict[str, int]:
+        kinds = await waiting(conn)
+        return {
+            "actions": sum(kinds.get(kind, 0) for kind in NEEDS_SOMEBODY),
+            "quarantine": kinds.get("held", 0),
+            "rules": len(self._troubled().faults),
+            "health": len(await self._silent(conn)) + len(await health.parked(conn, MOST_PARKED)),
+        }
+
+    async def _silent(self, conn: Connection) -> list[str]:
+        readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
+        return [reader.name for reader in readers if reader.silent or not reader.buckets]
 
     async def states(self) -> dict[State, int]:
         """How many posts are in each state, as of a while ago where counting takes long."""
@@ -158,7 +176,6 @@ class OverviewData:
 
     async def _look(self, conn: Connection) -> Seen:
         now = self._clock()
-        readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
         failed, posts = await _went_wrong(conn, now - LATELY), await _newest(conn, PostQuery())
         lately = (await actions.list_actions(conn, actions.ActionQuery(), None, SHOWN)).items
         return Seen(
@@ -169,7 +186,7 @@ class OverviewData:
             titles=await titles_of(conn, [(action.provider, action.post) for action in lately]),
             called=await names_in(conn, [*failed, *posts]),
             waiting=await waiting(conn),
-            silent=[reader.name for reader in readers if reader.silent or not reader.buckets],
+            silent=await self._silent(conn),
             parked=await health.parked(conn, MOST_PARKED),
             rules=self._troubled(),
         )

@@ -84,9 +84,18 @@ def without_repeats(path: Iterable[PathStep]) -> list[PathStep]:
 def _heads(entries: Sequence[EntryOut]) -> dict[Name | None, Group]:
     heads: dict[Name | None, Group] = {name: _group(entry) for entry in entries if (name := _name(entry))}
     for entry in entries:
-        if entry.type == "fact" and (action := heads.get(_belongs_to(entry))):
-            heads[_name(entry)] = action  # what the fact changed is told with the action too
+        if entry.type == "fact":
+            told_by = heads.get(_belongs_to(entry)) or heads[_name(entry)]
+            heads[_name(entry)] = heads[_at(entry)] = told_by  # what the fact led to is told with its action too
+    for entry in entries:
+        if (name := _name(entry)) and entry.type == "firing" and (fact := heads.get(_at(entry))):
+            heads[name] = fact
     return heads
+
+
+def _at(entry: EntryOut) -> Name:
+    """The moment: what rules do about a fact is dated as the fact is."""
+    return ("at", entry.at)
 
 
 def _group(entry: EntryOut) -> Group:
@@ -111,6 +120,8 @@ def _belongs_to(entry: EntryOut) -> Name | None:
             return ("fact", entry.data["position"])
         case "run":
             return ("firing", entry.data["run"])
+        case "firing" | "move":
+            return _at(entry)
         case "fact" if entry.data["source"] == "action":
             return ("action", entry.data["delivery"].partition(":")[0])
     return None
@@ -157,8 +168,9 @@ AHEAD = {
 
 @get("/posts/{post:path}")
 async def show_post(visit: Here, database: Db, rules: Rules, past: NamedDependency[Past]) -> Response[Any]:
-    """What became of one post, why, and what happens next."""
+    """What became of one post, why, and what happens next; with `told=facts`, without what rules and we did."""
     asked = Query(visit.request.query_params)
+    facts_only = "facts" in asked.words("told", ("facts", "all"))
     post_id = post_asked(raw_path(visit.request), visit.request.query_params.get("id"))
     if "\x00" in post_id:
         raise NotFound("no id has a zero byte")
@@ -167,19 +179,21 @@ async def show_post(visit: Here, database: Db, rules: Rules, past: NamedDependen
             found = await find_post(conn, post_id, asked.text("provider"))
         except BadParameter:  # several providers have one: the list shows them all
             return Redirect(address("/posts", q=post_id), status_code=303)
-        return visit.page("post", post=found.post, **await _beside(conn, visit, found, rules, past, asked.cursor))
+        beside = await _beside(conn, visit, found, rules, past, asked.cursor, facts_only)
+        return visit.page("post", post=found.post, **beside)
 
 
 async def _beside(
-    conn: Connection, visit: Visit, found: FoundPost, rules: RuleSource, past: Past, cursor: str | None
-) -> dict[str, Any]:
+    conn: Connection, visit: Visit, found: FoundPost, rules: RuleSource, past: Past, cursor: str | None,
+    facts_only: bool,
+) -> dict[str, Any]:  # fmt: skip
     """What the page says beside the post itself."""
     post, first_day = found.post, found.first_day
     known = await past.changes(conn, post)
     entries = await history.list_history(
         conn, known, post.provider, post.id, first_day, cursor, ENTRIES, newest_first=True
     )
-    groups = grouped(entries.items)
+    groups = grouped([one for one in entries.items if not facts_only or one.type in ("fact", "change")])
     attempts = await actions.attempts_of(conn, actions_in(groups))
     called = await accounts.names_in(conn, [post])
     positions = facts_in(groups) if visit.may_see_bodies else []
@@ -194,4 +208,5 @@ async def _beside(
         "bodies": await events.beginnings_of_bodies(conn, positions, first_day, BODY_SHOWN),
         "cursor": entries.next,
         "first": cursor is None,
+        "told": "facts" if facts_only else None,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, Router, get
@@ -27,7 +28,7 @@ from tracker.dashboard.error_pages import HANDLERS
 from tracker.dashboard.health import HealthData, Installation
 from tracker.dashboard.overview import OverviewData
 from tracker.dashboard.rules import RuleTrouble, rule_trouble
-from tracker.dashboard.session import Here, NotSignedIn, Reception, Visit, from_our_own_pages, raw_path, visit_of
+from tracker.dashboard.session import LIVE, Here, NotSignedIn, Reception, Visit, from_our_own_pages, raw_path, visit_of
 from tracker.domain.runs.acknowledgement import Links
 from tracker.errors import NotFound
 from tracker.queries.key_checks import KeyChecks
@@ -91,9 +92,13 @@ def handlers(
     def troubled() -> RuleTrouble:
         return rule_trouble(rule_faults(), footing(), left_out)
 
+    lookout = OverviewData(database, clock, subscriptions, troubled)
+
     async def guest(request: Request[Any, Any, Any]) -> Visit:
-        request.state.visit = visit_of(request, await reception.key_of(request))
-        visit: Visit = request.state.visit
+        visit = visit_of(request, await reception.key_of(request))
+        if visit.key and request.method == "GET" and LIVE not in request.headers:
+            visit = replace(visit, attention=await lookout.attention())
+        request.state.visit = visit
         return visit
 
     server = installation.settings.server
@@ -101,7 +106,7 @@ def handlers(
         "links": _given(Links(server.public_url, server.link_secret.get_secret_value())),
         "database": _given(database),
         "checks": _given(checks),
-        "lookout": _given(OverviewData(database, clock, subscriptions, troubled)),
+        "lookout": _given(lookout),
         "checkup": _given(HealthData(database, clock, subscriptions, troubled, installation)),
         "guest": Provide(guest),
         "visit": Provide(_known),

@@ -8,7 +8,7 @@ one of the loopback too, so that no site can lend us its name and have the visit
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
@@ -73,6 +73,12 @@ class Visit:
     request: Request[Any, Any, Any]
     texts: Texts
     key: Key | None = None
+    attention: Mapping[str, int] = field(default_factory=dict)
+    """How many things need somebody, by the page that shows them."""
+
+    def waiting_on(self, pages: Sequence[str]) -> int:
+        """How many things need somebody on these pages."""
+        return sum(self.attention.get(page, 0) for page in pages)
 
     @property
     def here(self) -> str:

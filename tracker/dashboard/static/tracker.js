@@ -45,13 +45,6 @@
   document.querySelectorAll("input[data-local]").forEach((one) => { if (!one.value) one.type = "datetime-local"; });
   addEventListener("submit", ({ target }) => { if (target.elements.zone) target.elements.zone.value = zone; });
 
-  // Not by scrollIntoView, from which a browser may let the Tab key go on.
-  const here = document.querySelector("nav [aria-current]");
-  if (here) {
-    const [one, nav] = [here, here.parentElement].map((element) => element.getBoundingClientRect());
-    here.parentElement.scrollLeft += one.left + one.width / 2 - nav.left - nav.width / 2;
-  }
-
   if (document.getElementById("notice")) {
     const here = new URL(location.href);
     here.searchParams.delete("done");
