@@ -152,7 +152,7 @@ async def test_without_script_everything_can_be_read_and_done(house: House, open
     await expect(page.get_by_role("row")).to_have_count(2)
     await expect(page.locator("time").first).to_contain_text("UTC")
     await expect(page.locator("#live-state")).to_be_hidden()
-    await page.get_by_role("link", name="gönderi-").click()
+    await page.get_by_role("row").get_by_role("link", name="gönderi-").click()
     await expect(page.get_by_role("region", name="What happened")).to_contain_text("post.failed")
 
 
