@@ -142,7 +142,7 @@ class _Service:
                     self._agents.start("receiver", receiver.run)
                 if Role.API in self._roles:
                     self._agents.start("stream", partial(broadcast.run, listening))
-                await self._serve_http(database, receiver, broadcast)
+                await self._serve_http(database, receiver, broadcast, outbound)
             finally:
                 await self._leave()
 
@@ -196,7 +196,7 @@ class _Service:
         asking = Reconciler(database, asked, self._readers, jobs, clock, node=self._node)
         yield "reconciler", lambda: asking.run(listening)
         yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
-        performers = build_performers(self._settings, clients, outbound)
+        performers = build_performers(self._settings, clients, outbound, database)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity, self._presence.require)
         self._presence.on_death = partial(self._take_over, worker, listening)
@@ -222,7 +222,9 @@ class _Service:
             kept_unauthentic=self._settings.retention.forged,
         )
 
-    async def _serve_http(self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told]) -> None:
+    async def _serve_http(
+        self, database: Database, receiver: Receiver | None, broadcast: Broadcast[Told], outbound: Outbound
+    ) -> None:
         settings = self._settings.server
         rest, readers = Role.API in self._roles, [processor.NAME]
         installation = Installation(self._settings, self._providers)
@@ -250,6 +252,9 @@ class _Service:
             left_out=self._settings.left_out,
             visitor=Reception(checks, clock, settings.open_dashboard).key_of,
             checks=checks,
+            outbound=outbound,
+            link_secret=settings.link_secret,
+            cors=settings.cors,
             more=pages if rest else (),
         )
         front = front_of(self._settings, receiver)

@@ -399,6 +399,18 @@ create table pauses (
   primary key (rule, scope, by)
 );
 
+-- Made at run time; the id is that of the rule that sends there, too. The secret is worked out from it.
+create table webhook_endpoints (
+  id          text primary key,
+  url         text not null,
+  events      text[] not null,
+  filter      jsonb not null,
+  description text not null,
+  by          text not null,
+  created_at  timestamptz not null,
+  failures    integer not null default 0
+);
+
 create table silences (
   id     uuid primary key,
   match  jsonb not null,

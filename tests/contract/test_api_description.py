@@ -36,6 +36,7 @@ NOT_FURNISHED = (
     "/api/v1/rules/{",
     "/api/v1/runs/{",
     "/api/v1/silences/{",
+    "/api/v1/endpoints/{",
     "/api/v1/reconciliations/{",
 )
 """What the examples name here is not there."""

@@ -65,7 +65,7 @@ async def switch(database: Database, rules: ActiveRules, name: str, *, on: bool,
 
 async def take(database: Database, rules: ActiveRules) -> bool:
     async with database.transaction() as conn:
-        return await rules.take_switches(conn)
+        return await rules.take_by_hand(conn)
 
 
 async def test_a_rule_that_is_switched_off_does_nothing_until_it_is_switched_on(

@@ -7,6 +7,7 @@ then told that nobody knows how this one ended.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from msgspec import Struct
 from tracker.domain.actions import POLICIES, Claimed, Discard, Done, Exchange, Outcome, Retry, Unknown, next_attempt
 from tracker.domain.payloads import AlertPayload, Companion, CreatePayload
 from tracker.errors import Unavailable
+from tracker.facts.endpoints import PREFIX, note_sent
 from tracker.facts.own_facts import Wished, answered, continued, created, finished, not_found
 from tracker.runtime.batching import Batcher, settle
 from tracker.store.actions import action_outcomes
@@ -95,9 +97,19 @@ class OutcomeWriter:
                     for fact in gone:
                         await event_log.append_once(conn, fact)
             async with self._database.autocommit() as conn:
-                return await action_outcomes.record(conn, [_attempted(ended) for ended in batch])
+                held = await action_outcomes.record(conn, [_attempted(ended) for ended in batch])
         except Unavailable as error:
             return [error] * len(batch)
+        await self._note_sent([ended for ended, owned in zip(batch, held, strict=True) if owned])
+        return held
+
+    async def _note_sent(self, batch: Sequence[Ended]) -> None:
+        """Tell endpoints made at run time how messages ended; what gets lost here, the next message makes up for."""
+        sent = [ended for ended in batch if ended.state != "pending" and ended.claimed.target.startswith(PREFIX)]
+        with suppress(Unavailable):
+            for ended in sent:
+                async with self._database.transaction() as conn:
+                    await note_sent(conn, ended.claimed, ended.state, ended.outcome.reason, ended.at)
 
 
 def _attempted(ended: Ended) -> Attempted:

@@ -13,9 +13,11 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from pydantic import SecretStr
 
 from tracker.api import (
     actions,
+    endpoints,
     events,
     health,
     posts,
@@ -29,12 +31,14 @@ from tracker.api import (
     stats,
 )
 from tracker.api.auth import Visitor, caller, may_look_in, refuse_unknown_parameters, requires
+from tracker.api.cors import CrossOrigin
 from tracker.api.description import operation_id
 from tracker.api.events import Told, shown
 from tracker.api.handlers import Listed
 from tracker.api.problems import HANDLERS
 from tracker.api.reference import HEADERS, JsonDescription, ReferencePage
 from tracker.api.webhooks import door
+from tracker.outbound.client import Outbound
 from tracker.process.backtest_service import BacktestService
 from tracker.queries.as_of import Past
 from tracker.queries.key_checks import KeyChecks
@@ -43,7 +47,7 @@ from tracker.rulebook.source import NO_RULES, notices
 from tracker.stream.broadcast import Broadcast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -66,6 +70,8 @@ REST = (
     runs.list_runs, runs.one_run, runs.cancel_run, runs.acknowledge_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,
+    endpoints.list_endpoints, endpoints.one_endpoint, endpoints.create_endpoint, endpoints.delete_endpoint,
+    endpoints.try_endpoint,
     providers.list_drifts,
     providers.list_reconciliations, providers.one_reconciliation, providers.create_reconciliation,
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
@@ -97,8 +103,9 @@ class Parts:
     No `receiver`: no door. `subscriptions` must all show life within `silence` for the service to be ready;
     `max_body` is in bytes; `folder` is where an embedded Postgres keeps its data; `left_out` are channels and
     endpoints that are set up wrongly; `visitor` knows who is signed in at the dashboard, and may read the reference
-    page; `checks` are those of the dashboard, where there is one. `faults` keep this process from being ready,
-    `notices` do not.
+    page; `checks` are those of the dashboard, where there is one; `outbound` judges where endpoints made at run time
+    may be, and their secrets are made of `link_secret`; pages of the origins in `cors` may read answers. `faults`
+    keep this process from being ready, `notices` do not.
     """
 
     database: Database
@@ -116,6 +123,9 @@ class Parts:
     max_body: int = 2**20
     visitor: Visitor | None = None
     checks: KeyChecks | None = None
+    outbound: Outbound = field(default_factory=Outbound)
+    cors: Collection[str] = ()
+    link_secret: SecretStr = field(default_factory=lambda: SecretStr(""))
     folder: Path | None = None
     faults: Callable[[], Mapping[str, str]] = dict
     notices: Callable[[], Mapping[str, str]] = dict
@@ -144,7 +154,7 @@ def application(parts: Parts) -> Litestar:
         parts.database, parts.subscriptions, parts.silence, parts.receiver, parts.folder, parts.faults,
         lambda: {**notices(parts.rules, parts.left_out), **parts.notices()},
     )  # fmt: skip
-    return Application(
+    app = Application(
         route_handlers=handlers,
         middleware=[whole],
         dependencies={
@@ -156,6 +166,8 @@ def application(parts: Parts) -> Litestar:
             "provider_names": _given(tuple(parts.providers)),
             "alert_values": Provide(parts.alert_values, sync_to_thread=False),
             "rules": _given(parts.rules),
+            "outbound": _given(parts.outbound),
+            "link_secret": _given(parts.link_secret),
             "broadcast": _given(parts.broadcast or _silent(parts.database)),
             "replaying": Provide(lambda: Replay(parts.database, parts.doors, parts.clock), sync_to_thread=False),
             "past": _given(Past(parts.readers)),
@@ -167,6 +179,8 @@ def application(parts: Parts) -> Litestar:
         logging_config=None,
         debug=False,
     )
+    app.cors = CrossOrigin(parts.cors)
+    return app
 
 
 def _silent(database: Database) -> Broadcast[Told]:
@@ -216,13 +230,21 @@ _APART = "tracker.apart"
 
 
 class Application(Litestar):
-    """The framework's application, which leaves an escaped slash where it is."""
+    """The framework's application, which leaves an escaped slash where it is, and knows who else may read answers."""
+
+    cors = CrossOrigin()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""
         if scope["type"] == "http" and b"%2f" in scope["raw_path"].lower():
             scope[_APART] = True
             scope["path"] = _apart(scope["raw_path"])
+        if self.cors.concerns(scope):
+            if headers := self.cors.preflight(scope):
+                await send({"type": "http.response.start", "status": 204, "headers": headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
+            send = self.cors.marking(scope, send)
         await super().__call__(scope, receive, send)
 
 

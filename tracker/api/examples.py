@@ -36,6 +36,7 @@ _IDS = {
     SILENCE: ("one_silence", "end_silence"),
     PLAN: ("one_redelivery", "pause_redelivery", "resume_redelivery", "cancel_redelivery"),
     ROUND: ("one_reconciliation",),
+    "endpoint-5d1f0a2b3c4e": ("one_endpoint", "delete_endpoint", "try_endpoint"),
     7: ("one_of_quarantine", "replay_held", "discard_held"),
 }
 OF_PARAMETERS |= {(operation, "id"): name for name, known in _IDS.items() for operation in known}
@@ -50,6 +51,12 @@ OF_BODIES = {
     "backtest": {"text": RULE_TEXT, "since": "30d", "until": None},
     "create_silence": {"match": {"platform": "instagram"}, "reason": "Instagram maintenance", "for": "2h"},
     "create_reconciliation": {"provider": "sosyalkopru", "since": "24h"},
+    "create_endpoint": {
+        "url": "https://cms.example.com/hooks/posts",
+        "events": ["post.published", "post.failed"],
+        "filter": {"platform": ["instagram", "x"]},
+        "description": "the CMS of the shop",
+    },
     "signal": {"post": "post_81", "id": "ack-81", "data": {"editor": "Ada"}},
 }
 """By operation."""

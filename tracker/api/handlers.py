@@ -127,25 +127,26 @@ class ProblemOut(Struct, frozen=True, omit_defaults=True):
     faults: Annotated[list[FaultOut] | None, Meta(description="What is wrong with a rule text, by its place.")] = None
 
 
-def _refused(why: str) -> ResponseSpec:
+def refused(why: str) -> ResponseSpec:
+    """An answer that is a problem, described so."""
     return ResponseSpec(ProblemOut, description=why, media_type=MEDIA_TYPE, generate_examples=False)
 
 
 READING: dict[int, ResponseSpec] = {
-    400: _refused("A parameter cannot be used; it is named."),
-    401: _refused("No key, or one that is not known."),
-    403: _refused("The key does not reach this far."),
-    429: _refused("Too many keys that do not fit came from this address; try again after `Retry-After`."),
-    503: _refused("The database is away; try again after `Retry-After`."),
+    400: refused("A parameter cannot be used; it is named."),
+    401: refused("No key, or one that is not known."),
+    403: refused("The key does not reach this far."),
+    429: refused("Too many keys that do not fit came from this address; try again after `Retry-After`."),
+    503: refused("The database is away; try again after `Retry-After`."),
 }
-GONE = {409: _refused("The log of that time is not kept any more.")}
+GONE = {409: refused("The log of that time is not kept any more.")}
 LISTING = READING | GONE
-ONE = READING | {404: _refused("There is no such thing.")}
-DECIDING = ONE | {409: _refused("It is in no state for that.")}
-TRYING = READING | {413: _refused("The body is too large."), 422: _refused("The rules cannot be read: `faults`.")}
+ONE = READING | {404: refused("There is no such thing.")}
+DECIDING = ONE | {409: refused("It is in no state for that.")}
+TRYING = READING | {413: refused("The body is too large."), 422: refused("The rules cannot be read: `faults`.")}
 PLANNING = LISTING | {
-    409: _refused("Nothing fits the filters, or too much."),
-    413: _refused("The body is too large."),
+    409: refused("Nothing fits the filters, or too much."),
+    413: refused("The body is too large."),
 }
-SAYING = READING | {413: _refused("The body is too large.")}
-TELLING = ONE | {413: _refused("The body is too large.")}
+SAYING = READING | {413: refused("The body is too large.")}
+TELLING = ONE | {413: refused("The body is too large.")}

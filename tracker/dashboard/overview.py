@@ -17,7 +17,7 @@ from tracker.dashboard.figures import Stats, load_stats
 from tracker.dashboard.session import Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.queries import actions, health
+from tracker.queries import actions, health, webhook_endpoints
 from tracker.queries.accounts import names_in, names_of
 from tracker.queries.causes import list_causes
 from tracker.queries.post_counts import count_by_state, list_choices
@@ -221,6 +221,7 @@ async def waiting(conn: Connection) -> dict[str, int]:
     """How much of each kind waits for a person."""
     waiting = await actions.count_by_state(conn, NEEDS_SOMEBODY)
     waiting["held"] = await health.held_in_quarantine(conn)
+    waiting["disabled"] = await webhook_endpoints.count_disabled(conn)
     return {kind: number for kind, number in waiting.items() if number}
 
 

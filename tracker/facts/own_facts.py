@@ -45,7 +45,7 @@ OWN_EVENTS = frozenset({
     "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.drifted",
     "provider.heard", "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned",
     "redelivery.resumed", "rule.disabled", "rule.enabled", "run.acknowledged", "run.cancelled",
-    "silence.begun", "silence.ended",
+    "silence.begun", "silence.ended", "endpoint.created", "endpoint.deleted", "endpoint.disabled",
 })  # fmt: skip
 """What we call the facts that we write ourselves, but for signals, whose names others choose."""
 

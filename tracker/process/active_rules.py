@@ -11,10 +11,11 @@ from tracker.domain.rules.rearming import switched
 from tracker.errors import Misconfigured
 from tracker.providers.rule_files import read_rules, read_text
 from tracker.rulebook import Known, Rulebook, load_kept
+from tracker.rulebook.endpoint_rules import rule_of_endpoint
 from tracker.rulebook.folder import look_of, revision_of_files
 from tracker.rulebook.source import Footing
 from tracker.runtime.logger import Logger
-from tracker.store.reactions import rule_book
+from tracker.store.reactions import rule_book, webhook_endpoints
 from tracker.store.wakeups import RULES, wait
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.settings import Settings
     from tracker.store.database import Connection, Database
+    from tracker.store.reactions.webhook_endpoints import WebhookEndpoint
     from tracker.store.wakeups import Wakeups
 
 log = Logger(__name__)
@@ -41,6 +43,8 @@ class ActiveRules:
         self._refused: tuple[Misconfigured, ...] = ()
         self._outlived: tuple[Misconfigured, ...] = ()
         self._switched: dict[str, bool] = {}
+        self._endpoints: dict[str, Rulebook] = {}
+        """The rule of each endpoint made at run time, by its id."""
         self._untold = False
         self._settling = asyncio.Lock()
         self._hurried = False
@@ -52,8 +56,8 @@ class ActiveRules:
         return self._index
 
     def rules(self) -> Sequence[Rule]:
-        """Every rule of the files, as they say it, the disabled ones too."""
-        return self._book.rules
+        """Every rule of the files, as they say it, and of endpoints made at run time; the disabled ones too."""
+        return (*self._book.rules, *(rule for book in self._endpoints.values() for rule in book.rules))
 
     def places(self) -> Mapping[str, tuple[str, int]]:
         """The file and the line of each rule, by its id."""
@@ -61,7 +65,7 @@ class ActiveRules:
 
     def texts(self) -> Mapping[str, str]:
         """Each rule as it is written, with the workflows that it runs, by its id."""
-        return self._book.texts
+        return {**self._book.texts, **{name: book.texts[name] for name, book in self._endpoints.items()}}
 
     def read(self, text: str) -> Rulebook:
         """The rules of a text, as if it were one more file."""
@@ -100,12 +104,15 @@ class ActiveRules:
             book = await asyncio.to_thread(self._read_kept, packed)
             return self._take_kept(book, other) if self._refused else False
 
-    async def take_switches(self, conn: Connection) -> bool:
-        """Honour what people have switched by hand; answers whether other rules are in force now."""
+    async def take_by_hand(self, conn: Connection) -> bool:
+        """Honour what people have switched, and their endpoints; answers whether other rules are in force now."""
         by_hand = {rule: switch.enabled for rule, switch in (await rule_book.switches_by_rule(conn)).items()}
-        if by_hand == self._switched:
+        made = {one.id: one for one in await webhook_endpoints.list_all(conn)}
+        if by_hand == self._switched and made.keys() == self._endpoints.keys():
             return False
         before, self._switched = self._index.by_id.keys(), by_hand
+        known = self._endpoints
+        self._endpoints = {name: known.get(name) or self._rule_of(one) for name, one in made.items()}
         self._index = self._switch()
         return self._index.by_id.keys() != before
 
@@ -126,7 +133,7 @@ class ActiveRules:
                 other |= await self._look_again()
                 other |= await self.settle(database)
                 async with database.transaction() as conn:
-                    if (await self.take_switches(conn) or other) and self.any_known:
+                    if (await self.take_by_hand(conn) or other) and self.any_known:
                         await changed(conn)
                 other = False
                 await wait(woken, poll.total_seconds())
@@ -213,5 +220,12 @@ class ActiveRules:
             self._untold = True
             raise
 
+    def _rule_of(self, made: WebhookEndpoint) -> Rulebook:
+        """The rule of an endpoint; one that an earlier version took, and this one does not, is left out and named."""
+        book = rule_of_endpoint(made.id, made.events, made.filter)
+        for fault in book.faults:
+            log.error("rules.refused", fault=str(fault))
+        return book
+
     def _switch(self) -> RuleIndex:
-        return switched(self._book.rules, self._switched) if self._switched else self._book.index
+        return switched(self.rules(), self._switched) if self._switched or self._endpoints else self._book.index

@@ -100,7 +100,7 @@ class Processor:
         await rules.settle(self._database)
         async with self._database.transaction() as conn:
             await assignments.create(conn, NAME, beginning(1))
-            await rules.take_switches(conn)
+            await rules.take_by_hand(conn)
             if rules.any_known:
                 await armed(self.reactor, conn)
         await self.run(wakeups)

@@ -27,6 +27,7 @@ from tracker.settings.values import (
     LinkSecret,
     LocalPath,
     Networks,
+    Origin,
     PositiveSpan,
     PostgresUrl,
     PublicUrl,
@@ -55,6 +56,10 @@ class Server(Section):
     link_secret: LinkSecret = Field(
         default=SecretStr(""),
         description="Signs the links by which alerts are acknowledged: a long random text, the same on all machines.",
+    )
+    cors: tuple[Origin, ...] = Field(
+        default=(),
+        description="Pages of these origins may ask the API, with a key: https://tools.example.org, or * for any.",
     )
     share_port: bool = Field(
         default=False,

@@ -223,6 +223,14 @@ def _link_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", value):
+        raise ValueError(
+            f'"{value}" is no origin as browsers write it: scheme, host and port, as in https://tools.example.org'
+        )
+    return value
+
+
 def _mail_address(value: str) -> str:
     if not MAIL_ADDRESS.fullmatch(value.strip()):
         raise ValueError(f'"{value}" is not a mail address: write name@example.com or "A name <name@example.com>"')
@@ -255,6 +263,7 @@ CallBudgets = Annotated[tuple[InstanceOf[Rate], ...], BeforeValidator(_read_budg
 Zone = Annotated[str, AfterValidator(_zone)]
 LocalPath = Annotated[Path, AfterValidator(_beside_config), PlainSerializer(str)]
 PublicUrl = Annotated[str, AfterValidator(lambda address: address and _web_address(address))]
+Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]

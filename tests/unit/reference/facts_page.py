@@ -28,6 +28,9 @@ MEANINGS = {
     ("manual", "action.retried"): "Somebody had an ended action attempted once more.",
     ("manual", "action.discarded"): "Somebody gave an action up.",
     ("manual", "action.redelivered"): "An ended action is done once more, as a redelivery planned.",
+    ("manual", "endpoint.created"): "Somebody subscribed a webhook to events, at run time.",
+    ("manual", "endpoint.deleted"): "Somebody ended such a subscription.",
+    ("manual", "endpoint.disabled"): "So many messages in a row failed for good that nothing more is sent there.",
     ("manual", "post.created"): "`tracker posts create` had the provider make a post.",
     ("manual", "redelivery.planned"): "Somebody planned to have ended actions done once more.",
     ("manual", "redelivery.paused"): "Somebody let a redelivery rest.",
@@ -46,7 +49,7 @@ MEANINGS = {
     ("reconcile", "provider.heard"): "Webhooks come from it again.",
     ("rule", "post.labelled"): "A rule has put labels on its post, or taken some away.",
 }
-NAME = re.compile(r"(post|action|run|rule|silence|redelivery|provider)\.[a-z_]+")
+NAME = re.compile(r"(post|action|endpoint|run|rule|silence|redelivery|provider)\.[a-z_]+")
 ENDS = {"state": ("done", "dead", "unknown"), "what": ("retried", "discarded")}
 """What may stand in the hole of a name: the ends of an action, and what people do to one."""
 

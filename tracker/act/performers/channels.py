@@ -12,6 +12,7 @@ from tracker.act.performers.notify import Alert, LogAlerts, Send, SignedWebhook
 from tracker.act.performers.post_changes import ChangePost, CreatePost
 from tracker.act.performers.provider_actions import Reconcile, RetryPost
 from tracker.act.performers.slack import SlackApp, SlackWebhook
+from tracker.act.performers.subscribed import SubscribedEndpoints
 from tracker.domain.actions import Discard, Reason
 from tracker.domain.runs.acknowledgement import Links
 from tracker.outbound.configured import UNCHECKED, may_send_unchecked
@@ -26,16 +27,18 @@ if TYPE_CHECKING:
     from tracker.domain.actions import Claimed, Outcome
     from tracker.outbound.client import Outbound
     from tracker.settings import Channel, Settings
+    from tracker.store.database import Database
 
 
 def build_performers(
-    settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound
+    settings: Settings, clients: Mapping[str, Publisher], outbound: Outbound, database: Database | None = None
 ) -> dict[str, Alert | Send | RetryPost | ChangePost | CreatePost | Reconcile]:
-    """The performers by verb, for settings that are usable."""
+    """The performers by verb, for settings that are usable; `database` knows the endpoints made at run time."""
     alert, change = build_alert(settings, outbound), ChangePost(clients)
+    subscribed = SubscribedEndpoints(database, settings)
     return {
         "alert": alert,
-        "send": Send(settings.endpoints, alert.ways, outbound, settings.left_out),
+        "send": Send(settings.endpoints, alert.ways, outbound, settings.left_out, subscribed),
         "retry": RetryPost(clients, settings.providers),
         **dict.fromkeys(("cancel", "reschedule", "delete"), change),
         "create": CreatePost(clients, settings),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from tracker.act.performers.subscribed import SubscribedEndpoints
     from tracker.domain.actions import Claimed, Outcome
     from tracker.domain.payloads import Companion
     from tracker.domain.runs.acknowledgement import Links
@@ -193,6 +194,7 @@ class Send:
     ways: Mapping[str, AlertChannel]
     outbound: Outbound
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
+    subscribed: SubscribedEndpoints | None = None
 
     async def perform(self, claimed: Claimed, now: datetime) -> Outcome:
         """Send once to the endpoint or channel that `claimed.target` names."""
@@ -203,6 +205,8 @@ class Send:
             return await self._post(endpoint, claimed, sent, now)
         if way := self.ways.get(claimed.target):
             return await way.send_alert(replace(claimed, payload=message_of(claimed, sent)), now)
+        if self.subscribed and (made := await self.subscribed.find(claimed.target)):
+            return await self._post(made, claimed, sent, now)
         return not_configured((f"endpoints.{claimed.target}", f"channels.{claimed.target}"), self.left_out)
 
     async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:

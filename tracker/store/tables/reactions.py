@@ -16,6 +16,7 @@ from tracker.store.tables.columns import (
     MOMENT,
     SMALL,
     TEXT,
+    TEXTS,
     column,
     counted,
     primary,
@@ -166,6 +167,21 @@ class Pause(SQLModel, table=True):
     by: str = primary(TEXT)
     until: datetime = column(MOMENT)
     since: datetime | None = column(MOMENT)
+
+
+class WebhookEndpoint(SQLModel, table=True):
+    """An endpoint that somebody has made at run time."""
+
+    __tablename__ = "webhook_endpoints"
+
+    id: str = primary(TEXT)
+    url: str = column(TEXT)
+    events: list[str] = column(TEXTS)
+    filter: dict[str, Any] = column(JSON)
+    description: str = column(TEXT)
+    by: str = column(TEXT)
+    created_at: datetime = column(MOMENT)
+    failures: int = column(Integer, "0")
 
 
 class Silence(SQLModel, table=True):
