@@ -91,7 +91,7 @@ def test_each_operation_says_what_it_does_what_it_takes_and_what_it_answers(
         assert "example" in parameter or parameter["in"] == "header", parameter
         kind = parameter["schema"]
         kind = kind["items"] if kind["type"] == "array" else kind
-        bounded = kind.keys() & {"maxLength", "maximum", "enum", "format"} or kind["type"] == "boolean"
+        bounded = kind.keys() & {"maxLength", "maximum", "enum", "format", "$ref"} or kind["type"] == "boolean"
         assert bounded, parameter
     if path in OPEN:
         assert operation["security"] == []
@@ -102,7 +102,7 @@ def test_each_operation_says_what_it_does_what_it_takes_and_what_it_answers(
     assert ("404" in refusals) is ("{" in path or operation["operationId"] == "signal")
     for answer in refusals.values():
         problem = answer["content"]["application/problem+json"]
-        assert problem["schema"] == {"$ref": "#/components/schemas/ProblemOut"}
+        assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
         check(problem["example"], problem["schema"])
     assert "Retry-After" in refusals["503"]["headers"]
 
@@ -208,3 +208,21 @@ def test_each_schema_is_told_in_its_own_words() -> None:
     assert {name for name, words in told.items() if words == "One page of a list."} == {
         name for name in told if name.endswith("Page")
     }
+
+
+def test_a_schema_is_called_what_it_is_and_a_state_is_one_thing() -> None:
+    """Names are frozen by the clients that are made from them."""
+    schemas = DESCRIPTION["components"]["schemas"]
+    assert [name for name in schemas if name.endswith("Out") or "_" in name] == []
+    assert {"Post", "PostPage", "OnePost", "Problem", "Endpoint"} <= schemas.keys()
+    states = set(schemas["State"]["enum"])
+    text = [(path, one) for _, path, operation in operations() for one in operation["parameters"]]
+    again = [path for path, one in text if set(one["schema"].get("items", one["schema"]).get("enum", ())) == states]
+    assert again == []
+    assert any(one["schema"].get("items") == {"$ref": "#/components/schemas/State"} for _, one in text)
+
+
+def test_each_tag_is_declared_in_words() -> None:
+    declared = {tag["name"]: tag["description"] for tag in DESCRIPTION["tags"]}
+    assert declared.keys() == {tag for _, _, operation in operations() for tag in operation["tags"]}
+    assert all(len(words) > 10 for words in declared.values())

@@ -1,8 +1,11 @@
 """The description of the API: what the framework knows of it, completed from the one place that knows the rest."""
 
+import inspect
 import re
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
+from types import ModuleType
 from typing import Any
 
 from litestar import Litestar
@@ -15,6 +18,7 @@ from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
 from tracker.api.handlers import JSON, Tagged
 from tracker.api.problems import MEDIA_TYPE
+from tracker.domain.posts.event import State
 from tracker.queries.tabular import CSV, NDJSON
 
 Document = dict[str, Any]
@@ -22,6 +26,7 @@ Document = dict[str, Any]
 OPEN = ("/healthz", "/readyz", "/metrics")
 """What answers without a key."""
 
+STATES = {*State}
 TIMES = {"since", "until", "as_of", "scheduled_from", "scheduled_to"}
 
 IF_NONE_MATCH = {
@@ -37,7 +42,8 @@ OF_STATUS = {
     "429": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
     "503": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
 }
-PAGE_OF = re.compile(r"Page_[\w.]*?(\w+)Out_")
+PAGE_OF = re.compile(r"Page_[\w.]*?(\w+?)(?:Out)?_")
+SCHEMAS = "#/components/schemas/"
 
 
 def describe(app: Litestar) -> Document:
@@ -54,21 +60,25 @@ def operation_id(handler: HTTPRouteHandler, _method: str, _path: object) -> str:
 
 
 def _complete(app: Litestar) -> Document:
-    document: Document = _renamed(app.openapi_schema.to_schema())
+    document: Document = app.openapi_schema.to_schema()
     handlers = {known.handler_name: known for route in app.routes for known in getattr(route, "route_handlers", ())}
+    about: dict[str, ModuleType] = {}
     for path, methods in document["paths"].items():
         for operation in methods.values():
             _complete_operation(operation, path, handlers[operation["operationId"]])
+            about.setdefault(operation["tags"][0], sys.modules[handlers[operation["operationId"]].fn.__module__])
+    document["tags"] = [{"name": tag, "description": inspect.getdoc(room)} for tag, room in sorted(about.items())]
     schemas = document["components"]["schemas"]
     kinds = {kind.__name__: kind for kind in _structs(Struct) if kind.__name__ in schemas}
-    _, exact = schema_components(kinds.values(), ref_template="#/components/schemas/{name}")
+    _, exact = schema_components(kinds.values(), ref_template=SCHEMAS + "{name}")
     for name, schema in schemas.items():
         if name in kinds and kinds[name].__module__.startswith("tracker.api."):  # bodies too: told to the last bound
             schema.clear()
             schema.update(exact[name])
         schema["description"] = exact.get(name, {}).get("description", "One page of a list.")
-        if name in OF_SCHEMAS:
-            schema["examples"] = [OF_SCHEMAS[name]]
+    document = _renamed(document)
+    for name, example in OF_SCHEMAS.items():
+        document["components"]["schemas"][name]["examples"] = [example]
     return document
 
 
@@ -104,12 +114,14 @@ def _complete_parameter(parameter: Document, operation: str) -> None:
         del schema["default"]
     inner = schema["items"] if schema["type"] == "array" else schema
     if words := schema.pop("enum", None):
-        inner["enum"] = list(words)
-    elif inner["type"] == "string" and "format" not in inner:
+        inner |= {"$ref": f"{SCHEMAS}State"} if set(words) == STATES else {"enum": list(words)}
+        if "$ref" in inner:
+            inner.pop("type", None)
+    elif inner.get("type") == "string" and "format" not in inner:
         inner |= {"maxLength": LONGEST}
     if name in TIMES:
         parameter["description"] += f" Write {grammar.TIMES}."
-    if schema["type"] == "integer":
+    if schema.get("type") == "integer":
         schema |= {bound: int(schema[bound]) for bound in ("minimum", "maximum") if bound in schema}
     example = OF_PARAMETERS.get((operation, name), OF_PARAMETERS.get(name))
     if example is not None:
@@ -139,11 +151,12 @@ def _scope(path: str, handler: HTTPRouteHandler) -> str:
 
 
 def _renamed(document: Document) -> Document:
-    """The names of pages say what they are pages of, and not in which file that stands."""
+    """Names say what things are: pages what they are pages of, and none that it is what goes out."""
     schemas = document["components"]["schemas"]
-    names = {name: f"{found[1]}Page" for name in schemas if (found := PAGE_OF.fullmatch(name))}
-    document["components"]["schemas"] = {names.get(name, name): schema for name, schema in sorted(schemas.items())}
-    references = {f"#/components/schemas/{old}": f"#/components/schemas/{new}" for old, new in names.items()}
+    pages = {name: f"{found[1]}Page" for name in schemas if (found := PAGE_OF.fullmatch(name))}
+    names = {name: name.removesuffix("Out") for name in schemas} | pages
+    document["components"]["schemas"] = dict(sorted((names[name], schema) for name, schema in schemas.items()))
+    references = {SCHEMAS + old: SCHEMAS + new for old, new in names.items()}
     renamed: Document = _with_references(document, references)
     return renamed
 

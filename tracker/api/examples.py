@@ -139,15 +139,15 @@ NEWS = {
 }  # fmt: skip
 
 OF_SCHEMAS: dict[str, dict[str, Any]] = {
-    "CauseOut": {
+    "Cause": {
         "error": "auth_expired", "platform": "instagram", "account": "acc_7", "provider": None, "posts": 3,
         "message": "sign in again", "pace": [0] * 23 + [3],
     },
-    "KnownAccountOut": ACCOUNT,
+    "KnownAccount": ACCOUNT,
     "KnownAccountPage": {"items": [ACCOUNT], "next": None},
-    "PostOut": POST,
+    "Post": POST,
     "PostPage": {"items": [POST], "next": None},
-    "OnePostOut": POST
+    "OnePost": POST
     | {
         "notes": [],
         "pending": [
@@ -158,10 +158,10 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "EventOut": EVENT,
+    "Event": EVENT,
     "EventPage": {"items": [EVENT], "next": OF_PARAMETERS["cursor"]},
-    "OneEventOut": EVENT | {"repeated": [{"delivery": "whd_2f8b", "same": "body", "received_at": LATER}]},
-    "StreamedOut": {
+    "OneEvent": EVENT | {"repeated": [{"delivery": "whd_2f8b", "same": "body", "received_at": LATER}]},
+    "Streamed": {
         "position": 4712, "type": "post.failed", "source": "sosyalkopru", "provider": "sosyalkopru",
         "post": "post_81", "kind": "moved", "before": "publishing", "after": "partial", "attempt": 1,
         "occurred_at": AT, "received_at": LATER,
@@ -172,11 +172,11 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "NewsOut": NEWS,
+    "News": NEWS,
     "NewsPage": {"items": [NEWS], "next": None},
-    "ActionOut": DEAD,
+    "Action": DEAD,
     "ActionPage": {"items": [DEAD], "next": None},
-    "OneActionOut": DEAD
+    "OneAction": DEAD
     | {
         "payload": {"event": "post.published", "data": {"post": {"id": "post_81"}}},
         "history": [
@@ -187,9 +187,9 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "RedeliveryOut": REDELIVERY,
-    "OneRedeliveryOut": REDELIVERY | {"outcomes": {"done": 301, "pending": 9}},
-    "PlannedOut": {
+    "Redelivery": REDELIVERY,
+    "OneRedelivery": REDELIVERY | {"outcomes": {"done": 301, "pending": 9}},
+    "Planned": {
         "redelivery": REDELIVERY,
         "count": 1200,
         "shares": [{"verb": "send", "target": "cms", "state": "dead", "actions": 1200}],
