@@ -13,7 +13,7 @@ import msgspec
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
-from tracker.domain.rules.listing import MOST_LISTED, states_of_posts
+from tracker.domain.rules.listing import MOST_LISTED, entered_upto, states_of_posts
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
 from tracker.domain.runs.run_signals import result_of
@@ -212,7 +212,8 @@ async def _seen(conn: Connection, readers: Readers, timer: Timer, rule: Rule) ->
     if isinstance(trigger, Every) and trigger.standing:
         wanted, states = trigger.standing, states_of_posts(rule, trigger.standing)
         until = timer.due_at + wanted.due if wanted.due else None
-        texts = await listed_posts.load(conn, states, timer.due_at - wanted.older, timer.due_at, until, MOST_LISTED)
+        entered = entered_upto(rule, wanted, timer.due_at)
+        texts = await listed_posts.load(conn, states, entered, timer.due_at, until, MOST_LISTED)
         return [view(msgspec.json.decode(text, type=Post)) for text in texts]
     if not isinstance(trigger, Every) or not trigger.over:
         return []

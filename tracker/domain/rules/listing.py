@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from tracker.domain.posts.change import PostView, TargetView
 from tracker.domain.posts.event import State
+from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import ConditionFalse, NotMatched, NoWait, Refusal
 from tracker.domain.rules.grouping import EPOCH, Environment, Group, describe, group_of, is_of_whole_posts
-from tracker.domain.rules.rule import Every, Rule, Standing
+from tracker.domain.rules.rule import NOT_BEGUN, Every, Rule, Standing
 
 TOLD = ("post.id", "post.provider", "error.code", "error.message")
 MOST_LISTED = 10_000
@@ -19,6 +20,8 @@ MOST_LISTED = 10_000
 
 _OF_ONE_TARGET = frozenset({State.PARTIAL, State.PUBLISHING, State.RETRYING})
 """States of posts whose targets are not all in one state."""
+_BESIDE_ANY = WITHDRAWN | {State.UNKNOWN}
+"""In which a target says nothing of the state of its post while there is another."""
 
 
 class Listed(Struct, frozen=True):
@@ -41,7 +44,16 @@ def states_listed(rules: Iterable[Rule]) -> frozenset[State]:
 
 def states_of_posts(rule: Rule, standing: Standing) -> frozenset[State]:
     """The states of posts that are, or have a target, in one of the states that are listed."""
-    return standing.states if is_of_whole_posts(rule.per) else standing.states | _OF_ONE_TARGET
+    if is_of_whole_posts(rule.per):
+        return standing.states
+    if standing.states & _BESIDE_ANY:
+        return frozenset(State)
+    return standing.states | _OF_ONE_TARGET | (NOT_BEGUN if standing.states & NOT_BEGUN else frozenset())
+
+
+def entered_upto(rule: Rule, standing: Standing, at: datetime) -> datetime:
+    """Since when a post at the latest is in its state of which something is listed; a target may be longer in its."""
+    return at - standing.older if is_of_whole_posts(rule.per) else at
 
 
 def judged(rule: Rule, standing: Standing, view: PostView, at: datetime) -> Iterator[Listed]:
