@@ -100,7 +100,7 @@ class CrashingCorridor(Corridor):
             raise asyncio.CancelledError
         if chance < 0.3:
             return Retry(Reason.TIMEOUT)
-        return Discard(Reason.HTTP_4XX) if chance < 0.4 else Done()
+        return Discard(Reason.HTTP_4XX) if chance < 0.4 else Done(answer=b'{"n": 1}' if chance < 0.8 else b"no")
 
     async def acknowledge(self) -> None:
         """Somebody acknowledges what a run has told."""
@@ -199,7 +199,10 @@ def _by_the_clock(random: Random, name: str) -> Rule:
         id=name,
         revision="1",
         trigger=Every(Interval(random.choice(SPANS[1:])), words, random.random() < 0.5, standing, enough),
-        do=(AlertStep("ops", lambda values: f"{values['run.count']}: {values['run.items']}"),),
+        do=(
+            *([_asking(random, (None,))] if random.random() < 0.3 else ()),
+            AlertStep("ops", lambda values: f"{values['run.count']}: {values['run.items']}"),
+        ),
         when=random.choice([None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=random.choice([GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM]),
     )
@@ -238,6 +241,8 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
         ),
         AlertStep("ops", lambda _: "see to it", repeat=SPANS[2] if own else None, acknowledge=True),
         SendStep("cms", lambda _: "x"),
+        _asking(random, ways),
+        WhenStep(lambda values: "" if values["run.answers"] else "not answered", 1, random.choice(ways)),
         WaitStep((parse_event_pattern(random.choice(WORDS)),), random.choice([None, *SPANS]), random.choice(ways)),
         WaitStep((), random.choice(SPANS)),
         WhenStep(lambda values: "" if values["post.attempt"] == 1 else "late", 1, random.choice(ways)),
@@ -249,6 +254,12 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     if own:
         steps.append(RetryStep("publish", random.randint(1, 3), Backoff(random.choice(SPANS[:2]), 2, jitter=0.2)))
     return [one for step in random.sample(steps, random.randint(1, 3)) for one in _whole(step, random, ways)]
+
+
+def _asking(random: Random, ways: tuple[str | None, ...]) -> SendStep:
+    """A message whose answer is waited for, the longer the surer."""
+    at_most = random.choice([None, *SPANS])
+    return SendStep("cms", lambda values: str(values["run.answers"]), None, None, "cms", at_most, random.choice(ways))
 
 
 def _whole(step: Step, random: Random, ways: tuple[str | None, ...]) -> list[Step]:

@@ -151,7 +151,8 @@ def _facts(ended: Ended) -> Iterator[tuple[Incoming, bool]]:
     if learned := getattr(outcome, "learned", None):
         yield answered(claimed, learned, began, at), False
     if ended.state != "pending":
-        yield finished(claimed, ended.state, outcome.reason, began, at), True
+        answer = outcome.answer if isinstance(outcome, Done) else b""
+        yield finished(claimed, ended.state, outcome.reason, began, at, answer), True
     if isinstance(outcome, Done) and outcome.continued_as:
         for fact in continued(claimed, outcome.continued_as, began, at):
             yield fact, False

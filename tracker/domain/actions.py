@@ -98,7 +98,7 @@ class Done(Struct, frozen=True):
 
     `learned` is what the other side said on the way about how the post stands, `reference` how it knows the message,
     as plain JSON, where there is such a thing, `continued_as` the post that was created to take the place of this one.
-    `gone` as for Discard.
+    `gone` as for Discard. `answer` is the body of what another system has said to a message.
     """
 
     detail: str = ""
@@ -108,6 +108,7 @@ class Done(Struct, frozen=True):
     reference: Mapping[str, object] | None = None
     continued_as: str | None = None
     gone: bool = False
+    answer: bytes = b""
 
 
 class Retry(Struct, frozen=True):

@@ -51,11 +51,12 @@ class AlertPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SendPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """What another system is told."""
+    """What another system is told. `answer`: what it says to that is kept, for the run that waits for it."""
 
     event: str = ""
     data: Any = None
     text: str | UnsetType = UNSET
+    answer: bool | UnsetType = UNSET
 
 
 class RetryPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +122,32 @@ def made_true(verb: str, said: Payload) -> dict[str, Any]:
     if isinstance(said, ChangePayload):
         return {"state": State.CANCELLED if verb == "cancel" else State.REMOVED}
     return {}
+
+
+LONGEST_ANSWER, DEEPEST_ANSWER = 65_536, 20
+_GREATEST = 2**63
+
+
+def answer_of(body: bytes) -> Mapping[str, Any]:
+    """The JSON object that another system has answered; empty where it is none, is longer than that, or deeper."""
+    try:
+        said = msgspec.json.decode(body) if len(body) <= LONGEST_ANSWER else None
+        return _storable(said, DEEPEST_ANSWER) if isinstance(said, dict) else {}
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return {}
+
+
+def _storable(value: Any, depth: int) -> Any:
+    """The value with what Postgres cannot keep replaced, and numbers as texts that are too great for conditions."""
+    if not depth:
+        raise RecursionError
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {_storable(name, depth): _storable(one, depth - 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one, depth - 1) for one in value]
+    return str(value) if type(value) is int and not -_GREATEST <= value < _GREATEST else value
 
 
 def payload_of(verb: str, stored: Mapping[str, object]) -> Payload:

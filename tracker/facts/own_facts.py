@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import asdict
 
-from tracker.domain.payloads import made_true
+from tracker.domain.payloads import SendPayload, answer_of, made_true
 from tracker.domain.posts.description import attributes_of, excerpt_of
 from tracker.domain.posts.event import LoggedEvent, State, TargetFact, bucket_of
 from tracker.domain.posts.reconciliation import true_at
@@ -77,10 +77,17 @@ def own_fact(
     )
 
 
-def finished(claimed: Claimed, state: str, reason: str, began: datetime, now: datetime) -> Incoming:
-    """An action has ended. What the provider took is true of the post from the moment we asked for it."""
+def finished(
+    claimed: Claimed, state: str, reason: str, began: datetime, now: datetime, answer: bytes = b""
+) -> Incoming:
+    """An action has ended. What the provider took is true of the post from the moment we asked for it.
+
+    `answer` is what another system has said, which is told where the run reads it.
+    """
     told = detail(claimed.id, claimed.run, claimed.rule, claimed.verb, state, reason)
     said: dict[str, Any] = {"detail": {**told, "target": claimed.target}}
+    if isinstance(claimed.payload, SendPayload) and claimed.payload.answer and (heard := answer_of(answer)):
+        said["detail"]["answer"] = heard
     if state == "done" and reason == "ok":
         said |= made_true(claimed.verb, claimed.payload)
     return own_fact(

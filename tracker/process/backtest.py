@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.rules.listing import states_listed
 from tracker.domain.rules.rule import Every
-from tracker.domain.rules.step import PauseStep, RetryStep, Step, WaitStep
+from tracker.domain.rules.step import PauseStep, RetryStep, SendStep, Step, WaitStep
 from tracker.domain.runs.engine_state import ACTED, EngineState, Firing
 from tracker.domain.runs.simulation import Simulation
 from tracker.process import processor
@@ -218,6 +218,8 @@ def _lasting(step: Step) -> timedelta:
     match step:
         case WaitStep(at_most=at_most):
             return at_most or LONGEST
+        case SendStep(at_most=at_most) if step.waits:
+            return at_most or A_WEEK / 7
         case RetryStep(tries=tries, backoff=backoff):
             return sum((1.5 * backoff.delay(n, "") for n in range(1, tries + 1)), A_WEEK / 7)
         case PauseStep(lasting=lasting):

@@ -13,7 +13,7 @@ from tracker.domain.calendar import quiet_until
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules.decision import Arm, CameTo, Failed, Fire, Refusal, Timer, Trace
 from tracker.domain.rules.descriptions import either
-from tracker.domain.rules.step import RetryStep, WaitStep
+from tracker.domain.rules.step import RetryStep, SendStep, WaitStep
 from tracker.domain.rules.timers import due
 from tracker.domain.runs.run import Phase, Run, RunState
 from tracker.domain.runs.run_signals import Perform, TimerDue
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.store.database import Connection, Row
 
-WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.HOLDING: "repeat"}
+WHAT_COMES = {Phase.BACKOFF: "retry", Phase.WAITING: "wait", Phase.ACTING: "wait", Phase.HOLDING: "repeat"}
 """What the timer of a run is there for, by the phase of the run; of any other, `run`."""
 
 PENDING = """
@@ -88,6 +88,10 @@ class _Rang(Trace):
         self.subject, self.came_to = subject, came_to
 
 
+def _way(before: Run, after: Run) -> str:
+    return "goes on" if after.branch == before.branch else f"goes to {after.branch}"
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """Lets timers come in thought, and says what follows; of a rule that is none of `rules` it is not known."""
@@ -128,8 +132,9 @@ class Outlook:
             case WaitStep(()) if run.phase is Phase.WAITING:
                 return f"{run.rule} goes on"
             case WaitStep(words) if run.phase is Phase.WAITING:
-                way = "goes on" if moved.run.branch == run.branch else f"goes to {moved.run.branch}"
-                return f"{run.rule} stops waiting for {either(words)}, and {way}"
+                return f"{run.rule} stops waiting for {either(words)}, and {_way(run, moved.run)}"
+            case SendStep(endpoint) if run.phase is Phase.ACTING:
+                return f"{run.rule} stops waiting for the answer of {endpoint}, and {_way(run, moved.run)}"
         if any(isinstance(intent, Perform) for intent in moved.intents):
             return f"{run.rule} says again that it is not over"
         return f"{run.rule} looks again"

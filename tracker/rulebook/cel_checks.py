@@ -11,6 +11,7 @@ from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.errors import did_you_mean
 from tracker.rulebook.cel_syntax import Call, Const, Field, Loop, Make, Name, Node, parts_of, walk
 from tracker.rulebook.grammar import meant_platform
+from tracker.rulebook.scope import ANSWER
 from tracker.toml.positions import BadText
 
 LISTS: Mapping[str, tuple[str, ...]] = {
@@ -23,8 +24,8 @@ LISTS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The lists of things, and what each of the things in them has."""
 
-KEPT = ("post.labels", "post.attributes", "event.data")
-"""Maps of which nobody knows beforehand what is in them."""
+KEPT = ("post.labels", "post.attributes", "event.data", f".{ANSWER}")
+"""Maps of which nobody knows beforehand what is in them; the last stands for the answer of any noun."""
 
 _STATES = tuple(map(str, State))
 _WITH_WORDS = (".state", ".platform", "change.", "event.name")
@@ -40,6 +41,11 @@ def wrong_field(name: str, field: str) -> str:
         return ""
     hint = did_you_mean(field, LISTS[name]) or f" (it has {', '.join(LISTS[name])})"
     return f"{field}: an item of {name} has no such field{hint}"
+
+
+def is_kept(name: str) -> bool:
+    """Whether it is the name of such a map."""
+    return name.endswith(KEPT)
 
 
 def unasked(name: str, field: str, has: str) -> str:
@@ -137,7 +143,7 @@ def _no_word(name: str, word: str) -> str:
 def _kept(node: Node, text: str, asked: _Asked) -> Iterator[BadText]:
     """`asked` is what is known to be there wherever this node's value counts."""
     match node:
-        case Field(Name(name), field, False) | Call("_[_]", (Name(name), Const(str(field)))) if name in KEPT:
+        case Field(Name(name), field, False) | Call("_[_]", (Name(name), Const(str(field)))) if is_kept(name):
             if (name, field) not in asked:
                 has = f"has({name}.{field})" if field.isidentifier() else f'"{field}" in {name}'
                 yield BadText(unasked(name, field, f"{has} && …, or {has} ? … : …"), _place(field, text))

@@ -19,7 +19,7 @@ from tracker.domain.rules.event_pattern import (
 )
 from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
 from tracker.domain.rules.rule import Every, Expect, On, Rule, While
-from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep, WhenStep
+from tracker.domain.rules.step import AlertStep, RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import way_back
 from tracker.rulebook.expressions import Condition
@@ -85,7 +85,7 @@ def _steps(table: Table) -> Iterator[Table]:
 
 def _elsewhere(steps: Iterable[Step]) -> Iterator[str]:
     """The branches that steps name under `else`."""
-    return (step.otherwise for step in steps if isinstance(step, WaitStep | WhenStep) and step.otherwise)
+    return (step.otherwise for step in steps if isinstance(step, SendStep | WaitStep | WhenStep) and step.otherwise)
 
 
 def _ways(rule: Rule, branch: str) -> list[str]:
@@ -257,7 +257,8 @@ def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
         table.warn("quiet", "holds alerts, and this rule has none")
     elif own_quiet and all(step.severity == "critical" for step in alerts):
         table.warn("quiet", "holds nothing: all alerts of the rule are critical, which are told at any hour")
-    lasts = rule.resolves or any(isinstance(step, RetryStep | WaitStep) for step in rule.all_steps)
+    waiting = any(getattr(step, "waits", isinstance(step, RetryStep | WaitStep)) for step in rule.all_steps)
+    lasts = rule.resolves or waiting
     if rule.mutes and not lasts:
         table.warn("mutes", "mutes nothing: the rule's runs end at once")
     states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}

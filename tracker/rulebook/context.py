@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracker.domain.rate import Rate
 from tracker.domain.rules.choice import Addressee, Choice
@@ -13,9 +14,9 @@ from tracker.domain.rules.step import Step
 from tracker.errors import did_you_mean
 from tracker.rulebook.nouns import Nouns
 from tracker.rulebook.reading import Table
-from tracker.rulebook.scope import NOTHING_MORE, Scope
+from tracker.rulebook.scope import NOTHING_MORE, Scope, answering, joined, unanswered
 from tracker.rulebook.step_condition import StepCondition
-from tracker.rulebook.tables import REST, LookupTable, asked_in, literal
+from tracker.rulebook.tables import REST, LookupTable, asked_in, literal, wrong_noun
 from tracker.rulebook.template_files import TemplateFile, TemplateFiles
 from tracker.rulebook.templates import Template
 from tracker.toml.positions import BadText, together
@@ -96,6 +97,10 @@ def _steps(table: Table) -> Iterator[Mapping[str, object]]:
             yield from (step for step in steps if isinstance(step, dict))
 
 
+def _answered(steps: Iterable[Mapping[str, object]]) -> list[str]:
+    return [noun for step in steps if isinstance(noun := step.get("as"), str) and not wrong_noun(noun)]
+
+
 RECREATE = "recreate"
 
 
@@ -132,7 +137,7 @@ class Context(Struct, frozen=True):
     `prefix` stands before the names of branches, and `trail` are the workflows in which we are. `nouns` are what the
     rule knows: what a text of its own reads in vain is refused there, what one of a workflow does where that is run.
     `scope` are the values that texts can read besides; `tables` are those of all files. `owner` and `runbook` are the
-    rule's.
+    rule's. `answered` gathers the nouns under which its steps have answers read.
     """
 
     known: Known
@@ -149,6 +154,17 @@ class Context(Struct, frozen=True):
     owner: str = ""
     runbook: str = ""
     found: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    answered: list[str] = field(default_factory=list)
+
+    def hearing(self, table: Table) -> Context:
+        """The same, where the texts of the rule or workflow of that table read what its steps are answered."""
+        nouns = _answered(_steps(table))
+        return replace(self, answered=[], scope=joined(answering(nouns, self.prefix), self.scope)) if nouns else self
+
+    def before(self, steps: Iterable[Table]) -> Context:
+        """The same, where these steps have not been done yet."""
+        nouns = _answered(step.values for step in steps)
+        return replace(self, scope=joined(self.scope, unanswered(nouns))) if nouns else self
 
     def text(self, written: str, longest: int, *, one_line: bool = False) -> Template:
         """The text with its holes. Raises BadText for what is wrong with it."""

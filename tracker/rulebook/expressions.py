@@ -31,7 +31,10 @@ MOST_KEPT = 1024
 """Holes that are kept compiled."""
 
 
-_OF_KINDS = {bool: cel.Type.BOOL, int: cel.Type.INT, datetime: cel.Type.TIMESTAMP, timedelta: cel.Type.DURATION}
+_ITEM = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+_OF_KINDS = {
+    bool: cel.Type.BOOL, int: cel.Type.INT, datetime: cel.Type.TIMESTAMP, timedelta: cel.Type.DURATION, dict: _ITEM,
+}  # fmt: skip
 
 
 def _type(name: str, value: object) -> cel.Type:
@@ -43,7 +46,6 @@ def _type(name: str, value: object) -> cel.Type:
     return _OF_KINDS.get(type(value), cel.Type.STRING)
 
 
-_ITEM = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _VARIABLES = {name: _type(name, value) for name, value in DEFAULTS.items()}
 _AT = cel.FunctionDecl("at", [
     cel.Overload(f"at_{kind.name()}_{len(form)}", cel.Type.STRING, [kind, cel.Type.STRING, *form], impl=at)

@@ -182,6 +182,9 @@ _VERBS: Mapping[str, Mapping[str, Key]] = {
         "event": Key("The name under which it hears of it."),
         "data": Key("What it is told, name by name, in place of how the post stands.", "free"),
         **_BODY,
+        "as": Key("Wait for its answer, a JSON object, which the steps below read as <this>.answer.<name>."),
+        "at_most": Key("Wait so long for it to be told.", "span"),
+        "else": Key("The branch to take where it was told in vain, or not in time, or `when` is false."),
     },
     "retry": {
         "retry": Key("Have the provider try again.", "choice", RETRIED),

@@ -19,16 +19,18 @@ from tracker.domain.duration import format_duration
 from tracker.domain.posts.arrival import arrive
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.target import ENDED
+from tracker.domain.rules.choice import addressees
 from tracker.domain.rules.descriptions import verb_of
-from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, ACTION_DONE
 from tracker.domain.rules.rule import Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.rules.step import SendStep
 from tracker.errors import printable
 from tracker.rulebook.grammar import PERFORMED
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, calm
 from tracker.rulebook.rule_test import BEGINNING, PROVIDER, RuleTest
 from tracker.rulebook.test_runner import happen, run_test
-from tracker.rulebook.timeline import DATA, Line, parse_timeline
+from tracker.rulebook.timeline import ANSWERS, DATA, Line, parse_timeline
 from tracker.toml.positions import BadText
 
 A_WEEK = timedelta(days=7)
@@ -72,10 +74,13 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
 
 
 def _of_ours(rule: Rule, fact: Fact) -> bool:
-    """Whether the rule hears from the fact what another rule asked for in vain, or who acknowledged its alert."""
+    """Whether the rule hears from the fact what another rule asked for in vain, or what became of its own doing."""
     by = fact.detail.get("rule")
     another = rule.hears_of_actions and fact.event == ACTION_DEAD and by not in (None, rule.id)
-    return another or (fact.event == ACKNOWLEDGED and by == rule.id)
+    sends = [step for step in rule.all_steps if isinstance(step, SendStep) and step.waits]
+    awaited = {to for step in sends for to in addressees(step.endpoint)}
+    answers = fact.event in (ACTION_DEAD, ACTION_DONE) and fact.detail.get("target") in awaited
+    return another or (by == rule.id and (fact.event == ACKNOWLEDGED or answers))
 
 
 def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
@@ -103,7 +108,8 @@ def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
     """The lines that tell the fact: one for each way in which its targets stand."""
     at = _rounded(fact.received_at - origin)
     action = {f"action.{name}": fact.detail.get(name) for name in ("verb", "target", "reason", "rule")}
-    fields = {name: str(text) for name, text in action.items() if text and fact.event == ACTION_DEAD}
+    fields = {name: str(text) for name, text in action.items() if text and fact.event in (ACTION_DEAD, ACTION_DONE)}
+    fields |= {f"{ANSWERS}.{name}": text for name, text in _scalars(fact.detail.get("answer"))}
     if abs(fact.occurred_at - fact.received_at) >= MILLISECOND:
         fields["at"] = format_duration(_rounded(fact.occurred_at - origin))
     if fact.scheduled_at and fact.scheduled_at >= origin:
@@ -129,8 +135,12 @@ def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
 
 
 def _carried(fact: Fact) -> Iterator[tuple[str, str]]:
-    """What a signal brought that a line can tell: texts, numbers and flags."""
-    data = fact.detail.get("data") if fact.source == "signal" else None
+    """What a signal brought that a line can tell."""
+    return _scalars(fact.detail.get("data") if fact.source == "signal" else None)
+
+
+def _scalars(data: object) -> Iterator[tuple[str, str]]:
+    """Of what somebody said the texts, numbers and flags."""
     for name, value in data.items() if isinstance(data, Mapping) else ():
         if isinstance(value, str | int | float):
             yield name, value if isinstance(value, str) else json.dumps(value)

@@ -1,7 +1,7 @@
 """A stage for rules: facts are told, time passes, and what the rules do about it is noted.
 
-Every action is taken at once and goes well; what the provider takes is true of the post, as it is live. Pauses have no
-jitter, so that a test can name the moment.
+Every action is taken at once and goes well, but for a send for which its run waits; what the provider takes is true of
+the post, as it is live. Pauses have no jitter, so that a test can name the moment.
 """
 
 from __future__ import annotations
@@ -74,7 +74,19 @@ class Message:
 
 @dataclass
 class _Stage(Simulation):
-    """A simulation in which the clock gathers what happens in the very first moment too: a timeline calls it 0s."""
+    """A simulation in which the clock gathers what happens in the very first moment too: a timeline calls it 0s.
+
+    What becomes of a send for which a run waits, the timeline tells.
+    """
+
+    def awaited_sends(self) -> list[ActionRequest]:
+        """The sends for which runs wait."""
+        there = {one.asked.action.id: one.asked for one in self.taken if one.asked.action.verb == "send"}
+        return [there[run.pending] for run in self.memory.runs.values() if run.pending in there]
+
+    def _is_taken(self, asked: ActionRequest) -> bool:
+        run = self.memory.runs.get(asked.run) if asked.run and asked.action.verb == "send" else None
+        return super()._is_taken(asked) and not (run and run.pending == asked.action.id)
 
     def _since(self, timer: Timer, trigger: object) -> Sequence[Change] | Sequence[PostView]:
         found = super()._since(timer, trigger)

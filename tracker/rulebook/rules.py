@@ -25,7 +25,7 @@ from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
 from tracker.rulebook.provider_checks import check_at_provider
 from tracker.rulebook.reading import article
 from tracker.rulebook.revision import revision_of
-from tracker.rulebook.scope import Scope, joined, linking
+from tracker.rulebook.scope import Scope, joined, linking, unanswered
 from tracker.rulebook.synonyms import KEYS, OF_STEPS, VERBS
 from tracker.rulebook.tables import ARGUMENTS, arguments, literal, read_with, unknown_arguments
 from tracker.rulebook.triggers import read_match, read_per, read_trigger, read_word, sharing
@@ -44,7 +44,8 @@ def read_steps(table: Table, key: str, context: Context) -> tuple[Step, ...]:
     if len(tables) > MOST_STEPS:
         table.fault(key, f"has {len(tables)} steps; {MOST_STEPS} are allowed")
         return ()
-    return tuple(step for one in tables for step in _guarded(one, context))
+    each = ((one, context.before(tables[place:])) for place, one in enumerate(tables))
+    return tuple(step for one, knowing in each for step in _guarded(one, knowing))
 
 
 def read_branches(table: Table, context: Context) -> dict[str, tuple[Step, ...]]:
@@ -64,7 +65,7 @@ def _guarded(table: Table, context: Context) -> Iterator[Step]:
     condition = table.parsed("when", context.condition)
     if condition and steps:
         yield WhenStep(condition, len(steps), context.branch(table))
-    if "else" in table and not {"when", "at_most", "ack"} & table.values.keys():
+    if "else" in table and not {"when", "at_most", "ack", "as"} & table.values.keys():
         _else_of_nothing(table)
     yield from steps
 
@@ -72,6 +73,8 @@ def _guarded(table: Table, context: Context) -> Iterator[Step]:
 def _else_of_nothing(table: Table) -> None:
     if "wait" in table and not is_span(table.values["wait"]):
         table.fault("else", 'goes with "at_most" or "when": without them the wait never ends in vain')
+    elif "send" in table:
+        table.fault("else", 'goes with "at_most", "as" or "when": without them nobody waits for what becomes of it')
     elif "alert" in table:
         table.fault("else", 'goes with "ack" or "when": without them the alert is told, and that is all')
     elif any("else" in STEPS[verb] for verb in STEPS if verb in table):
@@ -119,10 +122,10 @@ def _run(table: Table, context: Context) -> tuple[Step, ...]:
     if workflows.size(name) > MOST_IN_ALL:
         table.fault("run", f'"{name}" comes to {workflows.size(name)} steps in all; {MOST_IN_ALL} are allowed')
         return ()
+    workflow = workflows.tables[name].aside()
     inner = replace(
         context, rule="", prefix=f"{name}.", trail=(*context.trail, name), scope=_given(table, name, context)
-    )
-    workflow = workflows.tables[name].aside()
+    ).hearing(workflow)
     branches, steps = read_branches(workflow, inner), read_steps(workflow, "do", inner)
     context.found.update(branches)
     known = {str(fault) for fault in workflows.tables[name].faults.found}
@@ -173,10 +176,12 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     about = {key: table.text(key) or "" for key in ("owner", "runbook")}
     context = replace(
         context, rule=name, severity=severity, event=_event(name, trigger), found={}, nouns=nouns, scope=scope, **about
-    )
+    ).hearing(table)
     judged = nouns_in_condition(trigger, per, linked=linked)
     do, branches = read_steps(table, "do", context), _branches(table, context)
-    when = table.parsed("when", partial(_condition, trigger, judged, nouns, scope))
+    unheard = (name.partition(".")[0] for name, kind in context.scope.kinds.items() if kind is dict)
+    at_first = joined(context.scope, unanswered(unheard))
+    when = table.parsed("when", partial(_condition, trigger, judged, nouns, at_first))
     if isinstance(trigger, Every) and isinstance(when, ClockCondition):
         trigger, when = replace(trigger, enough=when.of_all), when.of_each
     rule = Rule(
@@ -237,7 +242,7 @@ def read_workflow(name: str, table: Table, context: Context) -> None:
     if "do" not in table:
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     before = len(table.faults.found)
-    context = replace(context, trail=(name,), found={}, scope=unknown_arguments(context.asked(table)))
+    context = replace(context, trail=(name,), found={}, scope=unknown_arguments(context.asked(table))).hearing(table)
     steps, branches = read_steps(table, "do", context), read_branches(table, context)
     if len(table.faults.found) == before:
         check_branches(Rule(name, "", On(()), steps, {**context.found, **branches}), table)

@@ -30,6 +30,7 @@ from tracker.rulebook.grammar import (
     Key,
 )
 from tracker.rulebook.rules import NAME, RESERVED
+from tracker.rulebook.tables import WORD
 from tracker.rulebook.verbs import LABEL, MOST_LABELS
 
 Schema = dict[str, object]
@@ -76,6 +77,7 @@ PATTERNS = {
     "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
     "reschedule": rf"[+-]{_SPAN}",
+    "as": WORD.pattern,
     "repeat": rf"{_SPAN}(\s+max\s+[1-9]\d{{0,2}})?",
     "starts": rf"[0-9W-]{{7,10}}\s+{_TIME}\s+{_ZONE}",
     "expect": r"[^\s.*?\[>]+\.[^\s*?\[>]+",
@@ -154,10 +156,12 @@ class _Schema:
 
     def _of_verb(self, verb: str, keys: Mapping[str, Key]) -> Schema:
         further: Schema = {"body": {"properties": {"template": NOT_HERE}}} if "template" in keys else {}
-        ways = [key for key in ("at_most", "ack", "when") if key in keys]
+        ways = [key for key in ("at_most", "ack", "as", "when") if key in keys]
         further["else"] = {"anyOf": [{"required": [key]} for key in ways]} if ways[1:] else ways
         if verb == "alert":
             further["ack"] = {"properties": {"group": {"enum": [False]}}}
+        if verb == "send":
+            further["at_most"] = {"anyOf": [{"required": [key]} for key in ("as", "else")]}
         if verb == "wait":
             further["at_most"] = {"properties": {"wait": {"not": SPAN}}}
         table = {**self._table(keys), "title": verb, "required": [verb, *_needed(keys)]}

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct, field
 
 from tracker.domain.rules.grouping import DEFAULTS
+from tracker.domain.runs.steps_done import ANSWERS
 from tracker.toml.positions import BadText
 
 Supplier = Callable[[Mapping[str, object]], object]
@@ -40,6 +41,26 @@ class Scope(Struct, frozen=True):
 
 
 NOTHING_MORE = Scope()
+
+
+ANSWER = "answer"
+"""The field under which the answer to a `send` is read, of the noun that its `as` names."""
+
+
+def answering(nouns: Iterable[str], prefix: str) -> Scope:
+    """The answers of other systems, which a run keeps under the noun of each with its workflow's prefix."""
+
+    def supplier(noun: str) -> Supplier:
+        return lambda values: values[ANSWERS].get(f"{prefix}{noun}", {})  # type: ignore[attr-defined]
+
+    names = {noun: f"{noun}.{ANSWER}" for noun in nouns}
+    supplied = {name: supplier(noun) for noun, name in names.items()}
+    return Scope(supplied, dict.fromkeys(names.values(), dict))
+
+
+def unanswered(nouns: Iterable[str]) -> Scope:
+    """Why nobody can read the answers to what is sent only later."""
+    return Scope(lacking={f"{one}.{ANSWER}": f'nobody has been asked yet: as = "{one}" stands below' for one in nouns})
 
 
 def joined(one: Scope, other: Scope) -> Scope:

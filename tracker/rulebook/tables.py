@@ -30,6 +30,10 @@ ARGUMENTS = "with"
 
 WORD = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _NOUNS = {name.partition(".")[0] for name in DEFAULTS} | {ARGUMENTS}
+_OF_CEL = frozenset({
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
+    "namespace", "null", "package", "return", "true", "var", "void", "while",
+})  # fmt: skip
 _KINDS: Mapping[type, str] = {str: "a text", int: "a number", bool: "a flag"}
 
 
@@ -57,12 +61,19 @@ class LookupTable(Struct, frozen=True, dict=True):
         return Choice(f"{self.name}.{column}", by, tuple((glob, row[column]) for glob, row in self.rows))
 
 
+def wrong_noun(name: str) -> str:
+    """Why values cannot be read under that name; empty where they can."""
+    taken = f"; {', '.join(sorted(_NOUNS))} are names of other values" if name in _NOUNS else ""
+    taken = f'; "{name}" is a word of CEL' if name in _OF_CEL else taken
+    fits = WORD.fullmatch(name) and not taken
+    return "" if fits else f"is made of a–z, 0–9 and _, and begins with a letter{taken}"
+
+
 def read_table(name: str, table: Table) -> LookupTable | None:
     """The table, or None where it is faulty; the reasons are noted with it."""
     before = len(table.faults.found)
-    if not WORD.fullmatch(name) or name in _NOUNS:
-        taken = f"; {', '.join(sorted(_NOUNS))} are names of other values" if name in _NOUNS else ""
-        table.fault("", f"a table's name is made of a–z, 0–9 and _, and begins with a letter{taken}")
+    if wrong := wrong_noun(name):
+        table.fault("", f"a table's name {wrong}")
     globs = list(table.values)
     if not globs or REST not in globs:
         table.fault("", f'needs a last row "{REST}", for whatever fits no other')
@@ -140,9 +151,10 @@ def literal(text: str, scope: Scope) -> str | Choice | None:
     if "{{" not in text:
         return text
     hole = SOLE_HOLE.fullmatch(text)
-    if hole is None or hole[1] in DEFAULTS or hole[1] not in scope.kinds:
-        own = ", ".join(f'"{{{{ {name} }}}}"' for name in scope.kinds)
-        near = did_you_mean(hole[1], scope.kinds) if hole else ""
+    kinds = {name for name, kind in scope.kinds.items() if kind is not dict}
+    if hole is None or hole[1] not in kinds:
+        own = ", ".join(f'"{{{{ {name} }}}}"' for name in scope.kinds if name in kinds)
+        near = did_you_mean(hole[1], kinds) if hole else ""
         raise ValueError(
             f'"{text}": what stands here is known beforehand: a name, or one hole with a field of a table'
             f" or an argument{near or (f' ({own})' if own else '')}"

@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tracker.domain.rules.grouping import DEFAULTS
 from tracker.errors import did_you_mean
-from tracker.rulebook.cel_checks import KEPT, LISTS, unasked, wrong_field
+from tracker.rulebook.cel_checks import LISTS, is_kept, unasked, wrong_field
 from tracker.rulebook.cel_faults import nearest
 from tracker.rulebook.local_times import at, wrong_arguments
 from tracker.rulebook.template_files import LONGEST_PAGE
@@ -142,7 +142,7 @@ def _of_kept(node: nodes.Node | None) -> tuple[str, str] | None:
     if not isinstance(node, nodes.Getattr) or not isinstance(node.node, nodes.Getattr):
         return None
     name = _dotted(node.node)
-    return (name, node.attr) if name in KEPT else None
+    return (name, node.attr) if is_kept(name) else None
 
 
 def _unknown_nouns(tree: nodes.Template, known: Collection[str]) -> Iterator[Wrong]:

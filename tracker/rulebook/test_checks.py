@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tracker.domain.actions import CHANGES_A_POST
 from tracker.domain.rules.choice import addressees
-from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName
+from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DONE, EventName
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import AlertStep, PauseStep, ResumeStep, SendStep
 from tracker.errors import Misconfigured, did_you_mean
@@ -105,6 +105,16 @@ def _of_demand(line: Line, cast: _Cast, posts: Collection[str], senders: Collect
         yield f'target: "{platform}" is no platform (did you mean "{meant}"?)'
 
 
+def _of_end(line: Line, cast: _Cast) -> Iterator[str]:
+    """Whether a run can wait for what is told to be done; all else is done at once."""
+    waited = {to for step in cast.sends if step.waits for to in addressees(step.endpoint)}
+    target, verb = line.fields.get("action.target"), line.fields.get("action.verb", "send")
+    if not waited or verb != "send":
+        yield f'{ACTION_DONE}: no run waits for that: it goes with a step such as {{ send = "cms", as = "cms" }}'
+    elif target and target not in waited:
+        yield f'action.target: no step waits for the answer of "{target}"{_instead(target, waited)}'
+
+
 def _instead(name: str, known: Collection[str]) -> str:
     return did_you_mean(name, known) or f" (there is {', '.join(sorted(known))})"
 
@@ -113,7 +123,9 @@ def _of_fact(line: Line, told: Mapping[str, str], cast: _Cast, providers: Collec
     provider = told.get("provider")
     if provider and providers is not None and provider not in providers:
         yield f'there is no provider "{provider}" in the configuration{_instead(provider, providers)}'
-    if line.word.startswith(("@", "post.")) or line.word == ACKNOWLEDGED:
+    if line.word == ACTION_DONE:
+        yield from _of_end(line, cast)
+    if line.word.startswith(("@", "post.")) or line.word in (ACKNOWLEDGED, ACTION_DONE):
         return
     if not any(word.names(line.word) for word in cast.heard):
         near = get_close_matches(line.word, [word.pattern for word in cast.heard], 1, NEARLY)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.post import Post
 from tracker.domain.posts.target import ENDED
-from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, StateEntered, parse_event_pattern
+from tracker.domain.rules.event_pattern import (
+    ACKNOWLEDGED,
+    ACTION_DEAD,
+    ACTION_DONE,
+    StateEntered,
+    parse_event_pattern,
+)
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.errors import printable
 from tracker.rulebook.rule_simulation import Message, RuleSimulation, TooLong, calm
 from tracker.rulebook.rule_test import POST, PROVIDER, RuleTest
 from tracker.rulebook.said import all_in_words, as_data, fields_of, in_words
+from tracker.rulebook.telling_runs import carried, told_to_runs, under
 from tracker.rulebook.timeline import DATA, NAMED, SPANS, Line
 
 
@@ -64,9 +69,9 @@ def _clean(text: str) -> str:
     return printable(text, keep="\n\t")
 
 
-SOURCES = {ACTION_DEAD: "action", ACKNOWLEDGED: "manual"}
-TO_RUNS = frozenset({ACKNOWLEDGED})
-"""What is told to runs, each by itself, and not to whoever listens."""
+SOURCES = {ACTION_DEAD: "action", ACTION_DONE: "action", ACKNOWLEDGED: "manual"}
+TO_RUNS = frozenset(SOURCES)
+"""What is told to runs, each by itself."""
 
 CONTAINING = frozenset({"body", "text"})
 ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
@@ -143,18 +148,10 @@ def happen(world: RuleSimulation, line: Line, given: Mapping[str, str], starts: 
         world.reload()
     else:
         fact = fact_of(line, given, world.now, starts)
-        labels, attributes = (_under(kind, given) for kind in NAMED)
+        labels, attributes = (under(kind, given) for kind in NAMED)
         start = Post(fact.provider, fact.post or "", labels=labels, attributes=attributes)
-        for told in _told_to_runs(fact, line, world) if line.word in TO_RUNS else [fact]:
+        for told in told_to_runs(fact, line, world) if line.word in TO_RUNS else [fact]:
             world.hear(told, start)
-
-
-def _told_to_runs(fact: Fact, line: Line, world: RuleSimulation) -> Iterator[Fact]:
-    """The fact for each run that it is about: those that wait for it, of the post that the line names if it does."""
-    for run in list(world.world.memory.runs.values()):
-        if run.is_unacknowledged and line.fields.get("post", run.post) == run.post:
-            own = {"provider": run.provider, "post": run.post, "detail": {"run": str(run.id)}}
-            yield replace(fact, id=f"{fact.id}:{run.id}", **own)
 
 
 def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetime) -> Fact:
@@ -163,7 +160,7 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
     told = {**given, **line.fields}
     if about_account:
         told.pop("post", None)
-    word = parse_event_pattern(line.word)
+    word = parse_event_pattern(line.word) if line.word != ACTION_DONE else None
     state = word.state if isinstance(word, StateEntered) else None
     occurred_at = starts + parse_duration(told["at"]) if "at" in told else now
     problem = _problem(told)
@@ -190,32 +187,15 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         ends_by_name=state in ENDED,
         detail=_detail(line, account if about_account and "account" in told else {}),
         excerpt=told.get("text"),
-        labels=_under("labels", line.fields),
-        attributes=_under("attributes", line.fields),
+        labels=under("labels", line.fields),
+        attributes=under("attributes", line.fields),
     )
-
-
-def _carried(told: Mapping[str, str]) -> dict[str, object]:
-    """What an event brings: numbers and flags are what they look like, all else is text."""
-    return {name: _scalar(text) for name, text in _under(DATA, told).items()}
-
-
-def _scalar(text: str) -> object:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, int | float) else text
 
 
 def _detail(line: Line, account: Mapping[str, str]) -> dict[str, object]:
     if line.word == ACTION_DEAD:
-        return {"rule": "another", **_under("action", line.fields)}
-    return {"account": account} if account else _carried(line.fields)
-
-
-def _under(kind: str, told: Mapping[str, str]) -> dict[str, str]:
-    return {name.partition(".")[2]: text for name, text in told.items() if name.startswith(f"{kind}.")}
+        return {"rule": "another", **under("action", line.fields)}
+    return {"account": account} if account else carried(line.fields, DATA)
 
 
 def _problem(told: Mapping[str, str]) -> Problem | None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tracker.domain.duration import parse_duration
 from tracker.domain.posts.description import NAME, NAMES
-from tracker.domain.rules.event_pattern import ACTION_DEAD, EventName, Transition, parse_event_pattern
+from tracker.domain.rules.event_pattern import ACTION_DEAD, ACTION_DONE, EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
 from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, meant_platform
 from tracker.toml.positions import BadText, together
@@ -32,8 +32,12 @@ NAMED = ("labels", "attributes")
 DATA = "data"
 """What an event carries, name by name."""
 
+ANSWERS = "answer"
+"""What another system has answered, name by name."""
+OWN_NAMES = (*NAMED, DATA, ANSWERS)
+
 OF_ACTIONS = ("action.verb", "action.target", "action.reason", "action.rule")
-"""What `action.dead` tells; `action.rule` is the rule that had asked for it."""
+"""What `action.dead` tells, and by which `action.done` is known; `action.rule` is the rule that had asked for it."""
 
 FACT_FIELDS = (*(name for name in GIVEN if name not in NAMED), *OF_ACTIONS, "at")
 DEMANDED: Mapping[str, tuple[str, ...]] = {
@@ -108,6 +112,8 @@ def _check_happening(word: str) -> None:
     if word.startswith("@"):
         if word not in COMMANDS:
             raise ValueError(f'"{word}" is none of {", ".join(COMMANDS)}{did_you_mean(word, COMMANDS)}')
+    elif word == ACTION_DONE:
+        return
     elif isinstance(event := parse_event_pattern(word), Transition) or (isinstance(event, EventName) and event.is_glob):
         raise ValueError(f'"{word}": what happens is one event, such as "post.failed"')
 
@@ -115,8 +121,11 @@ def _check_happening(word: str) -> None:
 def _check_told(word: str, told: Mapping[str, str]) -> None:
     """Refuse what would be dropped. Raises ValueError."""
     of_action = next((name for name in OF_ACTIONS if name in told), "")
-    if of_action and word != ACTION_DEAD:
-        raise ValueError(f"{of_action}= goes with {ACTION_DEAD}")
+    if of_action and word not in (ACTION_DEAD, ACTION_DONE):
+        raise ValueError(f"{of_action}= goes with {ACTION_DEAD} or {ACTION_DONE}")
+    answer = next((name for name in told if name.startswith(f"{ANSWERS}.")), "")
+    if answer and word != ACTION_DONE:
+        raise ValueError(f"{answer}= goes with {ACTION_DONE}: it is what a send was answered")
     if word.startswith("account.") and "post" not in told and "platform" in told and "account" not in told:
         raise ValueError("platform= goes with account=: what happens to an account says which one")
 
@@ -136,7 +145,7 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
             raise ValueError(f"{name}: a demand of {verb} has no such field; it has {', '.join(known)}")
         elif not equals or (name not in known and (verb or not _has_own_name(name))):
             _, _, own = name.partition(".")
-            named = () if verb else [f"{kind}.{own or '<name>'}" for kind in (*NAMED, DATA)]
+            named = () if verb else [f"{kind}.{own or '<name>'}" for kind in OWN_NAMES]
             there_are = did_you_mean(name, [*known, *named]) or f" (it may have {', '.join([*known, *named])})"
             raise ValueError(f'"{part}" is no name=value of this line{there_are}')
         fields[name] = checked(name, value)
@@ -145,7 +154,7 @@ def _fields(text: str, known: Collection[str], verb: str) -> dict[str, str]:
 
 def _has_own_name(field: str) -> bool:
     kind, point, name = field.partition(".")
-    if not point or kind not in (*NAMED, DATA):
+    if not point or kind not in OWN_NAMES:
         return False
     if not NAME.fullmatch(name):
         raise ValueError(f'"{name}" is no name of {kind}: write {NAMES}')

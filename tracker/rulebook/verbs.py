@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.actions import Backoff
 from tracker.domain.duration import parse_duration
+from tracker.domain.rules.choice import Addressee, addressees
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, EventName, EventPattern
 from tracker.domain.rules.step import (
     AlertStep,
@@ -27,6 +28,7 @@ from tracker.domain.rules.step import (
 from tracker.rulebook.context import Context
 from tracker.rulebook.grammar import ASKED, MOST_TRIES, RETRIED, SEVERITIES, meant_platform
 from tracker.rulebook.nouns import NO_ADDRESS
+from tracker.rulebook.tables import wrong_noun
 from tracker.rulebook.templates import Template
 from tracker.rulebook.triggers import read_word
 
@@ -145,8 +147,33 @@ def _send(table: Table, context: Context) -> SendStep | None:
     event = table.parsed("event", lambda text: context.text(text, LONGEST_EVENT, one_line=True))
     event = event or Template(context.event, LONGEST_EVENT, one_line=True)
     data = table.texts("data", lambda text: context.text(text, LONGEST_TEXT)) if "data" in table else None
-    body = _body(table, context)
-    return SendStep(endpoint, event, data, body) if endpoint else None
+    body, at_most = _body(table, context), table.span("at_most")
+    noun = table.parsed("as", lambda name: _noun(name, context))
+    if noun and endpoint and (deaf := _deaf(endpoint, context)):
+        table.fault("as", f'"{deaf}" is a channel, which answers nothing: "at_most" and "else" wait until it is told')
+    if at_most and not {"as", "else"} & table.values.keys():
+        table.fault("at_most", 'waits for nothing that follows: write else = "…", or as = "…" to read the answer')
+    otherwise = context.branch(table) if noun or at_most else None
+    return SendStep(endpoint, event, data, body, noun or "", at_most, otherwise) if endpoint else None
+
+
+def _noun(name: str, context: Context) -> str:
+    """Under what the answer is kept. Raises ValueError where it could not be read as what it is."""
+    if wrong := wrong_noun(name):
+        raise ValueError(f'"{name}": the noun of an answer {wrong}')
+    if any(one.startswith(f"{name}.") and kind is not dict for one, kind in context.scope.kinds.items()):
+        raise ValueError(f'"{name}" is a table that the rule looks up: call the answer otherwise')
+    if name in context.answered:
+        raise ValueError(f'"{name}" is the answer of another step of these: call this one otherwise')
+    context.answered.append(name)
+    return f"{context.prefix}{name}"
+
+
+def _deaf(endpoint: Addressee, context: Context) -> str:
+    """A channel among those to whom a step may turn."""
+    known = context.known
+    deaf = {*(known.channels or ())} - {*(known.endpoints or ())}
+    return next((one for one in addressees(endpoint) if one in deaf), "")
 
 
 def _retry(table: Table, context: Context) -> RetryStep:

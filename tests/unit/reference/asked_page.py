@@ -15,7 +15,6 @@ FILES = sorted(FOLDER.glob("*.toml"))
 TITLE = "Rules that people ask for"
 NOT_SAID: Mapping[str, str] = {
     "17. At most 200 retries a day in all, the others later": "`budget` holds a rule, and queues nothing",
-    "32. Ask another system, and go on with its answer": "a `send` hears nothing back",
 }
 """What is asked for, with its number, and why it cannot be said."""
 

@@ -6,6 +6,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 from standardwebhooks import Webhook
 
 from tracker.domain.actions import IS_GONE, Discard, Done, Reason, Retry
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.settings import Endpoint
 
 PREFIX = "whsec_"
+SHORTEST_SECRET, HIDDEN = 8, "•••".encode()
 
 
 def key_of(secret: str) -> bytes:
@@ -80,14 +82,22 @@ async def post(
     hidden: Sequence[str],
     method: str = "POST",
 ) -> tuple[Answer | OutboundError, Exchange]:
-    """Send a JSON text, or none, once; the record has `shown` for the request, and nothing `hidden` in the answer."""
+    """Send a JSON text, or none, once; the record has `shown` for the request, and nothing `hidden` in the answer.
+
+    Nor has the answer itself, which may be kept, what is long enough to be a secret.
+    """
     result: Answer | OutboundError
     try:
         kind = {"content-type": "application/json; charset=utf-8"} if body else {}
         result = await outbound.request(method, address, headers={**kind, **headers}, body=body)
     except OutboundError as error:
         result = error
-    return result, exchange(shown, result, hidden)
+    record = exchange(shown, result, hidden)
+    if isinstance(result, Answer):
+        for secret in hidden:
+            if len(secret) >= SHORTEST_SECRET and secret.encode() in result.body:
+                result = replace(result, body=result.body.replace(secret.encode(), HIDDEN))
+    return result, record
 
 
 async def call(
@@ -131,7 +141,7 @@ def not_configured(keys: Sequence[str], left_out: Mapping[str, Sequence[Misconfi
 def outcome_of(result: Answer | OutboundError, record: Exchange) -> Outcome:
     """What the answer to a message, or the lack of one, means for the action."""
     if result.reason is Reason.OK:
-        return Done(exchange=record)
+        return Done(exchange=record, answer=result.body if isinstance(result, Answer) else b"")
     if isinstance(result, Answer):
         detail, after = f"answered {result.status}", result.retry_after
     elif result.accepted:

@@ -73,8 +73,10 @@ def step_in_words(step: Step) -> str:
     match step:
         case AlertStep(channel):
             return f"alert {channel}"
-        case SendStep(endpoint):
-            return f"send to {endpoint}"
+        case SendStep(endpoint, noun=noun, at_most=at_most, otherwise=otherwise):
+            waits = f", and wait for the answer{f' as {noun}' if noun else ''}" if step.waits else ""
+            limit = f", at most {format_duration(at_most)}" if at_most else ""
+            return f"send to {endpoint}{waits}{limit}{f', else {otherwise}' if otherwise else ''}"
         case RetryStep(what, tries):
             return f"retry {what}, at most {tries} {'times' if tries > 1 else 'time'}"
         case ReconcileStep() | ChangeStep() | CreateStep():

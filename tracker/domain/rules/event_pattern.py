@@ -18,6 +18,9 @@ OURS = frozenset({"action", "rule"})
 ACTION_DEAD = "action.dead"
 """What a rule asked for has come to its end without success; only `on` names it, and it is never a glob's."""
 
+ACTION_DONE = "action.done"
+"""What a run asked for has been done, of which it alone hears; no word of a rule names it."""
+
 ACKNOWLEDGED = "run.acknowledged"
 """Somebody has seen to what a run's alert told; a step that waits for it hears of its own run's alerts alone."""
 

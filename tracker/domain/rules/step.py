@@ -41,12 +41,24 @@ class AlertStep(Struct, frozen=True):
 
 
 class SendStep(Struct, frozen=True):
-    """Tell another system, or a channel; without `data` it is told how the post stands, with `body` also a text."""
+    """Tell another system, or a channel; without `data` it is told how the post stands, with `body` also a text.
+
+    With `noun` or `at_most` the run stands until it has been told. The answer is then read under `noun`; where it was
+    told in vain, or not within `at_most`, the branch `otherwise` follows.
+    """
 
     endpoint: Addressee
     event: Render
     data: Mapping[str, Render] | None = None
     body: Render | None = None
+    noun: str = ""
+    at_most: timedelta | None = None
+    otherwise: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run waits for what becomes of it."""
+        return bool(self.noun or self.at_most)
 
 
 class RetryStep(Struct, frozen=True):

@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
-"""What a run waits for at a retry; `ACTING` also where it asks how a post stands."""
+"""What a run waits for at a retry; `ACTING` also at other steps that wait for what becomes of an action."""
 
 
 class Notice(Struct, frozen=True, omit_defaults=True):
@@ -80,7 +80,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
     before anybody waited for them; `asked` are the actions so far; `again` counts the repetitions of its alerts;
     `ending` is how it will end, `why` the reason when it did. `fired_at` is when what it is about was true. A run in
     the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended. `left_out`
-    tells, by the path of each condition of a step that did not hold, why.
+    tells, by the path of each condition of a step that did not hold, why. `answers` are what other systems have said,
+    by the nouns of the steps that told them.
     """
 
     id: UUID
@@ -112,6 +113,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     shadow: bool = False
     over: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     fired_at: datetime | None = None
     ending: RunState = RunState.DONE
     why: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tracker.domain.actions import ActionSpec
 from tracker.domain.posts.change import Change
@@ -26,11 +26,15 @@ class TimerDue(Struct, frozen=True):
 
 
 class ActionFinished(Struct, frozen=True):
-    """An action of the run ended: `outcome` is done, dead, unknown or discarded, `reason` a reason code."""
+    """An action of the run ended: `outcome` is done, dead, unknown or discarded, `reason` a reason code.
+
+    `answer` is what another system has said to it, where that was asked for.
+    """
 
     action: UUID
     outcome: str
     reason: str = ""
+    answer: Mapping[str, object] = field(default_factory=dict)
 
 
 class Repeated(Struct, frozen=True):
@@ -169,4 +173,6 @@ def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled | Events
         return run, EventsArrived((ACKNOWLEDGED,))
     if change.event not in OUTCOMES:
         return None
-    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]))
+    answer = said.get("answer")
+    heard = answer if isinstance(answer, dict) else {}
+    return run, ActionFinished(UUID(str(said["action"])), str(said["outcome"]), str(said["reason"]), heard)

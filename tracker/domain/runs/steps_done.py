@@ -34,12 +34,16 @@ from tracker.domain.runs.asking import ask_provider
 from tracker.domain.runs.run import TRYING, Notice, Phase, Run
 from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Hold, Intent, Label, Perform, Release, Withdraw
 
+ANSWERS = "run.answers"
+"""Under which no text reads them: each of them is a noun of its own."""
+
 
 def values_of(run: Run) -> Environment:
     """The variables that the run's texts can read."""
     known = from_plain(run.context)
     known["run.rule"], known["run.tries"] = run.rule, run.tries
     known["run.count"] = run.context.get("run.count", run.count)
+    known[ANSWERS] = run.answers
     return known
 
 
@@ -61,7 +65,7 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
     if step.data is not None:
         data = {**_gathered(run), **{name: render(known) for name, render in step.data.items()}}
     text = step.body(known) if step.body else UNSET
-    payload = SendPayload(event=step.event(known), data=data, text=text)
+    payload = SendPayload(event=step.event(known), data=data, text=text, answer=True if step.noun else UNSET)
     return ActionSpec("send", addressee_of(step.endpoint, known), payload, key_of(run, "1"), now)
 
 
@@ -166,13 +170,12 @@ class Moved(Struct, frozen=True):
 
 
 def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
-    """Do a step that waits for nothing; one for the provider then stands still until that has answered."""
+    """Do a step; one whose end is waited for then stands still until that has come."""
     match step:
         case AlertStep():
             return _alert(run, step, now)
         case SendStep():
-            action = send_message(run, step, now)
-            return Moved(_past(replace(run, asked=(*run.asked, action.id))), (Perform(action),))
+            return _send(run, step, now)
         case ReconcileStep() | ChangeStep() | CreateStep():
             action = ask_provider(run, step, values_of(run), key_of(run, "1"), now)
             acting = replace(run, phase=Phase.ACTING, pending=action.id, asked=(*run.asked, action.id))
@@ -189,6 +192,17 @@ def do_at_once(run: Run, step: Step, now: datetime) -> Moved:
             raise TypeError(f"{type(step).__name__} takes time, or only leads somewhere")
         case _:
             assert_never(step)
+
+
+def _send(run: Run, step: SendStep, now: datetime) -> Moved:
+    """Where the run waits for the answer, an earlier one under the same noun is none."""
+    action = send_message(run, step, now)
+    answers = {noun: answer for noun, answer in run.answers.items() if noun != step.noun}
+    run = replace(run, asked=(*run.asked, action.id), answers=answers)
+    if not step.waits:
+        return Moved(_past(run), (Perform(action),))
+    arm = (ArmTimer(now + step.at_most, run.path),) if step.at_most else ()
+    return Moved(replace(run, phase=Phase.ACTING, pending=action.id), (Perform(action), *arm))
 
 
 def _alert(run: Run, step: AlertStep, now: datetime) -> Moved:
@@ -273,7 +287,7 @@ def repeat_later(run: Run, now: datetime) -> Advance:
 
 def stop(run: Run, *, asked: bool = True) -> list[Intent]:
     """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
-    timed = run.phase in (Phase.BACKOFF, Phase.WAITING) or any(notice.repeat for notice in run.notices)
+    timed = run.phase in (Phase.BACKOFF, Phase.WAITING, Phase.ACTING) or any(notice.repeat for notice in run.notices)
     pending = (run.pending,) if run.pending else ()  # another run may have asked for it
     actions = tuple(dict.fromkeys((*run.asked, *pending))) if asked else pending
     stopped: list[Intent] = [DisarmTimer()] if timed else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.step import ChangeStep, CreateStep, ReconcileStep, RetryStep, Step, WaitStep, WhenStep
+from tracker.domain.rules.step import ProviderStep, RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.domain.runs.asking import ask_retry
 from tracker.domain.runs.run import TRYING, Phase, Run, RunState
 from tracker.domain.runs.run_signals import (
@@ -59,7 +60,7 @@ TRIED = frozenset({"done", "unknown"})
 STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
     Phase.BACKOFF: (RetryStep,),
     Phase.WATCHING: (RetryStep,),
-    Phase.ACTING: (RetryStep, ReconcileStep, ChangeStep, CreateStep),
+    Phase.ACTING: (RetryStep, SendStep, *get_args(ProviderStep)),
     Phase.WAITING: (WaitStep,),
 }
 """The steps at which a run can stand in a phase."""
@@ -92,8 +93,8 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
         case TriedAlready(action, _) if run.phase is Phase.BACKOFF:
             joint = replace(run, tries=run.tries + 1, phase=Phase.ACTING, pending=action)
             return Advance(joint, (DisarmTimer(),))
-        case ActionFinished(action, outcome, reason) if run.phase is Phase.ACTING and action == run.pending:
-            return _acted(run, rule, outcome, reason, now)
+        case ActionFinished(action) if run.phase is Phase.ACTING and action == run.pending:
+            return _acted(run, rule, signal, now)
         case Repeated(eligible, context, anew):
             return _again(_heard_of(run, context), rule, eligible, now, anew=anew)
         case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
@@ -146,7 +147,9 @@ def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
     if run.phase is Phase.BACKOFF and meaning == _name_of_try(run) and isinstance(step, RetryStep):
         return _try(run, step, now)
     if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
-        return _waited_in_vain(run, rule, step, now)
+        return _otherwise(run, rule, step.otherwise, f"waited in vain for {either(step.words)}", now)
+    if run.phase is Phase.ACTING and meaning == run.path and isinstance(step, SendStep):
+        return _otherwise(run, rule, step.otherwise, "the send was not done in time", now)
     if run.phase is Phase.HOLDING and meaning == name_of_repetition(run):
         said = say_again(replace(run, again=run.again + 1), now)
         return repeat_later(said.run, now).after(*said.intents)
@@ -165,8 +168,11 @@ def _try(run: Run, step: RetryStep, now: datetime) -> Advance:
     return Advance(replace(run, pending=action.id, asked=(*run.asked, action.id)), (Perform(action),))
 
 
-def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Advance:
-    if not isinstance(_step(run, rule), RetryStep):
+def _acted(run: Run, rule: Rule, came_to: ActionFinished, now: datetime) -> Advance:
+    step, outcome, reason = _step(run, rule), came_to.outcome, came_to.reason
+    if isinstance(step, SendStep):
+        return _sent(run, rule, step, came_to, now)
+    if not isinstance(step, RetryStep):
         return _next(run, rule, now)
     if reason == Reason.RECREATED:
         return _next(run, rule, now)
@@ -174,6 +180,16 @@ def _acted(run: Run, rule: Rule, outcome: str, reason: str, now: datetime) -> Ad
         return _exhaust(run, rule, f"try {run.tries} could not be made: {reason or outcome}", now)
     watching = replace(run, phase=Phase.WATCHING, heard=None)
     return Advance(watching) if run.heard is None else _again(watching, rule, run.heard, now)
+
+
+def _sent(run: Run, rule: Rule, step: SendStep, came_to: ActionFinished, now: datetime) -> Advance:
+    """What was answered to a message can be read from here on; what was told in vain leads elsewhere."""
+    if came_to.outcome != "done":
+        why = f"the send came to nothing: {came_to.reason or came_to.outcome}"
+        return _otherwise(run, rule, step.otherwise, why, now).after(DisarmTimer())
+    if step.noun:
+        run = replace(run, answers={**run.answers, step.noun: came_to.answer})
+    return _next(run, rule, now).after(DisarmTimer())
 
 
 def _again(run: Run, rule: Rule, eligible: bool, now: datetime, *, anew: bool = False) -> Advance:
@@ -237,11 +253,11 @@ def _heard(run: Run, rule: Rule, words: tuple[str, ...], now: datetime) -> Advan
     return Advance(replace(run, seen=tuple(dict.fromkeys((*run.seen, *words)))))
 
 
-def _waited_in_vain(run: Run, rule: Rule, step: WaitStep, now: datetime) -> Advance:
-    if step.otherwise is None:
+def _otherwise(run: Run, rule: Rule, branch: str | None, why: str, now: datetime) -> Advance:
+    """What is waited for has not come: go to the branch, or where there is none, on."""
+    if branch is None:
         return _next(run, rule, now)
-    why = f"waited in vain for {either(step.words)}"
-    return _walk(replace(run, branch=step.otherwise, step=0, why=why), rule, now)
+    return _walk(replace(run, branch=branch, step=0, pending=None, why=why), rule, now)
 
 
 def _next(run: Run, rule: Rule, now: datetime) -> Advance:
