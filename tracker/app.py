@@ -21,7 +21,7 @@ from tracker.api.application import Parts, application
 from tracker.api.events import shown
 from tracker.api.webhooks import front_of
 from tracker.dashboard import handlers
-from tracker.dashboard.health import Installation
+from tracker.dashboard.installation import Installation
 from tracker.dashboard.session import Reception
 from tracker.domain.calls.call_budget import Purpose
 from tracker.embedded.embedded import EmbeddedPostgres

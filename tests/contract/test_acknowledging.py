@@ -19,7 +19,7 @@ from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, told
 from tracker.act.performers.channels import build_alert
-from tracker.dashboard.health import Installation
+from tracker.dashboard.installation import Installation
 from tracker.domain.actions import Done, Exchange
 from tracker.domain.runs.acknowledgement import LASTS
 from tracker.outbound.client import Outbound

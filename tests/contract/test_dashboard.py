@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from tests.conftest import QUICK
 from tests.contract.dashboard import an_action, dashboard, sign_in, state_of
 from tests.contract.serving import project
-from tests.integration.told import told
-from tracker.dashboard.health import Installation
+from tests.integration.told import PROVIDER, told
+from tracker.dashboard.installation import Installation
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.errors import Misconfigured
 from tracker.rulebook.source import Footing
 from tracker.settings import Settings
+from tracker.settings.sections import Server
 from tracker.store.database import Database
 from tracker.store.migrations import upgrade
 
@@ -95,6 +96,35 @@ async def test_what_is_refused_is_told_with_since_when_and_what_is_in_force_inst
 async def test_an_empty_installation_says_what_will_come(visitor: httpx2.AsyncClient) -> None:
     for path, said in {"/": "No post yet", "/posts": "No post yet", "/actions": "Nothing was done yet"}.items():
         assert said in (await visitor.get(path)).text
+
+
+async def test_the_first_steps_tick_themselves_and_go_with_the_first_post(database: Database) -> None:
+    settings = Settings(server=Server(public_url="https://tracker.example.org"))
+    doors = {"installation": Installation(settings, [PROVIDER])}
+
+    async def ticks() -> list[str]:
+        async with dashboard(database, open_here=True, **doors) as visitor:
+            text = (await visitor.get("/")).text
+        assert ("https://tracker.example.org/webhooks/sosyalkopru" in text) is ("step-post" in text)
+        return re.findall(r'<li class="done" id="step-(\w+)">', text) if "step-post" in text else ["all"]
+
+    async with dashboard(database, open_here=True) as visitor:
+        assert 'class="done"' not in (await visitor.get("/")).text
+    assert await ticks() == ["provider"]
+    await project(database, told(None, None, 1, kind="webhook.test"))
+    assert await ticks() == ["provider", "address", "test"]
+    await project(database, told("p1", "published", 2))
+    assert await ticks() == ["all"]
+
+
+async def test_the_navigation_says_beside_a_page_what_needs_somebody(
+    visitor: httpx2.AsyncClient, database: Database
+) -> None:
+    await an_action(database, "dead")
+    text = (await visitor.get("/posts")).text
+    assert re.search(r'href="/actions" >Actions <b class="count"[^>]*>1<', text)
+    assert re.search(r'href="/rules" >Reactions <b class="count"[^>]*>1<', text)
+    assert not re.search(r"Quarantine <b", text)
 
 
 @pytest.mark.parametrize("post", HOSTILE, ids=lambda post: post[:12])

@@ -13,7 +13,7 @@ from tests.contract.dashboard import dashboard
 from tests.contract.serving import project
 from tests.contract.test_api_drifts import FINDINGS
 from tests.integration.told import PROVIDER, told
-from tracker.dashboard.health import Installation
+from tracker.dashboard.installation import Installation
 from tracker.domain.actions import Reason
 from tracker.domain.calls.call_budget import Purpose
 from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult, Terms

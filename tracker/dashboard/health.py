@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from tracker.dashboard.installation import Installation
 from tracker.dashboard.overview import MOST_PARKED, Cached, waiting
 from tracker.dashboard.session import Here
 from tracker.domain.calls.call_budget import Purpose, left
@@ -18,7 +19,7 @@ from tracker.domain.drift.findings import Drift
 from tracker.errors import TrackerError
 from tracker.queries import drifts, health
 from tracker.reconcile.silence_monitor import LEARNT_FROM
-from tracker.settings import Job, Settings
+from tracker.settings import Job
 from tracker.store import migrations
 from tracker.store.calls import call_limits, provider_heartbeats, schedule_runs
 from tracker.store.checkpoints import processes
@@ -94,14 +95,6 @@ PAUSE = 5.0
 LATELY = timedelta(days=1)
 OVERDUE = timedelta(minutes=2)
 """So long after its time a job that is not done is missed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """The configuration; `doors` are the providers that send webhooks."""
-
-    settings: Settings = field(default_factory=Settings)
-    doors: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

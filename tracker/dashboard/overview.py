@@ -14,7 +14,9 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from tracker.dashboard.figures import Stats, load_stats
-from tracker.dashboard.session import Here
+from tracker.dashboard.first_steps import first_steps
+from tracker.dashboard.installation import Installation
+from tracker.dashboard.session import Db, Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.queries import actions, health, webhook_endpoints
@@ -226,11 +228,17 @@ async def waiting(conn: Connection) -> dict[str, int]:
 
 
 @get("/")
-async def show_overview(visit: Here, lookout: NamedDependency[OverviewData]) -> Response[Any]:
-    """The first page."""
+async def show_overview(
+    visit: Here, database: Db, lookout: NamedDependency[OverviewData], installation: NamedDependency[Installation]
+) -> Response[Any]:
+    """The first page; before there is a post, what is left to do until there is one."""
     found = await lookout.overview()
+    steps = None
+    if not found.total:
+        async with database.connection() as conn:
+            steps = await first_steps(conn, installation, str(visit.request.base_url))
     return visit.page(
         "overview", found=found, titles=found.seen.titles, called=found.seen.called,
         account_names=(await lookout.choices()).called, stuck_for=STUCK_FOR, lately_for=LATELY_FOR,
-        went_wrong=WENT_WRONG, most_parked=MOST_PARKED,
+        went_wrong=WENT_WRONG, steps=steps, most_parked=MOST_PARKED,
     )  # fmt: skip

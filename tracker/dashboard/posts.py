@@ -196,7 +196,7 @@ async def _beside(
     groups = grouped([one for one in entries.items if not facts_only or one.type in ("fact", "change")])
     attempts = await actions.attempts_of(conn, actions_in(groups))
     called = await accounts.names_in(conn, [post])
-    positions = facts_in(groups) if visit.may_see_bodies else []
+    positions = facts_in(groups) if visit.is_admin else []
     return {
         "path": without_repeats(history.path(known, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,

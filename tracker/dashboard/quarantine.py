@@ -57,7 +57,7 @@ async def show_held(visit: Here, database: Db, replaying: Replaying, item: ItemI
     async with database.connection() as conn:
         kept = await quarantine.get(conn, item)
     verdict = await replaying.replay(item, dry_run=True) if kept.state == HELD else None
-    body = kept.body[:BODY_SHOWN] if visit.may_see_bodies else None
+    body = kept.body[:BODY_SHOWN] if visit.is_admin else None
     return visit.page("held", item=kept, size=kept.size, body=body, verdict=verdict)
 
 

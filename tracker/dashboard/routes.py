@@ -19,13 +19,15 @@ from tracker.dashboard import (
     quarantine,
     reconciliations,
     rendering,
+    rule_editor,
     rules,
     runs,
     session,
     silences,
 )
 from tracker.dashboard.error_pages import HANDLERS
-from tracker.dashboard.health import HealthData, Installation
+from tracker.dashboard.health import HealthData
+from tracker.dashboard.installation import Installation
 from tracker.dashboard.overview import OverviewData
 from tracker.dashboard.rules import RuleTrouble, rule_trouble
 from tracker.dashboard.session import LIVE, Here, NotSignedIn, Reception, Visit, from_our_own_pages, raw_path, visit_of
@@ -60,6 +62,7 @@ PAGES = (
     health.show_health,
     silences.show_silences, silences.begin_silence, silences.end_silence,
     rules.show_rules, rules.show_rule, rules.enable, rules.disable, rules.show_trial, rules.run_trial,
+    rule_editor.show_editor, rule_editor.edit_rule,
     runs.show_runs, runs.show_run, runs.cancel, runs.acknowledge, runs.show_actions, runs.retry, runs.discard,
     acknowledging.show_alert, acknowledging.acknowledge,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
@@ -108,6 +111,7 @@ def handlers(
         "checks": _given(checks),
         "lookout": _given(lookout),
         "checkup": _given(HealthData(database, clock, subscriptions, troubled, installation)),
+        "installation": _given(installation),
         "guest": Provide(guest),
         "visit": Provide(_known),
     }

@@ -11,6 +11,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
+from tracker.dashboard.installation import Installation
 from tracker.dashboard.query import Query, rule_address
 from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit
 from tracker.domain.duration import parse_duration
@@ -79,7 +80,9 @@ async def show_rules(visit: Here, database: Db, now: Now, rules: Rules) -> Respo
 
 
 @get("/rules/{rule:str}")
-async def show_rule(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId) -> Response[Any]:
+async def show_rule(
+    visit: Here, database: Db, now: Now, rules: Rules, installation: NamedDependency[Installation], rule: RuleId
+) -> Response[Any]:
     """What it says, how it does, and what it came to last."""
     known = rule_called(rules, rule)
     cursor = Query(visit.request.query_params).cursor
@@ -91,7 +94,7 @@ async def show_rule(visit: Here, database: Db, now: Now, rules: Rules, rule: Rul
         "rule", rule_address(rule), firings.next, {}, found=found, rule=known, firings=firings.items, runs=runs.items,
         more_runs=runs.next, open_states=OPEN, outcomes=list(Outcome), most=MOST_COUNTED,
         trouble=rule_trouble(rules.faults(), rules.footing()), source=rules.texts().get(rule, ""), spans=SPANS,
-        since=FIRST_SPAN,
+        since=FIRST_SPAN, may_edit=installation.edits_rules and visit.is_admin,
     )  # fmt: skip
 
 
@@ -155,10 +158,11 @@ async def run_trial(visit: Here, now: Now, trial: NamedDependency[BacktestServic
     sent = await visit.request.form()
     (since,) = Query(sent).words("since", SPANS) or (FIRST_SPAN,)
     text = str(sent.get("text") or "").replace("\r\n", "\n")
-    return _page(visit, rule, text, since, await _tried(trial, text, Span(now - parse_duration(since), now)))
+    return _page(visit, rule, text, since, await tried_on(trial, text, Span(now - parse_duration(since), now)))
 
 
-async def _tried(trial: BacktestService, text: str, span: Span) -> Tried:
+async def tried_on(trial: BacktestService, text: str, span: Span) -> Tried:
+    """What a trial of the text comes to."""
     try:
         return Tried(*await trial.run(text, span, span.until))
     except Unreadable as error:

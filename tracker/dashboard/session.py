@@ -93,8 +93,8 @@ class Visit:
         return self.key is not None and self.key.reaches("operate")
 
     @property
-    def may_see_bodies(self) -> bool:
-        """Whether bodies are shown as they came; the API asks for the same scope."""
+    def is_admin(self) -> bool:
+        """Whether bodies are shown as they came, as in the API, and rules may be edited where that is on."""
         return self.key is not None and self.key.reaches("admin")
 
     @property

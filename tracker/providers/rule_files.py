@@ -8,7 +8,7 @@ from tracker.domain.actions import CHANGES_A_POST
 from tracker.providers.new_post import places_of
 from tracker.providers.registry import KINDS
 from tracker.rulebook.context import RECREATE, Known
-from tracker.rulebook.loading import Rulebook, load_rules, load_text
+from tracker.rulebook.loading import Rulebook, load_edited, load_rules, load_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +25,11 @@ def read_rules(settings: Settings, folder: Path | None = None) -> Rulebook:
 def read_text(settings: Settings, text: str, file: str, others: Collection[str]) -> Rulebook:
     """The rules of one text, called `file` in faults, that are to stand beside `others` in the configured folder."""
     return load_text(text, file, _known(settings), settings.rules.dir, others)
+
+
+def read_edited(settings: Settings, name: str, text: str) -> Rulebook:
+    """What the rules of the configured folder would be if its file `name` had that text."""
+    return load_edited(settings.rules.dir, name, text, _known(settings))
 
 
 def names_in(settings: Settings) -> dict[str, Collection[str]]:

@@ -105,6 +105,10 @@ PARKED = "select subscription, item, error, parked_at from parked order by parke
 
 HELD = "select count(*) from quarantine where state = 'held' and authentic"
 
+ARRIVALS = """
+select exists (select from deliveries where source = any($1)) as seen, exists (select from quarantine) as held
+"""
+
 DAYS_AHEAD = "select count(*) from log_days where day >= $1 and sealed_by is null"
 
 COMMITS = "select current_setting('synchronous_commit')"
@@ -175,6 +179,12 @@ async def held_in_quarantine(conn: Connection) -> int:
     """Authentic deliveries that nobody has replayed or discarded yet."""
     held: int = await conn.fetchval(HELD)
     return held
+
+
+async def arrivals(conn: Connection, providers: Sequence[str]) -> tuple[bool, bool]:
+    """Whether a webhook of these was ever taken, and whether anything was brought to the door at all."""
+    row = await conn.fetchrow(ARRIVALS, list(providers))
+    return row["seen"], row["seen"] or row["held"]
 
 
 async def open_days(conn: Connection, today: datetime) -> int:

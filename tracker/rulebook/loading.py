@@ -18,6 +18,7 @@ from tracker.errors import Misconfigured
 from tracker.rulebook import grammar
 from tracker.rulebook.context import Context, Known, Workflows
 from tracker.rulebook.cross_rule_checks import misheard, mutual, rivals, strays
+from tracker.rulebook.editing import EditedFolder
 from tracker.rulebook.folder import MOST_IN_ALL, Files, Folder, KeptFiles, Sources
 from tracker.rulebook.grammar import ABOUT_WHAT_IS_GATHERED, FILE, NEVER_BY_THE_CLOCK, RULE
 from tracker.rulebook.reading import OF_THE_FILE, Faults, Table
@@ -66,6 +67,12 @@ def load_rules(folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:
     book = _read_files(files, names, known)
     odd = [] if names else [Misconfigured("holds no rule file: there is no *.toml in it", file=str(folder))]
     return replace(book, warnings=(*book.warnings, *odd, *files.passed_over()))
+
+
+def load_edited(folder: Path, name: str, text: str, known: Known = EVERYTHING_KNOWN) -> Rulebook:
+    """What all rules of the folder would be if its file `name` had that text; raises Misconfigured without a folder."""
+    files = EditedFolder(folder, name, text)
+    return _read_files(files, files.names(), known)
 
 
 def load_kept(sources: Sources, folder: Path, known: Known = EVERYTHING_KNOWN) -> Rulebook:

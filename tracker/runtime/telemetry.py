@@ -58,6 +58,7 @@ EVENTS = {
     "rules.armed": "A rule is new or means something new: how many timers are set now, and how many were cancelled.",
     "rules.clock_was_ahead": "What a rule did is dated in the future, so it holds nothing back: a clock was ahead.",
     "rules.doubtful": "Something about the rules is allowed, but probably not meant.",
+    "rules.edited": "Somebody has saved a rule file on the dashboard; its earlier text is kept beside it.",
     "rules.fault": "Our own code failed while it read rule files; the last good rules stay in force.",
     "rules.kept": "The rule files are refused: the last good rules that the database keeps are in force.",
     "rules.loaded": "The rule files are in force as they are now.",

@@ -172,6 +172,14 @@ class Rules(Section):
     )
 
 
+class Dashboard(Section):
+    """[dashboard]"""
+
+    edit_rules: bool = Field(
+        default=False, description="Keys with the scope admin may edit rule files there; the folder must be writable."
+    )
+
+
 class Retention(Section):
     """[retention]"""
 
@@ -219,6 +227,7 @@ class Settings(Section):
     endpoints: dict[SectionName, Endpoint] = Field(default_factory=dict)
     outbound: Outbound = Field(default_factory=Outbound)
     rules: Rules = Field(default_factory=Rules)
+    dashboard: Dashboard = Field(default_factory=Dashboard)
     jobs: Jobs = Field(default_factory=Jobs)
     retention: Retention = Field(default_factory=Retention)
     telemetry: Telemetry = Field(default_factory=Telemetry)
