@@ -100,10 +100,10 @@ async def test_an_empty_installation_says_what_will_come(visitor: httpx2.AsyncCl
 
 async def test_the_first_steps_tick_themselves_and_go_with_the_first_post(database: Database) -> None:
     settings = Settings(server=Server(public_url="https://tracker.example.org"))
-    doors = {"installation": Installation(settings, [PROVIDER])}
+    installation = Installation(settings, [PROVIDER])
 
     async def ticks() -> list[str]:
-        async with dashboard(database, open_here=True, **doors) as visitor:
+        async with dashboard(database, open_here=True, installation=installation) as visitor:
             text = (await visitor.get("/")).text
         assert ("https://tracker.example.org/webhooks/sosyalkopru" in text) is ("step-post" in text)
         return re.findall(r'<li class="done" id="step-(\w+)">', text) if "step-post" in text else ["all"]
