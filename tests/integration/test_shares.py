@@ -259,6 +259,20 @@ async def pages_of_a_step(database: Database) -> int:
     return int(top["Plan"]["Shared Hit Blocks"]) + int(top["Plan"]["Shared Read Blocks"])
 
 
+async def test_what_was_under_way_is_looked_for_only_where_something_was(database: Database) -> None:
+    """For where few transactions wrote much, Postgres would walk over whole days."""
+    await keep(database, 1, at=1)
+    few, many = [await parts_that_scan_events(database, running) for running in ([], [7])]
+    assert 0 < few < many
+
+
+async def parts_that_scan_events(database: Database, running: list[int]) -> int:
+    async with database.connection() as conn:
+        statement = f"explain {subscriptions.READ}"
+        plan = await conn.fetch(statement, 1, [1], beginning(1).raw, 1, running, 100, processor.NAME, "only")
+    return sum(" events_2" in row[0] for row in plan)
+
+
 async def test_a_lease_that_has_lapsed_is_taken_by_the_next_who_tends(database: Database) -> None:
     (dead,) = await nodes(database, "dead", pace=Pace(lease=timedelta(seconds=-1)))
     (alive,) = await nodes(database, "alive")

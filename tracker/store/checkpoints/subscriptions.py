@@ -80,12 +80,16 @@ select s.share, s.buckets, p.step, p.epoch, p.snapshot, p.caught_up_at, top.*, {
  where s.name = $7 and s.owner = $8
  union all
 select {NO_SHARE}, e.*
-  from ({EVENTS.seen_by(HEAD_SEEN, "xid = any($5::xid8[])", 3)}) e
+  from ({EVENTS.seen_by(HEAD_SEEN, "cardinality($5::xid8[]) > 0 and xid = any($5::xid8[])", 3)}) e
  union all
 select {NO_SHARE}, e.*
   from ({EVENTS.seen_by(HEAD_SEEN, f"xid >= $4 and xid < pg_snapshot_xmax({HEAD_SEEN})", 3)} limit $6) e
 """
-"""What a node holds, the head of the log, and the next events of the buckets $2 after the place ($1, $3), in one."""
+"""What a node holds, the head of the log, and the next events of the buckets $2 after the place ($1, $3), in one.
+
+Mostly no transaction was under way at the place, and then nothing is looked for among what such ones wrote: where few
+transactions wrote much, Postgres would walk over whole days for it.
+"""
 
 HOLD_STILL = "lock table places in share row exclusive mode"
 
