@@ -277,8 +277,8 @@ create index posts_by_id on posts (post);
 create index posts_by_target on posts using gin (platforms, accounts);
 -- Lists by an attribute, a label or an error. Only the posts that have one: the others cost nothing.
 create index posts_by_term on posts using gin (terms) where terms <> '{}';
--- OVERDUE and STILL of tracker/store/posts/overdue_posts.py.
-create index posts_overdue on posts (provider, scheduled_at)
+-- What is planned or overdue: OVERDUE of tracker/store/posts/overdue_posts.py, and tracker/queries/calendar.py.
+create index posts_to_come on posts (scheduled_at, provider desc, post desc)
  where state in ('unknown', 'draft', 'awaiting_approval', 'scheduled', 'retrying', 'publishing')
    and scheduled_at is not null;
 

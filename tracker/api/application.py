@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from tracker.api import (
     actions,
+    calendar,
     endpoints,
     events,
     health,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
     posts.retry_post, posts.reconcile_post, providers.list_accounts, stats.stats, stats.causes,
+    calendar.calendar, calendar.calendar_feed,
     events.list_events, events.stream_events, events.one_event, events.list_news,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,

@@ -27,7 +27,7 @@ OPEN = ("/healthz", "/readyz", "/metrics")
 """What answers without a key."""
 
 STATES = {*State}
-TIMES = {"since", "until", "as_of", "scheduled_from", "scheduled_to"}
+TIMES = {"since", "until", "as_of", "scheduled_from", "scheduled_to", "from", "to"}
 
 IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -83,7 +83,7 @@ def _complete(app: Litestar) -> Document:
 
 
 def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandler) -> None:
-    operation["tags"] = [path.removeprefix("/api/v1/").partition("/")[0] if path not in OPEN else "health"]
+    operation["tags"] = ["health" if path in OPEN else re.split(r"[/.]", path.removeprefix("/api/v1/"))[0]]
     operation["description"] = operation.get("description", "") + _scope(path, handler)
     if path in OPEN:
         operation["security"] = []

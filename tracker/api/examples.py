@@ -19,9 +19,15 @@ OF_PARAMETERS: dict[Any, Any] = {
     "q": "timeout", "after": 4711, "position": 4712, "verb": "send", "target": "cms", "reason": "timeout",
     "redelivery": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712", ("list_accounts", "state"): ["expired", "disconnected"],
+    "from": "2026-11-30", "to": "2026-12-07", "zone": "Europe/Istanbul",
     "scheduled_from": "today", "scheduled_to": "2026-12-07", "error": "auth_expired", "group": ["error", "platform"],
-    ("list_posts", "label"): ["owner:Ada"], ("list_posts", "attribute"): ["campaign:spring"],
-    ("list_posts", "state"): ["failed", "partial"],
+    **{
+        (operation, name): example
+        for operation in ("list_posts", "calendar", "calendar_feed")
+        for name, example in (
+            ("label", ["owner:Ada"]), ("attribute", ["campaign:spring"]), ("state", ["failed", "partial"]),
+        )
+    },
     ("list_posts", "sort"): "-last_event_at", ("list_events", "sort"): "-position", ("list_actions", "state"): ["dead"],
     ("list_runs", "state"): ["active"], ("list_silences", "state"): ["active"], ("list_quarantine", "state"): ["held"],
     ("list_redeliveries", "state"): ["running"], ("list_reconciliations", "state"): ["done"],
@@ -109,6 +115,11 @@ POST = {
     "attributes": {"author": "Ada", "campaign": "spring"}, "labels": {}, "times": 1,
 }  # fmt: skip
 
+DAY = {
+    "day": "2026-11-30", "begins_at": "2026-11-29T21:00:00Z", "ends_at": "2026-11-30T21:00:00Z", "number": 1,
+    "posts": [POST | {"at": AT}],
+}  # fmt: skip
+
 ACCOUNT = {
     "provider": "sosyalkopru", "account": "acc_7", "platform": "instagram", "name": "Ada's shop", "state": "expired",
     "since": AT, "last_event": "account.token_expired", "last_event_at": AT,
@@ -147,6 +158,9 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
     "KnownAccountPage": {"items": [ACCOUNT], "next": None},
     "Post": POST,
     "PostPage": {"items": [POST], "next": None},
+    "CalendarPost": POST | {"at": AT},
+    "Day": DAY,
+    "DayPage": {"items": [DAY], "next": None},
     "OnePost": POST
     | {
         "notes": [],

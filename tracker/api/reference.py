@@ -15,8 +15,8 @@ from markupsafe import Markup
 from tracker.api.description import Document, describe
 
 TAGS = (
-    "posts", "events", "stats", "rules", "runs", "actions", "redeliveries", "silences", "signals", "endpoints",
-    "quarantine", "reconciliations", "drifts", "health",
+    "posts", "calendar", "events", "stats", "rules", "runs", "actions", "redeliveries", "silences", "signals",
+    "endpoints", "quarantine", "reconciliations", "drifts", "health",
 )  # fmt: skip
 """In which order the page tells them; what is not named comes last."""
 

@@ -11,6 +11,7 @@ from litestar.params import PathParameter
 
 from tracker.dashboard import (
     acknowledging,
+    calendar,
     downloads,
     health,
     overview,
@@ -64,6 +65,7 @@ PAGES = (
     rules.show_rules, rules.show_rule, rules.enable, rules.disable, rules.show_trial, rules.run_trial,
     rule_editor.show_editor, rule_editor.edit_rule,
     runs.show_runs, runs.show_run, runs.cancel, runs.acknowledge, runs.show_actions, runs.retry, runs.discard,
+    calendar.show_calendar, calendar.send_feed,
     acknowledging.show_alert, acknowledging.acknowledge,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
     *downloads.DOWNLOADS, nothing_here,

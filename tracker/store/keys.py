@@ -112,6 +112,12 @@ async def revoke(conn: Connection, key: str, now: datetime) -> None:
         raise NotFound(f'there is no key "{key}"')
 
 
+async def find(conn: Connection, key: str) -> Key | None:
+    """The key of that id, unless it is revoked."""
+    row = await conn.fetchrow(FIND, key)
+    return Key(row["id"], row["name"], tuple(row["scopes"])) if row else None
+
+
 def has_form(text: str) -> bool:
     """Whether the text could be a key's."""
     prefix, _, rest = text.partition("_")

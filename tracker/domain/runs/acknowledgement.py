@@ -1,4 +1,4 @@
-"""The link in an alert by which somebody acknowledges it: signed, for one alert, and for a week."""
+"""Signed links: one in an alert, by which somebody acknowledges it, for a week; and one to the feed of the calendar."""
 
 from __future__ import annotations
 
@@ -39,5 +39,15 @@ class Links(Struct, frozen=True):
         ends = int.from_bytes(said[_ID:])
         return UUID(bytes=said[:_ID]) if now.timestamp() <= ends else None
 
-    def _sign(self, said: bytes) -> bytes:
-        return hmac.digest(self.secret.encode(), b"acknowledge\n" + said, "sha256")
+    def feed(self, key: str) -> str:
+        """What opens the feed of the calendar for as long as the key of that id is not revoked."""
+        return f"{key}.{self._sign(key.encode(), b'calendar').hex()}"
+
+    def key_of_feed(self, token: str) -> str | None:
+        """The id of the key for which we signed it; None: we have not."""
+        key, _, signature = token.rpartition(".")
+        signed = hmac.compare_digest(signature.encode(), self._sign(key.encode(), b"calendar").hex().encode())
+        return key if self.secret and key and signed else None
+
+    def _sign(self, said: bytes, purpose: bytes = b"acknowledge") -> bytes:
+        return hmac.digest(self.secret.encode(), purpose + b"\n" + said, "sha256")

@@ -21,7 +21,7 @@ from tracker.store.tables.columns import (
     primary,
 )
 
-OVERDUE = (
+TO_COME = (
     "(state = any (array['unknown'::text, 'draft'::text, 'awaiting_approval'::text, 'scheduled'::text,"
     " 'retrying'::text, 'publishing'::text])) and scheduled_at is not null"
 )
@@ -127,7 +127,9 @@ class Post(SQLModel, table=True):
             postgresql_using="gin",
             postgresql_where=text("terms <> '{}'::text[]"),
         ),
-        Index("posts_overdue", "provider", "scheduled_at", postgresql_where=text(OVERDUE)),
+        Index(
+            "posts_to_come", "scheduled_at", text("provider desc"), text("post desc"), postgresql_where=text(TO_COME)
+        ),
         {"postgresql_partition_by": "list (projection)"},
     )
 
