@@ -48,6 +48,9 @@ BEYOND = {
     "a verb with what the rule counts as one": r"concerns a post or a target|does not go with \"every\"",
     "what a verb needs of the trigger": r"needs an end|needs a state that can be left",
     "what a text reads": r"is always empty here|does not fit here",
+    "what an answer is called, and who gives it": (
+        r"the noun of an answer|is the answer of another step|which answers nothing|nobody has been asked yet"
+    ),
     "all rules and one more": r"name no others beside it",
     "a time that the clocks leave out": r"the clocks go forward|no day of the calendar|too far away",
     "what a share is of": r"a share is of many|what is counted itself|a share is of one state",

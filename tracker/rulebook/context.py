@@ -157,12 +157,12 @@ class Context(Struct, frozen=True):
     answered: list[str] = field(default_factory=list)
 
     def hearing(self, table: Table) -> Context:
-        """The same, where the texts of the rule or workflow of that table read what its steps are answered."""
+        """This context for the rule or workflow of that table, whose texts read what its steps are answered."""
         nouns = _answered(_steps(table))
         return replace(self, answered=[], scope=joined(answering(nouns, self.prefix), self.scope)) if nouns else self
 
     def before(self, steps: Iterable[Table]) -> Context:
-        """The same, where these steps have not been done yet."""
+        """This context where these steps have not been done yet."""
         nouns = _answered(step.values for step in steps)
         return replace(self, scope=joined(self.scope, unanswered(nouns))) if nouns else self
 

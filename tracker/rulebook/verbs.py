@@ -171,8 +171,7 @@ def _noun(name: str, context: Context) -> str:
 
 def _deaf(endpoint: Addressee, context: Context) -> str:
     """A channel among those to whom a step may turn."""
-    known = context.known
-    deaf = {*(known.channels or ())} - {*(known.endpoints or ())}
+    deaf = {*(context.known.channels or ())} - {*(context.known.endpoints or ())}
     return next((one for one in addressees(endpoint) if one in deaf), "")
 
 
