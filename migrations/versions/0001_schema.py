@@ -477,7 +477,8 @@ create table runs (
   data       json not null,
   started_at timestamptz not null,
   updated_at timestamptz not null,
-  alone      boolean not null default true
+  alone      boolean not null default true,
+  starts_at  timestamptz
 );
 -- No second run of a key that admits but one, whatever two nodes believe.
 create unique index runs_active on runs (rule, key) where state = 'active' and alone;
@@ -488,6 +489,8 @@ create index runs_of_post on runs (provider, post, started_at);
 create index runs_newest on runs (started_at desc, id);
 create index runs_by_state on runs (state, started_at desc, id);
 create index runs_of_rule on runs (rule, started_at desc, id);
+-- STARTS of tracker/store/reactions/runs.py.
+create index runs_starting on runs (rule, starts_at desc) where starts_at is not null;
 
 -- A move is written by the statement that writes its run, and removed with it: see action_attempts.
 create table run_moves (

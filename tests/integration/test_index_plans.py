@@ -78,6 +78,7 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "firings lately": (runs.RECENT, [["r"], ["p"], [NOON], 20], r"firings_recent"),
     "a budget": (runs.COUNTS, [["r"], [NOON], [20], None], r"firings_of_rule"),
     "what is spent": (runs.SPENT, [["r"], [NOON], [20], NOON], r"firings_of_rule"),
+    "turns of a throttled rule": (runs.STARTS, [["r"], [20], NOON], r"runs_starting"),
     "a run": (runs.RECALL, RECALLED, r"runs_pkey"),
     "open runs of what is recalled": (runs.RECALL, RECALLED, r"runs_open"),
     "a firing of what is recalled": (runs.RECALL, RECALLED, r"firings_pkey"),

@@ -16,7 +16,7 @@ from tests.integration.told import NOON, told
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.calendar import Interval
 from tracker.domain.posts.event import State
-from tracker.domain.rate import Count, Share
+from tracker.domain.rate import Count, Debounce, Rate, Share
 from tracker.domain.rules.choice import Choice
 from tracker.domain.rules.event_pattern import parse_event_pattern
 from tracker.domain.rules.grouping import ByAttribute, GroupBy, Per
@@ -150,6 +150,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
     own = per in (GroupBy.POST, GroupBy.TARGET)
     trigger = _trigger(random) if own else On((parse_event_pattern(random.choice(WORDS)),))
     counted = isinstance(trigger, On) and random.random() < 0.3
+    begins = _begins(random) if isinstance(trigger, On) else {}
     branches = {"late": tuple(_steps(random, others, own, (None,))), "exhausted": (ALERT,)}
     if random.random() < 0.3:
         branches["resolved"] = (ALERT,)
@@ -165,14 +166,27 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         ),
         when=random.choice([None, None, lambda values: TRUE if values["post.attempt"] == 1 else FALSE]),
         per=per,
-        count=_count(random, own) if counted else None,
-        once=random.choice([None, None, random.choice(SPANS)]),
+        count=_count(random, own) if counted and "debounce" not in begins else None,
+        once=random.choice([None, None, random.choice(SPANS)]) if "debounce" not in begins else None,
         cancel_on=tuple(
             map(parse_event_pattern, random.sample(["post.removed", "post.published"], random.randint(0, 1)))
         ),
-        mode=random.choice(list(Mode)) if own else Mode.SINGLE,
+        **{"mode": random.choice(list(Mode)) if own else Mode.SINGLE, **begins},
         mutes=tuple(random.sample(others, 1)) if others and random.random() < 0.2 else (),
     )
+
+
+def _begins(random: Random) -> dict[str, Any]:
+    """What puts off when its runs begin, in a third of the rules."""
+    chance = random.random()
+    if chance < 0.15:
+        mode = random.choice([Mode.SINGLE, Mode.RESTART, Mode.PARALLEL])
+        return {"throttle": Rate(random.randint(1, 3), random.choice(SPANS)), "mode": mode}
+    if chance < 0.3:
+        calm = random.choice(SPANS[:3])
+        longest = random.choice([None, calm * random.randint(1, 4)])
+        return {"debounce": Debounce(calm, longest), "mode": Mode.RESTART}
+    return {}
 
 
 ALERT = AlertStep("ops", lambda _: "look")
@@ -316,7 +330,8 @@ async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
 
 
 def _stands(run: Run) -> tuple[object, ...]:
-    return run.id, run.state, run.phase, run.branch, run.step, run.tries, run.pending
+    begins = run.starts_at, run.count, run.context.get("run.items")
+    return run.id, run.state, run.phase, run.branch, run.step, run.tries, run.pending, begins
 
 
 async def compared(database: Database, seed: int) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.histories import EPOCH
-from tracker.domain.rate import Count, Rate
+from tracker.domain.rate import Count, Debounce, Rate
 
 SECONDS = st.lists(st.integers(0, 100), min_size=1, max_size=12)
 
@@ -56,3 +56,15 @@ def test_the_order_of_what_came_before_does_not_matter(seconds: list[int], rando
     shuffled = sorted(earlier, key=lambda _: random.random())  # type: ignore[attr-defined]  # hypothesis' own Random
     count = Count(2, timedelta(seconds=10))
     assert count.reached(map(at, shuffled), at(latest)) == count.reached(map(at, earlier), at(latest))
+
+
+@pytest.mark.parametrize(("text", "until"), [("10s", 19), ("10s max 1m", 19), ("10s max 15s", 15)])
+def test_a_debounce_waits_for_calm_and_not_beyond_its_longest(text: str, until: int) -> None:
+    assert str(Debounce.parse(text)) == text
+    assert Debounce.parse(text).until(at(0), at(9)) == at(until)
+
+
+@pytest.mark.parametrize("text", ["", "0s", "10m max 5m", "10m max", "10m min 1h", "soon", "10m max 0s"])
+def test_what_is_no_debounce_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"duration|span|longest"):
+        Debounce.parse(text)

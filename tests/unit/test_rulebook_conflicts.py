@@ -196,6 +196,85 @@ ENDS = {
     ),
 }
 
+TURNS = {
+    "a mode of what gathers": (
+        ON + 'debounce = "10m"\nmode = "queued"\n' + ALERT,
+        [
+            (
+                '4:8: rule.a.mode: does not go with "debounce": what comes while it waits is taken in, and what'
+                " comes later begins anew"
+            ),
+        ],
+    ),
+    "once and a count of what gathers": (
+        ON + 'debounce = "10m max 1h"\nonce = "1h"\ncount = "> 2 in 1h"\n' + ALERT,
+        [
+            '4:8: rule.a.once: does not go with "debounce": what comes after the first would be left out',
+            '5:9: rule.a.count: does not go with "debounce": what is only counted would not be waited for',
+        ],
+    ),
+    "two ways to put off": (
+        ON + 'debounce = "10m"\nthrottle = "2 per hour"\n' + ALERT,
+        [
+            (
+                '4:12: rule.a.throttle: does not go with "debounce": each thing begins by itself, when no more'
+                " of it comes"
+            ),
+        ],
+    ),
+    "gathering of what lasts": (
+        WHILE + 'debounce = "10m"\n' + ALERT,
+        [
+            '4:12: rule.a.debounce: goes with "on", which this rule does not have',
+        ],
+    ),
+    "gathering of what is missing": (
+        ON + 'expect = "post.published"\nwithin = "1h"\ndebounce = "10m"\n' + ALERT,
+        [
+            '5:12: rule.a.debounce: goes with "on" alone: what lasts or is missing happens once',
+        ],
+    ),
+    "a queue in a queue": (
+        ON + 'throttle = "20 per 1m"\nmode = "queued"\n' + ALERT,
+        [
+            '4:8: rule.a.mode: "queued" does not go with "throttle", which queues by itself: leave it out',
+        ],
+    ),
+    "a clock that is throttled": (
+        EVERY + 'throttle = "20 per 1m"\n' + ALERT,
+        [
+            '3:12: rule.a.throttle: does not go with "every": the clock comes once at a time',
+        ],
+    ),
+    "a longest wait that is the shorter": (
+        ON + 'debounce = "1h max 10m"\n' + ALERT,
+        [
+            (
+                '3:12: rule.a.debounce: "1h max 10m": the longest wait in all is shorter than one, write it as'
+                ' in "10m max 1h"'
+            ),
+        ],
+    ),
+    "no rate": (
+        ON + 'throttle = "20 per minutes"\n' + ALERT,
+        [
+            (
+                '3:12: rule.a.throttle: "minutes" is not a duration: write a number and a unit (ms, s, m, h, d,'
+                ' w), as in "90s", "15m", "2d" or "1h30m"'
+            ),
+        ],
+    ),
+    "items where nothing is gathered": (
+        ON + 'throttle = "20 per 1m"\ndo = [{ alert = "ops", title = "{{ run.since }}" }]',
+        [
+            (
+                "4:36: rule.a.do[0].title: run.since is always empty here: only a rule with every or debounce"
+                " gathers since a moment"
+            ),
+        ],
+    ),
+}
+
 RETRIES = {
     name: (head + 'do = [{ retry = "publish" }]', [f"{place}: {wrong}"])
     for name, head, place, state in (
@@ -220,7 +299,7 @@ def cases(*tables: dict[str, tuple[str, list[str]]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("text", "wanted"), rows)
 
 
-@cases(BRANCHES, WORKFLOWS, NAMES, CLOCK, ENDS, RETRIES)
+@cases(BRANCHES, WORKFLOWS, NAMES, CLOCK, ENDS, TURNS, RETRIES)
 def test_what_does_not_go_together_is_refused_where_it_stands(text: str, wanted: list[str]) -> None:
     assert faults(text) == wanted
 

@@ -54,7 +54,7 @@ BEYOND = {
     "all rules and one more": r"name no others beside it",
     "a time that the clocks leave out": r"the clocks go forward|no day of the calendar|too far away",
     "what a share is of": r"a share is of many|what is counted itself|a share is of one state",
-    "what lies beyond a form": r"never comes:|is never over|begins a row anew",
+    "what lies beyond a form": r"never comes:|is never over|begins a row anew|longest wait in all",
 }
 """Kinds of mistakes that a JSON Schema cannot say, and by what their messages are known."""
 
@@ -64,8 +64,8 @@ def mistakes() -> dict[str, str]:
     lists: dict[str, Mapping[str, Any]] = {
         "keys": faulty.KEYS, "triggers": faulty.TRIGGERS, "matches": faulty.MATCHES, "tests": faulty.TESTS,
         "branches": conflicts.BRANCHES, "workflows": conflicts.WORKFLOWS,
-        "names": conflicts.NAMES, "clock": conflicts.CLOCK, "ends": conflicts.ENDS, "retries": conflicts.RETRIES,
-        "nouns": nouns.UNBOUND,
+        "names": conflicts.NAMES, "clock": conflicts.CLOCK, "ends": conflicts.ENDS, "turns": conflicts.TURNS,
+        "retries": conflicts.RETRIES, "nouns": nouns.UNBOUND,
     }  # fmt: skip
     found: dict[str, str] = {f"{kind}: {name}": one[0] for kind, some in lists.items() for name, one in some.items()}
     found |= {f"slips: {slip.name}": slip.file for slip in SLIPS if load_text(slip.file, "r.toml", KNOWN).faults}

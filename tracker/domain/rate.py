@@ -42,6 +42,31 @@ class Rate(Struct, frozen=True):
         return f"{self.times} in {format_duration(self.per)}"
 
 
+class Debounce(Struct, frozen=True):
+    """Until nothing more has come for `calm`, and for `longest` in all at most (None: without an end)."""
+
+    calm: timedelta
+    longest: timedelta | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Debounce:
+        """Read "10m" or "10m max 1h"; raises ValueError."""
+        calm, limit, longest = text.strip().partition(" max ")
+        found = cls(_span(calm), _span(longest.strip()) if limit else None)
+        if found.longest and found.longest < found.calm:
+            raise ValueError(f'"{text}": the longest wait in all is shorter than one, write it as in "10m max 1h"')
+        return found
+
+    def until(self, first: datetime, latest: datetime) -> datetime:
+        """When what has come is taken as one: the first of it came at `first`, the last at `latest`."""
+        until = latest + self.calm
+        return min(until, first + self.longest) if self.longest else until
+
+    def __str__(self) -> str:
+        longest = f" max {format_duration(self.longest)}" if self.longest else ""
+        return f"{format_duration(self.calm)}{longest}"
+
+
 class Share(Struct, frozen=True):
     """More than `percent` (with `inclusive` also just so many) of what `of` names."""
 

@@ -205,9 +205,8 @@ def _reach(rule: Rule) -> timedelta:
     spans = [rule.once or timedelta(0), sum(map(_lasting, rule.all_steps), timedelta(0))]
     if rule.count:
         spans.append(rule.count.window if rule.count.in_a_row else 2 * rule.count.window)
-    if rule.budget:
-        spans.append(rule.budget.per)
-    if isinstance(trigger, Every) or rule.resolves:
+    spans += [rate.per for rate in (rule.budget, rule.throttle) if rate]
+    if isinstance(trigger, Every) or rule.resolves or rule.throttle or rule.debounce:
         spans.append(A_WEEK)
     spans += [span for name in ("lasting", "within") if (span := getattr(trigger, name, None))]
     return max(spans)

@@ -137,8 +137,11 @@ async def prepare(
     fires = [decision for decision in decisions if isinstance(decision, Fire)]
     keys = {(d.rule.id, _key(d)) for d in decisions}
     # Keys of accounts, platforms and providers are shared with other buckets, which other nodes handle at this moment.
-    # They are locked before anything is read about them, so that what is read holds what those nodes have written.
-    if shared := {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN and not _is_part(d)}:
+    # They are locked before anything is read about them, so that what is read holds what those nodes have written; and
+    # so are rules that are throttled as a whole.
+    shared = {f"{d.rule.id}\n{_key(d)}" for d in decisions if d.rule.per not in OWN and not _is_part(d)}
+    throttled = {fire.rule.id: fire.rule.throttle for fire in fires if fire.rule.throttle}
+    if shared := shared | throttled.keys():
         require_transaction(conn)
         await runs.lock_shared_keys(conn, shared)
     earliest = min(occasion.at for occasion in occasions)
@@ -176,6 +179,8 @@ async def prepare(
         else:
             memory.recent.setdefault((firing.rule, firing.key), []).append(firing)
     memory.spent = await budgets.spent(conn, fires, found.totals, earliest, now)
+    if throttled:
+        memory.starts = await runs.starts(conn, throttled, now + TOLERANCE)
     return Engine(rules, memory), occasions
 
 

@@ -125,6 +125,8 @@ class Outlook:
         moved = advance(run, rule, TimerDue(meaning), due_at)
         if moved.run.state is RunState.CANCELLED:
             return f"{run.rule} ends: {moved.run.why}"
+        if run.phase is Phase.NEW:
+            return f"{run.rule} begins {f'unless more comes ({run.count} so far)' if rule.debounce else 'in its turn'}"
         steps = rule.steps(run.branch)
         match steps[run.step] if run.step < len(steps) and moved.run != run else None:
             case RetryStep(tries=tries) if run.phase is Phase.BACKOFF:

@@ -10,8 +10,7 @@ from msgspec import Meta, Struct
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import rearming
 from tracker.domain.rules.timers import states_awaited
-from tracker.domain.runs.run import Phase
-from tracker.domain.runs.workflow import can_stand
+from tracker.domain.runs.run import Phase, can_stand
 from tracker.store.reactions import rule_book, runs, timers
 
 if TYPE_CHECKING:

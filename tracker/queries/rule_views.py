@@ -87,6 +87,8 @@ class OneRuleOut(RuleOut, frozen=True):
     count: str | None
     once: Annotated[float | None, Meta(description="Its cooldown, in seconds.")]
     budget: str | None
+    throttle: Annotated[str | None, Meta(description="How many of its runs begin in what span.")]
+    debounce: Annotated[str | None, Meta(description="How long it gathers before a run begins.")]
     mutes: list[str]
     description: Annotated[str, Meta(description="What it is for; empty where its file does not say so.")]
     owner: str
@@ -145,7 +147,7 @@ def rule_details(rule: Rule) -> dict[str, Any]:
         "mode": str(rule.mode),
         "count": str(rule.count) if rule.count else None,
         "once": rule.once.total_seconds() if rule.once else None,
-        "budget": str(rule.budget) if rule.budget else None,
+        **{key: str(rate) if (rate := getattr(rule, key)) else None for key in ("budget", "throttle", "debounce")},
         "mutes": list(rule.mutes),
         "description": rule.description,
         "owner": rule.owner,

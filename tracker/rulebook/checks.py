@@ -18,7 +18,7 @@ from tracker.domain.rules.event_pattern import (
     entered,
 )
 from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
-from tracker.domain.rules.rule import Every, Expect, On, Rule, While
+from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import way_back
@@ -112,11 +112,21 @@ ABOUT_A_POST = {
 ENDING = {"resolves": "an alert that resolves", "repeat": "an alert that is repeated", "resolved": '"resolved"'}
 NOT_BY_THE_CLOCK = {
     "count": "the clock comes once at a time",
+    "throttle": "the clock comes once at a time",
     "once": "the clock says how often",
     "cancel_on": "its runs are about no post",
     "mutes": "it is about no post for which others could be mute",
     "resolved": "a time of the clock is never over",
 }
+NEVER_DEBOUNCED = {
+    "mode": "what comes while it waits is taken in, and what comes later begins anew",
+    "once": "what comes after the first would be left out",
+    "count": "what is only counted would not be waited for",
+    "throttle": "each thing begins by itself, when no more of it comes",
+}
+NEVER_THROTTLED = Mode.QUEUED
+"""A run of that mode begins when the one before has ended, and not at a time that is known before."""
+
 STEPS_ABOUT_A_POST = (*ABOUT_A_POST, "wait", "pause", "resume")
 ACKNOWLEDGEMENT = (EventName(ACKNOWLEDGED),)
 """What a run hears of whatever it is about."""
@@ -130,6 +140,7 @@ def check(rule: Rule, table: Table, known: Known) -> None:
     else:
         _check_per(rule, table)
         _check_ends(rule, table)
+    _check_turns(rule, table)
     _check_words(rule, table)
     _check_oddities(rule, table, known)
 
@@ -211,6 +222,17 @@ def _check_ends(rule: Rule, table: Table) -> None:
                 fault_at_step(table, key, f'{what} needs an end: a state that can be left, or "cancel_on"')
             elif not can_be_left:
                 table.fault("on", f'{what} needs a state that can be left, as "post.failed"')
+
+
+def _check_turns(rule: Rule, table: Table) -> None:
+    """What says when a run begins its steps is said once."""
+    for key, why in NEVER_DEBOUNCED.items() if rule.debounce else ():
+        if key in table:
+            table.fault(key, f'does not go with "debounce": {why}')
+    if rule.debounce and not isinstance(rule.trigger, On):
+        table.fault("debounce", 'goes with "on" alone: what lasts or is missing happens once')
+    if rule.throttle and rule.mode is NEVER_THROTTLED:
+        table.fault("mode", '"queued" does not go with "throttle", which queues by itself: leave it out')
 
 
 def _check_words(rule: Rule, table: Table) -> None:

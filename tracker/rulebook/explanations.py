@@ -106,7 +106,7 @@ _FIRST_TO_LAST = ("when", "for", "expect", "match", "of", "while", "on", "over")
 _SAID = {
     Outcome.FIRED: "fired",
     Outcome.JOINED: "joined the run that was under way",
-    Outcome.QUEUED: "fired, and waited its turn behind an earlier run",
+    Outcome.QUEUED: "fired, and waits its turn behind earlier runs",
     Outcome.COUNTED: "counted, but not yet often enough: ",
     Outcome.SUPPRESSED: "held back: ",
     Outcome.ERROR: "its condition could not be evaluated: ",
@@ -150,7 +150,8 @@ class Explanation(Struct, frozen=True):
 
 def on_record(firing: Firing, event: str) -> Explanation:
     """A firing that was recorded."""
-    text = _SAID[firing.outcome] + (firing.detail or "")
+    said, detail = _SAID[firing.outcome], firing.detail or ""
+    text = f"fired, and waits its turn: {detail}" if firing.outcome is Outcome.QUEUED and detail else f"{said}{detail}"
     return Explanation(str(firing.outcome), text, firing.at, event, firing.key, None, firing)
 
 

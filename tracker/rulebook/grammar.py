@@ -131,6 +131,8 @@ RULE: Mapping[str, Key] = {
     ),
     "canary": Key("So long after an edit it is only recorded what the rule would have done.", "span"),
     "budget": Key('How often it may fire before it is held as a whole, as in "50 per hour".'),
+    "throttle": Key('How many of its runs begin in a span; the others wait their turn, as in "20 per 1m".'),
+    "debounce": Key('Wait until no more has come for so long, and take it all as one, as in "10m max 1h".'),
     "severity": Key("The severity of its alerts that name none.", "choice", SEVERITIES),
     "enabled": Key("Whether it is in force.", "flag"),
     "description": Key("What it is for, shown wherever the rule is."),
@@ -156,7 +158,7 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
 }
 """The shapes of a trigger, and the keys that each needs."""
 
-GOES_WITH = {"for": "while", "since": "while", "within": "expect", "over": "every", "empty": "over"}
+GOES_WITH = {"for": "while", "since": "while", "within": "expect", "over": "every", "empty": "over", "debounce": "on"}
 """Keys that mean nothing without another; "of" goes with "expect" or "before"."""
 
 _BODY = {

@@ -41,7 +41,7 @@ _NO_ACTION = 'only a rule with on = "action.dead" hears of an action that came t
 _NOT_LONG = "only a rule with while or expect waits, and knows how long"
 _NO_TRIES = 'the rule retries nothing: run.tries goes with a step such as { retry = "publish" }'
 _GATHERS = 'nothing is gathered: write every = "…" and over = { events = ["post.failed"], since = "last-run" }'
-_NO_SINCE = "only a rule with every gathers since a moment"
+_NO_SINCE = "only a rule with every or debounce gathers since a moment"
 
 
 class Reader(Protocol):
@@ -82,11 +82,14 @@ def _place_of(name: str, text: str) -> int:
     return found.start() if found else 0
 
 
-def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, linked: bool = True) -> Nouns:
-    """What the steps of a rule know; not `linked`: nobody has said where people reach this installation."""
+def nouns_of(trigger: Trigger | None, per: Per, *, retries: bool, linked: bool = True, gathers: bool = False) -> Nouns:
+    """What the steps of a rule know; not `linked`: nobody has said where people reach this installation.
+
+    `gathers`: it takes as one what comes one after another.
+    """
     if trigger is None:
         return Nouns()
-    gathers = isinstance(trigger, Every) and trigger.gathers
+    gathers = gathers or (isinstance(trigger, Every) and trigger.gathers)
     missing = _missing(_shape(trigger), per, gathers, linked)
     return Nouns(missing if retries else {**missing, "run.tries": _NO_TRIES})
 
@@ -133,7 +136,7 @@ def _of_run(name: str, shape: str, gathers: bool) -> str:
     if name == "run.items" or (name == "run.count" and shape == "clock"):
         return "" if gathers else _GATHERS
     if name == "run.since":
-        return "" if shape == "clock" else _NO_SINCE
+        return "" if shape == "clock" or gathers else _NO_SINCE
     return _NOT_LONG if name == "run.held" and shape not in ("timer", "waited") else ""
 
 

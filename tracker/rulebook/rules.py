@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tracker.domain.calendar import EPOCH, LONGEST_QUIET, Quiet, parse_quiet, quiet_until
-from tracker.domain.rate import Count, Rate
+from tracker.domain.rate import Count, Debounce, Rate
 from tracker.domain.rules.event_pattern import EventName, StateEntered
 from tracker.domain.rules.grouping import GroupBy
 from tracker.domain.rules.rule import Every, Mode, On, Rule, Trigger
@@ -169,7 +169,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     per = table.parsed("per", read_per) or GroupBy.POST
     public_url = context.known.public_url
     linked = public_url != ""
-    nouns = nouns_of(trigger, per, retries=context.workflows.retries(table), linked=linked)
+    retries, gathers = context.workflows.retries(table), "debounce" in table
+    nouns = nouns_of(trigger, per, retries=retries, linked=linked, gathers=gathers)
     scope = linking(public_url or "")
     if ARGUMENTS in table:
         scope = joined(scope, read_with(table, context.tables, nouns))
@@ -196,11 +197,13 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         count=table.parsed("count", Count.parse),
         once=table.span("once"),
         cancel_on=table.several("cancel_on", read_word),
-        mode=Mode(table.choice("mode", tuple(Mode), Mode.SINGLE)),
+        mode=Mode.RESTART if gathers else Mode(table.choice("mode", tuple(Mode), Mode.SINGLE)),
         quiet=_quiet(table),
         mutes=_muted(name, table),
         canary=table.span("canary"),
         budget=table.parsed("budget", Rate.parse),
+        throttle=table.parsed("throttle", Rate.parse),
+        debounce=table.parsed("debounce", Debounce.parse),
         enabled=table.flag("enabled", default=True),
         description=table.text("description") or "",
         **about,
@@ -212,7 +215,9 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
         check_at_provider(rule, table, context.known)
     if len(table.faults.found) != before:
         return None
-    return replace(rule, revision=revision_of(rule), budget=rule.budget or context.known.budget)
+    # What waits its turn is not too much.
+    usual = None if rule.throttle else context.known.budget
+    return replace(rule, revision=revision_of(rule), budget=rule.budget or usual)
 
 
 def _condition(trigger: Trigger | None, judged: Nouns, nouns: Nouns, scope: Scope, text: str) -> Condition:

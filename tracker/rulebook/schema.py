@@ -14,8 +14,8 @@ from tracker.domain.cron import NTH, ORDINALS
 from tracker.domain.posts.description import NAME as ATTRIBUTE
 from tracker.domain.posts.event import State
 from tracker.domain.rules.grouping import GroupBy
-from tracker.domain.rules.rule import NOT_BEGUN
-from tracker.rulebook.checks import NOT_BY_THE_CLOCK, OWN
+from tracker.domain.rules.rule import NOT_BEGUN, Mode
+from tracker.rulebook.checks import NEVER_DEBOUNCED, NEVER_THROTTLED, NOT_BY_THE_CLOCK, OWN
 from tracker.rulebook.grammar import (
     FILE,
     GOES_WITH,
@@ -74,7 +74,8 @@ PATTERNS = {
     "quiet": rf"({_DAYS}\s+)?{_TIME}-({_TIME}|24:00)\s+{_ZONE}",
     "count": rf"(>=? ?\d{{1,4}} in {_SPAN}|\d{{1,4}} in a row|{_SHARE})",
     "per": rf"{'|'.join(GroupBy)}|attributes\.{ATTRIBUTE.pattern}",
-    "budget": rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)",
+    **dict.fromkeys(("budget", "throttle"), rf"\d{{1,9}} (in|per) ({_SPAN}|second|minute|hour|day|week)"),
+    "debounce": rf"{_SPAN}(\s+max\s+{_SPAN})?",
     "backoff": rf"{_SPAN}(\s+x\s*\d+(\.\d+)?)?(\s+max\s+{_SPAN})?(\s+jitter\s+\d+\s*%)?",
     "reschedule": rf"[+-]{_SPAN}",
     "as": WORD.pattern,
@@ -221,6 +222,8 @@ def _combinations() -> Schema:
     no_state: Schema = {"properties": {"match": {"properties": {"state": NOT_HERE}}}}
     shapes["every"]["allOf"] = [{"properties": _none_of(NOT_BY_THE_CLOCK)}, no_state]
     shapes["every"]["anyOf"] = [{"required": ["over"]}, without_over]
+    shapes["debounce"] = {"required": ["on"], "properties": _none_of([*NEVER_DEBOUNCED, "expect"])}
+    shapes["throttle"] = {"properties": {"mode": {"enum": [mode for mode in Mode if mode is not NEVER_THROTTLED]}}}
     return {**{key: [other] for key, other in GOES_WITH.items()}, **shapes}
 
 

@@ -13,9 +13,7 @@ from tests.unit.provider_page import rows
 FOLDER = Path(__file__).parents[3] / "docs" / "rules-people-ask-for"
 FILES = sorted(FOLDER.glob("*.toml"))
 TITLE = "Rules that people ask for"
-NOT_SAID: Mapping[str, str] = {
-    "17. At most 200 retries a day in all, the others later": "`budget` holds a rule, and queues nothing",
-}
+NOT_SAID: Mapping[str, str] = {}
 """What is asked for, with its number, and why it cannot be said."""
 
 _BEGIN = f"""\

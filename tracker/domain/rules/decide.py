@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -30,7 +31,8 @@ from tracker.domain.rules.decision import (
     Trace,
 )
 from tracker.domain.rules.event_pattern import is_action_dead
-from tracker.domain.rules.grouping import Group, GroupBy, account_told
+from tracker.domain.rules.grouping import Environment, Group, GroupBy, account_told
+from tracker.domain.rules.listing import item
 from tracker.domain.rules.match_context import MatchContext, Occurrence, to_plain
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
@@ -210,8 +212,15 @@ def _judge(rule: Rule, one: Occurrence, scene: MatchContext) -> CameTo | None:
         return ConditionFalse(values)
     if verdict.kind == "true":
         anew = one.move is not None and not one.move.again
-        return Fire(rule, one.subject, one.cause, to_plain(values), occurred_at, anew=anew)
+        told = {**to_plain(values), **_first_of(one, values, occurred_at)} if rule.debounce else to_plain(values)
+        return Fire(rule, one.subject, one.cause, told, occurred_at, anew=anew)
     return Failed(rule, one.subject, one.cause, verdict.detail, to_plain(values), occurred_at)
+
+
+def _first_of(one: Occurrence, values: Environment, at: datetime) -> dict[str, object]:
+    """What a run knows of the first of all that it gathers."""
+    event = f"post.{one.move.after}" if one.move else str(values["event.name"])
+    return {"run.since": at.isoformat(), "run.items": [item(event, at, one.subject, values)]}
 
 
 def _arms(rules: RuleIndex, change: Change, marks: frozenset[Label], trace: Trace | None) -> Iterator[Decision]:

@@ -14,7 +14,7 @@ from tracker.domain.calendar import Quiet
 from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
-from tracker.domain.rate import Count, Rate
+from tracker.domain.rate import Count, Debounce, Rate
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, EventName, EventPattern, entered, is_glob
 from tracker.domain.rules.grouping import ATTRIBUTES, Group, GroupBy, Per
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
@@ -185,6 +185,8 @@ class Rule(Struct, frozen=True, dict=True):
     mutes: tuple[str, ...] = ()
     canary: timedelta | None = None
     budget: Rate | None = None
+    throttle: Rate | None = None
+    debounce: Debounce | None = None
     enabled: bool = True
     description: str = ""
     owner: str = ""

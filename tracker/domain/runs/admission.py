@@ -5,6 +5,7 @@ Of a post there is one open retry, however many runs want one: whoever comes lat
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -174,6 +175,21 @@ class Admission(Struct, frozen=True):
         if len(known) < budget.times or sum(moment > at - budget.per for moment in known) < budget.times:
             return None
         return Verdict(Outcome.SUPPRESSED, f"its budget of {budget} is used up", tripped=budget.per)
+
+    def turn_of(self, rule: Rule, at: datetime) -> tuple[datetime | None, str]:
+        """When the run of a firing begins its steps, None where nothing puts that off, and why it is later than now.
+
+        A throttled rule begins no more runs than its rate in any span of it: each keeps its place, whoever comes.
+        """
+        if rule.debounce:
+            return rule.debounce.until(at, at), f"debounced by {rule.debounce}"
+        if rule.throttle is None:
+            return None, ""
+        times, starts = rule.throttle.times, self.memory.starts.setdefault(rule.id, [])
+        turn = max(at, starts[-times] + rule.throttle.per) if len(starts) >= times else at
+        insort(starts, turn)
+        del starts[:-times]
+        return turn, f"throttled to {rule.throttle}: it begins at {_shown(turn)}" if turn > at else ""
 
     def channel_of(self, rule: Rule) -> str | None:
         """The channel of the rule's first alert, of a table the one of its last row; None: it has none."""

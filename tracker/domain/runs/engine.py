@@ -61,6 +61,9 @@ from tracker.domain.runs.run_signals import (
 from tracker.domain.runs.steps_done import has_had_its_say
 from tracker.domain.runs.workflow import advance
 
+JOINED = (Mode.SINGLE, Mode.RESTART)
+"""In these modes a firing begins no run beside one that goes on."""
+
 
 class Engine:
     """Carries out decisions on `memory`; what is to be written gathers until `drain` gives it out."""
@@ -153,24 +156,26 @@ class Engine:
         active = self._make_room(rule, self.memory.active_of(rule.id, key), at)
         # Who waited for a run that has only to say that it is over would come too late.
         only_holds = bool(active) and self.memory.runs[active[0]].phase is Phase.HOLDING
-        if active and (rule.mode is Mode.SINGLE or (rule.mode is Mode.QUEUED and only_holds)):
+        if active and (rule.mode in JOINED or (rule.mode is Mode.QUEUED and only_holds)):
             self._record(fire, Outcome.JOINED, at, remark, active[0])
             self.deliver_signal(active[0], Repeated(eligible=True, context=fire.context, anew=fire.anew), at)
             return
         waits = rule.mode is Mode.QUEUED and bool(active)
-        run = begin(fire, at, queued=waits, shadow=self._is_canary(rule, at))
-        self._record(fire, Outcome.QUEUED if waits else Outcome.FIRED, at, remark, run.id)
+        starts_at, turn = self._admission.turn_of(rule, at)
+        run = begin(fire, at, starts_at, queued=waits, shadow=self._is_canary(rule, at))
+        self._record(fire, Outcome.QUEUED if waits or turn else Outcome.FIRED, at, turn or remark, run.id)
         self._keep(run, at)
         self.deliver_signal(run.id, Started(), at)
 
     def _make_room(self, rule: Rule, active: list[UUID], at: datetime) -> list[UUID]:
         """The active runs that go on although their rule fires once more; the others are ended.
 
-        One that only waits for the end of an absence has had its say: another absence has begun.
+        One that only waits for the end of an absence has had its say: another absence has begun. One whose turn has not
+        come has nothing to begin anew.
         """
         for run_id in active:
             run = self.memory.runs[run_id]
-            if rule.mode is Mode.RESTART:
+            if rule.mode is Mode.RESTART and run.phase is not Phase.NEW:
                 self.deliver_signal(run_id, Cancelled("it began anew"), at)
             elif rule.mode is Mode.SINGLE and has_had_its_say(run, rule):
                 self._end(run, run.ending, "it began anew", at)

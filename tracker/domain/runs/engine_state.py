@@ -155,6 +155,8 @@ class EngineState:
     """Firings that a clock dated ahead of what is right now; they count as none."""
     spent: dict[str, list[datetime]] = field(default_factory=dict)
     """When runs of a rule began, as far back as its budget looks."""
+    starts: dict[str, list[datetime]] = field(default_factory=dict)
+    """When the last runs of a throttled rule begin their steps, in this order, as many as its rate allows at once."""
     runs: dict[UUID, Run] = field(default_factory=dict)
     active: dict[RuleKey, list[UUID]] = field(default_factory=dict)
     queued: dict[RuleKey, list[UUID]] = field(default_factory=dict)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import get_args
 from uuid import UUID, uuid5
 
 from msgspec import Struct, convert, field
 from msgspec.structs import replace
 
 from tracker.domain.rules.decision import Fire
-from tracker.domain.rules.rule import Mode
+from tracker.domain.rules.grouping import Environment
+from tracker.domain.rules.match_context import from_plain
+from tracker.domain.rules.periodic import MOST_ITEMS
+from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.step import ProviderStep, RetryStep, SendStep, Step, WaitStep
 
 _RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
 
@@ -40,6 +45,18 @@ class Phase(StrEnum):
 
 TRYING = frozenset({Phase.BACKOFF, Phase.ACTING, Phase.WATCHING})
 """What a run waits for at a retry; `ACTING` also at other steps that wait for what becomes of an action."""
+
+
+ANSWERS = "run.answers"
+"""Under which no text reads them: each of them is a noun of its own."""
+
+STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
+    Phase.BACKOFF: (RetryStep,),
+    Phase.WATCHING: (RetryStep,),
+    Phase.ACTING: (RetryStep, SendStep, *get_args(ProviderStep)),
+    Phase.WAITING: (WaitStep,),
+}
+"""The steps at which a run can stand in a phase."""
 
 
 class Notice(Struct, frozen=True, omit_defaults=True):
@@ -81,7 +98,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
     `ending` is how it will end, `why` the reason when it did. `fired_at` is when what it is about was true. A run in
     the `shadow` is only recorded: nothing that it asks for is done. `over`: what it is about has ended. `left_out`
     tells, by the path of each condition of a step that did not hold, why. `answers` are what other systems have said,
-    by the nouns of the steps that told them.
+    by the nouns of the steps that told them. `starts_at` is when its steps begin, where its rule throttles or
+    debounces: until then it is NEW.
     """
 
     id: UUID
@@ -115,6 +133,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     left_out: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     fired_at: datetime | None = None
+    starts_at: datetime | None = None
     ending: RunState = RunState.DONE
     why: str = ""
 
@@ -134,7 +153,9 @@ class Run(Struct, frozen=True, omit_defaults=True):
         return convert(data, cls)
 
 
-def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = False) -> Run:
+def begin(
+    fire: Fire, now: datetime, starts_at: datetime | None = None, *, queued: bool = False, shadow: bool = False
+) -> Run:
     """The run that a firing starts. Its id follows from the firing, so that a replay makes the same run."""
     return Run(
         id=run_id(fire.rule.id, fire.subject.key, fire.cause),
@@ -154,7 +175,37 @@ def begin(fire: Fire, now: datetime, *, queued: bool = False, shadow: bool = Fal
         seen=fire.earlier,
         shadow=shadow,
         fired_at=fire.occurred_at,
+        starts_at=starts_at,
     )
+
+
+def joined(run: Run, context: Mapping[str, object] | None) -> Run:
+    """A firing that joins a run brings the newest values with it, and one more item as long as the run gathers them."""
+    known = run.context
+    if context and run.phase is Phase.NEW and "run.items" in known:
+        items = [*_items(known), *_items(context)][-MOST_ITEMS:]
+        context = {**context, "run.since": known["run.since"], "run.items": items}
+    return replace(run, count=run.count + 1, context=context or known)
+
+
+def _items(context: Mapping[str, object]) -> list[object]:
+    items = context.get("run.items")
+    return items if isinstance(items, list) else []
+
+
+def can_stand(rule: Rule, phase: Phase, branch: str, step: int) -> bool:
+    """Whether the rule, as it is now, has the step at which a run stands."""
+    steps = rule.steps(branch)
+    return phase not in STANDS_AT or (step < len(steps) and isinstance(steps[step], STANDS_AT[phase]))
+
+
+def values_of(run: Run) -> Environment:
+    """The variables that the run's texts can read."""
+    known = from_plain(run.context)
+    known["run.rule"], known["run.tries"] = run.rule, run.tries
+    known["run.count"] = run.context.get("run.count", run.count)
+    known[ANSWERS] = run.answers
+    return known
 
 
 def describe(run: Run, before: Run) -> str:

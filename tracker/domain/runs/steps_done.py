@@ -13,8 +13,7 @@ from tracker.domain.actions import ActionSpec
 from tracker.domain.duration import format_duration
 from tracker.domain.payloads import AlertPayload, SendPayload
 from tracker.domain.rules.choice import addressee_of
-from tracker.domain.rules.grouping import Environment
-from tracker.domain.rules.match_context import from_plain, to_nested
+from tracker.domain.rules.match_context import to_nested
 from tracker.domain.rules.rule import Rule, While
 from tracker.domain.rules.step import (
     AlertStep,
@@ -31,20 +30,8 @@ from tracker.domain.rules.step import (
     WhenStep,
 )
 from tracker.domain.runs.asking import ask_provider
-from tracker.domain.runs.run import TRYING, Notice, Phase, Run
+from tracker.domain.runs.run import TRYING, Notice, Phase, Run, values_of
 from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Hold, Intent, Label, Perform, Release, Withdraw
-
-ANSWERS = "run.answers"
-"""Under which no text reads them: each of them is a noun of its own."""
-
-
-def values_of(run: Run) -> Environment:
-    """The variables that the run's texts can read."""
-    known = from_plain(run.context)
-    known["run.rule"], known["run.tries"] = run.rule, run.tries
-    known["run.count"] = run.context.get("run.count", run.count)
-    known[ANSWERS] = run.answers
-    return known
 
 
 def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
@@ -70,11 +57,11 @@ def send_message(run: Run, step: SendStep, now: datetime) -> ActionSpec:
 
 
 def _gathered(run: Run) -> dict[str, object]:
-    """What a rule with `every` has gathered, and since when."""
+    """What a rule with `every`, or with `debounce`, has gathered, and since when."""
     if "run.since" not in run.context:
         return {}
     since, items = run.context["run.since"], run.context.get("run.items", [])
-    return {"run": {"since": since, "count": run.context.get("run.count", 0), "items": items}}
+    return {"run": {"since": since, "count": run.context.get("run.count", run.count), "items": items}}
 
 
 def take_back(run: Run, notice: Notice, now: datetime) -> ActionSpec:
@@ -240,6 +227,8 @@ def leave(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Advance
     """
     if run.over:
         return Advance(run)
+    if run.phase is Phase.NEW:
+        return leave_the_row(run)
     if is_disproved(run, occurred_at):
         righted = put_right(replace(run, notices=owed(run, rule), over=True), occurred_at, now)
         stopped = (*stop(run), *righted.intents)
@@ -253,6 +242,11 @@ def leave(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Advance
         return Advance(run)
     holding = replace(run, phase=Phase.HOLDING, notices=lasting, pending=None)
     return repeat_later(holding, now).after(*stop(run, asked=False))
+
+
+def leave_the_row(run: Run) -> Advance:
+    """What the run is about is over before its turn has come, so nobody is told anything."""
+    return ended(replace(run, why="it was over before its turn")).after(DisarmTimer())
 
 
 def ended(run: Run) -> Advance:
@@ -287,7 +281,7 @@ def repeat_later(run: Run, now: datetime) -> Advance:
 
 def stop(run: Run, *, asked: bool = True) -> list[Intent]:
     """Take back what has not begun: the timer, and all actions or only the one that is waited for."""
-    timed = run.phase in (Phase.BACKOFF, Phase.WAITING, Phase.ACTING) or any(notice.repeat for notice in run.notices)
+    timed = run.phase not in (Phase.WATCHING, Phase.HOLDING) or any(notice.repeat for notice in run.notices)
     pending = (run.pending,) if run.pending else ()  # another run may have asked for it
     actions = tuple(dict.fromkeys((*run.asked, *pending))) if asked else pending
     stopped: list[Intent] = [DisarmTimer()] if timed else []

@@ -6,9 +6,7 @@ present text of its rule; where that no longer holds the step at which the run s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import get_args
 
 from msgspec.structs import replace
 
@@ -17,9 +15,9 @@ from tracker.domain.posts.event import State
 from tracker.domain.rules.descriptions import either
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 from tracker.domain.rules.rule import Rule
-from tracker.domain.rules.step import ProviderStep, RetryStep, SendStep, Step, WaitStep, WhenStep
+from tracker.domain.rules.step import RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.domain.runs.asking import ask_retry
-from tracker.domain.runs.run import TRYING, Phase, Run, RunState
+from tracker.domain.runs.run import STANDS_AT, TRYING, Phase, Run, RunState, can_stand, joined, values_of
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -44,6 +42,7 @@ from tracker.domain.runs.steps_done import (
     ended,
     key_of,
     leave,
+    leave_the_row,
     name_of_repetition,
     owed,
     put_right,
@@ -51,25 +50,13 @@ from tracker.domain.runs.steps_done import (
     say_again,
     say_still,
     stop,
-    values_of,
 )
 
 TRIED = frozenset({"done", "unknown"})
 """After these ends of a retry action only the provider's next word tells what became of it."""
 
-STANDS_AT: Mapping[Phase, tuple[type[Step], ...]] = {
-    Phase.BACKOFF: (RetryStep,),
-    Phase.WATCHING: (RetryStep,),
-    Phase.ACTING: (RetryStep, SendStep, *get_args(ProviderStep)),
-    Phase.WAITING: (WaitStep,),
-}
-"""The steps at which a run can stand in a phase."""
-
-
-def can_stand(rule: Rule, phase: Phase, branch: str, step: int) -> bool:
-    """Whether the rule, as it is now, has the step at which a run stands."""
-    steps = rule.steps(branch)
-    return phase not in STANDS_AT or (step < len(steps) and isinstance(steps[step], STANDS_AT[phase]))
+TURN = "turn"
+"""The meaning of the timer at which a run begins its steps."""
 
 
 def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
@@ -87,7 +74,8 @@ def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
 def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     match signal:
         case Started() if run.phase is Phase.NEW:
-            return _walk(run, rule, now)
+            turn = run.starts_at or now
+            return Advance(run, (ArmTimer(turn, TURN),)) if turn > now else _walk(run, rule, now)
         case TimerDue(meaning):
             return _timer(run, rule, meaning, now)
         case TriedAlready(action, _) if run.phase is Phase.BACKOFF:
@@ -96,8 +84,8 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
         case ActionFinished(action) if run.phase is Phase.ACTING and action == run.pending:
             return _acted(run, rule, signal, now)
         case Repeated(eligible, context, anew):
-            return _again(_heard_of(run, context), rule, eligible, now, anew=anew)
-        case Settled(state) if run.phase in TRYING and isinstance(_step(run, rule), RetryStep):
+            return _again(joined(run, context), rule, eligible, now, anew=anew)
+        case Settled(state) if run.phase in (*TRYING, Phase.NEW) and isinstance(_step(run, rule), RetryStep):
             return _settle(run, rule, state, now)
         case EventsArrived(words):
             return _heard(run, rule, words, now)
@@ -144,6 +132,8 @@ def _finish(run: Run, rule: Rule, now: datetime) -> Advance:
 
 def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
     step = _step(run, rule)
+    if run.phase is Phase.NEW and meaning == TURN:
+        return _walk(run, rule, now)
     if run.phase is Phase.BACKOFF and meaning == _name_of_try(run) and isinstance(step, RetryStep):
         return _try(run, step, now)
     if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
@@ -195,12 +185,14 @@ def _sent(run: Run, rule: Rule, step: SendStep, came_to: ActionFinished, now: da
 def _again(run: Run, rule: Rule, eligible: bool, now: datetime, *, anew: bool = False) -> Advance:
     """It happened once more: what is under way goes on; after a try it means that the try did not help."""
     step = _step(run, rule)
-    if run.phase not in TRYING or not isinstance(step, RetryStep):
+    if run.phase is Phase.NEW and eligible:
+        return _put_off(run, rule, now)
+    if run.phase not in (*TRYING, Phase.NEW) or not isinstance(step, RetryStep):
         return Advance(run, say_still(run, now) if anew and not run.over else ())
     if run.phase is Phase.ACTING:
         return Advance(replace(run, heard=eligible))
     if not eligible:
-        disarm = (DisarmTimer(),) if run.phase is Phase.BACKOFF else ()
+        disarm = (DisarmTimer(),) if run.phase in (Phase.NEW, Phase.BACKOFF) else ()
         return _exhaust(run, rule, "the condition no longer allows another try", now).after(*disarm)
     if run.phase is Phase.BACKOFF:
         return Advance(run)
@@ -208,6 +200,14 @@ def _again(run: Run, rule: Rule, eligible: bool, now: datetime, *, anew: bool = 
         return _exhaust(run, rule, f"all {step.tries} tries are used up", now)
     moved = _pause(run, step, run.tries, now)
     return Advance(moved.run, moved.intents)
+
+
+def _put_off(run: Run, rule: Rule, now: datetime) -> Advance:
+    """It happened once more before the run's turn: where the rule debounces, that moves on."""
+    if rule.debounce is None:
+        return Advance(run)
+    turn = rule.debounce.until(run.started_at, now)
+    return Advance(replace(run, starts_at=turn), (ArmTimer(turn, TURN),))
 
 
 def _exhaust(run: Run, rule: Rule, why: str, now: datetime) -> Advance:
@@ -268,6 +268,8 @@ def _resolve(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Adva
     """What the run is about is over: so are its remaining steps, where they were about an absence."""
     if run.over:
         return Advance(run)
+    if run.phase is Phase.NEW:
+        return leave_the_row(run)
     # Whoever got an alert hears at once that it is over, wherever the run stands.
     righted = put_right(replace(run, notices=owed(run, rule), over=True), occurred_at, now)
     # Steps that an event set going go on, for it did happen; `_finish` looks at `over`, and turns to `resolved` then.
@@ -293,8 +295,3 @@ def _step(run: Run, rule: Rule) -> Step | None:
 
 def _name_of_try(run: Run) -> str:
     return f"{run.path}:{run.tries + 1}"
-
-
-def _heard_of(run: Run, context: Mapping[str, object] | None) -> Run:
-    """A firing that joins a run brings the newest values with it."""
-    return replace(run, count=run.count + 1, context=context or run.context)

@@ -61,6 +61,12 @@ select wanted.rule, (select count(*) from (select from {BEGAN} limit wanted.most
   from unnest($1::text[], $2::timestamptz[], $3::integer[]) as wanted (rule, since, most)
 """
 
+STARTS = """
+select wanted.rule, array(select starts_at from runs where rule = wanted.rule and starts_at is not null
+                                 and started_at <= $3 order by starts_at desc limit wanted.most) as starts
+  from unnest($1::text[], $2::integer[]) as wanted (rule, most)
+"""
+
 RECORD = """
 insert into firings (rule, key, cause, revision, outcome, detail, provider, post, run, fired_at, occurred_at)
 select *
@@ -97,8 +103,7 @@ async def recent(conn: Connection, wanted: Mapping[tuple[str, str], datetime]) -
     """The firings of each (rule, key) since its moment, the first one first."""
     if not wanted:
         return []
-    rules, keys = zip(*wanted, strict=True)
-    rows = await conn.fetch(RECENT, list(rules), list(keys), list(wanted.values()), MOST_RECENT)
+    rows = await conn.fetch(RECENT, *columns_of(wanted, 2), list(wanted.values()), MOST_RECENT)
     return [firing_of(row) for row in rows]
 
 
@@ -126,6 +131,12 @@ async def spent(
     return {row["rule"]: row["times"] for row in rows}
 
 
+async def starts(conn: Connection, throttled: Mapping[str, Rate], until: datetime) -> dict[str, list[datetime]]:
+    """When the last runs of these rules begin their steps, in this order, of those that were set going `until` then."""
+    rows = await conn.fetch(STARTS, list(throttled), [rate.times for rate in throttled.values()], until)
+    return {row["rule"]: row["starts"][::-1] for row in rows}
+
+
 async def counts(conn: Connection, since: Mapping[str, datetime], most: Sequence[int]) -> dict[str, int]:
     """How often each rule fired since its moment, counted to the number in `most` that stands in its place."""
     if not since:
@@ -137,8 +148,7 @@ async def known(conn: Connection, wanted: Collection[Identity]) -> set[Identity]
     """The identities (rule, key, cause) among these that are on record already."""
     if not wanted:
         return set()
-    columns = (list(column) for column in zip(*wanted, strict=True))
-    return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns)}
+    return {(row["rule"], row["key"], row["cause"]) for row in await conn.fetch(KNOWN, *columns_of(wanted, 3))}
 
 
 async def record(conn: Connection, firings: Sequence[Firing]) -> None:
@@ -153,8 +163,7 @@ def recording(firings: Sequence[Firing]) -> list[Part]:
          bucket_of(f.provider, f.post))
         for f in firings
     ]  # fmt: skip
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return [Part((("recorded", RECORD), ("counted", COUNT)), columns)] if rows else []
+    return [Part((("recorded", RECORD), ("counted", COUNT)), columns_of(rows, 12))] if rows else []
 
 
 HOLD = "for update of r"
@@ -180,9 +189,9 @@ select r.data
 LOCK = "select data from runs where id = $1 for update"
 
 SAVE = """
-insert into runs (id, rule, key, provider, post, target, state, data, started_at, updated_at, alone)
+insert into runs (id, rule, key, provider, post, target, state, data, started_at, updated_at, alone, starts_at)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
-                     $9::timestamptz[], $10::timestamptz[], $11::boolean[])
+                     $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::timestamptz[])
     on conflict (id) do update
    set state = excluded.state, data = excluded.data, updated_at = excluded.updated_at
 """
@@ -255,27 +264,26 @@ async def load_open(conn: Connection, wanted: Collection[tuple[str, str]]) -> li
     """The active and the queued runs of these (rule, key), the oldest first, held for the open transaction."""
     if not wanted:
         return []
-    columns = (list(column) for column in zip(*wanted, strict=True))
-    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_OPEN), *columns)]
+    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_OPEN), *columns_of(wanted, 2))]
 
 
 async def load_trying(conn: Connection, posts: Collection[tuple[str, str]]) -> list[Run]:
     """The active runs that are at a retry of these (provider, post), the oldest first, held as those above."""
     if not posts:
         return []
-    columns = (list(column) for column in zip(*posts, strict=True))
-    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_TRYING), *columns)]
+    return [Run.from_data(row["data"]) for row in await conn.fetch(_as_held(conn, LOAD_TRYING), *columns_of(posts, 2))]
 
 
 def saving(runs: Collection[Run], moves: Collection[Movement]) -> list[Part]:
     """The runs as they are now, with the moves they made; those that end come first, so their keys are free."""
     ended_first = sorted(runs, key=lambda run: run.state == "active")
     rows = [
-        (r.id, r.rule, r.key, r.provider, r.post, r.target, r.state, r, r.started_at, r.updated_at, r.alone)
+        (r.id, r.rule, r.key, r.provider, r.post, r.target, r.state, r, r.started_at, r.updated_at, r.alone,
+         r.starts_at)
         for r in ended_first
-    ]
+    ]  # fmt: skip
     made = [(move.run, move.number, move.at, move.said) for move in moves]
-    parts = [Part((("saved_runs", SAVE),), columns_of(rows, 11))] if rows else []
+    parts = [Part((("saved_runs", SAVE),), columns_of(rows, 12))] if rows else []
     return [*parts, Part((("saved_moves", SAVE_MOVES),), columns_of(made, 4))] if made else parts
 
 

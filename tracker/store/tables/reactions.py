@@ -60,6 +60,7 @@ class Run(SQLModel, table=True):
         Index("runs_newest", text("started_at desc"), "id"),
         Index("runs_by_state", "state", text("started_at desc"), "id"),
         Index("runs_of_rule", "rule", text("started_at desc"), "id"),
+        Index("runs_starting", "rule", text("starts_at desc"), postgresql_where=text("starts_at is not null")),
     )
 
     id: UUID = primary(ID)
@@ -73,6 +74,7 @@ class Run(SQLModel, table=True):
     started_at: datetime = column(MOMENT)
     updated_at: datetime = column(MOMENT)
     alone: bool = column(Boolean, "true")
+    starts_at: datetime | None = column(MOMENT)
 
 
 class RunMove(SQLModel, table=True):
