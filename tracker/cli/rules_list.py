@@ -83,8 +83,8 @@ def show(
     if json:
         show_json(shown)
         return
-    names = ("id", "trigger", "per", "match", "count", "budget", "mutes", "description", "owner", "runbook", "file",
-             "line", "in_force_since", "canary_until", "last_fired_at")  # fmt: skip
+    names = ("id", "trigger", "per", "match", "count", "budget", "throttle", "debounce", "mutes", "description",
+             "owner", "runbook", "file", "line", "in_force_since", "canary_until", "last_fired_at")  # fmt: skip
     show_pairs([("state", _state(shown)), *((name.replace("_", " "), getattr(shown, name) or None) for name in names)])
     show_pairs([("fired today", shown.firings.day.get("fired", 0)), ("ever", shown.firings.all.get("fired", 0))])
     for pause in shown.pauses:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from msgspec import Struct
@@ -33,8 +33,7 @@ from tracker.rulebook.test_runner import happen, run_test
 from tracker.rulebook.timeline import ANSWERS, DATA, Line, parse_timeline
 from tracker.toml.positions import BadText
 
-A_WEEK = timedelta(days=7)
-LONGEST_WAIT = A_WEEK
+LONGEST_WAIT = timedelta(days=7)
 MOST_DEMANDS = 200
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -67,10 +66,11 @@ def record_test(rule: Rule, facts: Sequence[Fact], done: Iterable[Done], now: da
     given["post"] = told[0].post or ""
     happened = [line for fact in told for line in _happened(fact, origin)]
     until = min(now, told[-1].received_at + LONGEST_WAIT) - origin
-    taken = _rehearsed(rule, happened, given, until)
+    starts = origin if _goes_by_the_clock(rule) else BEGINNING
+    taken = _rehearsed(rule, happened, given, starts, until)
     remarks = _remarks(done, taken, origin)
-    demands = [*_demands(taken), *_must_not(rule, taken, until)]
-    return _proved(rule, given, [*happened, *demands, *remarks])
+    demands = [*_demands(taken, starts), *_must_not(rule, taken, until)]
+    return _proved(rule, given, starts, [*happened, *demands, *remarks])
 
 
 def _of_ours(rule: Rule, fact: Fact) -> bool:
@@ -97,11 +97,13 @@ def _telling(facts: Iterable[Fact]) -> Iterator[Fact]:
 
 
 def _origin(rule: Rule, facts: Iterable[Fact]) -> datetime:
-    """The moment that becomes the beginning of the timeline: on a day and at a time like its own if that matters."""
+    """The moment that becomes the beginning of the timeline: one that `starts` can say, if the clock matters."""
     first = min(min(fact.received_at, fact.occurred_at) for fact in facts)
-    if not rule.quiet and not isinstance(rule.trigger, Every):
-        return first
-    return BEGINNING + (first - BEGINNING) // A_WEEK * A_WEEK
+    return first.astimezone(UTC).replace(second=0, microsecond=0) if _goes_by_the_clock(rule) else first
+
+
+def _goes_by_the_clock(rule: Rule) -> bool:
+    return bool(rule.quiet) or isinstance(rule.trigger, Every)
 
 
 def _happened(fact: Fact, origin: datetime) -> Iterator[_Written]:
@@ -171,23 +173,25 @@ def _line(at: timedelta, word: str, fields: Mapping[str, str]) -> _Written:
     return line
 
 
-def _rehearsed(rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], until: timedelta) -> list[Message]:
+def _rehearsed(
+    rule: Rule, lines: Iterable[_Written], given: Mapping[str, str], starts: datetime, until: timedelta
+) -> list[Message]:
     """What the rule does on a test's clock."""
-    world = RuleSimulation(RuleIndex([calm(rule)]), BEGINNING)
+    world = RuleSimulation(RuleIndex([calm(rule)]), starts)
     for line in _parsed([*lines, _Written(until, 1, "!  alert")]):
-        world.wait_until(BEGINNING + line.at)
+        world.wait_until(starts + line.at)
         if line.mark == ">":
-            happen(world, line, given, BEGINNING)
-    world.wait_until(BEGINNING + until)
+            happen(world, line, given, starts)
+    world.wait_until(starts + until)
     return world.taken[:MOST_DEMANDS]
 
 
-def _demands(taken: Iterable[Message]) -> Iterator[_Written]:
+def _demands(taken: Iterable[Message], starts: datetime) -> Iterator[_Written]:
     for one in taken:
         action = one.asked.action
         to = "" if action.verb in (*CHANGES_A_POST, "reconcile", "set") else f" {_quoted(action.target)}"
         resolved = "  resolved=true" if getattr(action.payload, "resolved", False) else ""
-        yield _Written(one.at - BEGINNING, 1, f"<  {action.verb}{to}{resolved}")
+        yield _Written(one.at - starts, 1, f"<  {action.verb}{to}{resolved}")
 
 
 def _must_not(rule: Rule, taken: Iterable[Message], until: timedelta) -> Iterator[_Written]:
@@ -212,13 +216,14 @@ def _remarks(done: Iterable[Done], taken: Iterable[Message], origin: datetime) -
         yield _Written(timedelta(0), 2, f"#  not on record: {verb} {target}")
 
 
-def _proved(rule: Rule, given: Mapping[str, str], lines: Sequence[_Written]) -> str:
+def _proved(rule: Rule, given: Mapping[str, str], starts: datetime, lines: Sequence[_Written]) -> str:
     """The table, without the demands that a test cannot make to the millisecond."""
     kept = sorted(lines, key=lambda line: (line.at, line.rank))
     for _ in range(len(kept)):
-        outcome = run_test(RuleTest((rule.id,), rule.id, given, _parsed(kept), "", 1, 1), RuleIndex([calm(rule)]))
+        test = RuleTest((rule.id,), rule.id, given, _parsed(kept), "", 1, 1, starts)
+        outcome = run_test(test, RuleIndex([calm(rule)]))
         if outcome.passed:
-            return _table(rule, given, kept)
+            return _table(rule, given, starts, kept)
         if outcome.line is None or outcome.line.mark == ">":
             break
         at = outcome.line.number - 1
@@ -230,12 +235,13 @@ def _parsed(lines: Sequence[_Written]) -> tuple[Line, ...]:
     return parse_timeline("\n".join(map(_shown, lines)))
 
 
-def _table(rule: Rule, given: Mapping[str, str], lines: Sequence[_Written]) -> str:
+def _table(rule: Rule, given: Mapping[str, str], starts: datetime, lines: Sequence[_Written]) -> str:
     known = ", ".join(f"{name} = {_toml(value)}" for name, value in given.items())
     timeline = "".join(f"{_shown(line)}\n" for line in lines)
     values = {
         "rule": _toml(rule.id),
         "name": _toml(f"what happened to {given['post']}"),
+        **({"starts": _toml(f"{starts:%Y-%m-%d %H:%M} UTC")} if starts != BEGINNING else {}),
         "given": f"{{ {known} }}",
         "timeline": f"'''\n{timeline}'''" if "'''" not in timeline else _toml(timeline),
     }
