@@ -2,8 +2,8 @@
 
 The rules see every change as the log tells it, worked out again, and every timer comes at its time; what an action
 came to is taken from the log where it was really asked for. So rules that have not changed come to what is on record.
-One thing is not in the log: while the service was away, timers waited for it, and so it did not act on what had ended
-in the meantime.
+Two things are not in the log: while the service was away, timers waited for it, and so it did not act on what had ended
+in the meantime; and a rule that watches a state waited from when it was there, while here it always was.
 """
 
 from __future__ import annotations
