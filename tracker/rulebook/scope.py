@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct, field
 
 from tracker.domain.rules.grouping import DEFAULTS
-from tracker.domain.runs.steps_done import ANSWERS
+from tracker.domain.runs.run import ANSWERS
 from tracker.toml.positions import BadText
 
 Supplier = Callable[[Mapping[str, object]], object]
