@@ -30,6 +30,7 @@ HOMES = {
     "keys": ("keys",),
     "listen": ("listen",),
     "log": ("log",),
+    "mcp": ("mcp",),
     "posts": ("posts_causes", "posts_why", "posts_create", "posts_orders", "posts"),
     "providers": ("providers",),
     "quarantine": ("quarantine",),
