@@ -22,6 +22,7 @@ from tracker.api import Parts, application
 from tracker.facts.endpoints import MOST_FAILURES
 from tracker.outbound.addresses import Allowed
 from tracker.outbound.client import Outbound
+from tracker.queries.rule_plan import rule_plan
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
@@ -316,3 +317,11 @@ async def test_another_process_takes_them_in_by_itself(here: Installation, tmp_p
         await other.take_by_hand(conn)
     assert made["id"] in other.index().by_id
     assert made["id"] in other.texts()
+
+
+async def test_a_plan_of_other_files_leaves_them_as_they_are(here: Installation, receiver: Receiver) -> None:
+    made = await here.subscribe(receiver.url)
+    await here.corridor.arm()
+    async with here.corridor.database.connection() as conn:
+        plans = {plan.rule: plan.change for plan in await rule_plan(conn, (), NOON)}
+    assert plans == {made["id"]: "kept", "quiet": "removed"}

@@ -59,7 +59,8 @@ async def test_an_assistant_finds_a_post_learns_why_and_tries_a_rule(database: D
         assert "platform" in json.dumps(await call(client, "why", post="p1", rule="told"))
         assert await call(client, "pending", post="p1") == {"pending": []}
         assert "failed" in json.dumps(await call(client, "figures"))
-        assert "rules" in await call(client, "try_rule", text=RULE.replace("told", "new"), since="2026-11-10T00:00:00Z")
+        trial = await call(client, "try_rule", text=RULE.replace("told", "new"), since="2026-11-10T00:00:00Z")
+        assert trial["changes"] == 1
         assert 'did you mean "failed"' in await call(client, "find_posts", state=["faild"])
         assert "no post" in await call(client, "post", post="p2")
 

@@ -11,7 +11,8 @@ from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import rearming
 from tracker.domain.rules.timers import states_awaited
 from tracker.domain.runs.run import Phase, can_stand
-from tracker.store.reactions import rule_book, runs, timers
+from tracker.rulebook.endpoint_rules import rule_of_endpoint
+from tracker.store.reactions import rule_book, runs, timers, webhook_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,9 @@ class RulePlan(Struct):
 async def rule_plan(conn: Connection, rules: Sequence[Rule], now: datetime) -> list[RulePlan]:
     """What becomes of each rule that there is or was, if these are put in force; worked out as it is done then."""
     by_hand = {rule: switch.enabled for rule, switch in (await rule_book.switches_by_rule(conn)).items()}
+    # Endpoints made at run time rest on no file: their rules stay as they are.
+    made = [rule_of_endpoint(one.id, one.events, one.filter) for one in await webhook_endpoints.list_all(conn)]
+    rules = [*rules, *(rule for book in made for rule in book.rules)]
     index = rearming.switched(rules, by_hand)
     armed, there = await timers.armed_revisions(conn), await timers.there_since(conn)
     index.there_since = {rule.id: there.get(rule.id, now) for rule in index}
