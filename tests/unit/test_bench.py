@@ -138,16 +138,16 @@ def test_a_quick_ratio_is_of_what_both_take_when_little_disturbs_them() -> None:
 
 
 LOG = """\
-tx 3/7 0 LOG:  statement: BEGIN;
-tx 3/7 0 LOG:  execute __asyncpg_stmt_1__:
+tx 3/7 0 LOG:  duration: 0.020 ms  statement: BEGIN;
+tx 3/7 0 LOG:  duration: 0.110 ms  execute __asyncpg_stmt_1__:
 \tselect 1
 \t  from posts
-tx 3/7 0 LOG:  execute __asyncpg_stmt_2__: insert into posts values (1)
-tx 4/9 0 LOG:  execute __asyncpg_stmt_1__: with kept as (insert into events values (1)) select 1
-tx 3/7 812 LOG:  statement: COMMIT;
-tx 3/8 0 LOG:  statement: BEGIN;
-tx 3/8 0 LOG:  statement: COMMIT;
-tx 4/10 0 LOG:  execute __asyncpg_stmt_1__: select pg_reload_conf()
+tx 3/7 812 LOG:  duration: 0.310 ms  execute __asyncpg_stmt_2__: insert into posts values (1)
+tx 4/9 813 LOG:  duration: 0.400 ms  execute __asyncpg_stmt_1__: with kept as (insert into events values (1)) select 1
+tx 3/7 812 LOG:  duration: 1.100 ms  statement: COMMIT;
+tx 3/8 0 LOG:  duration: 0.020 ms  statement: BEGIN;
+tx 3/8 0 LOG:  duration: 0.020 ms  statement: COMMIT;
+tx 4/10 0 LOG:  duration: 0.050 ms  execute __asyncpg_stmt_1__: select pg_reload_conf()
 something else
 """
 
