@@ -95,12 +95,17 @@ class TooOften(NotAllowed):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """' (did you mean "x"?)' for the nearest known word, or an empty text when none is near.
+    """' (did you mean "x"?)' for the nearest known word, or an empty text when none is near."""
+    near = nearest(word, known)
+    return f' (did you mean "{near}"?)' if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest known word, or an empty text when none is near.
 
     Among very many words only those count that begin alike, because comparing takes long.
     """
     words = list(known)
     if len(words) > COMPARED:
         words = [one for one in words if one[:1] == word[:1]][:COMPARED]
-    near = get_close_matches(word[:LONGEST_WORD], words, n=1, cutoff=0.6)
-    return f' (did you mean "{near[0]}"?)' if near else ""
+    return next(iter(get_close_matches(word[:LONGEST_WORD], words, n=1, cutoff=0.6)), "")

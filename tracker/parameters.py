@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from tracker.domain.calendar import DAYS, instant, parse_zone
 from tracker.domain.duration import FORMS, parse_duration
 from tracker.domain.rfc3339 import read_moment
-from tracker.errors import BadParameter, did_you_mean
+from tracker.domain.sentences import sentence
+from tracker.errors import BadParameter, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,8 +30,9 @@ MORNING = time(9)
 UTC_ZONE = ZoneInfo("UTC")
 
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
-TIMES = "a time with a zone (2026-11-30T09:00:00Z), a day (2026-11-30), today, yesterday, or how long ago (24h)"
-TIMES_TO_COME = "a time with a zone (2026-11-30T09:00:00Z), a day (2026-11-30), tomorrow, monday, or in how long (24h)"
+FORMS_OF_TIMES = "(2026-11-30T09:00:00Z), a day (2026-11-30), today, yesterday, or how long ago (24h)"
+TIMES = f"a time with a zone {FORMS_OF_TIMES}"
+FORMS_TO_COME = "(2026-11-30T09:00:00Z), a day (2026-11-30), tomorrow, monday, or in how long (24h)"
 
 
 def parse_time(name: str, text: str, now: datetime) -> datetime:
@@ -38,7 +40,7 @@ def parse_time(name: str, text: str, now: datetime) -> datetime:
     try:
         return _moment(text.strip(), now) or now - _span(text)
     except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not {TIMES}') from error
+        raise BadParameter(name, sentence("no_time", text=text, forms=FORMS_OF_TIMES)) from error
 
 
 def parse_optional_time(name: str, text: str | None, now: datetime) -> datetime | None:
@@ -50,7 +52,7 @@ def parse_reconcile_since(name: str, text: str, now: datetime) -> datetime:
     """From when on a provider is to be asked: a moment of the last 365 days."""
     since = parse_time(name, text, now)
     if not now - FURTHEST_BACK <= since <= now:
-        raise BadParameter(name, "must be a time of the last 365 days")
+        raise BadParameter(name, sentence("last_year"))
     return since
 
 
@@ -68,7 +70,7 @@ def parse_future_time(name: str, text: str, now: datetime, zone: ZoneInfo | None
             return instant(local.date(), local.time(), zone)
         return _moment(text, now) or now + _span(text)
     except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not {TIMES_TO_COME}') from error
+        raise BadParameter(name, sentence("no_time", text=text, forms=FORMS_TO_COME)) from error
 
 
 def parse_zone_of(name: str, text: str | None) -> ZoneInfo:
@@ -85,7 +87,7 @@ def parse_span(name: str, text: str, now: datetime) -> timedelta:
         span = _span(text)
         _ = now + span, now - span
     except (ValueError, OverflowError) as error:
-        raise BadParameter(name, f'"{text}" is not a duration: write {FORMS}') from error
+        raise BadParameter(name, sentence("no_span", text=text, forms=FORMS)) from error
     return span
 
 
@@ -101,7 +103,10 @@ def parse_choices(name: str, given: Sequence[str] | None, known: Collection[str]
 def parse_choice(name: str, text: str, known: Collection[str]) -> str:
     """One word of a closed list."""
     if text not in known:
-        raise BadParameter(name, f'"{text}" is not known{did_you_mean(text, known)}; known: {_some(known)}')
+        near = nearest(text, known)
+        raise BadParameter(
+            name, sentence("near_one" if near else "not_known", text=text, near=near, known=_some(known))
+        )
     return text
 
 
@@ -121,7 +126,7 @@ def refuse_zero_bytes(**texts: str | None) -> None:
     """Refuse text that nothing in the database can be equal to."""
     for name, text in texts.items():
         if text is not None and "\x00" in text:
-            raise BadParameter(name, "contains a zero byte")
+            raise BadParameter(name, sentence("zero_byte"))
 
 
 def _moment(text: str, now: datetime) -> datetime | None:

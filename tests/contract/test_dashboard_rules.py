@@ -125,7 +125,7 @@ async def test_the_page_of_a_rule_tells_what_it_says_and_what_it_came_to(
     assert "it </textarea>" not in page.text
     said = plain(page)
     for part in ("On post.failed", "Only platform : x or insta*", "At most once in 10m",
-                 "# What failed. [rule.on-failure]", "once in 10m, and it fired at", "Last fired"):  # fmt: skip
+                 "# What failed. [rule.on-failure]", ", and it fired at", "Last fired"):  # fmt: skip
         assert part in said, part
     assert 'name="text"' in page.text
     stuck = plain(await visitor.get("/rules/stuck"))

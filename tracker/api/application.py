@@ -68,7 +68,7 @@ REST = (
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
     redeliveries.pause_redelivery, redeliveries.resume_redelivery, redeliveries.cancel_redelivery,
-    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, rules.backtest,
+    rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, rules.resume_rule, rules.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run, runs.acknowledge_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
     signals.signal,

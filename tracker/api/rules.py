@@ -100,6 +100,15 @@ async def disable_rule(by: By, database: Db, now: Now, rules: Rules, id: RuleId)
     return await _switch(database, rule_called(rules, id), rules, now, on=False, by=by)
 
 
+@command("/rules/{id:str}/resume", ONE, "End what pauses it")
+async def resume_rule(by: By, database: Db, now: Now, rules: Rules, id: RuleId) -> OneRuleOut:
+    """Also what its budget does; what was suppressed meanwhile stays so. To do it twice changes nothing."""
+    rule = rule_called(rules, id)
+    async with database.transaction() as conn:
+        await commands.resume_rule(conn, rule.id, by, now)
+        return await _one(conn, rule, rules, now)
+
+
 async def _switch(database: Database, rule: Rule, rules: RuleSource, now: datetime, *, on: bool, by: str) -> OneRuleOut:
     async with database.transaction() as conn:
         await commands.switch_rule(conn, rule, on=on, by=by, now=now)

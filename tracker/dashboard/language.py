@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
+
+from tracker.dashboard.query import rule_address
+from tracker.domain.runs.run import Phase, RunState
+from tracker.domain.sentences import MOMENTS, read_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,13 +30,52 @@ class Texts:
     def __init__(self, code: str, texts: Mapping[str, str]) -> None:
         self.code, self.texts = code, texts
 
-    def __call__(self, name: str, /, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> Markup:
         """The text, escaped, with the values in its holes; markup among the values stays markup."""
         return escape(self.texts[name]).format(**values)
 
     def of(self, group: str, word: str) -> str:
         """What a word of ours is called, or the word itself where it is new to the dashboard."""
         return self.texts.get(f"{group}.{word}", word)
+
+    def sentence(self, text: str) -> Markup:
+        """What engine, explanations and refusals say, in this language; what is none of it stays as it is."""
+        if read := read_sentence(text):
+            code, values = read
+            return self(f"sentence.{code}", **{name: self._value(name, value) for name, value in values.items()})
+        head, colon, rest = text.partition(": ")
+        if colon and (head in _STATES or read_sentence(head)):
+            return Markup(" · ").join([self.sentence(head), *map(self.sentence, rest.split("; "))])
+        if text in _STATES:
+            return escape(self.of("run", text))
+        head, semicolon, rest = text.partition("; ")
+        if semicolon and read_sentence(head):
+            return Markup(" · ").join([self.sentence(head), self.sentence(rest)])
+        return _bdi(text)
+
+    def holder(self, by: str) -> Markup:
+        """What has paused a rule: another rule, or its own budget."""
+        return escape(self.texts["sentence.own_budget"]) if by == OWN_BUDGET else self._value("rule", by)
+
+    def _value(self, name: str, value: str) -> Markup:
+        """A value of a sentence, by its name."""
+        if name in MOMENTS:
+            at = datetime.strptime(value, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+            return Markup('<time datetime="{}" data-time="full">{}</time>').format(at.isoformat(), value)
+        if value.isdigit():
+            return escape(value)
+        if name == "rule":
+            return Markup('<a class="rule-id" href="{}">{}</a>').format(rule_address(value), _bdi(value))
+        if name == "by":
+            return self.holder(value)
+        if name == "silence":
+            link = Markup('<a href="/silences#of-{}">{}</a>')
+            return link.format(value, self.texts["sentence.one_silence"])
+        if name in _GROUPS:
+            return escape(self.of(_GROUPS[name], value))
+        if name in ("why", "wanted"):
+            return self.sentence(value)
+        return _bdi(value)
 
     def number(self, number: int) -> str:
         """A whole number with this language's mark between thousands, as in 1,234 or 1.234."""
@@ -49,6 +93,15 @@ class Texts:
         """A length of time in the largest unit of which there is one."""
         name, size = next(((name, size) for name, size in _UNITS if abs(seconds) >= size), _UNITS[-1])
         return self(name, number=self.decimal(seconds / size))
+
+
+_STATES = frozenset({*RunState, *Phase})
+_GROUPS = {"state": "state", "after": "state", "value": "state", "phase": "phase", "reason": "reason"}
+OWN_BUDGET = "its budget"
+
+
+def _bdi(text: str) -> Markup:
+    return Markup('<bdi class="code" translate="no">{}</bdi>').format(text)
 
 
 def load(code: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from tracker.dashboard.installation import Installation
 from tracker.dashboard.session import Db, Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.queries import actions, health, webhook_endpoints
+from tracker.queries import actions, health, rule_status, webhook_endpoints
 from tracker.queries.accounts import names_in, names_of
 from tracker.queries.causes import list_causes
 from tracker.queries.post_counts import count_by_state, list_choices
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tracker.queries.causes import CausesOut
     from tracker.queries.health import Parked
     from tracker.queries.posts import Title
+    from tracker.queries.rule_status import HeldRule
     from tracker.store.database import Connection, Database
 
 Found = TypeVar("Found")
@@ -101,11 +102,12 @@ class Seen:
     silent: list[str]
     parked: list[Parked]
     rules: RuleTrouble
+    held: list[HeldRule]
 
     @property
     def attention(self) -> int:
         """How many things need somebody."""
-        return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + self.rules.number
+        return sum(self.waiting.values()) + len(self.silent) + len(self.parked) + self.rules.number + len(self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class OverviewData:
             silent=await self._silent(conn),
             parked=await health.parked(conn, MOST_PARKED),
             rules=self._troubled(),
+            held=await rule_status.held_rules(conn, now),
         )
 
 

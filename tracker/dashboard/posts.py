@@ -15,7 +15,7 @@ from litestar.response import Redirect
 
 from tracker.dashboard.platforms import target_names
 from tracker.dashboard.query import Query, address, post_asked
-from tracker.dashboard.session import Db, Here, Now, Rules, Visit, raw_path
+from tracker.dashboard.session import LIVE, Db, Here, Now, Rules, Visit, raw_path
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
@@ -24,6 +24,7 @@ from tracker.queries import accounts, actions, events, history
 from tracker.queries.as_of import Past
 from tracker.queries.pending import list_pending
 from tracker.queries.posts import FoundPost, find_post
+from tracker.queries.why import why
 from tracker.rulebook.source import RuleSource
 from tracker.store.database import Connection, Database
 
@@ -167,7 +168,7 @@ AHEAD = {
 
 
 @get("/posts/{post:path}")
-async def show_post(visit: Here, database: Db, rules: Rules, past: NamedDependency[Past]) -> Response[Any]:
+async def show_post(visit: Here, database: Db, now: Now, rules: Rules, past: NamedDependency[Past]) -> Response[Any]:
     """What became of one post, why, and what happens next; with `told=facts`, without what rules and we did."""
     asked = Query(visit.request.query_params)
     facts_only = "facts" in asked.words("told", ("facts", "all"))
@@ -180,7 +181,10 @@ async def show_post(visit: Here, database: Db, rules: Rules, past: NamedDependen
         except BadParameter:  # several providers have one: the list shows them all
             return Redirect(address("/posts", q=post_id), status_code=303)
         beside = await _beside(conn, visit, found, rules, past, asked.cursor, facts_only)
-        return visit.page("post", post=found.post, **beside)
+        known = beside.pop("known")
+        # What keeps itself up to date does not ask it anew: every rule is played on all that is known.
+        answers = [] if LIVE in visit.request.headers else await why(conn, known, found.post, rules.rules(), now, None)
+        return visit.page("post", post=found.post, answers=answers, asked_rule=asked.text("rule"), **beside)
 
 
 async def _beside(
@@ -198,9 +202,11 @@ async def _beside(
     called = await accounts.names_in(conn, [post])
     positions = facts_in(groups) if visit.is_admin else []
     return {
+        "known": known,
         "path": without_repeats(history.path(known, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),
+        "publishes_at": post.scheduled_at if post.state in AHEAD and post.state is not State.PUBLISHING else None,
         "pending": await list_pending(conn, post, rules.rules()),
         "groups": groups,
         "names": target_names(post.targets, called.get(post.provider, {})),

@@ -19,6 +19,7 @@ from tracker.dashboard.platforms import platform_mark, platform_name, target_nam
 from tracker.dashboard.query import address, post_address, rule_address
 from tracker.domain.duration import format_duration
 from tracker.errors import NotFound
+from tracker.rulebook.explanations import shown
 
 DEEPEST = 40
 """What is nested more deeply is shown as it came: nobody reads it, and its indents would be megabytes."""
@@ -134,7 +135,9 @@ PAGES = Environment(
 )
 PAGES.filters |= {"platform": platform_name, "mark": platform_mark, "target_names": target_names}
 PAGES.filters |= {"moment": _moment, "pretty": pretty, "kind": _kind, "duration": format_duration, "span": _span}
+PAGES.filters |= {"values": lambda one: shown(one).partition(" = ")[2]}
 PAGES.tests["web"] = _is_web
+PAGES.tests["dated"] = lambda value: isinstance(value, datetime)
 PAGES.globals |= {
     "asset": asset_address,
     "address": address,

@@ -10,17 +10,19 @@ from typing import Annotated, Any
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
+from litestar.response import Redirect
 
 from tracker.dashboard.installation import Installation
-from tracker.dashboard.query import Query, rule_address
+from tracker.dashboard.query import Query, address, post_address, rule_address
 from tracker.dashboard.session import ON_A_PAGE, Db, Here, Now, Rules, Visit
 from tracker.domain.duration import parse_duration
 from tracker.domain.runs.engine_state import Outcome
-from tracker.errors import Misconfigured
+from tracker.errors import BadParameter, Misconfigured
 from tracker.facts import commands
 from tracker.process.backtest import Found, Span
 from tracker.process.backtest_service import BacktestService, Busy, NothingToTry, TooLong, Unreadable
 from tracker.queries import rule_status
+from tracker.queries.posts import find_post
 from tracker.queries.rule_plan import RulePlan
 from tracker.queries.rule_status import MOST_COUNTED, latest_firings
 from tracker.queries.runs import RunQuery, list_runs
@@ -108,6 +110,25 @@ async def enable(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId
 async def disable(visit: Here, database: Db, now: Now, rules: Rules, rule: RuleId) -> Response[Any]:
     """Switch it off, whatever its file says."""
     return await _switch(visit, database, now, rules, rule, on=False)
+
+
+@post("/rules/{rule:str}/resume")
+async def resume(visit: Here, database: Db, now: Now, rule: RuleId) -> Response[Any]:
+    """End what pauses it, also where no file has it any more."""
+    return await visit.does("rule_resumed", database, lambda conn, by: commands.resume_rule(conn, rule, by, now))
+
+
+@get("/rules/{rule:str}/why")
+async def why_not(visit: Here, database: Db, rules: Rules, rule: RuleId) -> Response[Any]:
+    """To the page of a post, at what this rule made of it."""
+    rule_called(rules, rule)
+    post_id = Query(visit.request.query_params).text("post") or ""
+    async with database.connection() as conn:
+        try:
+            found = (await find_post(conn, post_id, None)).post
+        except BadParameter:  # several providers have one: the list shows them all
+            return Redirect(address("/posts", q=post_id), status_code=303)
+    return Redirect(f"{post_address(found.provider, found.id, rule=rule)}#rules", status_code=303)
 
 
 async def _switch(

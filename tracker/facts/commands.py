@@ -17,6 +17,7 @@ from tracker.domain.rules.event_pattern import ACKNOWLEDGED, is_glob
 from tracker.domain.runs.engine_state import MATCHED, ActionRequest, Silence
 from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
+from tracker.domain.sentences import sentence
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
 from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
 from tracker.parameters import UTC_ZONE, parse_choice, parse_future_time, parse_span, refuse_zero_bytes
@@ -55,21 +56,21 @@ def silence(
     _check_match(match, {**known, "severity": SEVERITIES})
     refuse_zero_bytes(reason=reason)
     if not reason.strip():
-        raise BadParameter("reason", "is empty: say why, for those who wonder")
+        raise BadParameter("reason", sentence("no_reason"))
     return Silence(id_, dict(match), now, until, by, reason.strip())
 
 
 def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]]) -> None:
     """What could never fit an alert is a slip."""
     if not match:
-        raise BadParameter("match", 'is empty: say which alerts; {"rule": "*"} is all of them')
+        raise BadParameter("match", sentence("no_match", example='{"rule": "*"}'))
     for name, text in match.items():
         refuse_zero_bytes(**{f"match.{name}": text})
         if name not in MATCHED:
             takes = ", ".join(MATCHED)
             raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
         if not text or len(text) > LONGEST_WORD:
-            raise BadParameter(f"match.{name}", f"must be a text of 1 to {LONGEST_WORD} characters")
+            raise BadParameter(f"match.{name}", sentence("word_length", most=LONGEST_WORD))
         if known.get(name) and not is_glob(text):
             parse_choice(f"match.{name}", text, known[name])
 
@@ -77,20 +78,20 @@ def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]])
 def end_of_silence(until: str | None, for_: str | None, now: datetime, zone: ZoneInfo | None = UTC_ZONE) -> datetime:
     """A time ("tomorrow" and "monday" among them, in that zone) or else how long ("2h"). Raises BadParameter."""
     if (until is None) is (for_ is None):
-        raise BadParameter("until", 'give its end: either "until" (a time) or "for" (as in "2h")')
+        raise BadParameter("until", sentence("no_end", one='"until"', other='"for"', example='"2h"'))
     end = parse_future_time("until", until, now, zone) if until else now + parse_span("for", for_ or "", now)
     name = "until" if until else "for"
     if end <= now:
-        raise BadParameter(name, "is over already")
+        raise BadParameter(name, sentence("over"))
     if end > now + LONGEST:
-        raise BadParameter(name, "is more than 30 days ahead: a silence that long hides what nobody remembers")
+        raise BadParameter(name, sentence("too_far"))
     return end
 
 
 __all__ = [
     "Wished", "acknowledge", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key",
-    "discard_action", "end_silence", "note_created", "plan_redelivery", "reconcile_post", "retry_action", "retry_post",
-    "revoke_key", "signal", "switch_rule",
+    "discard_action", "end_silence", "note_created", "plan_redelivery", "reconcile_post", "resume_rule", "retry_action",
+    "retry_post", "revoke_key", "signal", "switch_rule",
 ]  # fmt: skip
 
 MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
@@ -115,6 +116,15 @@ async def switch_rule(conn: Connection, rule: Rule, *, on: bool, by: str, now: d
     event = "rule.enabled" if on else "rule.disabled"
     await event_log.append(conn, [_done(event, f"{rule.id}:{event}:{now.isoformat()}", by, now, rule=rule.id)])
     return True
+
+
+async def resume_rule(conn: Connection, rule: str, by: str, now: datetime) -> bool:
+    """End whatever pauses the rule; answers whether anything did. What was suppressed meanwhile stays so."""
+    held = [(pause.rule, pause.scope) for pause in (await holds.in_force(conn, now, now)).pauses if pause.rule == rule]
+    await holds.release(conn, held)
+    if held:
+        await event_log.append(conn, [_done("rule.resumed", f"{rule}:resumed:{now.isoformat()}", by, now, rule=rule)])
+    return bool(held)
 
 
 async def note_created(

@@ -44,7 +44,7 @@ OWN_EVENTS = frozenset({
     "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
     "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.drifted",
     "provider.heard", "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned",
-    "redelivery.resumed", "rule.disabled", "rule.enabled", "run.acknowledged", "run.cancelled",
+    "redelivery.resumed", "rule.disabled", "rule.enabled", "rule.resumed", "run.acknowledged", "run.cancelled",
     "silence.begun", "silence.ended", "endpoint.created", "endpoint.deleted", "endpoint.disabled",
 })  # fmt: skip
 """What we call the facts that we write ourselves, but for signals, whose names others choose."""

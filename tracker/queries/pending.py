@@ -18,6 +18,7 @@ from tracker.domain.rules.timers import due
 from tracker.domain.runs.run import Phase, Run, RunState
 from tracker.domain.runs.run_signals import Perform, TimerDue
 from tracker.domain.runs.workflow import advance
+from tracker.domain.sentences import sentence
 from tracker.queries.post_views import OnePostOut, PendingOut, one_post_out
 from tracker.rulebook.explanations import moment, refused
 from tracker.store.session import into
@@ -88,10 +89,6 @@ class _Rang(Trace):
         self.subject, self.came_to = subject, came_to
 
 
-def _way(before: Run, after: Run) -> str:
-    return "goes on" if after.branch == before.branch else f"goes to {after.branch}"
-
-
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """Lets timers come in thought, and says what follows; of a rule that is none of `rules` it is not known."""
@@ -102,44 +99,48 @@ class Outlook:
         """What a rule does that waits for a post, if the post stays as it is."""
         rule, rang = self.rules.get(timer.rule), _Rang()
         if rule is None:
-            return f"{timer.rule} looks again"
+            return sentence("looks_again", rule=timer.rule)
         match due(rule, timer, seen, timer.due_at, rang):
             case Fire() if states := getattr(rule.trigger, "states", ()):
-                return f"{rule.id} fires if it is still {either(sorted(states))}"
+                return sentence("fires_if_still", rule=rule.id, words=either(sorted(states)))
             case Fire():
-                return f"{rule.id} fires if {either(getattr(rule.trigger, 'words', ()))} has not happened"
+                words = either(getattr(rule.trigger, "words", ()))
+                return sentence("fires_if_absent", rule=rule.id, words=words)
             case Failed(detail=detail):
-                return f"{rule.id} cannot judge its condition: {detail}"
+                return sentence("cannot_judge", rule=rule.id, error=detail)
             case Arm(_, later):
-                return f"{rule.id} goes on waiting until {moment(later.due_at)}"
+                return sentence("goes_on_waiting", rule=rule.id, until=moment(later.due_at))
         if isinstance(rang.came_to, Refusal):
             clause = refused(rule, rang.subject, rang.came_to)
-            return f"{rule.id} does nothing, as it stands: {clause.key} wants {clause.wanted}, but {clause.was}"
-        return f"{rule.id} looks again"
+            key, wanted, why = clause.key, clause.wanted, clause.was
+            return sentence("does_nothing", rule=rule.id, key=key, wanted=wanted, why=why)
+        return sentence("looks_again", rule=rule.id)
 
     def of_run(self, run: Run, meaning: str, due_at: datetime) -> str:
         """What a run does when its timer comes."""
         rule = self.rules.get(run.rule)
         if rule is None:
-            return f"{run.rule} looks again"
+            return sentence("looks_again", rule=run.rule)
         moved = advance(run, rule, TimerDue(meaning), due_at)
         if moved.run.state is RunState.CANCELLED:
-            return f"{run.rule} ends: {moved.run.why}"
+            return sentence("ends", rule=run.rule, why=moved.run.why)
         if run.phase is Phase.NEW:
-            return f"{run.rule} begins {f'unless more comes ({run.count} so far)' if rule.debounce else 'in its turn'}"
+            return sentence("begins_unless" if rule.debounce else "begins", rule=run.rule, count=run.count)
         steps = rule.steps(run.branch)
         match steps[run.step] if run.step < len(steps) and moved.run != run else None:
             case RetryStep(tries=tries) if run.phase is Phase.BACKOFF:
-                return f"{run.rule} retries: try {moved.run.tries} of {tries}"
+                return sentence("retries", rule=run.rule, count=moved.run.tries, most=tries)
             case WaitStep(()) if run.phase is Phase.WAITING:
-                return f"{run.rule} goes on"
+                return sentence("goes_on", rule=run.rule)
             case WaitStep(words) if run.phase is Phase.WAITING:
-                return f"{run.rule} stops waiting for {either(words)}, and {_way(run, moved.run)}"
+                code = "stops_waiting" if moved.run.branch == run.branch else "turns"
+                return sentence(code, rule=run.rule, words=either(words), branch=moved.run.branch)
             case SendStep(endpoint) if run.phase is Phase.ACTING:
-                return f"{run.rule} stops waiting for the answer of {endpoint}, and {_way(run, moved.run)}"
+                code = "unanswered" if moved.run.branch == run.branch else "unanswered_turns"
+                return sentence(code, rule=run.rule, endpoint=endpoint, branch=moved.run.branch)
         if any(isinstance(intent, Perform) for intent in moved.intents):
-            return f"{run.rule} says again that it is not over"
-        return f"{run.rule} looks again"
+            return sentence("says_again", rule=run.rule)
+        return sentence("looks_again", rule=run.rule)
 
     def of_action(self, row: Mapping[str, Any]) -> str:
         """What is done, and what it waits for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlmodel import col
 
+from tracker.domain.duration import TOLERANCE
 from tracker.domain.runs.engine_state import Outcome
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, list_page, read_cursor, write_cursor
 from tracker.store.reactions import holds, rule_book, timers
@@ -98,6 +100,50 @@ async def tallies(conn: Connection, rules: Sequence[str], since: datetime) -> di
     return found
 
 
+HELD = """
+with paused as (
+  select rule, max(until) as until, count(*) as keys, array_agg(distinct by) as by,
+         coalesce(min(since), $2::timestamptz) as since
+    from pauses where until > $1::timestamptz and (since is null or since <= $1::timestamptz + $4::interval)
+   group by rule
+), broken as (
+  select distinct rule from rule_counts where outcome = 'error' and last_at > $2
+)
+select rule, p.until, p.by, coalesce(p.keys, 0) as keys,
+       case when p.rule is null then 0
+            else (select count(*) from (select from firings f where f.rule = p.rule and f.outcome = 'suppressed'
+                                           and f.fired_at >= p.since and f.detail like 'paused by %' limit $3) f)
+       end as kept_back,
+       case when b.rule is null then 0
+            else (select count(*) from (select from firings f where f.rule = b.rule and f.outcome = 'error'
+                                           and f.fired_at > $2 limit $3) f)
+       end as errors
+  from paused p full join broken b using (rule)
+ order by rule
+"""
+
+
+class HeldRule(Struct, frozen=True):
+    """A rule that is paused, or whose condition could not be evaluated.
+
+    `until` and `by` are of its pauses, and None and empty without any; `keys` is for how many it is paused, `kept_back`
+    what that has suppressed so far, `errors` counts those of the last day.
+    """
+
+    rule: str
+    until: datetime | None
+    by: list[str] | None
+    keys: int
+    kept_back: int
+    errors: int
+
+
+async def held_rules(conn: Connection, now: datetime) -> list[HeldRule]:
+    """The rules that do not do what their files say, at present."""
+    rows = await conn.fetch(HELD, now, now - DAY, MOST_COUNTED, TOLERANCE)
+    return [into(HeldRule, row) for row in rows]
+
+
 BY_ID = "id"
 DAY = timedelta(days=1)
 """Firings are counted over this span, and ever."""
@@ -167,7 +213,7 @@ async def _statuses(
         revision, at = armed.get(rule.id, (None, None))
         since = at if revision == rule.revision else None
         canary = since + rule.canary if since and rule.canary else None
-        held = [pause for pause in pauses if pause.rule == rule.id]
+        held = [pause for pause in pauses if pause.rule == rule.id and _can_meet(rule, pause.scope)]
         found.append(
             RuleStatus(
                 rule, places.get(rule.id), switches.get(rule.id), since, canary if canary and canary > now else None,
@@ -175,3 +221,16 @@ async def _statuses(
             )
         )  # fmt: skip
     return found
+
+
+def _can_meet(rule: Rule, scope: str) -> bool:
+    """Whether anything that the rule matches lies within the scope of a pause, by its provider and platform."""
+    per, _, key = scope.partition(" ")
+    if per not in ("account", "platform", "provider"):
+        return True
+    provider, _, rest = key.partition("/")
+    named = {"provider": provider, "platform": rest.partition(":")[0]}
+    return all(
+        any(fnmatchcase(named[clause.field], word) for word in clause.words)
+        for clause in rule.match if named.get(clause.field, "?") not in ("", "?")
+    )  # fmt: skip

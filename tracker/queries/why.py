@@ -118,6 +118,11 @@ class Answer:
     revision: str | None
     reasons: Sequence[Reason]
 
+    @property
+    def reacted(self) -> bool:
+        """Whether anything of it is on record for the post."""
+        return self.reasons[0].explanation.firing is not None
+
 
 async def why(
     conn: Connection, known: Sequence[Change], post: Post, rules: Sequence[Rule], now: datetime, only: str | None

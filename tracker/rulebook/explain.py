@@ -22,6 +22,7 @@ from tracker.domain.rules.rule import Every, Rule, Standing, While
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.engine_state import Firing, Identity
 from tracker.domain.runs.simulation import Simulation
+from tracker.domain.sentences import sentence
 from tracker.rulebook import explanations
 from tracker.rulebook.explanations import CLOCK, GATHERED, OFF, UNSEEN, Clause, Explanation
 
@@ -148,8 +149,8 @@ class _Account:
             if one.refusal:
                 clause = explanations.refused(rule, one.subject, one.refusal)
                 if clause.key == "over" and one.at:
-                    what = "due at" if standing.due else "since"
-                    clause = replace(clause, was=f"it is {one.subject.state}, {what} {explanations.moment(one.at)}")
+                    code, at = "due_at" if standing.due else "since", explanations.moment(one.at)
+                    clause = replace(clause, was=sentence(code, state=one.subject.state, at=at))
                 yield explanations.false(clause, one.subject.key, self.story.now)
             else:
                 text = "is one of what the rule lists, if it still stands so at its next time"
@@ -164,7 +165,7 @@ class _Account:
         if isinstance(trigger, Every) and not words:
             return Explanation(CLOCK, "goes by the clock, whatever happens to posts")
         at = changes[-1].received_at if changes else None
-        instead = f"what happened is {explanations.happened(changes)}"
+        instead = sentence("happened", words=explanations.happened(changes))
         if words:
             return explanations.false(
                 Clause("over" if isinstance(trigger, Every) else "on", either(words), instead), "", at

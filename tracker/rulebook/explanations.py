@@ -20,6 +20,7 @@ from tracker.domain.rules.grouping import Group
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Every, Expect, Predicate, Rule, Verdict, While
 from tracker.domain.runs.engine_state import ACTED, Firing, Outcome
+from tracker.domain.sentences import sentence
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.scope import filled
 from tracker.toml.positions import BadText
@@ -167,11 +168,13 @@ def refused(rule: Rule, subject: Group, refusal: Refusal) -> Clause:
     match refusal:
         case NotMatched(clause):
             was = " and ".join(f'"{value}"' for value in clause.values(subject) if value) or "nothing"
-            return Clause(f"match.{clause.field}", " or ".join(f'"{word}"' for word in clause.words), f"it is {was}")
+            return Clause(
+                f"match.{clause.field}", " or ".join(f'"{word}"' for word in clause.words), sentence("it_is", value=was)
+            )
         case ConditionFalse(values):
             return _unmet_when(rule, values)
         case NoWait(of) if of:
-            return Clause("of", f"post.{of}", "no such time is known")
+            return Clause("of", f"post.{of}", sentence("no_such_time"))
     return _nothing_left(rule, subject)
 
 
@@ -181,7 +184,7 @@ def left(rule: Rule, timer: Timer, subject: Group, change: Change) -> Explanatio
     if not isinstance(rule.trigger, While):
         return false(_nothing_left(rule, subject, after), timer.key, change.received_at, happened([change]))
     state, span = _state(timer), format_duration(rule.span)
-    said = f"{state} was left for {subject.state} after {format_duration(after)}"
+    said = sentence("left_for", state=state, after=subject.state, span=format_duration(after))
     clause = Clause("for", span, said, {"post.state": str(subject.state)})
     return false(clause, timer.key, change.received_at, f"{state} -> {subject.state}")
 
@@ -208,16 +211,16 @@ def _nothing_left(rule: Rule, subject: Group, after: timedelta | None = None) ->
     """What is watched for is over, or has come (so long `after` the wait began)."""
     trigger = rule.trigger
     if isinstance(trigger, While):
-        return Clause("while", " or ".join(sorted(trigger.states)), f"it is {subject.state}")
+        return Clause("while", " or ".join(sorted(trigger.states)), sentence("it_is", value=subject.state))
     if isinstance(trigger, Every) and trigger.standing:
-        return Clause("over", standing_in_words(trigger.standing), f"it is {subject.state} now")
+        return Clause("over", standing_in_words(trigger.standing), sentence("it_is_now", state=subject.state))
     if ahead := _ahead(rule):
-        return Clause("while", " or ".join(sorted(ahead)), f"it is {subject.state}")
-    wanted = f"no {either(getattr(trigger, 'words', ()))} within {format_duration(rule.span)}"
+        return Clause("while", " or ".join(sorted(ahead)), sentence("it_is", value=subject.state))
+    wanted = sentence("absent", words=either(getattr(trigger, "words", ())), span=format_duration(rule.span))
     if subject.state in WITHDRAWN:
-        return Clause("expect", wanted, f"the post was {subject.state}, and nothing is left to expect")
-    soon = f" {format_duration(after)} after" if after else ""
-    return Clause("expect", wanted, f"it came{soon}: the state is {subject.state}")
+        return Clause("expect", wanted, sentence("nothing_to_expect", state=subject.state))
+    code, span = ("came_after", format_duration(after)) if after else ("came", "")
+    return Clause("expect", wanted, sentence(code, span=span, state=subject.state))
 
 
 def _unmet_when(rule: Rule, values: Mapping[str, object]) -> Clause:
@@ -225,7 +228,8 @@ def _unmet_when(rule: Rule, values: Mapping[str, object]) -> Clause:
     if rule.when is None:
         raise TypeError(f"{rule.id} has no condition")
     unmet = first_unmet(rule.when, values)
-    was = "it is false" if unmet.verdict.kind == "false" else f"it cannot be evaluated: {unmet.verdict.detail}"
+    false = unmet.verdict.kind == "false"
+    was = sentence("it_is_false") if false else sentence("it_has_no_value", error=unmet.verdict.detail)
     return Clause("when", unmet.text, was, unmet.values)
 
 

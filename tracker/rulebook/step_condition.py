@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import shorten
 
+from tracker.domain.sentences import sentence
 from tracker.rulebook.explanations import shown
 from tracker.rulebook.expressions import Hole
 from tracker.rulebook.reading import Doubtful
@@ -31,8 +32,10 @@ class StepCondition(Hole, Doubtful):
         try:
             holds = super().__call__(values)
         except ValueError as error:
-            return shorten(f'"{self.text}" cannot be evaluated: {error}', LONGEST_REASON, placeholder="…")
+            return shorten(sentence("no_value", condition=self.text, error=error), LONGEST_REASON, placeholder="…")
         if holds is True:
             return ""
         met = shown({name: values[name] for name in sorted(self.reads)})
-        return shorten(f'"{self.text}" is false{f", with {met}" if met else ""}', LONGEST_REASON, placeholder="…")
+        return shorten(
+            sentence("false_with" if met else "false", condition=self.text, values=met), LONGEST_REASON, placeholder="…"
+        )

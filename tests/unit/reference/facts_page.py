@@ -37,6 +37,7 @@ MEANINGS = {
     ("manual", "redelivery.resumed"): "Somebody let it go on.",
     ("manual", "redelivery.cancelled"): "Somebody ended it.",
     ("manual", "rule.enabled"): "Somebody put a rule in force, whatever its file says.",
+    ("manual", "rule.resumed"): "Somebody ended what paused a rule, or held it for its budget.",
     ("manual", "rule.disabled"): "Somebody put a rule out of force, whatever its file says.",
     ("manual", "run.acknowledged"): "Somebody sees to what a run of a rule has told.",
     ("manual", "run.cancelled"): "Somebody asked for a run to end.",

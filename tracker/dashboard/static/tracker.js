@@ -6,7 +6,7 @@
   const spoken = document.documentElement.lang;
   const language = navigator.languages.find((one) => one.split("-")[0] === spoken) || spoken;
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
-  const spanOfDays = new Intl.NumberFormat(language, { style: "unit", unit: "day", unitDisplay: "long" });
+  const ahead = new Intl.RelativeTimeFormat(language, { style: "narrow" });
   const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
   const ofToday = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const ofAnHour = new Intl.DateTimeFormat(language, { weekday: "short", hour: "2-digit", minute: "2-digit" });
@@ -17,11 +17,9 @@
     return relative.format(-Math.trunc(seconds / size), unit);
   };
 
-  const clock = (seconds) => {
-    const days = Math.floor(seconds / 86400), rest = Math.floor(seconds % 86400);
-    const parts = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map((n) => String(n).padStart(2, "0"));
-    if (parts[0] === "00" && !days) parts.shift();
-    return (days ? `${spanOfDays.format(days)}, ` : "") + parts.join(":");
+  const due = (seconds) => {
+    const [unit, size] = UNITS.find(([, size]) => seconds >= size) || UNITS.at(-1);
+    return ahead.format(Math.trunc(seconds / size), unit);
   };
 
   const write = (element) => {
@@ -30,7 +28,7 @@
       : kind === "hour" ? ofAnHour.format(at)
       : kind === "moment" ? (at.toDateString() === new Date().toDateString() ? ofToday : full).format(at)
       : kind === "ago" ? ago(Math.max(seconds, 0))
-      : seconds >= 0 ? element.dataset.due : clock(-seconds);
+      : seconds >= 0 ? element.dataset.due : due(-seconds);
     if (element.textContent !== text) element.textContent = text;
     if (kind !== "full" && !element.title) element.title = full.format(at);
   };

@@ -23,6 +23,7 @@ from tracker.domain.rules.listing import item, listed
 from tracker.domain.rules.match_context import Occurrence, to_plain
 from tracker.domain.rules.rule import TRUE, Every, Rule
 from tracker.domain.rules.rule_index import RuleIndex
+from tracker.domain.sentences import sentence
 
 KIND = "every"
 MOST_ITEMS = 200
@@ -66,7 +67,7 @@ def _come(rule: Rule, trigger: Every, timer: Timer, seen: Seen) -> Fire | Failed
     subject, at = Group(timer.key, "", None), timer.due_at
     items, found = _found(rule, trigger, seen, at)
     if trigger.gathers and trigger.skip_empty and not found:
-        nothing = "nothing has happened since the last time" if trigger.over else "nothing stands so"
+        nothing = sentence("nothing_happened" if trigger.over else "nothing_stands")
         return Suppressed(rule, subject, timer.cause, nothing, at)
     values = Environment(DEFAULTS)
     values["event.source"], values["event.occurred_at"] = "clock", at
@@ -76,7 +77,7 @@ def _come(rule: Rule, trigger: Every, timer: Timer, seen: Seen) -> Fire | Failed
     if verdict.kind == "error":
         return Failed(rule, subject, timer.cause, verdict.detail, context, at)
     if verdict.kind != "true":
-        return Suppressed(rule, subject, timer.cause, f"its condition does not hold: run.count is {found}", at)
+        return Suppressed(rule, subject, timer.cause, sentence("not_enough", count=found), at)
     return Fire(rule, subject, timer.cause, context, at)
 
 

@@ -28,6 +28,7 @@ from tracker.domain.rules.step import AlertStep, RetryStep
 from tracker.domain.runs.engine_state import ActionRequest, EngineState, Outcome
 from tracker.domain.runs.run import Phase, Run
 from tracker.domain.runs.run_signals import TriedAlready
+from tracker.domain.sentences import sentence
 
 
 class RunScope(Group, frozen=True):
@@ -96,9 +97,9 @@ def _hidden_by(rules: RuleIndex, memory: EngineState, run: Run, told: tuple[str,
     subject = scope_of_run(run)
     for muter, key in muting_keys(rules, run.rule, subject):
         if memory.active.get((muter, key)):
-            return f"muted by {muter}"
+            return sentence("muted", rule=muter)
     silence = memory.holds.silence_of(_values(run, told, subject), at)
-    return f"silence {silence.id}" if silence else None
+    return sentence("silence", silence=silence.id) if silence else None
 
 
 def _values(run: Run, told: tuple[str, str], subject: Group) -> Mapping[str, tuple[str, ...]]:
@@ -137,21 +138,20 @@ class Admission(Struct, frozen=True):
         rule, key = fire.rule, fire.subject.key
         pause = self.memory.holds.pause_of(rule.id, fire.subject, at)
         if pause:
-            return Verdict(Outcome.SUPPRESSED, f"paused by {pause.by} until {_shown(pause.until)}")
+            return Verdict(Outcome.SUPPRESSED, sentence("paused", by=pause.by, until=_shown(pause.until)))
         count = 0
         if rule.count:
             count, whole = self._counted(rule.count, fire, at)
             if (share := rule.count.share) and not (whole >= rule.count.least and share.reached(count, whole)):
-                return Verdict(Outcome.COUNTED, f"{count} of {whole}, and it wants {rule.count}")
+                return Verdict(Outcome.COUNTED, sentence("share", count=count, whole=whole, wanted=rule.count))
             if not share and count < rule.count.least:
-                within = "in a row" if rule.count.in_a_row else f"within {format_duration(rule.count.window)}"
-                return Verdict(Outcome.COUNTED, f"{count} of {rule.count.least} {within}")
+                code, span = "in_a_row" if rule.count.in_a_row else "count", format_duration(rule.count.window)
+                return Verdict(Outcome.COUNTED, sentence(code, count=count, least=rule.count.least, span=span))
         if rule.once and (last := self.memory.last_acted(rule.id, key, at, rule.once)):
-            return Verdict(
-                Outcome.SUPPRESSED, f"once in {format_duration(rule.once)}, and it fired at {_shown(last.at)}"
-            )
+            told = sentence("once", span=format_duration(rule.once), fired_at=_shown(last.at))
+            return Verdict(Outcome.SUPPRESSED, told)
         ahead = self.memory.ahead.get((rule.id, key))
-        told = f"a firing of {_shown(ahead)} counts as none: the clock was ahead" if ahead else ""
+        told = sentence("clock_ahead", fired_at=_shown(ahead)) if ahead else ""
         return self._within_budget(rule, at) or Verdict(count=count, detail=told)
 
     def _counted(self, count: Count, fire: Fire, at: datetime) -> tuple[int, int]:
@@ -174,7 +174,7 @@ class Admission(Struct, frozen=True):
         known = self.memory.spent.get(rule.id, ())
         if len(known) < budget.times or sum(moment > at - budget.per for moment in known) < budget.times:
             return None
-        return Verdict(Outcome.SUPPRESSED, f"its budget of {budget} is used up", tripped=budget.per)
+        return Verdict(Outcome.SUPPRESSED, sentence("budget", budget=budget), tripped=budget.per)
 
     def turn_of(self, rule: Rule, at: datetime) -> tuple[datetime | None, str]:
         """When the run of a firing begins its steps, None where nothing puts that off, and why it is later than now.

@@ -60,6 +60,7 @@ from tracker.domain.runs.run_signals import (
 )
 from tracker.domain.runs.steps_done import has_had_its_say
 from tracker.domain.runs.workflow import advance
+from tracker.domain.sentences import sentence
 
 JOINED = (Mode.SINGLE, Mode.RESTART)
 """In these modes a firing begins no run beside one that goes on."""
@@ -130,7 +131,7 @@ class Engine:
             return
         rule = self.rules.by_id.get(run.rule)
         if rule is None:
-            self._end(run, RunState.CANCELLED, "the rule was removed or switched off", at)
+            self._end(run, RunState.CANCELLED, sentence("rule_gone"), at)
             return
         moved = advance(run, rule, signal, at)
         self._keep(moved.run, at, run, remark_on(signal))
@@ -176,9 +177,9 @@ class Engine:
         for run_id in active:
             run = self.memory.runs[run_id]
             if rule.mode is Mode.RESTART and run.phase is not Phase.NEW:
-                self.deliver_signal(run_id, Cancelled("it began anew"), at)
+                self.deliver_signal(run_id, Cancelled(sentence("anew")), at)
             elif rule.mode is Mode.SINGLE and has_had_its_say(run, rule):
-                self._end(run, run.ending, "it began anew", at)
+                self._end(run, run.ending, sentence("anew"), at)
         return [run_id for run_id in active if self.memory.runs[run_id].state is RunState.ACTIVE]
 
     def _is_canary(self, rule: Rule, at: datetime) -> bool:

@@ -16,6 +16,7 @@ from tracker.domain.rules.decision import Timer
 from tracker.domain.rules.grouping import Group
 from tracker.domain.runs.run import TRYING, Run, RunState
 from tracker.domain.runs.run_signals import Label
+from tracker.domain.sentences import sentence
 
 Identity = tuple[str, str, str]
 
@@ -31,8 +32,7 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
-PART = "it is one of those of which what is counted is a share"
-ROW_ENDED = "a post was published, so the row begins anew"
+PART, ROW_ENDED = sentence("part"), sentence("row_ended")
 """The details of firings that are none: before the one, what was counted in a row counts no more."""
 
 MOST_RECENT = 2000

@@ -17,7 +17,9 @@ from tracker.domain.rules.match_context import from_plain
 from tracker.domain.rules.periodic import MOST_ITEMS
 from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.step import ProviderStep, RetryStep, SendStep, Step, WaitStep
+from tracker.domain.sentences import SENTENCES
 
+STEP, LEFT_OUT = SENTENCES["step"], SENTENCES["left_out"]
 _RUNS = UUID("0b1de5a4-7c3f-5f0e-8a2d-6d4f8e1c9b70")
 
 
@@ -210,11 +212,13 @@ def values_of(run: Run) -> Environment:
 
 def describe(run: Run, before: Run) -> str:
     """Where the run has come to, for its history, and what it has left out since."""
-    left_out = [f"; at step {path}: {why}" for path, why in run.left_out.items() if path not in before.left_out]
+    left_out = [
+        f"; {LEFT_OUT.format(path=path, why=why)}" for path, why in run.left_out.items() if path not in before.left_out
+    ]
     reason = f"{f': {run.why}' if run.why else ''}{''.join(left_out)}"
     if run.state is not RunState.ACTIVE:
         return f"{run.state}{reason}"
-    return f"step {run.path}, {run.phase}{reason}"
+    return f"{STEP.format(path=run.path, phase=run.phase)}{reason}"
 
 
 def run_id(rule: str, key: str, cause: str) -> UUID:

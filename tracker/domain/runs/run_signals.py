@@ -13,6 +13,7 @@ from tracker.domain.posts.change import Change
 from tracker.domain.posts.event import State
 from tracker.domain.rules.decision import Came, Cancel, Resolve, Settle
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED
+from tracker.domain.sentences import sentence
 
 
 class Started(Struct, frozen=True):
@@ -80,7 +81,7 @@ class TriedAlready(Struct, frozen=True):
     rule: str
 
     def __str__(self) -> str:
-        return f'joins the retry that "{self.rule}" asked for'
+        return sentence("joins", rule=self.rule)
 
 
 Signal = Started | TimerDue | ActionFinished | Repeated | Settled | Resolved | EventsArrived | Cancelled | TriedAlready
@@ -168,7 +169,7 @@ def result_of(change: Change) -> tuple[UUID, ActionFinished | Cancelled | Events
         return None
     run = UUID(str(said["run"]))
     if change.event == CANCELLED:
-        return run, Cancelled("by hand")
+        return run, Cancelled(sentence("by_hand"))
     if change.event == ACKNOWLEDGED:
         return run, EventsArrived((ACKNOWLEDGED,))
     if change.event not in OUTCOMES:

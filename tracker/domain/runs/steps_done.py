@@ -32,6 +32,7 @@ from tracker.domain.rules.step import (
 from tracker.domain.runs.asking import ask_provider
 from tracker.domain.runs.run import TRYING, Notice, Phase, Run, values_of
 from tracker.domain.runs.run_signals import ArmTimer, DisarmTimer, Hold, Intent, Label, Perform, Release, Withdraw
+from tracker.domain.sentences import sentence
 
 
 def raise_alert(run: Run, step: AlertStep, title: str, now: datetime) -> ActionSpec:
@@ -232,7 +233,7 @@ def leave(run: Run, rule: Rule, occurred_at: datetime, now: datetime) -> Advance
     if is_disproved(run, occurred_at):
         righted = put_right(replace(run, notices=owed(run, rule), over=True), occurred_at, now)
         stopped = (*stop(run), *righted.intents)
-        return ended(replace(righted.run, why="it had not lasted so long")).after(*stopped)
+        return ended(replace(righted.run, why=sentence("too_short"))).after(*stopped)
     if run.phase in TRYING or (rule.watches_failures and run.phase is not Phase.HOLDING):
         return Advance(run)
     lasting = tuple(one for one in run.notices if one.resolves or one.repeat)

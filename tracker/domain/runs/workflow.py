@@ -51,6 +51,7 @@ from tracker.domain.runs.steps_done import (
     say_still,
     stop,
 )
+from tracker.domain.sentences import sentence
 
 TRIED = frozenset({"done", "unknown"})
 """After these ends of a retry action only the provider's next word tells what became of it."""
@@ -64,7 +65,7 @@ def advance(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
     if run.state is not RunState.ACTIVE:
         return Advance(run)
     if not can_stand(rule, run.phase, run.branch, run.step) and not isinstance(signal, Cancelled):
-        signal = Cancelled("the rule was edited")
+        signal = Cancelled(sentence("edited"))
     moved = _hear(run, rule, signal, now)
     if moved.run == run:
         return moved
@@ -137,7 +138,7 @@ def _timer(run: Run, rule: Rule, meaning: str, now: datetime) -> Advance:
     if run.phase is Phase.BACKOFF and meaning == _name_of_try(run) and isinstance(step, RetryStep):
         return _try(run, step, now)
     if run.phase is Phase.WAITING and meaning == run.path and isinstance(step, WaitStep):
-        return _otherwise(run, rule, step.otherwise, f"waited in vain for {either(step.words)}", now)
+        return _otherwise(run, rule, step.otherwise, sentence("in_vain", words=either(step.words)), now)
     if run.phase is Phase.ACTING and meaning == run.path and isinstance(step, SendStep):
         return _otherwise(run, rule, step.otherwise, "the send was not done in time", now)
     if run.phase is Phase.HOLDING and meaning == name_of_repetition(run):
@@ -167,7 +168,7 @@ def _acted(run: Run, rule: Rule, came_to: ActionFinished, now: datetime) -> Adva
     if reason == Reason.RECREATED:
         return _next(run, rule, now)
     if outcome not in TRIED and reason != Reason.NOT_NEEDED:
-        return _exhaust(run, rule, f"try {run.tries} could not be made: {reason or outcome}", now)
+        return _exhaust(run, rule, sentence("not_made", tries=run.tries, reason=reason or outcome), now)
     watching = replace(run, phase=Phase.WATCHING, heard=None)
     return Advance(watching) if run.heard is None else _again(watching, rule, run.heard, now)
 
@@ -175,7 +176,7 @@ def _acted(run: Run, rule: Rule, came_to: ActionFinished, now: datetime) -> Adva
 def _sent(run: Run, rule: Rule, step: SendStep, came_to: ActionFinished, now: datetime) -> Advance:
     """What was answered to a message can be read from here on; what was told in vain leads elsewhere."""
     if came_to.outcome != "done":
-        why = f"the send came to nothing: {came_to.reason or came_to.outcome}"
+        why = sentence("send_failed", reason=came_to.reason or came_to.outcome)
         return _otherwise(run, rule, step.otherwise, why, now).after(DisarmTimer())
     if step.noun:
         run = replace(run, answers={**run.answers, step.noun: came_to.answer})
@@ -193,11 +194,11 @@ def _again(run: Run, rule: Rule, eligible: bool, now: datetime, *, anew: bool = 
         return Advance(replace(run, heard=eligible))
     if not eligible:
         disarm = (DisarmTimer(),) if run.phase in (Phase.NEW, Phase.BACKOFF) else ()
-        return _exhaust(run, rule, "the condition no longer allows another try", now).after(*disarm)
+        return _exhaust(run, rule, sentence("not_eligible"), now).after(*disarm)
     if run.phase is Phase.BACKOFF:
         return Advance(run)
     if run.tries >= step.tries:
-        return _exhaust(run, rule, f"all {step.tries} tries are used up", now)
+        return _exhaust(run, rule, sentence("tries_used", tries=step.tries), now)
     moved = _pause(run, step, run.tries, now)
     return Advance(moved.run, moved.intents)
 
@@ -235,7 +236,10 @@ def _judge(run: Run, step: WhenStep) -> Run:
     why = step.condition(values_of(run))
     if not why:
         return replace(run, step=run.step + 1)
-    left_out = {**run.left_out, run.path: f"{why}, so {step.otherwise} follows" if step.otherwise else why}
+    left_out = {
+        **run.left_out,
+        run.path: sentence("follows", why=why, branch=step.otherwise) if step.otherwise else why,
+    }
     if step.otherwise:
         return replace(run, branch=step.otherwise, step=0, left_out=left_out)
     return replace(run, step=run.step + 1 + step.guarded, left_out=left_out)
