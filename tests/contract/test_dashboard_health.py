@@ -102,7 +102,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         "processor Reads up to date buckets held: 16, by only",
         "Notice silent providers deadman last",
         "nightly not done yet next:",
-        "Schema that of this version",
+        "Schema up to date",
         "held: 0",
         "the files are in force as they are",
     ):

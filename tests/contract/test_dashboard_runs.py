@@ -89,9 +89,9 @@ async def test_a_run_tells_its_steps_its_actions_and_what_it_waits_for(
     said = plain(page)
     assert 'href="/posts/p1?provider=sosyalkopru"' in page.text
     assert 'href="/rules/sync"' in page.text
-    for part in ("Alert ops done", "Wait for cms.acked , at most 1d , else go to escalate here it stands",
+    for part in ("Alert ops done", "Wait for cms.acked , at most 1d , else go to escalate current step",
                  "Alert ops ahead", "Rule sync stops waiting", "p1 is out", "Attempts: 1",
-                 "step 1, waiting"):  # fmt: skip
+                 "step 1, waits for something to happen"):  # fmt: skip
         assert part in said, part
     assert page.text.count('aria-current="step"') == 1
     assert path in (await visitor.get("/posts/p1")).text
@@ -121,6 +121,6 @@ async def test_a_run_is_cancelled_by_who_may_operate(
         assert "It is being cancelled" in (await client.get(answer.headers["Location"])).text
         await corridor.settle()
         said = plain(await client.get(path))
-        assert "cancelled: by hand" in said
+        assert "cancelled · by hand" in said
         again = await client.post(f"{path}/cancel")
         assert (again.status_code, "Things have moved on" in again.text) == (409, True)
