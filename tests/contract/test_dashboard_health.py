@@ -99,7 +99,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
         "sosyalkopru Answers Calls left 18 of 20 in 1h",
         "Credits left 4,812 · 100 kept for reactions",
         "Its clock as ours",
-        "processor Reads up to date buckets held: 16, by only",
+        "processor Reads up to date partitions: 16, by only",
         "Notice silent providers deadman last",
         "nightly not done yet next:",
         "Schema up to date",
