@@ -33,7 +33,7 @@ async def test_a_silence_is_begun_by_keyboard_on_a_phone_and_ended(open_page: Op
     assert (await too_wide(page), await unreadable(page)) == ({}, [])
     await page.get_by_label("Rule").fill("try-again")
     await page.keyboard.press("Enter")
-    active = page.get_by_role("region", name="In force").get_by_role("listitem").filter(has_text="the browser tests")
+    active = page.get_by_role("region", name="In force").get_by_role("listitem").filter(has_text="try-again")
     await expect(active.get_by_role("timer")).to_contain_text("in ")
     await active.get_by_role("button").click()
     await expect(page.locator("#notice")).to_be_visible()
