@@ -122,5 +122,5 @@ def _faults(settings: Settings, draft: Draft) -> list[Misconfigured]:
 def _page(visit: Visit, rule: str, draft: Draft, status: int = 200) -> Response[Any]:
     return visit.page(
         "edit", status, rule_id=rule, draft=draft, tried=draft.tried, source=draft.text,
-        lines=draft.text.split("\n"), shown=SHOWN,
+        lines=draft.text.split("\n"), shown=SHOWN, changed_only=True,
     )  # fmt: skip

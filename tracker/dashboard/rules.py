@@ -199,5 +199,5 @@ async def tried_on(trial: BacktestService, text: str, span: Span) -> Tried:
 def _page(visit: Visit, rule: str, text: str, since: str, tried: Tried | None) -> Response[Any]:
     return visit.page(
         "trial", tried.status if tried else 200, rule_id=rule, source=text, lines=text.split("\n"), since=since,
-        spans=SPANS, tried=tried, shown=SHOWN,
+        spans=SPANS, tried=tried, shown=SHOWN, changed_only=False,
     )  # fmt: skip
