@@ -59,6 +59,9 @@ poll = "200ms"
 """
     + FAR_ENDS
     + """
+[dashboard]
+edit_rules = true
+
 [telemetry]
 format = "json"
 level = "warning"

@@ -28,7 +28,7 @@ FROM_RIGHT = "gönderi-\N{RIGHT-TO-LEFT OVERRIDE}\N{ARABIC LETTER ALEF}\N{ARABIC
 POSTS = (SCRIPT, LONG, FROM_RIGHT)
 KINDS = (
     "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/rules", "/rules/try-again",
-    "/rules/try-again/trial", "/runs", "/calendar", "/calendar?view=month",
+    "/rules/try-again/trial", "/rules/try-again/edit", "/runs", "/calendar", "/calendar?view=month",
     "/quarantine", "/quarantine/replay", "/silences", "/reconciliations", "/health",
 )  # fmt: skip
 PAGES = (*KINDS, *(f"/posts/{quote(post, safe='')}" for post in (SCRIPT, FROM_RIGHT)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,3 +54,16 @@ async def test_a_rule_is_switched_off_and_on_again_by_keyboard_on_a_phone(house:
         row = page.locator(".action-list > li").filter(has=page.get_by_role("link", name="try-again"))
         await expect(row.locator(".badge")).to_have_text(state)
         await expect(page.locator("#notice")).to_be_visible()
+
+
+async def test_a_rule_is_edited_checked_and_saved(open_page: Opened) -> None:
+    page = await open_page("/rules/try-again")
+    await page.get_by_role("link", name="Edit the file").click()
+    text = page.get_by_label("The text of the file")
+    await text.fill(await text.input_value() + "\n# edited in a browser\n")
+    await page.get_by_role("button", name="Check and try it").click()
+    await expect(page.get_by_role("region", name="When it is saved")).to_be_visible()
+    await page.get_by_role("button", name="Save and put in force").click()
+    await expect(page.locator("#notice")).to_contain_text("is saved")
+    await page.goto("/rules/try-again/edit")
+    await expect(page.get_by_label("The text of the file")).to_have_value(re.compile("# edited in a browser\n$"))
