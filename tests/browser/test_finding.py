@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from tests.browser.provider import on, problem
 from tests.browser.test_every_page import LONG, SCRIPT, too_wide, unreadable
 from tests.browser.test_looks import SCREENSHOTS, faults, picture
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.browser.conftest import House, Opened
@@ -48,6 +49,12 @@ async def test_a_cause_leads_to_its_posts_and_each_filter_can_be_taken_away(open
     await page.locator(".tabs a", has_text="Partly published").click()
     await expect(page.locator(".tabs [aria-current]")).to_contain_text("Partly published")
     await page.get_by_role("link", name="Clear the filters").click()
+
+    async def is_offered() -> bool:
+        await page.reload()
+        return await page.locator("select[name=platform] option[value=tiktok]").count() > 0
+
+    await until(is_offered, "a platform that has just come is offered, which takes a minute", 90)
     await page.locator("select[name=platform]").select_option("tiktok")
     await page.get_by_role("button", name="Show").click()
     await expect(page.get_by_role("row")).to_have_count(2)
