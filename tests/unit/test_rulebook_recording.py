@@ -179,3 +179,30 @@ def test_build_servers_are_told_each_test_and_what_was_wrong() -> None:
     assert failure is not None
     assert "it did not; nothing was done" in str(failure.get("message"))
     assert second.find("failure") is None
+
+
+ASKING = """
+[rule.draft]
+on = "post.failed"
+do = [
+  { send = "cms", as = "cms", at_most = "2m", else = "down" },
+  { alert = "ops", title = "draft {{ has(cms.answer.n) ? cms.answer.n : 0 }}" },
+]
+[rule.draft.branch]
+down = [{ alert = "boss", title = "down" }]
+"""
+
+
+@pytest.mark.parametrize(("end", "told"), [("done", "ops"), ("dead", "boss")])
+def test_what_became_of_a_send_that_was_waited_for_is_recorded(end: str, told: str) -> None:
+    (rule,) = load_text(ASKING).rules
+    detail = {"rule": "draft", "verb": "send", "target": "cms", "reason": "ok", "answer": {"n": 7, "list": [1]}}
+    said = detail if end == "done" else {**detail, "answer": None}
+    ended = replace(fact(60, None), event=f"action.{end}", source="action", detail=said)
+    others = replace(fact(70, None), event="action.done", source="action", detail={**detail, "rule": "another"})
+    done = [Done(EPOCH, "send", "cms", end), Done(EPOCH + timedelta(seconds=60), "alert", told, "done")]
+    table = record_test(rule, [fact(0, State.FAILED), ended, others], done, NOW)
+    assert table.count(f">  action.{end}") == 1
+    assert f"1m       <  alert {told}" in table
+    assert ("answer.n=7" in table) is (end == "done")
+    assert played(ASKING, table).passed
