@@ -48,6 +48,13 @@ CALLS: dict[str, Call] = {
 READS_NOTHING = {"retry", "unregister", "delete", "cancel", "reschedule"}
 """Calls of whose answer only the status counts."""
 
+DECLARED = {
+    "delete": "DELETE /posts/{post}",
+    "cancel": "POST /posts/{post}/cancel",
+    "reschedule": 'PATCH /posts/{post} {"scheduledAt": "{at}"}',
+}
+"""Calls that this kind of provider does not document."""
+
 HTML = b"<!doctype html><title>502</title><p>" + b"x" * 500
 
 
@@ -96,7 +103,7 @@ SERVERS: dict[str, tuple[Handler, Reason, set[str]]] = {
 
 @asynccontextmanager
 async def client_of(url: str, gate: OpenGate, timeout: float = DEADLINE) -> AsyncIterator[ProviderClient]:
-    section = {"kind": "sosyalkopru", "api_url": url, "api_key": KEY}
+    section = {"kind": "sosyalkopru", "api_url": url, "api_key": KEY, "calls": DECLARED}
     settings = Settings.model_validate({"providers": {"sosyalkopru": section}})
     allowed, within = Allowed.parse(["127.0.0.1", "localhost"]), timedelta(seconds=timeout)
     async with Outbound(allowed, timeout=within, max_answer=100_000) as outbound:
