@@ -126,7 +126,7 @@ async def test_no_page_in_turkish_says_anything_in_english_or_in_utc(house: Hous
         await page.goto(path)
         text = await page.evaluate(WORDS)
         assert not [part for part in ours if part in text], path
-        assert "UTC" not in text, path
+        assert not re.search(r"\d UTC", text), path  # the calendar names its zone, which may be UTC
     await page.goto("/silences")
     await page.locator("#begin > summary").click()
     await page.locator("input[name=rule]").fill("try-agin")
