@@ -139,7 +139,7 @@ async def test_what_we_asked_for_names_the_accounts_of_targets(database: Databas
         await commands.note_created(conn, PROVIDER, "p1", wished, "k1", NOON, NOON)
     await corridor.settle()
     assert brief(await known(database)) == [("acc_1", "instagram", None, "unknown")]
-    (row,) = await corridor.rows("select fold->>'excerpt', attributes from posts")
+    (row,) = await corridor.rows("select fold->>'excerpt', terms from posts")
     assert tuple(row) == ("Merhaba", ["campaign:bahar"])
 
 

@@ -1,7 +1,7 @@
 """A rule's steps under way: `advance` moves a run, and nothing else does.
 
-Nothing here acts. The answer is the run as it is afterwards, with intents for others to store. A run goes by the
-present text of its rule; where that no longer holds the step at which the run stands, the run ends.
+Nothing here acts: the answer is the run as it is afterwards, and intents for others to store. A run goes by its rule's
+present text; where that lacks the step at which the run stands, the run ends.
 """
 
 from __future__ import annotations
@@ -80,8 +80,7 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
         case TimerDue(meaning):
             return _timer(run, rule, meaning, now)
         case TriedAlready(action, _) if run.phase is Phase.BACKOFF:
-            joint = replace(run, tries=run.tries + 1, phase=Phase.ACTING, pending=action)
-            return Advance(joint, (DisarmTimer(),))
+            return Advance(replace(run, tries=run.tries + 1, phase=Phase.ACTING, pending=action), (DisarmTimer(),))
         case ActionFinished(action) if run.phase is Phase.ACTING and action == run.pending:
             return _acted(run, rule, signal, now)
         case Repeated(eligible, context, anew):
