@@ -29,6 +29,7 @@ POSTS = (SCRIPT, LONG, FROM_RIGHT)
 KINDS = (
     "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/rules", "/rules/try-again",
     "/rules/try-again/trial", "/rules/try-again/edit", "/runs", "/calendar", "/calendar?view=month",
+    "/figures", "/figures?by=error&span=30d",
     "/quarantine", "/quarantine/replay", "/silences", "/reconciliations", "/health",
 )  # fmt: skip
 PAGES = (*KINDS, *(f"/posts/{quote(post, safe='')}" for post in (SCRIPT, FROM_RIGHT)))

@@ -20,6 +20,7 @@ from tracker.api import (
     calendar,
     endpoints,
     events,
+    figures,
     health,
     posts,
     providers,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 REST = (
     posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
     posts.retry_post, posts.reconcile_post, providers.list_accounts, stats.stats, stats.causes,
-    calendar.calendar, calendar.calendar_feed,
+    calendar.calendar, calendar.calendar_feed, figures.figures, providers.one_account,
     events.list_events, events.stream_events, events.one_event, events.list_news,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
     redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,

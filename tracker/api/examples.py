@@ -20,6 +20,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     "redelivery": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712", ("list_accounts", "state"): ["expired", "disconnected"],
     "from": "2026-11-30", "to": "2026-12-07", "zone": "Europe/Istanbul",
+    "span": "7d", ("figures", "group"): "account", ("one_account", "id"): "acc_7",
     "scheduled_from": "today", "scheduled_to": "2026-12-07", "error": "auth_expired", "group": ["error", "platform"],
     **{
         (operation, name): example
@@ -125,6 +126,21 @@ ACCOUNT = {
     "since": AT, "last_event": "account.token_expired", "last_event_at": AT,
 }  # fmt: skip
 
+ENDS = {
+    "published": 812, "partly": 3, "failed": 14, "rate": 0.0205, "median_delay": 2.4, "missed_by_webhook": 1,
+}  # fmt: skip
+
+FIGURE = {
+    "provider": "sosyalkopru", "platform": "instagram", "account": "acc_7", "name": "Ada's shop", "error": None,
+    "attribute": None, "now": ENDS, "before": ENDS,
+}  # fmt: skip
+
+FIGURES = {
+    "by": "account", "since": "2026-11-23T09:00:00Z", "until": "2026-11-30T09:00:00Z",
+    "before_since": "2026-11-16T09:00:00Z", "now": ENDS, "before": ENDS,
+    "pace": [{"begins_at": "2026-11-23T09:00:00Z", "published": 812, "partly": 3, "failed": 14}], "items": [FIGURE],
+}  # fmt: skip
+
 EVENT = {
     "position": 4712, "type": "post.failed", "source": "sosyalkopru", "provider": "sosyalkopru", "post": "post_81",
     "part": 0, "delivery": "whd_2f8a", "occurred_at": AT, "received_at": LATER, "conflict": False, "repeats": 1,
@@ -155,6 +171,9 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
         "message": "sign in again", "pace": [0] * 23 + [3],
     },
     "KnownAccount": ACCOUNT,
+    "Figure": FIGURE,
+    "Figures": FIGURES,
+    "OneAccount": ACCOUNT | {"figures": FIGURES | {"items": []}},
     "KnownAccountPage": {"items": [ACCOUNT], "next": None},
     "Post": POST,
     "PostPage": {"items": [POST], "next": None},

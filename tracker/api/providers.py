@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import get
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from tracker.api.handlers import (
     ONE,
@@ -28,13 +28,21 @@ from tracker.parameters import parse_choice, parse_reconcile_since
 from tracker.queries import accounts, drifts, reconciliations
 from tracker.queries.accounts import AccountQuery, KnownAccountOut
 from tracker.queries.drifts import DriftOut
+from tracker.queries.figures import FiguresOut, FiguresQuery, figures
 from tracker.queries.paging import Page
 from tracker.queries.reconciliations import ReconciliationOut
 
+AccountId = Annotated[str, PathParameter(description="The account's id at its provider, escaped.")]
 AccountStates = Annotated[list[str] | None, state_in(accounts.STATES)]
 DriftStates = Annotated[list[str] | None, state_in(drifts.STATES, "One or both")]
 RoundStates = Annotated[list[str] | None, state_in(reconciliations.STATES)]
 RoundId = Annotated[UUID, PathParameter(description="The reconciliation's id.")]
+
+
+class OneAccountOut(KnownAccountOut, frozen=True):
+    """An account, with how what was posted to it ended."""
+
+    figures: FiguresOut
 
 
 @get("/accounts", responses=READING, summary="Accounts, by provider and id")
@@ -50,6 +58,21 @@ async def list_accounts(
     query = AccountQuery.parse(state=states, provider=provider, platform=platform)
     async with database.connection() as conn:
         return await accounts.list_accounts(conn, query, cursor, limit)
+
+
+@get("/accounts/{id:str}", responses=ONE, summary="One account, with its figures")
+async def one_account(
+    database: Db,
+    now: Now,
+    id: AccountId,
+    provider: ProviderName = None,
+    span: Annotated[str, text("How far back its figures go, as in 7d.")] = "30d",
+) -> OneAccountOut:
+    """Its figures are those of `GET /figures` for it alone, by platform."""
+    async with database.snapshot() as conn:
+        account = await accounts.one_account(conn, id, provider)
+        query = FiguresQuery.parse(now, span=span, by="platform", provider=account.provider, account=account.account)
+        return OneAccountOut(**structs.asdict(account), figures=await figures(conn, query, now))
 
 
 @get("/drifts", responses=READING, summary="What has changed in what providers send, the newest first")

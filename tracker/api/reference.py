@@ -15,7 +15,8 @@ from markupsafe import Markup
 from tracker.api.description import Document, describe
 
 TAGS = (
-    "posts", "calendar", "events", "stats", "rules", "runs", "actions", "redeliveries", "silences", "signals",
+    "posts", "calendar", "figures", "accounts", "events", "stats",
+    "rules", "runs", "actions", "redeliveries", "silences", "signals",
     "endpoints", "quarantine", "reconciliations", "drifts", "health",
 )  # fmt: skip
 """In which order the page tells them; what is not named comes last."""

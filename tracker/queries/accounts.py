@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from tracker.domain.accounts import AccountState
+from tracker.errors import BadParameter, NotFound
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, any_of, fetch, fitting, list_page, of_current_projection
 from tracker.store.session import into
@@ -69,6 +70,20 @@ async def list_accounts(
     columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
     shown = select(*columns).where(of_current_projection(Accounts), *where)
     return await list_page(conn, shown, BY_NAME, cursor, limit, partial(into, KnownAccountOut))
+
+
+async def one_account(conn: Connection, account: str, provider: str | None = None) -> KnownAccountOut:
+    """The account of that id; raises NotFound, and BadParameter where several providers have one."""
+    refuse_zero_bytes(id=account, provider=provider)
+    columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
+    where = of_current_projection(Accounts), *fitting(Accounts, account=account, provider=provider or None)
+    rows = await fetch(conn, select(*columns).where(*where).order_by(col(Accounts.provider)))
+    if not rows:
+        raise NotFound(f'there is no account "{account}"' + (f' of "{provider}"' if provider else ""))
+    if len(rows) > 1:
+        names = ", ".join(row["provider"] for row in rows)
+        raise BadParameter("provider", f'several providers have an account "{account}": say provider=, one of {names}')
+    return into(KnownAccountOut, rows[0])
 
 
 async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
