@@ -40,11 +40,11 @@ try:
 finally:
     print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
 """
-RUN_ON = {"demo", "simulate", "serve"}
+RUN_ON = {"demo", "mcp", "simulate", "serve"}
 FILES = {"rules schema", "rules record", "completion"}
 """Commands whose answer is a file of its own form."""
 
-CONFIGLESS = {"bench", "completion", "demo", "init", "simulate"}
+CONFIGLESS = {"bench", "completion", "demo", "init", "mcp", "simulate"}
 
 
 @pytest.fixture

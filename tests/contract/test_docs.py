@@ -33,9 +33,8 @@ def named(found: tuple[Path, Any]) -> str:
 
 def value_of(variable: str) -> str:
     """Something that fits where the variable is named."""
-    return {"DATABASE_URL": "postgresql://db/tracker", "PHONE_APPRISE_URL": "ntfy://x"}.get(
-        variable, "https://x.example"
-    )
+    known = {"DATABASE_URL": "postgresql://db/tracker", "PHONE_APPRISE_URL": "ntfy://x", "TRACKER_LINK_SECRET": "0f" * 32}
+    return known.get(variable, "https://x.example")
 
 
 @pytest.mark.parametrize("found", [one for one in commands() if one[0] not in WALKED], ids=named)

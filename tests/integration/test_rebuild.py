@@ -34,7 +34,7 @@ select t.* from transitions t join projections v on v.version = t.projection and
 """
 POSTS = """
 select provider, post, bucket, state, attempt, p.version, platforms, accounts, entered_at, scheduled_at, published_at,
-       failed_at, last_event_at, first_day, last_day, fold::text, attributes
+       failed_at, last_event_at, first_day, last_day, fold::text, terms
   from posts p join projections v on v.version = p.projection and v.current
  order by provider, post
 """

@@ -19,7 +19,7 @@ from tracker.store.log import quarantine
 ROOT = Path(__file__).parents[2]
 TABLES = {
     "post": {*map(str, State)},
-    "run": {*map(str, Phase)} - {Phase.NEW, Phase.OVER},  # in which a run waits for nothing
+    "run": {*map(str, Phase)} - {Phase.OVER},  # in which a run waits for nothing
     "reconciliation": set(reconciliations.STATES),
     "redelivery": set(redeliveries.STATES),
     "circuit": {*map(str, Circuit)},

@@ -136,9 +136,10 @@ class Parts:
     more: Sequence[ControllerRouterHandler] = ()
 
     def alert_values(self) -> dict[str, Sequence[str]]:
-        """What can be the rule, the provider and the channel of an alert; empty: it is not known."""
-        rules = [rule.id for rule in self.rules.rules()]
-        return {"rule": rules, "provider": self.providers, "channel": self.channels}
+        """What can be the rule of an alert, and its provider and its channel where any are configured."""
+        rules = {"rule": [rule.id for rule in self.rules.rules()]}
+        configured = {"provider": self.providers, "channel": self.channels}
+        return rules | {name: values for name, values in configured.items() if values}
 
 
 def application(parts: Parts) -> Litestar:

@@ -95,7 +95,7 @@ def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandle
         operation["responses"]["200"]["headers"] = ETAG
         operation["responses"]["304"] = {"description": "You have it already.", "headers": ETAG}
     content = operation["responses"].get("200", {}).get("content", {})
-    if content.get(JSON, {}).get("schema", {}).get("$ref", "").endswith("Page"):
+    if PAGE_OF.fullmatch(content.get(JSON, {}).get("schema", {}).get("$ref", "").removeprefix(SCHEMAS)):
         content |= {form: {"schema": {"type": "string"}} for form in (CSV, NDJSON)}
     for status, answer in operation["responses"].items():
         _complete_answer(answer, status, path)

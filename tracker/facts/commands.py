@@ -71,7 +71,7 @@ def _check_match(match: Mapping[str, str], known: Mapping[str, Collection[str]])
             raise BadParameter(f"match.{name}", f'alerts have no "{name}"{did_you_mean(name, MATCHED)}: match {takes}')
         if not text or len(text) > LONGEST_WORD:
             raise BadParameter(f"match.{name}", sentence("word_length", most=LONGEST_WORD))
-        if known.get(name) and not is_glob(text):
+        if name in known and not is_glob(text):
             parse_choice(f"match.{name}", text, known[name])
 
 
