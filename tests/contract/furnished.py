@@ -42,6 +42,11 @@ async def furnish(database: Database) -> None:
             ],
         )
         await conn.execute(
+            "insert into accounts (projection, provider, account, platform, state, fold)"
+            " select version, $1, 'acc_7', 'instagram', 'expired', '{}' from projections where current",
+            PROVIDER,
+        )
+        await conn.execute(
             "insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)"
             " values ($1, '{}', false, '1 in 1s', '', 'Ada', $2, $2, $2, 3)",
             PLAN, NOON,
