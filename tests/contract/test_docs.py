@@ -33,7 +33,7 @@ def named(found: tuple[Path, Any]) -> str:
 
 def value_of(variable: str) -> str:
     """Something that fits where the variable is named."""
-    known = {"DATABASE_URL": "postgresql://db/tracker", "PHONE_APPRISE_URL": "ntfy://x", "TRACKER_LINK_SECRET": "0f" * 32}
+    known = {"DATABASE_URL": "postgresql://db/x", "PHONE_APPRISE_URL": "ntfy://x", "TRACKER_LINK_SECRET": "0f" * 32}
     return known.get(variable, "https://x.example")
 
 
