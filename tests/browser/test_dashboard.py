@@ -70,7 +70,7 @@ async def test_the_page_of_a_post_tells_its_story_while_it_happens(house: House,
     await expect(page.get_by_role("region", name="Why")).to_contain_text("May work when tried again")
     await expect(page.get_by_role("region", name="What happens next")).to_contain_text("try-again")
     timeline = page.get_by_role("region", name="What happened")
-    await expect(timeline.locator(".firing").first).to_contain_text("try-again")
+    await expect(timeline.locator(".reactions").first).to_contain_text("try-again")
     await expect(timeline.locator(".action").filter(has_text="Send → cms")).to_contain_text("Attempt 1 done")
     await expect(page.locator("details[open] pre")).to_contain_text(f'"postId": "{post}"')
     assert await page.evaluate("window.marked")
