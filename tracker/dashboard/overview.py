@@ -14,7 +14,6 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from tracker.dashboard.figures import Stats, load_stats
-from tracker.dashboard.first_steps import first_steps
 from tracker.dashboard.installation import Installation
 from tracker.dashboard.session import Db, Here
 from tracker.domain.posts.event import State
@@ -245,3 +244,25 @@ async def show_overview(
         account_names=(await lookout.choices()).called, stuck_for=STUCK_FOR, lately_for=LATELY_FOR,
         went_wrong=WENT_WRONG, steps=steps, most_parked=MOST_PARKED,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """The addresses of the doors, by provider, and how far it has come: has anything knocked, has one been let in."""
+
+    doors: Sequence[tuple[str, str]]
+    knocked: bool
+    seen: bool
+
+    @property
+    def done(self) -> dict[str, bool]:
+        """Which of the steps are done; the last one never is, for then nobody asks."""
+        return {"provider": bool(self.doors), "address": self.knocked, "test": self.seen, "post": False}
+
+
+async def first_steps(conn: Connection, installation: Installation, base_url: str) -> FirstSteps:
+    """Where an installation without a post stands; `base_url` is where it is reached if nobody has said otherwise."""
+    base = (installation.settings.server.public_url or base_url).rstrip("/")
+    names = sorted(installation.doors)
+    seen, knocked = await health.arrivals(conn, names)
+    return FirstSteps([(name, f"{base}/webhooks/{name}") for name in names], knocked, seen)
