@@ -154,6 +154,7 @@ async def test_a_button_silences_what_its_page_is_about_until_a_morning_there(
     assert one.until.isoformat() == "2026-11-11T06:00:00+00:00"
     assert "by hand" in (await visitor.get("/silences")).text
     await visitor.post("/silences", data={**form, "about": "post=%5Ba%5D*&provider=sosyalkopru", "until": "1h"})
-    assert (await kept(database))[0].match == {"post": "[[]a][*]", "provider": "sosyalkopru"}
+    shorter, _ = sorted(await kept(database), key=lambda silence: silence.until)
+    assert shorter.match == {"post": "[[]a][*]", "provider": "sosyalkopru"}
     refused = await visitor.post("/silences", data={**form, "zone": "Mars/Base"})
     assert refused.status_code == 400
