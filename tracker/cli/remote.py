@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -121,7 +122,17 @@ class Api:
 
 @asynccontextmanager
 async def opened_api(url: str) -> AsyncIterator[Api]:
-    """The API at that address; raises Misconfigured where no key is set, or the address is none."""
+    """The API at that address, with the key of TRACKER_KEY; raises Misconfigured where none is set."""
+    key = os.environ.get(KEY, "").strip()
+    if not key or not key.isascii() or not key.isprintable():
+        raise Misconfigured(f"is {'no key' if key else 'not set'}: `tracker keys create` shows one", key=KEY)
+    async with reached(url) as with_key:
+        yield with_key(key)
+
+
+@asynccontextmanager
+async def reached(url: str) -> AsyncIterator[Callable[[str], Api]]:
+    """What makes of a key the API at that address; raises a usage error where the address is none."""
     from tracker.outbound.addresses import Allowed, OutboundError, parse_url  # noqa: PLC0415  (takes a while)
     from tracker.outbound.client import Outbound  # noqa: PLC0415  (as above)
 
@@ -129,15 +140,12 @@ async def opened_api(url: str) -> AsyncIterator[Api]:
         address = parse_url(url)
     except OutboundError as error:
         raise typer.BadParameter(error.detail, param_hint="--url") from error
-    key = os.environ.get(KEY, "").strip()
-    if not key or not key.isascii() or not key.isprintable():
-        raise Misconfigured(f"is {'no key' if key else 'not set'}: `tracker keys create` shows one", key=KEY)
     if address.scheme == "http" and address.host not in LOOPBACK:
         say(f"{url} has no https: whoever is on the way can read the key", aside=True)
     # Where to is the choice of whoever types it, so that it may be private, as no address of a rule may.
     anywhere = Allowed.parse(["0.0.0.0/0", "::/0"])
     async with Outbound(anywhere, timeout=PATIENCE, max_answer=LARGEST) as outbound:
-        yield Api(outbound, url.rstrip("/"), key)
+        yield partial(Api, outbound, url.rstrip("/"))
 
 
 def over(url: str, work: Callable[[Api], Awaitable[Result]]) -> Result:
