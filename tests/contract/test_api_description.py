@@ -214,6 +214,7 @@ def test_a_schema_is_called_what_it_is_and_a_state_is_one_thing() -> None:
     """Names are frozen by the clients that are made from them."""
     schemas = DESCRIPTION["components"]["schemas"]
     assert [name for name in schemas if name.endswith("Out") or "_" in name] == []
+    assert {name: schema["title"] for name, schema in schemas.items() if schema["title"] != name} == {}
     assert {"Post", "PostPage", "OnePost", "Problem", "Endpoint"} <= schemas.keys()
     states = set(schemas["State"]["enum"])
     text = [(path, one) for _, path, operation in operations() for one in operation["parameters"]]

@@ -155,7 +155,9 @@ def _renamed(document: Document) -> Document:
     schemas = document["components"]["schemas"]
     pages = {name: f"{found[1]}Page" for name in schemas if (found := PAGE_OF.fullmatch(name))}
     names = {name: name.removesuffix("Out") for name in schemas} | pages
-    document["components"]["schemas"] = dict(sorted((names[name], schema) for name, schema in schemas.items()))
+    # Generators name a class by its title where there is one.
+    named = {names[name]: schema | {"title": names[name]} for name, schema in schemas.items()}
+    document["components"]["schemas"] = dict(sorted(named.items()))
     references = {SCHEMAS + old: SCHEMAS + new for old, new in names.items()}
     renamed: Document = _with_references(document, references)
     return renamed
