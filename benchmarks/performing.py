@@ -78,7 +78,7 @@ def _asked(n: int) -> ActionRequest:
 
 async def _until_recorded(database: Database) -> None:
     async with database.connection() as conn:
-        while await conn.fetchval("select exists (select from actions where state <> 'done')"):
+        while await conn.fetchval("select exists (select from actions where state in ('pending', 'claimed'))"):
             await asyncio.sleep(0.01)
 
 
