@@ -45,6 +45,7 @@ from tracker.runtime import tuning
 from tracker.runtime.http_server import Server, claimed, configured, listening, until_over
 from tracker.runtime.logger import Logger
 from tracker.runtime.supervision import Supervision
+from tracker.runtime.tracing import Tracing
 from tracker.runtime.tuning import collected_seldom
 from tracker.scheduler import Scheduler
 from tracker.store import wakeups
@@ -123,6 +124,8 @@ class _Service:
         self._readers = fact_readers(self._providers)
         self._processor: Processor | None = None
         self._agents = Supervision(clock)
+        traces = settings.telemetry
+        self._tracing = Tracing(traces.traces, traces.traces_ratio, self._node) if traces.traces else None
         self._presence: Presence
 
     async def run(self, *, migrate: bool) -> None:
@@ -145,6 +148,8 @@ class _Service:
                 await self._serve_http(database, receiver, broadcast, outbound)
             finally:
                 await self._leave()
+                if self._tracing:
+                    await asyncio.to_thread(self._tracing.close)
 
     async def _arrive(self, database: Database) -> None:
         """Show that this process lives, before it works."""
@@ -177,7 +182,9 @@ class _Service:
         works, engine = Role.WORKER in self._roles, self._settings.engine
         if works:
             pace, shown_by = Pace(engine.batch, engine.lease, engine.poll), self._presence.require
-            self._processor = Processor(database, self._node, clock, self._readers, self._rules.index, pace, shown_by)
+            self._processor = Processor(
+                database, self._node, clock, self._readers, self._rules.index, pace, shown_by, self._tracing
+            )
         changed = partial(armed, self._processor.reactor) if self._processor else _nothing_to_arm
         yield "rules", partial(self._rules.follow, database, listening, changed, engine.poll)
         if self._processor:
@@ -198,7 +205,7 @@ class _Service:
         yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound, database)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
-        worker = Worker(database, performers, self._node, clock, capacity, self._presence.require)
+        worker = Worker(database, performers, self._node, clock, capacity, self._presence.require, self._tracing)
         self._presence.on_death = partial(self._take_over, worker, listening)
         yield "worker", lambda: worker.run(listening)
         yield "leases", worker.tend
@@ -220,6 +227,7 @@ class _Service:
             clock,
             max_pending=self._settings.server.max_pending,
             kept_unauthentic=self._settings.retention.forged,
+            tracing=self._tracing,
         )
 
     async def _serve_http(
@@ -256,6 +264,7 @@ class _Service:
             link_secret=settings.link_secret,
             cors=settings.cors,
             more=pages if rest else (),
+            traced_by=self._tracing.provider if self._tracing else None,
         )
         front = front_of(self._settings, receiver)
         config = configured(application(parts), front, shutdown=settings.shutdown.total_seconds())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracker.act.outcome_writer import OUTCOMES, Ended, OutcomeWriter
 from tracker.domain.actions import POLICIES, Discard, Exchange, Reason
+from tracker.errors import Unavailable
 from tracker.facts.own_facts import finished
 from tracker.runtime import metrics
 from tracker.runtime.logger import Logger
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tracker.domain.actions import Claimed, Outcome
+    from tracker.runtime.tracing import Tracing
     from tracker.store.actions.action_claims import Claim
     from tracker.store.database import Connection, Database
     from tracker.store.wakeups import Wakeups
@@ -74,7 +77,9 @@ class Worker:
         clock: Callable[[], datetime],
         capacity: Capacity = Capacity(),
         require: Callable[[], None] = nobody_asks,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._database, self._performers, self._node, self._clock = database, performers, node, clock
         self._capacity, self._completion = capacity, OutcomeWriter(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
@@ -141,7 +146,8 @@ class Worker:
     def _begin(self, claimed: Claimed) -> None:
         target = f"{claimed.verb} {claimed.target}"
         self._targets[target] += 1
-        task = asyncio.create_task(self._attempt(claimed), name=f"action {claimed.id}")
+        attempt = self._traced(claimed, self._tracing) if self._tracing else self._attempt(claimed)
+        task = asyncio.create_task(attempt, name=f"action {claimed.id}")
         self._running[claimed.id] = task
 
         def ended(done: asyncio.Task[bool]) -> None:
@@ -157,6 +163,16 @@ class Worker:
 
         task.add_done_callback(ended)
 
+    async def _traced(self, claimed: Claimed, tracing: Tracing) -> bool:
+        """Attempt it as part of the trace of what caused its run."""
+        cause = None
+        with suppress(Unavailable):
+            async with self._database.autocommit() as conn:
+                cause = await action_leases.cause_of(conn, claimed.run) if claimed.run else None
+        about = {"provider": claimed.provider, "post": claimed.post, "rule": claimed.rule, "target": claimed.target}
+        with tracing.acting(claimed.verb, cause, {**about, "action": str(claimed.id), "attempt": claimed.attempt}):
+            return await self._attempt(claimed)
+
     async def _attempt(self, claimed: Claimed) -> bool:
         """Attempt the action and record the outcome; answers whether it will be attempted again."""
         began, clock = self._clock(), perf_counter()
@@ -165,7 +181,10 @@ class Worker:
         ended = Ended.of(claimed, outcome, began, self._clock(), round(seconds * 1000))
         metrics.action_seconds.labels(claimed.verb).observe(seconds)
         metrics.actions.labels(claimed.verb, "put_off" if ended.waits else OUTCOMES[type(outcome)]).inc()
-        _tell(ended, await self._completion.record(ended))
+        held = await self._completion.record(ended)
+        if self._tracing:
+            self._tracing.ended(ended.state, outcome.reason)
+        _tell(ended, held)
         return ended.due_at is not None
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:

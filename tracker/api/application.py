@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from litestar.plugins import InitPlugin
     from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+    from opentelemetry.trace import TracerProvider
 
     from tracker.errors import Misconfigured
     from tracker.providers.base import FactReader, Provider
@@ -80,6 +82,8 @@ REST = (
     quarantine.list_quarantine, quarantine.one_of_quarantine, quarantine.replay_held, quarantine.discard_held,
 )  # fmt: skip
 
+
+UNTRACED = ["^/healthz", "^/readyz", "^/metrics", "^/static/", "^/webhooks/"]
 
 INTRODUCTION = """
 What became of every social post.
@@ -108,7 +112,8 @@ class Parts:
     endpoints that are set up wrongly; `visitor` knows who is signed in at the dashboard, and may read the reference
     page; `checks` are those of the dashboard, where there is one; `outbound` judges where endpoints made at run time
     may be, and their secrets are made of `link_secret`; pages of the origins in `cors` may read answers. `faults`
-    keep this process from being ready, `notices` do not.
+    keep this process from being ready, `notices` do not. `traced_by` gets a span of each
+    request.
     """
 
     database: Database
@@ -134,6 +139,7 @@ class Parts:
     notices: Callable[[], Mapping[str, str]] = dict
     left_out: Mapping[str, Sequence[Misconfigured]] = field(default_factory=dict)
     more: Sequence[ControllerRouterHandler] = ()
+    traced_by: TracerProvider | None = None
 
     def alert_values(self) -> dict[str, Sequence[str]]:
         """What can be the rule of an alert, and its provider and its channel where any are configured."""
@@ -179,12 +185,20 @@ def application(parts: Parts) -> Litestar:
         },
         state=State({"checks": parts.checks or KeyChecks(parts.database), "visitor": parts.visitor}),
         exception_handlers=HANDLERS,
+        plugins=[_spans(parts.traced_by)] if parts.traced_by else [],
         openapi_config=_openapi() if parts.rest else None,
         logging_config=None,
         debug=False,
     )
     app.cors = CrossOrigin(parts.cors)
     return app
+
+
+def _spans(provider: TracerProvider) -> InitPlugin:
+    """A span for each request, but for those of the machinery around the service."""
+    from litestar.plugins.opentelemetry import OpenTelemetryConfig, OpenTelemetryPlugin  # noqa: PLC0415  (an extra)
+
+    return OpenTelemetryPlugin(OpenTelemetryConfig(tracer_provider=provider, exclude=UNTRACED))
 
 
 def _silent(database: Database) -> Broadcast[Told]:

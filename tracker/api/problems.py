@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from tracker.errors import BadParameter, NotAllowed, NotFound, Rejected, TooOften, Unavailable, did_you_mean
 from tracker.runtime.logger import Logger
+from tracker.runtime.tracing import current_trace
 
 if TYPE_CHECKING:
     from litestar.connection import Request
@@ -47,6 +48,7 @@ def problem(
         "status": status,
         "detail": detail,
         "instance": request.scope["raw_path"].decode("latin-1").partition("?")[0],
+        **({"trace": trace} if (trace := current_trace()) else {}),
         **more,
     }
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)

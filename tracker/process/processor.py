@@ -15,7 +15,7 @@ from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from tracker.domain.posts.event import bucket_of
+from tracker.domain.posts.event import OWN_SOURCES, bucket_of
 from tracker.errors import Unavailable
 from tracker.process.projector import Projector, handle_or_park
 from tracker.process.reactor import Reactor, armed
@@ -23,6 +23,7 @@ from tracker.runtime import metrics
 from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.log.feed import beginning
+from tracker.store.posts.posts import logged
 from tracker.store.session import NeedsTransaction, write_at_once
 from tracker.store.wakeups import EVENTS, SHARES, keep_stepping
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.process.active_rules import ActiveRules
     from tracker.providers.base import FactReader
+    from tracker.runtime.tracing import Tracing
     from tracker.store.checkpoints.subscriptions import SubscriptionState
     from tracker.store.database import Connection, Database, Row
     from tracker.store.log.feed import Batch, Checkpoint
@@ -79,7 +81,9 @@ class Processor:
         rules: Callable[[], RuleIndex],
         pace: Pace = Pace(),
         require: Callable[[], None] = nobody_asks,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._database, self._node, self._clock, self._pace, self._require = database, node, clock, pace, require
         self.projector, self.reactor = Projector(readers, NAME), Reactor(rules, clock, readers)
         self._tended, self._woken = float("-inf"), asyncio.Event()
@@ -168,6 +172,10 @@ class Processor:
             with subscriptions.gone_is_unavailable(NAME):
                 stands = await self._move(hindmost, batch, moment, now, may_park=may_park)
         self.has_read = True
+        if self._tracing:
+            for event in map(logged, batch.rows):
+                if event.source not in OWN_SOURCES:
+                    self._tracing.processed(event, now, self._clock())
         metrics.handled.labels(NAME).inc(len(batch.rows))
         more = False
         if caught_up and await self._may_ring(stands.buckets, now):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.providers.base import Provider, Reading
+    from tracker.runtime.tracing import Tracing
     from tracker.store.database import Database
 
 log = Logger(__name__)
@@ -91,11 +92,13 @@ class Receiver:
         *,
         max_pending: int = 2000,
         kept_unauthentic: int = 1000,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database, self._doors, self._clock = database, doors, clock
         self._commits, self._kept_unauthentic = AppendBatcher(database, max_pending), kept_unauthentic
         self._unauthentic: Refusals[Refused] = Refusals(WAITING_UNAUTHENTIC, WAITING_BYTES)
         self._quarantining: set[asyncio.Task[None]] = set()
+        self._tracing = tracing
 
     @property
     def fault(self) -> str:
@@ -162,6 +165,8 @@ class Receiver:
         def on_receipt(news: Receipt | Exception) -> None:
             if isinstance(news, Receipt):
                 counter_of(provider, "duplicate" if news.duplicate else "kept").inc()
+                if self._tracing:
+                    self._tracing.received(event, self._clock(), duplicate=news.duplicate)
                 on_answer(DUPLICATE if news.duplicate else KEPT)
             elif isinstance(news, Unstorable):
                 self._set_aside(_unusable(delivery, door, now, "unstorable", authentic=True), on_answer)

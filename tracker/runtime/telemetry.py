@@ -12,6 +12,7 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from tracker.errors import printable
+from tracker.runtime.tracing import current_trace
 
 if TYPE_CHECKING:
     from structlog.types import EventDict, ExcInfo, Processor
@@ -113,10 +114,17 @@ def configure_logging(form: str = "auto", level: str = "info", stream: TextIO | 
 def _common() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        _with_trace,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+
+
+def _with_trace(_logger: object, _method: str, values: EventDict) -> EventDict:
+    if trace := current_trace():
+        values["trace_id"] = trace
+    return values
 
 
 def _rendering(console: bool, out: TextIO) -> list[Processor]:

@@ -205,6 +205,12 @@ class Telemetry(Section):
         default="auto", description="How the log is written; auto is console on a terminal, and json elsewhere."
     )
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    traces: PublicUrl = Field(
+        default="",
+        description="Where a collector of OpenTelemetry takes traces (OTLP over HTTP), as http://127.0.0.1:4318; empty:"
+        ' nowhere. Needs the extra "otel".',
+    )
+    traces_ratio: float = Field(default=1.0, ge=0, le=1, description="The share of all traces that is sent there.")
 
 
 def _provider_name(name: str) -> str:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 TITLE = "Settings"
 NAMED: dict[str, type[Section]] = {"providers": Provider, "endpoints": Endpoint}
 WORDS: dict[Any, str] = {
-    int: "whole number", str: "text", bool: "true or false", SecretStr: "secret", Path: "path", timedelta: "duration",
+    int: "whole number", float: "number", str: "text", bool: "true or false", SecretStr: "secret", Path: "path",
+    timedelta: "duration",
     Any: "value", State: "state", AccountState: "state of an account", Rate: "rate",
 }  # fmt: skip
 

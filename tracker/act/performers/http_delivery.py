@@ -14,6 +14,7 @@ from tracker.domain.calls.endpoint_call import CallTemplate, UnfitError, header
 from tracker.domain.calls.endpoint_call import body as filled_body
 from tracker.outbound.addresses import OutboundError, origin_of
 from tracker.outbound.client import Answer, exchange
+from tracker.runtime.tracing import traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ def signed(message: str, now: datetime, body: bytes, secrets: Sequence[SecretStr
     headers = {"webhook-id": message, "webhook-timestamp": str(int(now.timestamp()))}
     keys = [key_of(secret.get_secret_value()) for secret in secrets]
     signatures = " ".join(Webhook(key).sign(message, now, body.decode()) for key in keys)
-    return headers | ({"webhook-signature": signatures} if signatures else {})
+    return headers | ({"webhook-signature": signatures} if signatures else {}) | traceparent()
 
 
 HOPELESS = frozenset({Reason.GONE, Reason.BLOCKED, Reason.INTERNAL})
@@ -117,7 +118,7 @@ async def call(
         return Discard(Reason.REJECTED, f"nothing was sent: {error}")
     body = b"" if without else msgspec.json.encode(said)
     secrets = [secret.get_secret_value() for secret in endpoint.secrets]
-    signature = signed(message, now, body, endpoint.secrets) if secrets else {}
+    signature = signed(message, now, body, endpoint.secrets) if secrets else traceparent()
     shown = {"method": template.method, "url": template.origin, endpoint.idempotency_header: message}
     result, record = await post(
         outbound, address, {**headers, endpoint.idempotency_header: message, **signature}, body,

@@ -43,3 +43,12 @@ async def rescue(conn: Connection, now: datetime) -> int:
     """Make actions pending again whose lease has lapsed; answers how many, 500 at most."""
     status: str = await conn.execute(RESCUE, now)
     return int(status.rsplit(maxsplit=1)[-1])
+
+
+CAUSE = "select data ->> 'cause' from runs where id = $1"
+
+
+async def cause_of(conn: Connection, run: UUID) -> str | None:
+    """What caused the run that has asked for an action, as the engine calls it; None when that run is gone."""
+    cause: str | None = await conn.fetchval(CAUSE, run)
+    return cause
