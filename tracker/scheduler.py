@@ -19,9 +19,9 @@ from tracker.domain.duration import TOLERANCE
 from tracker.errors import Unavailable
 from tracker.process import retention
 from tracker.reconcile import drift_monitor, silence_monitor
-from tracker.reconcile.silence_monitor import LEARNT_FROM
 from tracker.runtime.logger import Logger
 from tracker.store.calls import reconciliations, schedule_runs
+from tracker.store.calls.provider_heartbeats import LEARNT_FROM
 from tracker.store.posts import overdue_posts
 
 if TYPE_CHECKING:

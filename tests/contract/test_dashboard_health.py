@@ -20,6 +20,7 @@ from tracker.domain.calls.call_limits import CallLimits, CallRequest, CallResult
 from tracker.domain.calls.circuit_breaker import FAILURES
 from tracker.domain.cron import latest
 from tracker.domain.drift.findings import Drift, Finding
+from tracker.domain.posts.post import FOLD_VERSION
 from tracker.errors import Misconfigured
 from tracker.runtime.supervision import Failing
 from tracker.settings import Settings
@@ -46,6 +47,9 @@ SETTINGS = Settings.model_validate(
         "jobs": {"nightly": {"kind": "reconcile", "cron": "30 3 * * *"}},
     }
 )
+MADE = f"update projections set fold_version = {FOLD_VERSION}"
+"""As a service does that starts."""
+
 INSTALLATION = Installation(SETTINGS, (PROVIDER,))
 
 
@@ -79,6 +83,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
     async with database.connection() as conn:
         await event_log.ensure_day(conn, now().date())
         await conn.execute("update places set caught_up_at = now()")
+        await conn.execute(MADE)
         for name, job in SETTINGS.jobs.by_name.items():
             if name != "nightly":
                 await schedule_runs.take(conn, name, last_time(job), now())
@@ -138,6 +143,7 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
     await project(database, told("poison", "failed", 1))
     async with database.connection() as conn:
         await schedule_runs.take(conn, "deadman", now() - timedelta(hours=1), now())
+        await conn.execute(MADE)
         await conn.execute("insert into silent_providers values ($1, $2, $2)", PROVIDER, now() - DAY)
         for provider, authentic, digest in ((PROVIDER, True, "a"), ("<b>forger</b>", False, "b")):
             await conn.execute(
@@ -164,7 +170,7 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
         "The clock of sosyalkopru differs",
         "Nothing has been heard from sosyalkopru",
         "could not be used: 1",
-        "wrong signature in the last day: 1 (&lt;b&gt;forger&lt;/b&gt;)",
+        "wrong signature in the last day: 1 ( &lt;b&gt;forger&lt;/b&gt; )",
         "Need attention: 12",
         "The processor is",
         "Last failure fault at the other side",

@@ -9,7 +9,6 @@ from string import Formatter
 import pytest
 
 from tests.contract.dashboard import dashboard
-from tracker.dashboard.health import STANDINGS
 from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
@@ -20,7 +19,8 @@ from tracker.domain.runs.engine_state import Outcome
 from tracker.domain.runs.run import Phase, RunState
 from tracker.facts.own_facts import OWN_EVENTS
 from tracker.providers import adapter, signature
-from tracker.queries import actions, reconciliations
+from tracker.queries import actions, checkup, provider_health, reconciliations
+from tracker.queries.provider_health import STANDINGS
 from tracker.settings import Jobs
 from tracker.store.database import Database
 from tracker.store.log import quarantine
@@ -82,12 +82,13 @@ def test_every_text_is_said_somewhere() -> None:
     """What no template and no group of words uses is left out of the files."""
     assert PAGES.loader is not None
     source = "\n".join(PAGES.loader.get_source(PAGES, name)[0] for name in TEMPLATES)
+    source += "\n".join(Path(module.__file__ or "").read_text("utf-8") for module in (checkup, provider_health))
     groups = {
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit", "rule_state", "phase", "step_state", "sentence",
     }  # fmt: skip
     groups |= {"held_state", "held_reason", "round_state", "standing", "reader"}
-    built = [*re.findall(r'"(\w+\.(?:\w+_)?)" \+', source), "actions.", "posts.", "post."]
+    built = [*re.findall(r'"(\w+\.(?:\w+_)?)(?:" \+|\{)', source), "actions.", "posts.", "post."]
     built += [f"{page}.{way}" for page in ("rules", "rule", "runs") for way in ("older", "newest")]
     unsaid = [
         name

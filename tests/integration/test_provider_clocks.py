@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.cli.doctor_providers import examine_heard
 from tracker.queries.health import provider_clocks
+from tracker.queries.provider_health import provider_health
 from tracker.settings import Settings
 from tracker.store.log.event_log import append
 
@@ -34,9 +34,8 @@ async def said(database: Database) -> list[tuple[str, str]]:
     section = {"kind": PROVIDER, "api_url": "https://api.example.com", "webhook_secrets": ["s" * 32]}
     settings = Settings.model_validate({"providers": {PROVIDER: section}})
     async with database.transaction() as conn:
-        return [
-            (str(one.verdict), one.found) async for one in examine_heard(conn, settings, NOON) if one.check == "times"
-        ]
+        (provider,) = await provider_health(conn, settings, [PROVIDER], NOON)
+    return [(str(check.verdict), check.found) for check in provider.checks() if check.name == "times"]
 
 
 async def test_what_is_ahead_is_counted_with_the_largest_and_the_usual(database: Database) -> None:

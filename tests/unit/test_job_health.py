@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.told import NOON
-from tracker.dashboard.health import OVERDUE, job_health
 from tracker.domain.cron import due
+from tracker.queries.checkup import OVERDUE, job_health
 from tracker.settings import Job
 from tracker.store.calls.schedule_runs import ScheduleRun
 

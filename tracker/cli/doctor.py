@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,67 +14,37 @@ from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.context import Config, Json, open_settings, require_configured
 from tracker.cli.output import counted, say, show_list
 from tracker.errors import Misconfigured, TrackerError
+from tracker.queries.health import Severity, ok, problem, warning
 
 if TYPE_CHECKING:
+    from tracker.queries.health import Check
     from tracker.settings import Settings
 
 WIDTH = 14
 PATIENCE = 15.0
 
 
-class Verdict(StrEnum):
-    """A problem must be mended; a warning may be as it should be."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what to do about it; `advice` is empty where all is well."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
-def ok(check: str, found: str) -> Finding:
-    """All is well."""
-    return Finding(check, Verdict.OK, found)
-
-
-def warning(check: str, found: str, advice: str) -> Finding:
-    """It may be as it should be."""
-    return Finding(check, Verdict.WARNING, found, advice)
-
-
-def problem(check: str, found: str, advice: str) -> Finding:
-    """It must be mended."""
-    return Finding(check, Verdict.PROBLEM, found, advice)
-
-
 @app.command()
 def doctor(config: Config = None, json: Json = False) -> None:
     """Find what is wrong with this installation, and say what to do about it; exit code 1 when there is a problem."""
     require_configured(config)
-    findings: list[Finding] = []
-    for finding in _examine(config):
-        findings.append(finding)
+    checks: list[Check] = []
+    for check in _examine(config):
+        checks.append(check)
         if not json:
-            _tell(finding)
+            _tell(check)
     if json:
-        show_list(findings)
+        names = {"check": "name", "verdict": "verdict", "found": "found", "advice": "advice"}
+        show_list([{name: getattr(check, field) for name, field in names.items()} for check in checks])
     else:
-        many = Counter(finding.verdict for finding in findings)
-        parts = [counted(many[kind], kind) for kind in (Verdict.PROBLEM, Verdict.WARNING) if many[kind]]
+        many = Counter(check.verdict for check in checks)
+        parts = [counted(many[kind], kind) for kind in (Severity.PROBLEM, Severity.WARNING) if many[kind]]
         say(", ".join(parts) or "nothing is wrong")
-    if any(finding.verdict is Verdict.PROBLEM for finding in findings):
+    if any(check.verdict is Severity.PROBLEM for check in checks):
         raise typer.Exit(FOUND_PROBLEMS)
 
 
-def _examine(config: Path | None) -> Iterator[Finding]:
+def _examine(config: Path | None) -> Iterator[Check]:
     from tracker.act.performers.channel_checks import usable  # noqa: PLC0415  (takes half a second)
     from tracker.cli.doctor_config import examine_here  # noqa: PLC0415  (as above)
 
@@ -97,7 +65,7 @@ def _examine(config: Path | None) -> Iterator[Finding]:
     yield from _examine_database(settings)
 
 
-def _examine_database(settings: Settings) -> Iterator[Finding]:
+def _examine_database(settings: Settings) -> Iterator[Check]:
     from tracker.cli.doctor_database import examine_database  # noqa: PLC0415  (takes half a second)
     from tracker.embedded.server import is_made, postgres  # noqa: PLC0415  (as above)
 
@@ -111,7 +79,7 @@ def _examine_database(settings: Settings) -> Iterator[Finding]:
         yield problem("database", str(error), "`tracker serve` cannot start either before this is put right")
 
 
-def _tell(finding: Finding) -> None:
-    say(f"{finding.verdict:<9}{finding.check:<{WIDTH}}{finding.found}")
-    for line in finding.advice.splitlines():
+def _tell(check: Check) -> None:
+    say(f"{check.verdict:<9}{check.name:<{WIDTH}}{check.found}")
+    for line in check.advice.splitlines():
         say(f"{'':<{9 + WIDTH}}{line}")

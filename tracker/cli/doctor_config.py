@@ -7,24 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.cli.doctor import Finding, ok, problem, warning
 from tracker.cli.output import counted
 from tracker.errors import Misconfigured
 from tracker.outbound.configured import build_outbound, unreachable
 from tracker.providers import build_providers
 from tracker.providers.rule_files import read_rules
 from tracker.providers.secret_file import SecretFile
+from tracker.queries.health import ok, problem, warning
 from tracker.rulebook.test_runner import run_tests
 from tracker.settings.values import format_size
 
 if TYPE_CHECKING:
+    from tracker.queries.health import Check
     from tracker.settings import Provider, Settings
 
 MEBIBYTE, GIBIBYTE = 2**20, 2**30
 LITTLE, VERY_LITTLE = 5 * GIBIBYTE, 512 * MEBIBYTE
 
 
-def examine_here(settings: Settings) -> Iterator[Finding]:
+def examine_here(settings: Settings) -> Iterator[Check]:
     """What there is to say about the settings and this machine."""
     yield from _rules(settings)
     yield from _providers(settings)
@@ -32,7 +33,7 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
     yield from _disk(settings)
 
 
-def _rules(settings: Settings) -> Iterator[Finding]:
+def _rules(settings: Settings) -> Iterator[Check]:
     book = read_rules(settings)
     for fault in book.faults:
         yield problem("rules", str(fault), "put it right: until then, the last good rules stay in force")
@@ -51,7 +52,7 @@ def _rules(settings: Settings) -> Iterator[Finding]:
         yield warning("rule tests", f"{failed} of {len(outcomes)} fail", "`tracker rules test` says why")
 
 
-def _providers(settings: Settings) -> Iterator[Finding]:
+def _providers(settings: Settings) -> Iterator[Check]:
     try:
         doors = build_providers(settings)
     except Misconfigured as error:
@@ -70,7 +71,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield warning("secrets", f"others can read {file.path}", f"`chmod 600 {file.path}`")
 
 
-def _provider(name: str, provider: Provider, secrets: int) -> Finding:
+def _provider(name: str, provider: Provider, secrets: int) -> Check:
     key = f"[providers.{name}]"
     if not secrets:
         how = "`tracker webhooks register` makes one" if provider.secret_file else f"give {key} webhook_secrets"
@@ -80,14 +81,14 @@ def _provider(name: str, provider: Provider, secrets: int) -> Finding:
     return ok("providers", f"{name}: {counted(secrets, 'secret')}, and a key for its API")
 
 
-def _asked_only(name: str, provider: Provider) -> Finding:
+def _asked_only(name: str, provider: Provider) -> Check:
     if not provider.api_key.get_secret_value():
         how = f"give [providers.{name}] api_key"
         return problem("providers", f"{name} sends no webhooks, and without a key it is never asked", how)
     return ok("providers", f"{name}: a key for its API; it sends no webhooks, so it is asked")
 
 
-def _outbound(settings: Settings) -> Iterator[Finding]:
+def _outbound(settings: Settings) -> Iterator[Check]:
     try:
         build_outbound(settings)
     except Misconfigured as error:
@@ -96,7 +97,7 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
         yield warning("outbound", str(fault), "put it right: until then, whatever goes there ends dead, as blocked")
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
+def _disk(settings: Settings) -> Iterator[Check]:
     """Only where the database is here too."""
     if settings.database.url.get_secret_value():
         return
@@ -105,7 +106,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield _room(folder, shutil.disk_usage(there).free)
 
 
-def _room(folder: Path, free: int) -> Finding:
+def _room(folder: Path, free: int) -> Check:
     unit = GIBIBYTE if free > GIBIBYTE else MEBIBYTE
     found = f"{format_size(free // unit * unit)} are free for {folder}"
     if free < VERY_LITTLE:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from tracker.dashboard.query import rule_address
+from tracker.domain.duration import format_duration
 from tracker.domain.runs.run import Phase, RunState
 from tracker.domain.sentences import MOMENTS, read_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tracker.queries.health import Check
 
 LANGUAGES = {"en": "English", "tr": "Türkçe"}
 FIRST = "en"
@@ -53,6 +56,20 @@ class Texts:
             return Markup(" · ").join([self.sentence(head), self.sentence(rest)])
         return _bdi(text)
 
+    def check(self, check: Check) -> Markup:
+        """What a check says."""
+        return self(check.word, **{name: self._shown(value) for name, value in check.values.items()})
+
+    def _shown(self, value: object) -> object:
+        match value:
+            case int():
+                return self.number(value)
+            case timedelta():
+                return format_duration(timedelta(seconds=round(value.total_seconds())))
+            case datetime():
+                return _time(value)
+        return _bdi(str(value))
+
     def holder(self, by: str) -> Markup:
         """What has paused a rule: another rule, or its own budget."""
         return escape(self.texts["sentence.own_budget"]) if by == OWN_BUDGET else self._value("rule", by)
@@ -61,7 +78,7 @@ class Texts:
         """A value of a sentence, by its name."""
         if name in MOMENTS:
             at = datetime.strptime(value, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
-            return Markup('<time datetime="{}" data-time="full">{}</time>').format(at.isoformat(), value)
+            return _time(at)
         if value.isdigit():
             return escape(value)
         if name == "rule":
@@ -98,6 +115,12 @@ class Texts:
 _STATES = frozenset({*RunState, *Phase})
 _GROUPS = {"state": "state", "after": "state", "value": "state", "phase": "phase", "reason": "reason"}
 OWN_BUDGET = "its budget"
+
+
+def _time(at: datetime) -> Markup:
+    when = at.astimezone(UTC)
+    text = f"{when:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" data-time="full">{}</time>').format(when.isoformat(), text)
 
 
 def _bdi(text: str) -> Markup:

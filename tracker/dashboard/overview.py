@@ -18,9 +18,10 @@ from tracker.dashboard.installation import Installation
 from tracker.dashboard.session import Db, Here
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
-from tracker.queries import actions, health, rule_status, webhook_endpoints
+from tracker.queries import actions, health, rule_status
 from tracker.queries.accounts import names_in, names_of
 from tracker.queries.causes import list_causes
+from tracker.queries.checkup import MOST_PARKED, NEEDS_SOMEBODY, waiting
 from tracker.queries.post_counts import count_by_state, list_choices
 from tracker.queries.post_filters import PostQuery
 from tracker.queries.posts import NEWEST_FIRST, page_of_posts, titles_of
@@ -66,13 +67,10 @@ class Cached(Generic[Found]):
 
 STUCK_FOR, STUCK_AFTER = "15m", timedelta(minutes=15)
 LATELY_FOR, LATELY = "24h", timedelta(hours=24)
-SILENT_AFTER = timedelta(seconds=60)
 COUNT_EVERY, CHOICES_EVERY, ATTENTION_EVERY, REST = 10.0, 60.0, 2.0, 20.0
 """Seconds; and for how many times as long as counting took it is not done again."""
 
 SHOWN = 8
-MOST_PARKED = 100
-NEEDS_SOMEBODY = ("dead", "unknown")
 WENT_WRONG = (State.FAILED, State.PARTIAL)
 
 IN_ORDER = (
@@ -137,8 +135,11 @@ class Overview:
 class OverviewData:
     """Looks for everybody who has the overview open."""
 
-    def __init__(self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, subscriptions: Sequence[str], troubled: Troubled, known: Installation
+    ) -> None:
         self._clock, self._subscriptions, self._troubled = clock, subscriptions, troubled
+        self._silence = known.settings.engine.silence
         self._glance = Cached(database, self._look, 1.0)
         self._counts = Cached(database, count_by_state, 1.0, REST)
         self._figures = Cached(database, lambda conn: load_stats(conn, clock()), COUNT_EVERY, REST)
@@ -160,8 +161,8 @@ class OverviewData:
         }
 
     async def _silent(self, conn: Connection) -> list[str]:
-        readers = await health.readers(conn, self._subscriptions, SILENT_AFTER)
-        return [reader.name for reader in readers if reader.silent or not reader.buckets]
+        readers = await health.readers(conn, self._subscriptions, self._silence)
+        return [reader.name for reader in readers if reader.fault]
 
     async def states(self) -> dict[State, int]:
         """How many posts are in each state, as of a while ago where counting takes long."""
@@ -219,14 +220,6 @@ async def _went_wrong(conn: Connection, since: datetime) -> list[Post]:
     """State by state, because each of them alone is read from an index in the right order."""
     posts = [post for state in WENT_WRONG for post in await _newest(conn, PostQuery([state], since=since))]
     return sorted(posts, key=lambda post: (post.last_event_at or since, post.id), reverse=True)[:SHOWN]
-
-
-async def waiting(conn: Connection) -> dict[str, int]:
-    """How much of each kind waits for a person."""
-    waiting = await actions.count_by_state(conn, NEEDS_SOMEBODY)
-    waiting["held"] = await health.held_in_quarantine(conn)
-    waiting["disabled"] = await webhook_endpoints.count_disabled(conn)
-    return {kind: number for kind, number in waiting.items() if number}
 
 
 @get("/")

@@ -99,7 +99,7 @@ def handlers(
     def troubled() -> RuleTrouble:
         return rule_trouble(rule_faults(), footing(), left_out)
 
-    lookout = OverviewData(database, clock, subscriptions, troubled)
+    lookout = OverviewData(database, clock, subscriptions, troubled, installation)
 
     async def guest(request: Request[Any, Any, Any]) -> Visit:
         visit = visit_of(request, await reception.key_of(request))

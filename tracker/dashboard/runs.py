@@ -4,12 +4,12 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from tracker.dashboard.overview import NEEDS_SOMEBODY
 from tracker.dashboard.query import Query
 from tracker.dashboard.session import ON_A_PAGE, Db, Here, Id, Now, Rules
 from tracker.facts import commands
 from tracker.queries.actions import STATES as ACTION_STATES
 from tracker.queries.actions import ActionQuery, list_actions_with_attempts
+from tracker.queries.checkup import NEEDS_SOMEBODY
 from tracker.queries.posts import titles_of
 from tracker.queries.runs import STATES, RunQuery, find_run, list_runs, one_run, steps_of
 

@@ -10,6 +10,7 @@ from tracker.domain.duration import TOLERANCE
 from tracker.facts.own_facts import own_fact
 from tracker.runtime.logger import Logger
 from tracker.store.calls import provider_heartbeats
+from tracker.store.calls.provider_heartbeats import LEARNT_FROM
 from tracker.store.log import event_log
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tracker.store.database import Connection, Database
 
 HOUR = timedelta(hours=1)
-LEARNT_FROM = timedelta(days=14)
 LEAST_KNOWN = timedelta(days=2)
 """A rhythm is not told from less; a week-end is part of it once it was seen."""
 

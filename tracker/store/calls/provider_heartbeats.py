@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.store.database import Connection
+
+LEARNT_FROM = timedelta(days=14)
+"""From so much of the past it is learnt how long a provider is silent; what was noted before is dropped."""
 
 LAST_LOOKED = "select max(last_at) from heard_hours"
 
