@@ -241,7 +241,7 @@ NEEDED = {
     "quarantine discard": ("1",), "keys create": ("--name", "me"), "keys revoke": ("k",), "log prune": ("--yes",),
     "providers shapes": ("sosyalkopru",), "providers trial": ("sosyalkopru",),
     "posts retry": ("p1",), "posts reconcile": ("p1",), "silences add": ("rule=*", "--for", "2h", "--reason", "x"),
-    "rules show": ("r",), "rules enable": ("r",), "rules disable": ("r",),
+    "rules show": ("r",), "rules enable": ("r",), "rules disable": ("r",), "rules resume": ("r",),
     **{f"{noun} {order}": ("00000000-0000-0000-0000-000000000000",)
        for noun, orders in (("actions", ("show", "retry", "discard")), ("runs", ("show", "cancel", "acknowledge")),
                             ("silences", ("show", "end"))) for order in orders},

@@ -17,11 +17,13 @@ from tests.contract.serving import bearer, serving
 from tests.contract.test_cli_quarantine import held, put
 from tests.integration.told import NOON, PROVIDER
 from tracker.api import Parts, application
+from tracker.domain.runs.engine_state import Pause
 from tracker.facts.codec import fact_readers
 from tracker.process.active_rules import ActiveRules
 from tracker.providers import build_providers
 from tracker.settings import load_settings
 from tracker.store.database import Database
+from tracker.store.reactions import holds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,8 +55,8 @@ TIMEOUT = {"code": "timeout", "message": "took too long", "retryable": True}
 class Both:
     """The same command on the database and at the service, each in a folder of its own."""
 
-    def __init__(self, here: CommandLine, there: CommandLine, url: str, key: str) -> None:
-        self.here, self.there, self.url, self.key = here, there, url, key
+    def __init__(self, here: CommandLine, there: CommandLine, url: str, key: str, database: Database) -> None:
+        self.here, self.there, self.url, self.key, self.database = here, there, url, key, database
 
     async def at_the_database(self, *words: str) -> Ran:
         return await asyncio.to_thread(self.here, *words)
@@ -93,7 +95,7 @@ async def both(tmp_path: Path, database_url: str) -> AsyncIterator[Both]:
         )  # fmt: skip
         async with serving(application(parts)) as client:
             key = (await bearer(database, "operate"))["Authorization"].removeprefix("Bearer ")
-            yield Both(here, CommandLine(tmp_path / "there"), str(client.base_url).rstrip("/"), key)
+            yield Both(here, CommandLine(tmp_path / "there"), str(client.base_url).rstrip("/"), key, database)
 
 
 ASKING = [
@@ -161,6 +163,12 @@ async def test_orders_are_carried_out_and_refused_alike(both: Both, way: str) ->
     for order, state in (("disable", "off"), ("enable", "on")):
         switched = await sent(both, way, "rules", order, "told")
         assert (switched.code, switched.out.split(":")[1].split(",")[0].strip()) == (0, state), switched
+    async with both.database.connection() as conn:
+        await holds.hold(conn, [Pause("told", "", datetime.now(UTC) + timedelta(minutes=5), "at-once")])
+    for paused in (True, False):
+        shown = (await sent(both, way, "rules", "show", "told", "--json")).json
+        assert bool(shown["pauses"]) is paused
+        assert (await sent(both, way, "rules", "resume", "told")).code == 0
     unknown = await sent(both, way, "rules", "disable", "tld")
     assert (unknown.code, 'did you mean "told"' in unknown.out) == (1, True)
 

@@ -1,8 +1,8 @@
-"""`tracker rules list`, `show`, `enable` and `disable`: how rules do, and whether they are on."""
+"""`tracker rules list`, `show`, `enable`, `disable` and `resume`: how rules do, and whether they are on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -96,26 +96,38 @@ def show(
 @rules.command()
 def enable(items: Ids, url: Url = None, config: Config = None, json: Json = False) -> None:
     """Switch rules on, whatever their file says; a canary begins again."""
-    _switch(items, url, config, on=True, json=json)
+    _order("enable", items, url, config, json=json)
 
 
 @rules.command()
 def disable(items: Ids, url: Url = None, config: Config = None, json: Json = False) -> None:
     """Switch rules off, whatever their file says, over reloads and restarts; their runs end at their next move."""
-    _switch(items, url, config, on=False, json=json)
+    _order("disable", items, url, config, json=json)
 
 
-def _switch(items: list[str], url: str | None, config: Path | None, *, on: bool, json: bool) -> None:
+@rules.command()
+def resume(items: Ids, url: Url = None, config: Config = None, json: Json = False) -> None:
+    """End what pauses rules, their own budgets too; what was suppressed meanwhile stays so."""
+    _order("resume", items, url, config, json=json)
+
+
+def _order(
+    order: Literal["enable", "disable", "resume"], items: list[str], url: str | None, config: Path | None, *, json: bool
+) -> None:
     from tracker.facts import commands  # noqa: PLC0415  (takes half a second)
     from tracker.queries.rule_views import OneRuleOut  # noqa: PLC0415  (as above)
     from tracker.rulebook.source import rule_called  # noqa: PLC0415  (as above)
 
     async def there(api: Api, rule: str) -> OneRuleOut:
-        return await api.post(at("rules", rule, "enable" if on else "disable"), OneRuleOut)
+        return await api.post(at("rules", rule, order), OneRuleOut)
 
     async def here(_: Settings, conn: Connection, rule: str) -> OneRuleOut:
         source = _of_files(config)
-        await commands.switch_rule(conn, rule_called(source, rule), on=on, by=BY, now=now())
+        known = rule_called(source, rule)
+        if order == "resume":
+            await commands.resume_rule(conn, known.id, BY, now())
+        else:
+            await commands.switch_rule(conn, known, on=order == "enable", by=BY, now=now())
         return await _one(conn, source, rule)
 
     carry_out(items, url, config, there=there, here=here, tell=_state, json=json)
