@@ -214,6 +214,14 @@ async def test_endless_answers_stop_at_the_cap(head: bytes, more: bytes) -> None
     assert (failed.reason, failed.sent) == (Reason.TOO_LARGE, True)
 
 
+@pytest.mark.parametrize("said", [b"Content-Length: 20000\r\n\r\n", b"\r\n"])
+async def test_the_status_is_known_of_an_answer_whose_excess_comes_with_its_head(said: bytes) -> None:
+    """One that says "200 OK" was heard, however much comes behind that."""
+    at_once = b"HTTP/1.1 200 OK\r\n" + said + b"x" * 20_000
+    failed = await fails(answering(at_once))
+    assert (failed.reason, failed.status, failed.accepted) == (Reason.TOO_LARGE, 200, True)
+
+
 async def test_a_packed_answer_is_not_unpacked() -> None:
     """A small answer cannot become a large one here: bodies come as they are."""
     reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"

@@ -83,9 +83,10 @@ class CountedConnection(ResponseHandler):
             if data:  # without any it is only told to go on
                 self.close()
             return
-        traffic.may_read -= len(data)
+        data, traffic.may_read = data[: max(traffic.may_read, 0)], traffic.may_read - len(data)
         if traffic.may_read < 0:
             traffic.failed = OutboundError(Reason.TOO_LARGE, "the answer is larger than [outbound] max_answer")
+            super().data_received(data)  # the head may be in it, and with it whether the request was taken
             if self.transport is not None:
                 self.transport.abort()
             return
