@@ -162,6 +162,26 @@ async def test_what_fits_is_sent_signed_with_the_secret_that_was_shown_once(
     assert "platform" in json.dumps(await here.get("/posts/p2/why", rule=made["id"]))
 
 
+async def test_what_was_sent_is_kept_once_with_its_action_and_shown_with_each_attempt(
+    here: Installation, receiver: Receiver
+) -> None:
+    receiver.status = "500 Oops"
+    await here.subscribe(receiver.url, "post.failed")
+    await here.corridor.tell(told("p1", "failed", 0, targets={"instagram": "failed"}))
+    receiver.status = "200 OK"
+    (action,) = (await here.get("/actions"))["items"]
+    await here.corridor.wait_until(60)
+    shown = (await here.get(f"/actions/{action['id']}"))["history"]
+    assert [attempt["outcome"] for attempt in shown] == ["retry", "done"]
+    for attempt, (_, body) in zip(shown, receiver.messages(), strict=True):
+        assert list(attempt["request"]) == ["method", "url", "webhook-id", "body"]
+        assert attempt["request"]["body"] == json.loads(body)
+        assert attempt["request"]["body"]["data"]["post"]["id"] == "p1"
+    assert await here.corridor.rows("select count(*) from action_attempts where request::text like '%instagram%'") == [
+        (0,)
+    ]
+
+
 async def test_an_endpoint_is_told_without_its_secret_or_its_path(here: Installation, receiver: Receiver) -> None:
     made = await here.subscribe(receiver.url, description="the CMS")
     await here.corridor.tell(told("p1", "failed", 0))

@@ -34,6 +34,7 @@ from tracker.domain.rules.step import (
     WaitStep,
     WhenStep,
 )
+from tracker.domain.runs.engine_state import OPEN
 from tracker.domain.runs.run import Run
 from tracker.domain.runs.simulation import Simulation
 from tracker.errors import Rejected, Unavailable
@@ -330,7 +331,7 @@ async def replayed(rules: list[Rule], corridor: CrashingCorridor) -> Simulation:
 
 
 def _stands(run: Run) -> tuple[object, ...]:
-    begins = run.starts_at, run.count, run.context.get("run.items")
+    begins = run.starts_at, run.count, run.context.get("run.items") if run.state in OPEN else None
     return run.id, run.state, run.phase, run.branch, run.step, run.tries, run.pending, begins
 
 

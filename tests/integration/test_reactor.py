@@ -73,6 +73,7 @@ async def test_a_retry_waits_its_backoff_tries_and_gives_up_after_its_tries(data
     await corridor.tell(told("p1", "failed", 1))
     assert corridor.world.verbs == {}
     for attempt, pause in enumerate((60, 120, 240), 1):
+        assert await corridor.rows("select data -> 'context' ->> 'post.id' from runs") == [("p1",)]
         await corridor.wait_until(at + pause - 1)
         assert corridor.world.verbs["retry"] == attempt - 1
         await corridor.wait_until(at + pause)
@@ -80,7 +81,7 @@ async def test_a_retry_waits_its_backoff_tries_and_gives_up_after_its_tries(data
         corridor.at = at = corridor.at + 5
         await corridor.tell(told("p1", "publishing", int(at) - 2), told("p1", "failed", int(at)))
     assert corridor.world.verbs == {"retry": 3, "alert": 1}
-    assert await corridor.rows("select state from runs") == [("exhausted",)]
+    assert await corridor.rows("select state, data ->> 'context' from runs") == [("exhausted", None)]
     assert await corridor.rows("select * from timers") == []
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tracker.domain.actions import POLICIES, Claimed, Discard, Done, Exchange, Outcome, Retry, Unknown, next_attempt
-from tracker.domain.payloads import AlertPayload, Companion, CreatePayload
+from tracker.domain.payloads import AlertPayload, Companion, CreatePayload, without_data
 from tracker.errors import Unavailable
 from tracker.facts.endpoints import PREFIX, note_sent
 from tracker.facts.own_facts import Wished, answered, continued, created, finished, not_found
@@ -115,16 +115,17 @@ class OutcomeWriter:
 def _attempted(ended: Ended) -> Attempted:
     outcome = ended.outcome
     return Attempted(
-        ended.claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(outcome), ended.latency_ms, ended.state,
+        ended.claimed, OUTCOMES[type(outcome)], outcome.reason, _record_of(ended), ended.latency_ms, ended.state,
         ended.due_at, ended.at, ended.waits, [*_facts(ended)], dict(_messages(ended)),
     )  # fmt: skip
 
 
-def _record_of(outcome: Outcome) -> Exchange:
+def _record_of(ended: Ended) -> Exchange:
     """What is remembered of the attempt: where nothing was answered, why it ended as it did."""
-    if outcome.exchange.response is not None or not outcome.detail:
-        return outcome.exchange
-    return Exchange(outcome.exchange.request, {"detail": outcome.detail})
+    request, response = ended.outcome.exchange.request, ended.outcome.exchange.response
+    if response is None and ended.outcome.detail:
+        response = {"detail": ended.outcome.detail}
+    return Exchange(without_data(request, ended.claimed.payload), response)
 
 
 def _messages(ended: Ended) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:

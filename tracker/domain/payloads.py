@@ -150,6 +150,26 @@ def _storable(value: Any, depth: int) -> Any:
     return str(value) if type(value) is int and not -_GREATEST <= value < _GREATEST else value
 
 
+AS_IN_ACTION = "data as in the action"
+"""Beside what a request consisted of, of which each name is a word."""
+
+
+def without_data(request: Mapping[str, object], said: Payload) -> Mapping[str, object]:
+    """The request as it is kept: where its body has the `data` of the action itself, that is kept only there."""
+    body, data = request.get("body"), said.data if isinstance(said, SendPayload) else None
+    if not data or not isinstance(body, dict) or body.get("data") is not data:
+        return request
+    return {**request, "body": {**body, "data": None}, AS_IN_ACTION: True}
+
+
+def with_data(request: dict[str, Any] | None, data: Any) -> dict[str, Any] | None:
+    """The inverse of `without_data`, given the `data` of the action."""
+    if not request or AS_IN_ACTION not in request:
+        return request
+    rest = {name: said for name, said in request.items() if name != AS_IN_ACTION}
+    return {**rest, "body": {**rest["body"], "data": data}}
+
+
 def payload_of(verb: str, stored: Mapping[str, object]) -> Payload:
     """What the JSON of an action of that verb says."""
     try:

@@ -164,7 +164,7 @@ async def prepare(
         memory.keep_run(run)
     # Alerts of these firings, and of the runs loaded so far, may be muted by open runs of other rules.
     muting = {key for fire in fires for key in muting_keys(rules, fire.rule.id, fire.subject)}
-    muted = [run for run in memory.runs.values() if run.rule in rules.muting]
+    muted = [run for run in memory.runs.values() if run.state in OPEN and run.rule in rules.muting]
     muting |= {key for run in muted for key in muting_keys(rules, run.rule, scope_of_run(run))}
     for run in await runs.load_open(conn, muting - keys):
         memory.keep_run(run)

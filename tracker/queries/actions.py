@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from tracker.domain.payloads import with_data
 from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
 from tracker.store.session import into
@@ -157,10 +158,12 @@ async def with_attempts(conn: Connection, rows: Sequence[Row | Mapping[str, Any]
 async def attempts_of(conn: Connection, actions: Sequence[UUID]) -> Mapping[UUID, list[AttemptOut]]:
     """The attempts at each of the actions, the first one first; an action without any has an empty list."""
     made: dict[UUID, list[AttemptOut]] = defaultdict(list)
-    of_these = select(ActionAttempt).where(any_of(col(ActionAttempt.action), actions))
+    data = col(Action.payload)["data"].label("data")
+    told = select(ActionAttempt, data).join(Action, col(Action.id) == col(ActionAttempt.action))
+    of_these = told.where(any_of(col(ActionAttempt.action), actions))
     in_order = of_these.order_by(col(ActionAttempt.action), col(ActionAttempt.attempt))
     for row in await fetch(conn, in_order) if actions else ():
-        made[row["action"]].append(into(AttemptOut, row))
+        made[row["action"]].append(into(AttemptOut, row, request=with_data(row["request"], row["data"])))
     return made
 
 

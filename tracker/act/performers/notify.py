@@ -212,7 +212,7 @@ class Send:
     async def _post(self, endpoint: Endpoint, claimed: Claimed, sent: SendPayload, now: datetime) -> Outcome:
         """Post `{"type", "timestamp", "data"}`, or make its own call; every attempt says the time of the action."""
         text = {} if sent.text is UNSET else {"text": sent.text}
-        data = {**text, **sent.data} if isinstance(sent.data, dict) else sent.data
+        data = {**text, **sent.data} if text and isinstance(sent.data, dict) else sent.data
         content = {"type": sent.event, "timestamp": claimed.created_at, "data": data}
         if endpoint.call.get_secret_value():
             values = {"data": data, "event": sent.event, "id": str(claimed.id), "post": claimed.post, **text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import get_args
+from typing import Self, get_args
 from uuid import UUID, uuid5
 
 from msgspec import Struct, convert, field
@@ -114,7 +114,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     target: str | None
     started_at: datetime
     updated_at: datetime
-    context: Mapping[str, object]
+    context: Mapping[str, object] = field(default_factory=dict)
     state: RunState = RunState.ACTIVE
     phase: Phase = Phase.NEW
     branch: str = "do"
@@ -148,6 +148,12 @@ class Run(Struct, frozen=True, omit_defaults=True):
     def path(self) -> str:
         """The present step, as idempotency keys and histories name it."""
         return str(self.step) if self.branch == "do" else f"{self.branch}.{self.step}"
+
+    @property
+    def kept(self) -> Self:
+        """The run as it is kept: one that is over has no more need of what its steps have read."""
+        is_open = self.state in (RunState.ACTIVE, RunState.QUEUED)
+        return self if is_open else replace(self, context={}, seen=())
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> Run:

@@ -278,7 +278,7 @@ def saving(runs: Collection[Run], moves: Collection[Movement]) -> list[Part]:
     """The runs as they are now, with the moves they made; those that end come first, so their keys are free."""
     ended_first = sorted(runs, key=lambda run: run.state == "active")
     rows = [
-        (r.id, r.rule, r.key, r.provider, r.post, r.target, r.state, r, r.started_at, r.updated_at, r.alone,
+        (r.id, r.rule, r.key, r.provider, r.post, r.target, r.state, r.kept, r.started_at, r.updated_at, r.alone,
          r.starts_at)
         for r in ended_first
     ]  # fmt: skip
