@@ -206,6 +206,7 @@ class _Service:
         performers = build_performers(self._settings, clients, outbound, database)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity, self._presence.require, self._tracing)
+        processing.hands = worker
         self._presence.on_death = partial(self._take_over, worker, listening)
         yield "worker", lambda: worker.run(listening)
         yield "leases", worker.tend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -87,7 +88,8 @@ class Corridor:
         """Until nobody has anything left to do at this moment."""
         while True:
             await self.processor.drain()
-            if not await self.worker.claim():
+            handed_over = any(task.get_name().startswith("action ") for task in asyncio.all_tasks())
+            if not await self.worker.claim() and not handed_over:
                 return
             await self.worker.settle()
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.posts.change import Change
+    from tracker.store.actions.actions import Handover
     from tracker.store.database import Connection, Database
     from tracker.store.session import Part
 
@@ -68,8 +69,10 @@ class CrashingReactor(Reactor):
         super().__init__(lambda: corridor.rules, corridor.now, READERS)
         self._random = random
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
-        parts = await super().react(conn, heard, now)
+    async def react(
+        self, conn: Connection, heard: Sequence[Change], now: datetime, handover: Handover | None = None
+    ) -> list[Part]:
+        parts = await super().react(conn, heard, now, handover)
         if conn.is_in_transaction():
             await write_at_once(conn, parts)
             parts = []
@@ -92,6 +95,7 @@ class CrashingCorridor(Corridor):
         super().__init__(database, rules)
         self._random = random
         self.processor.reactor = CrashingReactor(self, random)
+        self.processor.hands, self.worker.is_open = self.worker, True
         self.world.perform = self._perform  # type: ignore[method-assign]
 
     async def _perform(self, claimed: Claimed, now: datetime) -> Outcome:

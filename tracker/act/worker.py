@@ -80,10 +80,14 @@ class Worker:
         tracing: Tracing | None = None,
     ) -> None:
         self._tracing = tracing
-        self._database, self._performers, self._node, self._clock = database, performers, node, clock
-        self._capacity, self._completion = capacity, OutcomeWriter(database)
+        self._database, self._performers, self._clock = database, performers, clock
+        self.node, self.lease, self._capacity = node, capacity.lease, capacity
+        self._completion = OutcomeWriter(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[bool]] = {}
+        self._kept_free = 0
+        self.is_open = False
+        """Whether `run` is under way: only then is there room for what is recorded as claimed."""
         self._targets: Counter[str] = Counter()
         self._woken, self._somebody_died, self._require = asyncio.Event(), asyncio.Event(), require
         self.pause = 0.0
@@ -95,14 +99,30 @@ class Worker:
         """Until cancelled; what is under way then has ten seconds to end. Needs `tend` beside it."""
         try:
             async with wakeups.on(ACTIONS) as self._woken:
+                self.is_open = True
                 await keep_stepping("worker", self._woken, self._turn, self._capacity.poll)
         finally:
+            self.is_open = False
             await self.settle(10)
 
     async def _turn(self) -> float:
         self._require()
         await self.claim()
         return self.pause
+
+    def keep_free(self, target: str) -> bool:
+        """Whether one more may begin that is recorded as claimed at this moment; then there is room for it."""
+        is_full = len(self._running) + self._kept_free >= self._capacity.actions
+        if not self.is_open or self._held_up or is_full or self._targets[target] >= self._per_target:
+            return False
+        self._kept_free += 1
+        self._targets[target] += 1
+        return True
+
+    def give_back(self, target: str) -> None:
+        """What room was kept for has begun, or will not."""
+        self._kept_free -= 1
+        self._release(target)
 
     async def claim(self) -> int:
         """Begin what is due and fits; answers how many were begun."""
@@ -116,10 +136,10 @@ class Worker:
         self, connecting: AbstractAsyncContextManager[Connection], *, together: bool = False
     ) -> Claim | None:
         """Begin what fits now; what is told within the message of another is done with the claim of that one."""
-        now, free = self._clock(), self._capacity.actions - len(self._running)
+        now, free = self._clock(), self._capacity.actions - len(self._running) - self._kept_free
         room = Room(free, self._per_target, self._targets) if free > 0 else Room(self._per_target, 1, self._targets)
         async with connecting as conn:
-            claim = await action_claims.claim(conn, self._node, now, self._capacity.lease, room, together=together)
+            claim = await action_claims.claim(conn, self.node, now, self._capacity.lease, room, together=together)
             if claim and together:
                 claim.actions[:], taken = await action_claims.gather(conn, claim.actions, now)
                 await event_log.append(conn, [finished(one, "done", Reason.GROUPED, now, now) for one in taken])
@@ -131,7 +151,7 @@ class Worker:
             elif len(claim.actions) < free:
                 self.pause = 0.0
             for action in claim.actions:
-                self._begin(action)
+                self.begin(action)
         return claim
 
     async def settle(self, seconds: float | None = None) -> None:
@@ -143,7 +163,8 @@ class Worker:
         if self._running:
             await self._completion.stop()
 
-    def _begin(self, claimed: Claimed) -> None:
+    def begin(self, claimed: Claimed) -> None:
+        """Attempt what this process has claimed, in a task of its own."""
         target = f"{claimed.verb} {claimed.target}"
         self._targets[target] += 1
         attempt = self._traced(claimed, self._tracing) if self._tracing else self._attempt(claimed)
@@ -152,9 +173,7 @@ class Worker:
 
         def ended(done: asyncio.Task[bool]) -> None:
             self._running.pop(claimed.id, None)
-            self._targets[target] -= 1
-            if not self._targets[target]:
-                del self._targets[target]
+            self._release(target)
             error = None if done.cancelled() else done.exception()
             if error:
                 log.error("worker.outcome_not_recorded", action=str(claimed.id), error=str(error))
@@ -162,6 +181,11 @@ class Worker:
                 self._woken.set()
 
         task.add_done_callback(ended)
+
+    def _release(self, target: str) -> None:
+        self._targets[target] -= 1
+        if not self._targets[target]:
+            del self._targets[target]
 
     async def _traced(self, claimed: Claimed, tracing: Tracing) -> bool:
         """Attempt it as part of the trace of what caused its run."""
@@ -217,7 +241,7 @@ class Worker:
 
         async def look() -> float:
             async with self._database.transaction() as conn:
-                await action_leases.renew(conn, self._node, self._capacity.lease, list(self._running))
+                await action_leases.renew(conn, self.node, self._capacity.lease, list(self._running))
                 if rescued := await action_leases.rescue(conn, self._clock()):
                     log.warning("worker.rescued", actions=rescued)
             return every.total_seconds()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.domain.runs.engine_state import ActionRequest, Effects, Identity, RuleKey
     from tracker.domain.runs.run import Run
+    from tracker.store.actions.actions import Handover
     from tracker.store.database import Connection
     from tracker.store.session import Part
     from tracker.stream.changes import Readers
@@ -184,7 +185,7 @@ async def prepare(
     return Engine(rules, memory), occasions
 
 
-async def written(conn: Connection, effects: Effects, now: datetime) -> list[Part]:
+async def written(conn: Connection, effects: Effects, now: datetime, handover: Handover | None = None) -> list[Part]:
     """What is left to write of all that the engine wants, in one statement; what few want has been written then.
 
     That takes a transaction. With the commit whoever waits for it is woken.
@@ -202,7 +203,7 @@ async def written(conn: Connection, effects: Effects, now: datetime) -> list[Par
         *runs.saving(effects.runs.values(), effects.movements),
         *timers.removing(effects.disarmed - effects.timers.keys()),
         *timers.setting([StoredTimer(timer, run) for timer, run in effects.timers.values()]),
-        *actions.intending(conn, asked, now),
+        *actions.intending(conn, asked, now, handover),
     ]
 
 

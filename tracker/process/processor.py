@@ -20,6 +20,7 @@ from tracker.errors import Unavailable
 from tracker.process.projector import Projector, handle_or_park
 from tracker.process.reactor import Reactor, armed
 from tracker.runtime import metrics
+from tracker.store.actions.actions import TAKEN, Handover
 from tracker.store.checkpoints import assignments, processes, subscriptions
 from tracker.store.checkpoints.presence import nobody_asks
 from tracker.store.log.feed import beginning
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.process.active_rules import ActiveRules
     from tracker.providers.base import FactReader
     from tracker.runtime.tracing import Tracing
+    from tracker.store.actions.actions import Hands
     from tracker.store.checkpoints.subscriptions import SubscriptionState
     from tracker.store.database import Connection, Database, Row
     from tracker.store.log.feed import Batch, Checkpoint
@@ -87,6 +89,8 @@ class Processor:
         self._database, self._node, self._clock, self._pace, self._require = database, node, clock, pace, require
         self.projector, self.reactor = Projector(readers, NAME), Reactor(rules, clock, readers)
         self._tended, self._woken = float("-inf"), asyncio.Event()
+        self.hands: Hands | None = None
+        """Who performs in this process what a step wants done at once; None: whoever claims it."""
         self._stands: SubscriptionState | None = None
         """All that this node holds, as its last step has left it; None: it is to be looked up."""
         self.has_read = False
@@ -204,10 +208,14 @@ class Processor:
         stands = subscriptions.moved_on(stood, batch.reached, moment)
         if 0 < len(rows) <= FEW and len(hindmost) == 1 and not may_park:
             async with self._database.autocommit() as conn:
-                with suppress(NeedsTransaction):
+                with suppress(NeedsTransaction), Handover(self.hands) as handover:
                     folded = await self.projector.fold(conn, rows, stood.checkpoint, [])
-                    reactions = await self.reactor.react(conn, folded.changes, now)
-                    await subscriptions.write_moving(conn, [moves, *folded.parts, *reactions])
+                    reactions = await self.reactor.react(conn, folded.changes, now, handover)
+                    parts = [moves, *folded.parts, *reactions]
+                    if handover:
+                        handover.begin(await subscriptions.write_moving(conn, parts, TAKEN))
+                    else:
+                        await subscriptions.write_moving(conn, parts)
                     return stands
         async with self._database.transaction() as conn:
             if not rows or may_park:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.domain.rules.rule import Rule
     from tracker.domain.rules.rule_index import RuleIndex
     from tracker.domain.runs.engine import Engine
+    from tracker.store.actions.actions import Handover
     from tracker.store.database import Connection
     from tracker.store.reactions.timers import StoredTimer
     from tracker.store.session import Part
@@ -84,7 +85,9 @@ class Reactor:
         self._there: dict[str, datetime] = {}
         self._budgets = Budgets()
 
-    async def react(self, conn: Connection, heard: Sequence[Change], now: datetime) -> list[Part]:
+    async def react(
+        self, conn: Connection, heard: Sequence[Change], now: datetime, handover: Handover | None = None
+    ) -> list[Part]:
         """Let every rule see every change, in the order in which they were recorded; answers what is left to write."""
         rules = self._in_force()
         results = [result_of(change) for change in heard]
@@ -100,7 +103,7 @@ class Reactor:
                 engine.deliver_signal(*result, occasion.at)
             for decision in occasion.decisions:
                 engine.carry_out(decision, occasion.at)
-        return await self._written(conn, engine, now)
+        return await self._written(conn, engine, now, handover)
 
     async def ring(self, conn: Connection, buckets: Sequence[int], now: datetime, subscription: str) -> bool:
         """Let timers ring that are due, as all is read of these buckets; answers whether there may be more of them."""
@@ -184,11 +187,13 @@ class Reactor:
                 engine.carry_out(decision, occasion.at)
         await write_at_once(conn, await self._written(conn, engine, now))
 
-    async def _written(self, conn: Connection, engine: Engine, now: datetime) -> list[Part]:
+    async def _written(
+        self, conn: Connection, engine: Engine, now: datetime, handover: Handover | None = None
+    ) -> list[Part]:
         effects = engine.drain()
         for timer, _ in effects.timers.values():
             self.alarm.hear(timer.due_at)
-        return await batch.written(conn, effects, now)
+        return await batch.written(conn, effects, now, handover)
 
     async def _meaning(
         self,

@@ -132,6 +132,8 @@ returning step
 """
 """Where the place is gone there is no next step, which no place may be without: the whole statement fails."""
 
+MOVED = "select from moved"
+
 CAUGHT_UP_EVERYWHERE = """
 select min(coalesce(caught_up_at, 'epoch')) from subscriptions where name = $1 and not bucket = any($2::smallint[])
 """
@@ -207,9 +209,9 @@ async def advance(
         return await joined(conn, name, node, stood, moved_on(stood[0], reached, caught_up_at))
 
 
-async def write_moving(conn: Connection, parts: Sequence[Part]) -> None:
-    """Write the parts at once; one of them moves a place, and that comes before all others."""
-    await fetch_at_once(conn, parts, "select from moved")
+async def write_moving(conn: Connection, parts: Sequence[Part], asking: str = MOVED) -> list[Row]:
+    """Write the parts at once, and ask what reads `moved` first: a place is moved, and that before all else."""
+    return await fetch_at_once(conn, parts, asking)
 
 
 def moved_on(stood: SubscriptionState, reached: Checkpoint, caught_up_at: datetime | None) -> SubscriptionState:
