@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 OUTSIDE = "TRACKER_TEST_DATABASE_URL"
 QUICK = {"fsync": "off", "full_page_writes": "off"}  # no test pulls the plug of the machine
 
+MEMORY = Path("/dev/shm")  # noqa: S108  (what pytest makes in it is nobody else's)
+ROOM = 6 * 2**30
+"""In bytes: what a run may keep in memory, with room to spare."""
+
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), max_examples=200, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
@@ -32,6 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, default=0, help="the plan of an earlier run; 0 draws another one")
     parser.addoption("--posts", type=int, default=80, help="how many posts to retry through outages and kills")
     parser.addoption("--cases", type=int, default=12, help="how many histories to live through and then to replay")
+
+
+def pytest_configure() -> None:
+    """Keep the folders of tests in memory where there is room, for most of what a new database costs is its files.
+
+    And look for no garbage while tests are collected: next to nothing of what is made then is.
+    """
+    gc.disable()
+    if MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what the tests make, and not among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
