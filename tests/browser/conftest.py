@@ -14,8 +14,9 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
 from tests.acceptance.service import Service, free_port
-from tests.browser.provider import SECRET, Cms, Provider
+from tests.browser.provider import SECRET, Cms, Provider, on
 from tests.conftest import QUICK
+from tests.waiting import until
 from tracker.embedded.embedded import EmbeddedPostgres
 from tracker.store import keys
 from tracker.store.database import Database
@@ -26,6 +27,9 @@ FLAGS = (
     "--no-first-run",
 )  # fmt: skip
 LOCALES = {"en": "en-GB", "tr": "tr-TR"}
+OFFERED = "tiktok"
+"""A platform that every list offers from the first look on, for what is offered is a minute old."""
+IS_FOLDED = "select exists (select from posts where $1 = any(platforms))"
 EXPECTED = "Failed to load resource"
 """What the console says of every page that is sent with an error's status."""
 
@@ -75,7 +79,10 @@ async def house(chromium: str, tmp_path_factory: pytest.TempPathFactory, anyio_b
                 await service.ready()
                 async with Database.open(postgres.dsn, size=1) as database, database.connection() as conn:
                     _, key = await keys.create(conn, "the browser tests", ["admin"], datetime.now(UTC))
-                yield House(service.url, key, Provider(service.url), cms, postgres)
+                    provider = Provider(service.url)
+                    await provider.tells("offered", "scheduled", on(OFFERED, "pending"))
+                    await until(lambda: conn.fetchval(IS_FOLDED, OFFERED), "a first post")
+                yield House(service.url, key, provider, cms, postgres)
             finally:
                 service.stop()
 

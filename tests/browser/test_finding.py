@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.conftest import OFFERED
 from tests.browser.provider import on, problem
 from tests.browser.test_every_page import LONG, SCRIPT, too_wide, unreadable
 from tests.browser.test_looks import SCREENSHOTS, faults, picture
-from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.browser.conftest import House, Opened
@@ -27,7 +27,7 @@ LISTS = ("/posts", "/posts?state=failed&platform=instagram&error=auth_expired&si
 async def told(house: House) -> None:
     """Posts with texts and accounts, most of which failed for one of three reasons."""
     reasons = (("auth_expired", "sign in again"), ("media_too_large", LONG), (SCRIPT[:60], SCRIPT))
-    for number, platform in enumerate(("instagram", "x", "linkedin", "instagram", "tiktok", "youtube", "nowhere")):
+    for number, platform in enumerate(("instagram", "x", "linkedin", "instagram", OFFERED, "youtube", "nowhere")):
         why = problem(*reasons[number % 3], retryable=False)
         named = {"accountId": f"acc_{number}", "accountName": "Kahve Dükkânı" if number % 2 else SCRIPT}
         content = {"text": f"Yeni sezon kahveleri raflarda {number} {SCRIPT if number == 1 else LONG[: number * 60]}"}
@@ -49,15 +49,9 @@ async def test_a_cause_leads_to_its_posts_and_each_filter_can_be_taken_away(open
     await page.locator(".tabs a", has_text="Partly published").click()
     await expect(page.locator(".tabs [aria-current]")).to_contain_text("Partly published")
     await page.get_by_role("link", name="Clear the filters").click()
-
-    async def is_offered() -> bool:
-        await page.reload()
-        return await page.locator("select[name=platform] option[value=tiktok]").count() > 0
-
-    await until(is_offered, "a platform that has just come is offered, which takes a minute", 90)
-    await page.locator("select[name=platform]").select_option("tiktok")
+    await page.locator("select[name=platform]").select_option(OFFERED)
     await page.get_by_role("button", name="Show").click()
-    await expect(page.get_by_role("row")).to_have_count(2)
+    await expect(page.get_by_role("row")).to_have_count(3)
     assert await page.evaluate("document.hacked") is None
 
 
