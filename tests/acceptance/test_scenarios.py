@@ -168,7 +168,11 @@ async def retries(stage: Stage) -> None:
 
 
 async def stuck(stage: Stage) -> None:
-    """An alert says that publishing takes long, and another that it is over."""
+    """An alert says that publishing takes long, and another that it is over.
+
+    Who hears of both at once, because it was still starting, has seen nothing take long.
+    """
+    await stage.service.ready()
     stage.post("slow", "youtube", "#slow #publish")
     await stage.until_state("slow", "publishing")
     await stage.until_done("stuck-publishing", "alert", 1)
