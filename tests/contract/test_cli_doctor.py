@@ -100,7 +100,7 @@ def test_an_installation_in_order_is_found_in_order(tracker: CommandLine) -> Non
         (DIE, "actions", "warning", "1 dead"),
         ("update api_keys set revoked_at = now()", "keys", "warning", "nobody can use the API or the dashboard"),
         (ASYNCHRONOUS, "replication", "warning", "synchronous_commit is off"),
-        ("delete from shares", "processor", "problem", "was never begun"),
+        ("delete from shares", "processor", "warning", "was never begun"),
         ("delete from fires", "jobs", "warning", "no scheduled job is done"),
         ("update fires set fire_at = '2026-01-01Z' where schedule = 'prune'", "jobs", "warning", "prune is overdue"),
         (DISABLE, "endpoints", "warning", "1 disabled"),

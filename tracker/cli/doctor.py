@@ -14,10 +14,10 @@ from tracker.cli import FOUND_PROBLEMS, app
 from tracker.cli.context import Config, Json, open_settings, require_configured
 from tracker.cli.output import counted, say, show_list
 from tracker.errors import Misconfigured, TrackerError
-from tracker.queries.health import Severity, ok, problem, warning
+from tracker.queries.checks import Severity, ok, problem, warning
 
 if TYPE_CHECKING:
-    from tracker.queries.health import Check
+    from tracker.queries.checks import Check
     from tracker.settings import Settings
 
 WIDTH = 14

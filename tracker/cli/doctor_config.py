@@ -13,12 +13,12 @@ from tracker.outbound.configured import build_outbound, unreachable
 from tracker.providers import build_providers
 from tracker.providers.rule_files import read_rules
 from tracker.providers.secret_file import SecretFile
-from tracker.queries.health import ok, problem, warning
+from tracker.queries.checks import ok, problem, warning
 from tracker.rulebook.test_runner import run_tests
 from tracker.settings.values import format_size
 
 if TYPE_CHECKING:
-    from tracker.queries.health import Check
+    from tracker.queries.checks import Check
     from tracker.settings import Provider, Settings
 
 MEBIBYTE, GIBIBYTE = 2**20, 2**30

@@ -11,14 +11,14 @@ from tracker.errors import Misconfigured, TrackerError
 from tracker.process import processor
 from tracker.providers import build_providers
 from tracker.queries import checkup
-from tracker.queries.health import ok, problem, warning
+from tracker.queries.checks import ok, problem, warning
 from tracker.store import keys, migrations
 from tracker.store.database import Database, has_room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tracker.queries.health import Check
+    from tracker.queries.checks import Check
     from tracker.settings import Settings
     from tracker.store.database import Connection
 

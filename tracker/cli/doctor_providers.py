@@ -12,13 +12,13 @@ from tracker.cli.webhooks import of_kept_secrets
 from tracker.errors import Rejected, TrackerError
 from tracker.providers import build_providers
 from tracker.providers.registry import KINDS
-from tracker.queries.health import ok, problem, warning
+from tracker.queries.checks import ok, problem, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.providers.answers import Webhook
-    from tracker.queries.health import Check
+    from tracker.queries.checks import Check
     from tracker.settings import Settings
     from tracker.store.database import Database
 

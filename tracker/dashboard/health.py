@@ -15,14 +15,15 @@ from tracker.dashboard.query import address
 from tracker.dashboard.session import Here
 from tracker.errors import TrackerError
 from tracker.queries import checkup, health
-from tracker.queries.health import Severity, problem
+from tracker.queries.checks import Severity, problem
 from tracker.store import migrations
 
 if TYPE_CHECKING:
     from tracker.dashboard.rules import RuleTrouble, Troubled
     from tracker.dashboard.session import Clock
+    from tracker.queries.checks import Check
     from tracker.queries.checkup import Checkup
-    from tracker.queries.health import Check, Lease, Sizes
+    from tracker.queries.health import Lease, Sizes
     from tracker.store.database import Connection, Database
 
 PAUSE = 5.0

@@ -17,7 +17,7 @@ from tracker.domain.sentences import MOMENTS, read_sentence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.queries.health import Check
+    from tracker.queries.checks import Check
 
 LANGUAGES = {"en": "English", "tr": "Türkçe"}
 FIRST = "en"

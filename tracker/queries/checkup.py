@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.duration import TOLERANCE, format_duration
 from tracker.domain.posts.post import FOLD_VERSION
 from tracker.queries import actions, drifts, health, webhook_endpoints
-from tracker.queries.health import ok, problem, warning
+from tracker.queries.checks import ok, problem, warning
 from tracker.queries.provider_health import LATELY, drift_checks, provider_health
 from tracker.store.calls import schedule_runs
 from tracker.store.checkpoints import processes
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
+    from tracker.queries.checks import Check
     from tracker.queries.drifts import DriftOut
-    from tracker.queries.health import Check, Parked, Reader
+    from tracker.queries.health import Parked, Reader
     from tracker.queries.provider_health import ProviderHealth
     from tracker.settings import Job, Settings
     from tracker.store.calls.schedule_runs import ScheduleRun
@@ -140,7 +141,7 @@ def _installation(look: Checkup) -> Iterator[Check]:
         advice = "a clock was ahead; if it is right now, nothing is to be done: they hold nothing back"
         yield warning("firings", found, advice, "health.fired_ahead", rules=rules, until=until)
     for reader in look.readers:
-        yield _reader(reader)
+        yield _reader(reader, serving=bool(look.living))
     if not look.open_days:
         advice = "let a process run with the role scheduler"
         yield warning("log", "no day is ready for the next events", advice, "health.no_day")
@@ -163,10 +164,11 @@ def _clock(difference: timedelta) -> Check:
     return judged("clock", found, advice, "health.clock_off", span=difference)
 
 
-def _reader(reader: Reader) -> Check:
+def _reader(reader: Reader, *, serving: bool) -> Check:
     if reader.fault:
+        judged = problem if reader.buckets or serving else warning  # nothing is wrong before the first start
         advice = "start `tracker serve`, or look into its log" if reader.buckets else "`tracker serve` begins it"
-        return problem(reader.name, reader.fault, advice, "overview.silent", name=reader.name)
+        return judged(reader.name, reader.fault, advice, "overview.silent", name=reader.name)
     behind = timedelta(seconds=round(reader.lag or 0))
     if behind <= health.BEHIND:
         return ok(reader.name, "reads, and is not behind")

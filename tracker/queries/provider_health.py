@@ -15,7 +15,7 @@ from tracker.domain.duration import format_duration
 from tracker.domain.posts.provider_clock import TOLERATED, zone_east_by
 from tracker.errors import cut
 from tracker.queries import health
-from tracker.queries.health import Severity, ok, problem, warning
+from tracker.queries.checks import Severity, ok, problem, warning
 from tracker.store.calls import call_limits, provider_heartbeats
 from tracker.store.calls.provider_heartbeats import LEARNT_FROM
 from tracker.store.posts import overdue_posts
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tracker.domain.posts.provider_clock import ProviderClock
+    from tracker.queries.checks import Check
     from tracker.queries.drifts import DriftOut
-    from tracker.queries.health import Check
     from tracker.settings import Provider, Settings
     from tracker.store.database import Connection
 
