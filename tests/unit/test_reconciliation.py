@@ -15,8 +15,9 @@ from tests.integration.told import NOON
 from tracker.domain.posts.event import Fact, State, TargetFact
 from tracker.domain.posts.post import fold
 from tracker.domain.posts.reconciliation import Finding, compare, next_question, told_since, true_at
-from tracker.reconcile.silence_monitor import HOUR, is_silent, patience
+from tracker.reconcile.silence_monitor import is_silent, patience
 
+HOUR = timedelta(hours=1)
 NUMBERS = count(1)
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tracker.store.calls.provider_heartbeats import Heartbeat
     from tracker.store.database import Connection, Database
 
-HOUR = timedelta(hours=1)
 LEAST_KNOWN = timedelta(days=2)
 """A rhythm is not told from less; a week-end is part of it once it was seen."""
 
