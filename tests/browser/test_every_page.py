@@ -29,10 +29,10 @@ POSTS = (SCRIPT, LONG, FROM_RIGHT)
 KINDS = (
     "/", "/posts", "/actions", f"/posts/{quote(LONG)}", "/posts?state=nonsense", "/rules", "/rules/try-again",
     "/rules/try-again/trial", "/rules/try-again/edit", "/runs", "/calendar", "/calendar?view=month",
-    "/figures", "/figures?by=error&span=30d",
+    "/figures", "/figures?by=error&span=30d", "/report", f"/accounts/{quote(LONG)}",
     "/quarantine", "/quarantine/replay", "/silences", "/reconciliations", "/health",
 )  # fmt: skip
-PAGES = (*KINDS, *(f"/posts/{quote(post, safe='')}" for post in (SCRIPT, FROM_RIGHT)))
+PAGES = (*KINDS, *(f"/{kind}/{quote(one, safe='')}" for kind in ("posts", "accounts") for one in (SCRIPT, FROM_RIGHT)))
 
 FAINT = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);

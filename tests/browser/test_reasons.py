@@ -46,6 +46,10 @@ class Clicks:
         await self.page.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
         self.made += 1
 
+    async def at(self, selector: str) -> None:
+        await self.page.locator(selector).first.click()
+        self.made += 1
+
 
 async def a_failure(house: House) -> str:
     """A post that failed for good, so that the rule that tries again does nothing."""

@@ -101,7 +101,7 @@ async def test_where_all_is_well_it_says_so_and_shows_the_figures(database: Data
     text = await page(database, subscriptions=["processor"])
     for said in (
         "Everything does its work",
-        "sosyalkopru Answers Calls left 18 of 20 in 1h",
+        "sosyalkopru Answers Calls left 18 of 20 in 1 h",
         "Credits left 4,812 · 100 kept for reactions",
         "Its clock as ours",
         "processor Reads up to date partitions: 16, by only",
@@ -169,7 +169,7 @@ async def test_whatever_is_wrong_is_named(database: Database) -> None:
         "The credits left at sosyalkopru are kept",
         "The clock of sosyalkopru differs",
         "Nothing has been heard from sosyalkopru",
-        "could not be used: 1",
+        "Deliveries in quarantine: 1",
         "wrong signature in the last day: 1 ( &lt;b&gt;forger&lt;/b&gt; )",
         "Need attention: 12",
         "The processor is",

@@ -87,7 +87,7 @@ def test_every_text_is_said_somewhere() -> None:
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit", "rule_state", "phase", "step_state", "sentence",
     }  # fmt: skip
-    groups |= {"held_state", "held_reason", "round_state", "standing", "reader"}
+    groups |= {"held_state", "held_reason", "round_state", "standing", "reader", "account_state", "problem"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)(?:" \+|\{)', source), "actions.", "posts.", "post."]
     built += [f"{page}.{way}" for page in ("rules", "rule", "runs") for way in ("older", "newest")]
     unsaid = [

@@ -106,9 +106,13 @@ def test_the_dashboard_sends_a_list_to_its_end(url: str, monkeypatch: pytest.Mon
             assert answer.content.startswith("\ufeff".encode())
             only = rows((await client.get("/posts.csv?state=scheduled")).text.removeprefix("\ufeff"))
             assert [row["id"] for row in only] == ["p1"]
-            for name in ("actions", "runs", "quarantine"):
-                assert f'href="/{name}.csv' in (await client.get(f"/{name}")).text
+            for name in ("actions", "runs", "quarantine", "rules", "figures"):
+                page = (await client.get(f"/{name}?by=provider&span=90d")).text
+                assert f'href="/{name}.csv' in page
+                assert f'href="/{name}.ndjson' in page
                 assert (await client.get(f"/{name}.csv")).headers["content-type"] == "text/csv; charset=utf-8"
+            lines = (await client.get("/posts.ndjson?until=now")).text.splitlines()
+            assert sorted(json.loads(line)["id"] for line in lines) == ["-2+3", "p1", "p3"]
             assert (await client.get("/posts.csv?state=nonsense")).status_code == 400
 
     monkeypatch.setattr(downloads, "MAX_LIMIT", 1)
@@ -119,3 +123,5 @@ def test_the_command_line_writes_csv(url: str, tmp_path: Path) -> None:
     tracker = CommandLine(tmp_path).configure(url)
     assert sorted(row["id"] for row in rows(tracker("posts", "list", "--csv").out)) == ["'-2+3", "p1", "p3"]
     assert tracker("accounts", "list", "--csv").out == ""
+    (figure,) = rows(tracker("figures", "--by", "provider", "--until", "2026-11-11", "--csv").out)
+    assert figure["provider"] == PROVIDER

@@ -65,7 +65,8 @@ async def test_targets_errors_and_attributes_are_told_apart(database: Database) 
     async with database.connection() as conn:
         for post, account in (("p1", "a"), ("p2", "b")):
             await conn.execute(
-                "update posts set fold = jsonb_set(fold::jsonb, '{targets,x#1,account}', $2) where post = $1",
+                "update posts set accounts = array[$2], fold = jsonb_set(fold::jsonb, '{targets,x#1,account}',"
+                " to_jsonb($2::text)) where post = $1",
                 post, account,
             )  # fmt: skip
         await conn.execute("update transitions set error = 'auth_expired' where post = 'p1' and target is null")
@@ -96,10 +97,23 @@ async def test_a_span_reads_the_blocks_of_that_span_alone(connection: Connection
     await connection.execute(MANY, PROVIDER, NOW)
     await connection.execute("select brin_summarize_new_values('transitions_v1_received_at_idx')")
     await connection.execute("analyze transitions")
-    given = [NOW - timedelta(days=2), NOW - timedelta(days=1), NOW, None, None, None]
-    text = ending("account", targets=True)
+    given = [NOW - timedelta(days=2), NOW, None, None, None, NOW - timedelta(days=1)]
+    text = ending(FiguresQuery.parse(NOW, span="24h", by="account"), 1)
     explained = await connection.fetchval(f"explain (analyze, format json) {text}", *given)
     read = [node for node in nodes(explained[0]["Plan"]) if node.get("Relation Name", "").startswith("transitions")]
     assert {node["Node Type"] for node in read} == {"Bitmap Heap Scan"}
     rows = sum(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) + n["Rows Removed by Index Recheck"] for n in read)
     assert rows <= 40_000
+
+
+async def test_of_more_ends_than_are_counted_one_post_in_so_many_stands_for_all(database: Database) -> None:
+    """The whole is estimated, whatever it is told apart by; who has few posts among the many is counted exactly."""
+    async with database.connection() as conn:
+        await conn.execute(MANY, PROVIDER, NOW)
+        await conn.execute("analyze transitions")
+        found = await figures(conn, FiguresQuery.parse(NOW, span="60d", by="provider"), NOW)
+        of_account = await figures(conn, FiguresQuery.parse(NOW, span="60d", by="account", account="a"), NOW)
+    assert found.one_in in (2, 3)
+    assert found.now.published == pytest.approx(43200, rel=0.05)
+    assert sum(slot.published for slot in found.pace) == found.now.published == found.items[0].now.published
+    assert of_account.now.published == 0

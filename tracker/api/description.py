@@ -16,7 +16,7 @@ from msgspec.json import schema_components
 from tracker import parameters as grammar
 from tracker.api.auth import LONGEST, requires
 from tracker.api.examples import OF_BODIES, OF_PARAMETERS, OF_PROBLEMS, OF_SCHEMAS
-from tracker.api.handlers import JSON, Tagged
+from tracker.api.handlers import Tagged, items_of
 from tracker.api.problems import MEDIA_TYPE
 from tracker.domain.posts.event import State
 from tracker.queries.tabular import CSV, NDJSON
@@ -95,7 +95,7 @@ def _complete_operation(operation: Document, path: str, handler: HTTPRouteHandle
         operation["responses"]["200"]["headers"] = ETAG
         operation["responses"]["304"] = {"description": "You have it already.", "headers": ETAG}
     content = operation["responses"].get("200", {}).get("content", {})
-    if PAGE_OF.fullmatch(content.get(JSON, {}).get("schema", {}).get("$ref", "").removeprefix(SCHEMAS)):
+    if items_of(handler):
         content |= {form: {"schema": {"type": "string"}} for form in (CSV, NDJSON)}
     for status, answer in operation["responses"].items():
         _complete_answer(answer, status, path)

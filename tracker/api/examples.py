@@ -139,6 +139,7 @@ FIGURES = {
     "by": "account", "since": "2026-11-23T09:00:00Z", "until": "2026-11-30T09:00:00Z",
     "before_since": "2026-11-16T09:00:00Z", "now": ENDS, "before": ENDS,
     "pace": [{"begins_at": "2026-11-23T09:00:00Z", "published": 812, "partly": 3, "failed": 14}], "items": [FIGURE],
+    "one_in": 1,
 }  # fmt: skip
 
 EVENT = {

@@ -6,6 +6,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from tracker.api.handlers import READING, Db, Now, ProviderName, text
+from tracker.parameters import parse_optional_time
 from tracker.queries.figures import GROUPS, LONGEST, FiguresOut, FiguresQuery
 from tracker.queries.figures import figures as counted
 
@@ -24,6 +25,7 @@ async def figures(
     provider: ProviderName = None,
     platform: Platform = None,
     account: Account = None,
+    until: Annotated[str | None, text("The end of the span; now, if not named.")] = None,
 ) -> FiguresOut:
     """A post counts once in a span, as it last ended in it; by platform or account, each of its targets does.
 
@@ -31,4 +33,4 @@ async def figures(
     """
     query = FiguresQuery.parse(now, span=span, by=group, provider=provider, platform=platform, account=account)
     async with database.snapshot() as conn:
-        return await counted(conn, query, now)
+        return await counted(conn, query, parse_optional_time("until", until, now) or now)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, post
@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response.base import ASGIResponse
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from tracker.api.auth import requires
 from tracker.api.problems import MAX_BODY, MEDIA_TYPE, OF_BODIES
@@ -70,21 +70,26 @@ class Listed(Response[Any]):
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:
         """The answer as it is sent."""
-        form = request.accept.best_match(FORMS, JSON) if isinstance(self.content, Page) else JSON
-        if form == JSON:
+        kind = items_of(request.route_handler)
+        form = request.accept.best_match(FORMS, JSON) if kind and isinstance(self.content, Struct) else JSON
+        if form == JSON or kind is None:
             return super().to_asgi_response(app, request, **options)
         page, headers = self.content, {"vary": "Accept"}
-        if page.next:
+        if getattr(page, "next", None):
             kept = [(name, text) for name, text in parse_qsl(request.url.query) if name != "cursor"]
             headers["link"] = f'<{request.url.path}?{urlencode([*kept, ("cursor", page.next)])}>; rel="next"'
-        body = ndjson_of(page.items) if form == NDJSON else csv_of(_items_of(request), page.items).encode()
+        body = ndjson_of(page.items) if form == NDJSON else csv_of(kind, page.items).encode()
         return ASGIResponse(body=body, media_type=form, headers=headers)
 
 
-def _items_of(request: Request[Any, Any, Any]) -> type[Struct]:
-    """The kind of items that the list of this handler holds."""
-    handler: Any = request.route_handler
-    kind: type[Struct] = get_args(handler.parsed_fn_signature.return_type.annotation)[0]
+def items_of(handler: Any) -> type[Struct] | None:
+    """The kind of items that the list holds which this handler answers; None: it answers no list."""
+    answer = handler.parsed_fn_signature.return_type.annotation
+    if not (isinstance(answer, type) and issubclass(answer, Struct)) and get_origin(answer) is not Page:
+        return None
+    held = {field.name: field.type for field in structs.fields(answer)}.get("items")
+    kind: type[Struct] | None
+    (kind,) = get_args(get_args(held)[0] if get_origin(held) is Annotated else held) or (None,)
     return kind
 
 

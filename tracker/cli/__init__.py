@@ -26,6 +26,7 @@ HOMES = {
     "db": ("db",),
     "demo": ("demo",),
     "doctor": ("doctor",),
+    "figures": ("figures",),
     "init": ("init",),
     "keys": ("keys",),
     "listen": ("listen",),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.context import Config, Cursor, Json, Limit, now, on_database
+from tracker.cli.context import Config, Csv, Cursor, Json, Limit, now, on_database
 from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import say, show_json, show_page, show_pairs, show_table, written
 from tracker.cli.remote import Url, at, over
@@ -35,6 +35,7 @@ def show_list(
     url: Url = None,
     config: Config = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Rules by their ids: whether they are on, and how often they fired. At an address also why files are refused."""
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
@@ -57,7 +58,7 @@ def show_list(
             return Page([RuleOut(**rule_fields(status)) for status in known.items], known.next)
 
         page = on_database(config, work)
-    show_page(page, HEADINGS, _row, json=json, less=("sets it going", "paused until", "last fired"))
+    show_page(page, HEADINGS, _row, json=json, csv=csv, less=("sets it going", "paused until", "last fired"))
 
 
 @rules.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -40,9 +40,9 @@ async def show_calendar(
     """The week or month of `day`, in a `zone`: that of the first provider, or the reader's once the form was sent."""
     asked = Query(visit.request.query_params)
     view = parse_choice("view", asked.text("view") or "week", VIEWS)
-    zone = parse_zone_of("zone", asked.text("zone") or next(iter(_zones(installation)), None))
+    zone = zone_asked(asked, installation)
     today = now.astimezone(zone).date()
-    chosen = _day(asked.text("day")) or today
+    chosen = day_asked(asked.text("day")) or today
     first, number = _span(view, chosen)
     query = post_query(asked, now)
     async with database.connection() as conn:
@@ -83,11 +83,14 @@ async def send_feed(guest: Here, database: Db, now: Now, links: NamedDependency[
     return Response(text, media_type=ICALENDAR, headers=headers)
 
 
-def _zones(installation: Installation) -> list[str]:
-    return [provider.timezone for provider in installation.settings.providers.values()]
+def zone_asked(asked: Query, installation: Installation) -> tzinfo:
+    """In which zone days are told: that of the first provider, unless the address says another. Raises BadParameter."""
+    zones = [provider.timezone for provider in installation.settings.providers.values()]
+    return parse_zone_of("zone", asked.text("zone") or next(iter(zones), None))
 
 
-def _day(text: str | None) -> date | None:
+def day_asked(text: str | None) -> date | None:
+    """The day, where one is named. Raises BadParameter."""
     try:
         found = date.fromisoformat(text) if text else None
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, get
@@ -12,9 +13,11 @@ from litestar.di import NamedDependency
 from tracker.dashboard.overview import OverviewData
 from tracker.dashboard.query import Query, address
 from tracker.dashboard.session import Db, Here, Now
+from tracker.parameters import parse_optional_time
 from tracker.queries.figures import GROUPS, FiguresOut, FiguresQuery, SlotOut, figures
 
-SPANS = ("24h", "7d", "30d")
+SPANS, USUAL = ("24h", "7d", "30d"), "7d"
+FILTERS = ("provider", "platform", "account")
 HEIGHT, STEPS = 100, (1, 2, 5)
 """Of the chart; and the numbers, times a power of ten, at which its axis ends."""
 
@@ -41,18 +44,23 @@ class Chart:
 async def show_figures(visit: Here, database: Db, now: Now, lookout: NamedDependency[OverviewData]) -> Response[Any]:
     """The hour under way is counted too."""
     asked = Query(visit.request.query_params)
-    given = {name: asked.text(name) or "" for name in ("provider", "platform", "account")}
-    span, by = asked.text("span") or "7d", asked.text("by") or "account"
-    query = FiguresQuery.parse(now, span=span, by=by, **given)
+    query, until = figures_query(asked, now)
+    given = {name: getattr(query, name) or "" for name in FILTERS}
+    span, by = asked.text("span") or USUAL, query.by
     async with database.snapshot() as conn:
-        found = await figures(conn, query, now)
+        found = await figures(conn, query, until)
     return visit.page(
-        "figures", found=found, chart=chart_of(found), span=span, by=by, spans=SPANS, groups=GROUPS, given=given,
-        targets=query.of_targets, choices=await lookout.choices(), height=HEIGHT,
-        filters=lambda one: {name: getattr(one, name) for name in ("provider", "platform", "account", "error")}
-        | {"attribute": one.attribute},
+        "figures", found=found, chart=chart_of(found), span=span, by=by, groups=GROUPS, given=given,
+        targets=query.of_targets, choices=await lookout.choices(),
         spans_of={name: address("/figures", **given, by=by, span=name) for name in SPANS},
     )  # fmt: skip
+
+
+def figures_query(asked: Query, now: datetime) -> tuple[FiguresQuery, datetime]:
+    """Which figures are asked for, and until when. Raises BadParameter."""
+    given = {name: asked.text(name) for name in FILTERS}
+    query = FiguresQuery.parse(now, span=asked.text("span") or USUAL, by=asked.text("by") or "account", **given)
+    return query, parse_optional_time("until", asked.text("until"), now) or now
 
 
 def chart_of(found: FiguresOut) -> Chart:

@@ -67,6 +67,13 @@ def post_address(provider: str, post: str, **query: object) -> str:
     return address(f"/posts/{quote(post, safe='')}", provider=provider, **query)
 
 
+def account_address(account: str, provider: str | None = None, **query: object) -> str:
+    """The page of an account, whatever its id is made of."""
+    if account in (".", ".."):
+        return address("/accounts/dots", id=account, provider=provider, **query)
+    return address(f"/accounts/{quote(account, safe='')}", provider=provider, **query)
+
+
 def post_asked(raw_path: str, named: str | None) -> str:
     """The id of the post to whose page that address leads, where it is not `named`."""
     return named or unquote(raw_path.partition("/posts/")[2])

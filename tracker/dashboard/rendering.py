@@ -16,7 +16,7 @@ from litestar import Response, get
 from litestar.params import PathParameter
 
 from tracker.dashboard.platforms import platform_mark, platform_name, target_names
-from tracker.dashboard.query import address, post_address, rule_address
+from tracker.dashboard.query import account_address, address, post_address, rule_address
 from tracker.domain.duration import format_duration
 from tracker.errors import NotFound
 from tracker.rulebook.explanations import shown
@@ -142,6 +142,7 @@ PAGES.globals |= {
     "asset": asset_address,
     "address": address,
     "post_address": post_address,
+    "account_address": account_address,
     "rule_address": rule_address,
     "escaped": partial(quote, safe=""),
 }

@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.params import PathParameter
 
 from tracker.dashboard import (
+    accounts,
     acknowledging,
     calendar,
     downloads,
@@ -21,6 +22,7 @@ from tracker.dashboard import (
     quarantine,
     reconciliations,
     rendering,
+    report,
     rule_editor,
     rules,
     runs,
@@ -67,7 +69,8 @@ PAGES = (
     rules.show_trial, rules.run_trial,
     rule_editor.show_editor, rule_editor.edit_rule,
     runs.show_runs, runs.show_run, runs.cancel, runs.acknowledge, runs.show_actions, runs.retry, runs.discard,
-    figure_table.show_figures, calendar.show_calendar, calendar.send_feed,
+    figure_table.show_figures, report.show_report, accounts.show_account,
+    calendar.show_calendar, calendar.send_feed,
     acknowledging.show_alert, acknowledging.acknowledge,
     session.show_sign_in, session.sign_in, session.sign_out, session.change_language, rendering.asset,
     *downloads.DOWNLOADS, nothing_here,

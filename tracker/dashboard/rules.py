@@ -67,12 +67,17 @@ FIRINGS, RUNS = 10, 5
 RuleId = Annotated[str, PathParameter()]
 
 
+def only_enabled(asked: Query) -> bool | None:
+    """Whether rules that are on, or off, are asked for alone."""
+    states = asked.words("state", STATES)
+    return "on" in states if len(set(states)) == 1 else None
+
+
 @get("/rules")
 async def show_rules(visit: Here, database: Db, now: Now, rules: Rules) -> Response[Any]:
     """By their ids, whatever file they stand in."""
     asked = Query(visit.request.query_params)
-    states = asked.words("state", STATES)
-    enabled = "on" in states if len(set(states)) == 1 else None
+    states, enabled = asked.words("state", STATES), only_enabled(asked)
     async with database.connection() as conn:
         page = await rule_status.list_rules(conn, rules, now, asked.cursor, ON_A_PAGE, enabled)
     return visit.list_page(

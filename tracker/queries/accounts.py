@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
-from sqlalchemy import select
+from sqlalchemy import cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
 from sqlmodel import col
 
 from tracker.domain.accounts import AccountState
@@ -18,6 +20,7 @@ from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.paging import Keyset, Page, any_of, fetch, fitting, list_page, of_current_projection
 from tracker.store.session import into
 from tracker.store.tables.posts import Account as Accounts
+from tracker.store.tables.posts import Post as Posts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -73,17 +76,27 @@ async def list_accounts(
 
 
 async def one_account(conn: Connection, account: str, provider: str | None = None) -> KnownAccountOut:
-    """The account of that id; raises NotFound, and BadParameter where several providers have one."""
+    """The account of that id, known or only named by posts; raises NotFound, and BadParameter where several have it."""
     refuse_zero_bytes(id=account, provider=provider)
     columns = [getattr(Accounts, name) for name in KnownAccountOut.__struct_fields__]
     where = of_current_projection(Accounts), *fitting(Accounts, account=account, provider=provider or None)
     rows = await fetch(conn, select(*columns).where(*where).order_by(col(Accounts.provider)))
+    if not rows and (named := await _named_by_a_post(conn, account, provider)):
+        return KnownAccountOut(named, account, None, None, AccountState.UNKNOWN, None, None, None)
     if not rows:
         raise NotFound(f'there is no account "{account}"' + (f' of "{provider}"' if provider else ""))
     if len(rows) > 1:
         names = ", ".join(row["provider"] for row in rows)
         raise BadParameter("provider", f'several providers have an account "{account}": say provider=, one of {names}')
     return into(KnownAccountOut, rows[0])
+
+
+async def _named_by_a_post(conn: Connection, account: str, provider: str | None) -> str | None:
+    """A provider, that one if any, of which a post goes to an account of that id."""
+    of_it = col(Posts.accounts).op("@>")(cast([account], ARRAY(Text)))
+    where = of_current_projection(), of_it, *fitting(Posts, provider=provider or None)
+    rows = await fetch(conn, select(col(Posts.provider)).where(*where).limit(1))
+    return next((row["provider"] for row in rows), None)
 
 
 async def names_of(conn: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:

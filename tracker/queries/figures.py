@@ -6,9 +6,10 @@ reach as far back as the log is kept.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 GROUPS = ("account", "platform", "provider", "error", "attribute")
 LONGEST, SHORTEST = timedelta(days=92), timedelta(hours=1)
-MOST_SHOWN = 100
+MOST_SHOWN, MOST_COUNTED = 100, 50_000
+"""Of those told apart; and the ends that are counted each: of more, those of one post in so many are."""
 
 
 class EndsOut(Struct, frozen=True):
@@ -68,40 +70,67 @@ class FiguresOut(Struct, frozen=True):
     before: EndsOut
     pace: Annotated[list[SlotOut], Meta(description="The span in parts, in order.")]
     items: Annotated[list[FigureOut], Meta(description=f"The {MOST_SHOWN} with the most ends, the largest first.")]
+    one_in: Annotated[
+        int,
+        Meta(
+            description=f"1: every post was counted. More: with over {MOST_COUNTED} ends, only one post in so many was,"
+            " and the numbers are estimates from it; what webhooks missed is counted whole all the same."
+        ),
+    ]
 
 
-ENDS = """
-with ends as (
-  select distinct on (t.provider, t.post, t.target, t.occurred_at < $2)
-         t.provider, t.post, t.target, t.after, t.error, t.occurred_at, t.occurred_at < $2 as earlier
-    from transitions t
-   where t.projection = (select version from projections where current)
-     and t.received_at >= $1 and t.occurred_at >= $1 and t.occurred_at < $3
-     and (t.target is not null) = {targets} and t.after in ('published', 'partial', 'failed')
-     and ($4::text is null or t.provider = $4)
-   order by t.provider, t.post, t.target, t.occurred_at < $2, t.occurred_at desc, t.cause desc
-), told as (
-  select e.*, substring(e.target from '^[^:#]*') as platform, p.fold->'targets'->e.target->>'account' as account,
-         case when e.after <> 'failed' and p.scheduled_at <= e.occurred_at
-              then extract(epoch from e.occurred_at - p.scheduled_at)::float8 end as delay, p.terms
-    from ends e
-    left join posts p on p.projection = (select version from projections where current)
-                     and p.provider = e.provider and p.post = e.post
-)
-select {columns},
-       count(*) filter (where not earlier and after = 'published') as published,
-       count(*) filter (where not earlier and after = 'partial') as partly,
-       count(*) filter (where not earlier and after = 'failed') as failed,
-       percentile_cont(0.5) within group (order by delay) filter (where not earlier) as delay,
-       count(*) filter (where earlier and after = 'published') as published_before,
-       count(*) filter (where earlier and after = 'partial') as partly_before,
-       count(*) filter (where earlier and after = 'failed') as failed_before,
-       percentile_cont(0.5) within group (order by delay) filter (where earlier) as delay_before
-  from told {more}
- where ($5::text is null or platform = $5) and ($6::text is null or account = $6) and {only}
- group by {grouping} order by count(*) desc, {order} limit {most}
+MOVES = """
+  from transitions t {sample}
+ where t.projection = (select version from projections where current)
+   and t.received_at >= $1 and t.occurred_at >= $1 and t.occurred_at < $2
+   and (t.target is not null) = {targets} and t.after in ('published', 'partial', 'failed')
+   and ($3::text is null or t.provider = $3)
+   and {of_account}
 """
-"""The moves are found by the blocks in which they arrived: nothing arrives before it has happened."""
+"""They are found by the blocks in which they arrived: nothing arrives before it has happened."""
+
+AS_MANY = f"select count(*) from (select {MOVES} limit {MOST_COUNTED + 1}) counted"
+A_HUNDREDTH = f"select count(*) {MOVES}"
+
+ENDS = f"""
+with ends as (
+  select distinct on (t.provider, t.post, t.target, t.occurred_at < $6)
+         t.provider, t.post, t.target, t.after, t.error, t.occurred_at, t.occurred_at < $6 as earlier
+   {MOVES} {{chosen}}
+   order by t.provider, t.post, t.target, t.occurred_at < $6, t.occurred_at desc, t.cause desc
+), told as materialized (
+  select * from (
+    select e.*, substring(e.target from '^[^:#]*') as platform, {{account}} as account, p.terms,
+           case when e.after <> 'failed' and p.scheduled_at <= e.occurred_at
+                then extract(epoch from e.occurred_at - p.scheduled_at)::float8 end as delay,
+           floor(extract(epoch from e.occurred_at - $6::timestamptz) / {{slot}})::int as slot
+      from ends e
+      left join posts p on p.projection = (select version from projections where current)
+                       and p.provider = e.provider and p.post = e.post) e
+   where ($5::text is null or platform = $5) and ($4::text is null or account = $4)
+)
+(select 'item' as part, null::int as slot, {{columns}}, {{counts}} from told {{more}} where {{only}}
+  group by {{grouping}} order by count(*) desc, {{grouping}} limit {MOST_SHOWN})
+union all
+select 'whole', null, {{none}}, {{counts}} from told
+union all
+select 'slot', slot, {{none}}, {{counts}} from told where not earlier group by slot
+"""
+
+COUNTS = ", ".join(
+    f"{{many}} * count(*) filter (where {which} and after = '{state}') as {name}{end}"
+    for which, end in (("not earlier", ""), ("earlier", "_before"))
+    for state, name in (("published", "published"), ("partial", "partly"), ("failed", "failed"))
+) + "".join(
+    f", percentile_cont(0.5) within group (order by delay) filter (where {which}) as delay{end}"
+    for which, end in (("not earlier", ""), ("earlier", "_before"))
+)
+
+ANY_ACCOUNT = "$4::text is null"
+OF_ACCOUNT = """(t.provider, t.post) in (
+   select provider, post from posts
+    where accounts @> array[$4] and projection = (select version from projections where current))"""
+OF_ONE_IN = "and hashtext(t.post) % {one_in} = 0"
 
 MISSED = """
 select {columns}, count(distinct (provider, post)) filter (where found_at >= $2) as missed,
@@ -113,7 +142,7 @@ select {columns}, count(distinct (provider, post)) filter (where found_at >= $2)
           left join lateral json_each(p.fold->'targets') t on true
          where f.told_at is null and f.found_at >= $1 and f.found_at < $3
            and ($4::text is null or f.provider = $4)) found {more}
- where ($5::text is null or platform = $5) and ($6::text is null or account = $6) and {only}
+ where ($6::text is null or platform = $6) and ($5::text is null or account = $5) and {only}
  group by {grouping}
 """
 
@@ -154,78 +183,86 @@ async def figures(conn: Connection, query: FiguresQuery, until: datetime) -> Fig
     """The span that ends at `until`, and the one before it."""
     since = until - query.span
     earliest = since - query.span
-    given = (earliest, since, until, query.provider, query.platform, query.account)
+    only = (query.provider, query.account, query.platform)
+    one_in = await _one_in(conn, query, earliest, until)
+    rows = defaultdict(list)
+    for row in await conn.fetch(ending(query, one_in), earliest, until, *only, since):
+        rows[row["part"]].append(row)
+    given = (earliest, since, until, *only)
     missed_of = {} if query.by == "error" else {
         _key(row, query.by): row for row in await conn.fetch(missing(query.by), *given)
     }  # fmt: skip
-    rows = await conn.fetch(ending(query.by, targets=query.of_targets), *given)
-    named = await names_of(conn, {(row["provider"], row["account"]) for row in rows if query.by == "account"})
-    whole = await conn.fetchrow(ending(None, targets=query.of_targets), *given)
+    named = await names_of(conn, {(row["provider"], row["account"]) for row in rows["item"] if query.by == "account"})
     missed = await conn.fetchrow(missing(None), *given)
     slots = _slots(query.span)
-    pace = await conn.fetch(pacing(targets=query.of_targets, slot=query.span / slots), *given)
     return FiguresOut(
-        query.by, since, until, earliest, *_both(whole, missed),
-        _pace(pace, since, query.span / slots, slots),
-        [_figure(row, query.by, named, missed_of.get(_key(row, query.by))) for row in rows],
+        query.by, since, until, earliest, *_both(rows["whole"][0], missed),
+        _pace(rows["slot"], since, query.span / slots, slots),
+        [_figure(row, named, missed_of.get(_key(row, query.by))) for row in rows["item"]], one_in,
     )  # fmt: skip
 
 
-def ending(by: str | None, *, targets: bool) -> str:
-    """The statement that counts how posts, or targets, ended by that, or in all (None)."""
+async def _one_in(conn: Connection, query: FiguresQuery, earliest: datetime, until: datetime) -> int:
+    """Of how many posts one is counted, so that some MOST_COUNTED ends are; where there are more, by a look at few."""
+    given = (earliest, until, query.provider, query.account)
+    if await conn.fetchval(AS_MANY.format(**_moves(query)), *given) <= MOST_COUNTED:
+        return 1
+    hundredth = {"sample": "tablesample system (1)"}
+    seen: int = await conn.fetchval(A_HUNDREDTH.format(**_moves(query) | hundredth), *given)
+    return max(2, -(-100 * seen // MOST_COUNTED))
+
+
+def _moves(query: FiguresQuery) -> dict[str, object]:
+    of_account = OF_ACCOUNT if query.account else ANY_ACCOUNT
+    return {"targets": query.of_targets, "of_account": of_account, "sample": ""}
+
+
+def ending(query: FiguresQuery, one_in: int) -> str:
+    """The statement that counts how posts, or targets, ended: by what they are told apart by, in all, and by slot."""
     only = {"error": "error is not null", "account": "account is not null", "attribute": IS_ATTRIBUTE}
+    grouping = ", ".join(COLUMNS[query.by])
+    chosen = OF_ONE_IN.format(one_in=one_in) if one_in > 1 else ""
+    by_account = query.account or query.by == "account"
     return ENDS.format(
-        targets=targets, columns=_columns(by), grouping=_columns(by) if by else "()",
-        order=_columns(by) if by else "1", most=MOST_SHOWN,
-        only=only.get(by or "", "true"), more=TERMS if by == "attribute" else "",
-    )  # fmt: skip
-
-
-def pacing(*, targets: bool, slot: timedelta) -> str:
-    """The statement that counts how they ended by the part of the span, each so long."""
-    part = f"floor(extract(epoch from occurred_at - $2::timestamptz) / {slot.total_seconds()})::int"
-    return ENDS.format(
-        targets=targets, columns=f"{part} as slot", grouping=part, order="1", most=MOST_SHOWN, only="not earlier",
-        more="",
+        **_moves(query), chosen=chosen, slot=(query.span / _slots(query.span)).total_seconds(),
+        account="p.fold->'targets'->e.target->>'account'" if by_account else "null::text",
+        columns=", ".join(name if name in COLUMNS[query.by] else f"null::text as {name}" for name in GROUPS),
+        none=", ".join(["null"] * len(GROUPS)), counts=COUNTS.format(many=one_in), grouping=grouping,
+        only=only.get(query.by, "true"), more=TERMS if query.by == "attribute" else "",
     )  # fmt: skip
 
 
 def missing(by: str | None) -> str:
-    """The statement that counts what webhooks missed."""
+    """The statement that counts what webhooks missed, by that, or in all (None)."""
+    columns = ", ".join(COLUMNS[by]) if by else "true"
     only = {"account": "account is not null", "platform": "platform is not null", "attribute": IS_ATTRIBUTE}
     return MISSED.format(
-        columns=_columns(by), grouping=_columns(by) if by else "()", only=only.get(by or "", "true"),
+        columns=columns, grouping=columns if by else "()", only=only.get(by or "", "true"),
         more=TERMS if by == "attribute" else "",
     )  # fmt: skip
-
-
-def _columns(by: str | None) -> str:
-    return ", ".join(COLUMNS[by]) if by else "true as whole"
 
 
 def _key(row: Row, by: str) -> tuple[str | None, ...]:
     return tuple(row[name] for name in COLUMNS[by])
 
 
-def _both(row: Row | None, missed: Row | None) -> tuple[EndsOut, EndsOut]:
+def _both(row: Row, missed: Row | None) -> tuple[EndsOut, EndsOut]:
     return _ends(row, missed, ""), _ends(row, missed, "_before")
 
 
-def _ends(row: Row | None, missed: Row | None, which: str) -> EndsOut:
-    published, partly, failed = (row[name + which] if row else 0 for name in ("published", "partly", "failed"))
+def _ends(row: Row, missed: Row | None, which: str) -> EndsOut:
+    published, partly, failed = (row[name + which] for name in ("published", "partly", "failed"))
     ended = published + partly + failed
     return EndsOut(
         published, partly, failed, (partly + failed) / ended if ended else None,
-        row["delay" + which] if row else None, missed["missed" + which] if missed else 0,
+        row["delay" + which], missed["missed" + which] if missed else 0,
     )  # fmt: skip
 
 
-def _figure(row: Row, by: str, named: dict[tuple[str, str], str], missed: Row | None) -> FigureOut:
-    told: dict[str, Any] = dict.fromkeys(("provider", "platform", "account", "name", "error", "attribute"))
-    told |= {name: row[name] for name in COLUMNS[by]}
-    told["name"] = named.get((told["provider"] or "", told["account"] or ""))
+def _figure(row: Row, named: dict[tuple[str, str], str], missed: Row | None) -> FigureOut:
+    told = {name: row[name] for name in GROUPS}
     now, before = _both(row, missed)
-    return FigureOut(**told, now=now, before=before)
+    return FigureOut(**told, name=named.get((row["provider"], row["account"])), now=now, before=before)
 
 
 def _slots(span: timedelta) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import and_, cast, select, true
 from sqlalchemy.types import Text
 from sqlmodel import col
 
+from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
 from tracker.parameters import parse_choice, refuse_zero_bytes
@@ -41,6 +42,8 @@ SORTS = tuple(sign + time for time in TIMES for sign in ("-", ""))
 """The times by which posts can be sorted, with - for the newest first."""
 NEWEST_FIRST = "-last_event_at"
 FOLD = cast(col(Posts.fold), Text).label("fold")
+PLANNED = (State.DRAFT, State.AWAITING_APPROVAL, State.SCHEDULED)
+"""The states of what has a time before it."""
 LOOK = 20_000
 """No index leads to a word, nor to what lacks a time: one page looks through no more than this many posts for it."""
 MOST_OF_AN_ID = 20
