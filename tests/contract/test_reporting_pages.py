@@ -59,7 +59,8 @@ async def test_the_weekly_report_is_of_the_last_whole_week_and_names_the_next(da
     async with dashboard(database, open_here=True) as client:
         last = (await client.get("/report")).text
         this = (await client.get("/report?day=2026-11-11&by=platform")).text
-        turkish = (await client.get("/report?by=error", headers=TURKISH)).text
+        turkish = (await client.get("/report?by=attribute", headers=TURKISH)).text
+        elsewhere = (await client.get("/report?zone=Europe/Istanbul")).text
         for wrong in ("by=nothing", "day=tomorrow", "zone=Mars"):
             assert (await client.get(f"/report?{wrong}")).status_code == 400, wrong
     assert "2 November – 8 November 2026" in last
@@ -71,6 +72,10 @@ async def test_the_weekly_report_is_of_the_last_whole_week_and_names_the_next(da
     assert "0 published, 0 partly, 1 failed" in this
     assert "auth_expired" in this.partition('id="causes"')[2]
     assert "2 Kasım – 8 Kasım 2026" in turkish
+    assert "bunların adı geçmiyor" in turkish
+    assert "Tue 15:00" not in elsewhere
+    assert "Tue 12:00: 1 published" in elsewhere.replace("&#58;", ":")
+    assert "15:00" in elsewhere.partition('id="planned"')[2]
 
 
 async def test_what_is_known_of_a_failure_is_said_in_the_readers_language_and_leads_nobody_on(database: Database) -> None:
