@@ -78,7 +78,7 @@ async def test_the_weekly_report_is_of_the_last_whole_week_and_names_the_next(da
     assert "15:00" in elsewhere.partition('id="planned"')[2]
 
 
-async def test_what_is_known_of_a_failure_is_said_in_the_readers_language_and_leads_nobody_on(database: Database) -> None:
+async def test_a_known_failure_is_said_in_the_readers_language_and_leads_nobody_on(database: Database) -> None:
     """Trying again is no first choice where it will not help; a code is left out that says nothing."""
     await furnish(database)
     async with dashboard(database, open_here=True) as client:
