@@ -56,7 +56,8 @@ class Corridor:
     ) -> None:
         self.database, self.rules, self.at, self.world = database, RuleIndex(rules), 0.0, World()
         self.processor = Processor(database, node, self.now, readers, lambda: self.rules)
-        performers = dict.fromkeys(("alert", "send", "retry", "reconcile"), self.world)
+        verbs = ("alert", "send", "retry", "reconcile", "cancel", "reschedule", "delete", "create")
+        performers = dict.fromkeys(verbs, self.world)
         self.worker = Worker(database, performers, node, self.now)
 
     def now(self) -> datetime:

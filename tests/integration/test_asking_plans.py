@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import events, quarantine, redeliveries, why
+from tracker.queries import events, quarantine, redeliveries, rule_plan, why
 from tracker.queries.events import EventQuery
 from tracker.queries.paging import Keyset, compiled, page_of
 from tracker.queries.quarantine import QuarantineQuery
@@ -22,6 +22,7 @@ from tracker.store.log import event_log, look_back
 from tracker.store.posts import listed_posts, overdue_posts
 from tracker.store.tables.log import Event
 from tracker.store.tables.operations import Reconciliation, Redelivery
+from tracker.stream import shared_waits
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -118,6 +119,36 @@ async def test_rules_of_the_clock_list_posts_without_looking_at_the_others(full:
     assert 20 < touched(standing, "posts") <= 45
     due = await plan_of(full, listed_posts.DUE, [["scheduled", "published"], NOON, 500, NOON, NOON + HOUR])
     assert 60 <= touched(due, "posts") <= 70
+
+
+MANY_RUNS = """
+insert into runs (id, rule, key, provider, post, state, data, started_at, updated_at, alone)
+select gen_random_uuid(), 'r' || n % 20, 'k' || n, $1, 'p' || n, case n % 400 when 0 then 'active' else 'done' end,
+       '{"phase": "holding"}', $2, $2, true
+  from generate_series(1, 20000) n
+"""
+MANY_TIMERS = """
+insert into timers (rule, key, kind, bucket, due_at, meaning, cause, provider, data)
+select 'r' || n % 20, 'k' || n, 'while', 0, $2, 'm' || n % 2, 'c', $1, '{}' from generate_series(1, 20000) n
+"""
+
+
+async def test_what_a_plan_of_rules_groups_it_reads_once_and_of_runs_only_those_that_are_open(full: Connection) -> None:
+    for statement in (MANY_RUNS, MANY_TIMERS):
+        await full.execute(statement, PROVIDER, NOON)
+    await full.execute("vacuum analyze runs, timers")
+    assert touched(await plan_of(full, rule_plan.OPEN_RUNS, [20]), "runs") <= 100
+    read = await plan_of(full, rule_plan.TIMERS_SET, [20])
+    assert [node["Actual Loops"] for node in read] == [1]
+
+
+@pytest.mark.parametrize("place", [(NOON, "", ""), (NOON - HOUR, PROVIDER, "p3600")], ids=["first", "deep"])
+async def test_a_page_of_what_was_heard_of_since_reads_about_a_page(
+    full: Connection, place: tuple[datetime, str, str]
+) -> None:
+    """For what a new rule waits for, of all that is published on accounts, from the last of it on."""
+    read = await plan_of(full, shared_waits.HEARD_SINCE, [NOON - 5 * HOUR, *place, 500])
+    assert 500 <= touched(read, "posts") <= 510
 
 
 async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_others(full: Connection) -> None:

@@ -85,7 +85,7 @@ NEEDED: dict[str, tuple[str, list[object], str]] = {
     "how often rules fired": (runs.RECALL, RECALLED, r"rule_counts_pkey"),
     "a post once the place is moved": (MOVED_AND_STANDING, [1, ["p"], ["p7"], *MOVING], r"posts_v1_pkey"),
     "open runs": (runs.LOAD_OPEN, [["r"], ["k7"]], r"runs_open"),
-    "due timers": (timers.TAKE_DUE, [BUCKETS, [NOON] * 3, 500], r"timers_due"),
+    "due timers": (timers.DUE, [BUCKETS, NOON, 500, NOON, ["r"]], r"timers_due"),
     "waiting actions": (action_claims.CLAIM, CLAIMING, r"actions_waiting"),
     "a group": (action_claims.CLAIM, CLAIMING, r"actions_of_group"),
     "an alert": (action_claims.CLAIM, CLAIMING, r"actions_of_alert"),

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.corridor import READERS, Corridor
 from tests.integration.told import NOON, told
+from tracker.domain.accounts import AccountState
 from tracker.domain.actions import Backoff, Claimed, Discard, Done, Outcome, Reason, Retry
 from tracker.domain.calendar import Interval
 from tracker.domain.posts.event import State
@@ -24,6 +25,8 @@ from tracker.domain.rules.rule import FALSE, TRUE, Every, Expect, Match, Mode, O
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.rules.step import (
     AlertStep,
+    ChangeStep,
+    CreateStep,
     PauseStep,
     ReconcileStep,
     ResumeStep,
@@ -60,6 +63,7 @@ SPANS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300))
 PLATFORMS = ("instagram", "x")
 POSTS = 4
 CAMPAIGN = ByAttribute("attributes.campaign")
+BROKEN = frozenset({AccountState.EXPIRED, AccountState.DISCONNECTED})
 
 
 class CrashingReactor(Reactor):
@@ -150,10 +154,11 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
     """Anything that a rule file may say; no branch leads back to itself."""
     if random.random() < 0.15:
         return _by_the_clock(random, name)
-    kinds: list[Per] = [GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM, CAMPAIGN]
+    kinds: list[Per] = [GroupBy.POST, GroupBy.POST, GroupBy.TARGET, GroupBy.PLATFORM, GroupBy.ACCOUNT, CAMPAIGN]
     per = random.choice(kinds)
     own = per in (GroupBy.POST, GroupBy.TARGET)
-    trigger = _trigger(random) if own else On((parse_event_pattern(random.choice(WORDS)),))
+    trigger = _trigger(random) if own else _shared_trigger(random, per)
+    ends = own or not isinstance(trigger, On) or trigger.words[0] in ENDING
     counted = isinstance(trigger, On) and random.random() < 0.3
     begins = _begins(random) if isinstance(trigger, On) else {}
     branches = {"late": tuple(_steps(random, others, own, (None,))), "exhausted": (ALERT,)}
@@ -163,7 +168,7 @@ def a_rule(random: Random, name: str, others: list[str]) -> Rule:
         id=name,
         revision="1",
         trigger=trigger,
-        do=tuple(_steps(random, others, own)),
+        do=tuple(_steps(random, others, own, ends=ends)),
         branches=branches if own else {"late": (ALERT,), "exhausted": (ALERT,)},
         match=(
             *([Match("platform", (random.choice(PLATFORMS),))] if random.random() < 0.3 else ()),
@@ -244,15 +249,31 @@ def _trigger(random: Random) -> Trigger:
     )
 
 
-def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None, ...] = (None, "late")) -> list[Step]:
+ENDING = (parse_event_pattern("post.failed"), parse_event_pattern("account.expired"))
+"""What is over for all that share it."""
+
+
+def _shared_trigger(random: Random, per: Per) -> Trigger:
+    if random.random() < 0.3:
+        return Expect((parse_event_pattern("post.published"),), random.choice(SPANS))
+    if per is not GroupBy.ACCOUNT or random.random() < 0.4:
+        return On((parse_event_pattern(random.choice(WORDS)),))
+    if random.random() < 0.3:
+        return On((parse_event_pattern("account.expired"),))
+    return While(frozenset(), random.choice(SPANS), random.random() < 0.3, BROKEN)
+
+
+def _steps(
+    random: Random, others: list[str], own: bool, ways: tuple[str | None, ...] = (None, "late"), *, ends: bool = False
+) -> list[Step]:
     other = random.choice(others) if others else "nobody"
     steps: list[Step] = [
         ALERT,
         AlertStep(
             "ops",
             lambda _: "held",
-            resolves=own,
-            repeat=random.choice([None, SPANS[2]]) if own else None,
+            resolves=own or ends,
+            repeat=random.choice([None, SPANS[2]]) if own or ends else None,
             repetitions=random.choice([None, 1]),
         ),
         AlertStep(
@@ -272,6 +293,8 @@ def _steps(random: Random, others: list[str], own: bool, ways: tuple[str | None,
     ]
     if own:
         steps.append(RetryStep("publish", random.randint(1, 3), Backoff(random.choice(SPANS[:2]), 2, jitter=0.2)))
+        steps += [ChangeStep("cancel"), ChangeStep("reschedule", random.choice(SPANS)), ChangeStep("delete")]
+        steps.append(CreateStep(PLATFORMS[:1], text=random.choice([None, lambda _: "again"])))
     return [one for step in random.sample(steps, random.randint(1, 3)) for one in _whole(step, random, ways)]
 
 
@@ -310,6 +333,10 @@ def a_fact(random: Random, at: float) -> Any:
     post, second = f"p{random.randrange(POSTS)}", int(at) - random.choice([0, 0, 0, 3, 50])
     if random.random() < 0.15:
         return told(post, None, second, extra="acked", kind="cms.acked")
+    if random.random() < 0.12:
+        state = random.choice(["connected", "expired", "disconnected"])
+        account = {"id": random.choice("ab"), "platform": random.choice(PLATFORMS), "state": state}
+        return told(None, None, second, extra={"account": account}, kind=f"account.{state}")
     state = random.choice(STATES)
     named = random.random() < 0.5
     extra = {"attributes": {"campaign": random.choice("ab")}} if random.random() < 0.5 else None

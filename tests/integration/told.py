@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from tracker.domain.accounts import AccountFact, AccountState
 from tracker.domain.posts.event import Fact, LoggedEvent, State, TargetFact, bucket_of
 from tracker.store.log.event_log import Incoming
 
@@ -72,5 +73,11 @@ class Reader:
                 targets=targets,
                 attributes=(said["extra"] or {}).get("attributes", {}) if isinstance(said["extra"], dict) else {},
                 scheduled_at=NOON + timedelta(seconds=said["due"]) if "due" in said else None,
+                account=_account(said["extra"]),
             ),
         )
+
+
+def _account(extra: object) -> AccountFact | None:
+    told = extra.get("account") if isinstance(extra, dict) else None
+    return AccountFact(told["id"], told["platform"], state=AccountState(told["state"])) if told else None

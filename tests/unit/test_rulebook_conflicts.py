@@ -178,9 +178,38 @@ ENDS = {
         '[rule.a]\non = "account.disconnected"\ndo = [{ alert = "ops", title = "x", repeat = "4h" }]',
         ['3:46: rule.a.do[0].repeat: an alert that is repeated needs an end: a state that can be left, or "cancel_on"'],
     ),
-    "an end of a whole account's trouble": (
-        ON + 'per = "account"\ndo = [{ alert = "ops", title = "x" }]\nresolved = [{ alert = "ops", title = "y" }]',
-        ['3:7: rule.a.per: "resolved" concerns a post or a target, not a whole account'],
+    "an end of what is no trouble of a whole account": (
+        (
+            '[rule.a]\non = "post.published"\nper = "account"\ndo = [{ alert = "ops", title = "x" }]\n'
+            'resolved = [{ alert = "ops", title = "y" }]'
+        ),
+        [
+            (
+                '3:7: rule.a.per: "resolved" concerns a post or a target, not a whole account: what posts share is out'
+                ' of trouble when the next is published (on = "post.failed"), and an account also when it is connected'
+                ' again (on = "account.expired")'
+            )
+        ],
+    ),
+    "what is expected of a whole account after something": (
+        '[rule.a]\non = "post.failed"\nexpect = "post.removed"\nwithin = "1h"\nper = "account"\n' + ALERT,
+        [
+            '2:6: rule.a.on: does not go with per = "account": it waits for the next, each time that one is published',
+            '3:10: rule.a.expect: of what is counted per account it can only be "post.published": that the next one is',
+        ],
+    ),
+    "an account that is watched by rules of posts": (
+        '[rule.a]\nwhile = { account = "expired" }\nfor = "1h"\n' + ALERT,
+        ['2:21: rule.a.while.account: goes with per = "account"'],
+    ),
+    "a post and an account that are watched": (
+        '[rule.a]\nwhile = { state = "failed", account = "expired" }\nfor = "1h"\nper = "account"\n' + ALERT,
+        [
+            (
+                '2:19: rule.a.while.state: does not go with "account": one is how a post stands, the other how an'
+                " account does"
+            )
+        ],
     ),
     "a label on a whole account": (
         ON + 'per = "account"\ndo = [{ set = { a = "b" } }]',
@@ -188,7 +217,12 @@ ENDS = {
     ),
     "a watch on a whole account": (
         WHILE + 'per = "account"\n' + ALERT,
-        ['4:7: rule.a.per: "while" waits for a post or a target, not for a whole account'],
+        [
+            (
+                '4:7: rule.a.per: "while" waits for a post or a target, not for a whole account: write'
+                ' while = { account = ["expired", "disconnected"] }'
+            )
+        ],
     ),
     "a wait for what ends the run": (
         ON + 'cancel_on = "post.removed"\ndo = [{ wait = ["post.removed", "x.y"] }]',

@@ -7,9 +7,10 @@ come to the same accounts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -73,12 +74,12 @@ class Account(Struct, frozen=True):
     @property
     def since(self) -> datetime | None:
         """When it came into its state."""
-        since = None
-        for said in reversed(self.states):
-            if said.text != self.states[-1].text:
-                break
-            since = said.at
-        return since
+        return self.since_in({self.state})
+
+    def since_in(self, states: Collection[str]) -> datetime | None:
+        """Since when it has been in these states, one after another; None where it is in none of them now."""
+        lasting = takewhile(lambda said: said.text in states, reversed(self.states))
+        return min((said.at for said in lasting), default=None)
 
 
 def accounts_of(fact: Fact) -> Iterator[Account]:

@@ -54,6 +54,7 @@ SENTENCES = {
     "came_after": "it came {span} after: the state is {state}",
     "came": "it came: the state is {state}",
     "happened": "what happened is {words}",
+    "came_elsewhere": "another of the same {per} came in time, or nobody has decided on it yet",
     "absent": "no {words} within {span}",
     "fires_if_still": "{rule} fires if it is still {words}",
     "fires_if_absent": "{rule} fires if {words} has not happened",

@@ -14,7 +14,7 @@ from uuid import UUID
 from tracker.domain.duration import TOLERANCE, is_ahead
 from tracker.domain.payloads import AlertPayload
 from tracker.domain.rules.decide import words_heard
-from tracker.domain.rules.decision import Arm, Declined, Fire, Recorded, Tallied
+from tracker.domain.rules.decision import SILENCE, Arm, Declined, Fire, Recorded, Tallied
 from tracker.domain.rules.grouping import OWN
 from tracker.domain.runs.admission import muting_keys, scope_of_run
 from tracker.domain.runs.engine import Engine
@@ -173,7 +173,7 @@ async def prepare(
     # earliest occasion, for time is what the log says, and a replay must come to the same end.
     if found.is_held:
         memory.holds = await holds.in_force(conn, earliest, now)
-    for firing in await runs.recent(conn, _looked_at(decisions, earliest)):
+    for firing in await runs.recent(conn, _looked_at(decisions, earliest, now)):
         if is_ahead(firing.at, now):
             log.warning("rules.clock_was_ahead", rule=firing.rule, key=firing.key, fired_at=firing.at.isoformat())
             memory.ahead[firing.rule, firing.key] = firing.at
@@ -246,10 +246,16 @@ def _identities(decisions: Iterable[Decision]) -> set[Identity]:
     return {(d.rule.id, d.subject.key, d.cause) for d in decisions if isinstance(d, Recorded | Declined)}
 
 
-def _looked_at(decisions: Iterable[Decision], earliest: datetime) -> dict[RuleKey, datetime]:
-    """How far back the counts and cooldowns of these firings, and of what ends a row, look, by (rule, key)."""
+def _looked_at(decisions: Iterable[Decision], earliest: datetime, now: datetime) -> dict[RuleKey, datetime]:
+    """How far back the counts and cooldowns of these firings, and of what ends a row, look, by (rule, key).
+
+    So does a silence that is over when its beginning is told.
+    """
     wanted: dict[RuleKey, datetime] = {}
     for fire in decisions:
+        if isinstance(fire, Arm) and fire.timer.kind == SILENCE and fire.timer.due_at <= now:
+            key = (fire.rule.id, fire.timer.key)
+            wanted[key] = min(fire.timer.due_at, wanted.get(key, fire.timer.due_at))
         if not isinstance(fire, Fire | Tallied) or _is_part(fire):
             continue
         rule, key = fire.rule, (fire.rule.id, fire.subject.key)

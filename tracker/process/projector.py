@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.accounts import gathered
-from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late
+from tracker.domain.posts.arrival import about_no_post, arrive_together, is_one_late, with_accounts
 from tracker.errors import Unavailable
 from tracker.runtime import metrics
 from tracker.runtime.batching import bisect
@@ -115,12 +115,14 @@ class Projector:
         with the first statement. Raises whatever keeps a fact from being folded.
         """
         arrivals = arrivals_of(self.readers, sorted(rows, key=POSITION))
-        changes = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
+        about_none = [about_no_post(arrival.fact) for key in arrivals if not key[1] for arrival in arrivals[key]]
         about_posts = {key: arrived for key, arrived in arrivals.items() if key[1]}
         standing = await self._standing(conn, about_posts, moving)
         kept = standing.posts
         earlier, starts = await self._history(conn, about_posts, kept, seen, done)
         saved: list[StoredPost] = []
+        known = await posts.learn_accounts(conn, standing.version, gathered(facts_in(arrivals)))
+        changes = [*with_accounts(about_none, known)]
         for key, arrived in about_posts.items():
             before = kept.get(key)
             facts = [arrival.fact for arrival in arrived]
@@ -130,7 +132,6 @@ class Projector:
             if before is None or post is not before.post or min(days) < before.first_day:
                 saved.append(StoredPost(post, min(days), max(days)))
         changes.sort(key=attrgetter("cause"))
-        await posts.learn_accounts(conn, standing.version, gathered(facts_in(arrivals)))
         if self._version is None:
             wake_after_commit(conn, CHANGES)
         moved = await posts.keeping(conn, standing.version, changes)

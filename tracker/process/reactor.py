@@ -6,6 +6,8 @@ for silence.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +15,7 @@ import msgspec
 from tracker.domain.posts.post import Post, view
 from tracker.domain.rules import periodic, rearming
 from tracker.domain.rules.decide import decide
+from tracker.domain.rules.grouping import EPOCH, OWN
 from tracker.domain.rules.listing import MOST_LISTED, entered_upto, states_of_posts
 from tracker.domain.rules.rule import Every
 from tracker.domain.rules.timers import due, standing, states_awaited
@@ -22,9 +25,10 @@ from tracker.process.batch import Budgets, Occasion
 from tracker.runtime.logger import Logger
 from tracker.store.checkpoints import subscriptions
 from tracker.store.posts import listed_posts, posts
-from tracker.store.reactions import timers
+from tracker.store.reactions import runs, timers
 from tracker.store.session import write_at_once
 from tracker.stream import changes
+from tracker.stream.shared_waits import first_shared_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,11 +112,14 @@ class Reactor:
     async def ring(self, conn: Connection, buckets: Sequence[int], now: datetime, subscription: str) -> bool:
         """Let timers ring that are due, as all is read of these buckets; answers whether there may be more of them."""
         self.alarm.forget()
-        ripe = await timers.due(conn, dict.fromkeys(buckets, now), DUE_AT_ONCE)
-        sure = await _certain(conn, ripe, buckets, subscription)
-        if sure:
-            await self._ring(conn, sure, now)
-        return len(sure) == DUE_AT_ONCE
+        due = timers.Ripe(buckets, now, now)
+        rules = self._rules()
+        if rules.shared:
+            due = await _shared(conn, rules, due, subscription)
+        ripe = await timers.due(conn, due, DUE_AT_ONCE)
+        if ripe:
+            await self._ring(conn, ripe, now)
+        return len(ripe) == DUE_AT_ONCE
 
     async def arm_standing(self, conn: Connection) -> dict[str, tuple[int, int]]:
         """Let rules that are new, or mean something new, wait for what is there already.
@@ -144,8 +151,8 @@ class Reactor:
         return rules
 
     async def _arm(self, conn: Connection, rules: RuleIndex, new: set[str], now: datetime) -> dict[str, int]:
-        arms = rearming.first_waits(rules, new, now)
-        counts: dict[str, int] = {arm.rule.id: 1 for arm in arms}
+        arms = [*rearming.first_waits(rules, new, now), *await first_shared_waits(conn, rules, new, now)]
+        counts: dict[str, int] = Counter(arm.rule.id for arm in arms)
         await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
         after, states = ("", ""), states_awaited(rule for rule in rules if rule.id in new)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
@@ -159,8 +166,11 @@ class Reactor:
 
     async def arm_anew(self, conn: Connection) -> int:
         """Let every rule wait for the posts as they stand now that they were made anew; what is past stays past."""
-        rules, now, count, after = self._in_force(), self._clock(), 0, ("", "")
+        rules, now, after = self._in_force(), self._clock(), ("", "")
         self.alarm.forget()
+        arms = [arm for arm in await first_shared_waits(conn, rules, rules.by_id, now) if arm.timer.due_at > now]
+        await timers.set_all(conn, [timers.StoredTimer(arm.timer) for arm in arms])
+        count = len(arms)
         states = states_awaited(rules)
         while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
             found = [msgspec.json.decode(text, type=Post) for text in page]
@@ -225,14 +235,22 @@ async def _seen(conn: Connection, readers: Readers, timer: Timer, rule: Rule) ->
     return await changes.gathered(conn, readers, trigger.over, periodic.since_of(timer), timer.due_at)
 
 
-async def _certain(
-    conn: Connection, ripe: Sequence[StoredTimer], read: Sequence[int], subscription: str
-) -> Sequence[StoredTimer]:
-    """The timers whose time has come by what is known: what gathers from everywhere waits for every other bucket."""
-    if all(kept.timer.kind != periodic.KIND for kept in ripe):
-        return ripe
-    elsewhere = await subscriptions.caught_up_everywhere(conn, subscription, read)
-    return [one for one in ripe if one.timer.kind != periodic.KIND or not elsewhere or one.timer.due_at <= elsewhere]
+async def _shared(conn: Connection, rules: RuleIndex, due: timers.Ripe, subscription: str) -> timers.Ripe:
+    """What is due where some rules are about what other buckets tell of, too: of them what these have come to as well.
+
+    Who reacts to an event holds the key first and takes its timer away then; so the keys are held here before any timer
+    is, with what throttled rules lock as a whole.
+    """
+    ripe = [kept.timer for kept in await timers.due(conn, due, DUE_AT_ONCE, held=False)]
+    about = [(timer, rules.by_id[timer.rule]) for timer in ripe if timer.rule in rules.by_id]
+    if not any(timer.rule in rules.shared for timer, _ in about):
+        return replace(due, sure=EPOCH, shared=[*rules.shared])
+    elsewhere = await subscriptions.caught_up_everywhere(conn, subscription, due.buckets)
+    keys = {f"{timer.rule}\n{timer.key}" for timer, rule in about if rule.per not in OWN}
+    keys |= {rule.id for _, rule in about if rule.throttle}
+    if keys:
+        await runs.lock_shared_keys(conn, keys)
+    return replace(due, sure=min(elsewhere or due.now, due.now), shared=[*rules.shared])
 
 
 def _view(kept: posts.StoredPost | None) -> PostView | None:

@@ -13,9 +13,10 @@ from tracker.domain.rules.timers import states_awaited
 from tracker.domain.runs.run import Phase, can_stand
 from tracker.rulebook.endpoint_rules import rule_of_endpoint
 from tracker.store.reactions import rule_book, runs, timers, webhook_endpoints
+from tracker.stream.shared_waits import first_shared_waits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from tracker.domain.rules.decision import Fire
@@ -103,8 +104,10 @@ async def rule_plan(conn: Connection, rules: Sequence[Rule], now: datetime) -> l
 async def _arm(
     conn: Connection, index: RuleIndex, anew: Mapping[str, Rule], plans: Mapping[str, RulePlan], now: datetime
 ) -> None:
-    for arm in rearming.first_waits(index, anew, now):
+    shared = await first_shared_waits(conn, index, anew, now)
+    for arm in (*rearming.first_waits(index, anew, now), *shared):
         plans[arm.rule.id].armed.add([arm.timer.key])
+    await _add_at_once(conn, plans, rearming.fires_at_once(shared, None, now))
     after, states = ("", ""), states_awaited(anew.values())
     while states and (page := await timers.posts_in(conn, states, after, POSTS_AT_ONCE)):
         posts = [msgspec.json.decode(text, type=Post) for text in page]
@@ -115,7 +118,13 @@ async def _arm(
             fires += rearming.fires_at_once(arms, seen, now)
             for arm in arms:
                 plans[arm.rule.id].armed.add([arm.timer.key])
-        on_record = await runs.known(conn, {(fire.rule.id, fire.subject.key, fire.cause) for fire in fires})
-        for fire in fires:
-            if (fire.rule.id, fire.subject.key, fire.cause) not in on_record:
-                plans[fire.rule.id].at_once.add([fire.subject.key])
+        await _add_at_once(conn, plans, fires)
+
+
+async def _add_at_once(conn: Connection, plans: Mapping[str, RulePlan], fires: Iterable[Fire]) -> None:
+    """Add what is not on record already."""
+    found = {(fire.rule.id, fire.subject.key, fire.cause): fire for fire in fires}
+    on_record = await runs.known(conn, found)
+    for rule, key, cause in found:
+        if (rule, key, cause) not in on_record:
+            plans[rule].at_once.add([key])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain.posts.event import State
+from tracker.domain.posts.target import FALLEN_SHORT
 from tracker.domain.rules.descriptions import verb_of
 from tracker.domain.rules.event_pattern import (
     ACKNOWLEDGED,
@@ -15,17 +15,16 @@ from tracker.domain.rules.event_pattern import (
     EventPattern,
     StateEntered,
     Transition,
+    are_of_accounts,
     entered,
 )
-from tracker.domain.rules.grouping import GroupBy, is_of_whole_posts
+from tracker.domain.rules.grouping import OWN, GroupBy
 from tracker.domain.rules.rule import Every, Expect, Mode, On, Rule, While
 from tracker.domain.rules.step import AlertStep, RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import way_back
-from tracker.rulebook.expressions import Condition
 
 if TYPE_CHECKING:
-    from tracker.rulebook.context import Known
     from tracker.rulebook.reading import Table
 
 AFTERWARDS = ("exhausted", "resolved")
@@ -102,14 +101,15 @@ def _reached(rule: Rule) -> list[str]:
     return reached
 
 
-OWN = (GroupBy.POST, GroupBy.TARGET)
-"""What a rule must count as one where it acts on, or waits for, that one thing."""
-
 ABOUT_A_POST = {
     "retry": "a retry", "reconcile": "reconciling", "set": "a label", "cancel": "cancelling",
     "reschedule": "another time", "delete": "deleting", "create": "creating another one",
 }  # fmt: skip
 ENDING = {"resolves": "an alert that resolves", "repeat": "an alert that is repeated", "resolved": '"resolved"'}
+SHARED_ENDS = (
+    ': what posts share is out of trouble when the next is published (on = "post.failed"), and an account also when it'
+    ' is connected again (on = "account.expired")'
+)
 NOT_BY_THE_CLOCK = {
     "count": "the clock comes once at a time",
     "throttle": "the clock comes once at a time",
@@ -132,8 +132,8 @@ ACKNOWLEDGEMENT = (EventName(ACKNOWLEDGED),)
 """What a run hears of whatever it is about."""
 
 
-def check(rule: Rule, table: Table, known: Known) -> None:
-    """Note with the table what does not go together, and warn of what is odd with these providers."""
+def check(rule: Rule, table: Table) -> None:
+    """Note with the table what does not go together."""
     check_branches(rule, table)
     if isinstance(rule.trigger, Every):
         _check_clock(rule, table)
@@ -142,7 +142,6 @@ def check(rule: Rule, table: Table, known: Known) -> None:
         _check_ends(rule, table)
     _check_turns(rule, table)
     _check_words(rule, table)
-    _check_oddities(rule, table, known)
 
 
 def fault_at_step(table: Table, key: str, message: str) -> None:
@@ -188,15 +187,25 @@ def _check_clock(rule: Rule, table: Table) -> None:
 def _check_per(rule: Rule, table: Table) -> None:
     if rule.per in OWN:
         return
-    if not isinstance(rule.trigger, On):
-        what = "before" if "before" in table else "while" if isinstance(rule.trigger, While) else "expect"
-        table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}')
+    of_account = isinstance(rule.trigger, While) and bool(rule.trigger.accounts)
+    if not (isinstance(rule.trigger, On) or rule.is_silence or of_account):
+        what = "before" if "before" in table else "while"
+        instead = ': write while = { account = ["expired", "disconnected"] }' if what == "while" else ""
+        table.fault("per", f'"{what}" waits for a post or a target, not for a whole {rule.per}{instead}')
     for key, what in ABOUT_A_POST.items():
         if _uses(rule, table, key):
             table.fault("per", f"{what} concerns a post or a target, not a whole {rule.per}")
     for key in ("resolves", "resolved"):
-        if _uses(rule, table, key):
-            table.fault("per", f"{ENDING[key]} concerns a post or a target, not a whole {rule.per}")
+        if _uses(rule, table, key) and isinstance(rule.trigger, On) and not _is_over_for_all(rule):
+            table.fault("per", f"{ENDING[key]} concerns a post or a target, not a whole {rule.per}{SHARED_ENDS}")
+
+
+def _is_over_for_all(rule: Rule) -> bool:
+    """Whether it is about trouble that is over for all that share it: by the next publication, or a new connection."""
+    words = rule.starting_words
+    if are_of_accounts(words):
+        return rule.per is GroupBy.ACCOUNT
+    return all(entered([word]) and entered([word]) <= FALLEN_SHORT for word in words)
 
 
 def _check_ends(rule: Rule, table: Table) -> None:
@@ -216,11 +225,11 @@ def _check_ends(rule: Rule, table: Table) -> None:
         return
     can_be_left = bool(entered(rule.trigger.words))
     for key, what in ENDING.items():
-        ends = can_be_left and rule.per in OWN
+        ends = can_be_left if rule.per in OWN else _is_over_for_all(rule)
         if _uses(rule, table, key) and not ends and not (key == "repeat" and rule.cancel_on):
             if key == "repeat":
                 fault_at_step(table, key, f'{what} needs an end: a state that can be left, or "cancel_on"')
-            elif not can_be_left:
+            elif not can_be_left and rule.per in OWN:
                 table.fault("on", f'{what} needs a state that can be left, as "post.failed"')
 
 
@@ -259,42 +268,3 @@ def reaches(word: EventPattern, state: State) -> bool:
     if isinstance(word, Transition):
         return word.after in (None, state)
     return word.is_glob and EventName(word.pattern).names(f"post.{state}")
-
-
-_MATCHED = {"platform": ("target.platform", "account.platform"), "account": ("target.account", "account.id")}
-
-
-def _of_match(rule: Rule) -> Iterator[tuple[str, Callable[[str, Iterable[str]], bool], tuple[str, ...]]]:
-    """What `match` asks of values that conditions can read; of an event about no account, a value may be empty."""
-    for match in rule.match:
-        for name in _MATCHED.get(match.field, ()) if not is_of_whole_posts(rule.per) else ():
-            yield name, lambda value, words: any(fnmatchcase(value, word) for word in words), match.words
-
-
-def _check_oddities(rule: Rule, table: Table, known: Known) -> None:
-    """What a rule may say, and is better known before it does."""
-    alerts = [step for step in rule.all_steps if isinstance(step, AlertStep)]
-    own_quiet = rule.quiet and "quiet" not in table.inherited
-    if own_quiet and not alerts:
-        table.warn("quiet", "holds alerts, and this rule has none")
-    elif own_quiet and all(step.severity == "critical" for step in alerts):
-        table.warn("quiet", "holds nothing: all alerts of the rule are critical, which are told at any hour")
-    waiting = any(getattr(step, "waits", isinstance(step, RetryStep | WaitStep)) for step in rule.all_steps)
-    lasts = rule.resolves or waiting
-    if rule.mutes and not lasts:
-        table.warn("mutes", "mutes nothing: the rule's runs end at once")
-    states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}
-    entering = set(map(str, starting(rule)))
-    names_only_states = isinstance(rule.trigger, While) or (
-        isinstance(rule.trigger, On) and all(isinstance(word, StateEntered) for word in rule.trigger.words)
-    )
-    if states and names_only_states and not states & entering:
-        table.warn("match", f"never holds: the state is then {' or '.join(sorted(entering))}")
-    if isinstance(rule.when, Condition) and (why := rule.when.never_holds(_of_match(rule))):
-        table.warn("when", f"never holds: {why}")
-    if isinstance(rule.trigger, While) and rule.trigger.since_entered:
-        table.warn(
-            "since",
-            "asks for the old ones too: whatever has been in that state for so long is told of as soon as the rule is"
-            " in force",
-        )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from msgspec import Struct, field
 
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import EventName
+from tracker.domain.rules.event_pattern import EventName, are_of_accounts
 from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import KEYS
 from tracker.errors import Misconfigured, did_you_mean
@@ -65,12 +65,16 @@ def misheard(rules: Collection[Rule], places: Places) -> Iterator[Misconfigured]
             yield Misconfigured(wrong, file=file, line=line, key=f"rule.{by[0]}")
 
 
+CONNECTED = (EventName("account.connected"), EventName("account.reconnected"))
+
+
 def heard(rule: Rule) -> Iterator[EventName]:
     """The events by name of which the rule hears."""
     trigger = rule.trigger
     expected = trigger.words if isinstance(trigger, Expect) else trigger.over if isinstance(trigger, Every) else ()
     counted = rule.count.beside if rule.count else ()
-    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected, *counted)
+    ending = CONNECTED if rule.resolves and are_of_accounts(rule.starting_words) else ()
+    words = (*rule.starting_words, *rule.waits_for, *rule.cancel_on, *expected, *counted, *ending)
     return (word for word in words if isinstance(word, EventName))
 
 

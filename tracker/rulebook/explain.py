@@ -13,8 +13,19 @@ from msgspec.structs import replace
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
-from tracker.domain.rules.decision import OVER, Arm, CameTo, ConditionFalse, Disarm, Failed, NotMatched, Refusal, Timer
-from tracker.domain.rules.descriptions import either
+from tracker.domain.rules.decision import (
+    OVER,
+    Arm,
+    CameTo,
+    ConditionFalse,
+    Disarm,
+    Failed,
+    Fire,
+    NotMatched,
+    Refusal,
+    Timer,
+)
+from tracker.domain.rules.descriptions import either, trigger_in_words
 from tracker.domain.rules.grouping import Group, group_of
 from tracker.domain.rules.listing import judged
 from tracker.domain.rules.match_context import Occurrence, from_plain
@@ -132,6 +143,9 @@ class _Account:
             came_to = ConditionFalse(from_plain(came_to.context))
         if isinstance(came_to, Refusal):
             found[*cause, at] = explanations.false(explanations.refused(rule, subject, came_to), key, at, event)
+        elif rule.is_silence and isinstance(came_to, Fire):
+            clause = Clause("expect", trigger_in_words(rule.trigger), sentence("came_elsewhere", per=rule.per))
+            found[*cause, at] = explanations.false(clause, key, at, event)
         elif came_to is None:
             text = "is one of what the rule gathers until its next time"
             found[*cause, at] = Explanation(GATHERED, text, at, event, key)

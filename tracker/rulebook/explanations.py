@@ -192,6 +192,7 @@ def left(rule: Rule, timer: Timer, subject: Group, change: Change) -> Explanatio
 def goes_on(rule: Rule, timer: Timer) -> Explanation:
     """A timer is under way."""
     what = f"{_state(timer)} lasts" if isinstance(rule.trigger, While) else "nothing of it has come"
+    what = f"no other of the same {rule.per} has come" if rule.is_silence else what
     text = f"fires at {moment(timer.due_at)} if {what} until then"
     if ahead := _ahead(rule):
         text = f"fires at {moment(timer.due_at)} if it is still {either(sorted(ahead))} then"
@@ -211,7 +212,8 @@ def _nothing_left(rule: Rule, subject: Group, after: timedelta | None = None) ->
     """What is watched for is over, or has come (so long `after` the wait began)."""
     trigger = rule.trigger
     if isinstance(trigger, While):
-        return Clause("while", " or ".join(sorted(trigger.states)), sentence("it_is", value=subject.state))
+        wanted = either(sorted(trigger.states)) or f"account {either(sorted(trigger.accounts))}"
+        return Clause("while", wanted, sentence("it_is", value=subject.state))
     if isinstance(trigger, Every) and trigger.standing:
         return Clause("over", standing_in_words(trigger.standing), sentence("it_is_now", state=subject.state))
     if ahead := _ahead(rule):

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.posts.event import State
 from tracker.domain.rules.event_pattern import state_patterns
 from tracker.domain.rules.grouping import GroupBy
@@ -65,6 +66,9 @@ RETRIED, ASKED, SINCE, EMPTY = ("publish",), ("post",), ("last-run",), ("skip", 
 WAITED_SINCE = ("entered",)
 MOST_STEPS, MOST_TRIES = 20, 20
 
+BROKEN = (AccountState.EXPIRED.value, AccountState.DISCONNECTED.value)
+"""The states of an account in which nothing can be published on it."""
+
 _WORDS = tuple(state_patterns())
 _STATES = tuple(state.value for state in State)
 _WHEN = "A condition in CEL, judged when the rule would fire; with `over` of each thing, or of run.count of them all."
@@ -78,7 +82,8 @@ MATCH: Mapping[str, Key] = {
 }
 """A name that ends in `*` stands for every name that begins so."""
 WATCHED: Mapping[str, Key] = {
-    "state": Key("The state, or several, that must have held.", "words", among=_STATES, needed=True)
+    "state": Key("The state of the post or target, or several, that must have held.", "words", among=_STATES),
+    "account": Key('The state of the account, with per = "account".', "words", among=BROKEN),
 }
 GATHERED: Mapping[str, Key] = {
     "events": Key("What is gathered: events, transitions or globs.", "words", offers=_WORDS),
@@ -91,7 +96,7 @@ OVER_GOES_WITH = {"since": "events", "older": "state"}
 
 RULE: Mapping[str, Key] = {
     "on": Key("Something that happens: an event, a transition, a glob, or a list of them.", "words", offers=_WORDS),
-    "while": Key("A state that holds too long.", "table", keys=WATCHED),
+    "while": Key("A state of a post, or of an account, that holds too long.", "table", keys=WATCHED),
     "for": Key("How long the state must have held.", "span"),
     "since": Key("Count also how long it held before the rule was there.", "choice", WAITED_SINCE),
     "expect": Key("What should happen, and is reported when it does not.", "words", offers=_WORDS),
@@ -239,8 +244,8 @@ GIVEN: Mapping[str, Key] = {
         of="providers" if name == "provider" else "",
     )
     for name in (
-        "provider", "post", "platform", "account", "account.name", "attempt", "url", "text", "scheduled_at",
-        "error.code", "error.message", "error.retryable",
+        "provider", "post", "platform", "account", "account.name", "account.state", "attempt", "url", "text",
+        "scheduled_at", "error.code", "error.message", "error.retryable",
     )
 } | {
     "labels": Key("Labels that each post has when it is first heard of.", "values"),

@@ -109,9 +109,11 @@ def _shape(trigger: Trigger, *, of_each: bool = False) -> str:
         return "clock"
     if isinstance(trigger, On):
         return _about(trigger.words)
-    if isinstance(trigger, Expect) and (trigger.on or trigger.states):
-        return "waited" if trigger.on else "ahead"
-    return "timer"
+    if isinstance(trigger, Expect) and not trigger.of:
+        return "waited"
+    if getattr(trigger, "accounts", ()):
+        return "account timer"
+    return "ahead" if isinstance(trigger, Expect) and trigger.states else "timer"
 
 
 def _about(words: Iterable[EventPattern]) -> str:
@@ -137,7 +139,7 @@ def _of_run(name: str, shape: str, gathers: bool) -> str:
         return "" if gathers else _GATHERS
     if name == "run.since":
         return "" if shape == "clock" or gathers else _NO_SINCE
-    return _NOT_LONG if name == "run.held" and shape not in ("timer", "waited") else ""
+    return _NOT_LONG if name == "run.held" and "timer" not in shape and shape != "waited" else ""
 
 
 def _of_what_happens(name: str, shape: str, per: Per) -> str:
@@ -150,10 +152,12 @@ def _of_what_happens(name: str, shape: str, per: Per) -> str:
         like = _LIKE.get(name)
         return _BY_THE_CLOCK.format(_ITEMS.format(like or "post_id"))
     if name in ("event.name", "event.data") or noun == "change":
-        if shape in ("timer", "ahead"):
+        if "timer" in shape or shape == "ahead":
             return _NO_EVENT
         return _NO_POST if shape == "account" and noun == "change" else ""
-    if shape == "account" and (noun in ("target", "error") or (noun == "post" and field_ != "provider")):
+    if shape in ("account", "account timer") and (
+        noun in ("target", "error") or (noun == "post" and field_ != "provider")
+    ):
         return _NO_POST
     if is_of_whole_posts(per) and noun == "target":
         instead = _INSTEAD.get(field_)

@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from tracker.domain.payloads import AlertPayload, Companion, Payload, made_true
-from tracker.domain.posts.arrival import arrive
+from tracker.domain.posts.arrival import about_no_post, arrive
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.posts.event import Fact
 from tracker.domain.posts.post import Post
@@ -160,7 +160,10 @@ class RuleSimulation:
         """Let every fact come in, and those that follow from it."""
         while self._told:
             fact = self._told.popleft()
-            post = fact.post or ""
+            if fact.post is None:
+                self.world.see(about_no_post(fact))
+                continue
+            post = fact.post
             earlier = self._facts.setdefault(post, [])
             self._posts[post], change = arrive(self._posts.get(post), fact, tuple(earlier), self._starts.get(post))
             earlier.append(fact)

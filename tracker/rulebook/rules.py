@@ -22,6 +22,7 @@ from tracker.rulebook.context import MOST_IN_ALL, Context, named
 from tracker.rulebook.expressions import Condition
 from tracker.rulebook.grammar import MOST_STEPS, RULE, SEVERITIES, STEPS, WORKFLOW
 from tracker.rulebook.nouns import Nouns, nouns_in_condition, nouns_of
+from tracker.rulebook.oddities import check_oddities
 from tracker.rulebook.provider_checks import check_at_provider
 from tracker.rulebook.reading import article
 from tracker.rulebook.revision import revision_of
@@ -211,7 +212,8 @@ def read_rule(name: str, table: Table, context: Context) -> Rule | None:
     if not table.meant("do", "action", "actions", "steps", "then"):
         table.fault("", 'has nothing to do: give it steps, as in do = [{ alert = "ops", title = "…" }]')
     if trigger and len(table.faults.found) == before:
-        check(rule, table, context.known)
+        check(rule, table)
+        check_oddities(rule, table)
         check_at_provider(rule, table, context.known)
     if len(table.faults.found) != before:
         return None

@@ -13,9 +13,9 @@ from tracker.domain.calendar import NAMES as WEEK
 from tracker.domain.cron import NTH, ORDINALS
 from tracker.domain.posts.description import NAME as ATTRIBUTE
 from tracker.domain.posts.event import State
-from tracker.domain.rules.grouping import GroupBy
+from tracker.domain.rules.grouping import OWN, GroupBy
 from tracker.domain.rules.rule import NOT_BEGUN, Mode
-from tracker.rulebook.checks import NEVER_DEBOUNCED, NEVER_THROTTLED, NOT_BY_THE_CLOCK, OWN
+from tracker.rulebook.checks import NEVER_DEBOUNCED, NEVER_THROTTLED, NOT_BY_THE_CLOCK
 from tracker.rulebook.grammar import (
     FILE,
     GOES_WITH,
@@ -31,6 +31,7 @@ from tracker.rulebook.grammar import (
 )
 from tracker.rulebook.rules import NAME, RESERVED
 from tracker.rulebook.tables import WORD
+from tracker.rulebook.triggers import PUBLISHED
 from tracker.rulebook.verbs import LABEL, MOST_LABELS
 
 Schema = dict[str, object]
@@ -205,7 +206,17 @@ def _combinations() -> Schema:
     }
     whole_posts = {"per": {"enum": [str(per) for per in GroupBy if per in OWN]}}
     without_count: Schema = {"properties": _none_of(["count"])}
-    shapes["while"]["allOf"] = [{"properties": whole_posts}, without_count]
+    of_account: Schema = {
+        "properties": {
+            "per": {"enum": [GroupBy.ACCOUNT.value]},
+            "while": {"required": ["account"], "properties": _none_of(["state"])},
+        },
+        "required": ["per"],
+    }
+    of_state: Schema = {
+        "properties": {**whole_posts, "while": {"required": ["state"], "properties": _none_of(["account"])}}
+    }
+    shapes["while"]["allOf"] = [{"oneOf": [of_state, of_account]}, without_count]
     del shapes["while"]["required"]
     shapes["while"]["oneOf"] = [{"required": ["for"]}, {"required": ["before"]}]
     shapes["before"]["allOf"] = [
@@ -215,8 +226,16 @@ def _combinations() -> Schema:
         {"properties": {"of": {"enum": ["post.scheduled_at"]}}},
     ]
     shapes["of"] = {"anyOf": [{"required": ["expect"]}, {"required": ["before"]}]}
-    shapes["expect"]["allOf"] = [{"properties": whole_posts}, without_count]
-    shapes["expect"]["oneOf"] = [{"required": ["of"]}, {"required": ["on"]}]
+    shapes["expect"]["allOf"] = [without_count]
+    silence: Schema = {
+        "required": ["per"],
+        "properties": {
+            "per": {"not": whole_posts["per"]},
+            "expect": _one_or_more({"enum": [PUBLISHED]}),
+            **_none_of(["of", "on"]),
+        },
+    }
+    shapes["expect"]["oneOf"] = [*({"required": [key], "properties": whole_posts} for key in ("of", "on")), silence]
     shapes["over"] = {"required": ["every"], "properties": {"over": _gathering()}}
     without_over = {"properties": _none_of(["match", "when", "per"])}
     no_state: Schema = {"properties": {"match": {"properties": {"state": NOT_HERE}}}}

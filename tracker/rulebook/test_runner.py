@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
 
+from tracker.domain.accounts import AccountFact, AccountState
 from tracker.domain.duration import format_duration, parse_duration
 from tracker.domain.posts.event import Fact, Problem, TargetFact
 from tracker.domain.posts.post import Post
@@ -74,8 +75,8 @@ TO_RUNS = frozenset(SOURCES)
 """What is told to runs, each by itself."""
 
 CONTAINING = frozenset({"body", "text"})
-ACCOUNT = {"id": "account", "platform": "platform", "name": "account.name"}
-"""By which fields an event about an account, and no post, tells of it."""
+TOLD_BY_NAME = (AccountState.DISCONNECTED, AccountState.CONNECTED, AccountState.EXPIRED)
+"""The states of an account in which the name of an event may end; one of them is the end of another."""
 
 
 class Outcome(Struct, frozen=True):
@@ -169,11 +170,11 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         TargetFact(name, told.get("account"), platforms[: place + 1].count(name), state, None, told.get("url"), problem)
         for place, name in enumerate(platforms)
     )
-    account = {name: told[key] for name, key in ACCOUNT.items() if told.get(key)}
+    account = _account(line.word, told) if about_account and "account" in told else None
     return Fact(
         id=f"{line.number:04}",
         provider=told.get("provider", PROVIDER),
-        post=None if about_account and "account" in told else told.get("post", POST),
+        post=None if account else told.get("post", POST),
         event=line.word,
         source=SOURCES.get(line.word) or told.get("provider", PROVIDER),
         occurred_at=occurred_at,
@@ -185,17 +186,27 @@ def fact_of(line: Line, given: Mapping[str, str], now: datetime, starts: datetim
         scheduled_at=starts + parse_duration(told["scheduled_at"]) if "scheduled_at" in told else None,
         attempt=int(told["attempt"]) if "attempt" in told else None,
         ends_by_name=state in ENDED,
-        detail=_detail(line, account if about_account and "account" in told else {}),
+        detail=_detail(line),
+        account=account,
         excerpt=told.get("text"),
         labels=under("labels", line.fields),
         attributes=under("attributes", line.fields),
     )
 
 
-def _detail(line: Line, account: Mapping[str, str]) -> dict[str, object]:
+def _account(word: str, told: Mapping[str, str]) -> AccountFact:
+    """The account that an event is about; how it stands may be told by the event's name, as in `account.expired`."""
+    named = (state for state in TOLD_BY_NAME if word.endswith(state))
+    state = told.get("account.state") or next(named, None)
+    return AccountFact(
+        told["account"], told.get("platform"), told.get("account.name"), AccountState(state) if state else None
+    )
+
+
+def _detail(line: Line) -> dict[str, object]:
     if line.word == ACTION_DEAD:
         return {"rule": "another", **under("action", line.fields)}
-    return {"account": account} if account else carried(line.fields, DATA)
+    return carried(line.fields, DATA)
 
 
 def _problem(told: Mapping[str, str]) -> Problem | None:

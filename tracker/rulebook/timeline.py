@@ -19,7 +19,7 @@ from tracker.domain.duration import parse_duration
 from tracker.domain.posts.description import NAME, NAMES
 from tracker.domain.rules.event_pattern import ACTION_DEAD, ACTION_DONE, EventName, Transition, parse_event_pattern
 from tracker.errors import did_you_mean
-from tracker.rulebook.grammar import GIVEN, PERFORMED, SEVERITIES, meant_platform
+from tracker.rulebook.grammar import BROKEN, GIVEN, PERFORMED, SEVERITIES, meant_platform
 from tracker.toml.positions import BadText, together
 
 COMMANDS = ("@restart", "@reload")
@@ -28,6 +28,9 @@ SPANS = ("scheduled_at", "at")
 FLAGS = ("error.retryable", "resolved")
 NAMED = ("labels", "attributes")
 """Of a post: what has names of its own, as in `labels.tier=vip`."""
+
+STATES_TOLD = ("connected", *BROKEN)
+"""How an account can be told to stand."""
 
 DATA = "data"
 """What an event carries, name by name."""
@@ -171,6 +174,8 @@ def checked(name: str, value: str) -> str:
         raise ValueError(f'{name}="{value}" is neither true nor false')
     if name == "severity" and value not in SEVERITIES:
         raise ValueError(f'{name}="{value}" is none of {", ".join(SEVERITIES)}{did_you_mean(value, SEVERITIES)}')
+    if name == "account.state" and value not in STATES_TOLD:
+        raise ValueError(f'{name}="{value}" is none of {", ".join(STATES_TOLD)}{did_you_mean(value, STATES_TOLD)}')
     if name == "platform":
         for word in value.split(","):
             if meant := meant_platform(word.strip()):

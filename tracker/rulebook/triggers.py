@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.calendar import parse_zone
 from tracker.domain.cron import Schedule, parse_schedule
 from tracker.domain.posts.description import NAME, NAMES
@@ -19,11 +20,12 @@ from tracker.domain.rules.event_pattern import (
     parse_event_pattern,
     parse_state,
 )
-from tracker.domain.rules.grouping import ATTRIBUTES, ByAttribute, GroupBy, Per
+from tracker.domain.rules.grouping import ATTRIBUTES, OWN, ByAttribute, GroupBy, Per
 from tracker.domain.rules.rule import NOT_BEGUN, Every, Expect, Match, On, Standing, Trigger, While
 from tracker.errors import did_you_mean
 from tracker.rulebook.context import named
 from tracker.rulebook.grammar import (
+    BROKEN,
     EMPTY,
     GATHERED,
     GOES_WITH,
@@ -94,6 +96,7 @@ def _platform(text: str) -> str:
     return text
 
 
+PUBLISHED = "post.published"
 OURS = frozenset({"post.labelled"})
 """Events that tell only what rules did; those of actions no word can name."""
 
@@ -143,9 +146,10 @@ def _on(table: Table) -> On | None:
 def _while(table: Table) -> While | None:
     if "for" not in table:
         table.fault("while", 'needs a "for": how long the state must have held')
-    states, lasting = _states(table), table.span("for")
+    states, accounts, lasting = _states(table), _accounts(table), table.span("for")
     entered = "since" in table and table.choice("since", WAITED_SINCE, WAITED_SINCE[0]) == "entered"
-    return While(frozenset(states), lasting, entered) if states and lasting else None
+    found = While(frozenset(states), lasting, entered, frozenset(accounts)) if lasting else None
+    return found if states or accounts else None
 
 
 def _states(table: Table) -> tuple[State, ...]:
@@ -153,9 +157,33 @@ def _states(table: Table) -> tuple[State, ...]:
     if watched is None:
         return ()
     watched.only(WATCHED, "while")
-    if "state" not in watched:
+    if "state" not in watched and ("account" not in watched or "before" in table):
         table.fault("while", 'needs a state: while = { state = "publishing" }')
-    return watched.several("state", parse_state)
+    return watched.several("state", _of_posts)
+
+
+def _of_posts(text: str) -> State:
+    if text in BROKEN:
+        raise ValueError(f'"{text}" is not a state of a post: of an account, write while = {{ account = "{text}" }}')
+    return parse_state(text)
+
+
+def _accounts(table: Table) -> tuple[AccountState, ...]:
+    """The states of an account that are watched, which a rule may do that counts by accounts."""
+    watched = table.table("while")
+    if watched is None or "account" not in watched:
+        return ()
+    if "state" in watched:
+        watched.fault("state", 'does not go with "account": one is how a post stands, the other how an account does')
+    elif table.values.get("per") != GroupBy.ACCOUNT:
+        watched.fault("account", 'goes with per = "account"')
+    return watched.several("account", _broken)
+
+
+def _broken(text: str) -> AccountState:
+    if text not in BROKEN:
+        raise ValueError(f'"{text}" is none of {", ".join(BROKEN)}{did_you_mean(text, BROKEN)}')
+    return AccountState(text)
 
 
 def _before(table: Table) -> Expect | None:
@@ -176,13 +204,27 @@ def _before(table: Table) -> Expect | None:
 def _expect(table: Table) -> Expect | None:
     if "within" not in table:
         table.fault("expect", 'needs a "within": how long to wait')
-    if ("of" in table) == ("on" in table):
+    per = table.values.get("per")
+    is_shared = isinstance(per, str) and per not in OWN and (per in tuple(GroupBy) or per.startswith(ATTRIBUTES))
+    if is_shared:
+        _check_silence(table)
+    elif ("of" in table) == ("on" in table):
         table.fault("expect", 'needs either "of" (a time of the post) or "on" (an event) from which to count')
     words, within = table.several("expect", _expected), table.span("within")
     of, on = table.parsed("of", _time), table.several("on", read_word)
-    if set(words) & set(on):
+    if not is_shared and set(words) & set(on):
         table.fault("expect", 'has happened before anybody waits for it: the same word stands in "on"')
-    return Expect(words, within, of, on) if words and within and (of or on) else None
+    return Expect(words, within, of, on) if words and within and (of or on or is_shared) else None
+
+
+def _check_silence(table: Table) -> None:
+    """What many posts share can be expected to publish again, each time that it has."""
+    per = table.values["per"]
+    for key in ("of", "on"):
+        if key in table:
+            table.fault(key, f'does not go with per = "{per}": it waits for the next, each time that one is published')
+    if table.values["expect"] not in (PUBLISHED, [PUBLISHED]):
+        table.fault("expect", f'of what is counted per {per} it can only be "{PUBLISHED}": that the next one is')
 
 
 def _expected(text: str) -> EventPattern:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 from msgspec.structs import asdict, replace
 
+from tracker.domain.accounts import Account, accounts_of, merged
 from tracker.domain.posts.change import FIELDS, Change, Move, Note, note
 from tracker.domain.posts.event import Fact
 from tracker.domain.posts.late_facts import History, not_known
@@ -193,4 +194,16 @@ def about_no_post(fact: Fact) -> Change:
         cause=fact.position,
         fact=fact.id,
         detail=dict(fact.detail) | account or None,
+        account=next(accounts_of(fact), None) if fact.account and fact.account.id else None,
     )
+
+
+def with_accounts(changes: Iterable[Change], known: dict[tuple[str, str], Account]) -> Iterator[Change]:
+    """The changes, each with its account as all up to it tell of that; `known` is what was told before, and grows."""
+    for change in changes:
+        if change.account:
+            key = (change.provider, change.account.id)
+            known[key] = merged(known[key], change.account) if key in known else change.account
+            yield replace(change, account=known[key])
+        else:
+            yield change

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
+from tracker.domain.accounts import Account
 from tracker.domain.duration import format_duration
 from tracker.domain.posts.event import OWN_SOURCES, Fact, Problem, State, TargetFact
 from tracker.domain.posts.target import SURPRISING, Target
@@ -89,8 +90,8 @@ class Change(Struct, frozen=True):
     """One fact's arrival. `kind` is moved, noted (nothing moved) or revised (it belonged earlier in the history).
 
     `before` and `after` are the post's state as known before and after the arrival; `cause` is the event's
-    position in the log and `fact` the fact's id. A fact of no post has neither state nor context. `fields` are those
-    of FIELDS that are other than before.
+    position in the log and `fact` the fact's id. A fact of no post has neither state nor context, but perhaps an
+    `account`, as far as it is known then. `fields` are those of FIELDS that are other than before.
     """
 
     provider: str
@@ -110,6 +111,7 @@ class Change(Struct, frozen=True):
     context: PostView | None = None
     detail: dict[str, object] | None = None
     fields: tuple[str, ...] = ()
+    account: Account | None = None
 
 
 STATE_EVENTS = {f"post.{state}": state for state in State}

@@ -31,11 +31,12 @@ from tracker.domain.rules.decision import (
     Trace,
 )
 from tracker.domain.rules.event_pattern import is_action_dead
-from tracker.domain.rules.grouping import Environment, Group, GroupBy, account_told
+from tracker.domain.rules.grouping import OWN, Environment, Group, GroupBy, account_told
 from tracker.domain.rules.listing import item
 from tracker.domain.rules.match_context import MatchContext, Occurrence, to_plain
 from tracker.domain.rules.rule import FALSE, TRUE, Expect, On, Rule
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
+from tracker.domain.rules.shared_waits import shared_waits
 from tracker.domain.rules.timers import kind_of, standing, wait_after
 
 
@@ -67,6 +68,7 @@ def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | No
         *_tallies(rules, scene, marks),
         *_firings(() if _is_echo(rules, change) else rules.on.rules(change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
+        *(shared_waits(rules, scene, marks, busy.armed, busy.running, trace) if rules.has_shared_waits else ()),
     ]
 
 
@@ -175,7 +177,7 @@ def _left(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label], busy: 
 
 def _may_have_told(rule: Rule, move: Move, scene: MatchContext) -> bool:
     """Whether the subject can have been in a state that the rule watches, and not have been well since."""
-    if move.again or move.before is None:
+    if move.again or (move.before is None and rule.per in OWN):
         return False
     view = scene.change.context
     if move.before in rule.watched or view is None or rule.per is not GroupBy.POST:

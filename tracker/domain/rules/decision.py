@@ -14,9 +14,12 @@ from tracker.domain.rules.grouping import Environment, Group
 from tracker.domain.rules.match_context import Occurrence
 from tracker.domain.rules.rule import Match, Rule
 
+SILENCE = "silence"
+"""The kind of timers that another of their rule and key replaces only where it is due later, in whatever order."""
+
 
 class Timer(Struct, frozen=True):
-    """A moment (`due_at`) to look again. `kind` is `while`, `expect` or `every`; each rule and key has one of a kind.
+    """A moment (`due_at`) to look again; each rule and key has one of a kind: `while`, `expect`, `every` or SILENCE.
 
     `meaning` is the rule's revision and `cause` what started the wait; `data` is plain JSON.
     """
@@ -31,6 +34,10 @@ class Timer(Struct, frozen=True):
     post: str | None
     target: str | None
     data: Mapping[str, object]
+
+    def is_earlier(self, there: Timer) -> bool:
+        """Whether it leaves the one alone that is there under its rule, key and kind."""
+        return self.kind == SILENCE and self.due_at <= there.due_at and self.meaning == there.meaning
 
 
 class Fire(Struct, frozen=True):

@@ -43,12 +43,13 @@ def trigger_in_words(trigger: Trigger) -> str:
     match trigger:
         case On(words):
             return either(words)
-        case While(states, lasting):
-            return f"{either(sorted(states))} for {format_duration(lasting)}"
+        case While(states, lasting, accounts=accounts):
+            whose = "account " if accounts else ""
+            return f"{whose}{either(sorted(accounts or states))} for {format_duration(lasting)}"
         case Expect(states=states) if states:
             return f"still {either(sorted(states))} {format_duration(-trigger.within)} before post.{trigger.of}"
         case Expect():
-            since = f"post.{trigger.of}" if trigger.of else either(trigger.on)
+            since = f"post.{trigger.of}" if trigger.of else either(trigger.on) or "the last"
             return f"no {either(trigger.words)} within {format_duration(trigger.within)} of {since}"
         case Every(schedule, standing=standing):
             return f"every {schedule}{f' over what is {standing_in_words(standing)}' if standing else ''}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -118,6 +118,11 @@ def entered(words: Iterable[EventPattern]) -> frozenset[State]:
     """The states in which a post can be after one of `words` has happened; empty where they do not say."""
     states = {word.state if isinstance(word, StateEntered) else getattr(word, "after", None) for word in words}
     return frozenset(state for state in states if state is not None)
+
+
+def are_of_accounts(words: Collection[EventPattern]) -> bool:
+    """Whether there are words, and all of them name what happens to accounts, as in `account.expired`."""
+    return bool(words) and all(isinstance(one, EventName) and one.pattern.startswith("account.") for one in words)
 
 
 def happened(words: Iterable[EventPattern], change: Change, moves: Iterable[Move]) -> list[Move | None]:

@@ -185,7 +185,7 @@ def groups_of(per: Per, change: Change) -> list[Group]:
     """Every group of that kind in the post that changed, each once."""
     view = change.context
     if change.post is None and (account := account_told(change)):
-        return [_of_account(per, change.provider, account)]
+        return [group_of_account(per, change.provider, account)]
     keys: list[str | None] = [target.key for target in view.targets] if view and not is_of_whole_posts(per) else []
     found = [group_of(per, change.provider, change.post, view, key) for key in keys or [None]]
     return list({subject.key: subject for subject in found}.values())
@@ -227,7 +227,8 @@ def account_told(change: Change) -> dict[str, str]:
     return {name: text for name in ("id", "platform", "name") if isinstance(text := account.get(name), str) and text}
 
 
-def _of_account(per: str, provider: str, account: Mapping[str, str]) -> Group:
+def group_of_account(per: str, provider: str, account: Mapping[str, str]) -> Group:
+    """What `per` makes of an account, told by its `id` and perhaps its `platform`."""
     platform, id_ = account.get("platform", "?"), account["id"]
     keys: dict[str, str] = {
         GroupBy.ACCOUNT: f"{provider}/{platform}:{id_}",

@@ -38,7 +38,7 @@ def waits_for(rules: RuleIndex, anew: Container[str], view: PostView) -> list[Ar
     return [arm for arm in standing(rules, view) if arm.rule.id in anew]
 
 
-def fires_at_once(arms: Iterable[Arm], view: PostView, now: datetime) -> Iterator[Fire]:
-    """What follows as soon as these waits for the post are there, because they are over by now."""
+def fires_at_once(arms: Iterable[Arm], view: PostView | None, now: datetime) -> Iterator[Fire]:
+    """What follows as soon as these waits are there (for the post, if it is one), because they are over by now."""
     decisions = (due(arm.rule, arm.timer, view, now) for arm in arms if arm.timer.due_at <= now)
     yield from (decision for decision in decisions if isinstance(decision, Fire))

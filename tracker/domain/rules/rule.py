@@ -10,13 +10,14 @@ from functools import cached_property
 
 from msgspec import Struct, field
 
+from tracker.domain.accounts import AccountState
 from tracker.domain.calendar import Quiet
 from tracker.domain.cron import Schedule
 from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rate import Count, Debounce, Rate
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, ACTION_DEAD, EventName, EventPattern, entered, is_glob
-from tracker.domain.rules.grouping import ATTRIBUTES, Group, GroupBy, Per
+from tracker.domain.rules.grouping import ATTRIBUTES, OWN, Group, GroupBy, Per
 from tracker.domain.rules.step import AlertStep, RetryStep, Step, WaitStep
 
 _STARTED = frozenset({State.PUBLISHING, State.RETRYING, State.PARTIAL, State.FAILED, State.PUBLISHED})
@@ -44,7 +45,7 @@ class On(Struct, frozen=True):
 
 
 class While(Struct, frozen=True):
-    """Trigger: one of `states` has held for `lasting`, as far as the rule was there.
+    """Trigger: one of `states` has held for `lasting`, as far as the rule was there; or of an account's `accounts`.
 
     `since_entered`: also before.
     """
@@ -52,11 +53,13 @@ class While(Struct, frozen=True):
     states: frozenset[State]
     lasting: timedelta
     since_entered: bool = False
+    accounts: frozenset[AccountState] = frozenset()
 
 
 class Expect(Struct, frozen=True, dict=True):
     """Trigger: none of `words` has happened `within` a span of the post's time `of`, or else of what `on` names.
 
+    Without both: no other has within the span of the last one, of all that the posts share that the rule counts as one.
     With `states`: none but them has been entered, so long before that time (`within` is then less than nothing).
     """
 
@@ -244,7 +247,13 @@ class Rule(Struct, frozen=True, dict=True):
     @cached_property
     def starting_words(self) -> tuple[EventPattern, ...]:
         """The words that set the rule going: that fire it, or that begin its waiting for what is expected."""
-        return getattr(self.trigger, "words" if isinstance(self.trigger, On) else "on", ())
+        return getattr(self.trigger, "words" if isinstance(self.trigger, On) or self.is_silence else "on", ())
+
+    @cached_property
+    def is_silence(self) -> bool:
+        """Whether it waits, each time that something has come, for the next."""
+        trigger = self.trigger
+        return isinstance(trigger, Expect) and not (trigger.of or trigger.on or trigger.states)
 
     @cached_property
     def reacts_to(self) -> str:
@@ -264,6 +273,8 @@ class Rule(Struct, frozen=True, dict=True):
 
         What only waits (for a time, for somebody's approval) is over when it goes on.
         """
+        if self.per not in OWN:  # of the posts that share it, one being cancelled ends nothing
+            return frozenset({State.PUBLISHED})
         onward = frozenset(State) - _TROUBLE if self.watched and self.watched <= NOT_BEGUN else _WELL
         return onward - self.watched
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.posts.event import State
-from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition
-from tracker.domain.rules.rule import Every, Expect, Match, Rule, While
+from tracker.domain.rules.event_pattern import EventName, EventPattern, StateEntered, Transition, are_of_accounts
+from tracker.domain.rules.grouping import OWN
+from tracker.domain.rules.rule import Every, Expect, Match, On, Rule, While
 
 Label = tuple[str, str]
 """A field of `match` and a value of it."""
@@ -70,6 +71,11 @@ class WordIndex:
     _globs: list[tuple[EventName, Rule]] = field(default_factory=list)
     _known: dict[Asked, tuple[Rule, ...]] = field(default_factory=dict)
 
+    @property
+    def words(self) -> bool:
+        """Whether there are any."""
+        return bool(self._states or self._names or self._globs)
+
     def add(self, words: Iterable[EventPattern], rule: Rule) -> None:
         for word in words:
             if isinstance(word, EventName) and word.is_glob:
@@ -110,7 +116,12 @@ class RuleIndex:
         """Since when rules are in force, whatever they meant meanwhile; one that is not named has always been."""
         self.by_id = {rule.id: rule for rule in rules if rule.enabled}
         self.on, self.cancel, self.met, self.heard = WordIndex(), WordIndex(), WordIndex(), WordIndex()
-        self.retrying, self.tallied = Bucket(), WordIndex()
+        self.retrying, self.tallied, self.silent = Bucket(), WordIndex(), WordIndex()
+        self.of_accounts = [rule for rule in self if _is_of_accounts(rule)]
+        """Rules for which it matters whether an account is connected."""
+        self.shared = {rule.id for rule in self if rule.per not in OWN or isinstance(rule.trigger, Every)}
+        """The ids of rules that are about what several buckets of the log tell of."""
+        self.has_shared_waits = bool(self.of_accounts) or any(rule.is_silence for rule in self)
         self.periodic = [rule for rule in self if isinstance(rule.trigger, Every)]
         self.muting: dict[str, list[Rule]] = {}
         """Rules by the rule whose alerts they mute."""
@@ -166,6 +177,8 @@ class RuleIndex:
         watched = rule.id not in self._unwatched
         if isinstance(trigger, While):
             _file(self.waiting, trigger.states if watched else (), rule)
+        elif rule.is_silence:
+            self.silent.add(rule.starting_words, rule)
         elif isinstance(trigger, Expect):
             self.on.add(trigger.on, rule)
             self.met.add(
@@ -175,6 +188,12 @@ class RuleIndex:
                 _file(self.waiting, frozenset(State) - trigger.over, rule)
         elif not isinstance(trigger, Every):
             self.on.add(trigger.words, rule)
+
+
+def _is_of_accounts(rule: Rule) -> bool:
+    if isinstance(rule.trigger, On):
+        return rule.resolves and are_of_accounts(rule.trigger.words)
+    return bool(getattr(rule.trigger, "accounts", ()))
 
 
 def _remember(known: dict[Key, tuple[Rule, ...]], asked: Key, rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -13,6 +13,7 @@ from tracker.domain.posts.event import State
 from tracker.domain.posts.target import WITHDRAWN
 from tracker.domain.rules.decision import (
     OVER,
+    SILENCE,
     Arm,
     CameTo,
     ConditionFalse,
@@ -27,18 +28,19 @@ from tracker.domain.rules.decision import (
     Trace,
 )
 from tracker.domain.rules.event_pattern import EventName
-from tracker.domain.rules.grouping import Environment, Group, GroupBy, Per, describe, group_of
+from tracker.domain.rules.grouping import OWN, Environment, Group, GroupBy, Per, describe, group_of
 from tracker.domain.rules.match_context import from_plain, to_plain
 from tracker.domain.rules.rule import Every, Expect, On, Rule, While
 from tracker.domain.rules.rule_index import Label, RuleIndex, labels_of
+from tracker.domain.rules.shared_waits import known_of, subject_of
 
 MINUTE = timedelta(minutes=1)
 _KINDS = {kind: kind.__name__.lower() for kind in (On, While, Expect, Every)}
 
 
 def kind_of(rule: Rule) -> str:
-    """The kind of the rule's timers: `while` or `expect`."""
-    return _KINDS[type(rule.trigger)]
+    """The kind of the rule's timers: `while`, `expect` or SILENCE."""
+    return SILENCE if rule.is_silence else _KINDS[type(rule.trigger)]
 
 
 def standing(
@@ -128,7 +130,8 @@ def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime, trace: T
     `view` is the post as it stands now. A wait that no longer holds is disarmed; one that began anew, or that the
     rule's present text makes longer, is armed again.
     """
-    subject = group_of(rule.per, timer.provider, timer.post, view, timer.target)
+    own = rule.per in OWN
+    subject = group_of(rule.per, timer.provider, timer.post, view, timer.target) if own else subject_of(rule, timer)
     came_to = _at_its_time(rule, timer, subject, view, now)
     if trace:
         trace.rang(rule, timer, subject, came_to)
@@ -138,6 +141,8 @@ def due(rule: Rule, timer: Timer, view: PostView | None, now: datetime, trace: T
 def _at_its_time(rule: Rule, timer: Timer, subject: Group, view: PostView | None, now: datetime) -> CameTo:
     if isinstance(rule.trigger, On | Every) or timer.kind != kind_of(rule):
         return OVER
+    if rule.per not in OWN:
+        return _judge(rule, subject, timer, view, now)
     if isinstance(rule.trigger, Expect) and not rule.trigger.of:
         return OVER if subject.state in rule.trigger.over else _judge(rule, subject, timer, view, now)
     fresh = wait_for(rule, subject, view) if view else OVER
@@ -157,7 +162,7 @@ def _judge(
     verdict = rule.judge(values)
     if verdict.kind == "error":
         return Failed(rule, subject, timer.cause, verdict.detail, to_plain(values), timer.due_at)
-    if unmatched := rule.unmatched(subject):
+    if rule.per in OWN and (unmatched := rule.unmatched(subject)):
         return NotMatched(unmatched)
     if verdict.kind == "true":
         return Fire(rule, subject, timer.cause, to_plain(values), timer.due_at)
@@ -166,6 +171,10 @@ def _judge(
 
 def _values_when_due(rule: Rule, timer: Timer, view: PostView | None, now: datetime) -> Environment:
     """What a condition reads when a timer's time has come."""
+    if rule.per not in OWN:
+        values = known_of(timer)
+        values["run.rule"] = rule.id
+        return values
     values = describe(timer.provider, timer.post, view, timer.target)
     values["event.source"], values["event.occurred_at"] = "clock", timer.due_at
     kept = timer.data.get("context")
@@ -206,7 +215,7 @@ def follows_from_standing(rule: Rule) -> bool:
     trigger = rule.trigger
     if isinstance(trigger, Expect):
         return trigger.of is not None and not any(isinstance(word, EventName) for word in trigger.words)
-    return isinstance(trigger, While)
+    return isinstance(trigger, While) and not trigger.accounts
 
 
 class _Shortest(Struct, frozen=True):

@@ -97,7 +97,7 @@ class Engine:
                 elif rule.count and self.memory.tally(rule.id, subject.key, at - rule.count.window):
                     self._record(decision, Outcome.COUNTED, at, ROW_ENDED)
             case Arm(_, timer):
-                self.effects.arm(timer)
+                self._wait(timer)
             case Disarm(rule, subject, kind):
                 self.effects.disarm((rule.id, subject.key, kind))
             case _:
@@ -275,6 +275,10 @@ class Engine:
             run.target, {},
         )  # fmt: skip
         self.effects.arm(timer, run.id)
+
+    def _wait(self, timer: Timer) -> None:
+        if not self.memory.is_told(timer):
+            self.effects.arm(timer)
 
     def _disarm(self, run: Run) -> None:
         self.effects.disarm((run.rule, run.key, _timer_kind(run)))

@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from tracker.domain.actions import ActionSpec
-from tracker.domain.rules.decision import Timer
+from tracker.domain.rules.decision import SILENCE, Timer
 from tracker.domain.rules.grouping import Group
 from tracker.domain.runs.run import TRYING, Run, RunState
 from tracker.domain.runs.run_signals import Label
@@ -208,6 +208,11 @@ class EngineState:
         near = [firing for firing in firings if firing.outcome in ACTED and abs(at - firing.at) < within]
         return max(near, key=lambda firing: firing.at, default=None)
 
+    def is_told(self, timer: Timer) -> bool:
+        """Whether a silence that began later has come to its end already."""
+        known = self.recent.get((timer.rule, timer.key), ()) if timer.kind == SILENCE else ()
+        return any(firing.at > timer.due_at for firing in known)
+
     def tally(self, rule: str, key: str, since: datetime) -> list[datetime]:
         """When what is counted happened, as far as it was decided since that moment and the rule has not acted since.
 
@@ -262,7 +267,9 @@ class Effects:
 
     def arm(self, timer: Timer, run: UUID | None = None) -> None:
         """Set the timer, in place of what stands under its key."""
-        self.timers[timer.rule, timer.key, timer.kind] = (timer, run)
+        there, _ = self.timers.get((timer.rule, timer.key, timer.kind), (None, None))
+        if not (there and timer.is_earlier(there)):
+            self.timers[timer.rule, timer.key, timer.kind] = (timer, run)
 
     def disarm(self, key: TimerKey) -> None:
         """Take the timer away, whether it was set before or just now."""

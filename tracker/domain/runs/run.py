@@ -12,10 +12,10 @@ from msgspec import Struct, convert, field
 from msgspec.structs import replace
 
 from tracker.domain.rules.decision import Fire
-from tracker.domain.rules.grouping import Environment
+from tracker.domain.rules.grouping import OWN, Environment
 from tracker.domain.rules.match_context import from_plain
 from tracker.domain.rules.periodic import MOST_ITEMS
-from tracker.domain.rules.rule import Mode, Rule
+from tracker.domain.rules.rule import Mode, On, Rule
 from tracker.domain.rules.step import ProviderStep, RetryStep, SendStep, Step, WaitStep
 from tracker.domain.sentences import SENTENCES
 
@@ -205,6 +205,16 @@ def can_stand(rule: Rule, phase: Phase, branch: str, step: int) -> bool:
     """Whether the rule, as it is now, has the step at which a run stands."""
     steps = rule.steps(branch)
     return phase not in STANDS_AT or (step < len(steps) and isinstance(steps[step], STANDS_AT[phase]))
+
+
+def is_of_before(run: Run, rule: Rule, occurred_at: datetime) -> bool:
+    """Whether what is over by then is none of the run's: posts that share something tell of it in any order."""
+    if rule.per in OWN or run.fired_at is None:
+        return False
+    if rule.is_silence:
+        return occurred_at + rule.span <= run.fired_at
+    told = str(run.context.get("event.occurred_at", ""))
+    return isinstance(rule.trigger, On) and bool(told) and occurred_at <= datetime.fromisoformat(told)
 
 
 def values_of(run: Run) -> Environment:

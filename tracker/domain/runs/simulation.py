@@ -15,6 +15,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from tracker.domain.accounts import Account
+from tracker.domain.posts.arrival import with_accounts
 from tracker.domain.posts.change import Change, PostView
 from tracker.domain.rules import periodic
 from tracker.domain.rules.decide import decide
@@ -70,6 +72,7 @@ class Simulation:
     _queue: list[tuple[datetime, TimerKey]] = field(default_factory=list)
     _heard: dict[RuleKey, list[Heard]] = field(default_factory=lambda: defaultdict(list))
     _gathered: list[Change] = field(default_factory=list)
+    _accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     _under_way: UnderWay = field(default_factory=UnderWay)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class Simulation:
     def see(self, change: Change) -> None:
         """Let every rule see the change, at the time at which it was received."""
         self.now = max(self.now, change.received_at)
+        if change.account:
+            change = next(with_accounts([change], self._accounts))
         key = (change.provider, change.post or "")
         if change.context:
             self.views[key] = change.context
@@ -114,7 +119,9 @@ class Simulation:
         if self.trace and key in self.timers:
             self.trace.ended(self.timers[key][0], decision)
         if isinstance(decision, Arm):
-            self._set(decision.timer, None)
+            there = self.timers.get(key)
+            if not (self.memory.is_told(decision.timer) or (there and decision.timer.is_earlier(there[0]))):
+                self._set(decision.timer, None)
         else:
             self._unset(key)
         return True

@@ -17,7 +17,7 @@ from tracker.domain.rules.event_pattern import ACKNOWLEDGED
 from tracker.domain.rules.rule import Rule
 from tracker.domain.rules.step import RetryStep, SendStep, Step, WaitStep, WhenStep
 from tracker.domain.runs.asking import ask_retry
-from tracker.domain.runs.run import STANDS_AT, TRYING, Phase, Run, RunState, can_stand, joined, values_of
+from tracker.domain.runs.run import STANDS_AT, TRYING, Phase, Run, RunState, can_stand, is_of_before, joined, values_of
 from tracker.domain.runs.run_signals import (
     ActionFinished,
     ArmTimer,
@@ -89,7 +89,7 @@ def _hear(run: Run, rule: Rule, signal: Signal, now: datetime) -> Advance:
             return _settle(run, rule, state, now)
         case EventsArrived(words):
             return _heard(run, rule, words, now)
-        case Resolved(occurred_at, well):
+        case Resolved(occurred_at, well) if not is_of_before(run, rule, occurred_at):
             return _resolve(run, rule, occurred_at, now) if well else leave(run, rule, occurred_at, now)
         case Cancelled(by):
             return _cancel(run, by)

@@ -220,15 +220,17 @@ delete from accounts where projection <> $1 and projection not in (select versio
 _account_decoder = msgspec.json.Decoder(Account)
 
 
-async def learn_accounts(conn: Connection, projection: int, said: Mapping[Key, Account]) -> None:
-    """Add what is said; whoever has something new takes a turn, so that nothing of another is lost."""
-    if not said or not _news_of_accounts(await _load_accounts(conn, projection, said), said):
-        return
+async def learn_accounts(conn: Connection, projection: int, said: Mapping[Key, Account]) -> KnownAccounts:
+    """Add what is said, and answer what was known before; whoever has news takes a turn, so that none are lost."""
+    before = await _load_accounts(conn, projection, said) if said else {}
+    if not _news_of_accounts(before, said):
+        return before
     require_transaction(conn)
     await conn.execute(TAKE_TURN_AT_ACCOUNTS, projection)
     if news := _news_of_accounts(await _load_accounts(conn, projection, said), said):
         in_order = sorted(news, key=attrgetter("provider", "id"))
         await conn.execute(SAVE_ACCOUNTS, [_row_of_account(projection, account) for account in in_order])
+    return before
 
 
 async def would_name_account(conn: Connection, projection: int, said: Mapping[Key, Account]) -> bool:

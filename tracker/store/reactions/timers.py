@@ -11,7 +11,7 @@ from tracker.domain.rules.decision import Timer
 from tracker.store.session import Part, columns_of, write_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,20 +33,25 @@ insert into timers (rule, key, kind, bucket, due_at, meaning, cause, run, provid
 select * from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::text[], $7::text[],
                      $8::uuid[], $9::text[], $10::text[], $11::text[], $12::jsonb[])
     on conflict (rule, key, kind) do update
-   set due_at = excluded.due_at, meaning = excluded.meaning, cause = excluded.cause, run = excluded.run,
-       target = excluded.target, data = excluded.data
+   set bucket = excluded.bucket, due_at = excluded.due_at, meaning = excluded.meaning, cause = excluded.cause,
+       run = excluded.run, post = excluded.post, target = excluded.target, data = excluded.data
+ where timers.kind <> 'silence' or timers.meaning <> excluded.meaning or timers.due_at < excluded.due_at
 """
+"""Of silences the one that began last stands, whichever share of the log tells of it first."""
 
 REMOVE = """
 delete from timers t using unnest($1::text[], $2::text[], $3::text[]) as gone (rule, key, kind)
  where t.rule = gone.rule and t.key = gone.key and t.kind = gone.kind
 """
 
-TAKE_DUE = """
+HOLD = "for update"
+
+DUE = f"""
 select t.*
-  from unnest($1::smallint[], $2::timestamptz[]) as ripe (bucket, upto)
- cross join lateral (select * from timers where bucket = ripe.bucket and due_at <= ripe.upto
-                      order by due_at limit $3 for update) t
+  from unnest($1::smallint[]) as held (bucket)
+ cross join lateral (select * from timers where bucket = held.bucket and due_at <= $2
+                        and (due_at <= $4 or rule <> all ($5::text[]))
+                      order by due_at limit $3 {HOLD}) t
  order by t.due_at
  limit $3
 """
@@ -107,9 +112,20 @@ def removing(keys: Collection[Key]) -> list[Part]:
     return [Part((("removed_timers", REMOVE),), columns_of(keys, 3))] if keys else []
 
 
-async def due(conn: Connection, upto: Mapping[int, datetime], limit: int) -> list[StoredTimer]:
-    """The timers that are due in each bucket up to its moment, earliest first, held for this transaction."""
-    rows = await conn.fetch(TAKE_DUE, list(upto), list(upto.values()), limit)
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """Which timers are due: of these buckets those up to `now`, but of the rules `shared` those up to `sure`."""
+
+    buckets: Sequence[int]
+    now: datetime
+    sure: datetime
+    shared: Sequence[str] = ()
+
+
+async def due(conn: Connection, ripe: Ripe, limit: int, *, held: bool = True) -> list[StoredTimer]:
+    """The timers that are due, earliest first, `held` for this transaction."""
+    query = DUE if held else DUE.replace(HOLD, "")
+    rows = await conn.fetch(query, ripe.buckets, ripe.now, limit, ripe.sure, ripe.shared)
     # Of those that are due at one moment, the first may do something for the others.
     return [_kept(row) for row in sorted(rows, key=itemgetter("due_at", "rule", "key", "kind"))]
 
