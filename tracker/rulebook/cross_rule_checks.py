@@ -46,20 +46,28 @@ def rivals(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:
         earlier.add(reach)
 
 
+NO_DIGITS = str.maketrans("", "", "0123456789")
+
+
 def misheard(rules: Collection[Rule], places: Places) -> Iterator[Misconfigured]:
     """A warning for each event that one rule names, and that is one letter off another that is known, or named too."""
     named: dict[str, list[str]] = {}
     for rule in rules:
         for word in {word.pattern for word in heard(rule)}:
             named.setdefault(word, []).append(rule.id)
-    nearly: dict[str, set[str]] = {}
-    for word in (*EVENTS, *named):
+    # Of words that differ in their digits alone, of which there may be a thousand, the first stands for them all.
+    nearly: dict[str, dict[str, str]] = {}
+    for word in sorted({*EVENTS, *named}):
+        letters = word.translate(NO_DIGITS)
         for less in _one_less(word):
-            nearly.setdefault(less, set()).add(word)
+            nearly.setdefault(less, {}).setdefault(letters, word)
     for word, by in named.items():
-        meant = {other for less in _one_less(word) for other in nearly[less]} - {word}
-        near = min((one for one in meant if _letters(one) != _letters(word)), default=None)
-        if near and len(by) == 1 and word not in EVENTS:
+        if len(by) > 1 or word in EVENTS:
+            continue
+        letters = word.translate(NO_DIGITS)
+        alike = (nearly[less].items() for less in _one_less(word))
+        near = min((other for some in alike for of, other in some if of != letters), default=None)
+        if near:
             file, line = places[by[0]]
             wrong = f'"{word}" is named nowhere else (did you mean "{near}"?)'
             yield Misconfigured(wrong, file=file, line=line, key=f"rule.{by[0]}")
@@ -81,10 +89,6 @@ def heard(rule: Rule) -> Iterator[EventName]:
 def _one_less(word: str) -> set[str]:
     """The word, and all that is left of it without one letter: two words share one where one letter parts them."""
     return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
-
-
-def _letters(word: str) -> str:
-    return "".join(sign for sign in word if not sign.isdigit())
 
 
 def mutual(rules: Iterable[Rule], places: Places) -> Iterator[Misconfigured]:

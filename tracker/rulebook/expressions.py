@@ -120,7 +120,8 @@ class Condition(Doubtful):
 
     def __call__(self, values: Mapping[str, object]) -> Verdict:
         """Whether it holds; what cannot be evaluated is an error, never true."""
-        values = filled(values, self.supplied)
+        if self.supplied:  # a call would cost as much as most conditions
+            values = filled(values, self.supplied)
         try:
             holds = self._shortcut.holds(values)
         except (KeyError, TypeError):

@@ -39,11 +39,10 @@ def check_oddities(rule: Rule, table: Table) -> None:
     if rule.mutes and not lasts:
         table.warn("mutes", "mutes nothing: the rule's runs end at once")
     states = {word for match in rule.match if match.field == "state" and match.exact for word in match.words}
-    entering = set(map(str, starting(rule)))
     names_only_states = isinstance(rule.trigger, While) or (
         isinstance(rule.trigger, On) and all(isinstance(word, StateEntered) for word in rule.trigger.words)
     )
-    if states and names_only_states and not states & entering:
+    if states and names_only_states and not states & (entering := set(map(str, starting(rule)))):
         table.warn("match", f"never holds: the state is then {' or '.join(sorted(entering))}")
     if isinstance(rule.when, Condition) and (why := rule.when.never_holds(_of_match(rule))):
         table.warn("when", f"never holds: {why}")

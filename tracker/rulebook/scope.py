@@ -65,6 +65,8 @@ def unanswered(nouns: Iterable[str]) -> Scope:
 
 def joined(one: Scope, other: Scope) -> Scope:
     """What either of them has."""
+    if not (other.supplied or other.kinds or other.lacking):
+        return one
     return Scope({**one.supplied, **other.supplied}, {**one.kinds, **other.kinds}, {**one.lacking, **other.lacking})
 
 

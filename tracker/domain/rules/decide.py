@@ -64,12 +64,16 @@ def decide(rules: RuleIndex, change: Change, busy: Busy = ANY, trace: Trace | No
     marks = rules.marks if trace else labels_of(change.provider, change.context, _account(change)) & rules.marks
     return [
         *(_endings(rules, scene, marks, busy) if busy.armed or busy.running else ()),
-        *(came for rule in rules.heard.rules(change, marks) for came in _heard(rule, scene)),
-        *_tallies(rules, scene, marks),
-        *_firings(() if _is_echo(rules, change) else rules.on.rules(change, marks), scene, busy.running, trace),
+        *(_came(rules, scene, marks) if rules.heard.words else ()),
+        *(_tallies(rules, scene, marks) if rules.tallied.words else ()),
+        *_firings(_reacting(rules, change, marks), scene, busy.running, trace),
         *_arms(rules, change, marks, trace),
         *(shared_waits(rules, scene, marks, busy.armed, busy.running, trace) if rules.has_shared_waits else ()),
     ]
+
+
+def _reacting(rules: RuleIndex, change: Change, marks: frozenset[Label]) -> Iterable[Rule]:
+    return () if change.source == "action" and _is_echo(rules, change) else rules.on.rules(change, marks)
 
 
 def _is_echo(rules: RuleIndex, change: Change) -> bool:
@@ -121,6 +125,10 @@ def _tallies(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label]) -> 
             late = one.superseded and not (rule.count and rule.count.share)
             if not late and not rule.unmatched(one.subject, whatever_state=True):
                 yield Tallied(rule, one.subject, one.cause, (one.move or scene.change).occurred_at)
+
+
+def _came(rules: RuleIndex, scene: MatchContext, marks: frozenset[Label]) -> Iterator[Came]:
+    return (came for rule in rules.heard.rules(scene.change, marks) for came in _heard(rule, scene))
 
 
 def _heard(rule: Rule, scene: MatchContext) -> Iterator[Came]:
@@ -200,7 +208,7 @@ def _firings(
 
 
 def _judge(rule: Rule, one: Occurrence, scene: MatchContext) -> CameTo | None:
-    if unmatched := rule.unmatched(one.subject):
+    if rule.match and (unmatched := rule.unmatched(one.subject)):
         return NotMatched(unmatched)
     if one.superseded:
         move = one.move if isinstance(rule.trigger, On) else None

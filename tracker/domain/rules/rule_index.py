@@ -71,13 +71,12 @@ class WordIndex:
     _globs: list[tuple[EventName, Rule]] = field(default_factory=list)
     _known: dict[Asked, tuple[Rule, ...]] = field(default_factory=dict)
 
-    @property
-    def words(self) -> bool:
-        """Whether there are any."""
-        return bool(self._states or self._names or self._globs)
+    words: bool = False
+    """Whether there are any."""
 
     def add(self, words: Iterable[EventPattern], rule: Rule) -> None:
         for word in words:
+            self.words = True
             if isinstance(word, EventName) and word.is_glob:
                 self._globs.append((word, rule))
             elif isinstance(word, EventName):
@@ -88,7 +87,7 @@ class WordIndex:
 
     def rules(self, change: Change, marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
-        if not (self._states or self._names or self._globs):
+        if not self.words:
             return ()
         asked = (frozenset([move.after for move in change.moves]), change.event, marks)
         found = self._known.get(asked)
