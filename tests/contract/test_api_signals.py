@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tracker.process.active_rules import ActiveRules
     from tracker.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -39,17 +40,22 @@ do = [{ alert = "ops", title = "somebody complains about {{ post.id }}" }]
 
 
 @pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+def rules(tmp_path: Path) -> ActiveRules:
+    return in_force(tmp_path, FILE)
+
+
+@pytest.fixture
+async def client(database: Database, rules: ActiveRules) -> AsyncIterator[httpx2.AsyncClient]:
     """A served API, and a client with a key that may operate."""
-    parts = Parts(database, lambda: NOON, None, providers=(PROVIDER,), readers=READERS)
+    parts = Parts(database, lambda: NOON, None, providers=(PROVIDER,), readers=READERS, rules=rules)
     async with serving(application(parts)) as client:
         client.headers |= await bearer(database, "operate")
         yield client
 
 
 @pytest.fixture
-async def corridor(database: Database, tmp_path: Path) -> Corridor:
-    return await Corridor(database, in_force(tmp_path, FILE).index()).open()
+async def corridor(database: Database, rules: ActiveRules) -> Corridor:
+    return await Corridor(database, rules.index()).open()
 
 
 async def signal(client: httpx2.AsyncClient, name: str, **said: Any) -> Any:
@@ -92,10 +98,20 @@ async def test_a_signal_sets_a_rule_going_once_however_often_it_is_sent_under_it
     await corridor.tell(told("p1", "published", 0))
     first = await signal(client, "support.complained", post="p1", id="ticket-7")
     again = await signal(client, "support.complained", post="p1", id="ticket-7", data={"more": "words"})
-    assert again == {"position": first["position"], "duplicate": True}
+    assert again == {"position": first["position"], "duplicate": True, "unheard": None}
     await signal(client, "support.complained", post="p1", id="ticket-8")
     await corridor.settle()
     assert await corridor.rows("select count(*) from firings where rule = 'complaint'") == [(2,)]
+
+
+async def test_a_signal_that_no_rule_listens_to_is_kept_and_its_sender_is_told_the_nearest_name(
+    client: httpx2.AsyncClient, corridor: Corridor
+) -> None:
+    assert (await signal(client, "cms.acked"))["unheard"] is None
+    answer = await signal(client, "cms.ackd")
+    told_so = 'no rule listens to "cms.ackd" (did you mean "cms.acked"?): it is kept, and that is all'
+    assert answer["unheard"] == told_so
+    assert await corridor.rows("select kind from events order by position") == [("cms.acked",), ("cms.ackd",)]
 
 
 async def test_two_signals_without_an_id_are_two(client: httpx2.AsyncClient) -> None:

@@ -13,7 +13,7 @@ from tests.contract.dashboard import NOW, dashboard, sign_in
 from tests.integration.corridor import Corridor
 from tests.integration.ruled import in_force
 from tests.integration.told import NOON, PROVIDER, told
-from tracker.domain.runs.engine_state import Pause, Silence
+from tracker.domain.runs.engine_state import OWN_BUDGET, Pause, Silence
 from tracker.facts import commands
 from tracker.store.reactions import holds
 
@@ -99,16 +99,20 @@ async def test_from_a_rule_one_comes_to_what_it_made_of_a_post(visitor: httpx2.A
 
 
 async def test_a_held_rule_needs_attention_until_it_is_resumed(visitor: httpx2.AsyncClient, database: Database) -> None:
+    async with database.transaction() as conn:
+        await holds.hold(conn, [Pause("other", "", UNTIL, OWN_BUDGET, NOON)])
     page = plain((await visitor.get("/")).text)
     assert "held : paused until" in page
     assert "suppressed 1" in page
+    assert "other : held by its budget until" in page
+    assert "held by its budget" in plain((await visitor.get("/rules")).text)
     rule = plain((await visitor.get("/rules/held")).text)
     assert "account p/x – no account named" in rule
     assert "facebook" not in rule
     answer = await visitor.post("/rules/held/resume", data={"then": "/"})
     assert answer.headers["Location"] == "/?done=rule_resumed"
     async with database.connection() as conn:
-        assert (await holds.in_force(conn, NOW, NOW)).pauses == []
+        assert [pause.rule for pause in (await holds.in_force(conn, NOW, NOW)).pauses] == ["other"]
         said = await conn.fetchval("select count(*) from events where kind = 'rule.resumed'")
     assert said == 1
     assert "facebook" not in plain((await visitor.get("/rules/held")).text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.histories import EPOCH, fact, histories, target
 from tracker.domain.posts.arrival import arrive
@@ -36,6 +37,7 @@ per   = "target"
 """
 STUCK = f'[rule.r]\nwhile = {{ state = "publishing" }}\nfor = "15m"\n{TELL}'
 LATE = f'[rule.r]\nexpect = "post.publishing"\nwithin = "10m"\nof = "post.scheduled_at"\n{TELL}'
+SILENT = f'[rule.r]\nexpect = "post.published"\nwithin = "10m"\nper = "account"\n{TELL}'
 AHEAD = f'[rule.r]\nbefore = "15m"\nof = "post.scheduled_at"\nwhile = {{ state = "awaiting_approval" }}\n{TELL}'
 ANSWERED = f'[rule.r]\nexpect = "cms.acked"\nwithin = "10m"\non = "post.published"\nwhen = "post.attempt > 1"\n{TELL}'
 
@@ -116,6 +118,29 @@ def test_a_wait_goes_on_until_a_moment() -> None:
     (found,) = why(STUCK, fact(0, State.PUBLISHING), until=60)
     assert (found.outcome, found.due_at) == ("waiting", EPOCH + timedelta(minutes=15))
     assert found.text == "fires at 2026-11-01 09:15:00 UTC if publishing lasts until then"
+
+
+def test_a_state_that_was_there_before_the_rule_counts_from_when_that_was_there() -> None:
+    rule, facts, there = a_rule(STUCK), [fact(0, State.PUBLISHING)], EPOCH + timedelta(minutes=5)
+    waiting = replace(played(rule, facts, 1000), firings={}, there_since={"r": there})
+    (found,) = explain([rule], waiting)["r"]
+    assert (found.outcome, found.due_at) == ("waiting", there + timedelta(minutes=15))
+    over = replace(waiting, now=there + timedelta(minutes=16))
+    (found,) = explain([rule], over)["r"]
+    assert (found.outcome, found.at) == ("unseen", there + timedelta(minutes=15))
+
+
+def test_a_silence_that_only_others_can_have_ended_is_told_as_such() -> None:
+    """Of an account, the history of one post does not hold the posts after it."""
+    text = SILENT.replace("10m", "20m")
+    published = fact(0, State.PUBLISHED, (target("instagram", State.PUBLISHED, "brand"),))
+    (found,) = why(text, published, until=60)
+    assert found.text == "fires at 2026-11-01 09:20:00 UTC if no other of the same account has come until then"
+    rule = a_rule(text)
+    (found,) = explain([rule], replace(played(rule, [published], 3600), firings={}))["r"]
+    assert found.text.endswith("but another of the same account came in time, or nobody has decided on it yet")
+    (found,) = why(text, published, until=3600)
+    assert found.outcome == "fired"
 
 
 def test_a_state_that_was_left_too_early_is_told_with_how_long_it_held() -> None:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct, json
 
-from tracker.api.handlers import READS_BODY, TELLING, By, Db, Now, ProviderNames, command
+from tracker.api.handlers import READS_BODY, TELLING, By, Db, Now, ProviderNames, Rules, command
 from tracker.api.problems import BadParameter
 from tracker.domain.rules.event_pattern import EventName, parse_event_pattern
 from tracker.domain.rules.grouping import LONGEST_DATA
+from tracker.errors import did_you_mean
 from tracker.facts import commands
 from tracker.parameters import parse_choice, refuse_zero_bytes
 from tracker.queries.posts import find_post
@@ -45,11 +46,21 @@ class SignalOut(Struct, frozen=True):
 
     position: int
     duplicate: Annotated[bool, Meta(description="One with that id was there already.")]
+    unheard: Annotated[
+        str | None,
+        Meta(description="Where no rule listens to an event of that name: that it does not, with the nearest name."),
+    ]
 
 
 @command("/signals/{name:str}", TELLING, "Say that something has happened", **READS_BODY)
 async def signal(
-    by: By, database: Db, now: Now, provider_names: ProviderNames, name: SignalName, data: JSONBody[NewSignal]
+    by: By,
+    database: Db,
+    now: Now,
+    provider_names: ProviderNames,
+    rules: Rules,
+    name: SignalName,
+    data: JSONBody[NewSignal],
 ) -> SignalOut:
     """Rules hear it by `on`, `wait`, `expect` and `cancel_on`, and runs that wait for it go on."""
     _check_name(name)
@@ -58,7 +69,14 @@ async def signal(
     async with database.transaction() as conn:
         provider = await _provider(conn, data)
         kept = await commands.signal(conn, name, provider, data.post, data.id, said, now)
-    return SignalOut(kept.position, kept.duplicate)
+    return SignalOut(kept.position, kept.duplicate, _unheard(name, rules.index().events))
+
+
+def _unheard(name: str, events: set[str]) -> str | None:
+    """That no rule listens, so that a slip is seen by whoever makes it; the signal is kept all the same."""
+    if any(EventName(event).names(name) for event in events):
+        return None
+    return f'no rule listens to "{name}"{did_you_mean(name, events)}: it is kept, and that is all'
 
 
 async def _provider(conn: Connection, asked: NewSignal) -> str:

@@ -11,8 +11,10 @@ from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import say, show_json, show_page, show_pairs, show_table, written
 from tracker.cli.remote import Url, at, over
 from tracker.cli.rules import fit_rules, rules
+from tracker.domain.runs.engine_state import OWN_BUDGET
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tracker.cli.remote import Api
@@ -87,7 +89,7 @@ def show(
     names = ("id", "trigger", "per", "match", "count", "budget", "throttle", "debounce", "mutes", "description",
              "owner", "runbook", "file", "line", "in_force_since", "canary_until", "last_fired_at")  # fmt: skip
     show_pairs([("state", _state(shown)), *((name.replace("_", " "), getattr(shown, name) or None) for name in names)])
-    show_pairs([("fired today", shown.firings.day.get("fired", 0)), ("ever", shown.firings.all.get("fired", 0))])
+    show_pairs([("fired today", _fired(shown.firings.day)), ("ever", _fired(shown.firings.all))])
     for pause in shown.pauses:
         say(f"paused for {pause.scope or 'everything'} until {written(pause.until)}, by {pause.by}")
     say("\nsteps")
@@ -149,13 +151,20 @@ async def _one(conn: Connection, source: RuleSource, name: str) -> OneRuleOut:
     return OneRuleOut(**rule_fields(await status_of(conn, rule, source, now())), **rule_details(rule))
 
 
+def _fired(outcomes: Mapping[str, int]) -> int:
+    """How often it fired, those among it whose runs wait their turn or were put off."""
+    return outcomes.get("fired", 0) + outcomes.get("queued", 0)
+
+
 def _state(rule: RuleOut) -> str:
     state = "on" if rule.enabled else "off"
     if rule.enabled and rule.canary_until:
         state = f"canary until {written(rule.canary_until)}"
+    if any(pause.by == OWN_BUDGET for pause in rule.pauses):
+        state += ", held by its budget"
     return f"{state}, by {rule.switched.by}" if rule.switched else state
 
 
 def _row(rule: RuleOut) -> tuple[object, ...]:
     paused = max((pause.until for pause in rule.pauses), default=None)
-    return rule.id, _state(rule), rule.firings.day.get("fired", 0), rule.last_fired_at, paused, rule.trigger
+    return rule.id, _state(rule), _fired(rule.firings.day), rule.last_fired_at, paused, rule.trigger

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from tracker.dashboard.query import rule_address
 from tracker.domain.duration import format_duration
+from tracker.domain.runs.engine_state import OWN_BUDGET
 from tracker.domain.runs.run import Phase, RunState
 from tracker.domain.sentences import MOMENTS, read_sentence
 
@@ -114,7 +115,6 @@ class Texts:
 
 _STATES = frozenset({*RunState, *Phase})
 _GROUPS = {"state": "state", "after": "state", "value": "state", "phase": "phase", "reason": "reason"}
-OWN_BUDGET = "its budget"
 
 
 def _time(at: datetime) -> Markup:

@@ -13,7 +13,10 @@ from tracker.queries.rule_status import RuleStatus
 
 Outcomes = Annotated[
     dict[str, int],
-    Meta(description="By outcome: fired, joined, queued, counted, suppressed, error; without zeros."),
+    Meta(
+        description="By outcome, without zeros: fired (a run began), queued (one waits its turn, or was put off),"
+        " joined (one under way heard of it), counted, suppressed, error. It fired as often as fired and queued say."
+    ),
 ]
 
 

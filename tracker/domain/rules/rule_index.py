@@ -85,6 +85,11 @@ class WordIndex:
                 for state in _after(word):
                     self._states.setdefault(state, Bucket()).add(rule)
 
+    @property
+    def events(self) -> set[str]:
+        """Of which events by name any of the rules hears, and by which globs."""
+        return {*self._names, *(word.pattern for word, _ in self._globs)}
+
     def rules(self, change: Change, marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that may have something to do with the change, each once, in the order of their ids."""
         if not self.words:
@@ -139,6 +144,13 @@ class RuleIndex:
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.by_id.values())
+
+    @property
+    def events(self) -> set[str]:
+        """Of which events by name any rule hears, and by which globs."""
+        over = (word for rule in self.periodic for word in getattr(rule.trigger, "over", ()))
+        gathered = (word.pattern for word in over if isinstance(word, EventName))
+        return self.on.events.union(self.cancel.events, self.met.events, self.heard.events, gathered)
 
     def watching(self, states: Iterable[State | None], marks: frozenset[Label]) -> Sequence[Rule]:
         """The rules that watch one of the states, in the order of their ids."""

@@ -28,6 +28,7 @@ from tracker.domain.rules.rule import Mode, Rule
 from tracker.domain.rules.rule_index import RuleIndex
 from tracker.domain.runs.admission import Admission, fate_of, joining, open_try, scope_of_run, sharing, with_fate
 from tracker.domain.runs.engine_state import (
+    OWN_BUDGET,
     PART,
     ROW_ENDED,
     ActionRequest,
@@ -189,7 +190,7 @@ class Engine:
     def _trip(self, fire: Fire, span: timedelta, at: datetime) -> None:
         """The rule has used up its budget: it is held as a whole, and its people are told once."""
         until = at + span
-        self._hold(Pause(fire.rule.id, "", until, "its budget", at))
+        self._hold(Pause(fire.rule.id, "", until, OWN_BUDGET, at))
         channel = self._admission.channel_of(fire.rule)
         if channel:
             action = self._admission.warning(fire, channel, until, at)

@@ -66,6 +66,10 @@ MATCHED = ("rule", "channel", "severity", "provider", "platform", "account", "po
 """What a silence can demand of an alert."""
 
 
+OWN_BUDGET = "its budget"
+"""By whom a rule is paused that has used it up."""
+
+
 class Pause(Struct, frozen=True):
     """`rule` does not fire, nor does it try again, for anything within `scope` (a key; "" is everything).
 
