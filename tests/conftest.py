@@ -29,6 +29,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (what pytest makes in it is nobody else
 ROOM = 6 * 2**30
 """In bytes: what a run may keep in memory, with room to spare."""
 
+WAITING = Path(__file__).parent / "acceptance"
+
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), max_examples=200, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
@@ -56,6 +58,32 @@ def pytest_collection_finish() -> None:
     """Look for garbage among what the tests make, and not among the tests."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two more than there are processors, for half of the workers begin with tests that mostly wait."""
+    return (psutil.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let half of the workers begin with the tests that mostly wait, so that the others use the processors meanwhile.
+
+    Each worker is given a run of the list, all of one length; who is done takes over the end of another's.
+    """
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    waiting = [item for item in items if item.path.is_relative_to(WAITING)]
+    rest = [item for item in items if not item.path.is_relative_to(WAITING)]
+    if len(waiting) > len(rest):
+        return
+    waiters, left = max(1, workers // 2), len(items)
+    items.clear()
+    for worker in range(workers):
+        begun = len(items)
+        size = (left - begun) // (workers - worker)
+        items += waiting[worker::waiters] if worker < waiters else []
+        cut = max(0, begun + size - len(items))
+        items += rest[:cut]
+        del rest[:cut]
 
 
 @pytest.fixture(scope="session")
