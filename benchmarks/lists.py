@@ -119,6 +119,8 @@ def lists(deep: dict[str, str]) -> dict[str, str]:
         "the list on the dashboard": "/posts",
         "the overview": "/",
         "figures of a day": f"{api}/stats?since=2026-11-09T12:00:00Z",
+        "figures of 30 days": f"{api}/figures?span=30d&group=provider",
+        "the page of an account": "/accounts/acc_4321",
     }
 
 
