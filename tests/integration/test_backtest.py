@@ -73,8 +73,8 @@ async def unchanged(database: Database, seed: int, monkeypatch: pytest.MonkeyPat
     return counted
 
 
-# In 1003 and 1008 a state is older than the rule that watches it, which waited from when it was there.
-@pytest.mark.parametrize("seed", [1000, 1001, 1002, 1004, 1005, 1006, 1007, 1009])
+# In 1001 nothing fires; in 1009 a state is older than the rule that watches it, which waited from when it was there.
+@pytest.mark.parametrize("seed", [1000, 1002, 1003, 1004, 1005, 1006, 1007, 1008])
 async def test_rules_that_have_not_changed_come_to_what_is_on_record(
     database: Database, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
