@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Csv, Cursor, Json, Limit, Provider, ask
+from tracker.cli.context import Config, Csv, Cursor, Json, Limit, Provider
 from tracker.cli.output import show_page
-from tracker.cli.remote import Url, over
+from tracker.cli.remote import Url, asked
 
 if TYPE_CHECKING:
     from tracker.queries.accounts import KnownAccountOut
@@ -38,11 +38,10 @@ def show_list(
     from tracker.queries.paging import Page  # noqa: PLC0415  (as above)
 
     query = AccountQuery.parse(state=state, provider=provider, platform=platform)
-    if url:
-        asked = {"state": state, "provider": provider, "platform": platform, "limit": limit, "cursor": cursor}
-        page = over(url, lambda api: api.get("/accounts", Page[KnownAccountOut], **asked))
-    else:
-        page = ask(config, lambda conn: list_accounts(conn, query, cursor, limit))
+    page = asked(
+        url, config, "/accounts", Page[KnownAccountOut], lambda conn: list_accounts(conn, query, cursor, limit),
+        state=state, provider=provider, platform=platform, limit=limit, cursor=cursor,
+    )  # fmt: skip
     headings = ("provider", "account", "platform", "name", "state", "since", "last event")
     show_page(page, headings, _row, json=json, csv=csv, less=("last event", "since", "platform"))
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, Provider, ask, now
+from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now
 from tracker.cli.orders import carry_out
 from tracker.cli.output import in_words, say, show_json, show_page, show_pairs, show_table
-from tracker.cli.remote import Url, at, over
+from tracker.cli.remote import Url, asked, at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,11 +60,10 @@ def show_list(
         "reason": reason, "since": since, "until": until,
     }  # fmt: skip
     query = ActionQuery.parse(now(), **filters)
-    if url:
-        asked = filters | {"limit": limit, "cursor": cursor}
-        page = over(url, lambda api: api.get("/actions", Page[ActionOut], **asked))
-    else:
-        page = ask(config, lambda conn: list_actions(conn, query, cursor, limit))
+    page = asked(
+        url, config, "/actions", Page[ActionOut], lambda conn: list_actions(conn, query, cursor, limit),
+        **filters, limit=limit, cursor=cursor,
+    )  # fmt: skip
     show_page(page, HEADINGS, _row, json=json, less=("attempts", "asked for", "rule", "post"), below=("reason",))
 
 
@@ -73,10 +72,7 @@ def show(action: Id, url: Url = None, config: Config = None, json: Json = False)
     """One action: what it says, and what each attempt came to."""
     from tracker.queries.actions import OneActionOut, one_action  # noqa: PLC0415  (takes half a second)
 
-    if url:
-        shown = over(url, lambda api: api.get(at("actions", action), OneActionOut))
-    else:
-        shown = ask(config, lambda conn: one_action(conn, action))
+    shown = asked(url, config, at("actions", action), OneActionOut, lambda conn: one_action(conn, action))
     if json:
         show_json(shown)
         return

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.context import Config, Json, Provider, ask, now
+from tracker.cli.context import Config, Json, Provider, now
 from tracker.cli.output import say, show_json, show_table, written
 from tracker.cli.posts import posts
-from tracker.cli.remote import Url, over
+from tracker.cli.remote import Url, asked
 from tracker.parameters import TIMES
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def show_causes(
     filters = {
         "since": since, "until": until, "platform": platform, "account": account, "provider": provider, "error": error,
     }  # fmt: skip
-    if url:
-        causes = over(url, lambda api: api.get("/causes", CausesOut, **filters, group=group))
-    else:
-        query = PostQuery.parse(now(), **filters)
-        causes = ask(config, lambda conn: list_causes(conn, query, now(), group or ()))
+    query = PostQuery.parse(now(), **filters)
+    causes = asked(
+        url, config, "/causes", CausesOut, lambda conn: list_causes(conn, query, now(), group or ()),
+        **filters, group=group,
+    )  # fmt: skip
     if json:
         show_json(causes)
         return

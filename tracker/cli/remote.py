@@ -13,14 +13,17 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from tracker.cli.context import ask
 from tracker.cli.output import say
 from tracker.errors import BadParameter, Misconfigured, NotAllowed, NotFound, Rejected, TooOften, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from tracker.outbound.client import Answer, Outbound
     from tracker.queries.paging import Page
+    from tracker.store.database import Connection
 
 Kind = TypeVar("Kind")
 Result = TypeVar("Result")
@@ -156,6 +159,18 @@ def over(url: str, work: Callable[[Api], Awaitable[Result]]) -> Result:
             return await work(api)
 
     return asyncio.run(run())
+
+
+def asked(
+    url: str | None,
+    config: Path | None,
+    path: str,
+    kind: type[Kind],
+    here: Callable[[Connection], Awaitable[Kind]],
+    **parameters: object,
+) -> Kind:
+    """The answer of the API at that address to `path` with the parameters; without one, the database's to `here`."""
+    return over(url, lambda api: api.get(path, kind, **parameters)) if url else ask(config, here)
 
 
 def at(*parts: object) -> str:

@@ -8,10 +8,10 @@ from uuid import UUID
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, Provider, ask, now, on_database
+from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now, on_database
 from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import say, show_json, show_page, show_pairs, show_table
-from tracker.cli.remote import Url, at, over
+from tracker.cli.remote import Url, asked, at, over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +48,10 @@ def show_list(
 
     filters: dict[str, Any] = {"state": state, "rule": rule, "provider": provider, "post": post, "since": since}
     query = RunQuery.parse(now(), **filters)
-    if url:
-        asked = filters | {"limit": limit, "cursor": cursor}
-        page = over(url, lambda api: api.get("/runs", Page[RunOut], **asked))
-    else:
-        page = ask(config, lambda conn: list_runs(conn, query, cursor, limit))
+    page = asked(
+        url, config, "/runs", Page[RunOut], lambda conn: list_runs(conn, query, cursor, limit),
+        **filters, limit=limit, cursor=cursor,
+    )  # fmt: skip
     less = ("tries", "step", "phase", "begun", "unacknowledged", "post")
     show_page(page, HEADINGS, _row, json=json, less=less, below=("why",))
 

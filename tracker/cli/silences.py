@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import typer
 
 from tracker.cli import noun
-from tracker.cli.context import Config, Cursor, Json, Limit, ask, now, on_database
+from tracker.cli.context import Config, Cursor, Json, Limit, now, on_database
 from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import counted, listed, say, show_json, show_page, show_pairs, show_table, written
-from tracker.cli.remote import Url, at, over
+from tracker.cli.remote import Url, asked, at, over
 
 if TYPE_CHECKING:
     from tracker.cli.remote import Api
@@ -39,11 +39,10 @@ def show_list(
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
     from tracker.queries.silences import SilenceOut, list_silences  # noqa: PLC0415  (as above)
 
-    if url:
-        asked = {"state": state, "limit": limit, "cursor": cursor}
-        page = over(url, lambda api: api.get("/silences", Page[SilenceOut], **asked))
-    else:
-        page = ask(config, lambda conn: list_silences(conn, state, now(), cursor, limit))
+    page = asked(
+        url, config, "/silences", Page[SilenceOut], lambda conn: list_silences(conn, state, now(), cursor, limit),
+        state=state, limit=limit, cursor=cursor,
+    )  # fmt: skip
     show_page(page, HEADINGS, _row, json=json, below=("reason",), less=("by", "hid"))
 
 
@@ -57,10 +56,7 @@ def show(
     """One silence, with the newest of what it hid."""
     from tracker.queries.silences import SilenceOut, one_silence  # noqa: PLC0415  (takes half a second)
 
-    if url:
-        shown = over(url, lambda api: api.get(at("silences", silence), SilenceOut))
-    else:
-        shown = ask(config, lambda conn: one_silence(conn, silence, now()))
+    shown = asked(url, config, at("silences", silence), SilenceOut, lambda conn: one_silence(conn, silence, now()))
     _tell(shown, json=json)
 
 
