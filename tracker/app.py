@@ -24,8 +24,8 @@ from tracker.dashboard import handlers
 from tracker.dashboard.installation import Installation
 from tracker.dashboard.session import Reception
 from tracker.domain.calls.call_budget import Purpose
-from tracker.embedded.embedded import EmbeddedPostgres
-from tracker.embedded.server import kept_running, opened, postgres
+from tracker.embedded.embedded import EmbeddedPostgres, kept_running
+from tracker.embedded.server import opened, postgres
 from tracker.errors import Unavailable
 from tracker.facts.codec import fact_readers
 from tracker.outbound.client import Outbound

@@ -14,8 +14,7 @@ import psutil
 import pytest
 
 from tests.waiting import until, wait_until
-from tracker.embedded.embedded import STOP, EmbeddedPostgres
-from tracker.embedded.server import kept_running
+from tracker.embedded.embedded import STOP, EmbeddedPostgres, kept_running
 from tracker.embedded.vigil import FEWEST_LOOKS, Answer, Vigil, knock
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
@@ -15,17 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from tracker.embedded import START
 from tracker.embedded.cluster import POLL, PORT, SOCKET, Cluster, Identity, binaries, ordinary, plain_environment
 from tracker.embedded.vigil import PATIENCE, Vigil
 from tracker.errors import Misconfigured, Unavailable
+from tracker.runtime.logger import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
+log = Logger(__name__)
+
 LONGEST_SOCKET_PATH = 103  # macOS; Linux has room for 107
-START = 300.0  # a recovery after a crash may take minutes, and must not be interrupted
 STOP, STOP_AT_ONCE = 30.0, 2.0
+LOOK_EVERY, KNOCK_EVERY = 0.5, 1.5
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -219,3 +224,23 @@ class EmbeddedPostgres:
         if time.monotonic() > began + patience:
             raise Unavailable(f"the Postgres of {self.folder} is not ready after {patience:.0f} s")
         time.sleep(POLL)
+
+
+async def kept_running(server: EmbeddedPostgres, patience: float = PATIENCE) -> None:
+    """Until cancelled: start the server anew when it has ended, and end it when it hangs.
+
+    What may take long is done beside the event loop; only the start is not, because the server ends with the thread
+    that has started it.
+    """
+    watch, knocked, loop = server.vigil(patience), 0.0, asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if watch and loop.time() - knocked > min(KNOCK_EVERY, patience / 4):
+            knocked = loop.time()
+            if await asyncio.to_thread(watch.hangs):
+                log.error("postgres.hangs", advice="it is ended and started anew")
+                await asyncio.to_thread(server.end_at_once)
+        if server.has_ended():
+            server.launch(await asyncio.to_thread(server.clear))
+            log.warning("postgres.revived")
+            watch = server.vigil(patience)
