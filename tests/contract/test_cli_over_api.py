@@ -108,7 +108,7 @@ ASKING = [
     ("actions", "list", "--verb", "alert", "--since", "2026-11-10"), ("silences", "list"), ("accounts", "list"),
     ("quarantine", "list", "--limit", "1"), ("quarantine", "list", "--state", "any"),
     ("quarantine", "replay", "--all", "--dry-run"), ("rules", "list"), ("rules", "list", "--off"),
-    ("rules", "show", "told"),
+    ("rules", "show", "told"), ("figures", "--span", "24h", "--until", "2026-11-11", "--by", "error"),
 ]  # fmt: skip
 
 
