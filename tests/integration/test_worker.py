@@ -16,7 +16,7 @@ from tracker.domain.payloads import payload_of
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import Rejected
 from tracker.facts.commands import discard_action, retry_action
-from tracker.store.actions import action_leases, actions
+from tracker.store.actions import action_claims, action_leases, actions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,6 +77,29 @@ async def test_racing_workers_perform_each_action_once(database: Database) -> No
     await asyncio.gather(*map(work, workers))
     assert len(gate.performed) == len({claimed.id for claimed in gate.performed}) == 60
     assert await rows(database, "select distinct state, attempts from actions") == [("done", 1)]
+
+
+async def test_what_ends_while_a_claim_finds_its_target_full_leaves_nothing_waiting_for_the_poll(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, claim = Gate(), action_claims.claim
+    worker = a_worker(database, gate, capacity=Capacity(actions=2))
+    await intend(database)
+    assert await worker.claim() == 1
+    await intend(database)
+
+    async def claimed_late(*args: Any, **more: Any) -> object:
+        claimed = await claim(*args, **more)
+        gate.open.set()
+        await asyncio.wait([task for task in asyncio.all_tasks() if task.get_name().startswith("action ")])
+        return claimed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(action_claims, "claim", claimed_late)
+        assert await worker.claim() == 0
+    assert worker.pause <= SHORTEST_PAUSE
+    assert await worker.claim() == 1
+    await worker.settle()
 
 
 async def test_the_attempt_is_on_record_before_the_call_goes_out(database: Database) -> None:

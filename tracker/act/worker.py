@@ -85,7 +85,7 @@ class Worker:
         self._completion = OutcomeWriter(database)
         self._per_target = min(capacity.per_target, max(1, capacity.actions // 2))
         self._running: dict[UUID, asyncio.Task[bool]] = {}
-        self._kept_free = 0
+        self._kept_free = self._released = 0
         self.is_open = False
         """Whether `run` is under way: only then is there room for what is recorded as claimed."""
         self._targets: Counter[str] = Counter()
@@ -138,6 +138,7 @@ class Worker:
         """Begin what fits now; what is told within the message of another is done with the claim of that one."""
         now, free = self._clock(), self._capacity.actions - len(self._running) - self._kept_free
         room = Room(free, self._per_target, self._targets) if free > 0 else Room(self._per_target, 1, self._targets)
+        released = self._released
         async with connecting as conn:
             claim = await action_claims.claim(conn, self.node, now, self._capacity.lease, room, together=together)
             if claim and together:
@@ -150,6 +151,8 @@ class Worker:
                 self.pause = self._until(claim.next_due)
             elif len(claim.actions) < free:
                 self.pause = 0.0
+            if claim.held_up and released != self._released:
+                self.pause = min(self.pause, SHORTEST_PAUSE)  # what it waited for has ended, and woke nobody
             for action in claim.actions:
                 self.begin(action)
         return claim
@@ -183,6 +186,7 @@ class Worker:
         task.add_done_callback(ended)
 
     def _release(self, target: str) -> None:
+        self._released += 1
         self._targets[target] -= 1
         if not self._targets[target]:
             del self._targets[target]
