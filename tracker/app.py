@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tracker.act.performers.channel_checks import usable
 from tracker.act.performers.channels import build_performers
-from tracker.act.redelivery import Redeliverer
+from tracker.act.plans import PlanRunner
 from tracker.act.worker import Capacity, Worker
 from tracker.api.application import Parts, application
 from tracker.api.events import shown
@@ -202,7 +202,7 @@ class _Service:
         jobs = self._settings.jobs.reconciling
         asking = Reconciler(database, asked, self._readers, jobs, clock, node=self._node)
         yield "reconciler", lambda: asking.run(listening)
-        yield "redelivery", partial(Redeliverer(database, clock, engine.poll).run, listening)
+        yield "plans", partial(PlanRunner(database, clock, engine.poll).run, listening)
         performers = build_performers(self._settings, clients, outbound, database)
         capacity = Capacity(actions=engine.actions, lease=engine.lease, poll=engine.poll)
         worker = Worker(database, performers, self._node, clock, capacity, self._presence.require, self._tracing)

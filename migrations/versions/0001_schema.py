@@ -596,34 +596,38 @@ create table alert_messages (
 );
 create index alert_messages_sent on alert_messages (sent_at);
 
-create table redeliveries (
-  id         uuid primary key,
-  state      text not null default 'running' check (state in ('running', 'paused', 'done', 'cancelled')),
-  filters    jsonb not null,
-  fresh      boolean not null,
-  rate       text not null,
-  note       text not null,
-  by         text not null,
-  created_at timestamptz not null,
-  changed_at timestamptz not null,
-  next_at    timestamptz not null,
-  total      integer not null,
-  sent       integer not null default 0,
-  skipped    integer not null default 0
+create table plans (
+  id          uuid primary key,
+  state       text not null default 'running' check (state in ('running', 'paused', 'done', 'cancelled')),
+  subject     text not null check (subject in ('posts', 'actions')),
+  verb        text not null,
+  filters     jsonb not null,
+  include_all boolean not null,
+  until       timestamptz,
+  pace        text not null,
+  note        text not null,
+  by          text not null,
+  created_at  timestamptz not null,
+  changed_at  timestamptz not null,
+  next_at     timestamptz not null,
+  total       integer not null,
+  place       integer not null default 0,
+  ordered     integer not null default 0,
+  skipped     jsonb not null default '{}'
 );
-create index redeliveries_newest on redeliveries (created_at desc, id);
-create index redeliveries_due on redeliveries (next_at, id) where state = 'running';
+create index plans_newest on plans (created_at desc, id);
+create index plans_due on plans (next_at, id) where state = 'running';
 
--- What is sent again is settled when it is planned, and each item has its turn once, whoever goes on with the rest.
-create table redelivery_items (
-  redelivery uuid not null references redeliveries (id) on delete cascade,
-  number     integer not null,
-  action     uuid not null,
-  state      text not null default 'waiting' check (state in ('waiting', 'sent', 'skipped')),
-  again      uuid,
-  primary key (redelivery, number)
+-- What a plan is about is settled when it is made. Those up to the place of the plan have had their turn.
+create table plan_items (
+  plan     uuid not null references plans (id) on delete cascade,
+  number   integer not null,
+  provider text,
+  post     text,
+  action   uuid,
+  again    uuid,
+  primary key (plan, number)
 );
-create index redelivery_items_waiting on redelivery_items (redelivery, number) where state = 'waiting';
 """
 
 PROVIDERS = """

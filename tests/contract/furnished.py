@@ -47,7 +47,7 @@ async def furnish(database: Database) -> None:
             PROVIDER,
         )
         await conn.execute(
-            "insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)"
-            " values ($1, '{}', false, '1 in 1s', '', 'Ada', $2, $2, $2, 3)",
+            "insert into plans (id, subject, verb, filters, include_all, pace, note, by, created_at, changed_at,"
+            " next_at, total) values ($1, 'actions', 'retry', '{}', false, '1 in 1s', '', 'Ada', $2, $2, $2, 3)",
             PLAN, NOON,
         )  # fmt: skip

@@ -12,16 +12,17 @@ from sqlmodel import col
 
 from tests.integration.test_report_plans import plan_of
 from tests.integration.told import NOON, PROVIDER
-from tracker.queries import events, quarantine, redeliveries, rule_plan, why
+from tracker.queries import events, plans, quarantine, rule_plan, why
 from tracker.queries.events import EventQuery
 from tracker.queries.paging import Keyset, compiled, page_of
+from tracker.queries.post_filters import PostQuery
 from tracker.queries.quarantine import QuarantineQuery
 from tracker.queries.reconciliations import NEWEST_FIRST
 from tracker.store.calls import provider_heartbeats, reconciliations
 from tracker.store.log import event_log, look_back
 from tracker.store.posts import listed_posts, overdue_posts
 from tracker.store.tables.log import Event
-from tracker.store.tables.operations import Reconciliation, Redelivery
+from tracker.store.tables.operations import Plan, Reconciliation
 from tracker.stream import shared_waits
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ select $1, 'not_json', n % 2 = 0, 'd' || n, '', $2::timestamptz + n * interval '
   from generate_series(1, 20000) n
 """
 MANY_PLANS = """
-insert into redeliveries (id, filters, fresh, rate, note, by, created_at, changed_at, next_at, total)
-select gen_random_uuid(), '{}', false, '1 per second', $1, 'Ada', at, at, at, 1
+insert into plans (id, subject, verb, filters, include_all, pace, note, by, created_at, changed_at, next_at, total)
+select gen_random_uuid(), 'actions', 'retry', '{}', false, '1 per second', $1, 'Ada', at, at, at, 1
   from (select $2::timestamptz - n * interval '1 minute' as at from generate_series(1, 20000) n) one
 """
 MANY_ROUNDS = """
@@ -160,6 +161,36 @@ async def test_a_round_begins_where_the_last_one_came_to_without_reading_the_oth
 
 
 @pytest.mark.parametrize(
+    ("query", "ids", "most"),
+    [
+        (PostQuery(), None, 10),
+        (PostQuery(states=["publishing"]), None, 110),
+        (PostQuery(states=["publishing"], since=NOON - timedelta(minutes=30)), None, 20),
+        (PostQuery(), [(None, "p7"), (PROVIDER, "p9")], 10),
+    ],
+)
+async def test_an_order_about_few_of_many_posts_reads_about_those(
+    full: Connection, query: PostQuery, ids: list[tuple[str | None, str]] | None, most: int
+) -> None:
+    chosen = compiled(plans.which_posts(plans.parse_order("posts", "retry", {}), query, ids))
+    assert touched(await plan_of(full, *chosen), "posts") <= most
+
+
+@pytest.mark.parametrize("number", [1, 150])
+async def test_a_turn_of_a_plan_reads_about_those_whose_turn_it_is(full: Connection, number: int) -> None:
+    plan = await full.fetchval("select id from plans limit 1")
+    await full.execute(
+        "insert into plan_items (plan, number, provider, post) select $1, n, $2, 'p' || n"
+        "  from generate_series(1, 20000) n on conflict do nothing", plan, PROVIDER,
+    )  # fmt: skip
+    await full.execute("analyze plan_items")
+    statement = plans.JUDGED_POSTS.format(which=plans.NEXT_OF_PLAN, verb="retry")
+    read = await plan_of(full, statement, [plan, 10_000, number])
+    assert touched(read, "plan_items") <= number
+    assert touched(read, "posts") <= number
+
+
+@pytest.mark.parametrize(
     "query",
     [
         QuarantineQuery(authentic=True),
@@ -180,9 +211,9 @@ async def test_a_page_of_the_quarantine_reads_about_a_page(
 
 
 @pytest.mark.parametrize("place", [None, (NOON - HOUR, uuid4())], ids=["first", "deep"])
-async def test_a_page_of_redeliveries_reads_about_a_page(full: Connection, place: tuple[datetime, UUID] | None) -> None:
-    listed = page_of(select(Redelivery), redeliveries.NEWEST_FIRST, place, 51)
-    assert touched(await plan_of(full, *compiled(listed)), "redeliveries") <= 60
+async def test_a_page_of_plans_reads_about_a_page(full: Connection, place: tuple[datetime, UUID] | None) -> None:
+    listed = page_of(select(Plan), plans.NEWEST_FIRST, place, 51)
+    assert touched(await plan_of(full, *compiled(listed)), "plans") <= 60
 
 
 @pytest.mark.parametrize(

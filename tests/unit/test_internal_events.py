@@ -21,7 +21,7 @@ THEN = datetime(2026, 11, 20, 11, tzinfo=UTC)
 
 
 SOURCE = Path(own_facts.__file__).parent
-NAME = re.compile(r"(action|post|provider|redelivery|rule|run|silence)\.[a-z_]+")
+NAME = re.compile(r"(action|post|provider|plan|rule|run|silence)\.[a-z_]+")
 
 
 def written_names() -> set[str]:

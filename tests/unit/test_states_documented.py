@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tracker.domain import plans
 from tracker.domain.calls.circuit_breaker import Circuit
 from tracker.domain.posts.event import State
 from tracker.domain.posts.reconciliation import Finding
 from tracker.domain.runs.engine_state import Outcome
 from tracker.domain.runs.run import Phase, RunState
-from tracker.facts import commands
-from tracker.queries import actions, reconciliations, redeliveries
+from tracker.queries import actions, reconciliations
 from tracker.store.log import quarantine
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ TABLES = {
     "post": {*map(str, State)},
     "run": {*map(str, Phase)} - {Phase.OVER},  # in which a run waits for nothing
     "reconciliation": set(reconciliations.STATES),
-    "redelivery": set(redeliveries.STATES),
+    "plan": set(plans.STATES),
     "circuit": {*map(str, Circuit)},
     "quarantine": set(quarantine.STATES),
     "rule": {*map(str, Outcome)},
@@ -31,7 +31,7 @@ DRAWN = {
     "run": {*map(str, RunState)},
     "action": set(actions.STATES),
     "reconciliation": set(reconciliations.STATES) | {*map(str, Finding)},
-    "redelivery": {*commands.MOVES, *(state for states in commands.MOVES.values() for state in states)},
+    "plan": {*plans.MOVES, *(state for states in plans.MOVES.values() for state in states), *plans.REASONS},
     "circuit": {*map(str, Circuit)},
     "quarantine": set(quarantine.STATES),
 }

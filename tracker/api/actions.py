@@ -33,12 +33,12 @@ async def list_actions(
     reason: Annotated[str | None, text("Why its last attempt ended so, as in timeout.")] = None,
     since: Annotated[str | None, text("Asked for at this time or later.")] = None,
     until: Annotated[str | None, text("Asked for before this time.")] = None,
-    redelivery: Annotated[UUID | None, text("What this redelivery has done once more.")] = None,
+    plan: Annotated[UUID | None, text("What this plan has ordered.")] = None,
 ) -> Page[ActionOut]:
     """Answers a page."""
     query = ActionQuery.parse(
         now, state=states, verb=verb, target=target, rule=rule, provider=provider, post=post, reason=reason,
-        since=since, until=until, redelivery=redelivery,
+        since=since, until=until, plan=plan,
     )  # fmt: skip
     async with database.connection() as conn:
         return await queried.list_actions(conn, query, cursor, limit)

@@ -22,10 +22,10 @@ from tracker.api import (
     events,
     figures,
     health,
+    plans,
     posts,
     providers,
     quarantine,
-    redeliveries,
     rules,
     runs,
     signals,
@@ -64,13 +64,14 @@ if TYPE_CHECKING:
     from tracker.store.database import Database
 
 REST = (
-    posts.list_posts, posts.one_post, posts.post_history, posts.post_why,
+    posts.list_posts, posts.one_post, posts.one_post_called_like_an_order, posts.post_history, posts.post_why,
     posts.retry_post, posts.reconcile_post, providers.list_accounts, stats.stats, stats.causes,
     calendar.calendar, calendar.calendar_feed, figures.figures, providers.one_account,
     events.list_events, events.stream_events, events.one_event, events.list_news,
     actions.list_actions, actions.one_action, actions.retry_action, actions.discard_action,
-    redeliveries.plan_redelivery, redeliveries.list_redeliveries, redeliveries.one_redelivery,
-    redeliveries.pause_redelivery, redeliveries.resume_redelivery, redeliveries.cancel_redelivery,
+    plans.retry_posts, plans.reconcile_posts, plans.silence_posts,
+    plans.retry_actions, plans.discard_actions, plans.redeliver_actions,
+    plans.list_plans, plans.one_plan, plans.pause_plan, plans.resume_plan, plans.cancel_plan,
     rules.list_rules, rules.one_rule, rules.enable_rule, rules.disable_rule, rules.resume_rule, rules.backtest,
     runs.list_runs, runs.one_run, runs.cancel_run, runs.acknowledge_run,
     silences.list_silences, silences.one_silence, silences.create_silence, silences.end_silence,
@@ -99,7 +100,7 @@ Whatever is refused says why, as `application/problem+json` (RFC 9457): `detail`
 `parameter` where one is wrong. A parameter that an address does not know is refused too. 503 passes: come again after
 `Retry-After`.
 
-What a person decides (a retry, a silence, a redelivery) is itself a fact of the log, with the name of the key.
+What a person decides (a retry, a silence, a plan) is itself a fact of the log, with the name of the key.
 """
 
 

@@ -17,7 +17,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     "since": "2026-11-29T00:00:00Z", "until": "2026-11-30T00:00:00Z", "as_of": "2026-11-29T12:00:00Z",
     "type": "post.failed", "source": "sosyalkopru", "platform": "instagram", "account": "acc_7", "stuck_for": "15m",
     "q": "timeout", "after": 4711, "position": 4712, "verb": "send", "target": "cms", "reason": "timeout",
-    "redelivery": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
+    "plan": PLAN, "raw": True, "dry_run": True, "enabled": True, "authentic": True, "name": "cms.acked",
     "Last-Event-ID": "1.90321.4-2.90321.4712", ("list_accounts", "state"): ["expired", "disconnected"],
     "from": "2026-11-30", "to": "2026-12-07", "zone": "Europe/Istanbul",
     "span": "7d", ("figures", "group"): "account", ("one_account", "id"): "acc_7",
@@ -31,7 +31,7 @@ OF_PARAMETERS: dict[Any, Any] = {
     },
     ("list_posts", "sort"): "-last_event_at", ("list_events", "sort"): "-position", ("list_actions", "state"): ["dead"],
     ("list_runs", "state"): ["active"], ("list_silences", "state"): ["active"], ("list_quarantine", "state"): ["held"],
-    ("list_redeliveries", "state"): ["running"], ("list_reconciliations", "state"): ["done"],
+    ("list_plans", "state"): ["running"], ("list_reconciliations", "state"): ["done"],
     ("post_history", "sort"): "at", ("list_drifts", "state"): ["open"], ("list_quarantine", "reason"): "not_json",
 }  # fmt: skip
 """By the name of the parameter, or by (operation, name) where that is not enough."""
@@ -41,7 +41,7 @@ _IDS = {
     "instagram-retry": ("one_rule", "enable_rule", "disable_rule"),
     RUN: ("one_run", "cancel_run", "acknowledge_run"),
     SILENCE: ("one_silence", "end_silence"),
-    PLAN: ("one_redelivery", "pause_redelivery", "resume_redelivery", "cancel_redelivery"),
+    PLAN: ("one_plan", "pause_plan", "resume_plan", "cancel_plan"),
     ROUND: ("one_reconciliation",),
     "endpoint-5d1f0a2b3c4e": ("one_endpoint", "delete_endpoint", "try_endpoint"),
     7: ("one_of_quarantine", "replay_held", "discard_held"),
@@ -49,12 +49,12 @@ _IDS = {
 OF_PARAMETERS |= {(operation, "id"): name for name, known in _IDS.items() for operation in known}
 
 OF_BODIES = {
-    "plan_redelivery": {
-        "filters": {"states": ["dead"], "target": "cms", "since": "2026-11-29T00:00:00Z"},
-        "idempotency": "same",
-        "rate": "10 per second",
-        "note": "the CMS was down over night",
-    },
+    "retry_posts": {"filters": {"platform": "instagram", "since": "24h"}, "pace": "60 per minute"},
+    "reconcile_posts": {"filters": {"stuck_for": "15m"}},
+    "silence_posts": {"ids": ["post_81"], "for": "2h", "note": "we know of it"},
+    "retry_actions": {"filters": {"target": "cms", "since": "2026-11-29T00:00:00Z"}, "note": "the CMS was down"},
+    "discard_actions": {"ids": [ACTION]},
+    "redeliver_actions": {"filters": {"state": ["done", "dead"], "target": "cms"}, "pace": "600 in 1h"},
     "backtest": {"text": RULE_TEXT, "since": "30d", "until": None},
     "create_silence": {"match": {"platform": "instagram"}, "reason": "Instagram maintenance", "for": "2h"},
     "create_reconciliation": {"provider": "sosyalkopru", "since": "24h"},
@@ -154,11 +154,11 @@ DEAD = {
     "attempts": 8, "due_at": LATER, "created_at": AT, "finished_at": "2026-11-30T11:41:12.950Z", "redelivers": None,
 }  # fmt: skip
 
-REDELIVERY = {
-    "id": PLAN, "state": "running", "filters": {"states": ["dead"], "target": "cms"}, "idempotency": "same",
-    "rate": "10 in 1s", "note": "the CMS was down over night", "by": "ops", "created_at": "2026-11-30T12:00:00Z",
-    "changed_at": "2026-11-30T12:00:00Z", "total": 1200, "redelivered": 310, "skipped": 2, "left": 888,
-    "ends_at": "2026-11-30T12:02:00Z",
+PLANNED = {
+    "id": PLAN, "state": "running", "subject": "actions", "verb": "retry", "filters": {"target": "cms"},
+    "include_all": False, "until": None, "pace": "10 in 1s", "note": "the CMS was down over night", "by": "ops",
+    "created_at": "2026-11-30T12:00:00Z", "changed_at": "2026-11-30T12:00:00Z", "total": 1200, "ordered": 310,
+    "skipped": {"under_way": 2}, "left": 888, "ends_at": "2026-11-30T12:02:00Z",
 }  # fmt: skip
 
 NEWS = {
@@ -221,13 +221,9 @@ OF_SCHEMAS: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "Redelivery": REDELIVERY,
-    "OneRedelivery": REDELIVERY | {"outcomes": {"done": 301, "pending": 9}},
-    "Planned": {
-        "redelivery": REDELIVERY,
-        "count": 1200,
-        "shares": [{"verb": "send", "target": "cms", "state": "dead", "actions": 1200}],
-        "sample": [DEAD],
-    },
+    "Plan": PLANNED,
+    "OnePlan": PLANNED | {"outcomes": {"done": 299, "dead": 2, "pending": 9}, "failed": 2},
+    "PlanPage": {"items": [PLANNED], "next": None},
+    "Planned": {"plan": PLANNED, "matched": 1200, "exact": True, "orders": 1198, "skipped": {"under_way": 2}},
 }  # fmt: skip
 """By the name of the schema."""

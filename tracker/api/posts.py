@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
@@ -187,6 +187,22 @@ async def one_post(
     async with database.connection() as conn:
         found = await find_post(conn, id, provider)
         return await (past.one_post(conn, found, then) if then else post_with_pending(conn, found.post, rules.rules()))
+
+
+@get(["/posts/retry", "/posts/reconcile", "/posts/silence"], response_class=Tagged, include_in_schema=False)
+async def one_post_called_like_an_order(
+    request: Request[Any, Any, Any],
+    database: Db,
+    now: Now,
+    rules: Rules,
+    past: NamedDependency[Past],
+    provider: ProviderName = None,
+    as_of: AsOf = None,
+) -> OnePostOut:
+    """What takes orders about many takes the address of the post of that id."""
+    post = request.url.path.rpartition("/")[2]
+    shown: OnePostOut = await one_post.fn(database, now, rules, past, post, provider, as_of)
+    return shown
 
 
 HISTORY_SORTS = ("at", "-at")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -86,6 +86,7 @@ def known_keys(handler: BaseRouteHandler, inside: str = "") -> tuple[str, ...]:
     for key in inside.split(".") if inside else ():
         fields = structs.fields(kind) if isinstance(kind, type) and issubclass(kind, Struct) else ()
         kind = next((field.type for field in fields if field.encode_name == key), None)
+        kind = next(iter(get_args(kind)), kind)
     return getattr(kind, "__struct_encode_fields__", ())
 
 

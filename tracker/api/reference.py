@@ -16,7 +16,7 @@ from tracker.api.description import Document, describe
 
 TAGS = (
     "posts", "calendar", "figures", "accounts", "events", "stats",
-    "rules", "runs", "actions", "redeliveries", "silences", "signals",
+    "rules", "runs", "actions", "plans", "silences", "signals",
     "endpoints", "quarantine", "reconciliations", "drifts", "health",
 )  # fmt: skip
 """In which order the page tells them; what is not named comes last."""

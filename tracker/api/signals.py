@@ -18,7 +18,7 @@ from tracker.store.database import Connection
 
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
 LONGEST_NAME = LONGEST_ID = 100
-OURS = ("action", "rule", "run", "silence", "redelivery", "quarantine")
+OURS = ("action", "rule", "run", "silence", "plan", "quarantine")
 OUR_NAMES = ("post.labelled",)
 DEEPEST = 20
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tracker.domain.actions import ActionSpec
+from tracker.domain.actions import ActionSpec, action_id
 from tracker.domain.payloads import Payload, ReconcilePayload, RetryPayload
+from tracker.domain.plans import passes_over_action
 from tracker.domain.posts.target import FALLEN_SHORT
 from tracker.domain.rules.event_pattern import ACKNOWLEDGED, is_glob
 from tracker.domain.runs.engine_state import MATCHED, ActionRequest, Silence
@@ -19,11 +20,10 @@ from tracker.domain.runs.run import RunState
 from tracker.domain.runs.run_signals import CANCELLED
 from tracker.domain.sentences import sentence
 from tracker.errors import BadParameter, NotFound, Rejected, did_you_mean
-from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, signalled
+from tracker.facts.own_facts import Wished, by_hand, created, detail, own_fact, redelivered, signalled
 from tracker.parameters import UTC_ZONE, parse_choice, parse_future_time, parse_span, refuse_zero_bytes
 from tracker.store import keys
-from tracker.store.actions import actions, redeliveries
-from tracker.store.actions.redeliveries import MOST, Plan
+from tracker.store.actions import actions, plans
 from tracker.store.calls import reconciliations
 from tracker.store.log import event_log
 from tracker.store.reactions import holds, rule_book, runs
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tracker.domain.posts.post import Post
-    from tracker.domain.rate import Rate
     from tracker.domain.rules.rule import Rule
     from tracker.domain.runs.run import Run
     from tracker.store.database import Connection
@@ -89,15 +88,11 @@ def end_of_silence(until: str | None, for_: str | None, now: datetime, zone: Zon
 
 
 __all__ = [
-    "Wished", "acknowledge", "ask_providers", "begin_silence", "bring_redelivery", "cancel_run", "create_key",
-    "discard_action", "end_silence", "note_created", "plan_redelivery", "reconcile_post", "resume_rule", "retry_action",
-    "retry_post", "revoke_key", "signal", "switch_rule",
+    "Wished", "acknowledge", "ask_providers", "begin_silence", "cancel_run", "create_key", "discard_action",
+    "end_silence", "note_created", "reconcile_post", "redeliver_action", "resume_rule", "retry_action", "retry_post",
+    "revoke_key", "signal", "switch_rule",
 ]  # fmt: skip
 
-MOVES = {"paused": ("running",), "running": ("paused",), "cancelled": ("running", "paused")}
-"""From which states a person brings a plan into which."""
-
-SAID = {"paused": "redelivery.paused", "running": "redelivery.resumed", "cancelled": "redelivery.cancelled"}
 OPEN = frozenset({RunState.ACTIVE, RunState.QUEUED})
 
 
@@ -134,10 +129,10 @@ async def note_created(
     await event_log.append_once(conn, created(provider, post, wished, key, began, now))
 
 
-async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
+async def retry_post(conn: Connection, post: Post, by: str, now: datetime, plan: UUID | None = None) -> UUID:
     """Have the provider try the post again; the action that does it, or the one that is about to.
 
-    Raises Rejected when the post has not failed.
+    Raises Rejected when the post has not failed, and for a `plan` when it is under way.
     """
     if post.state not in FALLEN_SHORT:
         raise Rejected(
@@ -145,12 +140,15 @@ async def retry_post(conn: Connection, post: Post, by: str, now: datetime) -> UU
             " if the provider sees it otherwise, reconcile it first",
         )  # fmt: skip
     payload = RetryPayload(post=post.id, attempt=post.attempt)
-    return await _ask_provider(conn, "retry", post, payload, by, now)
+    return await _ask_provider(conn, "retry", post, payload, by, now, plan)
 
 
-async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime) -> UUID:
-    """Ask the provider how the post stands; the action that does it, or the one that is about to."""
-    return await _ask_provider(conn, "reconcile", post, ReconcilePayload(post=post.id), by, now)
+async def reconcile_post(conn: Connection, post: Post, by: str, now: datetime, plan: UUID | None = None) -> UUID:
+    """Ask the provider how the post stands; the action that does it, or the one that is about to.
+
+    Raises Rejected for a `plan` when it is under way.
+    """
+    return await _ask_provider(conn, "reconcile", post, ReconcilePayload(post=post.id), by, now, plan)
 
 
 async def ask_providers(
@@ -163,14 +161,38 @@ async def ask_providers(
     return [wanted for wanted in rounds if wanted]
 
 
-async def retry_action(conn: Connection, action: UUID, now: datetime) -> None:
-    """Attempt an ended action once more; raises NotFound, or Rejected when it is under way."""
-    await event_log.append(conn, [by_hand(await actions.put_back(conn, action, now), "retried", now)])
+async def retry_action(
+    conn: Connection, action: UUID, now: datetime, plan: UUID | None = None, *, done_too: bool = False
+) -> None:
+    """Attempt an ended action once more; raises NotFound, or Rejected when it is under way, or done."""
+    known = await actions.lock(conn, action)
+    if passes_over_action("retry", known.state, done_too):
+        few = "only dead, unknown or discarded ones are retried"
+        raise Rejected("not_ended", f"action {action} is {known.state}: {few}")
+    await actions.attempt_again(conn, action, now)
+    await event_log.append(conn, [by_hand(known, "retried", now, plan)])
 
 
-async def discard_action(conn: Connection, action: UUID, now: datetime) -> None:
+async def redeliver_action(conn: Connection, action: UUID, now: datetime, plan: UUID) -> UUID:
+    """Do an ended action once more as a new one; answers its id. Raises NotFound, or Rejected when it is under way."""
+    known = await actions.lock(conn, action)
+    if passes_over_action("redeliver", known.state, include_all=True):
+        raise Rejected("not_ended", f"action {action} is {known.state}: only ended ones are redelivered")
+    key = f"redelivery:{plan}:{action}"
+    anew = action_id(key)
+    await plans.ask_anew(conn, anew, key, action, now)
+    await event_log.append(conn, [redelivered(known, plan, anew, now)])
+    return anew
+
+
+async def discard_action(conn: Connection, action: UUID, now: datetime, plan: UUID | None = None) -> None:
     """Give an action up; raises NotFound, or Rejected when it is under way or done."""
-    await event_log.append(conn, [by_hand(await actions.discard(conn, action, now), "discarded", now)])
+    known = await actions.lock(conn, action)
+    if passes_over_action("discard", known.state, include_all=False):
+        few = "only pending, dead or unknown ones are discarded"
+        raise Rejected("not_open", f"action {action} is {known.state}: {few}")
+    await actions.discard(conn, action, now)
+    await event_log.append(conn, [by_hand(known, "discarded", now, plan)])
 
 
 async def create_key(conn: Connection, name: str, scopes: Sequence[str], now: datetime) -> tuple[str, str]:
@@ -208,10 +230,10 @@ async def acknowledge(conn: Connection, run: UUID, by: str, now: datetime, alert
     return found
 
 
-async def begin_silence(conn: Connection, silence: Silence) -> None:
+async def begin_silence(conn: Connection, silence: Silence, plan: UUID | None = None) -> None:
     """Hide the alerts that fit it, from now to its end."""
     await holds.begin_silence(conn, silence)
-    said = {"match": silence.match, "until": silence.until.isoformat(), "reason": silence.reason}
+    said = {"match": silence.match, "until": silence.until.isoformat(), "reason": silence.reason, **_of(plan)}
     event = _done("silence.begun", f"{silence.id}:begun", silence.by, silence.since, silence=str(silence.id), **said)
     await event_log.append(conn, [event])
 
@@ -235,57 +257,25 @@ async def signal(
     return await event_log.append_once(conn, signalled(name, provider, post, delivery, now, {**said, "id": delivery}))
 
 
-async def plan_redelivery(
-    conn: Connection,
-    chosen: tuple[str, Sequence[object]],
-    told: Mapping[str, object],
-    how: tuple[bool, Rate, str],
-    by: str,
-    now: datetime,
+async def _ask_provider(
+    conn: Connection, verb: str, post: Post, payload: Payload, by: str, now: datetime, plan: UUID | None
 ) -> UUID:
-    """Plan to do once more what is `chosen` now: the text of a statement (created_at, id) and its values.
-
-    `told` are the filters as they are shown, `how` is whether under fresh ids, how fast, and a note. Raises Rejected
-    when nothing is chosen, or too much.
-    """
-    fresh, rate, note = how
-    made = Plan(uuid4(), told, fresh, str(rate), note, by)
-    total = await redeliveries.make(conn, made, *chosen, now)
-    if total == 0:
-        raise Rejected("nothing_chosen", "no ended action fits these filters")
-    if total > MOST:
-        raise Rejected("too_many", f"more than {MOST:,} actions fit these filters: narrow them, and make several plans")
-    said = {"filters": told, "fresh": fresh, "rate": str(rate), "note": note, "total": total}
-    await _say_of_plan(conn, made.id, "redelivery.planned", by, now, **said)
-    return made.id
-
-
-async def bring_redelivery(conn: Connection, plan_id: UUID, state: str, by: str, now: datetime) -> None:
-    """Pause, resume (`running`) or cancel; raises NotFound, or Rejected where the plan is in no state for that."""
-    found = await redeliveries.lock(conn, plan_id)
-    if found.state not in MOVES[state]:
-        verb, few = SAID[state].rpartition(".")[2], " or ".join(MOVES[state])
-        raise Rejected("wrong_state", f"redelivery {plan_id} is {found.state}: only one that is {few} can be {verb}")
-    await redeliveries.move(conn, plan_id, state, now)
-    await _say_of_plan(conn, plan_id, SAID[state], by, now, left=found.left)
-
-
-async def _say_of_plan(conn: Connection, plan_id: UUID, event: str, by: str, now: datetime, **said: Any) -> None:
-    fact = _done(event, f"{plan_id}:{event}:{now.isoformat()}", by, now, redelivery=str(plan_id), **said)
-    await event_log.append(conn, [fact])
-
-
-async def _ask_provider(conn: Connection, verb: str, post: Post, payload: Payload, by: str, now: datetime) -> UUID:
     if under_way := await actions.open_of_post(conn, post.provider, post.id, verb):
+        if plan:
+            raise Rejected("under_way", f"action {under_way} does it already")
         return under_way
     spec = ActionSpec(verb, post.provider, payload, f"manual:{uuid4()}", now)
     await actions.intend(conn, [ActionRequest(spec, "", "", None, post.provider, post.id)], now)
-    said = {**detail(spec.id, None, None, verb, "requested", "by_hand"), "by": by}
+    said = {**detail(spec.id, None, None, verb, "requested", "by_hand"), "by": by, **_of(plan)}
     event = own_fact(
         "manual", f"{spec.id}:requested", "action.requested", post.provider, post.id, now, now, detail=said
     )
     await event_log.append(conn, [event])
     return spec.id
+
+
+def _of(plan: UUID | None) -> dict[str, str]:
+    return {"plan": str(plan)} if plan else {}
 
 
 def _done(event: str, delivery: str, by: str, now: datetime, **said: Any) -> Incoming:

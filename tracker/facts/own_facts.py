@@ -43,9 +43,9 @@ RECONCILED = "post.reconciled"
 OWN_EVENTS = frozenset({
     "action.done", "action.dead", "action.unknown", "action.discarded", "action.retried", "action.requested",
     "action.redelivered", "post.created", "post.labelled", "post.not_found", RECONCILED, "provider.drifted",
-    "provider.heard", "provider.silent", "redelivery.cancelled", "redelivery.paused", "redelivery.planned",
-    "redelivery.resumed", "rule.disabled", "rule.enabled", "rule.resumed", "run.acknowledged", "run.cancelled",
-    "silence.begun", "silence.ended", "endpoint.created", "endpoint.deleted", "endpoint.disabled",
+    "provider.heard", "provider.silent", "plan.cancelled", "plan.made", "plan.paused", "plan.resumed", "rule.disabled",
+    "rule.enabled", "rule.resumed", "run.acknowledged", "run.cancelled", "silence.begun", "silence.ended",
+    "endpoint.created", "endpoint.deleted", "endpoint.disabled",
 })  # fmt: skip
 """What we call the facts that we write ourselves, but for signals, whose names others choose."""
 
@@ -186,13 +186,13 @@ def detail(action: UUID, run: UUID | None, rule: str | None, verb: str, state: s
 def redelivered(known: KnownAction, plan: UUID, again: UUID, now: datetime) -> Incoming:
     """An ended action is done once more, by the action `again`, because somebody planned it."""
     told = detail(known.id, known.run, known.rule, known.verb, "redelivered", "by_hand")
-    said = {**told, "redelivery": str(plan), "again": str(again)}
+    said = {**told, "plan": str(plan), "again": str(again)}
     delivery = f"{plan}:{known.id}"
     return own_fact("manual", delivery, "action.redelivered", known.provider, known.post, now, now, detail=said)
 
 
-def by_hand(known: KnownAction, what: str, now: datetime) -> Incoming:
-    """Somebody wants an action to be attempted again ("retried"), or given up ("discarded")."""
-    told = detail(known.id, known.run, known.rule, known.verb, what, "by_hand")
+def by_hand(known: KnownAction, what: str, now: datetime, plan: UUID | None = None) -> Incoming:
+    """Somebody, or a plan, wants an action to be attempted again ("retried"), or given up ("discarded")."""
+    told = detail(known.id, known.run, known.rule, known.verb, what, "by_hand") | ({"plan": str(plan)} if plan else {})
     delivery = f"{known.id}:{what}:{known.attempts}:{now.isoformat()}"
     return own_fact("manual", delivery, f"action.{what}", known.provider, known.post, now, now, detail=told)

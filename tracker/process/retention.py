@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.posts.post import fold
 from tracker.errors import Unavailable
 from tracker.runtime.logger import Logger
-from tracker.store.actions import redeliveries
+from tracker.store.actions import plans
 from tracker.store.log import event_log, quarantine, retention
 from tracker.store.posts import posts
 from tracker.store.reactions import holds
@@ -110,7 +110,7 @@ async def prune_records(
     async with database.transaction(unhurried=True) as conn:
         await retention.prune_actions(conn, now - done)
         await holds.forget(conn, now - done)
-        await redeliveries.forget(conn, now - done)
+        await plans.forget(conn, now - done)
 
 
 async def prune_refused(database: Database, kept: int) -> None:

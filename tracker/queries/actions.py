@@ -13,11 +13,12 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from tracker.domain.actions import POLICIES
 from tracker.domain.payloads import with_data
-from tracker.parameters import parse_choices, parse_optional_time, refuse_zero_bytes
+from tracker.parameters import parse_choice, parse_choices, parse_optional_time, refuse_zero_bytes
 from tracker.queries.paging import AnySelect, EachOf, Keyset, Page, any_of, fetch, fetch_one, fitting, list_page
 from tracker.store.session import into
-from tracker.store.tables.operations import RedeliveryItem
+from tracker.store.tables.operations import PlanItem
 from tracker.store.tables.reactions import Action, ActionAttempt
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class OneActionOut(ActionOut, frozen=True):
 class ActionQuery:
     """Which actions: all must hold.
 
-    `since` and `until` bound when it was asked for, `redelivery` is the plan that did it again.
+    `since` and `until` bound when it was asked for, `plan` is the one that ordered it.
     """
 
     states: Sequence[str] = ()
@@ -87,7 +88,7 @@ class ActionQuery:
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    redelivery: UUID | None = None
+    plan: UUID | None = None
 
     @classmethod
     def parse(
@@ -97,14 +98,16 @@ class ActionQuery:
         state: Sequence[str] | None = None,
         since: str | None = None,
         until: str | None = None,
-        redelivery: UUID | None = None,
+        plan: UUID | None = None,
         **texts: str | None,
     ) -> ActionQuery:
         """The filters as people write them; `now` is what "ago" counts from. Raises BadParameter."""
         refuse_zero_bytes(**texts)
+        if verb := texts.get("verb"):
+            parse_choice("verb", verb, tuple(POLICIES))
         states = parse_choices("state", state, STATES)
         begin, end = parse_optional_time("since", since, now), parse_optional_time("until", until, now)
-        return cls(states, since=begin, until=end, redelivery=redelivery, **{k: v or None for k, v in texts.items()})
+        return cls(states, since=begin, until=end, plan=plan, **{k: v or None for k, v in texts.items()})
 
 
 async def list_actions(
@@ -132,15 +135,15 @@ def chosen(query: ActionQuery, *columns: Any) -> AnySelect:
         where.append(col(Action.created_at) >= query.since)
     if query.until:
         where.append(col(Action.created_at) < query.until)
-    if query.redelivery:
-        again = select(col(RedeliveryItem.again)).where(col(RedeliveryItem.redelivery) == query.redelivery)
+    if query.plan:
+        again = select(col(PlanItem.again)).where(col(PlanItem.plan) == query.plan)
         where.append(col(Action.id).in_(again))
     return select(*columns).where(*where)
 
 
 def each_of(query: ActionQuery) -> EachOf | None:
     """The states of which each is in order in an index; None: what the query is about is found by another one."""
-    return None if query.post or query.redelivery else EachOf(col(Action.state), query.states or STATES)
+    return None if query.post or query.plan else EachOf(col(Action.state), query.states or STATES)
 
 
 async def one_action(conn: Connection, action: UUID) -> OneActionOut:

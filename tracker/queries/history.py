@@ -59,6 +59,7 @@ with timeline as (
            'occurred_at', {_utc("coalesce(e.occurred_at, e.received_at)")}, 'received_at', {_utc("e.received_at")},
            'late', e.position = any($8::bigint[]),
            'conflict', e.conflict,
+           'plan', case when e.source = 'manual' then convert_from(e.body, 'utf8')::jsonb #>> '{{detail,plan}}' end,
            'parked', (select p.error from parked p where p.item = e.position and p.subscription = 'processor'),
            'repeats', coalesce((
              select jsonb_agg(jsonb_build_object('delivery', r.delivery, 'same', r.same,

@@ -20,6 +20,11 @@ handled = Counter("tracker_subscription_rows", "Events folded and decided on.", 
 parked = Counter("tracker_parked", "Events set aside because they always fail.", ["subscription"])
 actions = Counter("tracker_actions", "Attempts at actions, by verb and outcome.", ["verb", "outcome"])
 action_seconds = Histogram("tracker_action_seconds", "Time of one attempt at an action.", ["verb"])
+plan_turns = Counter(
+    "tracker_plan_turns",
+    "Posts and actions that plans have given an order for (ordered), or passed over, by reason.",
+    ["subject", "verb", "reason"],
+)
 provider_calls = Counter(
     "tracker_provider_calls",
     "Calls of providers' APIs, those that were not let through among them, by purpose and reason.",

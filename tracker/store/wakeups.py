@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from tracker.store.waking import Waker
 
-EVENTS, SHARES, CHANGES, ACTIONS, RULES, RECONCILIATIONS, REDELIVERIES = CHANNELS = (
+EVENTS, SHARES, CHANGES, ACTIONS, RULES, RECONCILIATIONS, PLANS = CHANNELS = (
     "tracker_events",
     "tracker_shares",
     "tracker_changes",
     "tracker_actions",
     "tracker_rules",
     "tracker_reconciliations",
-    "tracker_redeliveries",
+    "tracker_plans",
 )
 
 SIGN_OF_LIFE = 2.0

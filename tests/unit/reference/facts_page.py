@@ -27,15 +27,15 @@ MEANINGS = {
     ("manual", "action.requested"): "Somebody asked for a retry of a post, or a question about it.",
     ("manual", "action.retried"): "Somebody had an ended action attempted once more.",
     ("manual", "action.discarded"): "Somebody gave an action up.",
-    ("manual", "action.redelivered"): "An ended action is done once more, as a redelivery planned.",
+    ("manual", "action.redelivered"): "An ended action is done once more, as a new one, as a plan ordered.",
     ("manual", "endpoint.created"): "Somebody subscribed a webhook to events, at run time.",
     ("manual", "endpoint.deleted"): "Somebody ended such a subscription.",
     ("manual", "endpoint.disabled"): "So many messages in a row failed for good that nothing more is sent there.",
     ("manual", "post.created"): "`tracker posts create` had the provider make a post.",
-    ("manual", "redelivery.planned"): "Somebody planned to have ended actions done once more.",
-    ("manual", "redelivery.paused"): "Somebody let a redelivery rest.",
-    ("manual", "redelivery.resumed"): "Somebody let it go on.",
-    ("manual", "redelivery.cancelled"): "Somebody ended it.",
+    ("manual", "plan.made"): "Somebody gave an order about many posts or actions at once.",
+    ("manual", "plan.paused"): "Somebody let a plan rest.",
+    ("manual", "plan.resumed"): "Somebody let it go on.",
+    ("manual", "plan.cancelled"): "Somebody ended it.",
     ("manual", "rule.enabled"): "Somebody put a rule in force, whatever its file says.",
     ("manual", "rule.resumed"): "Somebody ended what paused a rule, or held it for its budget.",
     ("manual", "rule.disabled"): "Somebody put a rule out of force, whatever its file says.",
@@ -50,7 +50,7 @@ MEANINGS = {
     ("reconcile", "provider.heard"): "Webhooks come from it again.",
     ("rule", "post.labelled"): "A rule has put labels on its post, or taken some away.",
 }
-NAME = re.compile(r"(post|action|endpoint|run|rule|silence|redelivery|provider)\.[a-z_]+")
+NAME = re.compile(r"(post|action|endpoint|run|rule|silence|plan|provider)\.[a-z_]+")
 ENDS = {"state": ("done", "dead", "unknown"), "what": ("retried", "discarded")}
 """What may stand in the hole of a name: the ends of an action, and what people do to one."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from tracker.domain.posts.event import bucket_of
-from tracker.errors import NotFound, Rejected
+from tracker.errors import NotFound
 from tracker.store.actions.action_claims import claimed_from
 from tracker.store.session import Part, columns_of, into, write_at_once
 from tracker.store.wakeups import ACTIONS
@@ -139,7 +139,7 @@ returning id
 
 LOCK = "select * from actions where id = $1 for update"
 
-PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = any($1::uuid[])"
+PUT_BACK = "update actions set state = 'pending', due_at = $2, finished_at = null where id = $1"
 
 DISCARD = "update actions set state = 'discarded', reason = 'by_hand', finished_at = $2 where id = $1"
 
@@ -180,36 +180,20 @@ async def open_of_post(conn: Connection, provider: str, post: str, verb: str) ->
     return found
 
 
-async def put_back(conn: Connection, action: UUID, now: datetime) -> KnownAction:
-    """Have the action attempted once more, now; raises NotFound, or Rejected when it is under way."""
-    known = await _lock(conn, action)
-    if known.state not in ("dead", "unknown", "discarded"):
-        raise Rejected(
-            "not_ended", f"action {action} is {known.state}: only dead, unknown or discarded ones are retried"
-        )
-    await attempt_again(conn, [action], now)
-    return known
-
-
-async def attempt_again(conn: Connection, ids: Sequence[UUID], now: datetime) -> None:
-    """Have these ended actions attempted once more, as they are, now."""
-    await conn.execute(PUT_BACK, list(ids), now)
-    wake_after_commit(conn, ACTIONS)
-
-
-async def discard(conn: Connection, action: UUID, now: datetime) -> KnownAction:
-    """Never attempt the action again; raises NotFound, or Rejected when it is under way or done."""
-    known = await _lock(conn, action)
-    if known.state not in ("pending", "dead", "unknown"):
-        raise Rejected(
-            "not_open", f"action {action} is {known.state}: only pending, dead or unknown ones are discarded"
-        )
-    await conn.execute(DISCARD, action, now)
-    return known
-
-
-async def _lock(conn: Connection, action: UUID) -> KnownAction:
+async def lock(conn: Connection, action: UUID) -> KnownAction:
+    """The action, locked for this transaction; raises NotFound."""
     row = await conn.fetchrow(LOCK, action)
     if row is None:
         raise NotFound(f"there is no action {action}")
     return into(KnownAction, row)
+
+
+async def attempt_again(conn: Connection, action: UUID, now: datetime) -> None:
+    """Have an ended action attempted once more, as it is, now."""
+    await conn.execute(PUT_BACK, action, now)
+    wake_after_commit(conn, ACTIONS)
+
+
+async def discard(conn: Connection, action: UUID, now: datetime) -> None:
+    """Never attempt the action again."""
+    await conn.execute(DISCARD, action, now)

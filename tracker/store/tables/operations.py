@@ -1,4 +1,4 @@
-"""Tables of the house itself: keys, schedules, calls of providers, reconciliations, redeliveries, and drift."""
+"""Tables of the house itself: keys, schedules, calls of providers, reconciliations, plans, and drift."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from sqlmodel import SQLModel
 from tracker.store.tables.columns import BIG, BYTES, ID, JSON, MOMENT, TEXT, TEXTS, PgSnapshot, column, primary
 
 
-class Redelivery(SQLModel, table=True):
-    """A plan to do ended actions once more."""
+class Plan(SQLModel, table=True):
+    """An order about many posts or actions; those up to its `place` have had their turn, `skipped` says why not."""
 
-    __tablename__ = "redeliveries"
+    __tablename__ = "plans"
     __table_args__ = (
-        Index("redeliveries_newest", text("created_at desc"), "id"),
-        Index("redeliveries_due", "next_at", "id", postgresql_where=text("state = 'running'::text")),
+        Index("plans_newest", text("created_at desc"), "id"),
+        Index("plans_due", "next_at", "id", postgresql_where=text("state = 'running'::text")),
     )
 
     id: UUID = primary(ID)
     state: str = column(TEXT, "'running'::text")
+    subject: str = column(TEXT)
+    verb: str = column(TEXT)
     filters: dict[str, Any] = column(JSON)
-    fresh: bool = column(Boolean)
-    rate: str = column(TEXT)
+    include_all: bool = column(Boolean)
+    until: datetime | None = column(MOMENT)
+    pace: str = column(TEXT)
     note: str = column(TEXT)
     by: str = column(TEXT)
     created_at: datetime = column(MOMENT)
     changed_at: datetime = column(MOMENT)
     next_at: datetime = column(MOMENT)
     total: int = column(Integer)
-    sent: int = column(Integer, "0")
-    skipped: int = column(Integer, "0")
+    place: int = column(Integer, "0")
+    ordered: int = column(Integer, "0")
+    skipped: dict[str, int] = column(JSON, "'{}'::jsonb")
 
 
-class RedeliveryItem(SQLModel, table=True):
-    """One action of a plan; `again` is the action that does it once more, itself or a fresh one."""
+class PlanItem(SQLModel, table=True):
+    """A post or an action of a plan; `again` is the action, or the silence, that it was ordered by."""
 
-    __tablename__ = "redelivery_items"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["redelivery"], ["redeliveries.id"], name="redelivery_items_redelivery_fkey", ondelete="CASCADE"
-        ),
-        Index("redelivery_items_waiting", "redelivery", "number", postgresql_where=text("state = 'waiting'::text")),
-    )
+    __tablename__ = "plan_items"
+    __table_args__ = (ForeignKeyConstraint(["plan"], ["plans.id"], name="plan_items_plan_fkey", ondelete="CASCADE"),)
 
-    redelivery: UUID = primary(ID)
+    plan: UUID = primary(ID)
     number: int = primary(Integer)
-    action: UUID = column(ID)
-    state: str = column(TEXT, "'waiting'::text")
+    provider: str | None = column(TEXT)
+    post: str | None = column(TEXT)
+    action: UUID | None = column(ID)
     again: UUID | None = column(ID)
 
 

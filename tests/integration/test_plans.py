@@ -1,4 +1,4 @@
-"""Redeliveries: each chosen action once more, once, at the pace of the plan, under the id that was asked for."""
+"""Plans about actions: each has its turn once, at the pace of the plan, under the id that was asked for."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pytest
 from tests.integration.corridor import Corridor
 from tests.integration.told import NOON, PROVIDER, told
 from tracker.act.performers.provider_actions import RetryPost
-from tracker.act.redelivery import Redeliverer
+from tracker.act.plans import PlanRunner
 from tracker.act.worker import Worker
 from tracker.domain.actions import ActionSpec, Discard, Done, Reason
 from tracker.domain.payloads import RetryPayload, SendPayload, payload_of
 from tracker.domain.posts.event import Report, State
-from tracker.domain.rate import Rate
 from tracker.domain.runs.engine_state import ActionRequest
 from tracker.errors import NotFound, Rejected
-from tracker.facts import commands
+from tracker.facts import commands, planning
 from tracker.outbound.client import Reply
+from tracker.queries import plans as queried
 from tracker.queries.actions import ActionQuery
 from tracker.queries.paging import compiled
-from tracker.queries.redeliveries import oldest_chosen
+from tracker.queries.plans import parse_order, which_actions
 from tracker.settings import Provider
-from tracker.store.actions import actions, redeliveries
+from tracker.store.actions import actions, plans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ pytestmark = pytest.mark.anyio
 
 DEAD = ActionQuery(states=("dead",))
 FAST = "100 per second"
+ORDER = {True: "redeliver", False: "retry"}
 
 
 @pytest.fixture
@@ -71,29 +72,30 @@ async def some_dead(corridor: Corridor, number: int) -> list[UUID]:
     return ids
 
 
-async def plan(corridor: Corridor, filters: ActionQuery = DEAD, *, fresh: bool = False, rate: str = FAST) -> UUID:
+async def plan(corridor: Corridor, query: ActionQuery = DEAD, verb: str = "retry", pace: str = FAST) -> UUID:
+    """With what is done too, for the queries of these tests say exactly what they mean."""
+    order = parse_order("actions", verb, {}, pace=pace, include_all=True)
     async with corridor.database.transaction() as conn:
-        chosen = compiled(oldest_chosen(filters))
-        how = (fresh, Rate.parse(rate), "")
-        return await commands.plan_redelivery(conn, chosen, {}, how, "Ada", corridor.now())
+        chosen = compiled(which_actions(order, query, None))
+        return (await planning.make_plan(conn, order, chosen, "Ada", corridor.now())).id
 
 
 async def bring(corridor: Corridor, made: UUID, state: str) -> None:
     async with corridor.database.transaction() as conn:
-        await commands.bring_redelivery(conn, made, state, "Ada", corridor.now())
+        await planning.bring_plan(conn, made, state, "Ada", corridor.now())
 
 
 async def stands(corridor: Corridor, made: UUID) -> tuple[str, int, int, int]:
     async with corridor.database.connection() as conn:
-        row = await redeliveries.get(conn, made)
-    return row.state, row.total, row.sent, row.skipped
+        known = await plans.get(conn, made)
+    return known.state, known.total, known.ordered, sum(known.skipped.values())
 
 
 async def step(corridor: Corridor, *, until: float | None = None) -> None:
     """Carry plans out, as far as they are due now, or second by second until then."""
-    redeliverer = Redeliverer(corridor.database, corridor.now)
+    runner = PlanRunner(corridor.database, corridor.now)
     while True:
-        while await redeliverer.step():
+        while await runner.step():
             pass
         if until is None or corridor.at >= until:
             return
@@ -113,14 +115,14 @@ async def test_each_is_done_once_more_under_its_own_id_and_keeps_its_history(cor
         ("discard", 3), ("done", 3),
     ]  # fmt: skip
     async with corridor.database.connection() as conn:
-        assert await redeliveries.outcomes(conn, made) == {"done": 3}
+        assert await plans.outcomes(conn, await plans.get(conn, made)) == {"done": 3}
 
 
 async def test_under_a_fresh_id_it_is_a_new_action_that_says_the_same_and_names_the_old_one(
     corridor: Corridor,
 ) -> None:
     (old,) = await some_dead(corridor, 1)
-    await plan(corridor, fresh=True)
+    await plan(corridor, verb="redeliver")
     await step(corridor)
     await corridor.settle()
     (claimed,) = corridor.world.performed
@@ -142,16 +144,16 @@ async def test_the_wish_and_each_of_its_actions_are_facts(corridor: Corridor) ->
     rows = await corridor.rows("select kind, source, post, convert_from(body, 'utf8') from events order by position")
     facts = [(kind, post, json.loads(str(body))["detail"]) for kind, source, post, body in rows if source == "manual"]
     assert [(kind, post) for kind, post, _ in facts] == [
-        ("redelivery.planned", None), ("action.redelivered", "p1"), ("action.redelivered", "p1"),
+        ("plan.made", None), ("action.retried", "p1"), ("action.retried", "p1"),
     ]  # fmt: skip
-    assert {detail["redelivery"] for _, _, detail in facts} == {str(made)}
+    assert {detail["plan"] for _, _, detail in facts} == {str(made)}
     assert (facts[0][2]["by"], facts[0][2]["total"]) == ("Ada", 2)
     await corridor.settle()
 
 
 async def test_it_goes_at_the_pace_that_was_asked_for(corridor: Corridor) -> None:
     await some_dead(corridor, 7)
-    made = await plan(corridor, rate="2 per minute")
+    made = await plan(corridor, pace="2 per minute")
     sent = []
     for at in (0, 10, 29, 30, 60, 61, 89, 90):
         corridor.at = at
@@ -162,7 +164,7 @@ async def test_it_goes_at_the_pace_that_was_asked_for(corridor: Corridor) -> Non
 
 async def test_a_plan_that_nobody_carried_out_for_long_makes_no_burst(corridor: Corridor) -> None:
     await some_dead(corridor, 30)
-    made = await plan(corridor, rate="5 per second")
+    made = await plan(corridor, pace="5 per second")
     corridor.at = 3600
     await step(corridor)
     assert (await stands(corridor, made))[2] == 6
@@ -170,7 +172,7 @@ async def test_a_plan_that_nobody_carried_out_for_long_makes_no_burst(corridor: 
 
 async def test_paused_it_rests_resumed_it_goes_on_and_cancelled_it_ends(corridor: Corridor) -> None:
     await some_dead(corridor, 9)
-    made = await plan(corridor, rate="1 per second")
+    made = await plan(corridor, pace="1 per second")
     await step(corridor)
     await bring(corridor, made, "paused")
     await step(corridor, until=10)
@@ -192,7 +194,7 @@ async def test_what_is_under_way_again_or_gone_when_its_turn_comes_is_skipped(co
     first, second, third = await some_dead(corridor, 3)
     made = await plan(corridor)
     async with corridor.database.connection() as conn:
-        await actions.put_back(conn, first, corridor.now())
+        await commands.retry_action(conn, first, corridor.now())
         await conn.execute("delete from action_attempts where action = $1", second)
         await conn.execute("delete from actions where id = $1", second)
     await step(corridor, until=3)
@@ -204,7 +206,7 @@ async def test_what_is_under_way_again_or_gone_when_its_turn_comes_is_skipped(co
 async def test_two_nodes_do_each_action_once(corridor: Corridor) -> None:
     ids = await some_dead(corridor, 60)
     made = await plan(corridor)
-    nodes = [Redeliverer(corridor.database, corridor.now) for _ in range(4)]
+    nodes = [PlanRunner(corridor.database, corridor.now) for _ in range(4)]
     for _ in range(5):
         corridor.at += 0.3
         await asyncio.gather(*(node.step() for node in nodes))
@@ -218,13 +220,13 @@ async def test_a_batch_is_all_or_nothing(corridor: Corridor) -> None:
     await some_dead(corridor, 4)
     made = await plan(corridor)
     async with corridor.database.connection() as conn:
-        await conn.execute("alter table redelivery_items add constraint never check (state = 'waiting') not valid")
+        await conn.execute("alter table plan_items add constraint never check (again is null) not valid")
     corridor.at = 2
     with pytest.raises(Exception, match="never"):
         await step(corridor)
     assert await stands(corridor, made) == ("running", 4, 0, 0)
     assert await corridor.rows("select distinct state from actions") == [("dead",)]
-    assert await corridor.rows("select count(*) from events where kind = 'action.redelivered'") == [(0,)]
+    assert await corridor.rows("select count(*) from events where kind = 'action.retried'") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -247,20 +249,20 @@ async def test_each_filter_chooses_what_it_says(corridor: Corridor, filters: Act
     await asked(corridor, "send", "send", "reconcile")
     await corridor.settle()
     if chosen == 0:
-        with pytest.raises(Rejected, match="no ended action"):
+        with pytest.raises(Rejected, match="no actions fit"):
             await plan(corridor, filters)
-        assert await corridor.rows("select * from redeliveries") == []
+        assert await corridor.rows("select * from plans") == []
     else:
         assert (await stands(corridor, await plan(corridor, filters)))[1] == chosen
 
 
 async def test_too_many_at_once_are_refused(corridor: Corridor, monkeypatch: pytest.MonkeyPatch) -> None:
     await some_dead(corridor, 4)
-    monkeypatch.setattr(redeliveries, "MOST", 3)
-    monkeypatch.setattr(commands, "MOST", 3)
+    monkeypatch.setattr(queried, "MOST", 3)
+    monkeypatch.setattr(planning, "MOST", 3)
     with pytest.raises(Rejected, match="more than 3 actions"):
         await plan(corridor)
-    assert await corridor.rows("select count(*) from redelivery_items") == [(0,)]
+    assert await corridor.rows("select count(*) from plan_items") == [(0,)]
 
 
 SETTINGS = Provider(kind=PROVIDER, api_url="http://127.0.0.1:9/v1")
@@ -297,11 +299,9 @@ class Publishing:
         raise AssertionError("nothing is to be created anew")
 
 
-async def redelivered_retry(
-    corridor: Corridor, provider: Publishing, filters: ActionQuery, *, fresh: bool
-) -> list[Any]:
+async def redelivered_retry(corridor: Corridor, provider: Publishing, filters: ActionQuery, verb: str) -> list[Any]:
     """What the provider was asked when a retry that the filters choose was done once more."""
-    await plan(corridor, filters, fresh=fresh)
+    await plan(corridor, filters, verb)
     await step(corridor)
     worker = Worker(
         corridor.database, {"retry": RetryPost({PROVIDER: provider}, {PROVIDER: SETTINGS})}, "node", corridor.now
@@ -320,7 +320,7 @@ async def test_a_retry_is_never_repeated_without_asking_the_provider_first(
     corridor.world.answers["retry"] = [Discard(Reason.HTTP_4XX) if state == "dead" else Done()]
     await asked(corridor, "retry")
     await corridor.settle()
-    calls = await redelivered_retry(corridor, Publishing(standing), ActionQuery(states=(state,)), fresh=fresh)
+    calls = await redelivered_retry(corridor, Publishing(standing), ActionQuery(states=(state,)), ORDER[fresh])
     assert calls[0] == "get"
     assert len(calls) == (2 if standing is State.FAILED else 1)
     assert ("run:p1:0" in calls) is (standing is State.FAILED and not fresh)
@@ -335,7 +335,7 @@ async def test_where_the_provider_cannot_be_asked_what_may_have_been_heard_is_no
     await asked(corridor, "retry")
     await corridor.settle()
     provider = Publishing(State.FAILED, answers=False)
-    assert await redelivered_retry(corridor, provider, ActionQuery(states=(state,)), fresh=fresh) == []
+    assert await redelivered_retry(corridor, provider, ActionQuery(states=(state,)), ORDER[fresh]) == []
     assert ("unknown",) in await corridor.rows("select state from actions")
 
 
@@ -350,7 +350,7 @@ async def test_a_post_that_may_have_been_created_anew_already_is_not_created_und
     corridor.world.answers["retry"] = [Discard(Reason.HTTP_5XX) if state == "dead" else Done()]
     await asked(corridor, "retry")
     await corridor.settle()
-    await plan(corridor, ActionQuery(states=(state,)), fresh=fresh)
+    await plan(corridor, ActionQuery(states=(state,)), ORDER[fresh])
     await step(corridor)
     settings = SETTINGS.model_copy(update={"retry": "create", "create_honours_key": honours})
     performer = RetryPost({PROVIDER: Publishing(State.FAILED)}, {PROVIDER: settings})
@@ -366,7 +366,7 @@ async def test_a_fresh_retry_is_of_the_attempt_at_which_the_post_stands_by_now(c
     await corridor.settle()
     await corridor.tell(told("p1", "failed", 1), told("p1", "publishing", 2), told("p1", "failed", 3))
     corridor.at = 5
-    await plan(corridor, fresh=True)
+    await plan(corridor, verb="redeliver")
     await step(corridor)
     await corridor.settle()
     assert corridor.world.performed[-1].payload == RetryPayload(post="p1", attempt=2)

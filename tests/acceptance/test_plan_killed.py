@@ -1,4 +1,4 @@
-"""A redelivery survives kill -9: every chosen message goes out again, under its own id, and none is left behind."""
+"""A plan survives kill -9: every chosen message goes out again, under its own id, and none is left behind."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def test_a_plan_goes_on_where_a_killed_process_left_it(tmp_path: Path, dat
         ids = await dead_messages(database)
         service.start()
         await service.ready()
-        answer = await client.post(f"{service.url}/api/v1/redeliveries", json={"rate": "40 per second"})
+        answer = await client.post(f"{service.url}/api/v1/actions/retry", json={"filters": {}, "pace": "40 per second"})
         assert answer.status_code == 201, answer.text
-        plan = answer.json()["redelivery"]["id"]
+        plan = answer.json()["plan"]["id"]
         for part in (0.2, 0.6):
             await until(partial(arrived, sink, part * MESSAGES), "they come", PATIENCE)
             service.kill()
@@ -58,14 +58,14 @@ async def test_a_plan_goes_on_where_a_killed_process_left_it(tmp_path: Path, dat
         await service.ready()
 
         async def over() -> Any:
-            one = (await client.get(f"{service.url}/api/v1/redeliveries/{plan}")).json()
+            one = (await client.get(f"{service.url}/api/v1/plans/{plan}")).json()
             return one if (one["state"], one["outcomes"]) == ("done", {"done": MESSAGES}) else None
 
         one = await until(over, "the plan is done", PATIENCE)
-        assert (one["redelivered"], one["skipped"], one["left"]) == (MESSAGES, 0, 0)
+        assert (one["ordered"], one["skipped"], one["left"]) == (MESSAGES, {}, 0)
         assert {UUID(name) for name in sink.accepted} == ids
         async with database.connection() as conn:
-            assert await conn.fetchval("select count(*) from events where kind = 'action.redelivered'") == MESSAGES
+            assert await conn.fetchval("select count(*) from events where kind = 'action.retried'") == MESSAGES
         assert service.stop() == 0
 
 
