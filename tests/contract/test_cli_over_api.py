@@ -186,6 +186,64 @@ async def test_orders_are_carried_out_and_refused_alike(both: Both, way: str) ->
     assert (again.code, len(again.lines)) == (1, 1 + 3 + 1)
 
 
+@pytest.mark.parametrize("way", ["service", "database"])
+async def test_many_are_ordered_at_once_and_alike(both: Both, way: str) -> None:
+    """With a dry run before; what is said and what it comes to is the same at the service and on the database."""
+    tried = await sent(both, way, "posts", "retry", "--state", "failed,scheduled", "--dry-run")
+    assert (tried.code, tried.lines) == (0, ["3 posts match: retry 2", "passes over 1: not_failed"])
+    assert (await sent(both, way, "plans", "list", "--json")).json["items"] == []
+    asked = await sent(both, way, "posts", "retry", "--error", "timeout")
+    assert (asked.code, "say --yes, or --dry-run" in asked.err) == (2, True)
+
+    words = ("posts", "retry", "--error", "timeout", "--pace", "30 per minute", "--note", "the platform was down")
+    made = await sent(both, way, *words, "--yes")
+    (plan,) = (await sent(both, way, "plans", "list", "--json")).json["items"]
+    assert made.lines == [f"plan {plan['id']} is about 1 post; `tracker plans show {plan['id']}` tells how far it is"]
+    assert (plan["filters"], plan["pace"], plan["note"]) == (
+        {"error": "timeout"}, "30 in 1m", "the platform was down",
+    )  # fmt: skip
+    shown = (await sent(both, way, "plans", "show", plan["id"])).out
+    assert "which error" in shown
+    for move, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        moved = await sent(both, way, "plans", move, plan["id"])
+        assert (moved.code, moved.lines) == (0, [f"{plan['id']}: retry posts is {state}, 1 of 1 are left"])
+    over = await sent(both, way, "plans", "resume", plan["id"])
+    assert (over.code, "only one that is paused can be resumed" in over.out) == (1, True)
+
+    many: tuple[tuple[tuple[str, ...], str], ...] = (
+        (("posts", "reconcile"), "reconcile"), (("posts", "silence", "--for", "1h", "--note", "known"), "silence"),
+        (("actions", "discard", "--state", "pending"), "discard"),
+        (("actions", "redeliver", "--state", "done"), "redeliver"),
+        (("actions", "retry", "--state", "discarded"), "retry"),
+    )  # fmt: skip
+    for order, verb in many:
+        ordered = await sent(both, way, *order, "--yes", "--json")
+        made_of = ordered.json["plan"]["verb"] if ordered.code == 0 else None
+        assert made_of == (None if "nothing" in ordered.err or "no actions" in ordered.err else verb), ordered
+    nothing = await sent(both, way, "posts", "retry", "--provider", PROVIDER, "--account", "nobody", "--dry-run")
+    assert (nothing.code, nothing.lines) == (1, ["0 posts match: retry 0"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("posts", "retry", "--state", "faild", "--yes"), 'did you mean "failed"'),
+        (("posts", "retry", "--provider", "sosyalkopr", "--yes"), f'did you mean "{PROVIDER}"'),
+        (("posts", "retry", "--pace", "fast", "--yes"), "per hour"),
+        (("posts", "retry", "p3", "--state", "failed"), "either ids"),
+        (("actions", "retry", "--verb", "sned", "--yes"), 'did you mean "send"'),
+        (("posts", "silence", "--note", "x", "--yes"), "--for: give its end"),
+        (("plans", "list", "--state", "runing"), 'did you mean "running"'),
+    ],
+)
+async def test_a_wrong_order_about_many_is_named_as_on_the_database(
+    both: Both, words: tuple[str, ...], says: str
+) -> None:
+    here, there = await both.at_the_database(*words), await both.at_the_service(*words)
+    assert here == there
+    assert (here.code, says in " ".join(here.err.split())) == (2, True), here
+
+
 async def test_what_is_used_wrongly_is_named_as_on_the_database(both: Both) -> None:
     for words in (
         ("posts", "list", "--state", "faild"), ("posts", "list", "--since", "yesterdy"), ("posts", "show", "p9"),

@@ -72,7 +72,8 @@ def test_a_request_asks_for_what_there_is(found: tuple[Path, list[str]]) -> None
     path = urlsplit(url if "//" in url else f"//{url}").path
     body = words[words.index("-d") + 1] if "-d" in words else None
     method = words[words.index("-X") + 1].lower() if "-X" in words else "get"
-    (template,) = (known for known in DESCRIPTION["paths"] if re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", known), path))
+    fitting = [known for known in DESCRIPTION["paths"] if re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", known), path)]
+    template = min(fitting, key=lambda known: known.count("{"))  # /posts/retry before /posts/{id}
     operation = DESCRIPTION["paths"][template][method]
     if body:
         (content,) = operation["requestBody"]["content"].values()

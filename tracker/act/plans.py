@@ -13,19 +13,25 @@ from glob import escape
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
+
 from tracker.domain.rate import Pace, Rate
 from tracker.domain.runs.engine_state import Silence
 from tracker.errors import NotFound, Rejected
 from tracker.facts import commands
-from tracker.queries.plans import next_of_plan
+from tracker.facts.planning import make_plan
+from tracker.queries.paging import compiled
+from tracker.queries.plans import PlannedOut, next_of_plan, plan_out, try_order, which_ones
+from tracker.queries.post_filters import require_provider
 from tracker.runtime import metrics
 from tracker.store.actions import plans
 from tracker.store.wakeups import PLANS, keep_stepping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
+    from tracker.domain.plans import Order
     from tracker.domain.posts.post import Post
     from tracker.queries.plans import Item
     from tracker.store.actions.plans import Plan
@@ -35,6 +41,22 @@ if TYPE_CHECKING:
 ORDERED = "ordered"
 PASSED_OVER = 50
 """Beside those that are due, so many are looked at in one batch: whoever is passed over takes no time of the pace."""
+
+
+async def give_order(
+    conn: Connection, order: Order, by: str, now: datetime, provider_names: Collection[str], *, dry_run: bool
+) -> PlannedOut:
+    """What would come of the order; unless it is a `dry_run`, the plan that it becomes stands with it.
+
+    Raises BadParameter where a filter cannot be used, and Rejected as `make_plan` does.
+    """
+    which, provider = which_ones(order, now), order.filters.get("provider")
+    if provider and order.subject == "posts":
+        await require_provider(conn, str(provider), provider_names)
+    planned = await try_order(conn, order, which)
+    if dry_run:
+        return planned
+    return replace(planned, plan=plan_out(await make_plan(conn, order, compiled(which), by, now), now))
 
 
 @dataclass(frozen=True, slots=True)

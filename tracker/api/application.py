@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from tracker.store.database import Database
 
 REST = (
-    posts.list_posts, posts.one_post, posts.one_post_called_like_an_order, posts.post_history, posts.post_why,
+    posts.list_posts, posts.one_post, *posts.CALLED_LIKE_ORDERS, posts.post_history, posts.post_why,
     posts.retry_post, posts.reconcile_post, providers.list_accounts, stats.stats, stats.causes,
     calendar.calendar, calendar.calendar_feed, figures.figures, providers.one_account,
     events.list_events, events.stream_events, events.one_event, events.list_news,

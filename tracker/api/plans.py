@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct, field, structs
 
+from tracker.act.plans import give_order
 from tracker.api.handlers import (
     DECIDING,
     ONE,
@@ -27,14 +28,13 @@ from tracker.api.handlers import (
     command,
     state_in,
 )
-from tracker.domain.plans import STATES, Order
+from tracker.domain.plans import STATES
 from tracker.errors import BadParameter
 from tracker.facts import planning
 from tracker.facts.commands import end_of_silence
 from tracker.parameters import parse_zone_of
 from tracker.queries import plans as queried
-from tracker.queries.actions import ActionQuery
-from tracker.queries.paging import AnySelect, Page, compiled
+from tracker.queries.paging import Page
 from tracker.queries.plans import (
     LONGEST_NOTE,
     MOST_IDS,
@@ -43,11 +43,7 @@ from tracker.queries.plans import (
     PlannedOut,
     PlanOut,
     parse_order,
-    plan_out,
-    which_actions,
-    which_posts,
 )
-from tracker.queries.post_filters import PostQuery, require_provider
 from tracker.store.database import Database
 
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -137,7 +133,7 @@ async def retry_posts(
     by: By, database: Db, now: Now, provider_names: ProviderNames, data: JSONBody[ManyPosts], dry_run: DryRun = False
 ) -> Planned:
     """Which ones is settled now. Where the provider says that trying again will not help, it passes over them."""
-    return await _of_posts("retry", database, now, by, data, provider_names, dry_run)
+    return await _planned("posts", "retry", database, now, by, data, dry_run, provider_names)
 
 
 @command("/posts/reconcile", summary="Ask the providers how many stand", **ANSWERS)
@@ -145,7 +141,7 @@ async def reconcile_posts(
     by: By, database: Db, now: Now, provider_names: ProviderNames, data: JSONBody[ManyPosts], dry_run: DryRun = False
 ) -> Planned:
     """Which ones is settled now. What the providers say becomes facts of the log."""
-    return await _of_posts("reconcile", database, now, by, data, provider_names, dry_run)
+    return await _planned("posts", "reconcile", database, now, by, data, dry_run, provider_names)
 
 
 @command("/posts/silence", summary="Hide alerts about many", **ANSWERS)
@@ -154,7 +150,7 @@ async def silence_posts(
 ) -> Planned:
     """A silence for each, until one moment; `note` is why."""
     until = end_of_silence(data.until, data.for_, now, parse_zone_of("zone", data.zone))
-    return await _of_posts("silence", database, now, by, data, provider_names, dry_run, until)
+    return await _planned("posts", "silence", database, now, by, data, dry_run, provider_names, until)
 
 
 @command("/actions/retry", summary="Attempt many once more", **ANSWERS)
@@ -162,7 +158,7 @@ async def retry_actions(
     by: By, database: Db, now: Now, data: JSONBody[ManyActions], dry_run: DryRun = False
 ) -> Planned:
     """Which ones is settled now. Under their own ids, so that whoever has heard of one already can tell."""
-    return await _of_actions("retry", database, now, by, data, dry_run)
+    return await _planned("actions", "retry", database, now, by, data, dry_run)
 
 
 @command("/actions/discard", summary="Never attempt many again", **ANSWERS)
@@ -170,7 +166,7 @@ async def discard_actions(
     by: By, database: Db, now: Now, data: JSONBody[ManyActions], dry_run: DryRun = False
 ) -> Planned:
     """Which ones is settled now. Those that are pending, dead or unknown."""
-    return await _of_actions("discard", database, now, by, data, dry_run)
+    return await _planned("actions", "discard", database, now, by, data, dry_run)
 
 
 @command("/actions/redeliver", summary="Do many once more under new ids", **ANSWERS)
@@ -178,7 +174,7 @@ async def redeliver_actions(
     by: By, database: Db, now: Now, data: JSONBody[ManyActions], dry_run: DryRun = False
 ) -> Planned:
     """New actions that say the same, for whoever has lost what it had. A retry of a post asks the provider first."""
-    return await _of_actions("redeliver", database, now, by, data, dry_run)
+    return await _planned("actions", "redeliver", database, now, by, data, dry_run)
 
 
 @get("/plans", responses=READING, summary="Plans, the newest first")
@@ -221,49 +217,20 @@ async def _brought(database: Database, now: datetime, by: str, id: UUID, state: 
         return await queried.one_plan(conn, id, now)
 
 
-async def _of_posts(
-    verb: str, database: Database, now: datetime, by: str, data: ManyPosts, provider_names: Sequence[str],
-    dry_run: bool, until: datetime | None = None,
+async def _planned(
+    subject: str, verb: str, database: Database, now: datetime, by: str, data: ManyPosts | ManyActions, dry_run: bool,
+    provider_names: Sequence[str] = (), until: datetime | None = None,
 ) -> Planned:  # fmt: skip
-    order, filters = _order("posts", verb, data, until)
-    with _of_filters():
-        query = PostQuery.parse(now, **filters)
-        async with database.connection() as conn:
-            await require_provider(conn, query.provider, provider_names)
-    ids = None if data.ids is None else [(None, post) for post in data.ids]
-    return await _planned(database, now, by, order, which_posts(order, query, ids), dry_run)
-
-
-async def _of_actions(
-    verb: str, database: Database, now: datetime, by: str, data: ManyActions, dry_run: bool
-) -> Planned:
-    order, filters = _order("actions", verb, data)
-    with _of_filters():
-        query = ActionQuery.parse(now, **filters)
-    return await _planned(database, now, by, order, which_actions(order, query, data.ids), dry_run)
-
-
-def _order(
-    subject: str, verb: str, data: ManyPosts | ManyActions, until: datetime | None = None
-) -> tuple[Order, dict[str, Any]]:
     if data.filters is None and data.ids is None:
         raise BadParameter("filters", 'say which: "filters" as of the list ({} are all), or "ids"')
     given = structs.asdict(data.filters) if data.filters else {}
     filters = {name: value for name, value in given.items() if value is not None}
-    told = filters | ({"ids": [str(one) for one in data.ids]} if data.ids else {})
+    filters |= {"ids": data.ids} if data.ids else {}
     everything = data.include == "all"
-    order = parse_order(subject, verb, told, pace=data.pace, note=data.note, include_all=everything, until=until)
-    return order, filters
-
-
-async def _planned(
-    database: Database, now: datetime, by: str, order: Order, which: AnySelect, dry_run: bool
-) -> Planned:
+    order = parse_order(subject, verb, filters, pace=data.pace, note=data.note, include_all=everything, until=until)
     async with database.transaction(unhurried=True) as conn:
-        planned = await queried.try_order(conn, order, which)
-        if not dry_run:
-            plan = await planning.make_plan(conn, order, compiled(which), by, now)
-            planned = structs.replace(planned, plan=plan_out(plan, now))
+        with _of_filters():
+            planned = await give_order(conn, order, by, now, provider_names, dry_run=dry_run)
     return Response(planned, status_code=200 if dry_run else 201)
 
 
@@ -273,4 +240,5 @@ def _of_filters() -> Iterator[None]:
     try:
         yield
     except BadParameter as error:
-        raise BadParameter(f"filters.{error.parameter}", str(error)) from error
+        name = error.parameter if error.parameter.startswith("ids") else f"filters.{error.parameter}"
+        raise BadParameter(name, str(error)) from error

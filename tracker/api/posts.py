@@ -27,6 +27,7 @@ from tracker.api.handlers import (
     state_in,
     text,
 )
+from tracker.domain.plans import VERBS
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound, did_you_mean
 from tracker.facts import commands
@@ -189,8 +190,7 @@ async def one_post(
         return await (past.one_post(conn, found, then) if then else post_with_pending(conn, found.post, rules.rules()))
 
 
-@get(["/posts/retry", "/posts/reconcile", "/posts/silence"], response_class=Tagged, include_in_schema=False)
-async def one_post_called_like_an_order(
+async def _one_of_that_id(
     request: Request[Any, Any, Any],
     database: Db,
     now: Now,
@@ -199,10 +199,16 @@ async def one_post_called_like_an_order(
     provider: ProviderName = None,
     as_of: AsOf = None,
 ) -> OnePostOut:
-    """What takes orders about many takes the address of the post of that id."""
+    """For what takes orders about many takes the address of a post that is called so."""
     post = request.url.path.rpartition("/")[2]
     shown: OnePostOut = await one_post.fn(database, now, rules, past, post, provider, as_of)
     return shown
+
+
+CALLED_LIKE_ORDERS = [
+    get(f"/posts/{verb}", response_class=Tagged, include_in_schema=False, name=verb)(_one_of_that_id)
+    for verb in VERBS["posts"]
+]
 
 
 HISTORY_SORTS = ("at", "-at")

@@ -32,6 +32,7 @@ HOMES = {
     "listen": ("listen",),
     "log": ("log",),
     "mcp": ("mcp",),
+    "plans": ("plans",),
     "posts": ("posts_causes", "posts_why", "posts_create", "posts_orders", "posts"),
     "providers": ("providers",),
     "quarantine": ("quarantine",),

@@ -11,6 +11,7 @@ from tracker.cli import noun
 from tracker.cli.context import Config, Cursor, Json, Limit, Provider, now
 from tracker.cli.orders import carry_out
 from tracker.cli.output import in_words, say, show_json, show_page, show_pairs, show_table
+from tracker.cli.plans import DryRun, Everything, Note, Pace, Yes, filtered_as, order_many, refuse_both
 from tracker.cli.remote import Url, asked, at
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ SHOWN = 200
 HEADINGS = ("id", "state", "what", "reason", "rule", "post", "attempts", "asked for")
 
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `tracker actions list` shows it.")]
-Ids = Annotated[list[UUID], typer.Argument(metavar="ID...", help="As `tracker actions list` shows them.")]
+Ids = Annotated[
+    list[UUID] | None, typer.Argument(metavar="ID...", help="As `tracker actions list` shows them, or filters.")
+]
 
 
 @actions.command("list")
@@ -88,15 +91,50 @@ def show(action: Id, url: Url = None, config: Config = None, json: Json = False)
 
 
 @actions.command()
-def retry(items: Ids, url: Url = None, config: Config = None, json: Json = False) -> None:
-    """Attempt them once more: those that are dead, unknown or discarded."""
-    _each("retry", items, url, config, json=json)
+@filtered_as(show_list)
+def retry(
+    items: Ids = None, dry_run: DryRun = False, yes: Yes = False, pace: Pace = None, note: Note = "",
+    everything: Everything = False, url: Url = None, config: Config = None, json: Json = False, **filters: Any,
+) -> None:  # fmt: skip
+    """Attempt actions once more: those that are dead, unknown or discarded.
+
+    Those of these ids at once, or all that fit the filters by a plan: without any, all that are dead.
+    """
+    if items:
+        refuse_both(filters, dry_run=dry_run)
+        _each("retry", items, url, config, json=json)
+        return
+    order_many("actions", "retry", filters, dry_run=dry_run, yes=yes, pace=pace, note=note, include_all=everything,
+               url=url, config=config, json=json)  # fmt: skip
 
 
 @actions.command()
-def discard(items: Ids, url: Url = None, config: Config = None, json: Json = False) -> None:
-    """Never attempt them again: those that are pending, dead or unknown."""
-    _each("discard", items, url, config, json=json)
+@filtered_as(show_list)
+def discard(
+    items: Ids = None, dry_run: DryRun = False, yes: Yes = False, pace: Pace = None, note: Note = "",
+    url: Url = None, config: Config = None, json: Json = False, **filters: Any,
+) -> None:  # fmt: skip
+    """Never attempt actions again: those that are pending, dead or unknown.
+
+    Those of these ids at once, or all that fit the filters by a plan: without any, all that are dead.
+    """
+    if items:
+        refuse_both(filters, dry_run=dry_run)
+        _each("discard", items, url, config, json=json)
+        return
+    order_many("actions", "discard", filters, dry_run=dry_run, yes=yes, pace=pace, note=note, url=url, config=config,
+               json=json)  # fmt: skip
+
+
+@actions.command()
+@filtered_as(show_list)
+def redeliver(
+    dry_run: DryRun = False, yes: Yes = False, pace: Pace = None, note: Note = "",
+    url: Url = None, config: Config = None, json: Json = False, **filters: Any,
+) -> None:  # fmt: skip
+    """Do ended actions once more under new ids, by a plan: for a receiver that has lost what it had."""
+    order_many("actions", "redeliver", filters, dry_run=dry_run, yes=yes, pace=pace, note=note, url=url,
+               config=config, json=json)  # fmt: skip
 
 
 def _each(order: str, items: list[UUID], url: str | None, config: Path | None, *, json: bool) -> None:

@@ -37,6 +37,7 @@ def _fact(entry: dict[str, Any]) -> str:
         marks.append(f"repeated {repeats}x")
     if entry["parked"]:
         marks.append(f"parked: {entry['parked']}")
+    marks += [f"plan {entry['plan']}"] if entry["plan"] else []
     return " ".join([f"{entry['event']} from {entry['source']}", *(f"({mark})" for mark in marks)])
 
 

@@ -107,7 +107,7 @@ class Api:
             return Misconfigured(f"there is no API of tracker at {self._url}: it answers {answer.status}", key="--url")
         match answer.status:
             case HTTPStatus.BAD_REQUEST if told.get("parameter"):
-                return BadParameter(str(told["parameter"]), detail)
+                return BadParameter(str(told["parameter"]).removeprefix("filters."), detail)
             case HTTPStatus.UNAUTHORIZED:
                 return Misconfigured(detail, key=KEY)
             case HTTPStatus.FORBIDDEN:

@@ -102,10 +102,7 @@ def parse_order(
     subject: str, verb: str, filters: Mapping[str, object], *, pace: str | None = None, note: str = "",
     include_all: bool = False, until: datetime | None = None,
 ) -> Order:  # fmt: skip
-    """The order as people write it, but for the filters, which `which_posts` and `which_actions` read.
-
-    Raises BadParameter.
-    """
+    """The order as people write it, but for the filters, which `which_ones` reads. Raises BadParameter."""
     refuse_zero_bytes(note=note, pace=pace)
     if len(note) > LONGEST_NOTE:
         raise BadParameter("note", f"has more than {LONGEST_NOTE} letters")
@@ -116,6 +113,19 @@ def parse_order(
     except (ValueError, OverflowError) as error:
         raise BadParameter("pace", str(error)) from error
     return Order(subject, verb, filters, str(rate), note.strip(), include_all, until)
+
+
+def which_ones(order: Order, now: datetime) -> AnySelect:
+    """Those that the order is about now, by its filters: those of the list, and `ids`. Raises BadParameter.
+
+    An id is an action's, or a post's, alone or with its provider before it.
+    """
+    filters: dict[str, Any] = dict(order.filters)
+    ids = filters.pop("ids", None)
+    if order.subject == "actions":
+        return which_actions(order, ActionQuery.parse(now, **filters), ids)
+    pairs = None if ids is None else [(None, one) if isinstance(one, str) else tuple(one) for one in ids]
+    return which_posts(order, PostQuery.parse(now, **filters), pairs)
 
 
 def which_posts(order: Order, query: PostQuery, ids: Sequence[tuple[str | None, str]] | None) -> AnySelect:
