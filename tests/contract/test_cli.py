@@ -241,10 +241,12 @@ NEEDED = {
     "quarantine discard": ("1",), "keys create": ("--name", "me"), "keys revoke": ("k",), "log prune": ("--yes",),
     "providers shapes": ("sosyalkopru",), "providers trial": ("sosyalkopru",),
     "posts retry": ("p1",), "posts reconcile": ("p1",), "silences add": ("rule=*", "--for", "2h", "--reason", "x"),
+    "posts silence": ("--note", "x", "--for", "2h"),
     "rules show": ("r",), "rules enable": ("r",), "rules disable": ("r",), "rules resume": ("r",),
     **{f"{noun} {order}": ("00000000-0000-0000-0000-000000000000",)
        for noun, orders in (("actions", ("show", "retry", "discard")), ("runs", ("show", "cancel", "acknowledge")),
-                            ("silences", ("show", "end"))) for order in orders},
+                            ("silences", ("show", "end")), ("plans", ("show", "pause", "resume", "cancel")))
+       for order in orders},
 }  # fmt: skip
 ANYWHERE = CONFIGLESS | {"rules schema", "serve", "db upgrade", "db status"}
 

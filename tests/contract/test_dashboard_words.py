@@ -12,6 +12,7 @@ from tests.contract.dashboard import dashboard
 from tracker.dashboard.language import LANGUAGES, TEXTS, preferred
 from tracker.dashboard.quarantine import REASONS
 from tracker.dashboard.rendering import PAGES, TEMPLATES
+from tracker.domain import plans
 from tracker.domain.actions import Reason
 from tracker.domain.drift.findings import Drift
 from tracker.domain.posts.event import State
@@ -58,6 +59,8 @@ def test_every_language_says_the_same_with_the_same_values(code: str) -> None:
         ("step_state", ("done", "current", "ahead", "left")),
         ("event", OWN_EVENTS),
         ("drift", Drift),
+        ("plan_state", plans.STATES),
+        ("passed_over", plans.REASONS),
         ("held_state", quarantine.STATES),
         ("held_reason", REASONS),
         ("round_state", reconciliations.STATES),
@@ -86,6 +89,7 @@ def test_every_text_is_said_somewhere() -> None:
     groups = {
         "state", "action_state", "verb", "outcome", "run", "attempt", "reason", "event", "note", "done", "error",
         "unit", "rule_state", "phase", "step_state", "sentence",
+        "plan_state", "passed_over",
     }  # fmt: skip
     groups |= {"held_state", "held_reason", "round_state", "standing", "reader", "account_state", "problem"}
     built = [*re.findall(r'"(\w+\.(?:\w+_)?)(?:" \+|\{)', source), "actions.", "posts.", "post."]

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.context import Config, Cursor, Json, Limit, ask, now, on_database
+from tracker.cli.context import Config, Cursor, Json, Limit, ask, now, on_database, require_configured
 from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import counted, in_words, listed, say, show_json, show_page, show_pairs
 from tracker.cli.remote import Url, at, over
@@ -83,6 +83,8 @@ def order_many(
     from tracker.act.plans import give_order  # noqa: PLC0415  (takes half a second)
     from tracker.queries.plans import PlannedOut, parse_order  # noqa: PLC0415  (as above)
 
+    if not url:
+        require_configured(config)
     if not (dry_run or yes or sys.stdin.isatty()):
         raise typer.BadParameter("nobody can be asked here: say --yes, or --dry-run", param_hint="--yes")
     filters = {name: value for name, value in filters.items() if value}
@@ -101,21 +103,25 @@ def order_many(
         return on_database(config, work)
 
     if dry_run or not yes:
-        tried = planned(trying=True)
-        if json and dry_run:
-            show_json(tried)
-        else:
-            say(_told(tried, subject, verb), aside=not dry_run)
-        if not tried.orders:
-            raise typer.Exit(FOUND_PROBLEMS)
-        if dry_run or not typer.confirm(f"{verb} them?", err=True):
-            raise typer.Exit
+        _try_first(planned(trying=True), subject, verb, dry_run=dry_run, json=json)
     made = planned(trying=False)
     if json:
         show_json(made)
     elif made.plan:
         say(f"plan {made.plan.id} is about {counted(made.plan.total, subject[:-1])}; "
             f"`tracker plans show {made.plan.id}` tells how far it is")  # fmt: skip
+
+
+def _try_first(tried: PlannedOut, subject: str, verb: str, *, dry_run: bool, json: bool) -> None:
+    """Say what would come of it; ends here after a dry run, where it would come to nothing, or on a no."""
+    if json and dry_run:
+        show_json(tried)
+    else:
+        say(_told(tried, subject, verb), aside=not dry_run)
+    if not tried.orders:
+        raise typer.Exit(FOUND_PROBLEMS)
+    if dry_run or not typer.confirm(f"{verb} them?", err=True):
+        raise typer.Exit
 
 
 def _told(tried: PlannedOut, subject: str, verb: str) -> str:

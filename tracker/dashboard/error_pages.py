@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = Logger(__name__)
 
-OVERTAKEN = ("not_ended", "not_open", "settled")
+OVERTAKEN = ("not_ended", "not_open", "settled", "wrong_state")
 
 
 def _not_signed_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[Any]:

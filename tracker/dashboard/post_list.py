@@ -61,7 +61,7 @@ async def show_posts(
         "posts", "/posts", following, given, posts=posts, given=given, called=called, causes=causes,
         tabs=_tabs(query, given, counts), counts=counts, counted=COUNTED, of_a_state=COUNTED_OF_A_STATE,
         chips=_chips(given), choices=await lookout.choices(), spans=SPANS, causes_shown=CAUSES_SHOWN,
-        since_of_causes=given["since"] or "24h",
+        since_of_causes=given["since"] or "24h", many_here=True,
     )  # fmt: skip
 
 

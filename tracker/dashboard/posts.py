@@ -16,6 +16,7 @@ from litestar.response import Redirect
 from tracker.dashboard.platforms import target_names
 from tracker.dashboard.query import Query, address, post_asked
 from tracker.dashboard.session import LIVE, Db, Here, Now, Rules, Visit, raw_path
+from tracker.domain.plans import helps
 from tracker.domain.posts.event import State
 from tracker.domain.posts.post import Post
 from tracker.errors import BadParameter, NotFound
@@ -203,6 +204,7 @@ async def _beside(
     positions = facts_in(groups) if visit.is_admin else []
     return {
         "known": known,
+        "helped": helps(post),
         "path": without_repeats(history.path(known, STATES_OF_A_PATH)),
         "whole_path": STATES_OF_A_PATH,
         "ahead": AHEAD.get(post.state, ()),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from uuid import UUID
 
+from tracker.errors import BadParameter
 from tracker.parameters import parse_choices, refuse_zero_bytes
 from tracker.queries.post_filters import PostQuery
 
@@ -34,10 +36,23 @@ class Query:
         """Words of a closed list, repeated or with commas between them."""
         return parse_choices(name, self.query.getall(name, []), known)
 
+    def id(self, name: str) -> UUID | None:
+        """An id of ours; raises BadParameter for what is none."""
+        text = self.text(name)
+        return parse_id(name, text) if text else None
+
     @property
     def cursor(self) -> str | None:
         """Where the page begins."""
         return self.text("cursor")
+
+
+def parse_id(name: str, text: str) -> UUID:
+    """An id of ours; raises BadParameter for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadParameter(name, f'"{text}" is no id') from None
 
 
 POST_FILTERS = (

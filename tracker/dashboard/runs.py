@@ -59,15 +59,17 @@ async def show_actions(visit: Here, database: Db) -> Response[Any]:
     """Without a filter, the dead and the doubtful stand before the others."""
     asked = Query(visit.request.query_params)
     states = asked.words("state", ACTION_STATES)
-    apart, urgent = not states and asked.cursor is None, []
+    plan = asked.id("plan")
+    apart, urgent = not states and asked.cursor is None and plan is None, []
     async with database.connection() as conn:
         if apart:
             urgent = (await list_actions_with_attempts(conn, ActionQuery(NEEDS_SOMEBODY), None, ON_A_PAGE)).items
-        rest = await list_actions_with_attempts(conn, ActionQuery(states or OTHERS), asked.cursor, ON_A_PAGE)
+        others = ActionQuery(states or (() if plan else OTHERS), plan=plan)
+        rest = await list_actions_with_attempts(conn, others, asked.cursor, ON_A_PAGE)
         titles = await titles_of(conn, [(action.provider, action.post) for action in (*urgent, *rest.items)])
     return visit.list_page(
-        "actions", "/actions", rest.next, {"state": states}, urgent=urgent, rest=rest.items, chosen=states,
-        titles=titles, states=ACTION_STATES, apart=apart,
+        "actions", "/actions", rest.next, {"state": states, "plan": plan}, urgent=urgent, rest=rest.items,
+        chosen=states, titles=titles, states=ACTION_STATES, apart=apart, many_here=plan is None,
     )  # fmt: skip
 
 

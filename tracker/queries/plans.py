@@ -166,13 +166,15 @@ select c.number, p.fold::text as fold,
        exists (select from actions a where a.provider = c.provider and a.post = c.post and a.verb = '{verb}'
                                        and a.state in ('pending', 'claimed')) as under_way
   from ({which}) c
-  left join posts p on p.projection = (select version from projections where current)
-                   and p.provider = c.provider and p.post = c.post
+  left join lateral (select fold from posts where projection = (select version from projections where current)
+                                              and provider = c.provider and post = c.post offset 0) p on true
  order by c.number
 """
 
 JUDGED_ACTIONS = """
-select c.number, c.action, a.state from ({which}) c left join actions a on a.id = c.action order by c.number
+select c.number, c.action, a.state
+  from ({which}) c left join lateral (select state from actions where id = c.action offset 0) a on true
+ order by c.number
 """
 
 NEXT_OF_PLAN = """

@@ -75,8 +75,10 @@
     const open = [...live.querySelectorAll("details[open]")].map((one) => one.id);
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
     const known = new Set([...live.querySelectorAll("[data-key]")].map((one) => one.dataset.key));
+    const ticked = new Set([...live.querySelectorAll(".tick :checked")].map((one) => one.value));
     const said = headline();
     live.innerHTML = html;
+    live.querySelectorAll(".tick input").forEach((one) => { one.checked = ticked.has(one.value); });
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     live.querySelectorAll("[data-key]").forEach((one) => known.has(one.dataset.key) || one.classList.add("fresh"));
     if (focused) {
