@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -105,25 +105,49 @@ class History:
 
 
 def not_known(before: Iterable[Move], now: Sequence[Move]) -> set[str]:
-    """The causes of the moves that were not known; one of a target that is called otherwise now is not new."""
+    """The causes of the moves that were not known.
+
+    One of a target that is called otherwise now is not new. Nor is one that an earlier fact now tells in the place of
+    the fact by which it was known: it has happened once, whoever is found to have told it first.
+    """
     causes, after = {move.cause for move in before}, {move.cause for move in now}
-    renamed: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for move in before:
-        if move.target is not None and move.cause not in after:
-            renamed[move.by, move.after].append(move.target)
-    return {move.cause for move in now if move.cause not in causes and not _is_renamed(move, renamed)}
+    gone = [move for move in before if move.cause not in after]
+    new = [move for move in now if move.cause not in causes]
+    for same in (_RENAMED, _TAKEN_OVER, _BOTH):
+        if gone and new:
+            gone, new = _unpaired(gone, new, same)
+    return {move.cause for move in new}
 
 
-def _is_renamed(move: Move, renamed: dict[tuple[str, str], list[str]]) -> bool:
-    names = renamed.get((move.by, move.after))
-    if not names or move.target is None:
-        return False
-    platform = _platform(move.target)
-    for name in names:
-        if platform == _platform(name) or UNKNOWN_PLATFORM in (platform, _platform(name)):
-            names.remove(name)
-            return True
-    return False
+_RENAMED = attrgetter("by", "after")
+_TAKEN_OVER = attrgetter("target", "after", "attempt", "again")
+_BOTH = attrgetter("after", "attempt", "again")
+
+
+def _unpaired(
+    gone: Sequence[Move], new: Sequence[Move], same: Callable[[Move], object]
+) -> tuple[list[Move], list[Move]]:
+    """Those of both for which there is none of the other that is the `same`, under a name that may be meant."""
+    left: dict[object, list[Move]] = defaultdict(list)
+    for move in gone:
+        left[same(move)].append(move)
+    unknown = []
+    for move in new:
+        candidates = left.get(same(move), [])
+        known = next((other for other in candidates if _may_be(other.target, move.target)), None)
+        if known:
+            candidates.remove(known)
+        else:
+            unknown.append(move)
+    return [move for moves in left.values() for move in moves], unknown
+
+
+def _may_be(one: str | None, other: str | None) -> bool:
+    """Whether two names can be of one target, or both are of the post as a whole."""
+    if one is None or other is None:
+        return one is other
+    platforms = _platform(one), _platform(other)
+    return platforms[0] == platforms[1] or UNKNOWN_PLATFORM in platforms
 
 
 def _platform(key: str) -> str:
