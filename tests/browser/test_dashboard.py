@@ -129,10 +129,10 @@ async def test_updates_pause_when_asked_and_go_on(house: House, open_page: Opene
     post = new_post()
     await house.provider.tells(post, "scheduled", on("x", "scheduled"))
     other = await open_page("/posts")
-    await expect(other.get_by_text(post)).to_be_visible()
-    await expect(page.get_by_text(post)).not_to_be_attached()
+    await expect(other.get_by_role("link", name=post)).to_be_visible()
+    await expect(page.get_by_role("link", name=post)).not_to_be_attached()
     await page.get_by_role("button", name="Resume updates").click()
-    await expect(page.get_by_text(post)).to_be_visible()
+    await expect(page.get_by_role("link", name=post)).to_be_visible()
 
 
 async def test_while_the_database_is_away_the_page_says_so_and_recovers(house: House, open_page: Opened) -> None:

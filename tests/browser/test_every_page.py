@@ -169,7 +169,7 @@ async def test_the_keyboard_finds_its_way_and_updates_leave_it_there(house: Hous
     await link.focus()
     assert await link.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
     await house.provider.tells("a-newer-post", "scheduled", on("x", "scheduled"))
-    await expect(page.get_by_text("a-newer-post")).to_be_visible()
+    await expect(page.get_by_role("link", name="a-newer-post")).to_be_visible()
     await expect(link).to_be_focused()
 
 

@@ -34,6 +34,8 @@ async def told(house: House) -> None:
     why = problem("jobs_expired", "the token has expired", retryable=False)
     out = on("instagram", "published", **named) | {"platformPostUrl": URL}
     await house.provider.tells("jobs-out", "published", out, content={"text": TEXT})
+    for number in range(5):  # so that no cause of another test, in the same house, comes first
+        await house.provider.tells(f"jobs-too-{number}", "failed", on("instagram", "failed", **named, **why), **why)
     await house.provider.tells("jobs-lost", "failed", on("instagram", "failed", **named, **why), **why)
     later = {"scheduledAt": "2099-12-03T17:47:00Z"}
     await house.provider.tells("jobs-next", "scheduled", on("instagram", "scheduled", **named), **later)

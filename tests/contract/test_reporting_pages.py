@@ -87,7 +87,7 @@ async def test_a_known_failure_is_said_in_the_readers_language_and_leads_nobody_
         async with database.connection() as conn:
             await conn.execute("update posts set fold = replace(fold::text, 'auth_expired', 'unspecified')::json")
         unspecified = (await client.get("/posts/lost")).text.partition('id="why"')[2].partition("</section>")[0]
-    assert 'class="plain">Publish again' in page
+    assert '<a class="button plain" id="retry"' in page
     assert "hesabın yeniden bağlanması gerekiyor: " in turkish
     assert "sign in again" in unspecified
     assert "unspecified" not in unspecified
