@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_of_the_simulated_provider"
 SPEED = 60
+LINKS = 'public_url = "https://tracker.example.org"\nlink_secret = "a long random text that signs links"\n'
 RULES = """
 [rule.instagram-retry]
 on        = "post.failed"
@@ -86,6 +87,15 @@ do = [
 ]
 [rule.cms-in-vain.branch]
 escalate = [{ alert = "ops", title = "the CMS never confirmed {{ post.id }}" }]
+
+[rule.looked-at]
+on       = "post.published"
+match    = { platform = "threads" }
+throttle = "10 per 1m"
+do       = [{ alert = "ops", title = "{{ post.id }} is out", ack = "3s", else = "louder" }]
+[rule.looked-at.branch]
+louder = [{ send = "cms", event = "nobody.looked", at_most = "1h", else = "in-vain" }, { set = { looked = "no" } }]
+in-vain = [{ alert = "ops", title = "nobody could be told of {{ post.id }}" }]
 
 [rule.digest]
 every = "10s"
@@ -199,14 +209,16 @@ async def burst(stage: Stage) -> None:
 
 
 async def workflow(stage: Stage) -> None:
-    """One post is confirmed, and another is not."""
+    """One post is confirmed, and another is not, nor has anybody looked at it: then others are told, and answer."""
     acked = stage.post("acked", "linkedin", "#publish")
     stage.post("ignored", "threads", "#publish")
     await stage.until_done("cms-sync", "send")
     await stage.signal("cms.acked", acked)
     await stage.between()
     await stage.until_done("cms-in-vain", "alert")
-    await stage.until("labelled", "select exists (select from posts where fold->'labels'->>'cms' = 'acked')")
+    labelled = "select exists (select from posts where fold->'labels'->>$1 = $2)"
+    await stage.until("labelled", labelled, "cms", "acked")
+    await stage.until("told that nobody has looked", labelled, "looked", "no")
 
 
 async def digest(stage: Stage) -> None:
@@ -232,6 +244,8 @@ async def told_by(folder: Path, *, killing: bool) -> dict[str, Any]:
             sink=sink.url,
         )  # fmt: skip
         (service.folder / "rules" / "all.toml").write_text(RULES)
+        config = service.folder / "config.toml"
+        config.write_text(config.read_text().replace("[server]\n", f"[server]\n{LINKS}"))
         simulator.register(f"{service.url}/webhooks/sosyalkopru", secret=SECRET)
         service.start()
         await service.ready()
