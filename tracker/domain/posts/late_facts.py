@@ -127,7 +127,7 @@ _BOTH = attrgetter("after", "attempt", "again")
 def _unpaired(
     gone: Sequence[Move], new: Sequence[Move], same: Callable[[Move], object]
 ) -> tuple[list[Move], list[Move]]:
-    """Those of both for which there is none of the other that is the `same`, under a name that may be meant."""
+    """The moves on each side without a partner on the other: one that is the `same`, under a name that may be meant."""
     left: dict[object, list[Move]] = defaultdict(list)
     for move in gone:
         left[same(move)].append(move)
