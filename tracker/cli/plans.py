@@ -10,10 +10,10 @@ from uuid import UUID
 import typer
 
 from tracker.cli import FOUND_PROBLEMS, noun
-from tracker.cli.context import Config, Cursor, Json, Limit, ask, now, on_database, require_configured
+from tracker.cli.context import Config, Cursor, Json, Limit, now, on_database, require_configured
 from tracker.cli.orders import BY, carry_out
 from tracker.cli.output import counted, in_words, listed, say, show_json, show_page, show_pairs
-from tracker.cli.remote import Url, at, over
+from tracker.cli.remote import Url, asked, at, over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,11 +144,10 @@ def show_list(
     from tracker.queries.paging import Page  # noqa: PLC0415  (takes half a second)
     from tracker.queries.plans import PlanOut, list_plans  # noqa: PLC0415  (as above)
 
-    if url:
-        asked = {"state": state, "limit": limit, "cursor": cursor}
-        page = over(url, lambda api: api.get("/plans", Page[PlanOut], **asked))
-    else:
-        page = ask(config, lambda conn: list_plans(conn, state, now(), cursor, limit))
+    page = asked(
+        url, config, "/plans", Page[PlanOut], lambda conn: list_plans(conn, state, now(), cursor, limit),
+        state=state, limit=limit, cursor=cursor,
+    )  # fmt: skip
     show_page(page, HEADINGS, _row, json=json, below=("note",), less=("made", "passed over", "ordered"))
 
 
@@ -162,10 +161,7 @@ def show(
     """One plan: what it is about, how far it is, and what has become of its orders."""
     from tracker.queries.plans import OnePlanOut, one_plan  # noqa: PLC0415  (takes half a second)
 
-    if url:
-        shown = over(url, lambda api: api.get(at("plans", plan), OnePlanOut))
-    else:
-        shown = ask(config, lambda conn: one_plan(conn, plan, now()))
+    shown = asked(url, config, at("plans", plan), OnePlanOut, lambda conn: one_plan(conn, plan, now()))
     if json:
         show_json(shown)
         return
