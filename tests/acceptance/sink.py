@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +14,15 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 BUSY = b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n"
 SPARED = b"probe-"
 """What is about such a post is never refused: somebody waits for it."""
+
+
+async def requests(reader: asyncio.StreamReader) -> AsyncIterator[tuple[str, dict[str, str], bytes]]:
+    """The first line, the headers and the body of each request of a connection, until the other side closes it."""
+    with suppress(asyncio.IncompleteReadError):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            first, *lines = head.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+            yield first, headers, await reader.readexactly(int(headers.get("content-length", "0")))
 
 
 class Sink:
@@ -28,10 +37,7 @@ class Sink:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept open for many requests."""
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode("latin-1").split("\r\n")[1:]
-                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
+            async for _, headers, body in requests(reader):
                 self._requests += 1
                 refused = self._requests % self._fails == 0 and SPARED not in body
                 self.bodies[headers["webhook-id"]].add(body)
@@ -39,7 +45,7 @@ class Sink:
                     self.accepted[headers["webhook-id"]] += 1
                 writer.write(BUSY if refused else OK)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except ConnectionError:
             pass
         finally:
             writer.close()

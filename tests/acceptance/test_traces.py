@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests import plain_http
 from tests.acceptance.service import Service, free_port
+from tests.acceptance.sink import requests
 from tests.waiting import until
 from tracker.simulator.wire import sign
 
@@ -44,10 +45,7 @@ class Others:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                first, *lines = head.decode("latin-1").split("\r\n")
-                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
+            async for first, headers, body in requests(reader):
                 if "/v1/traces" in first:
                     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                         self.spans += [span for scope in resource.scope_spans for span in scope.spans]
@@ -55,7 +53,7 @@ class Others:
                     self.parents.append(headers.get("traceparent", ""))
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except ConnectionError:
             pass
         finally:
             writer.close()
